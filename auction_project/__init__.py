@@ -1,0 +1,1 @@
+"""Composition root and shared kernel of Gavel: no business rule lives here."""

@@ -1,0 +1,128 @@
+"""Errors as RFC 9457 problem+json, and access tokens for REST views: the edge that all apps share.
+
+`problem(error)` is pure and serves the bare bid endpoint as well as Django REST framework.
+"""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, JsonResponse
+from rest_framework import authentication, exceptions, permissions, request, response
+
+from auction_project import errors, logs, tokens
+
+CONTENT_TYPE = "application/problem+json"
+_STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
+    (errors.Invalid, 400),
+    (errors.Unauthenticated, 401),
+    (errors.Forbidden, 403),
+    (errors.NotFound, 404),
+    (errors.Conflict, 409),
+    (errors.Refused, 409),
+    (errors.Unavailable, 503),
+)
+_UNAVAILABLE_HEADERS = {"Retry-After": "1"}
+
+log = logs.get(__name__)
+
+
+def status_of(error: errors.DomainError) -> int:
+    explicit = getattr(error, "http_status", None)
+    return explicit or next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+def problem(error: errors.DomainError) -> tuple[int, dict[str, Any]]:
+    """(status, body) of `error`: type, title, status, detail, code, the field where there is one, the figures."""
+    status = status_of(error)
+    body: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if error.field:
+        body["field"] = error.field
+    return status, body | error.figures
+
+
+def problem_response(error: errors.DomainError) -> JsonResponse:
+    """The same for a plain Django view."""
+    status, body = problem(error)
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=_headers(status))
+
+
+def exception_handler(error: Exception, _context: dict[str, Any]) -> response.Response | None:
+    """Django REST framework's hook: every error of an API view becomes a problem."""
+    domain = _as_domain_error(error)
+    if domain is None:
+        return None
+    status, body = problem(domain)
+    return response.Response(body, status=status, content_type=CONTENT_TYPE, headers=_headers(status))
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == 503:
+        return _UNAVAILABLE_HEADERS
+    return {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+
+
+def _as_domain_error(error: Exception) -> errors.DomainError | None:
+    """Ours as it is; the frameworks' errors and outages translated; None for a bug (a 500 with a log line)."""
+    from auction_project.messaging import failure
+
+    if isinstance(error, errors.DomainError):
+        return error
+    if failure.classify(error) is failure.Fate.OUTAGE:
+        log.warning("request_met_outage", error=repr(error))
+        return errors.Unavailable()
+    if isinstance(error, exceptions.ValidationError):
+        return _from_validation(error)
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return errors.Unauthenticated(str(error.detail))
+    if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
+        return errors.Forbidden(str(error) or None)
+    if isinstance(error, exceptions.NotFound | Http404):
+        return errors.NotFound()
+    if isinstance(error, exceptions.APIException):
+        translated = errors.Invalid(str(error.detail))
+        translated.http_status = error.status_code  # type: ignore[attr-defined]
+        return translated
+    return None
+
+
+def _from_validation(error: exceptions.ValidationError) -> errors.Invalid:
+    detail: Any = error.detail
+    path: list[str] = []
+    while isinstance(detail, dict | list) and detail:
+        if isinstance(detail, dict):
+            name, detail = next(iter(detail.items()))
+            path.append(str(name))
+        else:
+            detail = detail[0]
+    return errors.Invalid(str(detail), field=".".join(path) or None)
+
+
+class AccessTokenAuthentication(authentication.BaseAuthentication):
+    """`Authorization: Bearer <access token>`; `request.user` is the token's claims. No database is asked."""
+
+    def authenticate(self, request: request.Request) -> tuple[tokens.Claims, None] | None:
+        header = request.headers.get("Authorization", "")
+        if not header:
+            return None
+        return tokens.from_header(header), None
+
+    def authenticate_header(self, request: request.Request) -> str:
+        return "Bearer"
+
+
+def has_role(*roles: str) -> type[permissions.BasePermission]:
+    """A permission: the token carries one of `roles`."""
+
+    class HasRole(permissions.BasePermission):
+        message = f"This needs the role {' or '.join(roles)}."
+
+        def has_permission(self, request: request.Request, view: Any) -> bool:
+            return isinstance(request.user, tokens.Claims) and bool(set(roles) & set(request.user.roles))
+
+    return HasRole

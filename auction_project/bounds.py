@@ -1,0 +1,123 @@
+"""The ASGI middleware in front of everything: no request is larger, slower or deeper than its bounds.
+
+A body is read whole before the application sees it (a body that trickles in never holds a worker); uploads are named
+by path prefix and get a bound of their own. Answers problem+json and changes nothing.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_UPLOAD_BYTES = 6 * 1024 * 1024
+BODY_SECONDS = 10.0
+MAX_NESTING = 32
+UPLOAD_PREFIXES = ("/admin/", "/sell/")
+
+_OPEN, _CLOSE, _QUOTE, _ESCAPE = frozenset(b"[{"), frozenset(b"]}"), ord('"'), ord("\\")
+
+
+class Bounds:
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = MAX_UPLOAD_BYTES if scope["path"].startswith(UPLOAD_PREFIXES) else MAX_BODY_BYTES
+        first = await receive() if _has_body(scope) else {"type": "http.request", "body": b"", "more_body": False}
+        body = first.get("body", b"")
+        if first.get("more_body"):
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await _read_rest(bytearray(body), receive, limit)
+            except TimeoutError:
+                await refuse(send, 408, "body_too_slow", f"The body must arrive within {BODY_SECONDS:g} s.")
+                return
+        if body is None or len(body) > limit:
+            await refuse(send, 413, "body_too_large", "The body is too large.", limit_bytes=limit)
+            return
+        if _too_deep(body, scope):
+            await refuse(send, 400, "body_too_deep", "The body is nested too deeply.", limit=MAX_NESTING)
+            return
+        await self._app(scope, _Replay(bytes(body), first["type"], receive), send)
+
+
+class _Replay:
+    """`receive` for the application: the whole body once, then what the server says (a disconnect)."""
+
+    __slots__ = ("_message", "_receive")
+
+    def __init__(self, body: bytes, kind: str, receive: Any) -> None:
+        self._message: dict[str, Any] | None = {"type": kind, "body": body, "more_body": False}
+        self._receive = receive
+
+    async def __call__(self) -> Any:
+        message, self._message = self._message, None
+        return message if message is not None else await self._receive()
+
+
+def _has_body(scope: Any) -> bool:
+    return scope["method"] not in ("GET", "HEAD") or any(
+        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
+    )
+
+
+async def _read_rest(body: bytearray, receive: Any, limit: int) -> bytearray | None:
+    """The whole body, or None as soon as it is larger than `limit`."""
+    while True:
+        if len(body) > limit:
+            return None
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return body
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
+def _too_deep(body: bytes | bytearray, scope: Any) -> bool:
+    """Whether JSON in `body` nests deeper than MAX_NESTING; most bodies have too few brackets to need a look."""
+    if body.count(b"[") + body.count(b"{") <= MAX_NESTING:
+        return False
+    if not any(name == b"content-type" and b"json" in value for name, value in scope["headers"]):
+        return False
+    depth, in_string, escaped = 0, False, False
+    for byte in body:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == _ESCAPE:
+                escaped = True
+            elif byte == _QUOTE:
+                in_string = False
+        elif byte == _QUOTE:
+            in_string = True
+        elif byte in _OPEN:
+            depth += 1
+            if depth > MAX_NESTING:
+                return True
+        elif byte in _CLOSE:
+            depth -= 1
+    return False
+
+
+async def refuse(send: Any, status: int, code: str, detail: str, **figures: Any) -> None:
+    """Answer a problem without any framework."""
+    body = msgspec.json.encode(
+        {
+            "type": f"/problems/{code}",
+            "title": code.replace("_", " ").capitalize(),
+            "status": status,
+            "detail": detail,
+            "code": code,
+        }
+        | figures
+    )
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    if status in (408, 413):
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,353 @@
+"""Every public event, one frozen struct each: what happened, in the past tense, in primitives.
+
+Money is an integer in minor units beside its ISO 4217 currency; instants are milliseconds since the epoch (UTC) in
+fields named `…_at`. Each type names its topic and the field that is its key: events of one key keep their order.
+Names are unique over all topics.
+"""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+FailureReason = Literal["stock_refused", "risk_refused", "payment_refused", "step_failed", "operator"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all events."""
+
+    TOPIC: ClassVar[str]
+    KEY: ClassVar[str]
+
+    def key(self) -> str:
+        return str(getattr(self, self.KEY))
+
+
+# --- auction.log: one public record per entry of the bid log; bidders appear under an alias -----------------------
+
+
+class LogRecord(Event, frozen=True, kw_only=True):
+    """What every record of the public log carries."""
+
+    TOPIC: ClassVar[str] = "auction.log"
+    KEY: ClassVar[str] = "auction_id"
+
+    auction_id: str
+    seq: int
+    at: int
+    hash: str
+
+
+class AuctionRequested(LogRecord, frozen=True, kw_only=True):
+    """A lot was proposed; it is not for sale yet."""
+
+
+class AuctionScheduled(LogRecord, frozen=True, kw_only=True):
+    """Inventory accepted the lot."""
+
+    title: str
+    opens_at: int
+    ends_at: int
+
+
+class AuctionOpened(LogRecord, frozen=True, kw_only=True):
+    """Bids are taken from here on."""
+
+    ends_at: int
+
+
+class BidPlaced(LogRecord, frozen=True, kw_only=True):
+    """A bid was accepted. `price` is the visible price after it; `leader` an alias."""
+
+    bidder: str
+    price: int
+    currency: str
+    minimum: int
+    leader: str
+    bids: int
+    ends_at: int
+    reserve_met: bool
+    quantity_left: int
+    quantity: int = 0
+    sale_id: str | None = None
+
+
+class AuctionExtended(LogRecord, frozen=True, kw_only=True):
+    """Derived from the same entry as a BidPlaced: the soft close moved the end."""
+
+    ends_at: int
+    previous_ends_at: int
+
+
+class AuctionClosed(LogRecord, frozen=True, kw_only=True):
+    """No more bids. `winner` is an alias, or empty: nobody, or the reserve was not met."""
+
+    winner: str
+    price: int
+    currency: str
+    reserve_met: bool
+
+
+class AuctionWithdrawn(LogRecord, frozen=True, kw_only=True):
+    """The auction was cancelled, or its lot was refused."""
+
+    reason: str
+
+
+class LotSettled(LogRecord, frozen=True, kw_only=True):
+    """A sale of the lot ended well."""
+
+    sale_id: str
+    ended: bool
+
+
+class LotSaleFailed(LogRecord, frozen=True, kw_only=True):
+    """A sale of the lot was undone. `next` says what follows."""
+
+    sale_id: str
+    next: Literal["runner_up", "back_on_sale", "relist", "nothing"]
+    quantity_left: int
+    ended: bool
+
+
+# --- auction.private: to one bidder ------------------------------------------------------------------------------
+
+
+class BidderNotice(Event, frozen=True, kw_only=True):
+    """What every message to one bidder carries."""
+
+    TOPIC: ClassVar[str] = "auction.private"
+    KEY: ClassVar[str] = "user_id"
+
+    user_id: str
+    auction_id: str
+    seq: int
+    title: str
+    at: int
+
+
+class Outbid(BidderNotice, frozen=True, kw_only=True):
+    price: int
+    minimum: int
+    currency: str
+    ends_at: int
+
+
+class Leading(BidderNotice, frozen=True, kw_only=True):
+    price: int
+    currency: str
+    ends_at: int
+
+
+class Won(BidderNotice, frozen=True, kw_only=True):
+    sale_id: str
+    order_number: str
+    price: int
+    currency: str
+    quantity: int = 1
+
+
+class Lost(BidderNotice, frozen=True, kw_only=True):
+    price: int
+    currency: str
+
+
+class AuctionCancelled(BidderNotice, frozen=True, kw_only=True):
+    reason: str
+
+
+# --- auction.lots: between bidding and inventory -----------------------------------------------------------------
+
+
+class ListingRequested(Event, frozen=True, kw_only=True):
+    """Bidding asks for a lot. `allocate` says when stock is set aside for it; `as_operator`: any owner's product."""
+
+    TOPIC: ClassVar[str] = "auction.lots"
+    KEY: ClassVar[str] = "auction_id"
+
+    auction_id: str
+    product_id: str
+    quantity: int
+    format: str
+    allocate: Literal["on_listing", "on_sale"]
+    requested_by: str
+    as_operator: bool
+
+
+class AuctionEnded(Event, frozen=True, kw_only=True):
+    """The lot can sell nothing more and no sale of it is undecided. `relist_as`: the auction that follows it."""
+
+    TOPIC: ClassVar[str] = "auction.lots"
+    KEY: ClassVar[str] = "auction_id"
+
+    auction_id: str
+    product_id: str
+    seq: int
+    relist_as: str | None = None
+
+
+# --- inventory.stock ---------------------------------------------------------------------------------------------
+
+
+class LotAccepted(Event, frozen=True, kw_only=True):
+    """The answer to ListingRequested. `owner_id` is the seller; `version` is the product's stock version."""
+
+    TOPIC: ClassVar[str] = "inventory.stock"
+    KEY: ClassVar[str] = "product_id"
+
+    auction_id: str
+    product_id: str
+    owner_id: str
+    title: str
+    text: str
+    thumbnail: str
+    version: int
+
+
+class LotRefused(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar[str] = "inventory.stock"
+    KEY: ClassVar[str] = "product_id"
+
+    auction_id: str
+    product_id: str
+    reason: str
+
+
+class StockState(Event, frozen=True, kw_only=True):
+    """A state event: the figures of one product over all warehouses, at its stock `version`."""
+
+    TOPIC: ClassVar[str] = "inventory.stock"
+    KEY: ClassVar[str] = "product_id"
+
+    product_id: str
+    version: int
+    title: str
+    on_hand: int
+    available: int
+    reserved: int
+    committed: int
+
+
+class StockChanged(StockState, frozen=True, kw_only=True):
+    pass
+
+
+class StockLow(StockState, frozen=True, kw_only=True):
+    """Available crossed the product's threshold downwards."""
+
+    threshold: int
+
+
+class StockDepleted(StockState, frozen=True, kw_only=True):
+    """Available + reserved reached 0."""
+
+
+# --- the saga's edge ---------------------------------------------------------------------------------------------
+
+
+class SaleConfirmed(Event, frozen=True, kw_only=True):
+    """A bid became a sale: the saga starts here. `price` is the total for `quantity` units."""
+
+    TOPIC: ClassVar[str] = "sale-confirmed"
+    KEY: ClassVar[str] = "sale_id"
+
+    sale_id: str
+    order_number: str
+    product_id: str
+    quantity: int
+    user_id: str
+    price: int
+    currency: str
+    auction_id: str
+    title: str = ""
+
+
+class SaleSettled(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar[str] = "sale-settled"
+    KEY: ClassVar[str] = "sale_id"
+
+    sale_id: str
+    order_number: str
+    auction_id: str
+    user_id: str
+
+
+class BidFailed(Event, frozen=True, kw_only=True):
+    """The sale was undone completely. `detail` is for people."""
+
+    TOPIC: ClassVar[str] = "bid-failed"
+    KEY: ClassVar[str] = "sale_id"
+
+    sale_id: str
+    order_number: str
+    auction_id: str
+    user_id: str
+    reason: FailureReason
+    detail: str = ""
+    title: str = ""
+
+
+# --- orders ------------------------------------------------------------------------------------------------------
+
+
+class OrderEvent(Event, frozen=True, kw_only=True):
+    """What every event of an order carries. `amount` is the order's total."""
+
+    TOPIC: ClassVar[str] = "orders"
+    KEY: ClassVar[str] = "order_number"
+
+    order_number: str
+    sale_id: str
+    auction_id: str
+    user_id: str
+    amount: int
+    currency: str
+    title: str = ""
+
+
+class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
+    pass
+
+
+class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
+    reason: str
+
+
+class PaymentCaptured(OrderEvent, frozen=True, kw_only=True):
+    pass
+
+
+class PaymentDeclined(OrderEvent, frozen=True, kw_only=True):
+    reason: str
+
+
+class PaymentRefunded(OrderEvent, frozen=True, kw_only=True):
+    pass
+
+
+# --- accounts ----------------------------------------------------------------------------------------------------
+
+
+class AccountChanged(Event, frozen=True, kw_only=True):
+    """A state event: the account as it is now. A closed account has no roles."""
+
+    TOPIC: ClassVar[str] = "accounts"
+    KEY: ClassVar[str] = "user_id"
+
+    user_id: str
+    version: int
+    email: str
+    email_verified: bool
+    created_at: int
+    roles: tuple[str, ...]
+    closed: bool
+
+
+def _concrete(base: type[Event]) -> list[type[Event]]:
+    found: list[type[Event]] = []
+    for child in base.__subclasses__():
+        found += _concrete(child) or [child]
+    return found
+
+
+BY_NAME: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in _concrete(Event)}
+TOPICS: tuple[str, ...] = tuple(sorted({event_type.TOPIC for event_type in BY_NAME.values()}))

@@ -1,0 +1,45 @@
+"""Names that follow from facts: a repeated decision yields the same sale, order and event, so a double is recognised.
+
+Pure functions of (auction, seq); nothing here is random or stored.
+"""
+
+import hashlib
+import uuid
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RELISTINGS = uuid.UUID("7b0a6f6e-6f3d-5c53-9a55-3a7d1c0c8a11")
+
+
+def new_id() -> str:
+    """A fresh random id (32 hex digits), for auctions, keys and messages."""
+    return uuid.uuid4().hex
+
+
+def sale_id(auction_id: str, seq: int) -> str:
+    """The sale that the entry `seq` of `auction_id` made."""
+    return f"{auction_id}-{seq}"
+
+
+def auction_of_sale(sale: str) -> tuple[str, int]:
+    """The inverse of `sale_id`. Raises ValueError when `sale` is none."""
+    auction_id, _, seq = sale.rpartition("-")
+    if not auction_id:
+        raise ValueError(f"not a sale id: {sale!r}")
+    return auction_id, int(seq)
+
+
+def order_number(sale: str) -> str:
+    """The number that people read and spell: `GV-XXXX-XXXX-XXXX`, 60 bits in Crockford's base 32."""
+    bits = int.from_bytes(hashlib.sha256(f"order:{sale}".encode()).digest()[:8], "big") >> 4
+    digits = "".join(_CROCKFORD[bits >> shift & 31] for shift in range(55, -5, -5))
+    return f"GV-{digits[:4]}-{digits[4:8]}-{digits[8:]}"
+
+
+def relisted_auction_id(auction_id: str, seq: int) -> str:
+    """The auction that lists the lot again after entry `seq` ended `auction_id`."""
+    return uuid.uuid5(_RELISTINGS, f"{auction_id}:{seq}").hex
+
+
+def event_id(auction_id: str, seq: int, suffix: str) -> str:
+    """The event `suffix` (its type, and its receiver where there are several) of the entry `seq`."""
+    return f"{auction_id}:{seq}:{suffix}"

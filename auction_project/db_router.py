@@ -1,0 +1,32 @@
+"""Which app's tables live in which database: one line an app; everything else is `default`.
+
+Bidding has no line: it has no PostgreSQL at all.
+"""
+
+from typing import Any
+
+DATABASE_OF_APP = {
+    "inventory": "inventory",
+    "orders": "orders",
+    "notifications": "notifications",
+    "sagas": "sagas",
+}
+ALIASES = ("default", *DATABASE_OF_APP.values())
+
+
+def database_of(app_label: str) -> str:
+    return DATABASE_OF_APP.get(app_label, "default")
+
+
+class Router:
+    def db_for_read(self, model: Any, **_hints: Any) -> str:
+        return database_of(model._meta.app_label)
+
+    def db_for_write(self, model: Any, **_hints: Any) -> str:
+        return database_of(model._meta.app_label)
+
+    def allow_relation(self, first: Any, second: Any, **_hints: Any) -> bool:
+        return database_of(first._meta.app_label) == database_of(second._meta.app_label)
+
+    def allow_migrate(self, db: str, app_label: str, **_hints: Any) -> bool:
+        return database_of(app_label) == db

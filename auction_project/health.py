@@ -1,0 +1,77 @@
+"""`/livez`, `/readyz` and `/metrics` for roles that serve no HTTP of their own, on a thread of the standard library.
+
+Live: every loop has finished a step within STALE_SECONDS. Ready: the role's needs answered and it is not draining.
+"""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import prometheus_client
+
+STALE_SECONDS = 60.0
+
+
+class State:
+    """What a role says of itself."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        self.ready = False
+        self._beats: dict[str, float] = {}
+
+    def beat(self, loop: str) -> None:
+        self._beats[loop] = time.monotonic()
+
+    def stale_loops(self) -> list[str]:
+        now = time.monotonic()
+        return sorted(name for name, beat in self._beats.items() if now - beat > STALE_SECONDS)
+
+
+class Server:
+    """The health server of this process."""
+
+    def __init__(self, state: State, port: int) -> None:
+        handler = type("Handler", (_Handler,), {"state": state})
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def serve(state: State, *, port: int = 0) -> Server:
+    """Start answering on `port` (0: any free one)."""
+    return Server(state, port)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    state: State
+
+    def do_GET(self) -> None:
+        if self.path == "/metrics":
+            self._answer(200, prometheus_client.generate_latest(), prometheus_client.CONTENT_TYPE_LATEST)
+        elif self.path == "/livez":
+            stale = self.state.stale_loops()
+            self._answer_json(503 if stale else 200, {"role": self.state.role, "stale": stale})
+        elif self.path == "/readyz":
+            self._answer_json(200 if self.state.ready else 503, {"role": self.state.role, "ready": self.state.ready})
+        else:
+            self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})
+
+    def log_message(self, *_: Any) -> None:
+        """Probes are not worth a log line."""
+
+    def _answer_json(self, status: int, body: dict[str, Any]) -> None:
+        self._answer(status, json.dumps(body).encode(), "application/json")
+
+    def _answer(self, status: int, body: bytes, content_type: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,15 @@
+"""`manage.py clock`: opens and closes due auctions."""
+
+import sys
+
+from django.core.management.base import BaseCommand
+
+from auction_project import roles, running
+from bidding import clock
+
+
+class Command(BaseCommand):
+    help = "Open and close auctions when they are due. Only an alarm: any writer closes a due auction by itself."
+
+    def handle(self, *_args: object, **_options: object) -> None:
+        sys.exit(running.run("clock", roles.BY_NAME["clock"].needs, [clock.Clock], running.stop_on_signals()))

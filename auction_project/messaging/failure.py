@@ -1,0 +1,50 @@
+"""The one classifier of failures, for consumers and sagas alike.
+
+OUTAGE  a store, broker or provider is away: again without end, at most MAX_PAUSE_SECONDS apart, no attempt used.
+REFUSED a rule said no: store the answer, never ask again.
+FAULT   anything else: MAX_ATTEMPTS, then the dead-letter topic (consumer) or turn and park (saga).
+"""
+
+import enum
+import random
+
+import django.db
+import kombu.exceptions
+import redis
+
+from auction_project import errors
+
+MAX_ATTEMPTS = 5
+FIRST_PAUSE_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 15.0
+
+_OUTAGES = (
+    errors.Unavailable,
+    django.db.OperationalError,
+    django.db.InterfaceError,
+    redis.ConnectionError,
+    redis.TimeoutError,
+    kombu.exceptions.OperationalError,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+class Fate(enum.Enum):
+    OUTAGE = "outage"
+    REFUSED = "refused"
+    FAULT = "fault"
+
+
+def classify(error: BaseException) -> Fate:
+    if isinstance(error, _OUTAGES):
+        return Fate.OUTAGE
+    if isinstance(error, errors.DomainError):
+        return Fate.REFUSED
+    return Fate.FAULT
+
+
+def pause_seconds(tries: int) -> float:
+    """How long to wait before the try after `tries` (1, 2, …): doubling, bounded, with jitter below a quarter."""
+    pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 16))
+    return pause * random.uniform(0.75, 1.0)  # noqa: S311 - spreads retries, guards nothing

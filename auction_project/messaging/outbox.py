@@ -1,0 +1,70 @@
+"""The transactional outbox: an event is a row beside the change it tells of, in the same transaction.
+
+Each PostgreSQL app has one table (`class Outbox(outbox.OutboxRow)`). Write after the aggregate's row lock is held:
+then ids of one key grow in the order of the changes. Rows stay for KEEP_DAYS after they were published: they are the
+second copy of every event.
+"""
+
+import uuid
+from datetime import datetime
+
+from django.db import models, transaction
+
+from auction_project import contracts, logs
+
+KEEP_DAYS = 7
+
+
+class OutboxRow(models.Model):
+    """One event that is to be published, or was."""
+
+    id = models.BigAutoField(primary_key=True)
+    event_id = models.CharField(max_length=200, unique=True)
+    topic = models.CharField(max_length=100)
+    key = models.CharField(max_length=200)
+    type = models.CharField(max_length=100)
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+        indexes = [  # noqa: RUF012
+            models.Index(
+                fields=["id"], name="%(app_label)s_outbox_waiting", condition=models.Q(published_at__isnull=True)
+            ),
+            models.Index(fields=["created_at"], name="%(app_label)s_outbox_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
+
+
+def publish(
+    table: type[OutboxRow],
+    event: contracts.events.Event,
+    *,
+    now: datetime,
+    version: int = 0,
+    event_id: str | None = None,
+) -> str:
+    """Record `event` for publication with the transaction that is open on the table's database; its event id.
+
+    Raises TransactionManagementError outside a transaction: an event never goes without its change.
+    """
+    using = table.objects.db
+    if not transaction.get_connection(using).in_atomic_block:
+        raise transaction.TransactionManagementError(f"outbox.publish needs a transaction on {using!r}")
+    event_id = event_id or uuid.uuid4().hex
+    body = contracts.encode(
+        event,
+        event_id=event_id,
+        source=table._meta.app_label,
+        time=now,
+        version=version,
+        correlation_id=logs.correlation_id(),
+    )
+    table.objects.create(
+        event_id=event_id, topic=event.TOPIC, key=event.key(), type=type(event).__name__, body=body, created_at=now
+    )
+    return event_id

@@ -1,0 +1,24 @@
+"""The only way to do something after a commit: `after_commit(function, using=…)`. A lint forbids the others.
+
+Why: `task.delay_on_commit` and a bare `transaction.on_commit` look at the database `default`, so inside
+`atomic(using="orders")` they act at once, before the commit.
+"""
+
+from collections.abc import Callable
+
+from django.db import transaction
+
+
+class NoTransaction(RuntimeError):
+    """after_commit was called outside a transaction on the named database."""
+
+
+def after_commit(function: Callable[[], object], *, using: str) -> None:
+    """Run `function` once the transaction on `using` has committed, never if it does not.
+
+    The call is best effort: a process may die between the commit and it, so something durable must find the work
+    again. Errors of `function` are logged. Raises NoTransaction.
+    """
+    if not transaction.get_connection(using).in_atomic_block:
+        raise NoTransaction(f"after_commit needs a transaction on {using!r}")
+    transaction.on_commit(function, using=using, robust=True)

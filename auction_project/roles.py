@@ -1,0 +1,107 @@
+"""The one table of processes: name, command, needs, queues, topics. The commands, the demo, the tests and the compose
+file read it; whatever runs is a row here.
+
+Groups read events; their table of handlers is the app's `handlers.SUBSCRIPTION`. Outboxes are published by the relay.
+"""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from auction_project import celery
+
+if TYPE_CHECKING:
+    from auction_project.messaging import consuming, outbox
+
+GROUPS = {
+    "accounts": "auction_project.messaging.handlers:SUBSCRIPTION",
+    "bidding": "bidding.handlers:SUBSCRIPTION",
+    "inventory": "inventory.handlers:SUBSCRIPTION",
+    "orders": "orders.handlers:SUBSCRIPTION",
+    "notifications": "notifications.handlers:SUBSCRIPTION",
+    "sagas": "sagas.handlers:SUBSCRIPTION",
+}
+OUTBOXES = (
+    "auction_project.accounts.models:Outbox",
+    "inventory.models:Outbox",
+    "orders.models:Outbox",
+    "notifications.models:Outbox",
+    "sagas.models:Outbox",
+)
+_ALL_POSTGRES = ("postgres:default", "postgres:inventory", "postgres:orders", "postgres:notifications", "postgres:sagas")
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of process. `command` follows the interpreter; `needs` are names of `needs.py`."""
+
+    name: str
+    command: tuple[str, ...]
+    needs: tuple[str, ...]
+    queues: tuple[str, ...] = ()
+    purpose: str
+
+    def argv(self) -> list[str]:
+        return [sys.executable, *self.command]
+
+
+def _worker(*queues: str) -> tuple[str, ...]:
+    return ("-m", "celery", "-A", "auction_project", "worker", "-Q", ",".join(queues), "-P", "threads", "-c", "8")
+
+
+ROLES: tuple[Role, ...] = (
+    Role(
+        name="web",
+        command=("manage.py", "web"),
+        needs=("postgres:default", "mongodb", "redis"),
+        purpose="pages, REST, WebSocket and SSE; takes bids",
+    ),
+    Role(name="clock", command=("manage.py", "clock"), needs=("mongodb",), purpose="opens and closes due auctions"),
+    Role(
+        name="relay",
+        command=("manage.py", "relay"),
+        needs=(*_ALL_POSTGRES, "mongodb", "broker"),
+        purpose="publishes the outboxes and the bid log",
+    ),
+    Role(
+        name="consume",
+        command=("manage.py", "consume", "--all"),
+        needs=(*_ALL_POSTGRES, "mongodb", "redis", "broker"),
+        purpose="hands events to the apps",
+    ),
+    Role(
+        name="worker",
+        command=_worker(*celery.QUEUES),
+        needs=("postgres:sagas", "postgres:inventory", "postgres:orders", "celery"),
+        queues=celery.QUEUES,
+        purpose="runs the steps of sagas, sends e-mail",
+    ),
+    Role(
+        name="beat",
+        command=("-m", "celery", "-A", "auction_project", "beat", "-s", "var/celerybeat-schedule"),
+        needs=("celery",),
+        purpose="rings for the sweep of sagas",
+    ),
+    Role(name="bank", command=("manage.py", "bank"), needs=(), purpose="the simulated payment provider (demo, tests)"),
+)
+BY_NAME = {role.name: role for role in ROLES}
+
+
+def _load(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def subscription(group: str) -> "consuming.Subscription":
+    found: consuming.Subscription = _load(GROUPS[group])
+    return found
+
+
+def outboxes() -> "list[type[outbox.OutboxRow]]":
+    return [_load(path) for path in OUTBOXES]
+
+
+def groups_of_topic(topic: str) -> list[str]:
+    """The groups that read `topic`: it may be trimmed below what all of them have acknowledged."""
+    return [group for group in GROUPS if topic in subscription(group).topics]

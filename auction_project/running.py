@@ -1,0 +1,102 @@
+"""How every role runs: named loops in threads, one stop, shared waiting, drain and health.
+
+`run(role, loops)` waits for what the role needs, steps its loops until SIGTERM or SIGINT, lets each finish its step,
+closes it, and exits 0. An outage makes a loop wait (at most failure.MAX_PAUSE_SECONDS); any other error ends the
+process with code 1 after a log line, and its supervisor starts it again: no state is held that another copy lacks.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from django.db import close_old_connections
+
+from auction_project import health, logs, needs
+from auction_project.messaging import failure
+
+IDLE_SECONDS = 0.05
+MAX_IDLE_SECONDS = 0.25
+DRAIN_SECONDS = 20.0
+
+log = logs.get(__name__)
+
+
+class Loop(Protocol):
+    """One unit of repeated work."""
+
+    name: str
+
+    def step(self) -> bool:
+        """Do a bounded piece of work; whether there may be more at once."""
+
+    def close(self) -> None: ...
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set. Call it in the main thread."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def run(role: str, required: Sequence[str], make_loops: Sequence[Callable[[], Loop]], stop: threading.Event) -> int:
+    """Run the loops until `stop`; the exit code. Each loop is made in its own thread, after its needs answer."""
+    state = health.State(role)
+    server = health.serve(state, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+    log.info("role_starting", role=role, health=server.url)
+    if not needs.wait(required, stop):
+        return 0
+    failed = threading.Event()
+    threads = [
+        threading.Thread(target=_drive, args=(make, state, stop, failed), name=f"{role}-{i}", daemon=True)
+        for i, make in enumerate(make_loops)
+    ]
+    for thread in threads:
+        thread.start()
+    state.ready = True
+    log.info("role_ready", role=role)
+    stop.wait()
+    state.ready = False
+    deadline = time.monotonic() + DRAIN_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    log.info("role_stopped", role=role, failed=failed.is_set())
+    server.close()
+    return 1 if failed.is_set() else 0
+
+
+def _drive(make: Callable[[], Loop], state: health.State, stop: threading.Event, failed: threading.Event) -> None:
+    loop: Loop | None = None
+    outages, idle = 0, IDLE_SECONDS
+    try:
+        while not stop.is_set():
+            try:
+                if loop is None:
+                    loop = make()
+                busy = loop.step()
+            except Exception as error:
+                close_old_connections()
+                if failure.classify(error) is not failure.Fate.OUTAGE:
+                    raise
+                outages += 1
+                pause = failure.pause_seconds(outages)
+                log.warning("waiting_for_service", loop=getattr(loop, "name", "?"), seconds=round(pause, 1), error=str(error))
+                stop.wait(pause)
+                continue
+            outages = 0
+            state.beat(loop.name)
+            idle = IDLE_SECONDS if busy else min(MAX_IDLE_SECONDS, idle * 1.5)
+            if not busy:
+                stop.wait(idle)
+    except BaseException:
+        log.exception("loop_failed", loop=getattr(loop, "name", "?"))
+        failed.set()
+        stop.set()
+    finally:
+        if loop is not None:
+            loop.close()
+        close_old_connections()

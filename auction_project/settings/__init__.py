@@ -1,0 +1,1 @@
+"""Settings: `base` reads the environment once; `production` and `test` only override."""

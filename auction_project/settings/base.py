@@ -1,0 +1,164 @@
+"""Every setting, read from the environment by django-environ: `.env.example` gives each variable's meaning.
+
+The defaults suit a developer's machine; the servers' addresses come from a site engineer or from the embedded servers.
+"""
+
+from pathlib import Path
+
+import environ
+
+from auction_project import db_router, logs
+from auction_project.settings import development_keys
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+# --- what a site must set (production checks them) ---------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or development_keys.secret_key(VAR_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
+
+# --- signing keys: accounts signs access tokens with the private key; every other process needs the public one -----
+JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", multiline=True, default="") or development_keys.jwt_private_key(VAR_DIR)
+JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY", multiline=True, default="") or development_keys.public_key_of(JWT_PRIVATE_KEY)
+ACCESS_TOKEN_SECONDS = 300
+REFRESH_TOKEN_SECONDS = 24 * 3600
+
+# --- stores ------------------------------------------------------------------------------------------------------
+DATABASES = {
+    alias: env.db_url(f"DATABASE_URL_{alias.upper()}", default=f"postgres://gavel_{alias}@127.0.0.1:5432/gavel_{alias}")
+    for alias in db_router.ALIASES
+}
+for _database in DATABASES.values():
+    _database["CONN_MAX_AGE"] = 0
+    _database["OPTIONS"] = {
+        "pool": {
+            "min_size": 1,
+            "max_size": env.int("DATABASE_POOL_SIZE", default=8),
+            "timeout": 5,
+            "max_lifetime": 600,
+        },
+        "connect_timeout": 3,
+        "application_name": "gavel",
+    }
+DATABASE_ROUTERS = ["auction_project.db_router.Router"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MONGODB_URL = env.str("MONGODB_URL", default="mongodb://127.0.0.1:27017/")
+MONGODB_DATABASE = env.str("MONGODB_DATABASE", default="gavel")
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+
+# --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")
+
+# --- applications ------------------------------------------------------------------------------------------------
+SERVICES = env.list("SERVICES", default=["accounts", "bidding", "inventory", "orders", "notifications", "sagas"])
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "auction_project",
+    "auction_project.accounts",
+    "auction_project.messaging",
+    "bidding",
+    "inventory",
+    "orders",
+    "notifications",
+    "sagas",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "auction_project.middleware.CorrelationMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "auction_project.urls"
+ASGI_APPLICATION = "auction_project.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "auction_project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["auction_project.api.AccessTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "auction_project.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- language, time, files ---------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+SERVESTATIC_USE_FINDERS = env.bool("SERVE_STATIC_FROM_SOURCE", default=True)
+STATICFILES_DIRS = [BASE_DIR / "auction_project" / "static"]
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
+EMAIL_FILE_PATH = env.str("EMAIL_FILE_PATH", default=str(VAR_DIR / "mail"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Gavel <auctions@localhost>")
+
+# --- the payment provider ----------------------------------------------------------------------------------------
+BANK_URL = env.str("BANK_URL", default="http://127.0.0.1:8090")
+BANK_API_KEY = env.str("BANK_API_KEY", default="") or development_keys.secret_key(VAR_DIR, "bank")
+
+# --- cookies and headers -----------------------------------------------------------------------------------------
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# --- logs --------------------------------------------------------------------------------------------------------
+LOGGING_CONFIG = None
+LOG_LEVEL = env.str("GAVEL_LOG_LEVEL", default="INFO")
+logs.configure(json=env.str("GAVEL_LOG_FORMAT", default="text") == "json", level=LOG_LEVEL)

@@ -1,0 +1,30 @@
+"""Which app answers which path: REST under /api/v1/, the admin, the headless accounts API, the pages."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+_API = {
+    "accounts": "auction_project.accounts.urls",
+    "bidding": "bidding.urls",
+    "inventory": "inventory.urls",
+    "orders": "orders.urls",
+    "notifications": "notifications.urls",
+    "sagas": "sagas.urls",
+}
+
+urlpatterns = [path("api/v1/", include(_API[service])) for service in settings.SERVICES]
+if "accounts" in settings.SERVICES:
+    urlpatterns += [
+        path("admin/", admin.site.urls),
+        path("accounts/", include("allauth.urls")),
+        path("_allauth/", include("allauth.headless.urls")),
+        path("api/openapi.json", SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]), name="openapi"),
+        path(
+            "api/",
+            SpectacularSwaggerView.as_view(url_name="openapi", permission_classes=[], authentication_classes=[]),
+            name="api",
+        ),
+        path("", include("auction_project.pages.urls")),
+    ]
