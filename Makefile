@@ -1,0 +1,61 @@
+# Every target makes its own virtual environment; only python3 (with venv) and make are needed.
+# Paths are relative and quoted, so that the repository may lie below any directory.
+
+PYTHON ?= python3
+ARGS ?=
+RUN = .venv/bin/python
+STAMP = .venv/installed-development
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check services-test bench stop clean
+.NOTPARALLEL:
+
+help: ## Show this list.
+	@echo "make TARGET [ARGS='...']"
+	@echo
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARGS=--once: without a person, then verify.
+	@$(RUN) -m auction_project.embedded run -- $(RUN) manage.py demo $(ARGS)
+
+test: $(STAMP) ## All tests that need no other server, on the embedded servers or those that the environment names.
+	@$(RUN) -m auction_project.embedded run --data var/test -- $(RUN) -m pytest $(ARGS)
+
+check: $(STAMP) ## Format, lint, types, architecture, settings, migrations.
+	@PATH="$$PWD/.venv/bin:$$PATH" bash .ci/check
+
+services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the servers that the environment names.
+	@$(RUN) -m pytest -m "services or browser" $(ARGS)
+
+bench: $(STAMP) ## Measure, with the reference points in the same run.
+	@$(RUN) -m auction_project.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)
+
+stop: $(STAMP) ## End a demo that runs in another terminal.
+	@$(RUN) manage.py demo --stop
+
+clean: ## Remove the virtual environment and all data below var/ (refused while something runs there).
+	@for lock in var/*/lock; do \
+	  if [ -f "$$lock" ] && ! $(PYTHON) -c 'import fcntl, sys; fcntl.flock(open(sys.argv[1], "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB)' "$$lock" 2>/dev/null; then \
+	    echo "$$lock is in use: stop that run first (make stop)." >&2; exit 1; fi; done
+	@rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A .venv whose interpreter is gone (the system's Python was replaced) is made anew.
+ifneq ($(shell .venv/bin/python -c '' 2>/dev/null && echo works),works)
+$(STAMP): broken
+.PHONY: broken
+broken:
+endif
+
+# pip's cache is used when its directory can be written, and never in the way when not. An installation that was broken off, or made by
+# another Python or in another place, has no stamp of its own, and is made anew.
+$(STAMP): requirements/development.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "Gavel needs Python 3.11 to 3.14, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v)'
+	@echo "Installing into .venv (once; one to three minutes) ..."
+	@rm -f $(STAMP)
+	@$(PYTHON) -m venv --clear .venv || { echo "python3 cannot make a virtual environment (Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@cache=$$($(RUN) -m pip --disable-pip-version-check cache dir 2>/dev/null); \
+	  if [ -n "$$cache" ] && mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ]; then option=; else option=--no-cache-dir; fi; \
+	  PIP_ROOT_USER_ACTION=ignore $(RUN) -m pip install --quiet --disable-pip-version-check $$option --only-binary :all: --no-deps --require-hashes -r requirements/development.txt
+	@touch $(STAMP)
+	@echo "Installed."
