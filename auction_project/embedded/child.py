@@ -15,7 +15,10 @@ KILL_TIMEOUT_S = 10.0
 POLL_S = 0.05
 RESTARTS_MAX = 5  # within RESTART_WINDOW_S
 RESTART_WINDOW_S = 60.0
-PORTS_MAX = 5  # tried at the first start: another program may take one between the choice and the start
+STARTS_MAX = (
+    3  # at first: another program may take the port at the last moment, or an earlier run may still be ending
+)
+START_PAUSE_S = 1.0
 LEFTOVERS_TIMEOUT_S = 10.0
 
 
@@ -51,15 +54,17 @@ class Child:
     def start_anywhere(self, *, preferred: int | None, taken: set[int]) -> None:
         """The first start: on the preferred port if it is free, else on any. Raises DidNotStart."""
         refused: set[int] = set()
-        for attempt in range(1, PORTS_MAX + 1):
+        for attempt in range(1, STARTS_MAX + 1):
             self.port = directory.choose_port(preferred=preferred, taken=taken | refused)
             try:
                 self.start()
                 return
             except DidNotStart:
-                refused.add(self.port)
-                if attempt == PORTS_MAX or directory.is_free(self.port):
+                if attempt == STARTS_MAX:
                     raise
+                if not directory.is_free(self.port):
+                    refused.add(self.port)
+                self._pump(START_PAUSE_S)
 
     def start(self) -> None:
         """Start on the known port and wait until it answers. Raises DidNotStart."""

@@ -75,6 +75,7 @@ class PostgreSQL(Server):
         return f"PostgreSQL does not run as root: it runs as the user {self._account.name}, from {self._bin}."
 
     def spawn(self, port: int) -> subprocess.Popen[bytes]:
+        self._disown_stale_lock()
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with self.directory.open_log(self.name) as log:
             return process.spawn(
@@ -99,6 +100,24 @@ class PostgreSQL(Server):
             variable: f"postgres://{database}:{self.directory.get_password(database)}@127.0.0.1:{port}/{database}"
             for variable, database in zip(self.variables, DATABASES, strict=True)
         }
+
+    def _disown_stale_lock(self) -> None:
+        """Let PostgreSQL see that a postmaster.pid is stale where it cannot tell: the process is a zombie that nobody collects (a
+        container without an init), or its number has been given to another. The file stays, with this process's number, which
+        PostgreSQL knows for its parent's and takes as stale; so it still checks that no session of the dead one holds the memory.
+        """
+        lock = self.cluster / "postmaster.pid"
+        try:
+            first, newline, rest = lock.read_text(encoding="utf-8").partition("\n")
+            holder = process.look_up(int(first))
+        except (FileNotFoundError, ValueError):
+            return
+        if holder is None or (
+            holder.alive and holder.program == self.program and _works_in(holder.pid, self.cluster)
+        ):
+            return
+        with open(os.open(lock, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW), "w", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}{newline}{rest}")
 
     def _make_cluster(self) -> None:
         beside = self.home / "cluster.new"
@@ -198,6 +217,14 @@ class PostgreSQL(Server):
             raise CannotPrepare(
                 f"{program} failed. The end of {log.name}:\n{self.directory.read_log_tail(self.name)}"
             )
+
+
+def _works_in(pid: int, directory: Path) -> bool:
+    """Whether a process has that working directory; yes if that is not to be known."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/cwd", directory)
+    except OSError:
+        return True
 
 
 def _get_environment() -> dict[str, str]:

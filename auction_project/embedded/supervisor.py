@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from auction_project.embedded import control, process
-from auction_project.embedded.child import Child, DidNotStart
+from auction_project.embedded.child import START_PAUSE_S, Child, DidNotStart
 from auction_project.embedded.directory import Directory
 from auction_project.embedded.server import CannotPrepare, Server
 
@@ -166,6 +166,7 @@ class Supervisor:
             except DidNotStart as error:
                 child.state = "running"  # so that the next round counts this as another death
                 say(str(error))
+                self._pump(START_PAUSE_S)
                 continue
             if not restarted:
                 say(
