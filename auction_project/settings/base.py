@@ -24,14 +24,20 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
 
 # --- signing keys: accounts signs access tokens with the private key; every other process needs the public one -----
-JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", multiline=True, default="") or development_keys.jwt_private_key(VAR_DIR)
-JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY", multiline=True, default="") or development_keys.public_key_of(JWT_PRIVATE_KEY)
+JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", multiline=True, default="") or development_keys.jwt_private_key(
+    VAR_DIR
+)
+JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY", multiline=True, default="") or development_keys.public_key_of(
+    JWT_PRIVATE_KEY
+)
 ACCESS_TOKEN_SECONDS = 300
 REFRESH_TOKEN_SECONDS = 24 * 3600
 
 # --- stores ------------------------------------------------------------------------------------------------------
 DATABASES = {
-    alias: env.db_url(f"DATABASE_URL_{alias.upper()}", default=f"postgres://gavel_{alias}@127.0.0.1:5432/gavel_{alias}")
+    alias: env.db_url(
+        f"DATABASE_URL_{alias.upper()}", default=f"postgres://gavel_{alias}@127.0.0.1:5432/gavel_{alias}"
+    )
     for alias in db_router.ALIASES
 }
 for _database in DATABASES.values():
@@ -58,7 +64,9 @@ KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")
 
 # --- applications ------------------------------------------------------------------------------------------------
-SERVICES = env.list("SERVICES", default=["accounts", "bidding", "inventory", "orders", "notifications", "sagas"])
+SERVICES = env.list(
+    "SERVICES", default=["accounts", "bidding", "inventory", "orders", "notifications", "sagas"]
+)
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -111,11 +119,6 @@ TEMPLATES = [
         },
     }
 ]
-AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -131,6 +134,34 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "auction_project.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
+
+# --- accounts: allauth, for pages at /accounts/ and for programs at /_allauth/ -------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "auction_project.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CHANGE_EMAIL = True  # one address an account: a new one replaces it once it is verified
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.partition(":")[0]
+ACCOUNT_RATE_LIMITS = {
+    "login": env.str("LOGIN_RATE_LIMIT", default="30/m/ip"),
+    "signup": env.str("SIGNUP_RATE_LIMIT", default="20/m/ip"),
+    "token": "30/m/user",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+HEADLESS_CLIENTS = ("app", "browser")
+HEADLESS_TOKEN_STRATEGY = "auction_project.accounts.token_strategy.AccessTokenStrategy"
+HEADLESS_JWT_ALGORITHM = "RS256"
+HEADLESS_JWT_PRIVATE_KEY = JWT_PRIVATE_KEY
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS
+HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
+HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
 
 # --- language, time, files ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -150,6 +181,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Gavel <auctions@loca
 # --- the payment provider ----------------------------------------------------------------------------------------
 BANK_URL = env.str("BANK_URL", default="http://127.0.0.1:8090")
 BANK_API_KEY = env.str("BANK_API_KEY", default="") or development_keys.secret_key(VAR_DIR, "bank")
+BANK_TIMEOUT_SECONDS = env.float("BANK_TIMEOUT_SECONDS", default=2.0)
 
 # --- cookies and headers -----------------------------------------------------------------------------------------
 SESSION_COOKIE_HTTPONLY = True

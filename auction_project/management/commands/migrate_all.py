@@ -1,15 +1,20 @@
-"""`manage.py migrate_all`: brings all five databases up to date."""
+"""`manage.py migrate_all`: brings all five databases up to date, then the rights of the groups at the admin's desk."""
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from auction_project import db_router
+from auction_project.accounts import services
 
 
 class Command(BaseCommand):
-    help = "Migrate every database."
+    help = "Migrate every database, and give the groups of the admin's desk their permissions."
 
     def handle(self, *_args: object, **options: object) -> None:
         for alias in db_router.ALIASES:
             self.stdout.write(f"migrating {alias}")
-            call_command("migrate", database=alias, interactive=False, verbosity=int(str(options["verbosity"])) - 1)
+            call_command(
+                "migrate", database=alias, interactive=False, verbosity=int(str(options["verbosity"])) - 1
+            )
+        for permission in services.sync_desk_permissions():
+            self.stderr.write(f"no such permission: {permission}")

@@ -1,0 +1,122 @@
+"""REST: an access token for a page, who I am, and the roles of an account.
+
+A program gets its tokens from allauth's headless API, and the access token is `meta.access_token` of the answer:
+
+    curl -s localhost:8000/_allauth/app/v1/auth/login -H 'Content-Type: application/json' \
+        -d '{"email":"ada@example.org","password":"…"}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["meta"]["access_token"])'
+
+`POST /_allauth/app/v1/tokens/refresh {"refresh_token": …}` gives the next pair (`data.access_token`,
+`data.refresh_token`); the first refresh token is `meta.refresh_token` of the login.
+"""
+
+from typing import Any
+
+from allauth.core import ratelimit
+from allauth.headless import app_settings as headless_settings
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular import utils as openapi
+from rest_framework import authentication, permissions, request, response, serializers, views
+
+from auction_project import errors
+from auction_project.accounts import models, selectors, services
+
+GRANTED_BY_OPERATORS = ("bidder", "seller")
+
+
+class TooManyTokens(errors.Refused):
+    """Too many tokens were asked for. Use the one you have until it ends."""
+
+    http_status = 429
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            for name in data:
+                if name not in self.fields:
+                    raise serializers.ValidationError({name: "There is no such field."})
+        return super().to_internal_value(data)
+
+
+class NothingSerializer(StrictSerializer):
+    """A body without fields."""
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    access = serializers.CharField(help_text="For `Authorization: Bearer …`.")
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    sub = serializers.CharField(source="id", help_text="The user's id.")
+    email = serializers.EmailField()
+    email_verified = serializers.BooleanField()
+    roles = serializers.ListField(child=serializers.CharField())
+    state = serializers.ChoiceField(models.State.choices)
+    created_at = serializers.SerializerMethodField(help_text="Seconds since the epoch.")
+
+    def get_created_at(self, user: models.User) -> int:
+        return int(user.date_joined.timestamp())
+
+
+class RoleChangeSerializer(StrictSerializer):
+    grant = serializers.ChoiceField(GRANTED_BY_OPERATORS, required=False)
+    revoke = serializers.ChoiceField(GRANTED_BY_OPERATORS, required=False)
+    reason = serializers.CharField(max_length=500, default="By an operator.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("grant" in attrs) == ("revoke" in attrs):
+            raise serializers.ValidationError({"grant": "Send either grant or revoke."})
+        return attrs
+
+
+class IsOperatorNow(permissions.BasePermission):
+    """The token says operator, and the account still is one: here the database is at hand."""
+
+    message = "This needs the role operator."
+
+    def has_permission(self, request: request.Request, view: views.APIView) -> bool:
+        return request.user.has("operator") and "operator" in selectors.get_account(request.user.sub).roles
+
+
+class TokenView(views.APIView):
+    authentication_classes = (authentication.SessionAuthentication,)
+
+    @openapi.extend_schema(request=NothingSerializer, responses=TokenSerializer, tags=["accounts"])
+    def post(self, request: request.Request) -> response.Response:
+        """An access token for the session's user: for pages, with their CSRF token."""
+        NothingSerializer(data=request.data).is_valid(raise_exception=True)
+        if not ratelimit.consume(request._request, action="token", user=request.user):
+            raise TooManyTokens
+        access = headless_settings.TOKEN_STRATEGY.create_access_token(request._request)
+        return response.Response({"access": access, "expires_in": settings.ACCESS_TOKEN_SECONDS})
+
+
+class MeView(views.APIView):
+    @openapi.extend_schema(responses=AccountSerializer, tags=["accounts"])
+    def get(self, request: request.Request) -> response.Response:
+        """The account as it is now; the token may be up to five minutes older."""
+        return response.Response(AccountSerializer(selectors.get_account(request.user.sub)).data)
+
+
+class RolesView(views.APIView):
+    permission_classes = (permissions.IsAuthenticated, IsOperatorNow)
+
+    @openapi.extend_schema(request=RoleChangeSerializer, responses=AccountSerializer, tags=["accounts"])
+    def post(self, request: request.Request, user_id: str) -> response.Response:
+        """Grant or revoke a role (operators). Asking again changes nothing."""
+        body = RoleChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        wanted = body.validated_data
+        change = services.grant_role if "grant" in wanted else services.revoke_role
+        user = change(
+            user_id=user_id,
+            role=wanted.get("grant") or wanted["revoke"],
+            reason=wanted["reason"],
+            actor=request.user.sub,
+            now=timezone.now(),
+        )
+        return response.Response(AccountSerializer(user).data)

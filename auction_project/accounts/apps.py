@@ -1,0 +1,15 @@
+"""The Django app `accounts`."""
+
+from django.apps import AppConfig
+from django.core import checks as django_checks
+
+
+class AccountsConfig(AppConfig):
+    name = "auction_project.accounts"
+    label = "accounts"
+    verbose_name = "Accounts"
+
+    def ready(self) -> None:
+        from auction_project.accounts import checks
+
+        django_checks.register(checks.check_signing_keys)

@@ -1,0 +1,27 @@
+"""The start-up check of the signing keys: a process that signs tokens which nobody accepts must not start."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+from auction_project.settings import development_keys
+
+
+def check_signing_keys(**_: Any) -> list[checks.CheckMessage]:
+    """JWT_PUBLIC_KEY must belong to JWT_PRIVATE_KEY wherever accounts are served."""
+    if "accounts" not in settings.SERVICES:
+        return []
+    try:
+        expected = development_keys.public_key_of(settings.JWT_PRIVATE_KEY)
+    except ValueError as error:
+        return [checks.Error(f"JWT_PRIVATE_KEY is not a private key in PEM: {error}", id="accounts.E001")]
+    if expected.split() != settings.JWT_PUBLIC_KEY.split():
+        return [
+            checks.Error(
+                "JWT_PUBLIC_KEY does not belong to JWT_PRIVATE_KEY: every token signed here would be refused.",
+                hint="Set both, or take 'accounts' out of SERVICES in a process that signs nothing.",
+                id="accounts.E002",
+            )
+        ]
+    return []

@@ -1,0 +1,32 @@
+"""Who may do what at the admin's desk: one row a group. `services.sync_desk_permissions` writes it to the database.
+
+`view` names apps of which everything may be looked at; `may` names single permissions, `<app>.<codename>`.
+"""
+
+import msgspec
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """The rights of one group."""
+
+    view: tuple[str, ...]
+    may: tuple[str, ...] = ()
+
+
+GROUPS: dict[str, Desk] = {
+    "stock clerk": Desk(
+        view=("inventory",),
+        may=("inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock"),
+    ),
+    "auction operator": Desk(
+        view=("inventory", "sagas", "messaging", "accounts"),
+        may=(
+            "sagas.operate_saga",
+            "messaging.replay_deadletter",
+            "accounts.bar_account",
+            "accounts.grant_seller",
+        ),
+    ),
+    "finance": Desk(view=("orders", "sagas"), may=("orders.resolve_payment", "sagas.operate_saga")),
+    "viewer": Desk(view=("inventory", "orders", "sagas")),
+}

@@ -1,0 +1,212 @@
+"""The user, what was done to accounts and by whom, and the tables of outbox and inbox.
+
+State changes of an account are methods here; whoever calls them holds the row's lock (`User.objects.lock`). A role is
+a Django group of the same name; only an ACTIVE account has any. What was done is a list of facts, never changed.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth import models as auth_models
+from django.contrib.auth.base_user import BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+from auction_project import errors, tokens
+from auction_project.contracts import events, names
+from auction_project.messaging import once, outbox
+
+DATABASE = "default"
+
+
+class AccountNotFound(errors.NotFound):
+    """There is no such account."""
+
+
+class WrongAccountState(errors.Conflict):
+    """The account is not in a state that allows this."""
+
+
+class State(models.TextChoices):
+    """BARRED: by an operator, for a time. CLOSED: for good. Neither may sign in, and neither gets a token."""
+
+    ACTIVE = "ACTIVE"
+    BARRED = "BARRED"
+    CLOSED = "CLOSED"
+
+
+TRANSITIONS: dict[str, tuple[State, ...]] = {
+    State.ACTIVE: (State.BARRED, State.CLOSED),
+    State.BARRED: (State.ACTIVE, State.CLOSED),
+    State.CLOSED: (),
+}
+
+
+class UserManager(BaseUserManager["User"]):
+    """Factories, and the row lock. Rows alone: `services.create_account` also tells the other apps."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def lock(self, user_id: str) -> "User":
+        """The account with its row locked until the transaction ends. Raises AccountNotFound."""
+        try:
+            return self.select_for_update().get(pk=user_id)
+        except self.model.DoesNotExist:
+            raise AccountNotFound from None
+
+
+class User(auth_models.AbstractUser):
+    """Somebody with an e-mail address and a password. `version` counts what the other apps were told."""
+
+    username = None
+    first_name = None
+    last_name = None
+
+    id = models.CharField(primary_key=True, max_length=32, default=names.new_id, editable=False)
+    email = models.EmailField("e-mail address", max_length=254, unique=True)
+    email_verified = models.BooleanField("e-mail verified", default=False, editable=False)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE, editable=False)
+    version = models.PositiveBigIntegerField(default=0, editable=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = "account"
+        ordering = ["-date_joined", "id"]
+        permissions = [
+            ("bar_account", "Can bar, reinstate and close accounts"),
+            ("grant_seller", "Can grant and revoke the role of a seller"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="accounts_user_id_is_hex", condition=models.Q(id__regex="^[0-9a-f]{32}$")
+            ),
+            models.CheckConstraint(
+                name="accounts_user_email_is_lower", condition=models.Q(email=Lower("email"))
+            ),
+            models.CheckConstraint(name="accounts_user_state", condition=models.Q(state__in=State.values)),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    # --- mutators ------------------------------------------------------------------------------------------------
+
+    def move_to(self, state: State) -> None:
+        """Raises WrongAccountState."""
+        if state not in TRANSITIONS[self.state]:
+            raise WrongAccountState(f"The account is {self.state.lower()}.", state=self.state)
+        self.state = state
+        self.save(update_fields=["state"])
+
+    def add_role(self, role: str) -> bool:
+        """Whether the role is new. Raises WrongAccountState for a closed account."""
+        if self.state == State.CLOSED:
+            raise WrongAccountState("The account is closed.", state=self.state)
+        return self.join(role)
+
+    def join(self, group: str) -> bool:
+        """Whether the account was not yet in `group`."""
+        if self.groups.filter(name=group).exists():
+            return False
+        self.groups.add(auth_models.Group.objects.get_or_create(name=group)[0])
+        return True
+
+    def leave(self, group: str) -> bool:
+        """Whether the account was in `group`."""
+        found = self.groups.filter(name=group).first()
+        if found is not None:
+            self.groups.remove(found)
+        return found is not None
+
+    def changed(self) -> events.AccountChanged:
+        """Count one more change; the event that tells of it."""
+        self.version += 1
+        self.save(update_fields=["version"])
+        return events.AccountChanged(
+            user_id=self.id,
+            version=self.version,
+            email=self.email,
+            email_verified=self.email_verified,
+            created_at=int(self.date_joined.timestamp() * 1000),
+            roles=self.roles,
+            closed=self.state == State.CLOSED,
+        )
+
+    # --- queries -------------------------------------------------------------------------------------------------
+
+    @property
+    def is_active(self) -> bool:
+        """What Django and allauth ask before they let somebody in, or keep him in."""
+        return self.state == State.ACTIVE
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles in force: none for an account that is barred or closed."""
+        if not self.is_active:
+            return ()
+        held = set(self.groups.values_list("name", flat=True))
+        return tuple(role for role in tokens.ROLES if role in held)
+
+    def get_full_name(self) -> str:
+        return self.email
+
+    def get_short_name(self) -> str:
+        return self.email.partition("@")[0]
+
+
+class Act(models.TextChoices):
+    """What can be done to an account by somebody else."""
+
+    ROLE_GRANTED = "ROLE_GRANTED"
+    ROLE_REVOKED = "ROLE_REVOKED"
+    BARRED = "BARRED"
+    REINSTATED = "REINSTATED"
+    CLOSED = "CLOSED"
+    DESK_CHANGED = "DESK_CHANGED"
+
+
+class AccountAction(models.Model):
+    """One thing that `actor` (a user's id, or a name such as `command`) did to an account, and why."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="actions")
+    act = models.CharField(max_length=20, choices=Act.choices)
+    detail = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=500)
+    actor = models.CharField(max_length=32)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "action on an account"
+        verbose_name_plural = "actions on accounts"
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(name="accounts_action_has_reason", condition=~models.Q(reason="")),
+            models.CheckConstraint(name="accounts_action_act", condition=models.Q(act__in=Act.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.detail}".strip()
+
+    @classmethod
+    def record(cls, *, user: User, act: Act, detail: str, reason: str, actor: str, now: datetime) -> None:
+        cls.objects.create(user=user, act=act, detail=detail, reason=reason, actor=actor, at=now)
+
+
+class Outbox(outbox.OutboxRow):
+    """Events of accounts that wait for the relay, or were published."""
+
+
+class Once(once.OnceRow):
+    """Events that the database `default` has dealt with."""

@@ -1,0 +1,252 @@
+"""What may be done with accounts. Each service is one transaction on `default`; a change that the other apps must
+know of is told by AccountChanged, with the next version, in that transaction and under the account's row lock.
+
+`actor` is the id of the user who acts, or the name of what does (`command`); `reason` is kept beside it.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+from allauth.account import models as allauth_models
+from django.contrib.auth import models as auth_models
+from django.db import IntegrityError, transaction
+
+from auction_project import errors, logs, tokens
+from auction_project.accounts import desk, models, selectors
+from auction_project.messaging import outbox
+
+FIRST_ROLE = "bidder"
+
+log = logs.get(__name__)
+
+
+class EmailTaken(errors.Conflict):
+    """There is an account with this e-mail address."""
+
+
+class UnknownRole(errors.Invalid):
+    """There is no such role."""
+
+
+class UnknownGroup(errors.Invalid):
+    """There is no such group at the admin's desk."""
+
+
+class ReasonMissing(errors.Invalid):
+    """Say why."""
+
+
+class AboveYou(errors.Forbidden):
+    """Only a superuser may do this to a superuser."""
+
+
+# --- by the user himself, through allauth --------------------------------------------------------------------------
+
+
+def register_account(*, user: models.User, now: datetime) -> None:
+    """Store a new account. Raises EmailTaken."""
+    try:
+        with transaction.atomic(using=models.DATABASE):
+            user.date_joined = now
+            user.save(force_insert=True)
+            _tell(user, now=now)
+    except IntegrityError:
+        raise EmailTaken from None
+
+
+def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -> bool:
+    """Let `confirm` mark an address of the user as verified, and follow it: a first verified address makes a bidder.
+
+    Returns what `confirm` said. Raises AccountNotFound, EmailTaken.
+    """
+    try:
+        with transaction.atomic(using=models.DATABASE):
+            models.User.objects.lock(user_id)
+            confirmed = confirm()
+            if confirmed:
+                _follow_email(models.User.objects.lock(user_id), now=now)
+            return confirmed
+    except IntegrityError:
+        raise EmailTaken from None
+
+
+# --- by somebody else ----------------------------------------------------------------------------------------------
+
+
+def create_account(
+    *,
+    email: str,
+    password: str,
+    roles: Collection[str] = (),
+    groups: Collection[str] = (),
+    verified: bool = False,
+    superuser: bool = False,
+    actor: str,
+    now: datetime,
+) -> models.User:
+    """The account of `email`, made or brought into line: asking again changes nothing. Nothing is taken away.
+
+    Raises UnknownRole, UnknownGroup, WrongAccountState.
+    """
+    _check_names(roles, groups)
+    email = email.lower()
+    with transaction.atomic(using=models.DATABASE):
+        found = models.User.objects.filter(email=email).values_list("pk", flat=True).first()
+        user = models.User.objects.lock(found) if found else models.User(email=email, date_joined=now)
+        if not found or not user.check_password(password):
+            user.set_password(password)
+        user.is_superuser |= superuser
+        user.is_staff |= superuser or bool(groups)
+        user.save()
+        address, _ = allauth_models.EmailAddress.objects.get_or_create(
+            user=user, email=email, defaults={"primary": True}
+        )
+        is_new = [not found]
+        if verified and not address.verified:
+            address.set_verified()
+            is_new.append(_verify(user))
+        for role in roles:
+            if user.add_role(role):
+                is_new.append(True)
+                _record(user, models.Act.ROLE_GRANTED, role, reason="Account created.", actor=actor, now=now)
+        for group in groups:
+            if user.join(group):
+                _record(
+                    user,
+                    models.Act.DESK_CHANGED,
+                    f"+{group}",
+                    reason="Account created.",
+                    actor=actor,
+                    now=now,
+                )
+        if any(is_new):
+            _tell(user, now=now)
+    return user
+
+
+def grant_role(*, user_id: str, role: str, reason: str, actor: str, now: datetime) -> models.User:
+    """Give `role` to the account; it may have it. Raises AccountNotFound, UnknownRole, WrongAccountState, ReasonMissing."""
+    _check_names([role], [])
+    with transaction.atomic(using=models.DATABASE):
+        user = models.User.objects.lock(user_id)
+        if user.add_role(role):
+            _record(user, models.Act.ROLE_GRANTED, role, reason=reason, actor=actor, now=now)
+            _tell(user, now=now)
+    return user
+
+
+def revoke_role(*, user_id: str, role: str, reason: str, actor: str, now: datetime) -> models.User:
+    """Take `role` from the account; it may lack it. Raises AccountNotFound, UnknownRole, ReasonMissing."""
+    _check_names([role], [])
+    with transaction.atomic(using=models.DATABASE):
+        user = models.User.objects.lock(user_id)
+        if user.leave(role):
+            _record(user, models.Act.ROLE_REVOKED, role, reason=reason, actor=actor, now=now)
+            _tell(user, now=now)
+    return user
+
+
+def bar_account(*, user_id: str, reason: str, actor: str, now: datetime) -> models.User:
+    """Shut the account out until it is reinstated. Raises AccountNotFound, WrongAccountState, ReasonMissing, AboveYou."""
+    return _move(user_id, models.State.BARRED, models.Act.BARRED, reason=reason, actor=actor, now=now)
+
+
+def reinstate_account(*, user_id: str, reason: str, actor: str, now: datetime) -> models.User:
+    """Let a barred account in again. Raises AccountNotFound, WrongAccountState, ReasonMissing, AboveYou."""
+    return _move(user_id, models.State.ACTIVE, models.Act.REINSTATED, reason=reason, actor=actor, now=now)
+
+
+def close_account(*, user_id: str, reason: str, actor: str, now: datetime) -> models.User:
+    """Shut the account out for good. Raises AccountNotFound, WrongAccountState, ReasonMissing, AboveYou."""
+    return _move(user_id, models.State.CLOSED, models.Act.CLOSED, reason=reason, actor=actor, now=now)
+
+
+def assign_desk_groups(
+    *, user_id: str, groups: Collection[str], reason: str, actor: str, now: datetime
+) -> models.User:
+    """Make `groups` the account's groups at the admin's desk; without one, and unless it is a superuser's, it may no
+    longer enter the admin. Raises AccountNotFound, UnknownGroup, ReasonMissing.
+    """
+    _check_names([], groups)
+    with transaction.atomic(using=models.DATABASE):
+        user = models.User.objects.lock(user_id)
+        changes = [f"+{name}" for name in desk.GROUPS if name in groups and user.join(name)]
+        changes += [f"-{name}" for name in desk.GROUPS if name not in groups and user.leave(name)]
+        if changes:
+            user.is_staff = user.is_superuser or bool(groups)
+            user.save(update_fields=["is_staff"])
+            _record(user, models.Act.DESK_CHANGED, " ".join(changes), reason=reason, actor=actor, now=now)
+    return user
+
+
+def sync_desk_permissions() -> list[str]:
+    """Give each group of the desk what the table says, no more and no less; the named permissions that do not exist.
+
+    Runs after all migrations: Django makes the permissions of every app on `default` when that database is migrated.
+    """
+    missing: list[str] = []
+    with transaction.atomic(using=models.DATABASE):
+        for name, rights in desk.GROUPS.items():
+            group, _ = auth_models.Group.objects.get_or_create(name=name)
+            found = list(selectors.list_desk_permissions(name).select_related("content_type"))
+            group.permissions.set(found)
+            existing = {f"{permission.content_type.app_label}.{permission.codename}" for permission in found}
+            missing += [permission for permission in rights.may if permission not in existing]
+    return missing
+
+
+# --- inside --------------------------------------------------------------------------------------------------------
+
+
+def _move(
+    user_id: str, state: models.State, act: models.Act, *, reason: str, actor: str, now: datetime
+) -> models.User:
+    with transaction.atomic(using=models.DATABASE):
+        user = models.User.objects.lock(user_id)
+        if user.is_superuser and not models.User.objects.filter(pk=actor, is_superuser=True).exists():
+            raise AboveYou
+        user.move_to(state)
+        _record(user, act, "", reason=reason, actor=actor, now=now)
+        _tell(user, now=now)
+    log.info("account_moved", user_id=user.id, state=user.state, actor=actor)
+    return user
+
+
+def _follow_email(user: models.User, *, now: datetime) -> None:
+    """Tell of the verified address; `user` was read after it was stored."""
+    _verify(user)
+    _tell(user, now=now)
+
+
+def _verify(user: models.User) -> bool:
+    """Whether this is the account's first verified address."""
+    if user.email_verified:
+        return False
+    user.email_verified = True
+    user.save(update_fields=["email_verified"])
+    user.join(FIRST_ROLE)
+    return True
+
+
+def _tell(user: models.User, *, now: datetime) -> None:
+    event = user.changed()
+    outbox.publish(models.Outbox, event, now=now, version=event.version)
+
+
+def _record(
+    user: models.User, act: models.Act, detail: str, *, reason: str, actor: str, now: datetime
+) -> None:
+    if not reason.strip():
+        raise ReasonMissing(field="reason")
+    models.AccountAction.record(
+        user=user, act=act, detail=detail, reason=reason.strip(), actor=actor, now=now
+    )
+
+
+def _check_names(roles: Collection[str], groups: Collection[str]) -> None:
+    for role in roles:
+        if role not in tokens.ROLES:
+            raise UnknownRole(f"The roles are {', '.join(tokens.ROLES)}.", field="role")
+    for group in groups:
+        if group not in desk.GROUPS:
+            raise UnknownGroup(f"The groups are {', '.join(desk.GROUPS)}.", field="group")

@@ -1,0 +1,20 @@
+"""How allauth's headless API signs tokens: its JWT strategy, with our claims. `auction_project.tokens` verifies them.
+
+allauth adds sub, iat, exp, jti, sid and token_use. A refresh token holds once and ends with its session; the account
+is read anew each time, so one that was barred or closed gets nothing, and changed roles show in the next token.
+"""
+
+from typing import Any
+
+from allauth.headless.tokens.strategies import jwt
+from django.http import HttpRequest
+
+from auction_project.accounts import models, selectors
+
+
+class AccessTokenStrategy(jwt.JWTTokenStrategy):
+    def get_claims(self, user: models.User) -> dict[str, Any]:
+        return selectors.get_claims(user)
+
+    def create_access_token(self, request: HttpRequest) -> str | None:
+        return super().create_access_token(request) if request.user.is_active else None
