@@ -62,9 +62,20 @@ class AccountSerializer(serializers.Serializer[Any]):
         return int(user.date_joined.timestamp())
 
 
+def _may_be_granted(role: str) -> None:
+    if role not in GRANTED_BY_OPERATORS:
+        raise serializers.ValidationError(
+            f"An operator grants and revokes {' and '.join(GRANTED_BY_OPERATORS)}."
+        )
+
+
 class RoleChangeSerializer(StrictSerializer):
-    grant = serializers.ChoiceField(GRANTED_BY_OPERATORS, required=False)
-    revoke = serializers.ChoiceField(GRANTED_BY_OPERATORS, required=False)
+    grant = serializers.CharField(
+        required=False, validators=[_may_be_granted], help_text="`seller` or `bidder`."
+    )
+    revoke = serializers.CharField(
+        required=False, validators=[_may_be_granted], help_text="`seller` or `bidder`."
+    )
     reason = serializers.CharField(max_length=500, default="By an operator.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

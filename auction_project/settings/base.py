@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "auction_project.middleware.ProblemMiddleware",
 ]
 ROOT_URLCONF = "auction_project.urls"
 ASGI_APPLICATION = "auction_project.asgi.application"
@@ -156,7 +157,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 HEADLESS_CLIENTS = ("app", "browser")
-HEADLESS_TOKEN_STRATEGY = "auction_project.accounts.token_strategy.AccessTokenStrategy"
+HEADLESS_TOKEN_STRATEGY = "auction_project.accounts.token_strategy.AccessTokenStrategy"  # noqa: S105 - a class
 HEADLESS_JWT_ALGORITHM = "RS256"
 HEADLESS_JWT_PRIVATE_KEY = JWT_PRIVATE_KEY
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS

@@ -1,0 +1,219 @@
+"""Accounts at the admin's desk: to look at; every change is an action with a reason that calls a service.
+
+Nothing is added, edited or deleted here. The one form that writes is Django's own for a new password, for superusers.
+The admin's login is allauth's, with its limits on attempts.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from allauth.account import decorators as allauth_decorators
+from allauth.account import models as allauth_models
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth import models as auth_models
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from unfold import admin as unfold_admin
+from unfold import decorators as unfold
+from unfold import forms as unfold_forms
+from unfold import widgets
+
+from auction_project import errors
+from auction_project.accounts import desk, models, selectors, services
+
+admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.unregister(auth_models.Group)
+admin.site.unregister(allauth_models.EmailAddress)
+
+
+class ReasonForm(unfold_forms.BaseDialogForm):
+    """What every action asks for."""
+
+    reason = forms.CharField(max_length=500, widget=widgets.UnfoldAdminTextInputWidget)
+
+
+class DeskForm(ReasonForm):
+    """The groups at the desk; the present ones are ticked."""
+
+    groups = forms.MultipleChoiceField(
+        choices=[(name, name) for name in desk.GROUPS], required=False, widget=forms.CheckboxSelectMultiple
+    )
+    field_order = ("groups", "reason")
+
+    def __init__(self, request: HttpRequest, object_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(request, object_id, **kwargs)
+        account = models.User.objects.filter(pk=object_id).first()
+        self.initial["groups"] = selectors.get_desk_groups(account) if account else ()
+
+
+def _dialog(title: str, description: str, form: type[ReasonForm] = ReasonForm) -> Any:
+    return {"title": title, "description": description, "form_class": form, "form_submit_text": title}
+
+
+class ReadOnly:
+    """A model to look at."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class ActionInline(ReadOnly, unfold_admin.TabularInline):
+    model = models.AccountAction
+    fields = ("at", "act", "detail", "reason", "actor")
+    readonly_fields = fields
+    extra = 0
+    verbose_name_plural = "what was done to this account"
+
+
+@admin.register(auth_models.Group)
+class GroupAdmin(ReadOnly, unfold_admin.ModelAdmin):
+    """What each group may do: the table is `desk.py`."""
+
+    fields = ("name", "permissions")
+    filter_horizontal = ("permissions",)
+
+
+@admin.register(models.User)
+class AccountAdmin(auth_admin.UserAdmin, unfold_admin.ModelAdmin):
+    change_password_form = unfold_forms.AdminPasswordChangeForm
+    list_display = ("email", "state", "email_verified", "roles", "is_staff", "date_joined")
+    list_filter = ("state", "email_verified", "groups", "is_staff")
+    search_fields = ("email", "id")
+    ordering = ("-date_joined",)
+    fieldsets = (
+        (None, {"fields": ("id", "email", "email_verified", "state", "roles")}),
+        ("Admin's desk", {"fields": ("desk_groups", "is_staff", "is_superuser")}),
+        ("Dates", {"fields": ("date_joined", "last_login")}),
+    )
+    filter_horizontal = ()
+    inlines: ClassVar[list[Any]] = [ActionInline]
+    actions = None
+    actions_detail: ClassVar[list[str]] = [
+        "grant_seller",
+        "revoke_seller",
+        "bar_account",
+        "reinstate_account",
+        "close_account",
+        "assign_desk_groups",
+    ]
+
+    @admin.display(description="roles")
+    def roles(self, account: models.User) -> str:
+        return ", ".join(account.roles)
+
+    @admin.display(description="groups")
+    def desk_groups(self, account: models.User) -> str:
+        return ", ".join(selectors.get_desk_groups(account)) or "none"
+
+    # --- who may -------------------------------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """For Django's form for a new password: nothing else on the page can be changed."""
+        return bool(request.user.is_superuser)
+
+    def has_superuser_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
+        return [name for _, options in self.fieldsets for name in options["fields"]]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        kwargs["extra_context"] = (kwargs.get("extra_context") or {}) | {
+            "show_save": False,
+            "show_save_and_continue": False,
+        }
+        return super().changeform_view(request, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: models.User, form: Any, change: bool) -> None:
+        """There is no field to save; saving the row would write over what a service has changed meanwhile."""
+
+    # --- actions -------------------------------------------------------------------------------------------------
+
+    @unfold.action(
+        description="Grant seller",
+        url_path="grant-seller",
+        permissions=["accounts.grant_seller"],
+        dialog=_dialog("Grant seller", "The account may list its own products."),
+    )
+    def grant_seller(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, services.grant_role, form, role="seller")
+
+    @unfold.action(
+        description="Revoke seller",
+        url_path="revoke-seller",
+        permissions=["accounts.grant_seller"],
+        dialog=_dialog("Revoke seller", "The account lists nothing new; its lots run on."),
+    )
+    def revoke_seller(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, services.revoke_role, form, role="seller")
+
+    @unfold.action(
+        description="Bar",
+        url_path="bar",
+        permissions=["accounts.bar_account"],
+        dialog=_dialog("Bar", "The account gets no new token and stops bidding within five minutes."),
+    )
+    def bar_account(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, services.bar_account, form)
+
+    @unfold.action(
+        description="Reinstate",
+        url_path="reinstate",
+        permissions=["accounts.bar_account"],
+        dialog=_dialog("Reinstate", "A barred account may sign in again."),
+    )
+    def reinstate_account(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, services.reinstate_account, form)
+
+    @unfold.action(
+        description="Close",
+        url_path="close",
+        permissions=["accounts.bar_account"],
+        dialog=_dialog("Close", "For good: a closed account is never opened again."),
+    )
+    def close_account(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, services.close_account, form)
+
+    @unfold.action(
+        description="Assign desk groups",
+        url_path="desk-groups",
+        permissions=["superuser"],
+        dialog=_dialog("Assign desk groups", "What the account may do in this admin.", DeskForm),
+    )
+    def assign_desk_groups(self, request: HttpRequest, form: DeskForm, object_id: str) -> HttpResponse:
+        return self._act(
+            request, object_id, services.assign_desk_groups, form, groups=form.cleaned_data["groups"]
+        )
+
+    def _act(
+        self, request: HttpRequest, user_id: str, service: Callable[..., Any], form: ReasonForm, **what: Any
+    ) -> HttpResponse:
+        """Call the service, say what came of it, and show the account again (the dialog is htmx's)."""
+        try:
+            service(
+                user_id=user_id,
+                reason=form.cleaned_data["reason"],
+                actor=request.user.pk,
+                now=timezone.now(),
+                **what,
+            )
+        except errors.DomainError as error:
+            messages.error(request, error.detail)
+        else:
+            messages.success(request, "Done.")
+        return HttpResponse(headers={"HX-Redirect": reverse("admin:accounts_user_change", args=[user_id])})
