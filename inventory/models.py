@@ -1,0 +1,346 @@
+"""Products, warehouses, balances, reservations and the ledger: what may stand in a row, and how a row may change.
+
+Every rule that one row can state is a CHECK here, too. Nobody outside this file, the ledger and the services calls
+`save`; a move never changes (a trigger refuses it), and nothing is ever deleted.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from auction_project.messaging import once, outbox
+from inventory import refusals
+
+DATABASE = "inventory"
+HOUSE = "house"
+THUMBNAIL_PATH = "/api/v1/products/{id}/thumbnail?v={digest}"
+IMAGE_PATH = "/api/v1/products/{id}/image?v={digest}"
+MAX_UNITS = 1_000_000
+LOW_STOCK_MARGIN_PARTS = (
+    5  # a product is well stocked again above its threshold by a fifth, at least one unit
+)
+
+
+class Outbox(outbox.OutboxRow):
+    class Meta(outbox.OutboxRow.Meta):
+        default_permissions = ()
+
+
+class Once(once.OnceRow):
+    class Meta(once.OnceRow.Meta):
+        default_permissions = ()
+
+
+class Condition(models.TextChoices):
+    NEW = "NEW", "New"
+    LIKE_NEW = "LIKE_NEW", "Like new"
+    GOOD = "GOOD", "Good"
+    FAIR = "FAIR", "Fair"
+    FOR_PARTS = "FOR_PARTS", "For parts or repair"
+
+
+class Product(models.Model):
+    """What can be listed. `stock_version` grows with every change of its stock; its row is the lock of all of it."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    sku = models.CharField("SKU", max_length=40, unique=True)
+    title = models.CharField(max_length=120)
+    description = models.TextField(max_length=5000, blank=True)
+    condition = models.CharField(max_length=10, choices=Condition.choices)
+    owner_id = models.CharField("owner", max_length=32, db_index=True)
+    image = models.FileField(max_length=120, blank=True)
+    thumbnail = models.FileField(max_length=120, blank=True)
+    image_digest = models.CharField(max_length=64, blank=True)
+    low_threshold = models.PositiveIntegerField("low-stock threshold", default=0)
+    is_low = models.BooleanField(default=False)
+    stock_version = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=64)
+
+    class Meta:
+        ordering: ClassVar = ["sku"]
+        default_permissions = ("add", "view")
+        permissions: ClassVar = [
+            ("receive_stock", "Can receive stock"),
+            ("adjust_stock", "Can adjust stock and its threshold"),
+            ("transfer_stock", "Can transfer stock between warehouses"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku} {self.title}"
+
+    @property
+    def image_url(self) -> str:
+        return IMAGE_PATH.format(id=self.id, digest=self.image_digest[:12]) if self.image_digest else ""
+
+    @property
+    def thumbnail_url(self) -> str:
+        return THUMBNAIL_PATH.format(id=self.id, digest=self.image_digest[:12]) if self.image_digest else ""
+
+    def show(self, image: str, thumbnail: str, digest: str) -> None:
+        """Have another picture."""
+        self.image, self.thumbnail, self.image_digest = image, thumbnail, digest
+        self.save(update_fields=["image", "thumbnail", "image_digest"])
+
+    def next_version(self) -> None:
+        """The stock has changed. The row must be locked."""
+        self.stock_version += 1
+        self.save(update_fields=["stock_version", "is_low"])
+
+    def crosses_low(self, available: int) -> bool:
+        """Note `available`; whether the product has just become low. It stays low until it is above by the margin."""
+        margin = max(1, self.low_threshold // LOW_STOCK_MARGIN_PARTS)
+        was_low = self.is_low
+        if self.low_threshold == 0 or available > self.low_threshold + margin:
+            self.is_low = False
+        elif available <= self.low_threshold:
+            self.is_low = True
+        return self.is_low and not was_low
+
+
+class Warehouse(models.Model):
+    """A place that keeps stock. Stock is taken by `priority`, lowest first."""
+
+    code = models.CharField(primary_key=True, max_length=16)
+    name = models.CharField(max_length=80)
+    priority = models.PositiveSmallIntegerField(unique=True)
+
+    class Meta:
+        ordering: ClassVar = ["priority"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Location(models.TextChoices):
+    """Where a unit can be. The first four are states on hand, each within a warehouse; the rest lie outside."""
+
+    AVAILABLE = "AVAILABLE", "Available"
+    RESERVED = "RESERVED", "Reserved"
+    COMMITTED = "COMMITTED", "Committed"
+    SET_ASIDE = "SET_ASIDE", "Set aside"
+    SUPPLIER = "SUPPLIER", "Supplier"
+    CUSTOMER = "CUSTOMER", "Customer"
+    LOSS = "LOSS", "Loss"
+
+
+ON_HAND = (Location.AVAILABLE, Location.RESERVED, Location.COMMITTED, Location.SET_ASIDE)
+
+
+class Balance(models.Model):
+    """The units of one product in one warehouse: at any moment the sum of their moves."""
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="balances")
+    warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="+")
+    available = models.IntegerField(default=0)
+    reserved = models.IntegerField(default=0)
+    committed = models.IntegerField(default=0)
+    set_aside = models.IntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["product", "warehouse"], name="inventory_balance_once"),
+            *(
+                models.CheckConstraint(condition=Q(**{f"{state}__gte": 0}), name=f"inventory_balance_{state}")
+                for state in ("available", "reserved", "committed", "set_aside")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} {self.warehouse_id}: {self.on_hand}"
+
+    @property
+    def on_hand(self) -> int:
+        return self.available + self.reserved + self.committed + self.set_aside
+
+    def add(self, location: Location, quantity: int) -> None:
+        """Add `quantity` (it may be negative) to one state; saving is the ledger's. Raises InsufficientStock."""
+        name = location.value.lower()
+        present = getattr(self, name)
+        if present + quantity < 0:
+            raise refusals.InsufficientStock(
+                warehouse=self.warehouse_id, state=name, present=present, asked=-quantity
+            )
+        setattr(self, name, present + quantity)
+
+
+class MoveKind(models.TextChoices):
+    RECEIVE = "RECEIVE", "Received"
+    ADJUST = "ADJUST", "Adjusted"
+    TRANSFER = "TRANSFER", "Transferred"
+    RESERVE = "RESERVE", "Reserved"
+    RELEASE = "RELEASE", "Released"
+    COMMIT = "COMMIT", "Committed"
+    RESTOCK = "RESTOCK", "Restocked"
+
+
+def _place(side: str) -> Q:
+    """A state on hand lies in a warehouse; what is outside lies in none."""
+    inside = Q(**{f"{side}__in": ON_HAND})
+    return Q(inside, **{f"{side}_warehouse__isnull": False}) | Q(
+        ~inside, **{f"{side}_warehouse__isnull": True}
+    )
+
+
+class Move(models.Model):
+    """One line of the ledger: `quantity` units left one place and came to another. For ever as it is."""
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="moves")
+    kind = models.CharField(max_length=10, choices=MoveKind.choices)
+    quantity = models.PositiveIntegerField()
+    source = models.CharField("from", max_length=10, choices=Location.choices)
+    source_warehouse = models.ForeignKey(
+        Warehouse, models.PROTECT, null=True, related_name="+", verbose_name="from warehouse"
+    )
+    destination = models.CharField("to", max_length=10, choices=Location.choices)
+    destination_warehouse = models.ForeignKey(
+        Warehouse, models.PROTECT, null=True, related_name="+", verbose_name="to warehouse"
+    )
+    version = models.PositiveBigIntegerField("stock version")
+    reference = models.CharField(max_length=200)
+    reason = models.CharField(max_length=200, blank=True)
+    actor = models.CharField("by", max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+        indexes: ClassVar = [models.Index(fields=["reference"], name="inventory_move_reference")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="inventory_move_quantity"),
+            models.CheckConstraint(condition=_place("source"), name="inventory_move_source"),
+            models.CheckConstraint(condition=_place("destination"), name="inventory_move_destination"),
+            models.CheckConstraint(
+                condition=~Q(source=F("destination"))
+                | Q(source__in=ON_HAND) & ~Q(source_warehouse=F("destination_warehouse")),
+                name="inventory_move_elsewhere",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.quantity} × {self.product_id}"
+
+
+class ReservationKind(models.TextChoices):
+    LOT = "LOT", "Lot"
+    SALE = "SALE", "Sale"
+
+
+class ReservationState(models.TextChoices):
+    """REFUSED and RELEASED are final. A lot that was over before its listing came is RELEASED from the start."""
+
+    HELD = "HELD", "Held"
+    COMMITTED = "COMMITTED", "Committed"
+    RELEASED = "RELEASED", "Released"
+    REFUSED = "REFUSED", "Refused"
+
+
+TRANSITIONS: dict[ReservationState, frozenset[ReservationState]] = {
+    ReservationState.HELD: frozenset({ReservationState.COMMITTED, ReservationState.RELEASED}),
+    ReservationState.COMMITTED: frozenset({ReservationState.HELD}),
+    ReservationState.RELEASED: frozenset(),
+    ReservationState.REFUSED: frozenset(),
+}
+
+
+class Reservation(models.Model):
+    """What a lot or a sale has a claim on. One row for each, for ever: `holder` is the auction's or the sale's id."""
+
+    kind = models.CharField(max_length=4, choices=ReservationKind.choices)
+    holder = models.CharField(max_length=100)
+    auction_id = models.CharField(max_length=64)
+    product = models.ForeignKey(Product, models.PROTECT, null=True, related_name="reservations")
+    quantity = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=ReservationState.choices)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "holder"], name="inventory_reservation_once"),
+            models.CheckConstraint(
+                condition=Q(kind="SALE", quantity__gt=0, product__isnull=False)
+                | Q(kind="LOT", holder=F("auction_id")),
+                name="inventory_reservation_holder",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="LOT", state="COMMITTED") & ~Q(kind="SALE", state="REFUSED"),
+                name="inventory_reservation_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(product__isnull=False) | Q(state__in=["RELEASED", "REFUSED"]),
+                name="inventory_reservation_product",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.holder}: {self.state}"
+
+    @classmethod
+    def hold_for_sale(
+        cls, sale_id: str, auction_id: str, product: Product, quantity: int, *, now: datetime
+    ) -> "Reservation":
+        """A sale's one reservation, held. The product must be locked."""
+        return cls.objects.create(
+            kind=ReservationKind.SALE,
+            holder=sale_id,
+            auction_id=auction_id,
+            product=product,
+            quantity=quantity,
+            state=ReservationState.HELD,
+            created_at=now,
+            changed_at=now,
+        )
+
+    @property
+    def is_unanswered(self) -> bool:
+        """The lot was over before its listing came."""
+        return self.state == ReservationState.RELEASED and self.product_id is None
+
+    def answer(self, product: Product, *, now: datetime) -> None:
+        """The listing of a lot that was already over has come, and is answered."""
+        self.product, self.changed_at = product, now
+        self.save(update_fields=["product", "changed_at"])
+
+    def become(self, state: ReservationState, *, now: datetime) -> None:
+        """Go to `state`. The row must be locked. Raises WrongState."""
+        if state not in TRANSITIONS[ReservationState(self.state)]:
+            raise refusals.WrongState(
+                f"The reservation is {self.state}, it cannot become {state}.", state=self.state
+            )
+        self.state, self.changed_at = state, now
+        self.save(update_fields=["state", "changed_at"])
+
+
+class Holding(models.Model):
+    """The units that a reservation has in one warehouse now; `from_lot` of them a sale claimed from its lot."""
+
+    reservation = models.ForeignKey(Reservation, models.PROTECT, related_name="holdings")
+    warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+    from_lot = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["reservation", "warehouse"], name="inventory_holding_once"),
+            models.CheckConstraint(
+                condition=Q(from_lot__lte=F("quantity")), name="inventory_holding_from_lot"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} in {self.warehouse_id}"
+
+    def become(self, quantity: int, *, from_lot: int = 0) -> None:
+        """Hold `quantity` from now on. The product must be locked."""
+        self.quantity, self.from_lot = quantity, from_lot
+        self.save(update_fields=["quantity", "from_lot"])

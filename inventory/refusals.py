@@ -1,0 +1,66 @@
+"""Every rule of the stock that may say no, by the name of the situation. `by_code` finds the class of a stored one."""
+
+from auction_project import errors
+
+
+class SoldOut(errors.Refused):
+    """There is not enough free stock."""
+
+
+class UnknownProduct(errors.Refused):
+    """There is no such product."""
+
+
+class UnknownWarehouse(errors.Refused):
+    """There is no such warehouse."""
+
+
+class NotReserved(errors.Refused):
+    """Nothing is reserved for this sale."""
+
+
+class AlreadyReserved(errors.Refused):
+    """The sale has, or had, its reservation."""
+
+
+class WrongState(errors.Refused):
+    """The reservation is not in a state that allows this."""
+
+
+class Voided(errors.Refused):
+    """This step was undone before it came."""
+
+
+class StaleFigure(errors.Refused):
+    """The stock has changed since you looked."""
+
+
+class InsufficientStock(errors.Refused):
+    """So many units are not free: the rest is reserved or committed."""
+
+
+class SkuTaken(errors.Refused):
+    """Another product has this SKU."""
+
+
+class SameWarehouse(errors.Refused):
+    """A transfer needs two different warehouses."""
+
+
+class UnusableImage(errors.Invalid):
+    """The file is not an image that can be shown."""
+
+
+class InvalidText(errors.Invalid):
+    """The text is missing, too long, or holds what cannot be stored."""
+
+
+class InvalidFigure(errors.Invalid):
+    """The figure is out of bounds."""
+
+
+_BY_CODE = {kind.code: kind for kind in errors.Refused.__subclasses__() if kind.__module__ == __name__}
+
+
+def by_code(code: str) -> type[errors.Refused]:
+    return _BY_CODE[code]

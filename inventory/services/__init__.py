@@ -1,0 +1,25 @@
+"""What the stock can be asked to do. Each service is one transaction on the stock's database and all-or-nothing.
+
+`lots` listens to auctions, `sales` serves whoever settles a sale, `desk` is the clerk's counter, `products` the
+catalogue. What may be asked twice takes a `key` and answers a repeat with the stored outcome (`keyed`).
+"""
+
+from inventory.services.desk import adjust_stock, receive_stock, set_threshold, transfer_stock
+from inventory.services.lots import release_lot, reserve_for_lot
+from inventory.services.products import create_product, set_image
+from inventory.services.sales import commit, release, reserve, restock
+
+__all__ = [
+    "adjust_stock",
+    "commit",
+    "create_product",
+    "receive_stock",
+    "release",
+    "release_lot",
+    "reserve",
+    "reserve_for_lot",
+    "restock",
+    "set_image",
+    "set_threshold",
+    "transfer_stock",
+]

@@ -1,0 +1,122 @@
+"""The stock desk: what a clerk does by hand. Each change names who did it, and goes through the ledger.
+
+`key` makes a form that is sent twice one change; a refused one may be sent again, corrected, under the same key.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from inventory import ledger, models, refusals
+from inventory.services import keyed
+
+MAX_REASON_CHARACTERS = 200
+
+
+def receive_stock(
+    *, key: str, product_id: str, warehouse: str, quantity: int, actor: str, now: datetime, reason: str = ""
+) -> keyed.Outcome:
+    """Units arrive from the supplier; the product's figures. Raises InvalidFigure, UnknownProduct, UnknownWarehouse."""
+    _check_units(quantity, "quantity")
+
+    def effect() -> keyed.Outcome:
+        product = ledger.lock_product(product_id)
+        leg = ledger.Leg(quantity, ledger.SUPPLIER, ledger.available_in(warehouse))
+        return ledger.post(product, [leg], _cause(models.MoveKind.RECEIVE, key, reason, actor, now)).as_dict()
+
+    return keyed.perform_or_forget(key, effect, now=now)
+
+
+def adjust_stock(
+    *,
+    key: str,
+    product_id: str,
+    warehouse: str,
+    expected: int,
+    counted: int,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> keyed.Outcome:
+    """Set the units on hand to `counted`, provided that they are still `expected`; the product's figures.
+
+    Only free units can be missing: what is reserved or committed is somebody's. Raises StaleFigure with the present
+    figure, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
+    """
+    _check_units(counted, "counted", least=0)
+    if not reason.strip():
+        raise refusals.InvalidFigure("An adjustment needs a reason.", field="reason")
+
+    def effect() -> keyed.Outcome:
+        product = ledger.lock_product(product_id)
+        ledger.require_warehouse(warehouse)
+        balances = ledger.lock_balances(product)
+        present = sum(balance.on_hand for balance in balances if balance.warehouse_id == warehouse)
+        if present != expected:
+            raise refusals.StaleFigure(present=present, expected=expected)
+        if counted == present:
+            return ledger.figures_of(balances).as_dict()
+        free = ledger.available_in(warehouse)
+        found = counted > present
+        source, destination = (ledger.LOSS, free) if found else (free, ledger.LOSS)
+        leg = ledger.Leg(abs(counted - present), source, destination)
+        return ledger.post(product, [leg], _cause(models.MoveKind.ADJUST, key, reason, actor, now)).as_dict()
+
+    return keyed.perform_or_forget(key, effect, now=now)
+
+
+def transfer_stock(
+    *,
+    key: str,
+    product_id: str,
+    source: str,
+    destination: str,
+    quantity: int,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> keyed.Outcome:
+    """Free units go from one warehouse to another; the product's figures.
+
+    Raises SameWarehouse, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
+    """
+    _check_units(quantity, "quantity")
+    if source == destination:
+        raise refusals.SameWarehouse
+
+    def effect() -> keyed.Outcome:
+        product = ledger.lock_product(product_id)
+        leg = ledger.Leg(quantity, ledger.available_in(source), ledger.available_in(destination))
+        return ledger.post(
+            product, [leg], _cause(models.MoveKind.TRANSFER, key, reason, actor, now)
+        ).as_dict()
+
+    return keyed.perform_or_forget(key, effect, now=now)
+
+
+def set_threshold(*, product_id: str, threshold: int, now: datetime) -> models.Product:
+    """Set below or at how many free units operators are told; 0 is never. Raises InvalidFigure, UnknownProduct."""
+    _check_units(threshold, "threshold", least=0)
+    with transaction.atomic(using=models.DATABASE):
+        product = ledger.lock_product(product_id)
+        if product.low_threshold != threshold:
+            product.low_threshold = threshold
+            product.save(update_fields=["low_threshold"])
+            ledger.restate(product, now=now)
+        return product
+
+
+def _check_units(units: int, field: str, *, least: int = 1) -> None:
+    if not least <= units <= models.MAX_UNITS:
+        raise refusals.InvalidFigure(
+            f"This must be between {least} and {models.MAX_UNITS}.",
+            field=field,
+            least=least,
+            most=models.MAX_UNITS,
+        )
+
+
+def _cause(kind: models.MoveKind, key: str, reason: str, actor: str, now: datetime) -> ledger.Cause:
+    return ledger.Cause(
+        kind=kind, reference=key, actor=actor, reason=reason.strip()[:MAX_REASON_CHARACTERS], now=now
+    )

@@ -1,0 +1,74 @@
+"""At most once by key, for what may be asked twice: the effect, its outcome and the key's row are one transaction.
+
+`perform` stores a refusal as well, so a repeat hears the same answer whatever has changed since. `undo` takes the key
+of what it undoes: without an effect it leaves a tombstone (VOID), which refuses the effect should it still come.
+Two callers with one key come one after the other. The effect must refuse by errors.Refused, and only so.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from auction_project import errors
+from auction_project.messaging import once
+from inventory import models, refusals
+
+Outcome = dict[str, Any]
+UNDO_SUFFIX = ":undo"
+
+
+def perform(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
+    """The outcome of `effect`, stored under `key`. Raises errors.Refused (stored, too), Voided."""
+    with transaction.atomic(using=models.DATABASE):
+        row, is_new = once.claim(models.Once, key, now=now)
+        refusal = _run(row, effect) if is_new else _stored_refusal(row)
+    if refusal is not None:
+        raise refusal
+    return row.outcome
+
+
+def perform_or_forget(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
+    """The outcome of `effect`, once by `key`; a refusal is raised and forgotten, so the key may be used again."""
+    with transaction.atomic(using=models.DATABASE):
+        row, is_new = once.claim(models.Once, key, now=now)
+        if is_new:
+            row.finish(once.State.DONE, effect())
+        return row.outcome
+
+
+def undo(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
+    """Run `effect`, which undoes what was done under `key`, once; nothing when nothing was done. Raises what it raises."""
+    with transaction.atomic(using=models.DATABASE):
+        row, is_new = once.claim(models.Once, key, now=now)
+        if is_new:
+            row.finish(once.State.VOID)
+        if row.state != once.State.DONE:
+            return {"undone": False}
+        marker, is_first = once.claim(models.Once, key + UNDO_SUFFIX, now=now)
+        if is_first:
+            marker.finish(once.State.DONE, {"undone": True} | effect())
+        return marker.outcome
+
+
+def _run(row: models.Once, effect: Callable[[], Outcome]) -> errors.Refused | None:
+    """Do it; what was refused has left nothing behind but its stored answer."""
+    try:
+        with transaction.atomic(using=models.DATABASE):
+            outcome = effect()
+    except errors.Refused as refusal:
+        answer = {"code": refusal.code, "detail": refusal.detail, "figures": refusal.figures}
+        row.finish(once.State.REFUSED, answer)
+        return refusal
+    row.finish(once.State.DONE, outcome)
+    return None
+
+
+def _stored_refusal(row: models.Once) -> errors.Refused | None:
+    if row.state == once.State.VOID:
+        return refusals.Voided()
+    if row.state == once.State.REFUSED:
+        kind = refusals.by_code(row.outcome["code"])
+        return kind(row.outcome["detail"], **row.outcome["figures"])
+    return None

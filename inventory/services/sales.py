@@ -1,0 +1,161 @@
+"""Stock for sales: a unit is claimed, given back, committed, or returned to its sale's reservation.
+
+A sale claims from its lot's reservation first, then from free stock, and an undone one gives each unit back to where
+it came from: to the lot while the auction runs, so that the next buyer claims the same unit, and to free stock after
+the auction has ended. Each service is idempotent by `key`; an undoing takes the key of what it undoes.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db.models import Q
+
+from inventory import ledger, models, refusals
+from inventory.services import allocation, keyed
+
+SYSTEM = "system"
+
+Step = Callable[[str], ledger.Place]
+
+
+def reserve(
+    *, key: str, sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime
+) -> keyed.Outcome:
+    """Reserve `quantity` units for the sale. Raises SoldOut, UnknownProduct, AlreadyReserved, Voided."""
+    return keyed.perform(key, lambda: _reserve(sale_id, auction_id, product_id, quantity, now), now=now)
+
+
+def release(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
+    """Undo `reserve`: the units go back to where they came from. Raises WrongState when they are committed."""
+    return keyed.undo(key, lambda: _release(sale_id, now), now=now)
+
+
+def commit(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
+    """The sale's units are sold. Raises NotReserved, WrongState, Voided."""
+    return keyed.perform(key, lambda: _commit(sale_id, now), now=now)
+
+
+def restock(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
+    """Undo `commit`: the units are reserved for this sale again. Raises WrongState."""
+    return keyed.undo(key, lambda: _restock(sale_id, now), now=now)
+
+
+def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime) -> keyed.Outcome:
+    product = ledger.lock_product(product_id)
+    sale, lot = _lock(sale_id, auction_id, product)
+    if sale is not None:
+        raise refusals.AlreadyReserved(sale_id=sale_id, state=sale.state)
+    held_by_lot = _holdings(lot) if lot else {}
+    from_lot = allocation.take(
+        quantity, ((place, holding.quantity) for place, holding in held_by_lot.items())
+    )
+    rest = quantity - sum(from_lot.values())
+    balances = ledger.lock_balances(product)
+    free = allocation.take(rest, ledger.by_priority(balances))
+    if not 1 <= quantity <= models.MAX_UNITS or sum(free.values()) < rest:
+        obtainable = sum(balance.available for balance in balances) + sum(from_lot.values())
+        raise refusals.SoldOut(available=obtainable, asked=quantity)
+
+    for place, units in from_lot.items():
+        held_by_lot[place].become(held_by_lot[place].quantity - units)
+    sale = models.Reservation.hold_for_sale(sale_id, auction_id, product, quantity, now=now)
+    places = sorted(from_lot.keys() | free.keys())
+    models.Holding.objects.bulk_create(
+        models.Holding(
+            reservation=sale,
+            warehouse_id=place,
+            quantity=from_lot.get(place, 0) + free.get(place, 0),
+            from_lot=from_lot.get(place, 0),
+        )
+        for place in places
+    )
+    if free:
+        _post(product, free, ledger.available_in, ledger.reserved_in, models.MoveKind.RESERVE, sale_id, now)
+    return {"quantity": quantity, "from_lot": sum(from_lot.values()), "warehouses": places}
+
+
+def _release(sale_id: str, now: datetime) -> keyed.Outcome:
+    product, sale, lot = _locked_sale(sale_id)
+    sale.become(models.ReservationState.RELEASED, now=now)
+    held_by_lot = _holdings(lot) if lot else {}
+    free: dict[str, int] = {}
+    for place, holding in _holdings(sale).items():
+        back_to_lot = holding.from_lot if lot else 0
+        if back_to_lot:
+            held_by_lot[place].become(held_by_lot[place].quantity + back_to_lot)
+        if holding.quantity > back_to_lot:
+            free[place] = holding.quantity - back_to_lot
+        holding.become(0)
+    if free:
+        _post(product, free, ledger.reserved_in, ledger.available_in, models.MoveKind.RELEASE, sale_id, now)
+    return {"quantity": sale.quantity, "to_lot": sale.quantity - sum(free.values())}
+
+
+def _commit(sale_id: str, now: datetime) -> keyed.Outcome:
+    product, sale, _ = _locked_sale(sale_id)
+    sale.become(models.ReservationState.COMMITTED, now=now)
+    _post(
+        product, _units(sale), ledger.reserved_in, ledger.committed_in, models.MoveKind.COMMIT, sale_id, now
+    )
+    return {"quantity": sale.quantity}
+
+
+def _restock(sale_id: str, now: datetime) -> keyed.Outcome:
+    product, sale, _ = _locked_sale(sale_id)
+    sale.become(models.ReservationState.HELD, now=now)
+    _post(
+        product, _units(sale), ledger.committed_in, ledger.reserved_in, models.MoveKind.RESTOCK, sale_id, now
+    )
+    return {"quantity": sale.quantity}
+
+
+def _locked_sale(sale_id: str) -> tuple[models.Product, models.Reservation, models.Reservation | None]:
+    """Product, the sale's reservation and its lot's if that still runs, all locked. Raises NotReserved."""
+    found = models.Reservation.objects.filter(kind=models.ReservationKind.SALE, holder=sale_id).first()
+    if found is None:
+        raise refusals.NotReserved(sale_id=sale_id)
+    product = ledger.lock_product(found.product_id)
+    sale, lot = _lock(sale_id, found.auction_id, product)
+    assert sale is not None  # noqa: S101 - reservations are never deleted
+    return product, sale, lot
+
+
+def _lock(
+    sale_id: str, auction_id: str, product: models.Product
+) -> tuple[models.Reservation | None, models.Reservation | None]:
+    """The sale's reservation and the one that its lot holds, in primary-key order. The product must be locked."""
+    rows = models.Reservation.objects.filter(
+        Q(kind=models.ReservationKind.SALE, holder=sale_id)
+        | Q(
+            kind=models.ReservationKind.LOT,
+            holder=auction_id,
+            state=models.ReservationState.HELD,
+            product=product,
+        )
+    )
+    found = {row.kind: row for row in rows.order_by("id").select_for_update()}
+    return found.get(models.ReservationKind.SALE), found.get(models.ReservationKind.LOT)
+
+
+def _holdings(reservation: models.Reservation) -> dict[str, models.Holding]:
+    """By warehouse, in the order of priority."""
+    rows = reservation.holdings.order_by("warehouse__priority")
+    return {row.warehouse_id: row for row in rows}
+
+
+def _units(sale: models.Reservation) -> dict[str, int]:
+    return {place: holding.quantity for place, holding in _holdings(sale).items()}
+
+
+def _post(
+    product: models.Product,
+    units: dict[str, int],
+    source: Step,
+    destination: Step,
+    kind: models.MoveKind,
+    sale_id: str,
+    now: datetime,
+) -> None:
+    legs = [ledger.Leg(quantity, source(place), destination(place)) for place, quantity in units.items()]
+    cause = ledger.Cause(kind=kind, reference=f"sale:{sale_id}", actor=SYSTEM, now=now)
+    ledger.post(product, legs, cause)

@@ -1,0 +1,88 @@
+"""Common ground of the stock's tests: a fixed clock, two warehouses, products with stock, and what was told."""
+
+import importlib
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from auction_project import contracts
+from auction_project.contracts import events, names
+from inventory import ledger, models, services
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+_serial = itertools.count(1)
+
+
+def open_warehouses() -> None:
+    """As the migration does: a test that really commits empties all tables afterwards."""
+    migration = importlib.import_module("inventory.migrations.0003_warehouses")
+    for code, name, priority in migration.WAREHOUSES:
+        models.Warehouse.objects.get_or_create(code=code, defaults={"name": name, "priority": priority})
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def make_product(now: datetime) -> Callable[..., models.Product]:
+    """`make_product(CENTRAL=2, HARBOUR=1)`: a product with so many free units; what that told is forgotten."""
+
+    def make(*, owner_id: str = models.HOUSE, threshold: int = 0, **stock: int) -> models.Product:
+        open_warehouses()
+        product = services.create_product(
+            product_id=names.new_id(),
+            sku=f"SKU-{next(_serial)}",
+            title="Brass sextant",
+            description="London, about 1880.",
+            condition="GOOD",
+            owner_id=owner_id,
+            actor="test",
+            now=now,
+        )
+        for warehouse, quantity in stock.items():
+            receive(product, quantity, warehouse, now=now)
+        if threshold:
+            services.set_threshold(product_id=product.id, threshold=threshold, now=now)
+        models.Outbox.objects.all().delete()
+        product.refresh_from_db()
+        return product
+
+    return make
+
+
+def receive(
+    product: models.Product, quantity: int, warehouse: str = "CENTRAL", *, now: datetime = NOW
+) -> None:
+    services.receive_stock(
+        key=names.new_id(),
+        product_id=product.id,
+        warehouse=warehouse,
+        quantity=quantity,
+        actor="test",
+        now=now,
+    )
+
+
+def figures(product: models.Product) -> dict[str, int]:
+    """What is not 0 of available, reserved, committed and set aside, over all warehouses."""
+    all_figures = ledger.figures_of(list(models.Balance.objects.filter(product=product))).as_dict()
+    del all_figures["on_hand"]
+    return {name: units for name, units in all_figures.items() if units}
+
+
+def in_warehouses(product: models.Product, state: str) -> dict[str, int]:
+    rows = models.Balance.objects.filter(product=product).values_list("warehouse_id", state)
+    return {warehouse: units for warehouse, units in rows if units}
+
+
+def told() -> list[events.Event]:
+    """Every event in the outbox, in order."""
+    return [contracts.decode(bytes(row.body))[1] for row in models.Outbox.objects.order_by("id")]
+
+
+def told_names() -> list[str]:
+    return [type(event).__name__ for event in told()]
