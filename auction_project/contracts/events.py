@@ -159,7 +159,10 @@ class AuctionCancelled(BidderNotice, frozen=True, kw_only=True):
 
 
 class ListingRequested(Event, frozen=True, kw_only=True):
-    """Bidding asks for a lot. `allocate` says when stock is set aside for it; `as_operator`: any owner's product."""
+    """Bidding asks for a lot. `allocate` says when stock is set aside for it; `as_operator`: any owner's product.
+
+    `relists` is the auction that this one follows (AuctionEnded.relist_as): its units pass to this lot.
+    """
 
     TOPIC: ClassVar[str] = "auction.lots"
     KEY: ClassVar[str] = "auction_id"
@@ -171,6 +174,7 @@ class ListingRequested(Event, frozen=True, kw_only=True):
     allocate: Literal["on_listing", "on_sale"]
     requested_by: str
     as_operator: bool
+    relists: str | None = None
 
 
 class AuctionEnded(Event, frozen=True, kw_only=True):
