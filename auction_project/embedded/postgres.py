@@ -199,21 +199,21 @@ class PostgreSQL(Server):
 
     def _run(self, cwd: Path, program: str, *arguments: str, statements: list[str] | None = None) -> None:
         with self.directory.open_log(self.name) as log:
-            try:
-                done = subprocess.run(
-                    [str(self._bin / program), *arguments],
-                    cwd=cwd,
-                    env=_get_environment(),
-                    input="\n".join(statements or []).encode() + b"\n",
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    timeout=PREPARE_TIMEOUT_S,
-                    check=False,
-                    **process.run_as(self._account),
-                )
-            except (OSError, subprocess.SubprocessError) as error:
-                raise CannotPrepare(f"{program} did not run: {error}") from error
-        if done.returncode != 0:
+            child = process.spawn(
+                [str(self._bin / program), *arguments],
+                cwd=cwd,
+                env=_get_environment(),
+                stdin=subprocess.PIPE,
+                output=log,
+                account=self._account,
+                death_signal=signal.SIGKILL,
+            )
+        try:
+            child.communicate("\n".join(statements or []).encode() + b"\n", timeout=PREPARE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill_tree(child.pid)
+            child.wait()
+        if child.returncode != 0:
             raise CannotPrepare(
                 f"{program} failed. The end of {log.name}:\n{self.directory.read_log_tail(self.name)}"
             )
