@@ -1,0 +1,56 @@
+"""`manage.py bank`: the simulated payment provider."""
+
+import argparse
+import sys
+import urllib.parse
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from auction_project import roles, running
+from orders.bank import server
+
+LATE_SECONDS = 20.0
+HANG_SECONDS = 30.0
+
+
+class Command(BaseCommand):
+    help = "Serve the simulated payment provider, for demo and tests. Its data are in a file of its own."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        address = urllib.parse.urlsplit(settings.BANK_URL)
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--port",
+            type=int,
+            default=address.port or 80,
+            help="port to listen on (default: BANK_URL's, %(default)s)",
+        )
+        parser.add_argument(
+            "--data",
+            type=Path,
+            default=settings.VAR_DIR / "bank.sqlite3",
+            help="its file (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--late-seconds",
+            type=float,
+            default=LATE_SECONDS,
+            help="when the capture of a card that lands late lands, unless somebody asks before (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--hang-seconds",
+            type=float,
+            default=HANG_SECONDS,
+            help="how long a request of a card that times out is kept waiting (default: %(default)s)",
+        )
+
+    def handle(self, *_args: object, **options: object) -> None:
+        names = ("host", "port", "data", "late_seconds", "hang_seconds")
+        choices = {name: options[name] for name in names}
+
+        def loop() -> server.Loop:
+            return server.Loop(api_key=settings.BANK_API_KEY, **choices)  # type: ignore[arg-type]
+
+        sys.exit(running.run("bank", roles.BY_NAME["bank"].needs, [loop], running.stop_on_signals()))

@@ -1,0 +1,223 @@
+"""What the provider knows: one row a payment, by idempotency key. Decides; knows no HTTP and reads no clock.
+
+Promises: a payment is captured at most once, and what was answered stays so across kill -9 (SQLite with
+`synchronous=FULL`). A cancelled key is cancelled for ever: a capture that comes, or lands, later is refused.
+"""
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ACCEPTS = "accepts"
+REFUSES = "refuses"
+TIMEOUT_DONE = "timeout_done"
+TIMEOUT_NOT_DONE = "timeout_not_done"
+TIMEOUT_LANDS_LATE = "timeout_lands_late"
+BEHAVIOURS = (ACCEPTS, REFUSES, TIMEOUT_DONE, TIMEOUT_NOT_DONE, TIMEOUT_LANDS_LATE)
+
+PROCESSING = "processing"
+CAPTURED = "captured"
+DECLINED = "declined"
+CANCELLED = "cancelled"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS payments (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    request TEXT NOT NULL,
+    token TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('processing', 'captured', 'declined', 'cancelled')),
+    reason TEXT NOT NULL DEFAULT '',
+    refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded = 0 OR status = 'captured'),
+    lands_at REAL,
+    late_refused INTEGER NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS payments_landing ON payments (lands_at) WHERE lands_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS cards (token TEXT PRIMARY KEY, behaviour TEXT NOT NULL) STRICT;
+"""
+
+
+class Refusal(Exception):
+    """The provider does not do what was asked. `status` is the HTTP status that says so."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+class Store:
+    """The provider's file. Thread-safe: one request at a time decides."""
+
+    def __init__(self, path: Path, *, late_seconds: float) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._late_seconds = late_seconds
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._database.row_factory = sqlite3.Row
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    # --- what can be asked -----------------------------------------------------------------------------------
+
+    def capture(self, key: str, request: dict[str, Any], *, now: float) -> tuple[dict[str, Any], bool]:
+        """The payment of `key` after this request, and whether it is answered in time. Raises Refusal."""
+        fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        with self._transaction(now):
+            row = self._find(key)
+            if row is None:
+                self._insert(key, request, fingerprint, PROCESSING, now)
+            elif row["status"] == CANCELLED:
+                return _public(row), True
+            elif row["request"] != fingerprint:
+                raise Refusal(422, "key_reused", "This idempotency key belongs to another request.")
+            behaviour = self._behaviour_of(request["token"])
+            if row is None or row["status"] == PROCESSING:
+                self._act(key, behaviour, now)
+            return _public(self._get(key)), not behaviour.startswith("timeout")
+
+    def cancel(self, key: str, *, now: float) -> dict[str, Any]:
+        """Decide the payment: `captured` when it was, else `cancelled` for ever, even for a key never seen."""
+        with self._transaction(now):
+            row = self._find(key)
+            if row is None:
+                nothing = {"token": "", "amount": 0, "currency": "", "reference": ""}
+                self._insert(key, nothing, "", CANCELLED, now)
+            elif row["status"] == PROCESSING:
+                self._set(key, CANCELLED)
+            answer = _public(self._get(key))
+            return answer if answer["status"] == CAPTURED else answer | {"status": CANCELLED}
+
+    def refund(self, key: str, *, now: float) -> dict[str, Any]:
+        """Give the money back, once. Raises Refusal."""
+        with self._transaction(now):
+            row = self._get(key)
+            if row["status"] != CAPTURED:
+                raise Refusal(
+                    409, "not_captured", f"The payment is {row['status']}: there is nothing to refund."
+                )
+            self._database.execute("UPDATE payments SET refunded = 1 WHERE key = ?", (key,))
+            return _public(self._get(key))
+
+    def get(self, key: str, *, now: float) -> dict[str, Any]:
+        """The payment as it is. One that lands late lands right after somebody asked. Raises Refusal."""
+        with self._transaction(now):
+            row = self._get(key)
+            if row["status"] == PROCESSING and row["lands_at"] is not None:
+                self._database.execute("UPDATE payments SET lands_at = ? WHERE key = ?", (now, key))
+            return _public(row)
+
+    def list(self, *, after: int, limit: int, now: float) -> dict[str, Any]:
+        """Payments by `seq`, oldest first; `next` is where to go on."""
+        with self._transaction(now):
+            rows = self._database.execute(
+                "SELECT * FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+            ).fetchall()
+        return {"items": [_public(row) for row in rows], "next": rows[-1]["seq"] if rows else after}
+
+    def switch(self, token: str, behaviour: str, *, now: float) -> None:
+        """From now on the card behaves so, whatever its token says. Raises Refusal."""
+        if behaviour not in BEHAVIOURS:
+            raise Refusal(400, "unknown_behaviour", f"A card's behaviour is one of {', '.join(BEHAVIOURS)}.")
+        with self._transaction(now):
+            self._database.execute(
+                "INSERT OR REPLACE INTO cards (token, behaviour) VALUES (?, ?)", (token, behaviour)
+            )
+
+    def land_due(self, *, now: float) -> None:
+        """Let the captures land whose time has come."""
+        with self._transaction(now):
+            pass
+
+    # --- how it is done --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self, now: float) -> Iterator[None]:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._land(now)
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def _land(self, now: float) -> None:
+        due = "lands_at IS NOT NULL AND lands_at <= ?"
+        self._database.execute(
+            f"UPDATE payments SET late_refused = 1, lands_at = NULL WHERE status = '{CANCELLED}' AND {due}",  # noqa: S608
+            (now,),
+        )
+        self._database.execute(
+            f"UPDATE payments SET status = '{CAPTURED}', lands_at = NULL WHERE status = '{PROCESSING}' AND {due}",  # noqa: S608
+            (now,),
+        )
+
+    def _act(self, key: str, behaviour: str, now: float) -> None:
+        if behaviour in (ACCEPTS, TIMEOUT_DONE):
+            self._set(key, CAPTURED)
+        elif behaviour == REFUSES:
+            self._set(key, DECLINED, reason="The card was declined.")
+        elif behaviour == TIMEOUT_LANDS_LATE:
+            self._database.execute(
+                "UPDATE payments SET lands_at = coalesce(lands_at, ?) WHERE key = ?",
+                (now + self._late_seconds, key),
+            )
+
+    def _behaviour_of(self, token: str) -> str:
+        row = self._database.execute("SELECT behaviour FROM cards WHERE token = ?", (token,)).fetchone()
+        if row is not None:
+            return str(row["behaviour"])
+        named = token.removeprefix("tok_").rpartition("_")[0]
+        return named if named in BEHAVIOURS else REFUSES
+
+    def _find(self, key: str) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._database.execute(
+            "SELECT * FROM payments WHERE key = ?", (key,)
+        ).fetchone()
+        return found
+
+    def _get(self, key: str) -> sqlite3.Row:
+        row = self._find(key)
+        if row is None:
+            raise Refusal(404, "not_found", "No payment has this key.")
+        return row
+
+    def _insert(self, key: str, request: dict[str, Any], fingerprint: str, status: str, now: float) -> None:
+        self._database.execute(
+            "INSERT INTO payments (key, request, token, amount, currency, reference, status, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                key,
+                fingerprint,
+                *(request[n] for n in ("token", "amount", "currency", "reference")),
+                status,
+                now,
+            ),
+        )
+
+    def _set(self, key: str, status: str, *, reason: str = "") -> None:
+        self._database.execute(
+            "UPDATE payments SET status = ?, reason = ?, lands_at = CASE WHEN ? = ? THEN lands_at END WHERE key = ?",
+            (status, reason, status, CANCELLED, key),
+        )
+
+
+def _public(row: sqlite3.Row) -> dict[str, Any]:
+    names = ("key", "reference", "status", "reason", "amount", "currency")
+    flags = ("refunded", "late_refused")
+    return {name: row[name] for name in names} | {name: bool(row[name]) for name in flags}

@@ -1,0 +1,116 @@
+"""The payment provider over HTTP (see `orders.bank`). Nothing is sent twice from here: who calls decides about repeats.
+
+A read timeout is `NoAnswer`: the request was sent. Everything else that breaks on the way, and every 5xx, is
+`errors.Unavailable`; a 4xx is `ProviderFault`.
+"""
+
+import functools
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+from django.conf import settings
+
+from auction_project import errors
+from orders import provider
+
+CONNECT_SECONDS = 1.0
+HEALTH_SECONDS = 1.0
+PAGE_ROWS = 1000
+MAX_CONNECTIONS = 64
+
+
+class BankClient:
+    """A `provider.PaymentProvider`. Thread-safe; make it after a fork."""
+
+    def __init__(self, url: str, api_key: str, *, read_seconds: float) -> None:
+        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            trust_env=False,
+        )
+
+    def capture(self, *, key: str, token: str, amount: int, currency: str, reference: str) -> provider.Result:
+        body = {"token": token, "amount": amount, "currency": currency, "reference": reference}
+        return _result(self._ask("POST", "/payments", json=body, headers={"Idempotency-Key": key}))
+
+    def cancel(self, *, key: str) -> provider.Result:
+        return _result(self._ask("POST", f"{_path(key)}/cancel"))
+
+    def refund(self, *, key: str) -> None:
+        self._ask("POST", f"{_path(key)}/refund")
+
+    def is_healthy(self) -> bool:
+        try:
+            return self._http.get("/healthz", timeout=HEALTH_SECONDS).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def get_payment(self, *, key: str) -> provider.Record | None:
+        found = self._ask("GET", _path(key), missing_is_none=True)
+        return None if found is None else _convert(found, provider.Record)
+
+    def list_payments(self) -> Iterator[provider.Record]:
+        after = 0
+        while True:
+            page = self._ask("GET", "/payments", params={"after": after, "limit": PAGE_ROWS})
+            for item in page["items"]:
+                yield _convert(item, provider.Record)
+            if len(page["items"]) < PAGE_ROWS:
+                return
+            after = page["next"]
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _ask(self, method: str, path: str, *, missing_is_none: bool = False, **options: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.ReadTimeout as error:
+            raise provider.NoAnswer from error
+        except httpx.TransportError as error:
+            raise errors.Unavailable(f"The payment provider is away: {error!r}") from error
+        if response.status_code == httpx.codes.NOT_FOUND and missing_is_none:
+            return None
+        if response.is_server_error:
+            raise errors.Unavailable(f"The payment provider answers {response.status_code}.")
+        if response.is_error:
+            raise provider.ProviderFault(f"{method} {path}: {response.status_code} {response.text[:300]}")
+        return _decode(response.content)
+
+
+def from_settings() -> BankClient:
+    """The client of this process for the provider that the settings name."""
+    return _client(settings.BANK_URL, settings.BANK_API_KEY, settings.BANK_TIMEOUT_SECONDS)
+
+
+@functools.lru_cache(maxsize=4)
+def _client(url: str, api_key: str, read_seconds: float) -> BankClient:
+    return BankClient(url, api_key, read_seconds=read_seconds)
+
+
+def _path(key: str) -> str:
+    return f"/payments/{urllib.parse.quote(key, safe='')}"
+
+
+def _result(answer: Any) -> provider.Result:
+    return _convert(answer, provider.Result)
+
+
+def _convert(answer: Any, kind: Any) -> Any:
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        raise provider.ProviderFault(f"The payment provider's answer is not understood: {error}") from error
+
+
+def _decode(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        raise provider.ProviderFault("The payment provider's answer is not JSON.") from error

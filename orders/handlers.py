@@ -1,0 +1,22 @@
+"""What orders learns from events of others."""
+
+from datetime import UTC, datetime
+
+from auction_project import contracts
+from auction_project.messaging import consuming
+from orders import models, services
+
+
+def on_account_changed(_envelope: contracts.Envelope, event: contracts.events.AccountChanged) -> None:
+    services.record_account(
+        user_id=event.user_id,
+        version=event.version,
+        email_verified=event.email_verified,
+        closed=event.closed,
+        created_at=datetime.fromtimestamp(event.created_at / 1000, UTC),
+    )
+
+
+SUBSCRIPTION = consuming.Subscription(
+    group="orders", inbox=models.Once, handlers={contracts.events.AccountChanged: on_account_changed}
+)

@@ -1,0 +1,160 @@
+"""The transactions of a payment: each writes state, fact, ledger, event and the step's answer together, or nothing.
+
+Between them `services` talks to the provider, so no transaction is open while it does. Two workers may do the same at
+once: each transaction locks the step and the payment first, and records only what the payment may still become.
+"""
+
+from datetime import datetime
+
+import prometheus_client
+from django.db import transaction
+
+from auction_project import contracts, logs
+from auction_project.messaging import once, outbox
+from orders import exceptions, models, provider, repeats
+
+MAX_TIMEOUTS = 3
+NO_CARD = "There is no card on file."
+
+_State = models.PaymentState
+_DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
+
+log = logs.get(__name__)
+
+
+def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | None:
+    """Store the intent before anything is sent; the payment as it is, or None when the step is decided already.
+
+    Without a card it is declined at once. Raises OrderNumberTaken.
+    """
+    with transaction.atomic(using=models.DATABASE):
+        row = repeats.claim(intent.key, now=now)
+        if row.state != once.State.STARTED:
+            return None
+        payment = models.Payment.locked(intent.order_number)
+        if payment is not None:
+            if payment.key != intent.key:
+                raise exceptions.OrderNumberTaken(order_number=intent.order_number)
+            return payment
+        intent.start()
+        if not intent.token:
+            _refuse(row, intent, _State.DECLINED, NO_CARD, now=now)
+            return None
+        return intent
+
+
+def record(payment: models.Payment, result: provider.Result, *, now: datetime) -> models.Payment:
+    """Write down a definite answer of the provider, once; the payment as it is then.
+
+    The answer to a step that is being undone binds the payment, not the step, which stays void.
+    """
+    state = _State(result.status.name)
+    with transaction.atomic(using=models.DATABASE):
+        row = repeats.claim(payment.key, now=now)
+        current = _locked(payment)
+        if not current.may_become(state):
+            return current
+        if state is _State.CAPTURED:
+            current.become(state, now=now)
+            models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, current, now=now)
+            publish(current, contracts.events.PaymentCaptured, now=now)
+            if row.state == once.State.STARTED:
+                row.finish(once.State.DONE, {"order_number": current.order_number, "state": state.value})
+        else:
+            detail = result.reason or current.detail or f"The payment was {state.value.lower()}."
+            _refuse(row, current, state, detail, now=now)
+    _DECIDED.labels(state.value).inc()
+    return current
+
+
+def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
+    """Count one unanswered capture; after MAX_TIMEOUTS the capture is not sent again but cancelled."""
+    with transaction.atomic(using=models.DATABASE):
+        repeats.claim(payment.key, now=now)
+        current = _locked(payment)
+        if current.state == _State.STARTED:
+            current.count_timeout(now=now)
+            if current.timeouts >= MAX_TIMEOUTS:
+                current.become(
+                    _State.CANCELLING, now=now, detail="The payment provider did not answer in time."
+                )
+        return current
+
+
+def ask_to_cancel(payment: models.Payment, *, now: datetime, detail: str) -> models.Payment:
+    """From here on the capture is not sent again: the provider decides by a cancellation."""
+    with transaction.atomic(using=models.DATABASE):
+        repeats.claim(payment.key, now=now)
+        current = _locked(payment)
+        if current.state == _State.STARTED:
+            current.become(_State.CANCELLING, now=now, detail=detail)
+        return current
+
+
+def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment | None:
+    """Begin to undo the step `key`: from here on it is void; the payment, if one was begun. Raises OrderIsConfirmed.
+
+    CANCELLING: the provider must decide it by a cancellation. REFUNDING: the money must go back. Else nothing is left.
+    """
+    with transaction.atomic(using=models.DATABASE):
+        row = repeats.claim(key, now=now)
+        payment = models.Payment.locked(order_number)
+        if payment is not None and payment.key == key:
+            if models.OrderFact.objects.filter(
+                order=order_number, kind=models.OrderFact.Kind.CONFIRMED
+            ).exists():
+                raise exceptions.OrderIsConfirmed(order_number=order_number)
+            if payment.state == _State.STARTED:
+                payment.become(_State.CANCELLING, now=now, detail="The sale is undone.")
+            elif payment.state == _State.CAPTURED:
+                repeats.claim(key + repeats.UNDO_SUFFIX, now=now)
+                payment.become(_State.REFUNDING, now=now)
+        if row.state == once.State.STARTED:
+            row.finish(once.State.VOID)
+        return payment if payment is not None and payment.key == key else None
+
+
+def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
+    """Write down that the provider gave the money back, once."""
+    with transaction.atomic(using=models.DATABASE):
+        marker = repeats.claim(payment.key + repeats.UNDO_SUFFIX, now=now)
+        current = _locked(payment)
+        if not current.may_become(_State.REFUNDED):
+            return current
+        current.become(_State.REFUNDED, now=now)
+        models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
+        publish(current, contracts.events.PaymentRefunded, now=now)
+        marker.finish(once.State.DONE, {"order_number": current.order_number, "state": current.state})
+    _DECIDED.labels(current.state).inc()
+    return current
+
+
+def publish(
+    payment: models.Payment, event_type: type[contracts.events.OrderEvent], *, now: datetime, **more: str
+) -> None:
+    """The event of `event_type` about the payment's order, in the open transaction."""
+    event = event_type(
+        order_number=payment.order_number,
+        sale_id=payment.sale_id,
+        auction_id=payment.auction_id,
+        user_id=payment.user_id,
+        amount=payment.amount,
+        currency=payment.currency,
+        title=payment.title,
+        **more,
+    )
+    outbox.publish(models.Outbox, event, now=now, event_id=f"{payment.order_number}:{event_type.__name__}")
+
+
+def _refuse(row: models.Once, payment: models.Payment, state: str, detail: str, *, now: datetime) -> None:
+    payment.become(state, now=now, detail=detail)
+    if row.state == once.State.STARTED:
+        publish(payment, contracts.events.PaymentDeclined, now=now, reason=detail)
+        repeats.refuse(row, exceptions.PaymentRefused(detail))
+
+
+def _locked(payment: models.Payment) -> models.Payment:
+    found = models.Payment.locked(payment.order_number)
+    if found is None:
+        raise ValueError(f"payment {payment.order_number} has no row")
+    return found

@@ -1,0 +1,308 @@
+"""What can be done with orders, payments, risk and cards. Each change and its events are one transaction.
+
+What may be asked twice takes a `key` and happens once; a repeat gets the stored answer or the stored refusal. An
+undoing takes the key of what it undoes: it takes the effect back once, or sees to it that there never is one.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from auction_project import contracts, failpoints, logs
+from auction_project.messaging import once, outbox
+from orders import cards, exceptions, models, payments, provider, repeats, risk
+
+log = logs.get(__name__)
+
+
+# --- risk --------------------------------------------------------------------------------------------------------
+
+
+def assess_risk(
+    *, key: str, user_id: str, order_number: str, amount: int, currency: str, now: datetime
+) -> dict[str, Any]:
+    """Score the sale and store score and reasons; {"score", "reasons"}. Raises RiskRefused, Voided."""
+    with transaction.atomic(using=models.DATABASE):
+        row = repeats.claim(key, now=now)
+        if row.state == once.State.STARTED:
+            assessment = risk.assess(_buyer(user_id, now=now), now)
+            models.RiskAssessment.objects.create(
+                order_number=order_number,
+                user_id=user_id,
+                amount=amount,
+                currency=currency,
+                policy=risk.POLICY_VERSION,
+                score=assessment.score,
+                reasons=assessment.as_reasons(),
+                refused=assessment.is_refused,
+                at=now,
+            )
+            if assessment.is_refused:
+                repeats.refuse(row, exceptions.RiskRefused())
+            else:
+                row.finish(once.State.DONE, {"score": assessment.score, "reasons": assessment.as_reasons()})
+    return repeats.answer(key)
+
+
+def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
+    """What is known of a buyer; sales of one buyer are counted one after the other."""
+    recent = models.RiskAssessment.count_recent(user_id, now=now, window=risk.VELOCITY_WINDOW)
+    account = models.Account.objects.filter(user_id=user_id).first()
+    paid = models.Payment.objects.filter(user_id=user_id, state=models.PaymentState.CAPTURED)
+    declined = models.Payment.objects.filter(
+        user_id=user_id, state=models.PaymentState.DECLINED, started_at__gt=now - risk.DECLINED_WINDOW
+    )
+    return risk.Buyer(
+        created_at=account.created_at if account else None,
+        email_verified=account.email_verified if account else False,
+        closed=account.closed if account else False,
+        declined=declined.count(),
+        paid=paid.count(),
+        recent_sales=recent,
+    )
+
+
+def record_account(
+    *, user_id: str, version: int, email_verified: bool, closed: bool, created_at: datetime
+) -> None:
+    """Keep what risk needs of an account, unless something as new is known."""
+    with transaction.atomic(using=models.DATABASE):
+        models.Account.keep_newest(
+            models.Account(
+                user_id=user_id,
+                version=version,
+                email_verified=email_verified,
+                closed=closed,
+                created_at=created_at,
+            )
+        )
+
+
+# --- payments ----------------------------------------------------------------------------------------------------
+
+
+def capture_payment(
+    *,
+    key: str,
+    user_id: str,
+    order_number: str,
+    sale_id: str,
+    auction_id: str,
+    title: str,
+    amount: int,
+    currency: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Take the money from the buyer's card; {"order_number", "state": "CAPTURED"}.
+
+    The intent is committed before the provider is called, and no transaction is open meanwhile. Without an answer it
+    raises errors.Unavailable: ask again. The third silence of a healthy provider has the capture cancelled there, which
+    decides it. Raises PaymentRefused, Voided, OrderNumberTaken, errors.Unavailable.
+    """
+    card = models.Card.objects.filter(user_id=user_id).first()
+    intent = models.Payment(
+        order_number=order_number,
+        key=key,
+        user_id=user_id,
+        sale_id=sale_id,
+        auction_id=auction_id,
+        title=title,
+        amount=amount,
+        currency=currency,
+        token=card.token if card else "",
+        started_at=now,
+    )
+    payment = payments.open_intent(intent, now=now)
+    if payment is not None and payment.state == models.PaymentState.STARTED:
+        payment = _send_capture(payment, now=now)
+    if payment is not None and payment.state == models.PaymentState.CANCELLING:
+        payments.record(payment, provider.from_settings().cancel(key=key), now=now)
+    return repeats.answer(key)
+
+
+def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
+    """Ask the provider; the payment, CANCELLING after the last silence. Raises errors.Unavailable while undecided."""
+    bank = provider.from_settings()
+    failpoints.reach("capture_payment.before_call")
+    try:
+        result = bank.capture(
+            key=payment.key,
+            token=payment.token,
+            amount=payment.amount,
+            currency=payment.currency,
+            reference=payment.order_number,
+        )
+    except provider.NoAnswer:
+        if not bank.is_healthy():
+            raise
+        current = payments.count_timeout(payment, now=now)
+        log.warning("capture_unanswered", order_number=payment.order_number, timeouts=current.timeouts)
+        if current.is_sendable:
+            raise
+        return current
+    failpoints.reach("capture_payment.after_effect")
+    return payments.record(payment, result, now=now)
+
+
+def refund_payment(*, key: str, order_number: str, now: datetime) -> dict[str, Any]:
+    """Undo `capture_payment`: give the money back, or see to it that none is taken; {"order_number", "refunded"}.
+
+    An unanswered capture is decided by a cancellation first. Raises OrderIsConfirmed, errors.Unavailable.
+    """
+    payment = payments.open_undo(key, order_number=order_number, now=now)
+    if payment is not None and payment.state == models.PaymentState.CANCELLING:
+        payments.record(payment, provider.from_settings().cancel(key=key), now=now)
+        payment = payments.open_undo(key, order_number=order_number, now=now)
+    if payment is not None and payment.state == models.PaymentState.REFUNDING:
+        payment = _send_refund(payment, now=now)
+    refunded = payment is not None and payment.state == models.PaymentState.REFUNDED
+    return {"order_number": order_number, "refunded": refunded}
+
+
+def _send_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
+    provider.from_settings().refund(key=payment.key)
+    failpoints.reach("refund_payment.after_effect")
+    return payments.record_refund(payment, now=now)
+
+
+def resolve_payment(*, order_number: str, actor: str, now: datetime) -> str:
+    """Settle an undecided payment with the provider now, for an operator; the state that it has then.
+
+    Raises OrderNotFound, PaymentDecided, errors.Unavailable.
+    """
+    payment = models.Payment.objects.filter(order_number=order_number).first()
+    if payment is None:
+        raise exceptions.OrderNotFound(order_number=order_number)
+    log.info("payment_resolved", order_number=order_number, actor=actor, state=payment.state)
+    if payment.state == models.PaymentState.REFUNDING:
+        return _send_refund(payment, now=now).state
+    if not payment.is_undecided:
+        raise exceptions.PaymentDecided(state=payment.state)
+    payment = payments.ask_to_cancel(payment, now=now, detail=f"Settled by {actor}.")
+    return payments.record(payment, provider.from_settings().cancel(key=payment.key), now=now).state
+
+
+# --- orders ------------------------------------------------------------------------------------------------------
+
+
+def place_order(
+    *,
+    key: str,
+    user_id: str,
+    order_number: str,
+    sale_id: str,
+    auction_id: str,
+    product_id: str,
+    quantity: int,
+    title: str,
+    amount: int,
+    currency: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Write the order; {"order_number", "status": "PLACED"}. Raises OrderNumberTaken, Voided."""
+    order = models.Order(
+        number=order_number,
+        sale_id=sale_id,
+        user_id=user_id,
+        auction_id=auction_id,
+        product_id=product_id,
+        quantity=quantity,
+        title=title,
+        amount=amount,
+        currency=currency,
+        placed_at=now,
+    )
+    with transaction.atomic(using=models.DATABASE):
+        row = repeats.claim(key, now=now)
+        if row.state == once.State.STARTED:
+            order.place()
+            row.finish(
+                once.State.DONE, {"order_number": order_number, "status": models.OrderFact.Kind.PLACED.value}
+            )
+    return repeats.answer(key)
+
+
+def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> dict[str, Any]:
+    """Undo `place_order` by a new fact, or see to it that the order is never placed; {"order_number", "cancelled"}.
+
+    Raises OrderIsConfirmed.
+    """
+    with transaction.atomic(using=models.DATABASE):
+        marker = repeats.claim_undo(key, now=now)
+        if marker is None:
+            return {"order_number": order_number, "cancelled": False}
+        if marker.state == once.State.STARTED:
+            order = models.Order.locked(order_number)
+            if order.status == models.OrderFact.Kind.CONFIRMED:
+                raise exceptions.OrderIsConfirmed(order_number=order_number)
+            order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=reason)
+            _publish(order, contracts.events.OrderCancelled, now=now, reason=reason)
+            marker.finish(once.State.DONE, {"order_number": order_number, "cancelled": True})
+    return {"order_number": order_number, "cancelled": True}
+
+
+def confirm_order(*, key: str, order_number: str, now: datetime) -> dict[str, Any]:
+    """Make the order final: its money is ours; {"order_number", "status": "CONFIRMED"}.
+
+    Raises OrderNotFound, OrderIsCancelled, OrderNotPaid.
+    """
+    with transaction.atomic(using=models.DATABASE):
+        row = repeats.claim(key, now=now)
+        if row.state == once.State.STARTED:
+            order = models.Order.locked(order_number)
+            if order.status == models.OrderFact.Kind.CANCELLED:
+                raise exceptions.OrderIsCancelled(order_number=order_number)
+            payment = models.Payment.locked(order_number)
+            if payment is None or not payment.pays(order):
+                raise exceptions.OrderNotPaid(order_number=order_number)
+            order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
+            models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
+            _publish(order, contracts.events.OrderConfirmed, now=now)
+            row.finish(
+                once.State.DONE,
+                {"order_number": order_number, "status": models.OrderFact.Kind.CONFIRMED.value},
+            )
+    return repeats.answer(key)
+
+
+def _publish(
+    order: models.Order, event_type: type[contracts.events.OrderEvent], *, now: datetime, **more: str
+) -> None:
+    event = event_type(
+        order_number=order.number,
+        sale_id=order.sale_id,
+        auction_id=order.auction_id,
+        user_id=order.user_id,
+        amount=order.amount,
+        currency=order.currency,
+        title=order.title,
+        **more,
+    )
+    outbox.publish(models.Outbox, event, now=now, event_id=f"{order.number}:{event_type.__name__}")
+
+
+# --- cards -------------------------------------------------------------------------------------------------------
+
+
+def set_card(*, user_id: str, number: str, now: datetime) -> models.Card:
+    """Put a simulated card on file, in place of another. The number is not kept. Raises UnknownTestCard."""
+    test_card = cards.recognise(number)
+    card = models.Card(
+        user_id=user_id,
+        token=f"tok_{test_card.behaviour}_{uuid.uuid4().hex}",
+        brand=test_card.brand,
+        last4=test_card.last4,
+        behaviour=test_card.behaviour,
+        changed_at=now,
+    )
+    with transaction.atomic(using=models.DATABASE):
+        card.put_on_file()
+    return card
+
+
+def remove_card(*, user_id: str) -> None:
+    """Forget the card. Raises NoCard."""
+    with transaction.atomic(using=models.DATABASE):
+        models.Card.forget(user_id)

@@ -1,0 +1,3 @@
+"""Paths of orders, relative to /api/v1/."""
+
+urlpatterns: list = []
