@@ -5,13 +5,21 @@ are acknowledged late and redelivered soon; results are never stored.
 """
 
 import os
+import threading
 
-from celery import Celery
+from celery import Celery, signals
 from kombu import Queue
+
+from auction_project import health, logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 
 QUEUES = ("inventory", "orders", "sweep", "email")
+SWEEP_SECONDS = 1.0
+SWEEP_EXPIRES_SECONDS = 5.0  # rings that nobody heard must not pile up
+
+log = logs.get(__name__)
+_state = health.State("worker")
 
 app = Celery("gavel")
 app.conf.update(
@@ -40,5 +48,50 @@ app.conf.update(
     timezone="UTC",
     enable_utc=True,
 )
+app.conf.beat_schedule = {
+    "sweep": {
+        "task": "sagas.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"queue": "sweep", "expires": SWEEP_EXPIRES_SECONDS},
+    }
+}
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.set_default()  # of all threads: consumers send chains from threads of their own
+
+
+@signals.setup_logging.connect
+def _leave_logging_alone(**_: object) -> None:
+    """The settings configured it; a receiver keeps Celery from doing so."""
+
+
+@signals.worker_init.connect
+def _wait_and_answer_probes(**_: object) -> None:
+    """A worker in the prefork pool answers from its parent, before and after the fork of its children."""
+    _start("worker")
+
+
+@signals.beat_init.connect
+def _answer_probes(**_: object) -> None:
+    _start("beat")
+
+
+@signals.worker_ready.connect
+def _become_ready(**_: object) -> None:
+    _state.ready = True
+
+
+@signals.worker_shutting_down.connect
+def _drain(**_: object) -> None:
+    _state.ready = False
+
+
+def _start(role: str) -> None:
+    """Serve health on GAVEL_HEALTH_PORT (0: any free port), then wait for what the role needs."""
+    from auction_project import needs, roles
+
+    _state.role = role
+    server = health.serve(_state, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+    log.info("role_starting", role=role, health=server.url)
+    needs.wait(roles.BY_NAME[role].needs, threading.Event())
+    _state.ready = role == "beat"  # a worker is ready when it consumes

@@ -1,0 +1,39 @@
+"""The sagas that Gavel runs, as data. Pure: names only; `steps` says who does the work.
+
+A saga keeps the version that it started with. So a version that may still be in flight is never edited: put the new
+one beside it, let NEWEST name it, and delete the old one when no open saga has it. A worker that does not know a saga's
+version leaves that saga alone.
+"""
+
+from collections.abc import Mapping
+
+from sagas import engine
+
+# Compensation runs upwards from the step that was due. Nothing turns back once confirm_order has been started.
+SETTLE_SALE = engine.Definition(
+    name="SETTLE_SALE",
+    version=1,
+    steps=(
+        engine.Step(
+            name="reserve_stock", queue="inventory", compensation="release_stock", refusal="stock_refused"
+        ),
+        engine.Step(name="assess_risk", queue="orders", refusal="risk_refused"),
+        engine.Step(
+            name="capture_payment", queue="orders", compensation="refund_payment", refusal="payment_refused"
+        ),
+        engine.Step(name="place_order", queue="orders", compensation="cancel_order"),
+        engine.Step(name="commit_stock", queue="inventory", compensation="restock"),
+        engine.Step(name="confirm_order", queue="orders", is_pivot=True),
+    ),
+)
+
+NEWEST = SETTLE_SALE
+KNOWN: Mapping[tuple[str, int], engine.Definition] = {
+    (definition.name, definition.version): definition for definition in (SETTLE_SALE,)
+}
+QUEUES = frozenset(step.queue for definition in KNOWN.values() for step in definition.steps)
+
+
+def find(name: str, version: int) -> engine.Definition | None:
+    """The definition, or None when this release does not know it."""
+    return KNOWN.get((name, version))

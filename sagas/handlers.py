@@ -1,0 +1,17 @@
+"""What the sagas hear: a confirmed sale starts one."""
+
+from datetime import UTC, datetime
+
+from auction_project import contracts
+from auction_project.contracts import events
+from auction_project.messaging import consuming
+from sagas import models, services
+
+
+def on_sale_confirmed(envelope: contracts.Envelope, event: events.SaleConfirmed) -> None:
+    services.start_saga(sale=event, correlation_id=envelope.correlationid, now=datetime.now(UTC))
+
+
+SUBSCRIPTION = consuming.Subscription(
+    group="sagas", inbox=models.Once, handlers={events.SaleConfirmed: on_sale_confirmed}
+)

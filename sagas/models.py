@@ -1,0 +1,266 @@
+"""The saga log: one row per saga (where it stands) and its timeline (what happened, append-only), with outbox and once.
+
+Promises: `revision` grows with every change of where a saga stands, and every such change names the revision that it was
+decided on, so of two writers one wins and the other learns it. `due_at` alone may move without a revision: it says
+when the sweep sends the saga's task again, no more. The engine decides; this module only stores what it decided.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+
+from auction_project.contracts import events
+from auction_project.messaging import once, outbox
+from sagas import engine
+
+LEASE_SECONDS = 10.0  # an attempt that is silent for so long counts as lost
+MAX_TEXT_CHARACTERS = 2000
+
+_LIVE = sorted(status.value for status in engine.LIVE)
+_FINAL = sorted(status.value for status in engine.FINAL)
+
+
+class Outbox(outbox.OutboxRow):
+    """SaleSettled and BidFailed, beside the end that they tell of."""
+
+
+class Once(once.OnceRow):
+    """The events that started a saga."""
+
+
+class Status(models.TextChoices):
+    """The engine's statuses, for people."""
+
+    RUNNING = engine.Status.RUNNING.value, "running"
+    COMPENSATING = engine.Status.COMPENSATING.value, "compensating"
+    COMPLETED = engine.Status.COMPLETED.value, "completed"
+    COMPENSATED = engine.Status.COMPENSATED.value, "compensated"
+    PARKED = engine.Status.PARKED.value, "parked"
+
+
+class Direction(models.TextChoices):
+    """The engine's directions, for people."""
+
+    FORWARD = engine.Direction.FORWARD.value, "forward"
+    BACKWARD = engine.Direction.BACKWARD.value, "backward"
+
+
+class Event(models.TextChoices):
+    """What a line of the timeline tells: the end of an attempt, or an operator's word."""
+
+    DONE = engine.Outcome.DONE.value, "done"
+    REFUSED = engine.Outcome.REFUSED.value, "refused"
+    FAULT = engine.Outcome.FAULT.value, "failed"
+    OUTAGE = engine.Outcome.OUTAGE.value, "service away"
+    LOST = engine.Outcome.LOST.value, "lost with its worker"
+    RETRIED = "RETRIED", "retried by an operator"
+    TURNED = "TURNED", "turned by an operator"
+    RESUMED = "RESUMED", "resumed by an operator"
+
+
+class Saga(models.Model):
+    """One sale on its way. Its id is the sale's."""
+
+    sale_id = models.CharField(max_length=100, primary_key=True)
+    definition = models.CharField(max_length=50)
+    version = models.PositiveSmallIntegerField()
+
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.RUNNING)
+    direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.FORWARD)
+    position = models.PositiveSmallIntegerField(default=0)
+    tries = models.PositiveIntegerField(default=0)
+    faults = models.PositiveSmallIntegerField(default=0)
+    lost = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=150, blank=True, default="")
+    due_at = models.DateTimeField(null=True)
+    revision = models.PositiveIntegerField(default=0)
+
+    failure_reason = models.CharField(max_length=20, blank=True, default="")
+    failure_detail = models.CharField(max_length=MAX_TEXT_CHARACTERS, blank=True, default="")
+    parked_detail = models.CharField(max_length=MAX_TEXT_CHARACTERS, blank=True, default="")
+
+    order_number = models.CharField(max_length=40)
+    auction_id = models.CharField(max_length=100)
+    product_id = models.CharField(max_length=100)
+    user_id = models.CharField(max_length=100)
+    quantity = models.PositiveIntegerField()
+    price = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    title = models.CharField(max_length=500, blank=True, default="")
+    correlation_id = models.CharField(max_length=100)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "sale_id"]
+        permissions = [("operate_saga", "Can retry, turn and resume sagas")]
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["due_at"], name="sagas_due", condition=models.Q(status__in=_LIVE)),
+            models.Index(fields=["sale_id"], name="sagas_parked", condition=models.Q(status="PARKED")),
+            models.Index(fields=["-created_at", "sale_id"], name="sagas_newest"),
+            models.Index(fields=["order_number"], name="sagas_order_number"),
+        ]
+        constraints = [
+            models.CheckConstraint(name="saga_status", condition=models.Q(status__in=Status.values)),
+            models.CheckConstraint(
+                name="saga_walks_as_its_status_says",
+                condition=models.Q(direction="FORWARD", status__in=["RUNNING", "COMPLETED", "PARKED"])
+                | models.Q(direction="BACKWARD", status__in=["COMPENSATING", "COMPENSATED", "PARKED"]),
+            ),
+            models.CheckConstraint(
+                name="saga_is_due_while_it_lives",
+                condition=models.Q(status__in=_LIVE, due_at__isnull=False)
+                | models.Q(~models.Q(status__in=_LIVE), due_at__isnull=True, started_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="saga_finishes_with_its_final_status",
+                condition=models.Q(status__in=_FINAL, finished_at__isnull=False)
+                | models.Q(~models.Q(status__in=_FINAL), finished_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="saga_says_why_it_turned",
+                condition=models.Q(direction="FORWARD", failure_reason="")
+                | (models.Q(direction="BACKWARD") & ~models.Q(failure_reason="")),
+            ),
+            models.CheckConstraint(
+                name="saga_attempts_are_bounded",
+                condition=models.Q(faults__lte=engine.MAX_FAULTS, lost__lte=engine.MAX_LOST),
+            ),
+            models.CheckConstraint(
+                name="saga_sells_something", condition=models.Q(quantity__gt=0, price__gte=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.sale_id
+
+    # --- factories ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def new(
+        cls,
+        sale: events.SaleConfirmed,
+        definition: engine.Definition,
+        *,
+        correlation_id: str,
+        now: datetime,
+        due_at: datetime,
+    ) -> "Saga":
+        """A saga before its first step; not stored yet."""
+        saga = cls(
+            sale_id=sale.sale_id,
+            definition=definition.name,
+            version=definition.version,
+            due_at=due_at,
+            order_number=sale.order_number,
+            auction_id=sale.auction_id,
+            product_id=sale.product_id,
+            user_id=sale.user_id,
+            quantity=sale.quantity,
+            price=sale.price,
+            currency=sale.currency,
+            title=sale.title,
+            correlation_id=correlation_id,
+            created_at=now,
+        )
+        for name, value in _columns(engine.start(definition), now).items():
+            setattr(saga, name, value)
+        return saga
+
+    # --- mutators ----------------------------------------------------------------------------------------------------
+
+    def move(self, state: engine.State, *, now: datetime, due_at: datetime, **texts: str) -> bool:
+        """Stand where `state` says, and be due then if it lives; False when somebody else moved the saga first.
+
+        One conditional statement: it needs no transaction of its own.
+        """
+        changes: dict[str, Any] = _columns(state, now) | {
+            name: storable(text) for name, text in texts.items()
+        }
+        changes["revision"] = self.revision + 1
+        changes["due_at"] = due_at if state.status in engine.LIVE else None
+        changes["finished_at"] = now if state.status in engine.FINAL else None
+        if not Saga.objects.filter(pk=self.pk, revision=self.revision).update(**changes):
+            return False
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True
+
+    # --- queries -----------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> engine.State:
+        return engine.State(
+            status=engine.Status(self.status),
+            direction=engine.Direction(self.direction),
+            position=self.position,
+            is_started=self.started_at is not None,
+            tries=self.tries,
+            faults=self.faults,
+            lost=self.lost,
+            reason=self.failure_reason or None,
+        )
+
+    def has_lost_its_attempt(self, now: datetime) -> bool:
+        """Whether an attempt was begun and has been silent for longer than its lease."""
+        return self.started_at is not None and now >= self.started_at + timedelta(seconds=LEASE_SECONDS)
+
+
+def storable(text: str) -> str:
+    """What PostgreSQL takes of a text that came from anywhere."""
+    return text.replace("\x00", "")[:MAX_TEXT_CHARACTERS]
+
+
+def _columns(state: engine.State, now: datetime) -> dict[str, Any]:
+    return {
+        "status": state.status.value,
+        "direction": state.direction.value,
+        "position": state.position,
+        "tries": state.tries,
+        "faults": state.faults,
+        "lost": state.lost,
+        "started_at": now if state.is_started else None,
+        "failure_reason": state.reason or "",
+    }
+
+
+class SagaStep(models.Model):
+    """One line of the timeline: an attempt that ended, or an operator's word. Written once, never changed."""
+
+    id = models.BigAutoField(primary_key=True)
+    saga = models.ForeignKey(Saga, on_delete=models.PROTECT, related_name="timeline")
+    step = models.CharField(max_length=50)
+    direction = models.CharField(max_length=8, choices=Direction.choices)
+    attempt = models.PositiveIntegerField()
+    event = models.CharField(max_length=10, choices=Event.choices)
+    error = models.CharField(max_length=MAX_TEXT_CHARACTERS, blank=True, default="")
+    who = models.CharField(max_length=150)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        default_permissions = ("view",)
+        verbose_name = "timeline entry"
+        verbose_name_plural = "timeline"
+        constraints = [
+            models.CheckConstraint(name="timeline_event", condition=models.Q(event__in=Event.values)),
+            models.CheckConstraint(
+                name="timeline_direction", condition=models.Q(direction__in=Direction.values)
+            ),
+            models.UniqueConstraint(
+                name="timeline_step_is_done_once",
+                fields=["saga", "step", "direction"],
+                condition=models.Q(event="DONE"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.saga_id} {self.step} {self.event}"
+
+    @property
+    def seconds(self) -> float:
+        return (self.finished_at - self.started_at).total_seconds()

@@ -1,0 +1,293 @@
+"""Keeps the saga log: starts sagas, begins and ends attempts, tells the end, sends again what is due.
+
+Each function is one transaction on the database `sagas`, and none calls a participant: that happens between
+`begin_attempt` and `record_outcome`, with nothing held. A process may die anywhere: the row then says what is due,
+and `due_at` when the sweep looks at it. Never imports tasks: the courier sends them by name.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from django.db import transaction
+
+from auction_project import errors, logs
+from auction_project.contracts import events
+from auction_project.messaging import failure, outbox, transactions
+from sagas import courier, definitions, engine, metrics, models, selectors
+
+CHAIN_SECONDS = 10.0  # how long the courier has for the next task before the sweep sends again
+SWEEP_ROWS = 500
+_DATABASE = "sagas"
+_FAILED_FOR_PEOPLE = "The sale could not be completed; everything was undone."
+
+log = logs.get(__name__)
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt under way: `saga` as it was written down when the attempt began."""
+
+    saga: models.Saga
+    definition: engine.Definition
+    leg: engine.Leg
+
+
+# --- the saga's way --------------------------------------------------------------------------------------------------
+
+
+def start_saga(*, sale: events.SaleConfirmed, correlation_id: str, now: datetime) -> bool:
+    """Begin to settle `sale`, at most once; whether this call did. Sends the chain after the commit."""
+    definition = definitions.NEWEST
+    with transaction.atomic(using=_DATABASE):
+        if models.Saga.objects.filter(pk=sale.sale_id).exists():
+            return False
+        saga = models.Saga.new(
+            sale, definition, correlation_id=correlation_id, now=now, due_at=_after(now, CHAIN_SECONDS)
+        )
+        saga.save(force_insert=True)
+        _send_after_commit(saga, definition)
+    metrics.STARTED.inc()
+    return True
+
+
+def begin_attempt(*, saga_id: str, leg: str, worker: str, now: datetime) -> Attempt | None:
+    """Write down that the call named `leg` is under way; None when it is not what is due (then do nothing)."""
+    saga = models.Saga.objects.filter(pk=saga_id).first()
+    definition = definitions.find(saga.definition, saga.version) if saga else None
+    if saga is None or definition is None:
+        log.warning("saga_left_alone", saga_id=saga_id, known=saga is not None)
+        return None
+    if saga.has_lost_its_attempt(now):
+        lost = Attempt(saga=saga, definition=definition, leg=engine.current_leg(definition, saga.state))
+        record_outcome(attempt=lost, outcome=engine.Outcome.LOST, error=None, now=now)
+    match engine.due(definition, saga.state):
+        case engine.Run(due_leg) | engine.Compensate(due_leg) if due_leg.name == leg:
+            state = engine.begin(definition, saga.state)
+            if saga.move(state, now=now, due_at=_after(now, models.LEASE_SECONDS), worker=worker):
+                return Attempt(saga=saga, definition=definition, leg=due_leg)
+    return None
+
+
+def record_outcome(
+    *, attempt: Attempt, outcome: engine.Outcome, error: BaseException | None, now: datetime
+) -> tuple[engine.Leg, ...]:
+    """Write down how `attempt` ended, and with it the saga's turn, end or parking; the calls that follow at once.
+
+    None follow when the saga waits, turned (its compensation is sent after the commit) or ended, nor when the attempt
+    is no longer the one that is due: then somebody else went on meanwhile, and nothing is written.
+    """
+    saga, definition = attempt.saga, attempt.definition
+    before, started_at = saga.state, saga.started_at
+    after = engine.record(definition, before, outcome)
+    with transaction.atomic(using=_DATABASE):
+        if not saga.move(after, now=now, due_at=_due_at(after, outcome, now), **_texts(before, after, error)):
+            log.info("late_outcome", step=attempt.leg.name, attempt=before.tries, outcome=outcome.value)
+            return ()
+        if _is_worth_a_line(outcome, before.tries):
+            _write_line(
+                saga,
+                definition,
+                before,
+                models.Event(outcome.value),
+                text=_describe(error),
+                who=saga.worker,
+                started_at=started_at,
+                now=now,
+            )
+        _tell(saga, after, now)
+        if after.direction is not before.direction:
+            _send_after_commit(saga, definition)
+    metrics.ATTEMPTS.labels(attempt.leg.name, outcome.value).inc()
+    return engine.legs_ahead(definition, after) if outcome is engine.Outcome.DONE else ()
+
+
+def claim_due(*, now: datetime) -> int:
+    """Send again what the rows say is due, and move their `due_at` forward; the number of rows (at most SWEEP_ROWS).
+
+    Parallel sweeps share the rows. A row whose queue is full moves, too, but is not sent: its task waits there.
+    Raises when the broker is away: then no row moves.
+    """
+    full = courier.full_queues(definitions.QUEUES)
+    with transaction.atomic(using=_DATABASE):
+        sagas = list(selectors.list_due(now).select_for_update(skip_locked=True)[:SWEEP_ROWS])
+        models.Saga.objects.filter(pk__in=[saga.pk for saga in sagas]).update(
+            due_at=_after(now, CHAIN_SECONDS)
+        )
+        for saga in sagas:
+            definition = definitions.KNOWN[saga.definition, saga.version]
+            if engine.current_leg(definition, saga.state).queue not in full:
+                _send_after_commit(saga, definition)
+                metrics.RESENT.inc()
+    return len(sagas)
+
+
+# --- operators' words ------------------------------------------------------------------------------------------------
+
+
+def retry_saga(*, saga_id: str, who: str, reason: str, now: datetime) -> None:
+    """Try what is due now instead of after its pause; a parked saga gets one attempt.
+
+    Raises NotFound, Invalid without a reason, Conflict when the saga ended or an attempt is under way.
+    """
+    _obey(saga_id, models.Event.RETRIED, who, reason, now)
+
+
+def compensate_saga(*, saga_id: str, who: str, reason: str, now: datetime) -> None:
+    """Turn a running saga: everything is undone, and the bidder reads `reason`.
+
+    Raises NotFound, Invalid without a reason, Conflict past the point of no return or when it already turned.
+    """
+    _obey(saga_id, models.Event.TURNED, who, reason, now)
+
+
+def resume_saga(*, saga_id: str, who: str, reason: str, now: datetime) -> None:
+    """Let a parked saga go on the way that it went, with all its attempts anew.
+
+    Raises NotFound, Invalid without a reason, Conflict unless it is parked.
+    """
+    _obey(saga_id, models.Event.RESUMED, who, reason, now)
+
+
+_WORDS: Mapping[models.Event, Callable[[engine.Definition, engine.State], engine.State]] = {
+    models.Event.RETRIED: lambda _definition, state: engine.retry(state),
+    models.Event.TURNED: lambda definition, state: engine.turn(definition, state, "operator"),
+    models.Event.RESUMED: lambda _definition, state: engine.resume(state),
+}
+
+
+def _obey(saga_id: str, word: models.Event, who: str, reason: str, now: datetime) -> None:
+    reason = reason.strip()
+    if not reason:
+        raise errors.Invalid("Say why: the timeline keeps it.", field="reason")
+    with transaction.atomic(using=_DATABASE):
+        saga = models.Saga.objects.select_for_update().filter(pk=saga_id).first()
+        if saga is None:
+            raise errors.NotFound("There is no such saga.", saga_id=saga_id)
+        definition = definitions.find(saga.definition, saga.version)
+        if definition is None:
+            raise errors.Conflict("This release does not know the saga's definition.", version=saga.version)
+        before = saga.state
+        try:
+            after = _WORDS[word](definition, before)
+        except engine.NotAllowed as refusal:
+            raise errors.Conflict(str(refusal), status=saga.status) from refusal
+        texts = {"failure_detail": reason} if word is models.Event.TURNED else {"parked_detail": ""}
+        saga.move(after, now=now, due_at=_after(now, CHAIN_SECONDS), **texts)
+        _write_line(saga, definition, before, word, text=reason, who=who, started_at=now, now=now)
+        _tell(saga, after, now)
+        _send_after_commit(saga, definition)
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _after(now: datetime, seconds: float) -> datetime:
+    return now + timedelta(seconds=seconds)
+
+
+def _due_at(state: engine.State, outcome: engine.Outcome, now: datetime) -> datetime:
+    """When the sweep looks again: after the failure's pause, else when the courier has had its time."""
+    if state.tries and outcome in (engine.Outcome.FAULT, engine.Outcome.OUTAGE):
+        return _after(now, failure.pause_seconds(state.tries))
+    return _after(now, CHAIN_SECONDS)
+
+
+def _texts(before: engine.State, after: engine.State, error: BaseException | None) -> dict[str, str]:
+    """What the row says of a turn (for the bidder) and of parking (for operators)."""
+    if after.direction is not before.direction:
+        refused = isinstance(error, errors.DomainError)
+        return {"failure_detail": error.detail if refused else _FAILED_FOR_PEOPLE}
+    return {"parked_detail": _describe(error)} if after.status is engine.Status.PARKED else {}
+
+
+def _describe(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    return f"{error.code}: {error.detail}" if isinstance(error, errors.DomainError) else repr(error)
+
+
+def _is_worth_a_line(outcome: engine.Outcome, tries: int) -> bool:
+    """An outage of hours must not write a line every few seconds: its tries 1, 2, 4, 8 … are told."""
+    return outcome is not engine.Outcome.OUTAGE or tries & (tries - 1) == 0
+
+
+def _write_line(
+    saga: models.Saga,
+    definition: engine.Definition,
+    before: engine.State,
+    event: models.Event,
+    *,
+    text: str,
+    who: str,
+    started_at: datetime,
+    now: datetime,
+) -> None:
+    saga.timeline.create(
+        step=engine.current_leg(definition, before).step,
+        direction=before.direction.value,
+        attempt=before.tries,
+        event=event.value,
+        error=models.storable(text),
+        who=who,
+        started_at=started_at,
+        finished_at=now,
+    )
+
+
+def _send_after_commit(saga: models.Saga, definition: engine.Definition) -> None:
+    if legs := engine.legs_ahead(definition, saga.state):
+        transactions.after_commit(lambda: courier.send(saga_id=saga.pk, legs=legs), using=_DATABASE)
+
+
+def _tell(saga: models.Saga, state: engine.State, now: datetime) -> None:
+    """The saga's end goes to its outbox; its end and its parking to log and metrics, after the commit."""
+    if state.status in engine.FINAL:
+        with logs.bound(correlation_id=saga.correlation_id):
+            outbox.publish(
+                models.Outbox, _end_of(saga), now=now, version=1, event_id=f"{saga.pk}:{saga.status}"
+            )
+        transactions.after_commit(lambda: _count_end(saga), using=_DATABASE)
+    elif state.status is engine.Status.PARKED:
+        transactions.after_commit(lambda: _alert(saga), using=_DATABASE)
+
+
+def _end_of(saga: models.Saga) -> events.Event:
+    if saga.status == models.Status.COMPLETED:
+        return events.SaleSettled(
+            sale_id=saga.pk, order_number=saga.order_number, auction_id=saga.auction_id, user_id=saga.user_id
+        )
+    return events.BidFailed(
+        sale_id=saga.pk,
+        order_number=saga.order_number,
+        auction_id=saga.auction_id,
+        user_id=saga.user_id,
+        reason=saga.failure_reason,
+        detail=saga.failure_detail,
+        title=saga.title,
+    )
+
+
+def _count_end(saga: models.Saga) -> None:
+    seconds = (saga.finished_at - saga.created_at).total_seconds()
+    metrics.ENDED.labels(saga.status).inc()
+    metrics.SECONDS.labels(saga.status).observe(seconds)
+    log.info(
+        "saga_ended",
+        saga_id=saga.pk,
+        status=saga.status,
+        reason=saga.failure_reason,
+        seconds=round(seconds, 3),
+    )
+
+
+def _alert(saga: models.Saga) -> None:
+    log.error(
+        "saga_parked",
+        alert=True,
+        saga_id=saga.pk,
+        order_number=saga.order_number,
+        direction=saga.direction,
+        position=saga.position,
+        detail=saga.parked_detail,
+        act="admin > Sagas: retry, resume or compensate now",
+    )

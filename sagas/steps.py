@@ -1,0 +1,109 @@
+"""Who does the work: the one file of the sagas that knows another app's services. One line a step, one a compensation.
+
+Step and compensation share the key `saga:<id>:<step>`: by it a participant recognises a repeat, undoes what was done,
+and leaves the tombstone that a late step meets. Participants answer by returning, or raise; `engine` does the rest.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from inventory import services as inventory
+from orders import services as orders
+from sagas import engine, models
+
+Participant = Callable[[models.Saga, str, datetime], object]
+
+
+def _reserve_stock(sale: models.Saga, key: str, now: datetime) -> object:
+    return inventory.reserve(
+        key=key,
+        sale_id=sale.sale_id,
+        auction_id=sale.auction_id,
+        product_id=sale.product_id,
+        quantity=sale.quantity,
+        now=now,
+    )
+
+
+def _release_stock(sale: models.Saga, key: str, now: datetime) -> object:
+    return inventory.release(key=key, sale_id=sale.sale_id, now=now)
+
+
+def _assess_risk(sale: models.Saga, key: str, now: datetime) -> object:
+    return orders.assess_risk(
+        key=key,
+        user_id=sale.user_id,
+        order_number=sale.order_number,
+        amount=sale.price,
+        currency=sale.currency,
+        now=now,
+    )
+
+
+def _capture_payment(sale: models.Saga, key: str, now: datetime) -> object:
+    return orders.capture_payment(
+        key=key,
+        user_id=sale.user_id,
+        order_number=sale.order_number,
+        sale_id=sale.sale_id,
+        auction_id=sale.auction_id,
+        title=sale.title,
+        amount=sale.price,
+        currency=sale.currency,
+        now=now,
+    )
+
+
+def _refund_payment(sale: models.Saga, key: str, now: datetime) -> object:
+    return orders.refund_payment(key=key, order_number=sale.order_number, now=now)
+
+
+def _place_order(sale: models.Saga, key: str, now: datetime) -> object:
+    return orders.place_order(
+        key=key,
+        user_id=sale.user_id,
+        order_number=sale.order_number,
+        sale_id=sale.sale_id,
+        auction_id=sale.auction_id,
+        product_id=sale.product_id,
+        quantity=sale.quantity,
+        title=sale.title,
+        amount=sale.price,
+        currency=sale.currency,
+        now=now,
+    )
+
+
+def _cancel_order(sale: models.Saga, key: str, now: datetime) -> object:
+    return orders.cancel_order(key=key, order_number=sale.order_number, reason=sale.failure_reason, now=now)
+
+
+def _commit_stock(sale: models.Saga, key: str, now: datetime) -> object:
+    return inventory.commit(key=key, sale_id=sale.sale_id, now=now)
+
+
+def _restock(sale: models.Saga, key: str, now: datetime) -> object:
+    return inventory.restock(key=key, sale_id=sale.sale_id, now=now)
+
+
+def _confirm_order(sale: models.Saga, key: str, now: datetime) -> object:
+    return orders.confirm_order(key=key, order_number=sale.order_number, now=now)
+
+
+PARTICIPANTS: Mapping[str, Participant] = {
+    "reserve_stock": _reserve_stock,
+    "release_stock": _release_stock,
+    "assess_risk": _assess_risk,
+    "capture_payment": _capture_payment,
+    "refund_payment": _refund_payment,
+    "place_order": _place_order,
+    "cancel_order": _cancel_order,
+    "commit_stock": _commit_stock,
+    "restock": _restock,
+    "confirm_order": _confirm_order,
+}
+
+
+def call(leg: engine.Leg, sale: models.Saga, *, now: datetime) -> None:
+    """Have the participant do its part. Raises what the participant raises."""
+    PARTICIPANTS[leg.name](sale, f"saga:{sale.sale_id}:{leg.step}", now)

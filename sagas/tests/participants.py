@@ -1,0 +1,92 @@
+"""Fakes of inventory's and orders' services: the contract of `key` (stored outcomes, one undoing, tombstones) on real
+PostgreSQL rows (`models.Once`), shared by all processes, and a script that a sale carries in its title.
+
+The script: `<call>=<act>` separated by blanks, acts: refuse, away:N (N outages), fail:N (N faults), hang:SECONDS.
+An effect is a row `saga:<id>:<step>` in state DONE; its undoing is the row `<key>:undo`.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.db import transaction
+
+from auction_project import errors
+from auction_project.messaging import once
+from sagas import models, steps
+
+
+class Voided(errors.Refused):
+    """The step was undone before it came."""
+
+
+class Declined(errors.Refused):
+    """The participant says no."""
+
+
+ACTIONS = ("reserve_stock", "assess_risk", "capture_payment", "place_order", "commit_stock", "confirm_order")
+COMPENSATIONS = ("release_stock", "refund_payment", "cancel_order", "restock")
+
+
+def install() -> None:
+    """Put the fakes in the place of the apps' services, for this process."""
+    fakes = {name: _action(name) for name in ACTIONS} | {name: _compensation(name) for name in COMPENSATIONS}
+    steps.PARTICIPANTS = fakes
+
+
+def effects(sale_id: str) -> list[str]:
+    """The steps whose effect stands: done, and not undone. In the order of the definition."""
+    keys = {step: f"saga:{sale_id}:{step}" for step in ACTIONS}
+    states = dict(models.Once.objects.filter(key__startswith=f"saga:{sale_id}:").values_list("key", "state"))
+    return [s for s, key in keys.items() if states.get(key) == "DONE" and f"{key}:undo" not in states]
+
+
+def calls(sale_id: str) -> list[str]:
+    """Every call that reached a participant, repeats too, in order."""
+    rows = models.Once.objects.filter(key__startswith=f"call:{sale_id}:").order_by("created_at", "key")
+    return [row.key.split(":")[2] for row in rows]
+
+
+def _action(name: str) -> Callable[[models.Saga, str, datetime], None]:
+    def act(sale: models.Saga, key: str, now: datetime) -> None:
+        refuses = _play(sale, name)
+        with transaction.atomic(using="sagas"):
+            row, is_new = once.claim(models.Once, key, now=now)
+            if is_new:
+                row.finish(once.State.REFUSED if refuses else once.State.DONE)
+        if row.state == once.State.VOID:
+            raise Voided
+        if row.state == once.State.REFUSED:
+            raise Declined(f"{name} was declined")
+
+    return act
+
+
+def _compensation(name: str) -> Callable[[models.Saga, str, datetime], None]:
+    def undo(sale: models.Saga, key: str, now: datetime) -> None:
+        if _play(sale, name):
+            raise Declined(f"{name} was declined")
+        with transaction.atomic(using="sagas"):
+            row, is_new = once.claim(models.Once, key, now=now)
+            if is_new:
+                row.finish(once.State.VOID)
+            elif row.state == once.State.DONE:
+                once.claim(models.Once, f"{key}:undo", now=now)
+
+    return undo
+
+
+def _play(sale: models.Saga, call: str) -> bool:
+    """Do what the sale's script says of `call`; whether it is to be refused."""
+    with transaction.atomic(using="sagas"):
+        number = models.Once.objects.filter(key__startswith=f"call:{sale.sale_id}:{call}:").count() + 1
+        once.claim(models.Once, f"call:{sale.sale_id}:{call}:{number}", now=datetime.now(UTC))
+    act = dict(part.split("=") for part in sale.title.split()).get(call, "")
+    kind, _, argument = act.partition(":")
+    if kind == "hang":
+        time.sleep(float(argument))
+    if kind == "away" and number <= int(argument):
+        raise errors.Unavailable
+    if kind == "fail" and number <= int(argument):
+        raise ValueError(f"{call} is broken")
+    return kind == "refuse"
