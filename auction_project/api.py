@@ -3,15 +3,17 @@
 `problem(error)` is pure and serves the bare bid endpoint as well as Django REST framework.
 """
 
+import re
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, JsonResponse
-from rest_framework import authentication, exceptions, permissions, request, response
+from rest_framework import authentication, exceptions, permissions, request, response, serializers
 
-from auction_project import errors, logs, tokens
+from auction_project import errors, tokens
 
 CONTENT_TYPE = "application/problem+json"
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.Invalid, 400),
     (errors.Unauthenticated, 401),
@@ -22,8 +24,6 @@ _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.Unavailable, 503),
 )
 _UNAVAILABLE_HEADERS = {"Retry-After": "1"}
-
-log = logs.get(__name__)
 
 
 def status_of(error: errors.DomainError) -> int:
@@ -68,14 +68,9 @@ def _headers(status: int) -> dict[str, str]:
 
 
 def _as_domain_error(error: Exception) -> errors.DomainError | None:
-    """Ours as it is; the frameworks' errors and outages translated; None for a bug (a 500 with a log line)."""
-    from auction_project.messaging import failure
-
+    """Ours as it is, the framework's translated; None for outages and bugs, which the middleware deals with."""
     if isinstance(error, errors.DomainError):
         return error
-    if failure.classify(error) is failure.Fate.OUTAGE:
-        log.warning("request_met_outage", error=repr(error))
-        return errors.Unavailable()
     if isinstance(error, exceptions.ValidationError):
         return _from_validation(error)
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
@@ -101,6 +96,36 @@ def _from_validation(error: exceptions.ValidationError) -> errors.Invalid:
         else:
             detail = detail[0]
     return errors.Invalid(str(detail), field=".".join(path) or None)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A body or a query whose every field is declared: a field that is not is refused by name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if hasattr(data, "keys"):
+            for name in data:
+                if name not in self.fields:
+                    raise serializers.ValidationError({str(name)[:100]: "There is no such field."})
+        return super().to_internal_value(data)
+
+    @classmethod
+    def of(cls, data: Any) -> dict[str, Any]:
+        """The validated fields of `request.data` or `request.query_params`. Raises ValidationError."""
+        serializer = cls(data=data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+
+class KeyInvalid(errors.Invalid):
+    """An Idempotency-Key is 1 to 128 visible ASCII characters."""
+
+
+def idempotency_key(request: request.Request) -> str | None:
+    """The request's Idempotency-Key, None without one. Raises KeyInvalid."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise KeyInvalid(field="Idempotency-Key")
+    return key
 
 
 class AccessTokenAuthentication(authentication.BaseAuthentication):

@@ -15,6 +15,11 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+def auction_id(actor: str, key: str) -> str:
+    """The auction that `actor` asked for under the Idempotency-Key `key`."""
+    return uuid.uuid5(_RELISTINGS, f"requested:{actor}:{key}").hex
+
+
 def sale_id(auction_id: str, seq: int) -> str:
     """The sale that the entry `seq` of `auction_id` made."""
     return f"{auction_id}-{seq}"

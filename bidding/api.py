@@ -1,0 +1,256 @@
+"""The REST views of bidding, save the bid itself (bid_endpoint): translate in, one call, translate out."""
+
+import math
+import time
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import permissions, request, response, serializers, views
+
+from auction_project import api, errors, money
+from auction_project.contracts import names
+from bidding import bid_endpoint, presentation, rules, runtime, selectors, services, store
+
+MAX_PAGE_SIZE = 100
+_ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class SoftCloseBody(api.StrictSerializer):
+    window_ms = serializers.IntegerField(min_value=0, max_value=3_600_000, default=120_000)
+    extension_ms = serializers.IntegerField(min_value=1_000, max_value=3_600_000, default=120_000)
+    cap_total_ms = serializers.IntegerField(min_value=0, max_value=86_400_000, default=3_600_000)
+    hard_stop_at = serializers.IntegerField(min_value=0, max_value=10**14, allow_null=True, default=None)
+
+
+class AuctionBody(api.StrictSerializer):
+    """What a seller or an operator asks for. Instants are milliseconds since the epoch."""
+
+    product_id = serializers.RegexField(r"^[0-9A-Za-z_-]{1,64}$")
+    format = serializers.ChoiceField(["english", "buy_now"])
+    currency = serializers.ChoiceField(sorted(money.EXPONENTS))
+    start_price = serializers.CharField(max_length=30)
+    reserve_price = serializers.CharField(max_length=30, allow_null=True, default=None)
+    quantity = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
+    starts_at = serializers.IntegerField(min_value=0, max_value=10**14)
+    ends_at = serializers.IntegerField(min_value=0, max_value=10**14)
+    allocate = serializers.ChoiceField(["on_listing", "on_sale"], allow_null=True, default=None)
+    soft_close = SoftCloseBody(required=False)
+    relistings_left = serializers.IntegerField(min_value=0, max_value=5, default=5)
+
+
+class ReasonBody(api.StrictSerializer):
+    reason = serializers.CharField(min_length=3, max_length=500)
+
+
+class AuctionsQuery(api.StrictSerializer):
+    status = serializers.ChoiceField([status.value for status in rules.Status], default=None)
+    format = serializers.ChoiceField(["english", "buy_now"], default=None)
+    q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
+    seller = serializers.CharField(max_length=64, default="", allow_blank=True)
+    order = serializers.ChoiceField(_ORDERS, default="ends_at")
+    page = serializers.IntegerField(min_value=1, max_value=100_000, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=24)
+
+
+class HistoryQuery(api.StrictSerializer):
+    after = serializers.IntegerField(min_value=0, max_value=10**12, default=0)
+    limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_HISTORY, default=100)
+
+
+class BidBody(api.StrictSerializer):
+    amount = serializers.CharField(required=False, help_text='A decimal string such as "125.50": your hidden maximum.')
+    currency = serializers.CharField(required=False)
+    quantity = serializers.IntegerField(default=1, help_text="On a buy_now listing.")
+
+
+_PROBLEM = OpenApiResponse(description="problem+json: code, detail, the field and the figures of the rule")
+_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
+
+
+class TimeView(views.APIView):
+    permission_classes = ()
+    authentication_classes = ()
+
+    @extend_schema(summary="Server time", responses={200: OpenApiResponse(description='{"now": milliseconds}')})
+    def get(self, _request: request.Request) -> response.Response:
+        return response.Response({"now": _now()})
+
+
+class AuctionsView(views.APIView):
+    """The list is public; sellers and operators create."""
+
+    def get_permissions(self) -> list[permissions.BasePermission]:
+        if self.request.method == "POST":
+            return [permissions.IsAuthenticated(), api.has_role("seller", "operator")()]
+        return []
+
+    @extend_schema(
+        summary="List auctions",
+        parameters=[AuctionsQuery],
+        responses={200: OpenApiResponse(description="items, page, pages, total"), 400: _PROBLEM},
+    )
+    def get(self, request: request.Request) -> response.Response:
+        asked = AuctionsQuery.of(request.query_params)
+        size = asked["page_size"]
+        query = store.Query(
+            status=asked["status"],
+            format=asked["format"],
+            seller_id=asked["seller"] or None,
+            search=asked["q"] or None,
+            order=asked["order"],
+            skip=(asked["page"] - 1) * size,
+            limit=size,
+        )
+        page = selectors.list_auctions(query)
+        return response.Response({**page, "page": asked["page"], "pages": math.ceil(page["total"] / size)})
+
+    @extend_schema(
+        summary="Ask for an auction",
+        request=AuctionBody,
+        responses={201: OpenApiResponse(description="the auction, REQUESTED"), 400: _PROBLEM, 403: _PROBLEM},
+    )
+    def post(self, request: request.Request) -> response.Response:
+        body = AuctionBody.of(request.data)
+        operator = request.user.has("operator")
+        key = api.idempotency_key(request) or names.new_id()
+        auction_id = names.auction_id(request.user.sub, key)
+        terms, reserve = _terms(body, as_operator=operator)
+        services.request_auction(
+            auction_id=auction_id, actor=request.user.sub, key=key, terms=terms, reserve=reserve, now=_now()
+        )
+        return response.Response(presentation.auction(selectors.get_auction(auction_id)), status=201)
+
+
+def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int | None]:
+    currency = body["currency"]
+    reserve = None
+    if body["reserve_price"] is not None:
+        reserve = money.parse(body["reserve_price"], currency, field="reserve_price")
+    terms = rules.Terms(
+        format=body["format"],
+        product_id=body["product_id"],
+        as_operator=as_operator,
+        currency=currency,
+        start_price=money.parse(body["start_price"], currency, field="start_price"),
+        starts_at=body["starts_at"],
+        ends_at=body["ends_at"],
+        quantity=body["quantity"],
+        has_reserve=reserve is not None,
+        allocate=body["allocate"] or ("on_sale" if body["format"] == "buy_now" else "on_listing"),
+        soft_close=rules.SoftClose(**body.get("soft_close", {})),
+        relistings_left=body["relistings_left"],
+    )
+    return terms, reserve
+
+
+class AuctionView(views.APIView):
+    permission_classes = ()
+
+    @extend_schema(summary="One auction, as it is now", responses={200: OpenApiResponse(), 404: _PROBLEM})
+    def get(self, _request: request.Request, auction_id: str) -> response.Response:
+        state = selectors.get_auction(auction_id)
+        if state.status is rules.Status.NEW:
+            raise errors.NotFound("There is no such auction.")
+        return response.Response(presentation.auction(state))
+
+
+class OpenView(views.APIView):
+    permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
+
+    @extend_schema(
+        summary="Open an auction before its time", request=None, responses={200: OpenApiResponse(), 409: _PROBLEM}
+    )
+    def post(self, request: request.Request, auction_id: str) -> response.Response:
+        services.open_auction(
+            auction_id=auction_id, actor=request.user.sub, by_operator=request.user.has("operator"), now=_now()
+        )
+        return response.Response(presentation.auction(selectors.get_auction(auction_id)))
+
+
+class CancelView(views.APIView):
+    permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
+
+    @extend_schema(summary="Cancel an auction", request=ReasonBody, responses={200: OpenApiResponse(), 409: _PROBLEM})
+    def post(self, request: request.Request, auction_id: str) -> response.Response:
+        body = ReasonBody.of(request.data)
+        services.cancel_auction(
+            auction_id=auction_id,
+            actor=request.user.sub,
+            by_operator=request.user.has("operator"),
+            reason=body["reason"],
+            now=_now(),
+        )
+        return response.Response(presentation.auction(selectors.get_auction(auction_id)))
+
+
+class BidsView(views.APIView):
+    """Documented here, answered by `bid_endpoint` in front of Django; this view calls the same code."""
+
+    permission_classes = ()
+    authentication_classes = ()
+
+    @extend_schema(
+        summary="Place a bid",
+        parameters=[_KEY],
+        request=BidBody,
+        responses={
+            201: OpenApiResponse(description="seq, hash, standing, price, minimum, ends_at, receipt"),
+            **{status: _PROBLEM for status in (400, 401, 403, 404, 409, 422, 503)},
+        },
+        auth=[{"bearer": []}],
+    )
+    def post(self, request: request.Request, auction_id: str) -> HttpResponse:
+        headers = {name.lower().encode(): value.encode("latin-1") for name, value in request.headers.items()}
+        status, answered, body = runtime.call(bid_endpoint.place(request.path, headers, request.body))
+        return HttpResponse(
+            body, status=status, headers={name.decode(): value.decode() for name, value in answered}
+        )
+
+
+class OutcomeView(views.APIView):
+    @extend_schema(summary="The outcome of one's own key", responses={200: OpenApiResponse(), 404: _PROBLEM})
+    def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
+        entry = selectors.get_outcome(auction_id, actor=request.user.sub, key=key)
+        if entry is None:
+            raise errors.NotFound("Nothing of yours stands under this key.", key=key)
+        return response.Response(presentation.answer(entry))
+
+
+class HistoryView(views.APIView):
+    permission_classes = ()
+
+    @extend_schema(
+        summary="The public log, by cursor",
+        parameters=[HistoryQuery],
+        responses={200: OpenApiResponse(description="entries (public forms with their hashes), next"), 404: _PROBLEM},
+    )
+    def get(self, request: request.Request, auction_id: str) -> response.Response:
+        asked = HistoryQuery.of(request.query_params)
+        entries = selectors.list_history(auction_id, after=asked["after"], limit=asked["limit"])
+        return response.Response(
+            {
+                "entries": [presentation.history_entry(entry) for entry in entries],
+                "next": entries[-1].seq if len(entries) == asked["limit"] else None,
+            }
+        )
+
+
+class StandingView(views.APIView):
+    @extend_schema(summary="One's own standing in an auction", responses={200: OpenApiResponse(), 404: _PROBLEM})
+    def get(self, request: request.Request, auction_id: str) -> response.Response:
+        return response.Response(presentation.standing(selectors.get_auction(auction_id), request.user.sub))
+
+
+class OwnBidsView(views.APIView):
+    @extend_schema(summary="The auctions that one bid in", responses={200: OpenApiResponse(description="items")})
+    def get(self, request: request.Request) -> response.Response:
+        states = selectors.list_own(request.user.sub)
+        items = [
+            {"auction": presentation.auction(state), **presentation.standing(state, request.user.sub)} for state in states
+        ]
+        return response.Response({"items": items})

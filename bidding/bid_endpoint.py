@@ -1,0 +1,138 @@
+"""`POST /api/v1/auctions/{id}/bids` as a bare ASGI application, in front of Django: token, body, committer, answer.
+
+Django's request cycle would cost more than deciding the bid. The errors are the same problem+json as everywhere.
+A bid in this process waits for its future only; nothing here touches a database.
+"""
+
+import asyncio
+import re
+import secrets
+import time
+from typing import Any
+
+import msgspec
+
+from auction_project import api, errors, middleware, money, tokens
+from bidding import presentation, rules, runtime
+from bidding.rules import commands
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+PREFIX, SUFFIX = "/api/v1/auctions/", "/bids"
+_AUCTION_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
+_FIELD = re.compile(r"`\$\.?([^`]*)`|unknown field `([^`]*)`")
+
+
+class BidBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a bid: amounts are decimal strings with a currency."""
+
+    amount: str | None = None
+    currency: str | None = None
+    quantity: int = 1
+
+
+class BodyInvalid(errors.Invalid):
+    """The body is not a bid: send {"amount": "125.50", "currency": "EUR"}, or {"quantity": 1} on a buy_now listing."""
+
+
+class KeyMissing(errors.Invalid):
+    """Send an Idempotency-Key header of 1 to 128 visible ASCII characters, fresh for every bid."""
+
+
+class WrongContentType(errors.Invalid):
+    """Send application/json."""
+
+    http_status = 415
+
+
+class MayNotBid(errors.Forbidden):
+    """Only bidders with a verified e-mail address may bid."""
+
+
+class AuctionNotFound(errors.NotFound):
+    """There is no such auction."""
+
+
+_decode = msgspec.json.Decoder(BidBody).decode
+_encode = msgspec.json.Encoder().encode
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI application; the body comes whole (see bounds)."""
+    message = await receive()
+    status, headers, body = await place(scope["path"], dict(scope["headers"]), message.get("body", b""))
+    headers = (*headers, (b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, Headers, bytes]:
+    """Place the bid that the request asks for: status, headers and body of the answer. Runs on the runtime's loop."""
+    arrived_at = time.time_ns() // 1_000_000
+    try:
+        command = _command(path, headers, body, arrived_at)
+        # Shielded: a client that goes away must not cancel a bid that others have joined.
+        outcome = await asyncio.shield(runtime.current().committer.submit(command))
+        if isinstance(outcome, rules.Refusal):
+            raise _refused(outcome)
+        return 201, _JSON, _encode(presentation.answer(outcome))
+    except errors.DomainError as error:
+        status, problem = api.problem(error)
+        return status, _ERROR_HEADERS.get(status, _PROBLEM), _encode(problem)
+
+
+def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: int) -> commands.PlaceBid:
+    """The bid that the request asks for. Raises errors.DomainError."""
+    claims = tokens.from_header(headers.get(b"authorization", b"").decode("latin-1"))
+    if not claims.email_verified or not claims.has("bidder"):
+        raise MayNotBid
+    auction_id = path[len(PREFIX) : -len(SUFFIX)]
+    if not _AUCTION_ID.fullmatch(auction_id):
+        raise AuctionNotFound
+    if not headers.get(b"content-type", b"").startswith(b"application/json"):
+        raise WrongContentType(field="Content-Type")
+    key = headers.get(b"idempotency-key", b"").decode("latin-1")
+    if not api.IDEMPOTENCY_KEY.fullmatch(key):
+        raise KeyMissing(field="Idempotency-Key")
+    bid = decode_body(body)
+    amount = None
+    if bid.amount is not None or bid.currency is not None:
+        amount = money.parse(bid.amount, bid.currency)
+    return commands.PlaceBid(
+        auction_id=auction_id,
+        actor=claims.sub,
+        key=key,
+        at=arrived_at,
+        salt=secrets.token_hex(16),
+        correlation_id=_correlation_id(headers),
+        amount=amount,
+        currency=bid.currency,
+        quantity=bid.quantity,
+    )
+
+
+def decode_body(body: bytes) -> BidBody:
+    """Raises BodyInvalid, which names the field."""
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        match = _FIELD.search(str(error))
+        field = (match[1] or match[2]) if match else None
+        raise BodyInvalid(f"{BodyInvalid.__doc__} ({error})", field=field or "body") from error
+
+
+def _correlation_id(headers: dict[bytes, bytes]) -> str:
+    sent = headers.get(b"x-correlation-id")
+    return middleware.correlation_id_of(sent.decode("latin-1")) if sent else secrets.token_hex(8)
+
+
+def _refused(refusal: rules.Refusal) -> errors.DomainError:
+    return runtime.refused(msgspec.structs.replace(refusal, figures=presentation.refusal_figures(refusal)))
+
+
+_JSON: Headers = ((b"content-type", b"application/json"),)
+_PROBLEM: Headers = ((b"content-type", api.CONTENT_TYPE.encode()),)
+_ERROR_HEADERS: dict[int, Headers] = {
+    401: (*_PROBLEM, (b"www-authenticate", b"Bearer")),
+    503: (*_PROBLEM, (b"retry-after", b"1")),
+}

@@ -1,0 +1,433 @@
+"""The only loop that writes the bid log: gather, decide, append, resolve, answer.
+
+Every command enters by `submit(command) -> Future[Outcome]`. What gathered while the last bulk was on its way is decided
+on folded state in memory and appended with ONE ordered bulk. The fence is the entry's `_id`: at a duplicate the prefix
+stands, that auction is caught up, and what is left is decided again; `decide` is pure, so the entries of other auctions
+come out unchanged.
+
+Promises: an Entry is answered only after its insert was acknowledged. A Refusal is answered only from a state that was
+current after the request came: an entry of that auction was stored in the same commit, or a probe found the next seq
+empty. Before a refusal its key is looked up. When the store leaves an outcome open, the identical entries are sent again
+until something stands at their seqs, and nothing else is decided meanwhile; the client hears 503 within ANSWER_SECONDS.
+If the process dies here: what was sent may stand, and a repeat by key finds it; nothing was acknowledged that does not.
+"""
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+import msgspec
+import prometheus_client
+
+from auction_project import errors, failpoints, logs
+from bidding import rules, store
+from bidding.book import Book
+from bidding.rules import commands, log
+
+MAX_BATCH = store.MAX_BULK
+MAX_WAITING = 20_000
+MAX_BOOKS = 20_000
+ANSWER_SECONDS = 1.8
+EXPIRY_CHECK_SECONDS = 0.1
+RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5)
+HEARTBEAT_SECONDS = 30.0
+MAX_CLOCK_OFFSET_MS = 100.0
+MAX_FRUITLESS_ROUNDS = 20
+
+Outcome = log.Entry | rules.Refusal | rules.State
+
+entries_stored = prometheus_client.Counter("gavel_bid_log_entries_total", "Entries stored in the bid log.")
+bulks_sent = prometheus_client.Counter("gavel_bid_log_bulks_total", "Bulk inserts sent to the bid log.")
+conflicts = prometheus_client.Counter("gavel_bid_log_conflicts_total", "Bulks that met another writer's entry.")
+refusals = prometheus_client.Counter("gavel_bid_refusals_total", "Refused commands.", ["rule"])
+
+logger = logs.get(__name__)
+
+
+class KeyReused(errors.Conflict):
+    """This Idempotency-Key was used with another request. Use a fresh key for a new bid."""
+
+    http_status = 422
+
+
+class StoreAway(errors.Unavailable):
+    """The bid log cannot be written at the moment. Your bid may or may not stand: ask by its key, or send it again."""
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Not a command: asks for the state of an auction as it is now."""
+
+    auction_id: str
+
+
+class _Pending:
+    """One command or look under way."""
+
+    __slots__ = ("command", "future", "since")
+
+    def __init__(self, command: commands.Command | Look, future: "asyncio.Future[Outcome]", since: float) -> None:
+        self.command = command
+        self.future = future
+        self.since = since
+
+    def resolve(self, outcome: Outcome) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+            self.future.exception()  # nobody may be waiting any more
+
+
+class _Proposal:
+    """An entry that is to be stored, with the state after it. `pending` is None for what the clock was owed."""
+
+    __slots__ = ("after", "entry", "pending")
+
+    def __init__(self, entry: log.Entry, after: rules.State, pending: _Pending | None) -> None:
+        self.entry = entry
+        self.after = after
+        self.pending = pending
+
+
+class _Round:
+    """What one pass over the batch decided."""
+
+    def __init__(self) -> None:
+        self.proposals: list[_Proposal] = []
+        self.answers: dict[str, list[tuple[_Pending, rules.Refusal | rules.State]]] = {}
+
+    def auctions_with_proposals(self) -> set[str]:
+        return {proposal.entry.auction_id for proposal in self.proposals}
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Committer:
+    """Make and use it within one event loop. `now` gives milliseconds since the epoch."""
+
+    def __init__(self, log_store: store.LogStore, *, now: Callable[[], int] = _milliseconds) -> None:
+        self._store = log_store
+        self._now = now
+        self.incarnation = uuid.uuid4().hex[:16]
+        self._batch_number = 0
+        self._registered_at = float("-inf")
+        self._books: OrderedDict[str, Book] = OrderedDict()
+        self._waiting: list[_Pending] = []
+        self._in_flight: dict[str, _Pending] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stalled_since: float | None = None
+        self._draining = False
+
+    # --- the outside ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._expire())]
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what waits (at most ANSWER_SECONDS), end."""
+        self._draining = True
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while (self._waiting or self._in_flight) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pending in list(self._in_flight.values()):
+            pending.fail(StoreAway())
+
+    def submit(self, command: commands.Command) -> "asyncio.Future[Outcome]":
+        """The outcome to come: an Entry (stored) or a Refusal. Fails with KeyReused, errors.NotFound, StoreAway.
+
+        A repeat of what is in flight joins it: shield the future when awaiting with a timeout.
+        """
+        key = command.idempotency
+        first = self._in_flight.get(key)
+        if first is None:
+            return self._enqueue(command, key)
+        assert isinstance(first.command, commands.Command)  # noqa: S101 - looks are not in this map
+        if first.command.request() != command.request():
+            return _failed(KeyReused())
+        if first.future.done():  # it was given up for its client; the work goes on
+            first.future = asyncio.get_running_loop().create_future()
+            first.since = time.monotonic()
+        return first.future
+
+    def look(self, auction_id: str) -> "asyncio.Future[Outcome]":
+        """The State of an auction, current after this call. Fails with errors.NotFound, StoreAway."""
+        return self._enqueue(Look(auction_id), None)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the store has been leaving outcomes open for longer than a client waits."""
+        return self._stalled_since is not None and time.monotonic() - self._stalled_since > ANSWER_SECONDS / 2
+
+    def _enqueue(self, command: commands.Command | Look, key: str | None) -> "asyncio.Future[Outcome]":
+        if self._draining or self.stalled or len(self._waiting) >= MAX_WAITING:
+            return _failed(StoreAway())
+        pending = _Pending(command, asyncio.get_running_loop().create_future(), time.monotonic())
+        if key is not None:
+            self._in_flight[key] = pending
+        self._waiting.append(pending)
+        self._wake.set()
+        return pending.future
+
+    # --- the loop ------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            batch = self._waiting[:MAX_BATCH]
+            del self._waiting[: len(batch)]
+            if not self._waiting:
+                self._wake.clear()
+            try:
+                await self._commit(batch)
+            except errors.Unavailable as error:
+                logger.warning("bid_log_away", error=str(error), waiting=len(self._waiting))
+                _fail_all(batch, StoreAway())
+            except Exception:
+                logger.exception("commit_failed", commands=len(batch))
+                self._books.clear()
+                _fail_all(batch, StoreAway())
+            finally:
+                for pending in batch:
+                    if isinstance(pending.command, commands.Command):
+                        self._in_flight.pop(pending.command.idempotency, None)
+
+    async def _expire(self) -> None:
+        """Tell the clients of overdue commands 503; the commands themselves go on where they were sent."""
+        while True:
+            await asyncio.sleep(EXPIRY_CHECK_SECONDS)
+            overdue = time.monotonic() - ANSWER_SECONDS
+            for pending in [*self._in_flight.values(), *self._waiting]:
+                if pending.since < overdue:
+                    pending.fail(StoreAway())
+
+    async def _commit(self, batch: list[_Pending]) -> None:
+        """Bring every command of the batch to its outcome."""
+        await self._beat()
+        left = [pending for pending in batch if not pending.future.done()]
+        await self._open_books({pending.command.auction_id for pending in left})
+        fruitless = 0
+        while left:
+            for pending in left:
+                if pending.command.auction_id not in self._books:
+                    pending.fail(errors.NotFound("There is no such auction."))
+            left = [pending for pending in left if not pending.future.done()]
+            before = len(left)
+            current = self._decide(left)
+            stored_all = await self._store_proposals(current)
+            await self._answer(current, stored_all)
+            left = [pending for pending in left if not pending.future.done()]
+            fruitless = fruitless + 1 if len(left) == before else 0
+            if fruitless >= MAX_FRUITLESS_ROUNDS:
+                raise StoreAway
+        self._evict()
+
+    def _decide(self, left: Iterable[_Pending]) -> _Round:
+        current = _Round()
+        speculative: dict[str, rules.State] = {}
+        for pending in left:
+            command = pending.command
+            auction_id = command.auction_id
+            state = speculative.get(auction_id) or self._books[auction_id].state
+            at = command.at if isinstance(command, commands.Command) else self._now()
+            while (due := rules.due_at(state)) is not None and due <= at:
+                owed = rules.due_command(state, at=at, salt=uuid.uuid4().hex)
+                state = self._propose(current, state, owed, None)
+            if isinstance(command, Look):
+                current.answers.setdefault(auction_id, []).append((pending, state))
+            else:
+                state = self._propose(current, state, command, pending)
+            speculative[auction_id] = state
+        return current
+
+    def _propose(
+        self, current: _Round, state: rules.State, command: commands.Command, pending: _Pending | None
+    ) -> rules.State:
+        decided = rules.decide(state, command)
+        if isinstance(decided, rules.Refusal):
+            if pending is not None:
+                current.answers.setdefault(state.auction_id, []).append((pending, decided))
+            return state
+        after = rules.apply(state, decided)
+        current.proposals.append(_Proposal(decided, after, pending))
+        return after
+
+    # --- append and resolve --------------------------------------------------------------------------------------
+
+    async def _store_proposals(self, current: _Round) -> set[str]:
+        """Append; the auctions all of whose proposals stand. The others are caught up, to be decided again."""
+        stored = 0
+        total = len(current.proposals)
+        while stored < total:
+            chunk = current.proposals[stored : stored + MAX_BATCH]
+            count = await self._append(chunk)
+            stored += count
+            if count < len(chunk):
+                await self._lost_race(current.proposals[stored])
+                break
+        return current.auctions_with_proposals() - {p.entry.auction_id for p in current.proposals[stored:]}
+
+    async def _append(self, proposals: list[_Proposal]) -> int:
+        """Store the entries, however often it takes to know; how many from the front stand as ours."""
+        self._batch_number += 1
+        batch = store.batch_name(self.incarnation, self._batch_number)
+        done, tries = 0, 0
+        while done < len(proposals):
+            rest = [proposal.entry for proposal in proposals[done:]]
+            try:
+                failpoints.reach("committer.before_append")
+                appended = await self._store.append(rest, batch=batch)
+                failpoints.reach("committer.after_append")
+                ours = appended.stored
+                if appended.conflict:
+                    ours += await self._count_standing(rest[appended.stored :])
+            except errors.Unavailable as error:
+                self._stalled_since = self._stalled_since or time.monotonic()
+                pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
+                tries += 1
+                logger.warning("outcome_unknown", entries=len(rest), tries=tries, error=str(error))
+                await asyncio.sleep(pause)
+                continue
+            self._stalled_since = None
+            bulks_sent.inc()
+            entries_stored.inc(ours)
+            for proposal in proposals[done : done + ours]:
+                self._settle(proposal)
+            done += ours
+            if appended.conflict and ours == appended.stored:
+                conflicts.inc()
+                break
+        return done
+
+    async def _count_standing(self, entries: list[log.Entry]) -> int:
+        """How many from the front stand in the log with our hash: they were stored by an attempt of unknown outcome."""
+        count = 0
+        while count < len(entries):
+            chunk = entries[count : count + store.READ_CHUNK]
+            found = await self._store.read((entry.auction_id, entry.seq) for entry in chunk)
+            for entry in chunk:
+                standing = found.get((entry.auction_id, entry.seq))
+                if standing is None or standing.hash != entry.hash:
+                    return count
+                count += 1
+        return count
+
+    def _settle(self, proposal: _Proposal) -> None:
+        book = self._books[proposal.entry.auction_id]
+        if book.state.seq < proposal.after.seq:
+            book.state = proposal.after
+        if proposal.pending is not None:
+            proposal.pending.resolve(proposal.entry)
+
+    async def _lost_race(self, proposal: _Proposal) -> None:
+        """Another entry stands at the seq, or the key is used: catch up, and answer a repeat from what stands."""
+        await self._catch_up([self._books[proposal.entry.auction_id]])
+        if proposal.pending is not None:
+            await self._answer_repeats([proposal.pending])
+
+    async def _answer(self, current: _Round, stored_all: set[str]) -> None:
+        """Answer refusals and looks of auctions whose state is known to be current; leave the rest undone."""
+        proposed = current.auctions_with_proposals()
+        unproved = [
+            self._books[auction_id]
+            for auction_id, answers in current.answers.items()
+            if auction_id not in proposed and not all(_is_final(answer) for _, answer in answers)
+        ]
+        moved = await self._catch_up(unproved)
+        answerable = [
+            (pending, answer)
+            for auction_id, answers in current.answers.items()
+            if auction_id in stored_all or (auction_id not in proposed and auction_id not in moved)
+            for pending, answer in answers
+        ]
+        refused = [pending for pending, answer in answerable if isinstance(answer, rules.Refusal)]
+        await self._answer_repeats(refused)
+        for pending, answer in answerable:
+            if isinstance(answer, rules.Refusal) and not pending.future.done():
+                refusals.labels(answer.rule).inc()
+            pending.resolve(answer)
+
+    async def _answer_repeats(self, pendings: list[_Pending]) -> None:
+        """Resolve those whose key stands in the log."""
+        wanted = {p.command.idempotency: p for p in pendings if isinstance(p.command, commands.Command)}
+        found = await self._store.find(wanted) if wanted else {}
+        for key, entry in found.items():
+            pending = wanted[key]
+            command = pending.command
+            if isinstance(command, commands.Command) and entry.request != command.request():
+                pending.fail(KeyReused())
+            else:
+                pending.resolve(entry)
+
+    # --- books -----------------------------------------------------------------------------------------------------
+
+    async def _open_books(self, auction_ids: set[str]) -> None:
+        """Have a book of each auction that exists."""
+        missing = [auction_id for auction_id in auction_ids if auction_id not in self._books]
+        opened = [book for book in await asyncio.gather(*map(self._open_book, missing)) if book is not None]
+        await self._catch_up(opened)
+        for book in opened:
+            self._books[book.auction_id] = book
+        for auction_id in auction_ids & self._books.keys():
+            self._books.move_to_end(auction_id)
+
+    async def _open_book(self, auction_id: str) -> Book | None:
+        try:
+            return Book(auction_id, await self._store.load_snapshot(auction_id))
+        except errors.NotFound:
+            return None
+
+    async def _catch_up(self, books: list[Book]) -> set[str]:
+        """Read on from each book until nothing more stands; the auctions that had moved."""
+        moved: set[str] = set()
+        behind, ahead = books, 1
+        while behind:
+            found = await self._store.read(place for book in behind for place in book.ahead(ahead))
+            behind = [book for book in behind if book.take(found)]
+            moved.update(book.auction_id for book in behind)
+            ahead = store.READ_CHUNK
+        return moved
+
+    def _evict(self) -> None:
+        while len(self._books) > MAX_BOOKS:
+            self._books.popitem(last=False)
+
+    async def _beat(self) -> None:
+        """Register this writer before its first bulk and now and then, and compare its clock with the store's."""
+        if time.monotonic() - self._registered_at < HEARTBEAT_SECONDS:
+            return
+        if self._registered_at == float("-inf"):
+            await self._store.prepare()
+        await self._store.register_incarnation(
+            self.incarnation, batch_number=self._batch_number, now=self._now()
+        )
+        offset = await self._store.clock_offset_ms()
+        if abs(offset) > MAX_CLOCK_OFFSET_MS:
+            raise StoreAway(f"this machine's clock is {offset:.0f} ms off the store's")
+        self._registered_at = time.monotonic()
+
+
+def _is_final(answer: rules.Refusal | rules.State) -> bool:
+    """Whether no later entry can change the answer: bids after the close."""
+    return isinstance(answer, rules.Refusal) and answer.rule == "auction_cancelled"
+
+
+def _failed(error: Exception) -> "asyncio.Future[Outcome]":
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    future.exception()
+    return future
+
+
+def _fail_all(batch: Iterable[_Pending], error: Exception) -> None:
+    for pending in batch:
+        pending.fail(error)

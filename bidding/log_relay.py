@@ -1,0 +1,277 @@
+"""The relay of the bid log: publishes each entry's events in seq order per auction, and keeps the auctions' documents.
+
+What has news it learns from the writers' batch numbers (a hint, asked for every few milliseconds) and from a slow sweep
+that compares heads and marks (the truth). What is published is, per auction, always mark + 1, + 2 …; the mark moves after
+the broker's acknowledgement. As it folds every entry anyhow, it replaces the auction's document by the fold at its mark,
+at most once a second: mark = snapshot = what lists show. If it dies, the next one begins at the stored mark and repeats
+at most that second. Any number may run; a lease lets one work.
+"""
+
+import asyncio
+import time
+import uuid
+from datetime import UTC, datetime
+
+from auction_project import contracts, failpoints, logs
+from auction_project.messaging import broker as brokers
+from auction_project.messaging import outbox
+from bidding import log_events, rules, runtime, store
+from bidding.book import Book
+from bidding.rules import log
+
+SOURCE = "bidding"
+POLL_SECONDS = 0.01
+LEASE_MS = 5_000
+LOOK_AHEAD_BATCHES = 32
+ENTRIES_PER_AUCTION = 500
+MESSAGES_PER_APPEND = 500
+SWEEP_SECONDS = 2.0
+SAVE_SECONDS = 1.0
+SAVES_PER_STEP = 64
+WRITER_KEPT_MS = 10 * 60 * 1000
+MAX_BOOKS = 50_000
+
+logger = logs.get(__name__)
+
+
+class _Progress:
+    """One auction as far as it is published."""
+
+    __slots__ = ("book", "created_at", "saved_at", "saved_mark")
+
+    def __init__(self, document: store.AuctionDocument) -> None:
+        self.book = Book(document.id, document.snapshot)
+        self.created_at = document.created_at
+        self.saved_mark = document.mark
+        self.saved_at = 0.0
+
+
+class LogRelay:
+    """`step()` publishes what there is; see the module."""
+
+    name = "relay:bidding"
+
+    def __init__(self, transport: brokers.Broker) -> None:
+        self._broker = transport
+        self._owner = uuid.uuid4().hex
+        self._lease_until = 0
+        self._progress: dict[str, _Progress] = {}
+        self._floors: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
+        self._complete: dict[str, int] = {}
+        self._next_sweep = 0.0
+        self._unsaved: dict[str, None] = {}
+
+    def step(self) -> bool:
+        """Always True: it paces itself. Raises errors.Unavailable."""
+        if not self._hold_lease():
+            time.sleep(SAVE_SECONDS / 2)
+            return True
+        news = runtime.call(self._news())
+        try:
+            published = self._publish(news)
+        except brokers.EpochMissing:
+            self.refill()
+            return True
+        runtime.call(self._save(force=False))
+        if not published:
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def close(self) -> None:
+        if self._lease_until:
+            runtime.call(self._save(force=True))
+        runtime.stop_thread()
+
+    def refill(self) -> int:
+        """Publish again every entry that is younger than the outboxes' days, then begin the epoch; their number."""
+        since = int(time.time() * 1000) - outbox.KEEP_DAYS * 24 * 3600 * 1000
+        runtime.call(self._save(force=True))
+        count = 0
+        for auction_id in runtime.call(runtime.current().store.all_auction_ids()):
+            document = runtime.call(runtime.current().store.get_auction(auction_id))
+            book = Book(auction_id)
+            while book.state.seq < document.mark:
+                wanted = min(ENTRIES_PER_AUCTION, document.mark - book.state.seq)
+                entries = runtime.call(runtime.current().store.read_from(auction_id, book.state.seq, wanted))
+                messages = [m for entry, ms in _messages(book, entries) if entry.at >= since for m in ms]
+                self._append(messages, check_epoch=False)
+                count += len(messages)
+        self._broker.begin_epoch(SOURCE)
+        logger.warning("transport_refilled", source=SOURCE, messages=count)
+        return count
+
+    # --- what has news -------------------------------------------------------------------------------------------
+
+    def _hold_lease(self) -> bool:
+        now = int(time.time() * 1000)
+        if now < self._lease_until - LEASE_MS // 2:
+            return True
+        until = now + LEASE_MS
+        held = runtime.call(runtime.current().store.hold_lease("relay", self._owner, now=now, until=until))
+        if held and not self._lease_until:
+            logger.info("log_relay_leads")
+        elif not held and self._lease_until:
+            self._forget()
+        self._lease_until = until if held else 0
+        return held
+
+    def _forget(self) -> None:
+        """Another relay works: what this one remembers is of no use."""
+        self._progress.clear()
+        self._unsaved.clear()
+        self._floors.clear()
+        self._seen.clear()
+        self._complete.clear()
+        self._next_sweep = 0.0
+
+    async def _news(self) -> set[str]:
+        log_store = runtime.current().store
+        news: set[str] = set()
+        if time.monotonic() >= self._next_sweep:
+            now = int(time.time() * 1000)
+            for incarnation, number in (await log_store.incarnations(since=now - WRITER_KEPT_MS)).items():
+                self._floors.setdefault(incarnation, number)
+            news |= await self._sweep()
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+        asked = [
+            store.batch_name(incarnation, floor + i)
+            for incarnation, floor in self._floors.items()
+            for i in range(LOOK_AHEAD_BATCHES)
+        ]
+        for batch, auctions in (await log_store.auctions_of_batches(asked)).items():
+            incarnation, number = store.batch_of(batch)
+            self._seen[incarnation] = max(number, self._seen.get(incarnation, 0))
+            news |= auctions
+        return news
+
+    async def _sweep(self) -> set[str]:
+        """The auctions whose log is longer than what is published."""
+        log_store = runtime.current().store
+        marks = {document.id: document.mark for document in await log_store.unfinished_auctions()}
+        for auction_id, progress in self._progress.items():
+            if auction_id in marks:
+                marks[auction_id] = progress.book.state.seq
+        found = await log_store.read((auction_id, mark + 1) for auction_id, mark in marks.items())
+        return {auction_id for auction_id, _ in found}
+
+    # --- publish -------------------------------------------------------------------------------------------------
+
+    def _publish(self, news: set[str]) -> int:
+        """Publish what follows the marks of these auctions; the number of entries."""
+        count = 0
+        seen = dict(self._seen)
+        for auction_id in sorted(news):
+            progress = self._progress.get(auction_id) or self._open(auction_id)
+            book = progress.book
+            while True:
+                entries = runtime.call(
+                    runtime.current().store.read_from(auction_id, book.state.seq, ENTRIES_PER_AUCTION)
+                )
+                if not entries:
+                    break
+                ahead = Book(auction_id)
+                ahead.state = book.state
+                self._append([m for _, ms in _messages(ahead, entries) for m in ms], check_epoch=True)
+                failpoints.reach("log_relay.before_mark")
+                book.state = ahead.state
+                self._unsaved[auction_id] = None
+                if any(not isinstance(entry.facts, log.Bid) for entry in entries):
+                    progress.saved_at = 0.0
+                count += len(entries)
+        for incarnation, number in seen.items():  # a batch is dropped one poll after its successor was seen
+            self._floors[incarnation] = max(self._floors.get(incarnation, 0), self._previous(incarnation, number))
+        return count
+
+    def _previous(self, incarnation: str, number: int) -> int:
+        """The highest batch that an earlier poll had seen: it was complete before the present poll began."""
+        previous = self._complete.get(incarnation, self._floors.get(incarnation, 0))
+        self._complete[incarnation] = number
+        return previous
+
+    def _open(self, auction_id: str) -> _Progress:
+        if len(self._progress) >= MAX_BOOKS:
+            runtime.call(self._save(force=True))
+            self._progress.clear()
+        document = runtime.call(runtime.current().store.get_auction(auction_id))
+        self._progress[auction_id] = progress = _Progress(document)
+        return progress
+
+    def _append(self, messages: list[brokers.Message], *, check_epoch: bool) -> None:
+        for start in range(0, len(messages), MESSAGES_PER_APPEND):
+            self._broker.append(
+                messages[start : start + MESSAGES_PER_APPEND], source=SOURCE if check_epoch else None
+            )
+
+    # --- the auctions' documents -----------------------------------------------------------------------------------
+
+    async def _save(self, *, force: bool) -> None:
+        now = time.monotonic()
+        due = [
+            auction_id
+            for auction_id in self._unsaved
+            if force or now - self._progress[auction_id].saved_at >= SAVE_SECONDS
+        ]
+        if not force:
+            due = due[:SAVES_PER_STEP]
+        await asyncio.gather(*(self._save_one(auction_id, now) for auction_id in due))
+
+    async def _save_one(self, auction_id: str, now: float) -> None:
+        progress = self._progress[auction_id]
+        state = progress.book.state
+        await runtime.current().store.save_progress(_document(state, progress.created_at))
+        progress.saved_at, progress.saved_mark = now, state.seq
+        del self._unsaved[auction_id]
+        if state.ended:
+            del self._progress[auction_id]
+
+
+def _messages(book: Book, entries: list[log.Entry]) -> list[tuple[log.Entry, list[brokers.Message]]]:
+    """Each entry with its messages; `book` moves on."""
+    found = []
+    for entry in entries:
+        before = book.state
+        book.take({(entry.auction_id, entry.seq): entry})
+        found.append((entry, [_message(entry, event) for event in log_events.of_entry(before, entry, book.state)]))
+    return found
+
+
+def _message(entry: log.Entry, event: contracts.events.Event) -> brokers.Message:
+    body = contracts.encode(
+        event,
+        event_id=log_events.event_id(entry, event),
+        source=SOURCE,
+        time=datetime.fromtimestamp(entry.at / 1000, UTC),
+        version=entry.seq,
+        correlation_id=entry.correlation_id or f"{entry.auction_id}-{entry.seq}",
+    )
+    return brokers.Message(event.TOPIC, event.key(), body)
+
+
+def _document(state: rules.State, created_at: int) -> store.AuctionDocument:
+    terms = state.known_terms
+    return store.AuctionDocument(
+        id=state.auction_id,
+        product_id=terms.product_id,
+        requested_by=state.requested_by,
+        format=terms.format,
+        currency=terms.currency,
+        starts_at=terms.starts_at,
+        ends_at=state.ends_at,
+        created_at=created_at,
+        due_at=rules.due_at(state),
+        status=state.status.value,
+        ended=state.ended,
+        seller_id=state.seller_id,
+        title=state.title,
+        text=state.text,
+        thumbnail=state.thumbnail,
+        price=state.price,
+        minimum=state.minimum,
+        start_price=terms.start_price,
+        bids=state.bids,
+        quantity_left=state.quantity_left,
+        mark=state.seq,
+        hash=state.hash,
+        snapshot=rules.dump(state),
+    )

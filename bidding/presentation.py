@@ -1,0 +1,132 @@
+"""Bodies that the REST API shows: amounts as decimal strings, instants in milliseconds, bidders under their alias.
+
+Hidden maxima and the reserve never pass through here, except a bidder's own maximum to himself.
+"""
+
+from typing import Any
+
+import msgspec
+
+from auction_project import money
+from bidding import rules, store
+from bidding.rules import log
+from bidding.rules.refusals import MONEY
+
+
+def auction(state: rules.State) -> dict[str, Any]:
+    """One auction as it is now."""
+    terms = state.known_terms
+    return {
+        "id": state.auction_id,
+        "seq": state.seq,
+        "hash": state.hash,
+        "status": state.status.value,
+        "ended": state.ended,
+        "format": terms.format,
+        "title": state.title,
+        "text": state.text,
+        "thumbnail": state.thumbnail,
+        "currency": terms.currency,
+        "price": money.format(state.price, terms.currency) if state.price else None,
+        "minimum": money.format(state.minimum, terms.currency),
+        "starts_at": terms.starts_at,
+        "ends_at": state.ends_at,
+        "bids": state.bids,
+        "bidders": len(state.bidders),
+        "leader": state.alias_of(state.leader),
+        "has_reserve": terms.has_reserve,
+        "reserve_met": state.reserve_met,
+        "quantity": terms.quantity,
+        "quantity_left": state.quantity_left,
+        "sold": state.sold,
+        "undecided_sales": len(state.open_sales),
+        "seller_id": state.seller_id,
+        "product_id": terms.product_id,
+        "reason": state.reason,
+        "terms": {
+            "start_price": money.format(terms.start_price, terms.currency),
+            "allocate": terms.allocate,
+            "soft_close": msgspec.to_builtins(terms.soft_close),
+            "relistings_left": terms.relistings_left,
+            "relist_of": terms.relist_of,
+            "rules": terms.rules,
+            "increments": terms.increments,
+        },
+    }
+
+
+def summary(document: store.AuctionDocument) -> dict[str, Any]:
+    """One auction in a list: at most a second or so old, as its seq tells."""
+    return {
+        "id": document.id,
+        "seq": document.mark,
+        "status": document.status,
+        "ended": document.ended,
+        "format": document.format,
+        "title": document.title,
+        "thumbnail": document.thumbnail,
+        "currency": document.currency,
+        "price": money.format(document.price, document.currency) if document.price else None,
+        "minimum": money.format(document.minimum or document.start_price, document.currency),
+        "starts_at": document.starts_at,
+        "ends_at": document.ends_at,
+        "bids": document.bids,
+        "quantity_left": document.quantity_left,
+        "seller_id": document.seller_id,
+        "product_id": document.product_id,
+    }
+
+
+def answer(entry: log.Entry) -> dict[str, Any]:
+    """What the one who bid is told; the same to every repeat."""
+    body = rules.answer_of(entry)
+    currency = body.get("currency")
+    if currency:
+        body["price"] = money.format(body["price"], currency)
+        body["minimum"] = money.format(body["minimum"], currency)
+    body["receipt"] = {"seq": entry.seq, "hash": entry.hash}
+    return body
+
+
+def standing(state: rules.State, user_id: str) -> dict[str, Any]:
+    """A bidder's own place in an auction."""
+    own = state.bidders.get(user_id)
+    currency = state.known_terms.currency
+    if own is None:
+        return {"auction_id": state.auction_id, "seq": state.seq, "standing": "none", "alias": None, "maximum": None}
+    if state.known_terms.format == "buy_now":
+        word = "bought"
+    elif state.status is rules.Status.OPEN:
+        word = "leading" if state.leader == user_id else "outbid"
+    elif state.status is rules.Status.CANCELLED:
+        word = "cancelled"
+    else:
+        word = "won" if any(sale.user_id == user_id for sale in state.open_sales.values()) else "ended"
+        if state.sold and state.leader == user_id and user_id not in state.passed_over:
+            word = "won"
+    return {
+        "auction_id": state.auction_id,
+        "seq": state.seq,
+        "standing": word,
+        "alias": own.alias,
+        "maximum": money.format(own.maximum, currency),
+        "currency": currency,
+    }
+
+
+def history_entry(entry: log.Entry) -> dict[str, Any]:
+    """The public form, as it is hashed (so amounts in it are minor units), and the hash."""
+    body: dict[str, Any] = msgspec.to_builtins(log.public_form(entry))
+    body["hash"] = entry.hash
+    return body
+
+
+def refusal_figures(refusal: rules.Refusal) -> dict[str, Any]:
+    """The figures of a refusal for people: money as decimal strings."""
+    figures = {
+        name: money.format(value, refusal.currency) if name in MONEY and refusal.currency else value
+        for name, value in refusal.figures.items()
+    }
+    if MONEY & figures.keys() and refusal.currency:
+        figures["currency"] = refusal.currency
+    return figures

@@ -1,0 +1,35 @@
+"""The rules of an auction, pure: no I/O, no clock, no randomness, integer money.
+
+    decide(state, command) -> Entry | Refusal | None
+    apply(state, entry)    -> State
+
+The state is the fold of the log. `lifecycle` decides everything but bids; each format has a module that decides its
+bids and what its end means (FORMATS below). A rule is found by its name: `increments`, `english`, `buy_now`, `soft_close`.
+"""
+
+from bidding.rules.deciding import FORMATS, apply, decide, due_at, due_command, fold
+from bidding.rules.log import GENESIS, Entry, Kind, answer_of, verify_chain
+from bidding.rules.refusals import Refusal
+from bidding.rules.state import State, Status, dump, load
+from bidding.rules.terms import SoftClose, Terms
+
+__all__ = [
+    "FORMATS",
+    "GENESIS",
+    "Entry",
+    "Kind",
+    "Refusal",
+    "SoftClose",
+    "State",
+    "Status",
+    "Terms",
+    "answer_of",
+    "apply",
+    "decide",
+    "due_at",
+    "due_command",
+    "dump",
+    "fold",
+    "load",
+    "verify_chain",
+]

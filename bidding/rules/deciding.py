@@ -1,0 +1,230 @@
+"""`decide` and `apply`: the two functions that everything else is built on.
+
+One command is exactly one entry. `due_command` says what the clock is owed: any writer that meets a due auction closes
+it with that command, so the clock role is only an alarm.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from bidding.rules import buy_now, commands, english, lifecycle, log
+from bidding.rules.refusals import Refusal
+from bidding.rules.state import Bidder, OpenSale, State, Status
+from bidding.rules.terms import MAX_AMOUNT, MAX_QUANTITY
+
+FORMATS: dict[str, Callable[[State, commands.PlaceBid, int], log.Bid | Refusal]] = {
+    "english": english.decide_bid,
+    "buy_now": buy_now.decide_bid,
+}
+_LIFECYCLE: dict[type[commands.Command], Callable[[State, Any, int], lifecycle.Outcome | Refusal]] = {
+    commands.Request: lifecycle.decide_request,
+    commands.Schedule: lifecycle.decide_schedule,
+    commands.Open: lifecycle.decide_open,
+    commands.Cancel: lifecycle.decide_cancel,
+    commands.Close: lifecycle.decide_close,
+    commands.Settle: lifecycle.decide_settle,
+    commands.FailSale: lifecycle.decide_fail,
+}
+
+
+def decide(state: State, command: commands.Command) -> log.Entry | Refusal:
+    """The entry that `command` becomes, or why not. Its time is its arrival, raised to the log's last time."""
+    at = max(command.at, state.at)
+    maximum = reserve = buyer = None
+    if type(command) is commands.PlaceBid:
+        decided: Any = _decide_bid(state, command, at)
+        maximum = command.amount
+    else:
+        decided = _LIFECYCLE[type(command)](state, command, at)
+        if not isinstance(decided, Refusal):
+            decided, buyer = decided
+        if type(command) is commands.Request:
+            reserve = command.reserve
+    if isinstance(decided, Refusal):
+        currency = state.terms.currency if state.terms else ""
+        return msgspec.structs.replace(decided, seq=state.seq, hash=state.hash, currency=currency)
+    return log.seal(
+        auction_id=state.auction_id,
+        seq=state.seq + 1,
+        at=at,
+        actor=command.actor,
+        key=command.key,
+        request=command.request(),
+        facts=decided,
+        hidden=log.Hidden(actor=command.actor, salt=command.salt, maximum=maximum, reserve=reserve, buyer=buyer),
+        prev=state.hash,
+        correlation_id=command.correlation_id,
+    )
+
+
+def _decide_bid(state: State, command: commands.PlaceBid, at: int) -> log.Bid | Refusal:
+    """What every format asks first."""
+    if state.status is not Status.OPEN or at >= state.ends_at:
+        return _not_open(state)
+    terms = state.known_terms
+    if command.actor == state.seller_id:
+        return Refusal(rule="own_lot", detail="Nobody bids on his own lot.", kind="forbidden")
+    if command.currency is not None and command.currency != terms.currency:
+        return Refusal(
+            rule="currency_mismatch",
+            detail=f"This auction is held in {terms.currency}.",
+            kind="invalid",
+            field="currency",
+            figures={"currency": terms.currency},
+        )
+    if command.amount is not None and not 0 < command.amount <= MAX_AMOUNT:
+        return Refusal(rule="amount_out_of_range", detail="Nobody pays that.", kind="invalid", field="amount")
+    if not 0 < command.quantity <= MAX_QUANTITY:
+        return Refusal(rule="quantity_out_of_range", detail="1 or more.", kind="invalid", field="quantity")
+    return FORMATS[terms.format](state, command, at)
+
+
+def _not_open(state: State) -> Refusal:
+    if state.status is Status.NEW:
+        return Refusal(rule="auction_not_found", detail="There is no such auction.", kind="not_found")
+    if state.status is Status.CANCELLED:
+        return Refusal(rule="auction_cancelled", detail="The auction was cancelled.", figures={"reason": state.reason})
+    if state.status in (Status.REQUESTED, Status.SCHEDULED):
+        return Refusal(
+            rule="auction_not_open",
+            detail="The auction has not opened yet.",
+            figures={"starts_at": state.known_terms.starts_at},
+        )
+    return Refusal(rule="auction_closed", detail="The auction is over.", figures={"ends_at": state.ends_at})
+
+
+def due_at(state: State) -> int | None:
+    """When the clock has something to do here (milliseconds), if ever."""
+    if state.status is Status.SCHEDULED:
+        return state.known_terms.starts_at
+    if state.status is Status.OPEN and not state.ended:
+        return state.ends_at + lifecycle.CLOSE_GRACE_MS
+    return None
+
+
+def due_command(state: State, *, at: int, salt: str) -> commands.Open | commands.Close:
+    """The clock's command for an auction whose `due_at` has come. What arrived before the end had CLOSE_GRACE_MS."""
+    kind, key = (commands.Open, "open") if state.status is Status.SCHEDULED else (commands.Close, "close")
+    return kind(auction_id=state.auction_id, actor=commands.CLOCK, key=key, at=at, salt=salt)
+
+
+def apply(state: State, entry: log.Entry) -> State:
+    """The state after `entry`, which must be the next one of this log."""
+    facts = entry.facts
+    changes = _APPLY[type(facts)](state, entry, facts)
+    return msgspec.structs.replace(state, seq=entry.seq, hash=entry.hash, at=entry.at, **changes)
+
+
+def fold(auction_id: str, entries: Iterable[log.Entry]) -> State:
+    state = State(auction_id)
+    for entry in entries:
+        state = apply(state, entry)
+    return state
+
+
+def _apply_requested(_state: State, entry: log.Entry, facts: log.Requested) -> dict[str, Any]:
+    terms, reserve = facts.terms, entry.hidden.reserve
+    return {
+        "status": Status.REQUESTED,
+        "terms": terms,
+        "reserve": reserve,
+        "requested_by": entry.actor,
+        "reserve_met": reserve is None,
+        "ends_at": terms.ends_at,
+        "quantity_left": terms.quantity,
+        "price": terms.start_price if terms.format == "buy_now" else 0,
+    }
+
+
+def _apply_scheduled(_state: State, _entry: log.Entry, facts: log.Scheduled) -> dict[str, Any]:
+    return {
+        "status": Status.SCHEDULED,
+        "title": facts.title,
+        "text": facts.text,
+        "thumbnail": facts.thumbnail,
+        "seller_id": facts.seller_id,
+        "stock_version": facts.stock_version,
+    }
+
+
+def _apply_opened(_state: State, _entry: log.Entry, facts: log.Opened) -> dict[str, Any]:
+    return {"status": Status.OPEN, "ends_at": facts.ends_at}
+
+
+def _apply_bid(state: State, entry: log.Entry, facts: log.Bid) -> dict[str, Any]:
+    maximum = entry.hidden.maximum or facts.price
+    changes: dict[str, Any] = {
+        "bidders": state.bidders.insert(entry.actor, Bidder(facts.bidder, maximum, entry.seq)),
+        "price": facts.price,
+        "bids": facts.bids,
+        "ends_at": facts.ends_at,
+        "reserve_met": facts.reserve_met,
+        "quantity_left": facts.quantity_left,
+    }
+    if facts.leader and facts.leader == facts.bidder:
+        changes["leader"] = entry.actor
+    if facts.sale is not None:
+        changes["open_sales"] = _with_sale(state, entry.actor, facts.sale)
+    return changes
+
+
+def _apply_cancelled(_state: State, _entry: log.Entry, facts: log.Cancelled) -> dict[str, Any]:
+    return {"status": Status.CANCELLED, "reason": facts.reason, "ended": facts.ended}
+
+
+def _apply_closed(state: State, entry: log.Entry, facts: log.Closed) -> dict[str, Any]:
+    changes: dict[str, Any] = {"status": Status.CLOSED, "ended": facts.ended, "quantity_left": facts.quantity_left}
+    if facts.sale is not None and entry.hidden.buyer is not None:
+        changes["open_sales"] = _with_sale(state, entry.hidden.buyer, facts.sale)
+    return changes
+
+
+def _apply_settled(state: State, _entry: log.Entry, facts: log.Settled) -> dict[str, Any]:
+    sale = state.open_sales[facts.sale_id]
+    return {
+        "open_sales": state.open_sales.remove(facts.sale_id),
+        "sold": state.sold + sale.quantity,
+        "ended": facts.ended,
+        "status": _final_status(state, ended=facts.ended),
+    }
+
+
+def _apply_sale_failed(state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
+    failed = state.open_sales[facts.sale_id]
+    open_sales = state.open_sales.remove(facts.sale_id)
+    if facts.sale is not None and entry.hidden.buyer is not None:
+        open_sales = open_sales.insert(facts.sale.sale_id, _open_sale(entry.hidden.buyer, facts.sale))
+    return {
+        "open_sales": open_sales,
+        "passed_over": state.passed_over.insert(failed.user_id),
+        "quantity_left": facts.quantity_left,
+        "ended": facts.ended,
+        "status": _final_status(state, ended=facts.ended),
+    }
+
+
+def _final_status(state: State, *, ended: bool) -> Status:
+    """A buy_now listing with nothing left is over although nobody closed it."""
+    return Status.CLOSED if ended and state.status is Status.OPEN else state.status
+
+
+def _with_sale(state: State, user_id: str, sale: log.Sale) -> Any:
+    return state.open_sales.insert(sale.sale_id, _open_sale(user_id, sale))
+
+
+def _open_sale(user_id: str, sale: log.Sale) -> OpenSale:
+    return OpenSale(user_id, sale.price, sale.quantity)
+
+
+_APPLY: dict[type[log.Facts], Callable[[State, log.Entry, Any], dict[str, Any]]] = {
+    log.Requested: _apply_requested,
+    log.Scheduled: _apply_scheduled,
+    log.Opened: _apply_opened,
+    log.Bid: _apply_bid,
+    log.Cancelled: _apply_cancelled,
+    log.Closed: _apply_closed,
+    log.Settled: _apply_settled,
+    log.SaleFailed: _apply_sale_failed,
+}

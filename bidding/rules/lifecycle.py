@@ -1,0 +1,184 @@
+"""Everything that happens to an auction but bids: requested, scheduled, opened, cancelled, closed, and what becomes of
+its sales. Each function answers the facts of the entry (with who buys, where it makes a sale), or a Refusal.
+
+A repeat of a clock's or event's command is refused quietly: `already`.
+"""
+
+from auction_project.contracts import names
+from bidding.rules import commands, english, log
+from bidding.rules.refusals import Refusal
+from bidding.rules.state import OpenSale, State, Status
+from bidding.rules.terms import MAX_AMOUNT, MAX_DURATION_MS, MAX_QUANTITY
+
+CLOSE_GRACE_MS = 50
+_CHARGED_AGAIN = ("payment_refused", "risk_refused")
+
+Outcome = tuple[log.AnyFacts, str | None]  # the facts, and the user who buys
+
+
+def decide_request(state: State, command: commands.Request, at: int) -> Outcome | Refusal:
+    if state.status is not Status.NEW:
+        return Refusal(rule="already_requested", detail="This auction exists.", kind="conflict")
+    terms = command.terms
+    checks = (
+        (1 <= terms.start_price <= MAX_AMOUNT, "start_price", f"between 1 and {MAX_AMOUNT} minor units"),
+        (1 <= terms.quantity <= MAX_QUANTITY, "quantity", f"between 1 and {MAX_QUANTITY}"),
+        (terms.format != "english" or terms.quantity == 1, "quantity", "1 in an english auction"),
+        (terms.ends_at > max(at, terms.starts_at), "ends_at", "after the start and after now"),
+        (terms.ends_at - terms.starts_at <= MAX_DURATION_MS, "ends_at", "at most 90 days after the start"),
+        (terms.has_reserve == (command.reserve is not None), "reserve_price", "given exactly when there is a reserve"),
+        (
+            command.reserve is None or terms.start_price <= command.reserve <= MAX_AMOUNT,
+            "reserve_price",
+            "at least the starting price",
+        ),
+        (terms.format == "english" or command.reserve is None, "reserve_price", "for english auctions only"),
+    )
+    for holds, field, rule in checks:
+        if not holds:
+            return Refusal(rule="terms_invalid", detail=f"{field} must be {rule}.", kind="invalid", field=field)
+    return log.Requested(terms=terms), None
+
+
+def decide_schedule(state: State, command: commands.Schedule, at: int) -> Outcome | Refusal:
+    if state.status is not Status.REQUESTED:
+        return _not_now(state, "scheduled")
+    facts = log.Scheduled(
+        title=command.title,
+        text=command.text,
+        thumbnail=command.thumbnail,
+        seller_id=command.seller_id,
+        stock_version=command.stock_version,
+    )
+    return facts, None
+
+
+def decide_open(state: State, command: commands.Open, at: int) -> Outcome | Refusal:
+    if state.status is not Status.SCHEDULED:
+        return _not_now(state, "opened")
+    terms = state.known_terms
+    if command.early:
+        if not command.by_operator and command.actor != state.seller_id:
+            return Refusal(rule="not_your_auction", detail="Only the seller or an operator opens it.", kind="forbidden")
+    elif at < terms.starts_at:
+        return Refusal(rule="not_due", detail="It is not time yet.", figures={"due_at": terms.starts_at})
+    return log.Opened(ends_at=terms.ends_at), None
+
+
+def decide_cancel(state: State, command: commands.Cancel, at: int) -> Outcome | Refusal:
+    if state.status not in (Status.REQUESTED, Status.SCHEDULED, Status.OPEN):
+        return _not_now(state, "cancelled")
+    if command.by == "seller":
+        if command.actor not in (state.seller_id, state.requested_by):
+            return Refusal(rule="not_your_auction", detail="Only the seller or an operator cancels it.", kind="forbidden")
+        if state.bids:
+            return Refusal(
+                rule="has_bids",
+                detail="A seller cannot cancel once there is a bid. Ask an operator.",
+                kind="conflict",
+                figures={"bids": state.bids},
+            )
+    if command.by == "inventory" and command.stock_version is not None:
+        if state.known_terms.format != "buy_now" or command.stock_version <= state.stock_version:
+            return Refusal(rule="stock_news_is_old", detail="The lot is newer than that depletion.")
+        if state.status is Status.REQUESTED:
+            return _not_now(state, "cancelled")
+    return log.Cancelled(reason=command.reason, by=command.by, ended=not state.open_sales), None
+
+
+def decide_close(state: State, command: commands.Close, at: int) -> Outcome | Refusal:
+    if state.status is not Status.OPEN:
+        return _not_now(state, "closed")
+    if at < state.ends_at:
+        return Refusal(rule="not_due", detail="It is not over yet.", figures={"due_at": state.ends_at})
+    sold = state.known_terms.format == "english" and state.leader != "" and state.reserve_met
+    sale = _sale(state, state.leader, state.price) if sold else None
+    facts = log.Closed(
+        winner=state.alias_of(state.leader) if sold else "",
+        price=state.price,
+        reserve_met=state.reserve_met,
+        quantity_left=0 if sold else state.quantity_left,
+        ended=not sold and not state.open_sales,
+        sale=sale,
+    )
+    return facts, state.leader if sold else None
+
+
+def decide_settle(state: State, command: commands.Settle, at: int) -> Outcome | Refusal:
+    sale = state.open_sales.get(command.key)
+    if sale is None:
+        return _no_such_sale(command.key)
+    last = len(state.open_sales) == 1
+    return log.Settled(sale_id=command.key, ended=last and (_bids_are_over(state) or state.quantity_left == 0)), None
+
+
+def decide_fail(state: State, command: commands.FailSale, at: int) -> Outcome | Refusal:
+    sale = state.open_sales.get(command.key)
+    if sale is None:
+        return _no_such_sale(command.key)
+    if state.known_terms.format == "buy_now":
+        return _fail_buy_now(state, command, sale), None
+    return _fail_english(state, command, sale)
+
+
+def _fail_buy_now(state: State, command: commands.FailSale, sale: OpenSale) -> log.SaleFailed:
+    """On an open listing the units are for sale again when only the buyer failed; else they leave it."""
+    back = state.status is Status.OPEN and command.reason in _CHARGED_AGAIN
+    left = state.quantity_left + (sale.quantity if back else 0)
+    last = len(state.open_sales) == 1
+    return log.SaleFailed(
+        sale_id=command.key,
+        reason=command.reason,
+        next="back_on_sale" if back else "nothing",
+        quantity_left=left,
+        ended=last and (_bids_are_over(state) or left == 0),
+    )
+
+
+def _fail_english(state: State, command: commands.FailSale, sale: OpenSale) -> Outcome:
+    """The next bidder whose own highest bid meets the reserve, else relisting, else nothing."""
+    terms = state.known_terms
+    follow: log.Next = "nothing"
+    buyer: str | None = None
+    next_sale: log.Sale | None = None
+    relist_as: str | None = None
+    if command.reason in _CHARGED_AGAIN and state.status is Status.CLOSED:
+        found = english.runner_up(state, but=sale.user_id)
+        if found is not None:
+            buyer, bidder = found
+            follow, next_sale = "runner_up", _sale(state, buyer, bidder.maximum)
+        elif terms.relistings_left > 0:
+            follow, relist_as = "relist", names.relisted_auction_id(state.auction_id, state.seq + 1)
+    facts = log.SaleFailed(
+        sale_id=command.key,
+        reason=command.reason,
+        next=follow,
+        quantity_left=0,
+        ended=next_sale is None,
+        sale=next_sale,
+        relist_as=relist_as,
+    )
+    return facts, buyer
+
+
+def _sale(state: State, user_id: str, price: int) -> log.Sale:
+    return log.Sale(
+        sale_id=names.sale_id(state.auction_id, state.seq + 1), buyer=state.alias_of(user_id), price=price, quantity=1
+    )
+
+
+def _bids_are_over(state: State) -> bool:
+    return state.status in (Status.CLOSED, Status.CANCELLED)
+
+
+def _not_now(state: State, wanted: str) -> Refusal:
+    return Refusal(
+        rule="wrong_status",
+        detail=f"An auction that is {state.status.lower()} cannot be {wanted}.",
+        kind="not_found" if state.status is Status.NEW else "conflict",
+        figures={"status": state.status.value},
+    )
+
+
+def _no_such_sale(sale_id: str) -> Refusal:
+    return Refusal(rule="no_such_sale", detail="This auction has no undecided sale of that id.", figures={"sale_id": sale_id})

@@ -1,0 +1,141 @@
+"""The state of one auction: the fold of its log, immutable. Maps are persistent, so that a speculative state shares
+almost everything with the committed one and is dropped for free.
+"""
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rpds import HashTrieMap, HashTrieSet
+
+from bidding.rules import increments
+from bidding.rules.log import GENESIS
+from bidding.rules.terms import Terms
+
+
+class Status(enum.StrEnum):
+    """NEW is an auction without entries. CLOSED and CANCELLED are final for bids; `ended` says whether sales are too."""
+
+    NEW = "NEW"
+    REQUESTED = "REQUESTED"
+    SCHEDULED = "SCHEDULED"
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    CANCELLED = "CANCELLED"
+
+
+class Bidder(msgspec.Struct, frozen=True):
+    """One bidder's highest bid: `seq` is where it reached `maximum`."""
+
+    alias: str
+    maximum: int
+    seq: int
+
+
+class OpenSale(msgspec.Struct, frozen=True):
+    """A sale whose saga has not ended."""
+
+    user_id: str
+    price: int
+    quantity: int
+
+
+if TYPE_CHECKING:
+    Bidders = HashTrieMap[str, Bidder]
+    OpenSales = HashTrieMap[str, OpenSale]
+    Users = HashTrieSet[str]
+else:  # rpds' classes cannot be subscripted at run time
+    Bidders = OpenSales = HashTrieMap
+    Users = HashTrieSet
+
+
+class State(msgspec.Struct, frozen=True):
+    """`price` is the visible price (0 before the first bid of an english auction)."""
+
+    auction_id: str
+    seq: int = 0
+    hash: str = GENESIS
+    at: int = 0
+    status: Status = Status.NEW
+    ended: bool = False
+    terms: Terms | None = None
+    reserve: int | None = None
+    requested_by: str = ""
+    title: str = ""
+    text: str = ""
+    thumbnail: str = ""
+    seller_id: str = ""
+    stock_version: int = 0
+    ends_at: int = 0
+    price: int = 0
+    bids: int = 0
+    leader: str = ""
+    reserve_met: bool = True
+    quantity_left: int = 0
+    sold: int = 0
+    reason: str = ""
+    bidders: Bidders = HashTrieMap()
+    open_sales: OpenSales = HashTrieMap()
+    passed_over: Users = HashTrieSet()
+
+    @property
+    def known_terms(self) -> Terms:
+        """The terms; an auction past NEW has them."""
+        assert self.terms is not None  # noqa: S101 - a NEW auction is refused before anybody asks
+        return self.terms
+
+    @property
+    def minimum(self) -> int:
+        """The least next bid."""
+        terms = self.known_terms
+        if terms.format == "buy_now" or not self.leader:
+            return terms.start_price
+        return increments.minimum_above(self.price, table=terms.increments)
+
+    def alias_of(self, user_id: str) -> str:
+        """The name under which `user_id` appears here; "" for nobody."""
+        found = self.bidders.get(user_id)
+        return found.alias if found else ""
+
+    def next_alias(self, user_id: str) -> str:
+        return self.alias_of(user_id) or f"Bidder {len(self.bidders) + 1}"
+
+
+class _Snapshot(msgspec.Struct, frozen=True):
+    """A state with its maps as plain ones."""
+
+    state: State
+    bidders: dict[str, Bidder]
+    open_sales: dict[str, OpenSale]
+    passed_over: list[str]
+
+
+def dump(state: State) -> bytes:
+    """The state as MessagePack, for a snapshot."""
+    bare = msgspec.structs.replace(state, bidders=HashTrieMap(), open_sales=HashTrieMap(), passed_over=HashTrieSet())
+    return _encoder.encode(
+        _Snapshot(bare, dict(state.bidders.items()), dict(state.open_sales.items()), sorted(state.passed_over))
+    )
+
+
+def load(snapshot: bytes) -> State:
+    """The inverse of `dump`. Raises msgspec.ValidationError."""
+    found = _decoder.decode(snapshot)
+    return msgspec.structs.replace(
+        found.state,
+        bidders=HashTrieMap(found.bidders),
+        open_sales=HashTrieMap(found.open_sales),
+        passed_over=HashTrieSet(found.passed_over),
+    )
+
+
+def _encode_empty(_value: Any) -> None:
+    return None
+
+
+def _decode_empty(kind: Any, _value: Any) -> Any:
+    return kind()
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_empty)
+_decoder = msgspec.msgpack.Decoder(_Snapshot, dec_hook=_decode_empty)

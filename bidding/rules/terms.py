@@ -1,0 +1,64 @@
+"""The terms of an auction: fixed when it is requested, public but for the reserve.
+
+Instants are milliseconds since the epoch, spans are milliseconds, money is minor units.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from bidding.rules import increments
+
+MAX_AMOUNT = 10**11
+MAX_QUANTITY = 10_000
+MAX_RELISTINGS = 5
+MAX_DURATION_MS = 90 * 24 * 3600 * 1000
+
+Format = Literal["english", "buy_now"]
+Allocation = Literal["on_listing", "on_sale"]
+
+
+class SoftClose(msgspec.Struct, frozen=True, kw_only=True):
+    """A bid within `window_ms` of the end moves the end to `extension_ms` after the bid (mode `reset`).
+
+    The end never moves by more than `cap_total_ms` in all, nor beyond `hard_stop_at`. A window of 0 switches it off.
+    """
+
+    window_ms: int = 120_000
+    extension_ms: int = 120_000
+    mode: Literal["reset"] = "reset"
+    trigger: Literal["any_bid"] = "any_bid"
+    cap_total_ms: int = 3_600_000
+    hard_stop_at: int | None = None
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """`start_price` is the unit price of a buy_now listing. `relistings_left`: how often a lot whose sales all failed
+    is listed again. `rules` and `increments` pin the versions."""
+
+    format: Format
+    product_id: str
+    as_operator: bool
+    currency: str
+    start_price: int
+    starts_at: int
+    ends_at: int
+    quantity: int = 1
+    has_reserve: bool = False
+    allocate: Allocation = "on_listing"
+    soft_close: SoftClose = SoftClose()
+    relistings_left: int = MAX_RELISTINGS
+    relist_of: str | None = None
+    rules: int = 1
+    increments: str = increments.CURRENT
+
+
+def extended_end(terms: Terms, *, ends_at: int, at: int) -> int:
+    """The end after a bid at `at`: the soft close in mode `reset`."""
+    soft = terms.soft_close
+    if ends_at - at > soft.window_ms or soft.window_ms == 0:
+        return ends_at
+    latest = terms.ends_at + soft.cap_total_ms
+    if soft.hard_stop_at is not None:
+        latest = min(latest, soft.hard_stop_at)
+    return max(ends_at, min(at + soft.extension_ms, latest))

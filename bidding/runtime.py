@@ -1,0 +1,131 @@
+"""The bid log's part of a process: one event loop, one store, one committer; made once, used from anywhere in it.
+
+The web process calls `start()` on its own loop. Every other role gets a loop in a thread of its own at its first call.
+Synchronous code (REST views, handlers, clock) uses `submit`, `look` and `call`.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+from auction_project import errors
+from bidding import committer, rules, store
+from bidding.rules import commands, log
+
+CALL_SECONDS = 5.0
+
+_T = TypeVar("_T")
+
+
+class Runtime:
+    """Store and committer on `loop`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.store = store.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
+        self.committer = committer.Committer(self.store)
+        self.committer.start()
+
+    async def close(self) -> None:
+        await self.committer.stop()
+        await self.store.close()
+
+
+_current: Runtime | None = None
+_lock = threading.Lock()
+
+
+async def start() -> None:
+    """Begin on the running loop. It answers at once; a store that is away is waited for by those who need it."""
+    global _current
+    _current = Runtime(asyncio.get_running_loop())
+
+
+async def stop() -> None:
+    """Finish what waits, then let go of the store."""
+    global _current
+    if _current is not None:
+        await _current.close()
+        _current = None
+
+
+def current() -> Runtime:
+    """This process's runtime, on a thread of its own unless `start` made it."""
+    global _current
+    with _lock:
+        if _current is None:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="bid-log", daemon=True).start()
+
+            async def make() -> Runtime:
+                return Runtime(loop)
+
+            _current = asyncio.run_coroutine_threadsafe(make(), loop).result(CALL_SECONDS)
+        return _current
+
+
+def stop_thread() -> None:
+    """End a runtime that `current` made; for roles that drain, and for tests."""
+    global _current
+    with _lock:
+        found, _current = _current, None
+    if found is not None:
+        asyncio.run_coroutine_threadsafe(found.close(), found.loop).result(CALL_SECONDS)
+        found.loop.call_soon_threadsafe(found.loop.stop)
+
+
+def call(operation: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine on the runtime's loop, from another thread. Raises errors.Unavailable after CALL_SECONDS."""
+    future = asyncio.run_coroutine_threadsafe(operation, current().loop)
+    try:
+        return future.result(CALL_SECONDS)
+    except TimeoutError as error:
+        future.cancel()
+        raise errors.Unavailable from error
+
+
+def submit(command: commands.Command) -> log.Entry | rules.Refusal:
+    """The outcome of `command`. Raises committer.KeyReused, errors.NotFound, errors.Unavailable."""
+    outcome = call(_await(lambda: current().committer.submit(command)))
+    assert not isinstance(outcome, rules.State)  # noqa: S101 - only looks answer with states
+    return outcome
+
+
+def look(auction_id: str) -> rules.State:
+    """The state of an auction as it is now. Raises errors.NotFound, errors.Unavailable."""
+    outcome = call(_await(lambda: current().committer.look(auction_id)))
+    assert isinstance(outcome, rules.State)  # noqa: S101
+    return outcome
+
+
+def ping() -> None:
+    """Raises errors.Unavailable when the bid log cannot be written, e.g. for a clock that is off."""
+    found = current()
+    call(found.store.ping())
+    offset = call(found.store.clock_offset_ms())
+    if abs(offset) > committer.MAX_CLOCK_OFFSET_MS:
+        raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")
+
+
+async def _await(begin: Any) -> committer.Outcome:
+    return await asyncio.shield(begin())
+
+
+def refused(refusal: rules.Refusal) -> errors.DomainError:
+    """The error that tells of `refusal`, with the seq and hash that it was decided at."""
+    error = _KINDS[refusal.kind](refusal.detail, field=refusal.field)
+    error.code = refusal.rule  # type: ignore[misc]
+    error.figures = {**refusal.figures, "seq": refusal.seq, "hash": refusal.hash}
+    return error
+
+
+_KINDS: dict[str, type[errors.DomainError]] = {
+    "refused": errors.Refused,
+    "forbidden": errors.Forbidden,
+    "invalid": errors.Invalid,
+    "not_found": errors.NotFound,
+    "conflict": errors.Conflict,
+}

@@ -1,0 +1,62 @@
+"""Reading auctions. The state of one auction is read through the committer, so that it is current; lists are read from
+the auctions' documents and cached in Redis for CACHE_SECONDS at most.
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import msgspec
+import redis
+from django.core.cache import cache
+
+from bidding import committer, presentation, rules, runtime, store
+from bidding.rules import log
+
+CACHE_SECONDS = 1
+MAX_HISTORY = 500
+MAX_OWN_AUCTIONS = 50
+_OWN_ENTRIES = 5_000
+
+
+def get_auction(auction_id: str) -> rules.State:
+    """Raises errors.NotFound, errors.Unavailable."""
+    return runtime.look(auction_id)
+
+
+def list_auctions(query: store.Query) -> dict[str, Any]:
+    """One page: `items` and `total`."""
+    key = f"auctions:{msgspec.json.encode(query).hex()}"[:240]
+    with contextlib.suppress(redis.RedisError):
+        found = cache.get(key)
+        if found is not None:
+            return dict(found)
+    documents, total = runtime.call(runtime.current().store.list_auctions(query))
+    page = {"items": [presentation.summary(document) for document in documents], "total": total}
+    with contextlib.suppress(redis.RedisError):
+        cache.set(key, page, CACHE_SECONDS)
+    return page
+
+
+def list_history(auction_id: str, *, after: int, limit: int) -> list[log.Entry]:
+    """Entries after seq `after`, in order. Raises errors.NotFound, errors.Unavailable."""
+    get_auction(auction_id)
+    return runtime.call(runtime.current().store.read_from(auction_id, after, min(limit, MAX_HISTORY)))
+
+
+def get_outcome(auction_id: str, *, actor: str, key: str) -> log.Entry | None:
+    """The entry that `actor` made under `key`, None when there is none (yet)."""
+    idempotency = f"{auction_id}|{actor}|{key}"
+    return runtime.call(runtime.current().store.find([idempotency])).get(idempotency)
+
+
+def list_own(user_id: str) -> list[rules.State]:
+    """The auctions that `user_id` bid in, latest first, at most MAX_OWN_AUCTIONS."""
+    ids = runtime.call(runtime.current().store.auctions_of_actor(user_id, _OWN_ENTRIES))[:MAX_OWN_AUCTIONS]
+    states = runtime.call(_look_at_all(ids))
+    return [state for state in states if isinstance(state, rules.State) and user_id in state.bidders]
+
+
+async def _look_at_all(auction_ids: list[str]) -> list[committer.Outcome]:
+    found = runtime.current()
+    return await asyncio.gather(*(found.committer.look(auction_id) for auction_id in auction_ids))

@@ -1,0 +1,165 @@
+"""What can be done to an auction but bidding, one function each. Every one is a command to the committer.
+
+Handlers call with the id of the event as key: a repeat gets the stored outcome. A Refusal comes back as an error, save
+where the wish is fulfilled or overtaken already (`_quietly`).
+"""
+
+import secrets
+
+import msgspec
+
+from auction_project import errors, logs
+from auction_project.contracts import events, names
+from bidding import committer, rules, runtime, store
+from bidding.rules import commands, log
+
+logger = logs.get(__name__)
+
+_OVERTAKEN = ("wrong_status", "stock_news_is_old", "already_requested")
+
+
+def request_auction(
+    *, auction_id: str, actor: str, key: str, terms: rules.Terms, reserve: int | None, now: int
+) -> log.Entry:
+    """Ask for a lot: the auction's document first, then entry 1. Inventory answers by an event.
+
+    Raises errors.Invalid (terms), errors.Conflict, committer.KeyReused, errors.Unavailable.
+    """
+    document = store.AuctionDocument(
+        id=auction_id,
+        product_id=terms.product_id,
+        requested_by=actor,
+        format=terms.format,
+        currency=terms.currency,
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        created_at=now,
+        due_at=terms.starts_at,
+        start_price=terms.start_price,
+        quantity_left=terms.quantity,
+    )
+    command = commands.Request(
+        auction_id=auction_id, actor=actor, key=key, at=now, terms=terms, reserve=reserve, **_origin()
+    )
+    refusal = rules.decide(rules.State(auction_id), command)
+    if isinstance(refusal, rules.Refusal):
+        raise runtime.refused(refusal)
+    runtime.call(runtime.current().store.insert_auction(document))
+    return _firmly(command)
+
+
+def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) -> log.Entry:
+    """Open before the time. Raises errors.Forbidden, errors.Conflict, errors.NotFound, errors.Unavailable."""
+    return _firmly(
+        commands.Open(
+            auction_id=auction_id, actor=actor, key="open", at=now, early=True, by_operator=by_operator, **_origin()
+        )
+    )
+
+
+def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: str, now: int) -> log.Entry:
+    """Cancel with a reason. Raises errors.Forbidden, errors.Conflict (bids), errors.NotFound, errors.Unavailable."""
+    by = "operator" if by_operator else "seller"
+    return _firmly(
+        commands.Cancel(auction_id=auction_id, actor=actor, key="cancel", at=now, reason=reason, by=by, **_origin())
+    )
+
+
+def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -> None:
+    """Inventory accepted the lot."""
+    _quietly(
+        commands.Schedule(
+            auction_id=accepted.auction_id,
+            actor=commands.EVENT,
+            key=event_id,
+            at=now,
+            title=accepted.title,
+            text=accepted.text,
+            thumbnail=accepted.thumbnail,
+            seller_id=accepted.owner_id,
+            stock_version=accepted.version,
+            **_origin(),
+        )
+    )
+
+
+def refuse_auction(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
+    """Inventory refused the lot."""
+    _quietly(_cancel_by_inventory(event_id, auction_id, reason, None, now))
+
+
+def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:
+    """Nothing of the product is left: its buy_now lots that are older than this news are cancelled."""
+    for document in runtime.call(runtime.current().store.auctions_of_product(product_id)):
+        if document.format == "buy_now":
+            _quietly(_cancel_by_inventory(event_id, document.id, "The stock is depleted.", stock_version, now))
+
+
+def settle_sale(*, sale_id: str, now: int) -> None:
+    """The sale's saga ended well. Raises errors.Refused when the auction knows no such sale."""
+    auction_id, _ = names.auction_of_sale(sale_id)
+    _firmly(commands.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
+
+
+def fail_sale(*, sale_id: str, reason: str, now: int) -> None:
+    """The sale's saga was undone. Raises errors.Refused when the auction knows no such sale."""
+    auction_id, _ = names.auction_of_sale(sale_id)
+    _firmly(
+        commands.FailSale(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, reason=reason, **_origin())
+    )
+
+
+def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) -> None:
+    """List the lot of an ended auction again, for as long as it was listed before."""
+    ended = runtime.look(auction_id)
+    terms = ended.known_terms
+    again = msgspec.structs.replace(
+        terms,
+        starts_at=now,
+        ends_at=now + terms.ends_at - terms.starts_at,
+        relistings_left=terms.relistings_left - 1,
+        relist_of=auction_id,
+        as_operator=True,
+    )
+    try:
+        request_auction(
+            auction_id=relist_as, actor=ended.requested_by, key=event_id, terms=again, reserve=ended.reserve, now=now
+        )
+    except (errors.Conflict, committer.KeyReused):
+        logger.info("already_relisted", auction_id=relist_as)
+
+
+def _cancel_by_inventory(
+    event_id: str, auction_id: str, reason: str, stock_version: int | None, now: int
+) -> commands.Cancel:
+    return commands.Cancel(
+        auction_id=auction_id,
+        actor=commands.EVENT,
+        key=event_id,
+        at=now,
+        reason=reason,
+        by="inventory",
+        stock_version=stock_version,
+        **_origin(),
+    )
+
+
+def _origin() -> dict[str, str]:
+    """What every command carries beside its wish: a salt, and the request that it comes from."""
+    return {"salt": secrets.token_hex(16), "correlation_id": logs.correlation_id()}
+
+
+def _firmly(command: commands.Command) -> log.Entry:
+    outcome = runtime.submit(command)
+    if isinstance(outcome, rules.Refusal):
+        raise runtime.refused(outcome)
+    return outcome
+
+
+def _quietly(command: commands.Command) -> None:
+    """Submit; a refusal because the auction has moved on is no error."""
+    outcome = runtime.submit(command)
+    if isinstance(outcome, rules.Refusal):
+        if outcome.rule not in _OVERTAKEN:
+            raise runtime.refused(outcome)
+        logger.info("overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=outcome.rule)

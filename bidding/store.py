@@ -1,0 +1,391 @@
+"""The bid log and the auctions' documents in MongoDB: the only file that knows pymongo.
+
+Collections: `bids` (one document an entry, `_id` = "<auction>:<seq, 12 digits>" is the fence), `auctions` (one document
+an auction: list fields, mark, snapshot), `incarnations` (the writers), `leases`. Needs of a server: ordered bulk inserts,
+unique indexes, point reads by `_id` and by single fields; no transaction, no change stream, no array filter.
+
+Promises: an acknowledged append is durable (w=majority, j=true); the driver never repeats a write by itself; whatever
+leaves an outcome open is OutcomeUnknown, whatever else keeps the server from answering is errors.Unavailable.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Iterable, Sequence
+from datetime import UTC
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import pymongo
+import pymongo.errors
+from pymongo import AsyncMongoClient
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from auction_project import errors
+from bidding.rules import log
+
+MAX_BULK = 1000
+READ_CHUNK = 50
+OPERATION_SECONDS = 1.5
+_DUPLICATE = 11000
+_WRITE_CONCERN = {"w": "majority", "j": True}
+
+_T = TypeVar("_T")
+
+
+class OutcomeUnknown(errors.Unavailable):
+    """The store did not say whether the entries are stored."""
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """`stored` entries from the front stand; when `conflict`, the next one met a duplicate and nothing after it stands."""
+
+    stored: int
+    conflict: bool
+
+
+class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What lists, clock and relay find an auction by. `mark` is the last seq that was published and folded into the
+    rest; `snapshot` is the state there."""
+
+    id: str
+    product_id: str
+    requested_by: str
+    format: str
+    currency: str
+    starts_at: int
+    ends_at: int
+    created_at: int
+    due_at: int | None
+    status: str = "NEW"
+    ended: bool = False
+    seller_id: str = ""
+    title: str = ""
+    text: str = ""
+    thumbnail: str = ""
+    price: int = 0
+    minimum: int = 0
+    start_price: int = 0
+    bids: int = 0
+    quantity_left: int = 0
+    mark: int = 0
+    hash: str = log.GENESIS
+    snapshot: bytes | None = None
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter over the auctions' documents; None leaves a field open. `order` is a field, "-" before it descends."""
+
+    status: str | None = None
+    format: str | None = None
+    seller_id: str | None = None
+    search: str | None = None
+    order: str = "ends_at"
+    skip: int = 0
+    limit: int = 24
+
+
+class LogStore(Protocol):
+    """What the committer needs of a store."""
+
+    async def prepare(self) -> None:
+        """Make what the log's guarantees rest on: the unique indexes. Raises errors.Unavailable."""
+
+    async def append(self, entries: Sequence[log.Entry], *, batch: str) -> Appended:
+        """One ordered bulk. Raises OutcomeUnknown."""
+
+    async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
+        """The entries that stand at (auction, seq). Raises errors.Unavailable."""
+
+    async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
+        """The entries of these idempotency strings. Raises errors.Unavailable."""
+
+    async def load_snapshot(self, auction_id: str) -> bytes | None:
+        """The auction's snapshot, None without one. Raises errors.NotFound, errors.Unavailable."""
+
+    async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
+        """This writer lives, and its last batch was that one."""
+
+    async def clock_offset_ms(self) -> float:
+        """The store's clock minus ours."""
+
+
+class MongoStore:
+    """The store on a MongoDB server; make and use it within one event loop."""
+
+    def __init__(self, url: str, database: str) -> None:
+        self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            url,
+            retryWrites=False,
+            retryReads=True,
+            serverSelectionTimeoutMS=int(OPERATION_SECONDS * 1000),
+            connectTimeoutMS=int(OPERATION_SECONDS * 1000),
+            socketTimeoutMS=int(OPERATION_SECONDS * 1000),
+            maxPoolSize=16,
+            tz_aware=False,
+            appname="gavel",
+        )
+        database_ = self._client.get_database(
+            database,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern(w="majority", j=True),
+        )
+        self._database = database_
+        self._bids = database_["bids"]
+        self._auctions = database_["auctions"]
+        self._incarnations = database_["incarnations"]
+        self._leases = database_["leases"]
+
+    async def prepare(self) -> None:
+        """Make the indexes (idempotent)."""
+        async def make() -> None:
+            await self._bids.create_index("idem", unique=True)
+            await self._bids.create_index("batch")
+            await self._bids.create_index("actor")
+            for field in ("product_id", "due_at", "status", "seller_id", "requested_by", "ends_at", "ended"):
+                await self._auctions.create_index(field)
+
+        await _guard(make())
+
+    async def ping(self) -> None:
+        await _guard(self._database.command("ping"))
+
+    async def clock_offset_ms(self) -> float:
+        """The server's clock minus ours, at best half a round trip off."""
+        before = time.time()
+        hello = await _guard(self._database.command("hello"))
+        middle = (before + time.time()) / 2
+        local = hello.get("localTime")
+        if local is None:
+            return 0.0
+        return (local.replace(tzinfo=UTC).timestamp() - middle) * 1000
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    # --- the log -------------------------------------------------------------------------------------------------
+
+    async def append(self, entries: Sequence[log.Entry], *, batch: str) -> Appended:
+        command = {
+            "insert": "bids",
+            "ordered": True,
+            "documents": [_document(entry, batch) for entry in entries],
+            "writeConcern": _WRITE_CONCERN,
+        }
+        try:
+            async with asyncio.timeout(OPERATION_SECONDS):
+                answer = await self._database.command(command)
+        except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
+            raise OutcomeUnknown(f"MongoDB: {error}") from error
+        if answer.get("writeConcernError"):
+            raise OutcomeUnknown(f"MongoDB: {answer['writeConcernError']}")
+        failures = answer.get("writeErrors") or []
+        if not failures:
+            if answer.get("n") != len(entries):
+                raise OutcomeUnknown(f"MongoDB stored {answer.get('n')} of {len(entries)} without an error")
+            return Appended(len(entries), conflict=False)
+        if failures[0].get("code") != _DUPLICATE:
+            raise OutcomeUnknown(f"MongoDB: {failures[0].get('errmsg')}")
+        return Appended(int(failures[0]["index"]), conflict=True)
+
+    async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
+        wanted = [entry_id(auction_id, seq) for auction_id, seq in ids]
+        found = [_entry(document) for document in await self._find_in(self._bids, "_id", wanted)]
+        return {(entry.auction_id, entry.seq): entry for entry in found}
+
+    async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
+        found = [_entry(document) for document in await self._find_in(self._bids, "idem", list(idempotency))]
+        return {entry.idempotency: entry for entry in found}
+
+    async def read_from(self, auction_id: str, after: int, limit: int) -> list[log.Entry]:
+        """Up to `limit` entries after seq `after`, in order, without a gap."""
+        entries: list[log.Entry] = []
+        while len(entries) < limit:
+            first = after + len(entries) + 1
+            count = min(READ_CHUNK, limit - len(entries))
+            found = await self.read((auction_id, seq) for seq in range(first, first + count))
+            for seq in range(first, first + count):
+                if (auction_id, seq) not in found:
+                    return entries
+                entries.append(found[auction_id, seq])
+        return entries
+
+    async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
+        """The ids of auctions that hold entries of `actor`, latest first."""
+        cursor = self._bids.find({"actor": actor}, {"auction_id": 1, "at": 1}).limit(limit)
+        rows = await _guard(cursor.to_list())
+        latest: dict[str, int] = {}
+        for row in rows:
+            latest[row["auction_id"]] = max(row["at"], latest.get(row["auction_id"], 0))
+        return sorted(latest, key=lambda auction_id: -latest[auction_id])
+
+    # --- the writers -----------------------------------------------------------------------------------------------
+
+    async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
+        fields = {"at": now, "batch": batch_number}
+        await _guard(self._incarnations.update_one({"_id": incarnation}, {"$set": fields}, upsert=True))
+
+    async def incarnations(self, *, since: int) -> dict[str, int]:
+        """The writers that were seen since (milliseconds), with a batch number at or before their last."""
+        rows = await _guard(self._incarnations.find({}).to_list())
+        return {row["_id"]: row["batch"] for row in rows if row["at"] >= since}
+
+    async def auctions_of_batches(self, batches: Sequence[str]) -> dict[str, set[str]]:
+        """By batch, the auctions that it touched; a batch that stored nothing is absent."""
+        rows = await self._find_in(self._bids, "batch", list(batches), {"batch": 1, "auction_id": 1})
+        found: dict[str, set[str]] = {}
+        for row in rows:
+            found.setdefault(row["batch"], set()).add(row["auction_id"])
+        return found
+
+    # --- the auctions' documents ------------------------------------------------------------------------------------
+
+    async def insert_auction(self, document: AuctionDocument) -> bool:
+        """Whether it is new; an id that is there stays as it is."""
+        try:
+            await _guard(self._auctions.insert_one(_auction_fields(document) | {"_id": document.id}))
+        except pymongo.errors.DuplicateKeyError:
+            return False
+        return True
+
+    async def get_auction(self, auction_id: str) -> AuctionDocument:
+        """Raises errors.NotFound."""
+        found = await _guard(self._auctions.find_one({"_id": auction_id}))
+        if found is None:
+            raise errors.NotFound("There is no such auction.", auction_id=auction_id)
+        return _auction(found)
+
+    async def get_auctions(self, ids: Sequence[str]) -> dict[str, AuctionDocument]:
+        rows = await self._find_in(self._auctions, "_id", list(ids), {"snapshot": 0})
+        return {row["_id"]: _auction(row) for row in rows}
+
+    async def load_snapshot(self, auction_id: str) -> bytes | None:
+        return (await self.get_auction(auction_id)).snapshot
+
+    async def save_progress(self, document: AuctionDocument) -> bool:
+        """Replace the fold at the mark, never backwards; whether it was newer."""
+        result = await _guard(
+            self._auctions.update_one(
+                {"_id": document.id, "mark": {"$lte": document.mark}}, {"$set": _auction_fields(document)}
+            )
+        )
+        return bool(result.matched_count)
+
+    async def list_auctions(self, query: Query) -> tuple[list[AuctionDocument], int]:
+        """One page, and how many match in all."""
+        where: dict[str, Any] = {"status": query.status} if query.status else {"status": {"$ne": "NEW"}}
+        if query.format:
+            where["format"] = query.format
+        if query.seller_id:
+            where["seller_id"] = query.seller_id
+        if query.search:
+            where["title"] = {"$regex": re.escape(query.search), "$options": "i"}
+        field = query.order.lstrip("-")
+        direction = pymongo.DESCENDING if query.order.startswith("-") else pymongo.ASCENDING
+        cursor = self._auctions.find(where, {"snapshot": 0}).sort(field, direction).skip(query.skip).limit(query.limit)
+        rows = await _guard(cursor.to_list())
+        total = await _guard(self._auctions.count_documents(where))
+        return [_auction(row) for row in rows], total
+
+    async def due_auctions(self, *, before: int, limit: int) -> list[tuple[str, int]]:
+        """(id, due_at) of auctions that are due before `before` (milliseconds)."""
+        cursor = self._auctions.find({"due_at": {"$lt": before}}, {"due_at": 1}).limit(limit)
+        return [(row["_id"], row["due_at"]) for row in await _guard(cursor.to_list())]
+
+    async def unfinished_auctions(self) -> list[AuctionDocument]:
+        """Every auction whose log may still grow, without its snapshot."""
+        rows = await _guard(self._auctions.find({"ended": False}, {"snapshot": 0}).to_list())
+        return [_auction(row) for row in rows]
+
+    async def auctions_of_product(self, product_id: str) -> list[AuctionDocument]:
+        """The auctions of a product that may still sell, without snapshots."""
+        rows = await _guard(self._auctions.find({"product_id": product_id}, {"snapshot": 0}).to_list())
+        return [_auction(row) for row in rows if not row["ended"]]
+
+    async def all_auction_ids(self) -> list[str]:
+        return [row["_id"] for row in await _guard(self._auctions.find({}, {"_id": 1}).to_list())]
+
+    # --- leases ------------------------------------------------------------------------------------------------------
+
+    async def hold_lease(self, name: str, owner: str, *, now: int, until: int) -> bool:
+        """Whether `owner` has the lease `name` until `until` (milliseconds); nobody's, ended or his own is taken."""
+        free = {"_id": name, "$or": [{"owner": owner}, {"until": {"$lt": now}}]}
+        result = await _guard(self._leases.update_one(free, {"$set": {"owner": owner, "until": until}}))
+        if result.matched_count:
+            return True
+        try:
+            await _guard(self._leases.insert_one({"_id": name, "owner": owner, "until": until}))
+        except pymongo.errors.DuplicateKeyError:
+            return False
+        return True
+
+    async def _find_in(
+        self, collection: Any, field: str, values: list[str], projection: dict[str, int] | None = None
+    ) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(values), READ_CHUNK):
+            cursor = collection.find({field: {"$in": values[start : start + READ_CHUNK]}}, projection)
+            rows += await _guard(cursor.to_list())
+        return rows
+
+
+def batch_name(incarnation: str, number: int) -> str:
+    return f"{incarnation}:{number}"
+
+
+def batch_of(name: str) -> tuple[str, int]:
+    """The inverse of `batch_name`."""
+    incarnation, _, number = name.partition(":")
+    return incarnation, int(number)
+
+
+def entry_id(auction_id: str, seq: int) -> str:
+    return f"{auction_id}:{seq:012d}"
+
+
+def _document(entry: log.Entry, batch: str) -> dict[str, Any]:
+    return {
+        "_id": entry_id(entry.auction_id, entry.seq),
+        "auction_id": entry.auction_id,
+        "seq": entry.seq,
+        "at": entry.at,
+        "actor": entry.actor,
+        "key": entry.key,
+        "idem": entry.idempotency,
+        "request": entry.request,
+        "facts": msgspec.to_builtins(entry.facts),
+        "hidden": msgspec.to_builtins(entry.hidden),
+        "commitment": entry.commitment,
+        "prev": entry.prev,
+        "hash": entry.hash,
+        "correlation_id": entry.correlation_id,
+        "batch": batch,
+    }
+
+
+def _entry(document: dict[str, Any]) -> log.Entry:
+    return msgspec.convert(document, log.Entry)
+
+
+def _auction_fields(document: AuctionDocument) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(document)
+    del fields["id"]
+    return fields
+
+
+def _auction(row: dict[str, Any]) -> AuctionDocument:
+    row["id"] = row.pop("_id")
+    return msgspec.convert(row, AuctionDocument)
+
+
+async def _guard(operation: Awaitable[_T]) -> _T:
+    """Await one operation within OPERATION_SECONDS; a server that is away is errors.Unavailable."""
+    try:
+        async with asyncio.timeout(OPERATION_SECONDS):
+            return await operation
+    except pymongo.errors.DuplicateKeyError:
+        raise
+    except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
+        raise errors.Unavailable(f"MongoDB: {error}") from error
+
