@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auction_project.messaging import consuming, outbox
 
 GROUPS = {
-    "accounts": "auction_project.messaging.handlers:SUBSCRIPTION",
+    "dead-letters": "auction_project.messaging.handlers:SUBSCRIPTION",
     "bidding": "bidding.handlers:SUBSCRIPTION",
     "inventory": "inventory.handlers:SUBSCRIPTION",
     "orders": "orders.handlers:SUBSCRIPTION",

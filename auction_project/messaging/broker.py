@@ -3,6 +3,8 @@
 Promises: `append` returns when the messages are durable. Messages of one key stay in order. A group's partition has
 one owner at a time; what its owner did not acknowledge comes again, in order, to the next owner. Another group sees
 everything. At least once: a consumer must be idempotent (`once`).
+
+A `namespace` keeps two installations apart that share one server: they see nothing of each other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +14,11 @@ import msgspec
 
 from auction_project import errors
 
+PARTITIONS = 8
 MAX_MESSAGE_BYTES = 512 * 1024
+MAX_DEAD_LETTER_BYTES = (
+    960 * 1024
+)  # holds any message in base64 beside the error; Kafka's own default bound is 1 MiB
 DLQ_SUFFIX = ".dlq"
 
 
@@ -45,6 +51,11 @@ class Record(msgspec.Struct, frozen=True):
     partition: int
     position: str
 
+    @property
+    def place(self) -> str:
+        """Where to go on after this record: the `after` of `Broker.read`."""
+        return f"{self.partition}@{self.position}"
+
 
 class Consumer(Protocol):
     """One member of a group. Not thread-safe."""
@@ -68,9 +79,12 @@ class Broker(Protocol):
 
     durable: ClassVar[bool]
 
+    def prepare(self, topics: Sequence[str]) -> None:
+        """Make the topics that do not exist yet, where the transport needs that. Raises errors.Unavailable."""
+
     def append(self, messages: Sequence[Message], *, source: str | None = None) -> None:
         """Store the messages, in order. With `source`, raise EpochMissing when the transport does not hold that
-        source's epoch. Raises Oversize, errors.Unavailable; then any prefix may be stored."""
+        source's epoch. Raises Oversize (nothing is stored), errors.Unavailable (any prefix may be stored)."""
 
     def begin_epoch(self, source: str) -> None:
         """`source` has published again all that it keeps."""
@@ -78,14 +92,15 @@ class Broker(Protocol):
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer: ...
 
     def read(self, topic: str, *, after: str | None = None) -> Iterator[Record]:
-        """Replay: every record now in `topic`, each partition's in order; `after` a `partition@position` skips that
-        partition up to there and all partitions before it."""
+        """Replay: every record now in `topic`, each partition's in order; `after` a record's `place` skips that
+        partition up to there and all partitions before it. Raises errors.Unavailable."""
 
     def lag(self, group: str, topics: Sequence[str]) -> int:
-        """How many messages `group` has not acknowledged."""
+        """How many messages `group` has not acknowledged. Raises errors.Unavailable."""
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
-        """Drop what every one of `groups` has acknowledged; the number dropped (a backend may do nothing)."""
+        """Drop what every one of `groups` has acknowledged; the number dropped (a backend may drop less, or nothing).
+        Raises errors.Unavailable."""
 
     def ping(self) -> None:
         """Raises errors.Unavailable."""
@@ -93,14 +108,39 @@ class Broker(Protocol):
     def close(self) -> None: ...
 
 
+def max_bytes(topic: str) -> int:
+    return MAX_DEAD_LETTER_BYTES if topic.endswith(DLQ_SUFFIX) else MAX_MESSAGE_BYTES
+
+
+def refuse_oversize(messages: Sequence[Message]) -> None:
+    """Raises Oversize for the first message that is larger than its topic carries."""
+    for message in messages:
+        if len(message.value) > max_bytes(message.topic):
+            raise Oversize(
+                f"{len(message.value)} bytes for {message.topic} {message.key}",
+                limit=max_bytes(message.topic),
+            )
+
+
+def split_place(place: str) -> tuple[int, str]:
+    """Partition and position of a record's `place`. Raises errors.Invalid."""
+    partition, separator, position = place.partition("@")
+    if not separator or not partition.isdecimal():
+        raise errors.Invalid(
+            f"not a place in a topic: {place!r} (it looks like 3@1795251150015-0)", field="after"
+        )
+    return int(partition), position
+
+
 def from_settings() -> Broker:
     """The broker that the settings name: Kafka when KAFKA_BOOTSTRAP_SERVERS is set, else Redis Streams."""
     from django.conf import settings
 
+    namespace: str = settings.EVENTS_NAMESPACE
     if settings.KAFKA_BOOTSTRAP_SERVERS:
         from auction_project.messaging import kafka
 
-        return kafka.KafkaBroker(settings.KAFKA_BOOTSTRAP_SERVERS)
+        return kafka.KafkaBroker(settings.KAFKA_BOOTSTRAP_SERVERS, namespace=namespace)
     from auction_project.messaging import redis_streams
 
-    return redis_streams.RedisStreamsBroker(settings.REDIS_URL)
+    return redis_streams.RedisStreamsBroker(settings.REDIS_URL, namespace=namespace)

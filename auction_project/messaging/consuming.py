@@ -123,7 +123,12 @@ class ConsumerLoop:
         self._tries[place] = (record.position, tries, attempts)
         if attempts < failure.MAX_ATTEMPTS:
             log.warning(
-                "message_held", topic=record.topic, key=record.key, fate=fate.value, attempts=attempts, error=repr(error)
+                "message_held",
+                topic=record.topic,
+                key=record.key,
+                fate=fate.value,
+                attempts=attempts,
+                error=repr(error),
             )
             self._consumer.hold(record, failure.pause_seconds(tries))
             return False

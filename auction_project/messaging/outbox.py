@@ -31,7 +31,9 @@ class OutboxRow(models.Model):
         abstract = True
         indexes = [  # noqa: RUF012
             models.Index(
-                fields=["id"], name="%(app_label)s_outbox_waiting", condition=models.Q(published_at__isnull=True)
+                fields=["id"],
+                name="%(app_label)s_outbox_waiting",
+                condition=models.Q(published_at__isnull=True),
             ),
             models.Index(fields=["created_at"], name="%(app_label)s_outbox_age"),
         ]
@@ -65,6 +67,11 @@ def publish(
         correlation_id=logs.correlation_id(),
     )
     table.objects.create(
-        event_id=event_id, topic=event.TOPIC, key=event.key(), type=type(event).__name__, body=body, created_at=now
+        event_id=event_id,
+        topic=event.TOPIC,
+        key=event.key(),
+        type=type(event).__name__,
+        body=body,
+        created_at=now,
     )
     return event_id

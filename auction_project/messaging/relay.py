@@ -35,9 +35,9 @@ class OutboxRelay:
         if not self._is_leader():
             return False
         rows = list(
-            self._table.objects.filter(published_at__isnull=True).order_by("id").values_list("id", "topic", "key", "body")[
-                :BATCH_ROWS
-            ]
+            self._table.objects.filter(published_at__isnull=True)
+            .order_by("id")
+            .values_list("id", "topic", "key", "body")[:BATCH_ROWS]
         )
         if not rows:
             return False
