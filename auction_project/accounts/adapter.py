@@ -6,7 +6,8 @@ from typing import Any
 
 from allauth.account import adapter
 from allauth.account import models as allauth_models
-from allauth.core import exceptions
+from allauth.core import exceptions as allauth_exceptions
+from django.core import exceptions
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -26,6 +27,12 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
             with _problems_as_answers():
                 services.register_account(user=user, now=timezone.now())
         return user
+
+    def clean_email(self, email: str) -> str:
+        """Refuse what does not fit: allauth would cut it off."""
+        if len(email) > models.User._meta.get_field("email").max_length:
+            raise exceptions.ValidationError("The address is too long.", code="max_length")
+        return super().clean_email(email)
 
     def confirm_email(self, request: HttpRequest, email_address: allauth_models.EmailAddress) -> bool:
         """Verification: the address, the account and its event in one transaction."""
@@ -50,4 +57,4 @@ class _problems_as_answers:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, errors.DomainError):
-            raise exceptions.ImmediateHttpResponse(api.problem_response(error)) from error
+            raise allauth_exceptions.ImmediateHttpResponse(api.problem_response(error)) from error

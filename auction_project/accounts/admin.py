@@ -132,12 +132,12 @@ class AccountAdmin(auth_admin.UserAdmin, unfold_admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
         return [name for _, options in self.fieldsets for name in options["fields"]]
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        kwargs["extra_context"] = (kwargs.get("extra_context") or {}) | {
-            "show_save": False,
-            "show_save_and_continue": False,
-        }
-        return super().changeform_view(request, *args, **kwargs)
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Without the buttons that save."""
+        context |= {"show_save": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: models.User, form: Any, change: bool) -> None:
         """There is no field to save; saving the row would write over what a service has changed meanwhile."""

@@ -4,6 +4,7 @@ State changes of an account are methods here; whoever calls them holds the row's
 a Django group of the same name; only an ACTIVE account has any. What was done is a list of facts, never changed.
 """
 
+import re
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from auction_project.contracts import events, names
 from auction_project.messaging import once, outbox
 
 DATABASE = "default"
+_ID = re.compile("[0-9a-f]{32}")
 
 
 class AccountNotFound(errors.NotFound):
@@ -56,10 +58,17 @@ class UserManager(BaseUserManager["User"]):
 
     def lock(self, user_id: str) -> "User":
         """The account with its row locked until the transaction ends. Raises AccountNotFound."""
-        try:
-            return self.select_for_update().get(pk=user_id)
-        except self.model.DoesNotExist:
-            raise AccountNotFound from None
+        return self._one(self.select_for_update(), user_id)
+
+    def find(self, user_id: str) -> "User":
+        """Raises AccountNotFound."""
+        return self._one(self.all(), user_id)
+
+    def _one(self, rows: "models.QuerySet[User]", user_id: str) -> "User":
+        user = rows.filter(pk=user_id).first() if _ID.fullmatch(user_id) else None
+        if user is None:
+            raise AccountNotFound
+        return user
 
 
 class User(auth_models.AbstractUser):
@@ -88,7 +97,7 @@ class User(auth_models.AbstractUser):
         ]
         constraints = [
             models.CheckConstraint(
-                name="accounts_user_id_is_hex", condition=models.Q(id__regex="^[0-9a-f]{32}$")
+                name="accounts_user_id_is_hex", condition=models.Q(id__regex=f"^{_ID.pattern}$")
             ),
             models.CheckConstraint(
                 name="accounts_user_email_is_lower", condition=models.Q(email=Lower("email"))

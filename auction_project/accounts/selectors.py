@@ -10,10 +10,7 @@ from auction_project.accounts import desk, models
 
 def get_account(user_id: str) -> models.User:
     """Raises AccountNotFound."""
-    try:
-        return models.User.objects.get(pk=user_id)
-    except models.User.DoesNotExist:
-        raise models.AccountNotFound from None
+    return models.User.objects.find(user_id)
 
 
 def get_claims(user: models.User) -> dict[str, Any]:

@@ -101,13 +101,13 @@ def create_account(
         address, _ = allauth_models.EmailAddress.objects.get_or_create(
             user=user, email=email, defaults={"primary": True}
         )
-        is_new = [not found]
+        changed = not found
         if verified and not address.verified:
             address.set_verified()
-            is_new.append(_verify(user))
+            changed |= _verify(user)
         for role in roles:
             if user.add_role(role):
-                is_new.append(True)
+                changed = True
                 _record(user, models.Act.ROLE_GRANTED, role, reason="Account created.", actor=actor, now=now)
         for group in groups:
             if user.join(group):
@@ -119,7 +119,7 @@ def create_account(
                     actor=actor,
                     now=now,
                 )
-        if any(is_new):
+        if changed:
             _tell(user, now=now)
     return user
 

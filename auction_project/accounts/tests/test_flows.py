@@ -1,0 +1,220 @@
+"""Sign-up, verification, login, logout, a new password: as a program does it, and as a browser does."""
+
+import re
+import smtplib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from auction_project import tokens
+from auction_project.accounts import models, services
+from auction_project.accounts.tests.conftest import PASSWORD, App, told
+
+pytestmark = pytest.mark.django_db(databases=["default"])
+Make = Callable[..., models.User]
+SIGNUP, LOGIN = "/_allauth/app/v1/auth/signup", "/_allauth/app/v1/auth/login"
+VERIFY = "/_allauth/app/v1/auth/email/verify"
+ADA = {"email": "Ada@example.org", "password": PASSWORD}
+
+
+def link(kind: str) -> str:
+    """The path in the newest e-mail that leads on."""
+    found = re.search(rf"http://testserver(/accounts/{kind}/\S+)", mail.outbox[-1].body)
+    assert found, mail.outbox[-1].body
+    return found[1]
+
+
+def key_in_mail() -> str:
+    return link("confirm-email").removeprefix("/accounts/confirm-email/").rstrip("/")
+
+
+def test_from_sign_up_to_me_as_curl_would(app: App) -> None:
+    status, body = app.post(SIGNUP, ADA)
+    assert status == 401
+    assert {"id": "verify_email", "is_pending": True} in body["data"]["flows"]
+    user = models.User.objects.get(email="ada@example.org")
+    assert [(version, event.roles, event.email_verified) for version, event in told(user.id)] == [
+        (1, (), False)
+    ]
+    assert app.post(LOGIN, ADA)[0] == 401
+
+    app.post(VERIFY, {"key": key_in_mail()})
+    assert [(version, event.roles, event.email_verified) for version, event in told(user.id)][1:] == [
+        (2, ("bidder",), True)
+    ]
+
+    status, body = app.post(LOGIN, ADA)
+    assert status == 200
+    status, me = app.get("/api/v1/me", token=body["meta"]["access_token"])
+
+    assert (status, me) == (
+        200,
+        {
+            "sub": user.id,
+            "email": "ada@example.org",
+            "email_verified": True,
+            "roles": ["bidder"],
+            "state": "ACTIVE",
+            "created_at": int(user.date_joined.timestamp()),
+        },
+    )
+    assert len(user.id) == 32
+
+
+def test_a_key_verifies_once(app: App) -> None:
+    app.post(SIGNUP, ADA)
+    key = key_in_mail()
+
+    app.post(VERIFY, {"key": key})
+    status, _ = app.post(VERIFY, {"key": key})
+
+    assert status == 400
+    assert len(told(models.User.objects.get().id)) == 2
+
+
+def test_a_forged_key_verifies_nothing(app: App) -> None:
+    app.post(SIGNUP, ADA)
+
+    status, _ = app.post(VERIFY, {"key": key_in_mail()[:-1] + "_"})
+
+    assert status == 400
+    assert models.User.objects.get().email_verified is False
+
+
+def test_signing_up_again_tells_nobody_that_there_is_an_account(app: App, make: Make) -> None:
+    ada = make("ada")
+
+    status, body = app.post(SIGNUP, ADA)
+    stranger_status, stranger = app.post(SIGNUP, {"email": "bob@example.org", "password": PASSWORD})
+
+    assert (status, body["data"]) == (stranger_status, stranger["data"])
+    assert models.User.objects.filter(email="ada@example.org").get().id == ada.id
+    assert "already" in mail.outbox[0].body
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"email": "ada", "password": PASSWORD}, "email"),
+        ({"email": "ada@example.org"}, "password"),
+        ({"email": "ada@example.org", "password": "password"}, "password"),
+        ({"email": "ada@example.org", "password": "short1"}, "password"),
+        ({"email": {"a": 1}, "password": [1]}, "email"),
+        ({"email": "ada@example.org\x00", "password": PASSWORD}, "email"),
+        ({"email": "ada@example.org", "password": PASSWORD + "\x00"}, "password"),
+        ({"email": "a" * 300 + "@example.org", "password": PASSWORD}, "email"),
+    ],
+)
+def test_a_bad_sign_up_names_the_field_and_makes_nothing(app: App, body: Any, field: str) -> None:
+    status, answer = app.post(SIGNUP, body)
+
+    assert status == 400
+    assert field in {error.get("param") for error in answer["errors"]}
+    assert (models.User.objects.count(), models.Outbox.objects.count(), mail.outbox) == (0, 0, [])
+
+
+@pytest.mark.parametrize("path", [SIGNUP, LOGIN, VERIFY])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "[]",
+        "null",
+        '"x"',
+        '{"email": "ada@example.org", "password": "\\ud800", "key": "\\ud800"}',
+        '{"email": "ada@ex\\ud800mple.org", "password": "the quick brown fox", "key": "a"}',
+        '{"email": NaN, "password": 1e999, "key": 1e999}',
+    ],
+)
+def test_no_body_breaks_the_server(app: App, make: Make, path: str, body: str) -> None:
+    make("ada")
+
+    status, _ = app.post(path, body) if body not in ("{", "[]", '"x"') else (_status(path, body), None)
+
+    assert 400 <= status < 500
+    assert models.User.objects.count() == 1
+
+
+def _status(path: str, body: str) -> int:
+    return Client(raise_request_exception=False).post(path, body, content_type="application/json").status_code
+
+
+def test_a_mail_server_that_is_away_is_said_and_mended_by_the_next_login(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise smtplib.SMTPServerDisconnected
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.message.EmailMessage.send", fail)
+        status, _ = app.post(SIGNUP, ADA)
+    assert status in (401, 503)
+    assert mail.outbox == []
+
+
+def test_a_new_password_by_mail_ends_the_old_one_and_its_refresh_tokens(app: App, make: Make) -> None:
+    make("ada")
+    meta = app.log_in("ada")
+
+    assert app.post("/_allauth/app/v1/auth/password/request", {"email": "ada@example.org"})[0] == 200
+    key = link("password/reset/key").removeprefix("/accounts/password/reset/key/").rstrip("/")
+    app.post("/_allauth/app/v1/auth/password/reset", {"key": key, "password": "a wholly other one"})
+
+    assert app.post(LOGIN, ADA)[0] == 400
+    assert app.post(LOGIN, ADA | {"password": "a wholly other one"})[0] == 200
+    assert app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": meta["refresh_token"]})[0] == 400
+    assert (
+        app.post("/_allauth/app/v1/auth/password/reset", {"key": key, "password": "yet another one"})[0]
+        == 400
+    )
+
+
+def test_a_new_address_is_told_when_it_is_verified(app: App, make: Make) -> None:
+    ada = make("ada", "seller")
+    services.revoke_role(user_id=ada.id, role="bidder", reason="x", actor="command", now=ada.date_joined)
+    session = app.log_in("ada")["session_token"]
+
+    app.post("/_allauth/app/v1/account/email", {"email": "countess@example.org"}, session=session)
+    assert told(ada.id)[-1][1].email == "ada@example.org"
+    app.post(VERIFY, {"key": key_in_mail()}, session=session)
+
+    version, event = told(ada.id)[-1]
+    assert (version, event.email, event.roles) == (3, "countess@example.org", ("seller",))
+    assert app.post(LOGIN, ADA)[0] == 400
+    assert app.post(LOGIN, ADA | {"email": "countess@example.org"})[0] == 200
+
+
+def test_a_browser_signs_up_verifies_logs_in_fetches_a_token_and_logs_out() -> None:
+    browser = Client()
+    form = {"email": "ada@example.org", "password1": PASSWORD, "password2": PASSWORD}
+
+    assert browser.post("/accounts/signup/", form).headers["Location"] == "/accounts/confirm-email/"
+    assert browser.get(link("confirm-email")).status_code == 200
+    assert models.User.objects.get().email_verified is False
+    browser.post(link("confirm-email"))
+    assert models.User.objects.get().roles == ("bidder",)
+    entered = browser.post("/accounts/login/", {"login": "ADA@example.org", "password": PASSWORD})
+    assert (entered.status_code, entered.headers["Location"]) == (302, "/")
+
+    token = browser.generic("POST", "/api/v1/token").json()
+    assert token["expires_in"] == 300
+    assert tokens.verify(token["access"]).sub == models.User.objects.get().id
+
+    browser.post("/accounts/logout/")
+    assert browser.generic("POST", "/api/v1/token").status_code == 401
+
+
+def test_a_browser_with_a_barred_account_is_shown_out(make: Make) -> None:
+    ada = make("ada")
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "ada@example.org", "password": PASSWORD})
+    assert browser.generic("POST", "/api/v1/token").status_code == 200
+
+    services.bar_account(user_id=ada.id, reason="x", actor="command", now=ada.date_joined)
+
+    assert browser.generic("POST", "/api/v1/token").status_code == 401
+    again = browser.post("/accounts/login/", {"login": "ada@example.org", "password": PASSWORD})
+    assert again.headers["Location"] == "/accounts/inactive/"

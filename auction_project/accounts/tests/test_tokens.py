@@ -1,0 +1,175 @@
+"""What a token says, and which tokens are refused: by signature alone, wherever it is sent."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
+
+from auction_project import tokens
+from auction_project.accounts import checks, models, services
+from auction_project.accounts.tests.conftest import NOW, App
+
+pytestmark = pytest.mark.django_db(databases=["default"])
+Make = Callable[..., models.User]
+ME = "/api/v1/me"
+
+
+def claims_of(user: models.User, **changed: Any) -> dict[str, Any]:
+    now = int(time.time())
+    claims = {
+        "sub": user.id,
+        "iat": now,
+        "exp": now + 300,
+        "token_use": "access",
+        "roles": ["bidder", "operator"],
+        "email_verified": True,
+        "created_at": 1,
+    }
+    return {name: value for name, value in (claims | changed).items() if value is not None}
+
+
+def hs256_with_the_public_key(user: models.User) -> str:
+    """PyJWT refuses to sign so; an attacker does not ask it."""
+    import base64
+    import hashlib
+    import hmac
+    import json
+
+    def part(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    signed = ".".join(
+        part(json.dumps(value).encode()) for value in ({"alg": "HS256", "typ": "JWT"}, claims_of(user))
+    )
+    return f"{signed}.{part(hmac.digest(settings.JWT_PUBLIC_KEY.encode(), signed.encode(), hashlib.sha256))}"
+
+
+def signed(user: models.User, **changed: Any) -> str:
+    return jwt.encode(claims_of(user, **changed), settings.JWT_PRIVATE_KEY, algorithm="RS256")
+
+
+def test_a_token_says_who_which_roles_and_since_when(make: Make, app: App) -> None:
+    ada = make("ada", "seller")
+    before = time.time()
+
+    token = app.log_in("ada")["access_token"]
+
+    claims = tokens.verify(token)
+    assert (claims.sub, claims.roles, claims.email_verified) == (ada.id, ("bidder", "seller"), True)
+    assert claims.created_at == int(NOW.timestamp())
+    assert before + 299 <= claims.exp <= time.time() + 300
+    assert jwt.get_unverified_header(token)["alg"] == "RS256"
+
+
+FORGERIES: dict[str, Callable[[models.User], str]] = {
+    "another key": lambda user: jwt.encode(
+        claims_of(user), rsa.generate_private_key(public_exponent=65537, key_size=2048), algorithm="RS256"
+    ),
+    "no signature (alg none)": lambda user: jwt.encode(claims_of(user), None, algorithm="none"),
+    "HS256 with the public key": hs256_with_the_public_key,
+    "changed after signing": lambda user: ".".join(
+        [
+            signed(user).split(".")[0],
+            signed(user, roles=["operator"]).split(".")[1],
+            signed(user).split(".")[2],
+        ]
+    ),
+    "expired": lambda user: signed(user, iat=1, exp=int(time.time()) - 1),
+    "for another audience": lambda user: signed(user, aud="somewhere-else"),
+    "a refresh token": lambda user: signed(user, token_use="refresh"),
+    "without an end": lambda user: signed(user, exp=None),
+    "without roles": lambda user: signed(user, roles=None),
+    "roles of a wrong type": lambda user: signed(user, roles="operator"),
+    "not yet": lambda user: signed(user, nbf=int(time.time()) + 100),
+    "nonsense": lambda _: "abc.def.ghi",
+    "nothing": lambda _: " ",
+}
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
+def test_a_token_that_accounts_did_not_sign_so_is_refused(
+    make: Make, app: App, forge: Callable[..., str]
+) -> None:
+    olga, ada = make("olga", "operator"), make("ada")
+
+    token = forge(olga)
+
+    for status, problem in (
+        app.get(ME, token=token),
+        app.post(f"/api/v1/accounts/{ada.id}/roles", {"grant": "seller"}, token=token),
+    ):
+        assert (status, problem["status"]) == (401, 401)
+        assert problem["code"] in ("invalid_token", "unauthenticated")
+    assert models.User.objects.get(pk=ada.id).version == 1
+
+
+def test_the_forgeries_fail_by_their_one_fault(make: Make, app: App) -> None:
+    assert app.get(ME, token=signed(make("olga", "operator")))[0] == 200
+
+
+def test_a_refresh_token_holds_once(make: Make, app: App) -> None:
+    ada = make("ada")
+    first = app.log_in("ada")["refresh_token"]
+
+    status, body = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": first})
+    again, _ = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": first})
+    next_status, _ = app.post(
+        "/_allauth/app/v1/tokens/refresh", {"refresh_token": body["data"]["refresh_token"]}
+    )
+
+    assert (status, again, next_status) == (200, 400, 200)
+    assert tokens.verify(body["data"]["access_token"]).sub == ada.id
+
+
+def test_changed_roles_show_in_the_next_token(make: Make, app: App) -> None:
+    ada = make("ada")
+    meta = app.log_in("ada")
+
+    services.grant_role(user_id=ada.id, role="seller", reason="x", actor="command", now=NOW)
+    services.revoke_role(user_id=ada.id, role="bidder", reason="x", actor="command", now=NOW)
+    _, body = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": meta["refresh_token"]})
+
+    assert tokens.verify(meta["access_token"]).roles == ("bidder",)
+    assert tokens.verify(body["data"]["access_token"]).roles == ("seller",)
+    assert app.get(ME, token=meta["access_token"])[1]["roles"] == ["seller"]
+
+
+@pytest.mark.parametrize("shut", [services.bar_account, services.close_account])
+def test_an_account_that_was_shut_gets_no_new_token(make: Make, app: App, shut: Callable[..., Any]) -> None:
+    ada = make("ada")
+    meta = app.log_in("ada")
+
+    shut(user_id=ada.id, reason="x", actor="command", now=NOW)
+
+    refreshed, body = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": meta["refresh_token"]})
+    assert (refreshed, "data" in body) == (400, False)
+    by_session, _ = app.get("/_allauth/app/v1/auth/session", session=meta["session_token"])
+    logged_in, answer = app.post(
+        "/_allauth/app/v1/auth/login", {"email": "ada@example.org", "password": "the quick brown fox"}
+    )
+    assert (by_session, logged_in, "access_token" in answer["meta"]) == (401, 401, False)
+    assert tokens.verify(meta["access_token"]).exp <= time.time() + 300
+
+
+def test_logging_out_ends_the_refresh_token(make: Make, app: App) -> None:
+    make("ada")
+    meta = app.log_in("ada")
+
+    app.send("DELETE", "/_allauth/app/v1/auth/session", session=meta["session_token"])
+
+    assert app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": meta["refresh_token"]})[0] == 400
+
+
+def test_a_public_key_of_somebody_else_is_found_at_the_start(settings: Any) -> None:
+    assert checks.check_signing_keys() == []
+
+    settings.JWT_PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+    assert [message.id for message in checks.check_signing_keys()] == ["accounts.E002"]
+    settings.JWT_PRIVATE_KEY = "nonsense"
+    assert [message.id for message in checks.check_signing_keys()] == ["accounts.E001"]
+    settings.SERVICES = ["bidding"]
+    assert checks.check_signing_keys() == []
