@@ -149,7 +149,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     PaymentState.CANCELLED: frozenset(),
     PaymentState.REFUNDED: frozenset(),
 }
-UNDECIDED = (PaymentState.STARTED, PaymentState.CANCELLING)
+IN_MOTION = (PaymentState.STARTED, PaymentState.CANCELLING, PaymentState.REFUNDING)
 
 
 class Payment(models.Model):
@@ -226,8 +226,9 @@ class Payment(models.Model):
         PaymentFact.objects.create(payment=self, kind=kind, at=now, detail=detail)
 
     @property
-    def is_undecided(self) -> bool:
-        return self.state in UNDECIDED
+    def is_decided(self) -> bool:
+        """Whether nothing waits for the provider."""
+        return self.state not in IN_MOTION
 
     @property
     def is_sendable(self) -> bool:
@@ -241,7 +242,8 @@ class Payment(models.Model):
 
 
 class PaymentFact(models.Model):
-    """One thing that happened to a payment: a state that it reached, or a capture that nobody answered."""
+    """One thing that happened to a payment: a state that it reached, a capture that nobody answered (TIMED_OUT), or
+    somebody at the desk who had it settled (RESOLVED)."""
 
     class Kind(models.TextChoices):
         STARTED = "STARTED"
@@ -252,6 +254,7 @@ class PaymentFact(models.Model):
         CANCELLED = "CANCELLED"
         REFUNDING = "REFUNDING"
         REFUNDED = "REFUNDED"
+        RESOLVED = "RESOLVED"
 
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="facts")
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -263,7 +266,7 @@ class PaymentFact(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["payment", "kind"],
-                condition=~models.Q(kind="TIMED_OUT"),
+                condition=~models.Q(kind__in=["TIMED_OUT", "RESOLVED"]),
                 name="orders_payment_fact_once_per_kind",
             ),
         ]

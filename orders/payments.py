@@ -81,14 +81,21 @@ def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
         return current
 
 
-def ask_to_cancel(payment: models.Payment, *, now: datetime, detail: str) -> models.Payment:
-    """From here on the capture is not sent again: the provider decides by a cancellation."""
+def open_resolution(order_number: str, *, detail: str, now: datetime) -> models.Payment:
+    """Have a payment that hangs settled: CANCELLING, the provider must decide it; REFUNDING, the money must go back.
+
+    `detail` says who wants it and why. Raises OrderNotFound, PaymentDecided.
+    """
     with transaction.atomic(using=models.DATABASE):
-        repeats.claim(payment.key, now=now)
-        current = _locked(payment)
-        if current.state == _State.STARTED:
-            current.become(_State.CANCELLING, now=now, detail=detail)
-        return current
+        payment = models.Payment.locked(order_number)
+        if payment is None:
+            raise exceptions.OrderNotFound(order_number=order_number)
+        if payment.is_decided:
+            raise exceptions.PaymentDecided(state=payment.state)
+        payment.add_fact(models.PaymentFact.Kind.RESOLVED, now=now, detail=detail)
+        if payment.state == _State.STARTED:
+            payment.become(_State.CANCELLING, now=now, detail="The payment was settled by our staff.")
+        return payment
 
 
 def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment | None:

@@ -167,20 +167,14 @@ def _send_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
     return payments.record_refund(payment, now=now)
 
 
-def resolve_payment(*, order_number: str, actor: str, now: datetime) -> str:
-    """Settle an undecided payment with the provider now, for an operator; the state that it has then.
+def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime) -> str:
+    """Settle an undecided payment with the provider now, for somebody at the desk; the state that it has then.
 
     Raises OrderNotFound, PaymentDecided, errors.Unavailable.
     """
-    payment = models.Payment.objects.filter(order_number=order_number).first()
-    if payment is None:
-        raise exceptions.OrderNotFound(order_number=order_number)
-    log.info("payment_resolved", order_number=order_number, actor=actor, state=payment.state)
+    payment = payments.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
     if payment.state == models.PaymentState.REFUNDING:
         return _send_refund(payment, now=now).state
-    if not payment.is_undecided:
-        raise exceptions.PaymentDecided(state=payment.state)
-    payment = payments.ask_to_cancel(payment, now=now, detail=f"Settled by {actor}.")
     return payments.record(payment, provider.from_settings().cancel(key=payment.key), now=now).state
 
 

@@ -1,0 +1,261 @@
+"""REST: my orders with their timelines, statistics for operators, the simulated card. See `urls`.
+
+Amounts are decimal strings with a currency beside them, instants are milliseconds since the epoch.
+"""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular import utils as openapi
+from rest_framework import request, response, serializers, views
+
+from auction_project import api, money
+from orders import cards, exceptions, models, risk, selectors, services
+
+MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
+MAX_DAYS, DAYS = 366, 30
+_NUMBER = re.compile(r"[A-Za-z0-9-]{1,20}")
+_CARD_HELP = "A test number, with or without spaces: " + "; ".join(
+    f"`{number}` {behaviour}" for number, behaviour in cards.TEST_NUMBERS.items()
+)
+
+
+# --- what goes in ------------------------------------------------------------------------------------------------
+
+
+class OrdersQuery(serializers.Serializer[Any]):
+    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
+    status = serializers.ChoiceField(models.OrderFact.Kind.values, required=False)
+
+
+class StatisticsQuery(serializers.Serializer[Any]):
+    days = serializers.IntegerField(
+        min_value=1, max_value=MAX_DAYS, default=DAYS, help_text="Today and the days before it (UTC)."
+    )
+
+
+class CardRequestSerializer(serializers.Serializer[Any]):
+    number = serializers.CharField(max_length=cards.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise serializers.ValidationError({unknown[0]: "There is no such field."})
+        if isinstance(data, dict) and not isinstance(data.get("number", ""), str):
+            raise serializers.ValidationError({"number": "Not a string."})
+        return super().to_internal_value(data)
+
+
+# --- what comes out ----------------------------------------------------------------------------------------------
+
+
+class OrderSerializer(serializers.Serializer[Any]):
+    number = serializers.CharField()
+    status = serializers.ChoiceField(models.OrderFact.Kind.values)
+    title = serializers.CharField()
+    quantity = serializers.IntegerField()
+    amount = serializers.CharField(help_text='The total, a decimal string such as "125.50".')
+    currency = serializers.CharField()
+    placed_at = serializers.IntegerField(help_text="Milliseconds since the epoch.")
+    sale_id = serializers.CharField()
+    auction_id = serializers.CharField()
+    product_id = serializers.CharField()
+    payment = serializers.ChoiceField(models.PaymentState.values, allow_null=True)
+
+
+class HappeningSerializer(serializers.Serializer[Any]):
+    at = serializers.IntegerField(help_text="Milliseconds since the epoch.")
+    about = serializers.ChoiceField(("order", "payment"))
+    kind = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    rule = serializers.CharField()
+    points = serializers.IntegerField()
+    detail = serializers.CharField()
+
+
+class RiskSerializer(serializers.Serializer[Any]):
+    score = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    reasons = ReasonSerializer(many=True)
+
+
+class OrderDetailSerializer(OrderSerializer):
+    timeline = HappeningSerializer(many=True)
+    user_id = serializers.CharField(required=False, help_text="For operators.")
+    risk = RiskSerializer(required=False, allow_null=True, help_text="For operators.")
+
+
+class OrdersSerializer(serializers.Serializer[Any]):
+    items = OrderSerializer(many=True)
+    page = serializers.IntegerField()
+    pages = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class TallySerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(models.OrderFact.Kind.values)
+    currency = serializers.CharField()
+    orders = serializers.IntegerField()
+    amount = serializers.CharField()
+
+
+class DayTallySerializer(TallySerializer):
+    day = serializers.DateField()
+
+
+class StatisticsSerializer(serializers.Serializer[Any]):
+    since = serializers.IntegerField(help_text="Milliseconds since the epoch.")
+    by_status = TallySerializer(many=True)
+    by_day = DayTallySerializer(many=True)
+
+
+class CardSerializer(serializers.Serializer[Any]):
+    brand = serializers.CharField()
+    last4 = serializers.CharField()
+    behaviour = serializers.ChoiceField(sorted(set(cards.TEST_NUMBERS.values())))
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+class OrdersView(views.APIView):
+    @openapi.extend_schema(parameters=[OrdersQuery], responses=OrdersSerializer, tags=["orders"])
+    def get(self, request: request.Request) -> response.Response:
+        """My orders, newest first."""
+        query = _checked(OrdersQuery, request.query_params)
+        found = selectors.list_orders(user_id=request.user.sub, status=query.get("status"))
+        total, size = found.count(), query["page_size"]
+        start = (query["page"] - 1) * size
+        orders = list(found[start : start + size])
+        payments = selectors.get_payments(order.number for order in orders)
+        items = [_order(order, payments.get(order.number)) for order in orders]
+        return response.Response(
+            {"items": items, "page": query["page"], "pages": math.ceil(total / size), "total": total}
+        )
+
+
+class OrderView(views.APIView):
+    @openapi.extend_schema(responses=OrderDetailSerializer, tags=["orders"])
+    def get(self, request: request.Request, number: str) -> response.Response:
+        """One of my orders with all that happened to it; operators: anybody's, with its risk."""
+        if not _NUMBER.fullmatch(number):
+            raise exceptions.OrderNotFound
+        for_desk = request.user.has("operator")
+        order = selectors.get_order(number=number, user_id=None if for_desk else request.user.sub)
+        payment = selectors.get_payments([number]).get(number)
+        happenings = selectors.list_happenings(order, for_desk=for_desk)
+        body = _order(order, payment) | {"timeline": [_happening(line) for line in happenings]}
+        if for_desk:
+            body |= {"user_id": order.user_id, "risk": _risk(selectors.get_risk(number=number))}
+        return response.Response(body)
+
+
+class StatisticsView(views.APIView):
+    permission_classes = (api.has_role("operator"),)
+
+    @openapi.extend_schema(parameters=[StatisticsQuery], responses=StatisticsSerializer, tags=["orders"])
+    def get(self, request: request.Request) -> response.Response:
+        """Counts and sums by status and currency, whole and by day (operators)."""
+        days = _checked(StatisticsQuery, request.query_params)["days"]
+        today = datetime.combine(timezone.now().astimezone(UTC), datetime.min.time(), UTC)
+        since = today - timedelta(days=days - 1)
+        tallies = selectors.get_tallies(since=since)
+        return response.Response(
+            {
+                "since": _milliseconds(since),
+                "by_status": _totals(tallies),
+                "by_day": [
+                    {"day": tally.day.date().isoformat()}
+                    | _tally((tally.status, tally.currency), tally.orders, tally.amount)
+                    for tally in tallies
+                ],
+            }
+        )
+
+
+class CardView(views.APIView):
+    @openapi.extend_schema(responses=CardSerializer, tags=["card"])
+    def get(self, request: request.Request) -> response.Response:
+        """My card. 404 without one."""
+        return response.Response(_card(selectors.get_card(user_id=request.user.sub)))
+
+    @openapi.extend_schema(request=CardRequestSerializer, responses=CardSerializer, tags=["card"])
+    def put(self, request: request.Request) -> response.Response:
+        """Put a simulated card on file, in place of another. Only test numbers are taken, and none is kept."""
+        body = _checked(CardRequestSerializer, request.data)
+        card = services.set_card(user_id=request.user.sub, number=body["number"], now=timezone.now())
+        return response.Response(_card(card))
+
+    @openapi.extend_schema(request=None, responses={204: None}, tags=["card"])
+    def delete(self, request: request.Request) -> response.Response:
+        """Forget my card."""
+        services.remove_card(user_id=request.user.sub)
+        return response.Response(status=204)
+
+
+# --- translation -------------------------------------------------------------------------------------------------
+
+
+def _checked(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    checked = serializer(data=data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def _order(order: models.Order, payment: models.Payment | None) -> dict[str, Any]:
+    return {
+        "number": order.number,
+        "status": order.status,
+        "title": order.title,
+        "quantity": order.quantity,
+        "amount": money.format(order.amount, order.currency),
+        "currency": order.currency,
+        "placed_at": _milliseconds(order.placed_at),
+        "sale_id": order.sale_id,
+        "auction_id": order.auction_id,
+        "product_id": order.product_id,
+        "payment": payment.state if payment else None,
+    }
+
+
+def _happening(line: selectors.Happening) -> dict[str, Any]:
+    return {"at": _milliseconds(line.at), "about": line.about, "kind": line.kind, "detail": line.detail}
+
+
+def _risk(assessment: models.RiskAssessment | None) -> dict[str, Any] | None:
+    if assessment is None:
+        return None
+    return {"score": assessment.score, "limit": risk.LIMIT, "reasons": assessment.reasons}
+
+
+def _totals(tallies: list[selectors.Tally]) -> list[dict[str, Any]]:
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for tally in tallies:
+        orders, amount = sums.get((tally.status, tally.currency), (0, 0))
+        sums[tally.status, tally.currency] = (orders + tally.orders, amount + tally.amount)
+    return [_tally(group, *sums[group]) for group in sorted(sums)]
+
+
+def _tally(group: tuple[str, str], orders: int, amount: int) -> dict[str, Any]:
+    status, currency = group
+    return {
+        "status": status,
+        "currency": currency,
+        "orders": orders,
+        "amount": money.format(amount, currency),
+    }
+
+
+def _card(card: models.Card) -> dict[str, Any]:
+    return {"brand": card.brand, "last4": card.last4, "behaviour": card.behaviour}
+
+
+def _milliseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)

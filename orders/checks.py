@@ -1,0 +1,132 @@
+"""The invariants of money, M1 to M4, each over all data; `manage.py verify` runs them.
+
+A sale that is not finished may have money without a confirmed order: `unfinished` tells which of some order numbers
+belong to such a sale. It is asked first and the order is read again afterwards, so that a sale which ends meanwhile
+is judged by its end.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from django.db import connections, transaction
+from django.db.models import Count, F, Sum
+
+from auction_project import verification
+from orders import models, provider, reconciliation
+
+Unfinished = Callable[[Collection[str]], Collection[str]]
+
+_Entry = models.JournalEntry.Kind
+_State = models.PaymentState
+_ENTRIES_OF_STATE: dict[str, tuple[frozenset[str], ...]] = {
+    _State.STARTED: (frozenset(),),
+    _State.CANCELLING: (frozenset(),),
+    _State.DECLINED: (frozenset(),),
+    _State.CANCELLED: (frozenset(),),
+    _State.CAPTURED: (frozenset({_Entry.CAPTURE}), frozenset({_Entry.CAPTURE, _Entry.SALE})),
+    _State.REFUNDING: (frozenset({_Entry.CAPTURE}),),
+    _State.REFUNDED: (frozenset({_Entry.CAPTURE, _Entry.REFUND}),),
+}
+
+
+def none_unfinished(_numbers: Collection[str]) -> Collection[str]:
+    """For a settled system."""
+    return ()
+
+
+def check(unfinished: Unfinished = none_unfinished) -> list[verification.Finding]:
+    """All of them. Raises errors.Unavailable when the provider is away."""
+    bank = provider.from_settings()
+    return [
+        check_money_of_orders(unfinished),
+        check_ledger(),
+        check_one_capture_per_order(bank),
+        check_provider(bank),
+    ]
+
+
+def check_money_of_orders(unfinished: Unfinished = none_unfinished) -> verification.Finding:
+    """M1: what was captured and not refunded is what the confirmed orders cost, order by order."""
+    checked, suspects = _money_differences(None)
+    if suspects:
+        open_sales = set(unfinished(sorted(suspects)))
+        settled = sorted(set(suspects) - open_sales)
+        suspects = _money_differences(settled)[1] if settled else {}
+    return verification.Finding("M1", checked, tuple(suspects[number] for number in sorted(suspects)))
+
+
+def check_ledger() -> verification.Finding:
+    """M2: debits equal credits in every entry and currency, and a payment has the entries of its state."""
+    with _snapshot():
+        sums = list(
+            models.JournalEntry.objects.values("id", "payment_id", "postings__currency")
+            .annotate(sides=Count("postings"), debits=Sum("postings__debit"), credits=Sum("postings__credit"))
+            .order_by("id")
+        )
+        kinds: dict[str, set[str]] = {}
+        for number, kind in models.JournalEntry.objects.values_list("payment_id", "kind"):
+            kinds.setdefault(number, set()).add(kind)
+        states = list(models.Payment.objects.order_by("order_number").values_list("order_number", "state"))
+    violations = [
+        f"{row['payment_id']}: entry {row['id']} has debits {row['debits']}, credits {row['credits']}"
+        for row in sums
+        if row["sides"] == 0 or row["debits"] != row["credits"]
+    ]
+    for number, state in states:
+        entries = kinds.get(number, set())
+        if entries not in _ENTRIES_OF_STATE[state]:
+            violations.append(f"{number}: a payment that is {state} has the entries {sorted(entries)}")
+    return verification.Finding("M2", len(sums) + len(states), tuple(violations))
+
+
+def check_one_capture_per_order(bank: provider.PaymentProvider) -> verification.Finding:
+    """M3: at most one capture per order, in our ledger and at the provider."""
+    ours = Counter(
+        models.JournalEntry.objects.filter(kind=_Entry.CAPTURE).values_list("payment_id", flat=True)
+    )
+    theirs = Counter(record.reference for record in bank.list_payments() if record.is_captured)
+    violations = [
+        f"{number}: {ours[number]} captures in the ledger, {theirs[number]} at the provider"
+        for number in sorted(ours.keys() | theirs.keys())
+        if ours[number] > 1 or theirs[number] > 1
+    ]
+    return verification.Finding("M3", len(ours.keys() | theirs.keys()), tuple(violations))
+
+
+def check_provider(bank: provider.PaymentProvider) -> verification.Finding:
+    """M4: the provider's record of every payment equals ours."""
+    report = reconciliation.reconcile(bank)
+    return verification.Finding("M4", report.checked, report.differences)
+
+
+def _money_differences(numbers: Collection[str] | None) -> tuple[int, dict[str, str]]:
+    """(orders looked at, what differs by order number); with `numbers`, of those alone."""
+    held_rows = models.Posting.objects.filter(account=models.Posting.Account.PROVIDER)
+    confirmed_rows = models.Order.objects.filter(facts__kind=models.OrderFact.Kind.CONFIRMED)
+    if numbers is not None:
+        held_rows = held_rows.filter(entry__payment_id__in=numbers)
+        confirmed_rows = confirmed_rows.filter(number__in=numbers)
+    with _snapshot():
+        sums = held_rows.values_list("entry__payment_id", "currency").annotate(Sum(F("debit") - F("credit")))
+        held = {(number, currency): int(total) for number, currency, total in sums if total}
+        confirmed = {
+            (number, currency): amount
+            for number, currency, amount in confirmed_rows.values_list("number", "currency", "amount")
+        }
+    places = held.keys() | confirmed.keys()
+    differences = {
+        number: f"{number}: {held.get((number, currency), 0)} {currency} held,"
+        f" {confirmed.get((number, currency), 0)} {currency} in confirmed orders"
+        for number, currency in sorted(places)
+        if held.get((number, currency), 0) != confirmed.get((number, currency), 0)
+    }
+    return len(places), differences
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """What is read inside is of one moment."""
+    with transaction.atomic(using=models.DATABASE), connections[models.DATABASE].cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
