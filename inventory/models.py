@@ -15,6 +15,7 @@ from inventory import refusals
 
 DATABASE = "inventory"
 HOUSE = "house"
+DIGEST_CHARACTERS = 12
 THUMBNAIL_PATH = "/api/v1/products/{id}/thumbnail?v={digest}"
 IMAGE_PATH = "/api/v1/products/{id}/image?v={digest}"
 MAX_UNITS = 1_000_000
@@ -73,16 +74,19 @@ class Product(models.Model):
 
     @property
     def image_url(self) -> str:
-        return IMAGE_PATH.format(id=self.id, digest=self.image_digest[:12]) if self.image_digest else ""
+        return (
+            IMAGE_PATH.format(id=self.id, digest=self.image_digest[:DIGEST_CHARACTERS])
+            if self.image_digest
+            else ""
+        )
 
     @property
     def thumbnail_url(self) -> str:
-        return THUMBNAIL_PATH.format(id=self.id, digest=self.image_digest[:12]) if self.image_digest else ""
-
-    def show(self, image: str, thumbnail: str, digest: str) -> None:
-        """Have another picture."""
-        self.image, self.thumbnail, self.image_digest = image, thumbnail, digest
-        self.save(update_fields=["image", "thumbnail", "image_digest"])
+        return (
+            THUMBNAIL_PATH.format(id=self.id, digest=self.image_digest[:DIGEST_CHARACTERS])
+            if self.image_digest
+            else ""
+        )
 
     def next_version(self) -> None:
         """The stock has changed. The row must be locked."""

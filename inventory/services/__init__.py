@@ -6,10 +6,18 @@ catalogue. What may be asked twice takes a `key` and answers a repeat with the s
 
 from inventory.services.desk import adjust_stock, receive_stock, set_threshold, transfer_stock
 from inventory.services.lots import release_lot, reserve_for_lot
-from inventory.services.products import create_product, set_image
+from inventory.services.products import (
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_SKU_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+    create_product,
+)
 from inventory.services.sales import commit, release, reserve, restock
 
 __all__ = [
+    "MAX_DESCRIPTION_CHARACTERS",
+    "MAX_SKU_CHARACTERS",
+    "MAX_TITLE_CHARACTERS",
     "adjust_stock",
     "commit",
     "create_product",
@@ -19,7 +27,6 @@ __all__ = [
     "reserve",
     "reserve_for_lot",
     "restock",
-    "set_image",
     "set_threshold",
     "transfer_stock",
 ]

@@ -51,19 +51,6 @@ def create_product(
     return product
 
 
-def set_image(*, product_id: str, image: bytes) -> models.Product:
-    """Replace the product's picture. Lots that were accepted keep the address of the one before, which stays served.
-
-    Raises UnknownProduct, UnusableImage.
-    """
-    draft = models.Product(id=product_id)
-    _store_image(draft, image)
-    with transaction.atomic(using=models.DATABASE):
-        product = ledger.lock_product(product_id)
-        product.show(draft.image.name, draft.thumbnail.name, draft.image_digest)
-    return product
-
-
 def _store_image(product: models.Product, upload: bytes) -> None:
     rendered = images.render(upload)
     folder = f"products/{product.id}/{rendered.digest[:16]}"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from inventory import services
-from inventory.tests.conftest import NOW, in_warehouses
+from auction_project import errors
+from inventory import checks, models, refusals, services
+from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -31,7 +32,40 @@ def restock(sale="a-7"):
     return services.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
 
 
-def test_a_sale_takes_free_units_by_priority_of_the_warehouses(make_product):
+def list_lot(product, auction="a", quantity=1):
+    services.reserve_for_lot(
+        auction_id=auction,
+        product_id=product.id,
+        quantity=quantity,
+        requested_by="",
+        as_operator=True,
+        allocate="on_listing",
+        now=NOW,
+    )
+    models.Outbox.objects.all().delete()
+
+
+def end_lot(auction="a"):
+    services.release_lot(auction_id=auction, now=NOW)
+
+
+def lot_holds(auction="a"):
+    lot = models.Reservation.objects.get(kind="LOT", holder=auction)
+    return sum(lot.holdings.values_list("quantity", flat=True))
+
+
+def state_of(sale="a-7"):
+    return models.Reservation.objects.get(kind="SALE", holder=sale).state
+
+
+def assert_sound():
+    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+
+
+# --- where units come from ----------------------------------------------------------------------------------------
+
+
+def test_free_units_are_taken_by_priority_of_the_warehouses(make_product):
     product = make_product(CENTRAL=2, HARBOUR=5)
 
     outcome = reserve(product, quantity=3)
@@ -39,3 +73,316 @@ def test_a_sale_takes_free_units_by_priority_of_the_warehouses(make_product):
     assert outcome == {"quantity": 3, "from_lot": 0, "warehouses": ["CENTRAL", "HARBOUR"]}
     assert in_warehouses(product, "reserved") == {"CENTRAL": 2, "HARBOUR": 1}
     assert in_warehouses(product, "available") == {"HARBOUR": 4}
+    assert_sound()
+
+
+def test_the_lots_reservation_is_claimed_before_free_stock(make_product):
+    product = make_product(CENTRAL=3)
+    list_lot(product, quantity=1)
+
+    outcome = reserve(product)
+
+    assert outcome == {"quantity": 1, "from_lot": 1, "warehouses": ["CENTRAL"]}
+    assert (figures(product), lot_holds()) == ({"available": 2, "reserved": 1}, 0)
+    assert told() == []  # no figure of the product has changed
+    assert_sound()
+
+
+def test_a_sale_larger_than_the_rest_of_its_lot_takes_the_rest_and_free_stock(make_product):
+    product = make_product(CENTRAL=3)
+    list_lot(product, quantity=2)
+
+    assert reserve(product, quantity=3)["from_lot"] == 2
+    assert figures(product) == {"reserved": 3}
+    release()
+
+    assert (figures(product), lot_holds()) == ({"available": 1, "reserved": 2}, 2)
+    assert_sound()
+
+
+def test_another_lots_units_are_not_for_this_sale(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product, auction="other")
+
+    with pytest.raises(refusals.SoldOut) as refused:
+        reserve(product)
+
+    assert (refused.value.code, refused.value.figures) == ("sold_out", {"available": 0, "asked": 1})
+    assert (figures(product), lot_holds("other")) == ({"reserved": 1}, 1)
+
+
+def test_too_many_are_refused_and_nothing_changes(make_product):
+    product = make_product(CENTRAL=1, HARBOUR=1)
+    list_lot(product, quantity=1)
+
+    with pytest.raises(refusals.SoldOut) as refused:
+        reserve(product, quantity=3)
+
+    assert refused.value.figures == {"available": 2, "asked": 3}
+    assert (figures(product), lot_holds()) == ({"available": 1, "reserved": 1}, 1)
+    assert not models.Reservation.objects.filter(kind="SALE").exists()
+    assert told() == []
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 10**12])
+def test_an_impossible_quantity_is_refused(make_product, quantity):
+    product = make_product(CENTRAL=1)
+
+    with pytest.raises(refusals.SoldOut):
+        reserve(product, quantity=quantity)
+
+    assert figures(product) == {"available": 1}
+
+
+def test_a_product_that_is_not_there_is_refused(make_product):
+    with pytest.raises(refusals.UnknownProduct):
+        services.reserve(key="k", sale_id="s", auction_id="a", product_id="f" * 32, quantity=1, now=NOW)
+
+
+# --- and where they return to -------------------------------------------------------------------------------------
+
+
+def test_an_undone_sale_gives_back_to_its_lot_so_that_the_runner_up_claims_the_same_unit(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product)
+    reserve(product, sale="a-7")
+
+    assert release("a-7") == {"undone": True, "quantity": 1, "to_lot": 1}
+    assert (figures(product), lot_holds()) == ({"reserved": 1}, 1)
+    assert reserve(product, sale="a-9")["from_lot"] == 1
+
+    assert (figures(product), lot_holds()) == ({"reserved": 1}, 0)
+    assert_sound()
+
+
+def test_between_two_buyers_of_a_lot_nobody_else_gets_its_unit(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product)
+    reserve(product, sale="a-7")
+    release("a-7")
+
+    with pytest.raises(refusals.SoldOut):
+        reserve(product, sale="b-2", auction="b")
+
+    assert reserve(product, sale="a-9")["from_lot"] == 1
+
+
+def test_after_the_auction_has_ended_an_undone_sale_gives_back_to_free_stock(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product)
+    reserve(product)
+    end_lot()
+    assert figures(product) == {"reserved": 1}  # the sale still has it
+
+    assert release() == {"undone": True, "quantity": 1, "to_lot": 0}
+
+    assert (figures(product), lot_holds()) == ({"available": 1}, 0)
+    assert_sound()
+
+
+def test_a_sale_from_free_stock_gives_back_to_free_stock_even_while_its_lot_runs(make_product):
+    product = make_product(HARBOUR=2)
+    list_lot(product, quantity=1)
+    reserve(product, sale="a-7")
+    reserve(product, sale="a-8")
+
+    release("a-8")
+
+    assert (figures(product), lot_holds()) == ({"available": 1, "reserved": 1}, 0)
+    assert_sound()
+
+
+def test_commit_and_restock_move_the_sales_units_and_keep_them_the_sales(make_product):
+    product = make_product(CENTRAL=1, HARBOUR=1)
+    reserve(product, quantity=2)
+
+    assert commit() == {"quantity": 2}
+    assert (figures(product), state_of()) == ({"committed": 2}, "COMMITTED")
+    assert restock() == {"undone": True, "quantity": 2}
+
+    assert (figures(product), state_of()) == ({"reserved": 2}, "HELD")
+    assert in_warehouses(product, "reserved") == {"CENTRAL": 1, "HARBOUR": 1}
+    assert_sound()
+
+
+def test_the_whole_compensation_brings_everything_back_to_the_lot(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product)
+    reserve(product)
+    commit()
+
+    restock()
+    release()
+
+    assert (figures(product), lot_holds(), state_of()) == ({"reserved": 1}, 1, "RELEASED")
+    assert_sound()
+
+
+# --- repeats, late steps, tombstones ------------------------------------------------------------------------------
+
+
+def test_a_repeat_gets_the_stored_outcome_and_changes_nothing(make_product):
+    product = make_product(CENTRAL=3)
+
+    first = reserve(product)
+    events_then, moves_then = len(told()), models.Move.objects.count()
+    second = reserve(product)
+
+    assert first == second == {"quantity": 1, "from_lot": 0, "warehouses": ["CENTRAL"]}
+    assert figures(product) == {"available": 2, "reserved": 1}
+    assert (len(told()), models.Move.objects.count()) == (events_then, moves_then)
+
+
+def test_a_refusal_is_stored_and_stands_although_stock_has_come_since(make_product):
+    product = make_product(CENTRAL=0 + 1)
+    reserve(product, sale="first-1")
+    with pytest.raises(refusals.SoldOut):
+        reserve(product)
+    release("first-1")
+
+    with pytest.raises(refusals.SoldOut) as again:
+        reserve(product)
+
+    assert (again.value.code, again.value.detail) == ("sold_out", "There is not enough free stock.")
+    assert again.value.figures == {"available": 0, "asked": 1}
+    assert figures(product) == {"available": 1}
+
+
+@pytest.mark.parametrize(("step", "undo"), [(commit, restock), (None, release)])
+def test_undoing_what_never_happened_leaves_a_tombstone_that_refuses_it(make_product, step, undo):
+    product = make_product(CENTRAL=1)
+    if step:
+        reserve(product)
+    before = figures(product)
+
+    assert undo() == {"undone": False}
+    assert undo() == {"undone": False}
+    with pytest.raises(refusals.Voided) as late:
+        step() if step else reserve(product)
+
+    assert (late.value.code, figures(product)) == ("voided", before)
+    assert isinstance(late.value, errors.Refused)
+
+
+def test_undoing_twice_undoes_once(make_product):
+    product = make_product(CENTRAL=1)
+    reserve(product)
+    commit()
+
+    assert restock() == restock() == {"undone": True, "quantity": 1}
+    assert release() == release() == {"undone": True, "quantity": 1, "to_lot": 0}
+
+    assert figures(product) == {"available": 1}
+    assert_sound()
+
+
+def test_undoing_a_refused_step_does_nothing(make_product):
+    product = make_product()
+    with pytest.raises(refusals.SoldOut):
+        reserve(product)
+
+    assert release() == {"undone": False}
+
+    assert figures(product) == {}
+    with pytest.raises(refusals.SoldOut):
+        reserve(product)
+
+
+def test_a_step_that_comes_again_after_it_was_undone_takes_nothing(make_product):
+    product = make_product(CENTRAL=1)
+    reserve(product)
+    release()
+
+    reserve(product)
+
+    assert (figures(product), state_of()) == ({"available": 1}, "RELEASED")
+
+
+def test_committed_units_cannot_be_released(make_product):
+    product = make_product(CENTRAL=1)
+    reserve(product)
+    commit()
+
+    with pytest.raises(refusals.WrongState) as refused:
+        release()
+
+    assert refused.value.figures == {"state": "COMMITTED"}
+    assert (figures(product), state_of()) == ({"committed": 1}, "COMMITTED")
+
+
+@pytest.mark.parametrize("prepare", [lambda: None, release])
+def test_what_is_not_held_cannot_be_committed(make_product, prepare):
+    product = make_product(CENTRAL=1)
+    if prepare is release:
+        reserve(product)
+    prepare()
+
+    with pytest.raises((refusals.NotReserved, refusals.WrongState)) as refused:
+        commit()
+
+    assert refused.value.code in ("not_reserved", "wrong_state")
+    assert figures(product) == {"available": 1}
+
+
+def test_a_sale_has_one_reservation_whatever_the_key(make_product):
+    product = make_product(CENTRAL=3)
+    reserve(product)
+
+    with pytest.raises(refusals.AlreadyReserved) as refused:
+        reserve(product, key="another key")
+
+    assert refused.value.figures == {"sale_id": "a-7", "state": "HELD"}
+    assert figures(product) == {"available": 2, "reserved": 1}
+
+
+# --- what is told -------------------------------------------------------------------------------------------------
+
+
+def test_every_change_is_told_with_the_next_version_and_the_figures_after_it(make_product):
+    product = make_product(CENTRAL=2)
+    version = product.stock_version
+
+    reserve(product)
+    commit()
+
+    assert told_names() == ["StockChanged", "StockChanged"]
+    assert [(e.version, e.available, e.reserved, e.committed, e.on_hand) for e in told()] == [
+        (version + 1, 1, 1, 0, 2),
+        (version + 2, 1, 0, 1, 2),
+    ]
+
+
+def test_a_product_is_depleted_when_nothing_is_available_or_reserved_and_not_before(make_product):
+    product = make_product(CENTRAL=1)
+
+    reserve(product)
+    assert told_names() == ["StockChanged"]  # merely reserved
+    commit()
+
+    assert told_names() == ["StockChanged", "StockChanged", "StockDepleted"]
+    depleted = told()[-1]
+    assert (depleted.product_id, depleted.version, depleted.available, depleted.reserved) == (
+        product.id,
+        product.stock_version + 2,
+        0,
+        0,
+    )
+
+
+def test_a_unit_in_another_warehouse_keeps_a_product_from_being_depleted(make_product):
+    product = make_product(CENTRAL=1, HARBOUR=1)
+    reserve(product)
+
+    commit()
+
+    assert "StockDepleted" not in told_names()
+
+
+def test_a_refused_step_tells_nothing_and_bumps_no_version(make_product):
+    product = make_product()
+
+    with pytest.raises(refusals.SoldOut):
+        reserve(product)
+
+    product.refresh_from_db()
+    assert (told(), product.stock_version) == ([], 0)

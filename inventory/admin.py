@@ -1,0 +1,387 @@
+"""The stock desk: products with their figures, and what a clerk may do with them. Each change is one call of a service.
+
+Nothing can be edited or deleted here, and nothing is added but a product; the ledger and the reservations are to look
+at. Who did what stands in the ledger, and in the admin's log of the product.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold import admin as unfold_admin
+from unfold import decorators as unfold
+
+from auction_project import errors
+from auction_project.contracts import names
+from inventory import desk_forms, models, selectors, services
+
+DIALOG_TEMPLATE = "unfold/helpers/dialog.html"
+
+
+class ReadOnly:
+    """A model to look at."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class BalanceInline(ReadOnly, unfold_admin.TabularInline):
+    model = models.Balance
+    fields = ("warehouse", "on_hand", "available", "reserved", "committed", "set_aside")
+    readonly_fields = fields
+    extra = 0
+    verbose_name_plural = "units by warehouse"
+
+
+class StockFilter(admin.SimpleListFilter):
+    """By what is left."""
+
+    title = "stock"
+    parameter_name = "stock"
+    _CONDITIONS: ClassVar[dict[str, dict[str, Any]]] = {
+        "free": {"available__gt": 0},
+        "reserved": {"available": 0, "reserved__gt": 0},
+        "depleted": {"available": 0, "reserved": 0},
+        "low": {"is_low": True},
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("free", "Free units"),
+            ("reserved", "All reserved"),
+            ("depleted", "Depleted"),
+            ("low", "Low"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
+        return queryset.filter(**self._CONDITIONS.get(self.value() or "", {}))
+
+
+class OwnerFilter(admin.SimpleListFilter):
+    title = "owner"
+    parameter_name = "owned_by"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("house", "The house"), ("sellers", "Sellers")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
+        match self.value():
+            case "house":
+                return queryset.filter(owner_id=models.HOUSE)
+            case "sellers":
+                return queryset.exclude(owner_id=models.HOUSE)
+        return queryset
+
+
+def _figure(name: str, description: str) -> Callable[..., int]:
+    """A column with one of the figures that `selectors.with_figures` computes; it can be sorted by."""
+
+    @admin.display(description=description, ordering=name)
+    def column(_admin: Any, product: models.Product) -> int:
+        return getattr(product, name)
+
+    return column
+
+
+def _dialog(title: str, description: str, form: type[desk_forms.StockForm]) -> Any:
+    return {"title": title, "description": description, "form_class": form, "form_submit_text": title}
+
+
+RECEIVE = _dialog("Receive", "Units arrive from the supplier.", desk_forms.ReceiveForm)
+ADJUST = _dialog(
+    "Adjust",
+    "Set what is on hand to what was counted. Only free units can be missing.",
+    desk_forms.AdjustForm,
+)
+TRANSFER = _dialog("Transfer", "Free units go to another warehouse.", desk_forms.TransferForm)
+THRESHOLD = _dialog(
+    "Low-stock threshold", "Operators are told when free units fall to it.", desk_forms.ThresholdForm
+)
+
+
+@admin.register(models.Product)
+class ProductAdmin(unfold_admin.ModelAdmin):
+    list_display = (
+        "picture",
+        "sku",
+        "title",
+        "condition",
+        "on_hand",
+        "reserved",
+        "committed",
+        "available",
+        "is_low",
+    )
+    list_display_links = ("sku", "title")
+    list_filter = (StockFilter, OwnerFilter, "condition")
+    search_fields = ("sku", "title", "id")
+    search_help_text = "SKU, title or id"
+    ordering = ("sku",)
+    list_per_page = 50
+    actions = None
+    inlines: ClassVar = [BalanceInline]
+    form = desk_forms.ProductForm
+    add_fieldsets = ((None, {"fields": ("sku", "title", "description", "condition", "owner_id", "picture")}),)
+    fieldsets = (
+        (None, {"fields": ("picture", "sku", "title", "description", "condition", "owner_id", "id")}),
+        (
+            "Stock",
+            {
+                "fields": (
+                    "on_hand",
+                    "available",
+                    "reserved",
+                    "committed",
+                    "set_aside",
+                    "low_threshold",
+                    "is_low",
+                    "ledger",
+                )
+            },
+        ),
+    )
+    actions_detail: ClassVar = ["receive_stock", "adjust_stock", "transfer_stock", "set_threshold"]
+
+    on_hand = _figure("on_hand", "on hand")
+    available = _figure("available", "available")
+    reserved = _figure("reserved", "reserved")
+    committed = _figure("committed", "committed")
+    set_aside = _figure("set_aside", "set aside")
+
+    @admin.display(description="picture")
+    def picture(self, product: models.Product) -> str:
+        if not product.thumbnail_url:
+            return "–"
+        return format_html(
+            '<img src="{}" alt="" width="48" height="48" style="object-fit:cover">', product.thumbnail_url
+        )
+
+    @admin.display(description="ledger")
+    def ledger(self, product: models.Product) -> str:
+        address = reverse("admin:inventory_move_changelist")
+        return format_html(
+            '<a class="underline" href="{}?product__id__exact={}">All moves of this product</a>',
+            address,
+            product.pk,
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[models.Product]:
+        return selectors.with_figures(super().get_queryset(request))
+
+    # --- who may -------------------------------------------------------------------------------------------------
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_receive_stock_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("inventory.receive_stock")
+
+    def has_adjust_stock_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("inventory.adjust_stock")
+
+    def has_transfer_stock_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("inventory.transfer_stock")
+
+    # --- a new product -------------------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: models.Product | None = None) -> Any:
+        return self.fieldsets if obj else self.add_fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Product | None = None) -> Any:
+        return self.fieldsets[0][1]["fields"] + self.fieldsets[1][1]["fields"] if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: models.Product | None) -> list[Any]:
+        return self.inlines if obj else []
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str]:
+        return {"owner_id": models.HOUSE, "condition": models.Condition.GOOD}
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().add_view(request, *args, **kwargs)
+        except errors.DomainError as error:
+            messages.error(request, error.detail)
+            return redirect(request.path)
+
+    def save_model(self, request: HttpRequest, obj: models.Product, form: Any, change: bool) -> None:
+        """Only a new product comes here; the service makes it, this form's own row is never saved."""
+        obj.id = names.new_id()
+        services.create_product(
+            product_id=obj.id,
+            sku=obj.sku,
+            title=obj.title,
+            description=obj.description,
+            condition=obj.condition,
+            owner_id=obj.owner_id,
+            image=form.cleaned_data["picture"],
+            actor=str(request.user.pk),
+            now=timezone.now(),
+        )
+
+    # --- the desk ------------------------------------------------------------------------------------------------
+
+    @unfold.action(description="Receive", url_path="receive", permissions=["receive_stock"], dialog=RECEIVE)
+    def receive_stock(
+        self, request: HttpRequest, form: desk_forms.ReceiveForm, object_id: str
+    ) -> HttpResponse:
+        filled = form.cleaned_data
+        what = {name: filled[name] for name in ("key", "warehouse", "quantity", "reason")}
+        done = f"Received {filled['quantity']} into {filled['warehouse']}."
+        return self._act(
+            request, object_id, form, RECEIVE, done, lambda who: services.receive_stock(**what, **who)
+        )
+
+    @unfold.action(description="Adjust", url_path="adjust", permissions=["adjust_stock"], dialog=ADJUST)
+    def adjust_stock(self, request: HttpRequest, form: desk_forms.AdjustForm, object_id: str) -> HttpResponse:
+        filled = form.cleaned_data
+        what = {name: filled[name] for name in ("key", "warehouse", "counted", "reason")}
+        done = f"Set {filled['warehouse']} from {form.expected()} to {filled['counted']}: {filled['reason']}"
+        what["expected"] = form.expected()
+        return self._act(
+            request, object_id, form, ADJUST, done, lambda who: services.adjust_stock(**what, **who)
+        )
+
+    @unfold.action(
+        description="Transfer", url_path="transfer", permissions=["transfer_stock"], dialog=TRANSFER
+    )
+    def transfer_stock(
+        self, request: HttpRequest, form: desk_forms.TransferForm, object_id: str
+    ) -> HttpResponse:
+        filled = form.cleaned_data
+        what = {name: filled[name] for name in ("key", "source", "destination", "quantity", "reason")}
+        done = f"Transferred {filled['quantity']} from {filled['source']} to {filled['destination']}."
+        return self._act(
+            request, object_id, form, TRANSFER, done, lambda who: services.transfer_stock(**what, **who)
+        )
+
+    @unfold.action(
+        description="Threshold", url_path="threshold", permissions=["adjust_stock"], dialog=THRESHOLD
+    )
+    def set_threshold(
+        self, request: HttpRequest, form: desk_forms.ThresholdForm, object_id: str
+    ) -> HttpResponse:
+        threshold = form.cleaned_data["threshold"]
+        done = f"Set the low-stock threshold to {threshold}."
+        return self._act(
+            request,
+            object_id,
+            form,
+            THRESHOLD,
+            done,
+            lambda who: services.set_threshold(
+                product_id=who["product_id"], threshold=threshold, now=who["now"]
+            ),
+        )
+
+    def _act(
+        self,
+        request: HttpRequest,
+        product_id: str,
+        form: desk_forms.StockForm,
+        dialog: Any,
+        done: str,
+        service: Callable[[dict[str, Any]], object],
+    ) -> HttpResponse:
+        """Call the service and show the product again, or the form with the refusal (dialogs are htmx's)."""
+        try:
+            service({"product_id": product_id, "actor": str(request.user.pk), "now": timezone.now()})
+        except errors.DomainError as error:
+            form.refuse(error)
+            return render(
+                request,
+                DIALOG_TEMPLATE,
+                {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]},
+            )
+        self.log_change(request, models.Product.objects.get(id=product_id), done)
+        messages.success(request, done)
+        return HttpResponse(
+            headers={"HX-Redirect": reverse("admin:inventory_product_change", args=[product_id])}
+        )
+
+
+@admin.register(models.Move)
+class MoveAdmin(ReadOnly, unfold_admin.ModelAdmin):
+    """The ledger."""
+
+    list_display = (
+        "at",
+        "kind",
+        "product",
+        "quantity",
+        "from_place",
+        "to_place",
+        "reason",
+        "actor",
+        "reference",
+    )
+    list_display_links = None
+    list_filter = ("kind", "source_warehouse", "destination_warehouse")
+    search_fields = ("product__sku", "product__title", "reference", "actor")
+    search_help_text = "Product, reference (lot:…, sale:…) or who"
+    list_select_related = ("product", "source_warehouse", "destination_warehouse")
+    date_hierarchy = "at"
+    show_full_result_count = False
+    actions = None
+
+    @admin.display(description="from")
+    def from_place(self, move: models.Move) -> str:
+        return _place(move.get_source_display(), move.source_warehouse)
+
+    @admin.display(description="to")
+    def to_place(self, move: models.Move) -> str:
+        return _place(move.get_destination_display(), move.destination_warehouse)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup == "product__id__exact" or super().lookup_allowed(lookup, value, request)
+
+
+class HoldingInline(ReadOnly, unfold_admin.TabularInline):
+    model = models.Holding
+    fields = ("warehouse", "quantity", "from_lot")
+    readonly_fields = fields
+    extra = 0
+    verbose_name_plural = "units held now"
+
+
+@admin.register(models.Reservation)
+class ReservationAdmin(ReadOnly, unfold_admin.ModelAdmin):
+    list_display = ("holder", "kind", "state", "product", "quantity", "holds", "created_at", "changed_at")
+    list_filter = ("kind", "state")
+    search_fields = ("holder", "auction_id", "product__sku", "product__title")
+    search_help_text = "Sale, auction or product"
+    list_select_related = ("product",)
+    show_full_result_count = False
+    actions = None
+    inlines: ClassVar = [HoldingInline]
+
+    @admin.display(description="holds now")
+    def holds(self, reservation: models.Reservation) -> int:
+        return reservation.holds or 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[models.Reservation]:
+        return super().get_queryset(request).annotate(holds=Sum("holdings__quantity"))
+
+
+@admin.register(models.Warehouse)
+class WarehouseAdmin(ReadOnly, unfold_admin.ModelAdmin):
+    list_display = ("name", "code", "priority")
+    actions = None
+
+
+def _place(location: str, warehouse: models.Warehouse | None) -> str:
+    return f"{location}, {warehouse}" if warehouse else location

@@ -1,0 +1,133 @@
+"""The forms of the stock desk: what a clerk fills in for each action. They check shapes; the services have the rules."""
+
+from typing import Any
+
+import msgspec
+from django import forms
+from django.http import Http404
+from unfold import forms as unfold_forms
+from unfold import widgets
+
+from auction_project import errors
+from auction_project.contracts import names
+from inventory import images, models, selectors
+
+MAX_KEY_CHARACTERS = 64
+
+
+class StockForm(unfold_forms.BaseDialogForm):
+    """What every form of the desk has: a key, so that a form which is sent twice is one change."""
+
+    FIELD_OF_REFUSAL = "quantity"
+
+    key = forms.CharField(max_length=MAX_KEY_CHARACTERS, widget=forms.HiddenInput)
+
+    def __init__(self, request: Any, object_id: str, **kwargs: Any) -> None:
+        super().__init__(request, object_id, **kwargs)
+        try:
+            selectors.get_product(object_id)
+        except errors.NotFound as error:
+            raise Http404 from error
+        self.initial["key"] = names.new_id()
+        self.on_hand = selectors.units_on_hand(object_id)
+        self.choices = [
+            (warehouse.code, f"{warehouse.name} ({self.on_hand[warehouse.code]} on hand)")
+            for warehouse in selectors.list_warehouses()
+        ]
+        for field in self.fields.values():
+            if isinstance(field, forms.ChoiceField):
+                field.choices = self.choices
+
+    def refuse(self, error: errors.DomainError) -> None:
+        """Show a service's refusal, with its figures, beside the field that it is about."""
+        figures = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in error.figures.items())
+        field = error.field if error.field in self.fields else self.FIELD_OF_REFUSAL
+        self.add_error(field, f"{error.detail} ({figures})" if figures else error.detail)
+
+
+def _units(label: str, *, least: int = 1) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label, min_value=least, max_value=models.MAX_UNITS, widget=widgets.UnfoldAdminIntegerFieldWidget
+    )
+
+
+def _warehouse(label: str) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, widget=widgets.UnfoldAdminSelectWidget)
+
+
+def _reason(*, is_required: bool) -> forms.CharField:
+    return forms.CharField(max_length=200, required=is_required, widget=widgets.UnfoldAdminTextInputWidget)
+
+
+class ReceiveForm(StockForm):
+    warehouse = _warehouse("Into")
+    quantity = _units("Units received")
+    reason = _reason(is_required=False)
+
+
+class TransferForm(StockForm):
+    source = _warehouse("From")
+    destination = _warehouse("To")
+    quantity = _units("Units to transfer")
+    reason = _reason(is_required=False)
+
+
+class AdjustForm(StockForm):
+    """Sets the units on hand; `seen` is what the clerk was shown, so a change in between is noticed."""
+
+    FIELD_OF_REFUSAL = "counted"
+
+    seen = forms.CharField(max_length=2000, widget=forms.HiddenInput)
+    warehouse = _warehouse("Where")
+    counted = _units("Units on hand, as counted", least=0)
+    reason = _reason(is_required=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["seen"] = self._present()
+
+    def clean_seen(self) -> dict[str, int]:
+        try:
+            return msgspec.json.decode(self.cleaned_data["seen"], type=dict[str, int])
+        except msgspec.MsgspecError as error:
+            raise forms.ValidationError("Open this form again.") from error
+
+    def expected(self) -> int:
+        """What the clerk was shown for the warehouse."""
+        return self.cleaned_data["seen"].get(self.cleaned_data["warehouse"], 0)
+
+    def refuse(self, error: errors.DomainError) -> None:
+        """From here on the clerk has been shown the present figures."""
+        super().refuse(error)
+        self.data = self.data.copy()
+        self.data["seen"] = self._present()
+
+    def _present(self) -> str:
+        return msgspec.json.encode(self.on_hand).decode()
+
+
+class ThresholdForm(StockForm):
+    FIELD_OF_REFUSAL = "threshold"
+
+    threshold = _units("Tell operators at or below (0: never)", least=0)
+
+
+class ProductForm(forms.ModelForm):
+    """A new product, with its picture."""
+
+    picture = forms.FileField(required=False, widget=widgets.UnfoldAdminImageFieldWidget)
+
+    class Meta:
+        model = models.Product
+        fields = ("sku", "title", "description", "condition", "owner_id")
+
+    def clean_picture(self) -> bytes | None:
+        upload = self.cleaned_data["picture"]
+        if upload is None:
+            return None
+        content = upload.read(images.MAX_UPLOAD_BYTES + 1)
+        try:
+            images.render(content)
+        except errors.Invalid as error:
+            raise forms.ValidationError(error.detail) from error
+        return content

@@ -1,0 +1,91 @@
+"""Reading the stock: products with their figures, and their pictures. Never writes."""
+
+import re
+
+import msgspec
+from django.core.files.storage import default_storage
+from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from auction_project import errors
+from inventory import models
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_STATES = ("available", "reserved", "committed", "set_aside")
+
+
+class ProductNotFound(errors.NotFound):
+    """There is no such product."""
+
+
+class PictureNotFound(errors.NotFound):
+    """The product has no picture."""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A stored picture; `digest` names its content."""
+
+    content: bytes
+    digest: str
+
+
+def list_products(*, owner_id: str | None = None, text: str = "") -> QuerySet[models.Product]:
+    """Products with `available`, `reserved`, `committed`, `set_aside` and `on_hand` over all warehouses, by SKU."""
+    products = models.Product.objects.order_by("sku")
+    if owner_id is not None:
+        products = products.filter(owner_id=owner_id)
+    if text:
+        products = products.filter(Q(sku__icontains=text) | Q(title__icontains=text))
+    return with_figures(products)
+
+
+def with_figures(products: QuerySet[models.Product]) -> QuerySet[models.Product]:
+    """The same products, each with its units over all warehouses."""
+    sums = {state: Coalesce(Sum(f"balances__{state}"), 0) for state in _STATES}
+    return products.annotate(**sums).annotate(
+        on_hand=F("available") + F("reserved") + F("committed") + F("set_aside")
+    )
+
+
+def get_product(product_id: str, *, owner_id: str | None = None) -> models.Product:
+    """One product with its figures; with `owner_id`, only if it is his. Raises ProductNotFound."""
+    product = list_products(owner_id=owner_id).filter(id=_checked(product_id)).first()
+    if product is None:
+        raise ProductNotFound
+    return product
+
+
+def get_picture(product_id: str, *, is_thumbnail: bool) -> Picture:
+    """Raises ProductNotFound, PictureNotFound."""
+    product = models.Product.objects.filter(id=_checked(product_id)).first()
+    if product is None:
+        raise ProductNotFound
+    name = (product.thumbnail if is_thumbnail else product.image).name
+    if not name:
+        raise PictureNotFound
+    try:
+        with default_storage.open(name) as stored:
+            return Picture(stored.read(), product.image_digest)
+    except FileNotFoundError:
+        raise PictureNotFound from None
+
+
+def list_warehouses() -> QuerySet[models.Warehouse]:
+    """In the order in which stock is taken."""
+    return models.Warehouse.objects.order_by("priority")
+
+
+def units_on_hand(product_id: str) -> dict[str, int]:
+    """By warehouse, each that there is."""
+    counted = {
+        balance.warehouse_id: balance.on_hand
+        for balance in models.Balance.objects.filter(product_id=product_id)
+    }
+    return {warehouse.code: counted.get(warehouse.code, 0) for warehouse in list_warehouses()}
+
+
+def _checked(product_id: str) -> str:
+    """An id that can be one: what the database cannot even compare is not there."""
+    if not _ID.fullmatch(product_id):
+        raise ProductNotFound
+    return product_id

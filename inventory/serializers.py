@@ -1,0 +1,75 @@
+"""The shapes of the stock's REST bodies. A field that is not declared is refused by name."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from inventory import models, services
+
+MAX_PAGE_SIZE = 100
+MAX_PAGE = 10_000
+
+
+class Strict(serializers.Serializer):
+    """Refuses what it does not know."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if hasattr(data, "keys"):
+            for name in data:
+                if name not in self.fields:
+                    raise serializers.ValidationError({str(name)[:100]: "There is no such field."})
+        return super().to_internal_value(data)
+
+
+class ProductQuery(Strict):
+    q = serializers.CharField(
+        max_length=100, default="", allow_blank=True, help_text="Part of the title or SKU."
+    )
+    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=20)
+
+
+class NewProduct(Strict):
+    sku = serializers.CharField(max_length=services.MAX_SKU_CHARACTERS)
+    title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS)
+    description = serializers.CharField(
+        max_length=services.MAX_DESCRIPTION_CHARACTERS, default="", allow_blank=True
+    )
+    condition = serializers.ChoiceField(choices=models.Condition.choices)
+    owner_id = serializers.RegexField(
+        r"^(house|[0-9a-f]{32})\Z",
+        required=False,
+        help_text="For operators: 'house' (the default) or a user's id. Sellers own what they create.",
+    )
+    image = serializers.FileField(
+        required=False, help_text="JPEG, PNG or WebP, at most 5 MiB; send the body as multipart/form-data."
+    )
+
+
+class Product(serializers.Serializer):
+    id = serializers.CharField()
+    sku = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    condition = serializers.ChoiceField(choices=models.Condition.choices)
+    owner_id = serializers.CharField()
+    image = serializers.CharField(source="image_url", help_text="Address of the picture, or empty.")
+    thumbnail = serializers.CharField(
+        source="thumbnail_url", help_text="Address of the small picture, or empty."
+    )
+    on_hand = serializers.IntegerField()
+    available = serializers.IntegerField()
+    reserved = serializers.IntegerField()
+    committed = serializers.IntegerField()
+    low_threshold = serializers.IntegerField()
+    is_low = serializers.BooleanField()
+    version = serializers.IntegerField(
+        source="stock_version", help_text="Grows with every change of the stock."
+    )
+
+
+class ProductPage(serializers.Serializer):
+    items = Product(many=True)
+    page = serializers.IntegerField()
+    pages = serializers.IntegerField()
+    total = serializers.IntegerField()

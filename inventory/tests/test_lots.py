@@ -1,0 +1,229 @@
+"""Stock for lots: what is accepted and refused, and that a lot never keeps what it has no claim on."""
+
+import pytest
+
+from auction_project.contracts import events
+from inventory import checks, models, services
+from inventory.tests.conftest import NOW, figures, told, told_names
+
+pytestmark = pytest.mark.django_db(databases=["inventory"])
+SELLER = "5" * 32
+
+
+def list_lot(product_id, auction="a", quantity=1, allocate="on_listing", as_operator=True, **changes):
+    services.reserve_for_lot(
+        auction_id=auction,
+        product_id=product_id,
+        quantity=quantity,
+        requested_by=changes.pop("requested_by", SELLER),
+        as_operator=as_operator,
+        allocate=allocate,
+        now=NOW,
+        **changes,
+    )
+
+
+def end_lot(auction="a"):
+    services.release_lot(auction_id=auction, now=NOW)
+
+
+def answers():
+    return [event for event in told() if isinstance(event, events.LotAccepted | events.LotRefused)]
+
+
+def refusals_told():
+    return [(event.auction_id, event.reason) for event in answers() if isinstance(event, events.LotRefused)]
+
+
+def lot(auction="a"):
+    return models.Reservation.objects.get(kind="LOT", holder=auction)
+
+
+def assert_sound():
+    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+
+
+def test_a_lot_that_allocates_on_listing_reserves_and_is_accepted_at_the_version_after_it(make_product):
+    product = make_product(CENTRAL=2, HARBOUR=2)
+
+    list_lot(product.id, quantity=3)
+
+    assert figures(product) == {"available": 1, "reserved": 3}
+    assert dict(lot().holdings.values_list("warehouse_id", "quantity")) == {"CENTRAL": 2, "HARBOUR": 1}
+    assert told_names() == ["StockChanged", "LotAccepted"]
+    assert answers() == [
+        events.LotAccepted(
+            auction_id="a",
+            product_id=product.id,
+            owner_id="house",
+            title="Brass sextant",
+            text="London, about 1880.",
+            thumbnail="",
+            version=product.stock_version + 1,
+        )
+    ]
+    assert_sound()
+
+
+def test_a_lot_that_allocates_on_sale_is_accepted_and_reserves_nothing(make_product):
+    product = make_product(CENTRAL=1)
+
+    list_lot(product.id, quantity=5, allocate="on_sale")
+
+    assert (figures(product), told_names()) == ({"available": 1}, ["LotAccepted"])
+    assert answers()[0].version == product.stock_version
+
+
+def test_a_lot_that_allocates_on_sale_is_refused_when_the_product_is_depleted_already(make_product):
+    product = make_product()
+
+    list_lot(product.id, allocate="on_sale")
+
+    assert refusals_told() == [("a", "sold_out")]
+
+
+def test_units_that_are_merely_reserved_do_not_refuse_a_lot_that_allocates_on_sale(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product.id, "first")
+
+    list_lot(product.id, "second", allocate="on_sale")
+
+    assert refusals_told() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"as_operator": False, "requested_by": "6" * 32}, "not_owner"),
+        ({"quantity": 3}, "sold_out"),
+        ({"quantity": 0}, "invalid_quantity"),
+        ({"quantity": 10**12, "allocate": "on_sale"}, "invalid_quantity"),
+    ],
+)
+def test_a_refused_lot_is_told_why_and_changes_no_stock(make_product, changes, reason):
+    product = make_product(owner_id=SELLER, CENTRAL=2)
+
+    list_lot(product.id, **changes)
+
+    assert (refusals_told(), told_names()) == ([("a", reason)], ["LotRefused"])
+    assert (figures(product), lot().state) == ({"available": 2}, "REFUSED")
+    assert_sound()
+
+
+def test_a_seller_lists_his_own_product(make_product):
+    product = make_product(owner_id=SELLER, CENTRAL=1)
+
+    list_lot(product.id, as_operator=False)
+
+    assert answers()[0].owner_id == SELLER
+
+
+def test_a_seller_may_not_list_the_houses_product(make_product):
+    product = make_product(CENTRAL=1)
+
+    list_lot(product.id, as_operator=False)
+
+    assert (refusals_told(), figures(product)) == ([("a", "not_owner")], {"available": 1})
+
+
+def test_an_unknown_product_is_refused(make_product):
+    list_lot("f" * 32)
+    list_lot("f" * 32)
+
+    assert refusals_told() == [("a", "unknown_product")]
+
+
+def test_a_repeated_request_changes_nothing_and_is_not_answered_again(make_product):
+    product = make_product(CENTRAL=3)
+    list_lot(product.id)
+    told_once = told_names()
+
+    list_lot(product.id)
+
+    assert (figures(product), told_names()) == ({"available": 2, "reserved": 1}, told_once)
+
+
+def test_a_refused_lot_stays_refused_although_stock_has_come_since(make_product):
+    product = make_product()
+    list_lot(product.id)
+    services.receive_stock(
+        key="k", product_id=product.id, warehouse="CENTRAL", quantity=1, actor="test", now=NOW
+    )
+
+    list_lot(product.id)
+
+    assert (refusals_told(), figures(product)) == ([("a", "sold_out")], {"available": 1})
+
+
+def test_a_lot_that_is_over_gives_back_what_was_not_sold_once(make_product):
+    product = make_product(CENTRAL=3)
+    list_lot(product.id, quantity=3)
+    services.reserve(key="k", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
+    services.commit(key="c", sale_id="a-2", now=NOW)
+
+    end_lot()
+    end_lot()
+
+    assert (figures(product), lot().state) == ({"available": 2, "committed": 1}, "RELEASED")
+    assert_sound()
+
+
+def test_a_lot_that_ended_before_its_listing_came_reserves_nothing_ever(make_product):
+    product = make_product(CENTRAL=1)
+    end_lot()
+
+    list_lot(product.id)
+    list_lot(product.id)
+
+    assert (figures(product), lot().state) == ({"available": 1}, "RELEASED")
+    assert refusals_told() == [("a", "lot_ended")]
+    assert_sound()
+
+
+def test_the_end_of_a_refused_lot_or_of_one_without_stock_of_its_own_changes_nothing(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product.id, "refused", quantity=9)
+    list_lot(product.id, "on-sale", allocate="on_sale")
+    told_before = told_names()
+
+    end_lot("refused")
+    end_lot("on-sale")
+
+    assert (lot("refused").state, lot("on-sale").state) == ("REFUSED", "RELEASED")
+    assert (figures(product), told_names()) == ({"available": 1}, told_before)
+
+
+def test_a_relisting_takes_over_the_units_of_the_auction_before_it_whatever_comes_first(make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product.id, "before")
+
+    list_lot(product.id, "after", relists="before")
+    end_lot("before")
+
+    assert refusals_told() == []
+    assert (lot("before").state, lot("after").state, figures(product)) == (
+        "RELEASED",
+        "HELD",
+        {"reserved": 1},
+    )
+    assert_sound()
+
+
+def test_a_relisting_takes_no_units_of_another_product(make_product):
+    product, other = make_product(CENTRAL=1), make_product(CENTRAL=1)
+    list_lot(other.id, "before")
+
+    list_lot(product.id, "after", relists="before")
+
+    assert (lot("before").state, figures(other)) == ("HELD", {"reserved": 1})
+
+
+def test_the_answer_names_the_thumbnail(make_product, settings, tmp_path):
+    product = make_product(CENTRAL=1)
+    models.Product.objects.filter(id=product.id).update(
+        image_digest="0123456789abcdef", image="x", thumbnail="y"
+    )
+
+    list_lot(product.id)
+
+    assert answers()[0].thumbnail == f"/api/v1/products/{product.id}/thumbnail?v=0123456789ab"
