@@ -13,7 +13,7 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = 6 * 1024 * 1024
 BODY_SECONDS = 10.0
 MAX_NESTING = 32
-UPLOAD_PREFIXES = ("/admin/", "/sell/")
+UPLOAD_PREFIXES = ("/admin/", "/sell/", "/api/v1/products")
 
 _OPEN, _CLOSE, _QUOTE, _ESCAPE = frozenset(b"[{"), frozenset(b"]}"), ord('"'), ord("\\")
 
