@@ -6,7 +6,7 @@ Source: CloudEvents 1.0.2 (attributes), RFC 3339 (time).
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
@@ -27,7 +27,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     type: str
     source: str
-    time: datetime
+    time: Annotated[datetime, msgspec.Meta(tz=True)]
     subject: str
     version: int
     correlationid: str
@@ -40,6 +40,7 @@ class _Wire(Envelope, frozen=True, kw_only=True):
     data: msgspec.Raw
 
 
+_MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.json.Encoder()
 _wire_decoder = msgspec.json.Decoder(_Wire)
 _data_decoders: dict[str, msgspec.json.Decoder[events.Event]] = {
@@ -86,12 +87,12 @@ def decode(message: bytes) -> tuple[Envelope, events.Event]:
         raise Undecodable(f"unknown event type {wire.type!r}")
     try:
         return wire, decoder.decode(wire.data)
-    except msgspec.MsgspecError as error:
+    except _MALFORMED as error:
         raise Undecodable(f"{wire.type}: {error}") from error
 
 
-def _decode_wire(message: bytes) -> Any:
+def _decode_wire(message: bytes) -> _Wire:
     try:
         return _wire_decoder.decode(message)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _MALFORMED as error:
         raise Undecodable(f"envelope: {error}") from error

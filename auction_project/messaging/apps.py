@@ -7,3 +7,4 @@ class MessagingConfig(AppConfig):
     name = "auction_project.messaging"
     label = "messaging"
     verbose_name = "Messages"
+    default_auto_field = "django.db.models.BigAutoField"

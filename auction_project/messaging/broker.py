@@ -84,7 +84,7 @@ class Broker(Protocol):
 
     def append(self, messages: Sequence[Message], *, source: str | None = None) -> None:
         """Store the messages, in order. With `source`, raise EpochMissing when the transport does not hold that
-        source's epoch. Raises Oversize (nothing is stored), errors.Unavailable (any prefix may be stored)."""
+        source's epoch (even when there is nothing to store). Raises Oversize (nothing is stored), errors.Unavailable (any prefix may be stored)."""
 
     def begin_epoch(self, source: str) -> None:
         """`source` has published again all that it keeps."""

@@ -2,9 +2,11 @@
 
 A handler gets `(envelope, event)` inside a transaction on its app's database that also holds the `once` row of the
 event; the acknowledgement follows the commit. An app without PostgreSQL (bidding) has no inbox: its log recognises
-repeats. A failing record holds its partition and nothing else.
+repeats. A failing record holds its partition and nothing else; what a rule refused is stored as refused and done with.
 """
 
+import enum
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,44 +14,57 @@ from typing import Any
 import msgspec
 from django.db import close_old_connections, transaction
 
-from auction_project import contracts, failpoints, logs
+from auction_project import contracts, errors, failpoints, logs
 from auction_project.messaging import broker as brokers
-from auction_project.messaging import failure, once
+from auction_project.messaging import dead_letters, failure, metrics, once
 
 Handler = Callable[[contracts.Envelope, Any], None]
+Decode = Callable[[brokers.Record], tuple[contracts.Envelope, Any]]
 POLL_SECONDS = 1.0
+LAG_SECONDS = 10.0
+_ALARMING_TOPICS = frozenset({contracts.events.SaleConfirmed.TOPIC})  # nobody is charged, and nobody is told
 
 log = logs.get(__name__)
 
 
+def decode_event(record: brokers.Record) -> tuple[contracts.Envelope, Any]:
+    """Raises contracts.Undecodable."""
+    return contracts.decode(record.value)
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """What one group of consumers reads and who deals with it. `inbox` is None for an app without PostgreSQL."""
+    """What one group of consumers reads and who deals with it.
+
+    `inbox` is None for an app without PostgreSQL. `reads` and `decode` are for messages that are no events.
+    """
 
     group: str
-    handlers: Mapping[type[contracts.events.Event], Handler]
+    handlers: Mapping[type[Any], Handler]
     inbox: type[once.OnceRow] | None = None
+    reads: tuple[str, ...] = ()
+    decode: Decode = decode_event
 
     @property
     def topics(self) -> tuple[str, ...]:
-        return tuple(sorted({event_type.TOPIC for event_type in self.handlers}))
+        return self.reads or tuple(sorted({event_type.TOPIC for event_type in self.handlers}))
 
 
 class DeadLetterFailed(RuntimeError):
     """The dead-letter topic did not take a poison message: this consumer must stop, nothing may be dropped."""
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in `<topic>.dlq`: the message, the error, the origin."""
+class _Verdict(enum.Enum):
+    DONE = "done"
+    HELD = "held"
+    AWAY = "away"
 
-    topic: str
-    key: str
-    group: str
-    partition: int
+
+class _Trouble(msgspec.Struct):
+    """A record that failed: how often it was tried, and how many of those count."""
+
     position: str
-    error: str
-    attempts: int
-    at: datetime
-    value: bytes
+    tries: int = 0
+    attempts: int = 0
 
 
 class ConsumerLoop:
@@ -59,100 +74,135 @@ class ConsumerLoop:
         self._subscription = subscription
         self._broker = broker
         self._consumer = broker.consumer(subscription.group, subscription.topics, member=member)
-        self._tries: dict[tuple[str, int], tuple[str, int, int]] = {}
+        self._troubles: dict[tuple[str, int], _Trouble] = {}
+        self._next_lag = 0.0
         self.name = f"consume:{subscription.group}"
 
     def step(self) -> bool:
-        """Whether there may be more. Raises errors.Unavailable when the broker is away, DeadLetterFailed."""
+        """Always True: it waits by itself. Raises errors.Unavailable when the broker is away, DeadLetterFailed."""
         records = self._consumer.poll(POLL_SECONDS)
+        self._measure_lag()
         close_old_connections()
-        stopped: set[tuple[str, int]] = set()
+        waiting: set[tuple[str, int]] = set()
         for record in records:
             place = (record.topic, record.partition)
-            if place in stopped:
+            if place in waiting:
                 continue
             try:
-                if not self._settle(record):
-                    stopped.add(place)
+                verdict = self._settle(record)
             except brokers.OwnershipLost:
                 log.info("partition_lost", topic=record.topic, partition=record.partition)
-                stopped.add(place)
+                verdict = _Verdict.HELD
+            if verdict is _Verdict.AWAY:
+                break  # every try of an outage may take its time-out: back to the poll, which keeps the membership
+            if verdict is _Verdict.HELD:
+                waiting.add(place)
         return True
 
     def close(self) -> None:
         self._consumer.close()
 
-    def _settle(self, record: brokers.Record) -> bool:
-        """Deal with one record; False when its partition must wait."""
+    def _settle(self, record: brokers.Record) -> _Verdict:
         try:
             self._handle(record)
         except Exception as error:
             return self._fail(record, error)
         failpoints.reach(f"{self.name}.before_acknowledge")
+        self._done_with(record)
+        return _Verdict.DONE
+
+    def _done_with(self, record: brokers.Record) -> None:
         self._consumer.acknowledge(record)
-        self._tries.pop((record.topic, record.partition), None)
-        return True
+        self._troubles.pop((record.topic, record.partition), None)
+        metrics.CONSUMED.labels(record.topic, self._subscription.group).inc()
 
     def _handle(self, record: brokers.Record) -> None:
-        envelope, event = contracts.decode(record.value)
+        envelope, event = self._subscription.decode(record)
         handler = self._subscription.handlers.get(type(event))
         if handler is None:
             return
         with logs.bound(correlation_id=envelope.correlationid, event=envelope.type, subject=envelope.subject):
             inbox = self._subscription.inbox
-            if inbox is None:
-                handler(envelope, event)
-                return
+            try:
+                if inbox is None:
+                    handler(envelope, event)
+                else:
+                    _handle_once(inbox, handler, envelope, event)
+            except errors.DomainError as refusal:
+                if failure.classify(refusal) is not failure.Fate.REFUSED:
+                    raise
+                self._store_refusal(record, envelope, refusal)
+
+    def _store_refusal(
+        self, record: brokers.Record, envelope: contracts.Envelope, refusal: errors.DomainError
+    ) -> None:
+        """A rule's answer is final: what the handler wrote is rolled back, the answer stands in its stead."""
+        log.warning("event_refused", topic=record.topic, code=refusal.code, detail=refusal.detail)
+        metrics.REFUSED.labels(record.topic, self._subscription.group).inc()
+        if inbox := self._subscription.inbox:
             with transaction.atomic(using=inbox.objects.db):
                 row, is_new = once.claim(inbox, f"event:{envelope.id}", now=datetime.now(UTC))
                 if is_new:
-                    handler(envelope, event)
-                    row.finish(once.State.DONE)
+                    row.finish(once.State.REFUSED, {"code": refusal.code, "detail": refusal.detail})
 
-    def _fail(self, record: brokers.Record, error: Exception) -> bool:
+    def _fail(self, record: brokers.Record, error: Exception) -> _Verdict:
         """Hold the partition, or bury the record and go on."""
         place = (record.topic, record.partition)
-        position, tries, attempts = self._tries.get(place, ("", 0, 0))
-        if position != record.position:
-            tries = attempts = 0
+        trouble = self._troubles.get(place)
+        if trouble is None or trouble.position != record.position:
+            trouble = self._troubles[place] = _Trouble(record.position)
         fate = failure.classify(error)
-        tries += 1
-        attempts += fate is not failure.Fate.OUTAGE
+        trouble.tries += 1
+        trouble.attempts += fate is not failure.Fate.OUTAGE
         if isinstance(error, contracts.Undecodable):
-            attempts = failure.MAX_ATTEMPTS
-        self._tries[place] = (record.position, tries, attempts)
-        if attempts < failure.MAX_ATTEMPTS:
-            log.warning(
-                "message_held",
-                topic=record.topic,
-                key=record.key,
-                fate=fate.value,
-                attempts=attempts,
-                error=repr(error),
-            )
-            self._consumer.hold(record, failure.pause_seconds(tries))
-            return False
-        self._bury(record, error, attempts)
-        self._consumer.acknowledge(record)
-        del self._tries[place]
-        return True
+            trouble.attempts = failure.MAX_ATTEMPTS
+        if trouble.attempts < failure.MAX_ATTEMPTS or record.topic.endswith(brokers.DLQ_SUFFIX):
+            self._hold(record, trouble, fate, error)
+            return _Verdict.AWAY if fate is failure.Fate.OUTAGE else _Verdict.HELD
+        self._bury(record, error, trouble.attempts)
+        self._done_with(record)
+        return _Verdict.DONE
 
-    def _bury(self, record: brokers.Record, error: Exception, attempts: int) -> None:
-        letter = DeadLetter(
+    def _hold(self, record: brokers.Record, trouble: _Trouble, fate: failure.Fate, error: Exception) -> None:
+        log.warning(
+            "message_held",
             topic=record.topic,
             key=record.key,
-            group=self._subscription.group,
-            partition=record.partition,
-            position=record.position,
-            error=repr(error)[:2000],
-            attempts=attempts,
-            at=datetime.now(UTC),
-            value=record.value,
+            fate=fate.value,
+            attempts=trouble.attempts,
+            error=repr(error),
         )
-        log.error("dead_letter", topic=record.topic, key=record.key, group=letter.group, error=letter.error)
+        metrics.HELD.labels(record.topic, self._subscription.group, fate.value).inc()
+        self._consumer.hold(record, failure.pause_seconds(trouble.tries))
+
+    def _bury(self, record: brokers.Record, error: Exception, attempts: int) -> None:
+        group = self._subscription.group
+        letter = dead_letters.letter(
+            record, group=group, error=error, attempts=attempts, at=datetime.now(UTC)
+        )
+        topic = dead_letters.topic_of(record.topic)
         try:
-            self._broker.append(
-                [brokers.Message(record.topic + brokers.DLQ_SUFFIX, record.key, msgspec.json.encode(letter))]
-            )
+            self._broker.append([brokers.Message(topic, record.key, dead_letters.encode(letter))])
         except Exception as failed:
-            raise DeadLetterFailed(f"{record.topic}{brokers.DLQ_SUFFIX}: {failed}") from failed
+            raise DeadLetterFailed(f"{topic}: {failed}") from failed
+        metrics.DEAD_LETTERED.labels(record.topic, group).inc()
+        tell = log.critical if record.topic in _ALARMING_TOPICS else log.error
+        tell(
+            "dead_letter", topic=record.topic, key=record.key, group=group, error=letter.error, exc_info=error
+        )
+
+    def _measure_lag(self) -> None:
+        if time.monotonic() >= self._next_lag:
+            self._next_lag = time.monotonic() + LAG_SECONDS
+            group, topics = self._subscription.group, self._subscription.topics
+            metrics.LAG.labels(group).set(self._broker.lag(group, topics))
+
+
+def _handle_once(
+    inbox: type[once.OnceRow], handler: Handler, envelope: contracts.Envelope, event: Any
+) -> None:
+    with transaction.atomic(using=inbox.objects.db):
+        row, is_new = once.claim(inbox, f"event:{envelope.id}", now=datetime.now(UTC))
+        if is_new:
+            handler(envelope, event)
+            row.finish(once.State.DONE)

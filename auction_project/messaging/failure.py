@@ -10,6 +10,7 @@ import random
 
 import django.db
 import kombu.exceptions
+import psycopg
 import redis
 
 from auction_project import errors
@@ -22,6 +23,8 @@ _OUTAGES = (
     errors.Unavailable,
     django.db.OperationalError,
     django.db.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
     redis.ConnectionError,
     redis.TimeoutError,
     kombu.exceptions.OperationalError,
@@ -46,5 +49,5 @@ def classify(error: BaseException) -> Fate:
 
 def pause_seconds(tries: int) -> float:
     """How long to wait before the try after `tries` (1, 2, …): doubling, bounded, with jitter below a quarter."""
-    pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 16))
+    pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(tries - 1, 16))
     return pause * random.uniform(0.75, 1.0)  # noqa: S311 - spreads retries, guards nothing

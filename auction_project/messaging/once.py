@@ -2,15 +2,18 @@
 
 Keys: `event:<id>` for consumed events, `saga:<id>:<step>` for steps of sagas. A row is `started` (an intent that
 precedes a call to the outside), `done`, `refused`, or `void` (the tombstone that a compensation leaves, so that a step
-that comes late is refused). Each PostgreSQL app has one table (`class Once(once.OnceRow)`). Kept for KEEP_DAYS.
+that comes late is refused). Each PostgreSQL app has one table (`class Once(once.OnceRow)`). Rows of events are kept for
+KEEP_DAYS, a day longer than an outbox can repeat one.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import models, transaction
 
 KEEP_DAYS = 8
+PRUNE_ROWS = 5_000
+EVENT_PREFIX = "event:"
 
 _Row = TypeVar("_Row", bound="OnceRow")
 
@@ -22,8 +25,12 @@ class State(models.TextChoices):
     VOID = "VOID"
 
 
+class AlreadyFinished(RuntimeError):
+    """The outcome is stored; a second one would contradict it."""
+
+
 class OnceRow(models.Model):
-    """One thing that happens at most once, with its stored outcome."""
+    """One thing that happens at most once, with its stored outcome. Only what is STARTED can be finished."""
 
     key = models.CharField(max_length=200, primary_key=True)
     state = models.CharField(max_length=10, choices=State.choices)
@@ -36,7 +43,10 @@ class OnceRow(models.Model):
     def __str__(self) -> str:
         return f"{self.key} {self.state}"
 
-    def finish(self, state: State, outcome: dict[str, Any] | None = None) -> None:
+    def finish(self, state: str, outcome: dict[str, Any] | None = None) -> None:
+        """Raises AlreadyFinished: an outcome that somebody was told stays as it is."""
+        if self.state != State.STARTED:
+            raise AlreadyFinished(f"{self.key} is {self.state}, not to become {state}")
         self.state = state
         self.outcome = outcome or {}
         self.save(update_fields=["state", "outcome"])
@@ -50,17 +60,30 @@ def claim(table: type[_Row], key: str, *, now: datetime) -> tuple[_Row, bool]:
     using = table.objects.db
     if not transaction.get_connection(using).in_atomic_block:
         raise transaction.TransactionManagementError(f"once.claim needs a transaction on {using!r}")
-    fresh = table(key=key, state=State.STARTED, outcome={}, created_at=now)
-    created = bool(_insert_ignoring_conflict(table, fresh, using))
-    return table.objects.select_for_update().get(key=key), created
+    row = table(key=key, state=State.STARTED, outcome={}, created_at=now)
+    if _insert_unless_there(row, using):
+        row._state.adding, row._state.db = False, using
+        return row, True
+    return table.objects.select_for_update().get(key=key), False
 
 
-def _insert_ignoring_conflict(table: type[_Row], row: _Row, using: str) -> int:
-    """1 when `row` was inserted, 0 when its key was there. Waits for a concurrent insert of the same key."""
+def prune(table: type[OnceRow], *, now: datetime) -> int:
+    """Delete what consumed events left more than KEEP_DAYS ago, a bounded number; the number deleted.
+
+    The steps of sagas stay: an operator may undo one after any time.
+    """
+    before = now - timedelta(days=KEEP_DAYS)
+    old = table.objects.filter(key__startswith=EVENT_PREFIX, created_at__lt=before)
+    deleted, _ = table.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE_ROWS])).delete()
+    return int(deleted)
+
+
+def _insert_unless_there(row: OnceRow, using: str) -> bool:
+    """Whether `row` was inserted. Waits for a concurrent insert of the same key."""
     with transaction.get_connection(using).cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{table._meta.db_table}" (key, state, outcome, created_at) '  # noqa: S608 - no input in it
+            f'INSERT INTO "{row._meta.db_table}" (key, state, outcome, created_at) '  # noqa: S608 - no input in it
             "VALUES (%s, %s, '{}'::jsonb, %s) ON CONFLICT (key) DO NOTHING",
             [row.key, row.state, row.created_at],
         )
-        return int(cursor.rowcount)
+        return bool(cursor.rowcount)

@@ -6,13 +6,16 @@ second copy of every event.
 """
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models, transaction
 
 from auction_project import contracts, logs
+from auction_project.messaging import broker as brokers
 
 KEEP_DAYS = 7
+PRUNE_ROWS = 5_000
+WAKE_CHANNEL = "outbox"
 
 
 class OutboxRow(models.Model):
@@ -29,7 +32,7 @@ class OutboxRow(models.Model):
 
     class Meta:
         abstract = True
-        indexes = [  # noqa: RUF012
+        indexes = [
             models.Index(
                 fields=["id"],
                 name="%(app_label)s_outbox_waiting",
@@ -52,7 +55,8 @@ def publish(
 ) -> str:
     """Record `event` for publication with the transaction that is open on the table's database; its event id.
 
-    Raises TransactionManagementError outside a transaction: an event never goes without its change.
+    The commit wakes the relay. Raises TransactionManagementError outside a transaction (an event never goes without
+    its change), brokers.Oversize (no transport would ever take it).
     """
     using = table.objects.db
     if not transaction.get_connection(using).in_atomic_block:
@@ -66,6 +70,7 @@ def publish(
         version=version,
         correlation_id=logs.correlation_id(),
     )
+    brokers.refuse_oversize([brokers.Message(event.TOPIC, event.key(), body)])
     table.objects.create(
         event_id=event_id,
         topic=event.TOPIC,
@@ -74,4 +79,14 @@ def publish(
         body=body,
         created_at=now,
     )
+    with transaction.get_connection(using).cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
     return event_id
+
+
+def prune(table: type[OutboxRow], *, now: datetime) -> int:
+    """Delete rows that were published more than KEEP_DAYS ago, a bounded number; the number deleted."""
+    before = now - timedelta(days=KEEP_DAYS)
+    old = table.objects.filter(created_at__lt=before, published_at__lt=before)
+    deleted, _ = table.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE_ROWS])).delete()
+    return int(deleted)

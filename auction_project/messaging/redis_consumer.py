@@ -163,9 +163,7 @@ class StreamsConsumer:
 
     def _read(self, streams: list[str]) -> list[broker.Record]:
         keys = [key for stream in streams for key in (self._lease_key(stream), stream)]
-        answers = self._call(
-            lambda: self._read_owned(keys=keys, args=[self._member, self._group, BATCH_RECORDS])
-        )
+        answers = self._call(self._read_owned, keys=keys, args=[self._member, self._group, BATCH_RECORDS])
         records: list[broker.Record] = []
         for stream, rows in zip(streams, answers, strict=True):
             if rows == 0:
@@ -233,9 +231,7 @@ class StreamsConsumer:
         cursor = b"0-0"
         while True:
             cursor, rows, *_ = self._call(
-                lambda c=cursor: self._redis.xautoclaim(
-                    stream, self._group, self._member, 0, start_id=c, count=100
-                )
+                self._redis.xautoclaim, stream, self._group, self._member, 0, start_id=cursor, count=100
             )
             backlog.extend(
                 record(*self._streams[stream], position, fields) for position, fields in rows if fields

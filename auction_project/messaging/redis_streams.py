@@ -56,7 +56,7 @@ class RedisStreamsBroker:
     def append(self, messages: Sequence[broker.Message], *, source: str | None = None) -> None:
         broker.refuse_oversize(messages)
         epoch = self._epoch_key(source) if source else ""
-        for batch in _batches(messages):
+        for batch in _batches(messages) if messages else [()]:
             keys = [epoch] + [self._stream(message.topic, partition_of(message.key)) for message in batch]
             values = list(itertools.chain.from_iterable((message.key, message.value) for message in batch))
             try:

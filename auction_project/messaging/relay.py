@@ -1,20 +1,27 @@
 """The relay of one outbox: publishes its rows in id order, marks them after the broker's acknowledgement.
 
 One relay per database works at a time, under a session advisory lock on a connection of its own (SKIP LOCKED would
-reorder a key). When the transport was emptied, everything younger than KEEP_DAYS goes again before anything new.
+reorder a key); on the same connection it hears of commits (`outbox.publish` notifies), so an idle relay publishes within
+milliseconds. When the transport was emptied, everything younger than KEEP_DAYS goes again before anything new.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 from django.db import connections, transaction
 
 from auction_project import errors, failpoints, logs
 from auction_project.messaging import broker as brokers
-from auction_project.messaging import outbox
+from auction_project.messaging import metrics, outbox
 
 BATCH_ROWS = 500
+WAIT_SECONDS = 0.25  # at most, for a commit to be heard of; what was not heard of is found then
 _LOCK_ID = 0x6176656C  # one number for all: each database has its own lock space
+# A relay whose machine is gone must not keep the lock: the server gives its connection up after these seconds.
+_KEEPALIVE = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+
+_Row = tuple[int, str, str, bytes]
 
 log = logs.get(__name__)
 
@@ -24,84 +31,113 @@ class OutboxRelay:
 
     def __init__(self, table: type[outbox.OutboxRow], broker: brokers.Broker) -> None:
         self._table = table
-        self._using = table.objects.db
+        self._using: str = table.objects.db
         self._broker = broker
-        self._lock: psycopg.Connection | None = None
+        self._session: Any = None  # Django's wrapper: parameters as the settings have them
+        self._leads = False
+        self._refilled_to: int | None = None  # the id up to which a refill has come
         self.source = table._meta.app_label
         self.name = f"relay:{self.source}"
 
     def step(self) -> bool:
-        """Publish what waits; whether there may be more. Raises errors.Unavailable, django.db.OperationalError."""
-        if not self._is_leader():
+        """Publish what waits, or wait for a commit; False when another relay works.
+
+        Raises errors.Unavailable, django.db.OperationalError.
+        """
+        if not self._lead():
             return False
-        rows = list(
-            self._table.objects.filter(published_at__isnull=True)
-            .order_by("id")
-            .values_list("id", "topic", "key", "body")[:BATCH_ROWS]
-        )
+        if self._refilled_to is not None:
+            self._refill(self._refilled_to)
+            return True
+        rows = self._rows(published_at__isnull=True)
         if not rows:
-            return False
+            self._wait_for_commit()
+            return True
         try:
-            self._append(rows)
+            self._append(rows, self.source)
         except brokers.EpochMissing:
-            self.refill()
+            self._begin_refill()
             return True
         failpoints.reach("relay.before_mark")
         with transaction.atomic(using=self._using):
             self._table.objects.filter(id__in=[row[0] for row in rows]).update(published_at=datetime.now(UTC))
-        return len(rows) == BATCH_ROWS
-
-    def refill(self) -> int:
-        """Publish again all that is kept, oldest first, then begin the source's epoch; the number of rows."""
-        since = datetime.now(UTC) - timedelta(days=outbox.KEEP_DAYS)
-        count, last_id = 0, 0
-        while True:
-            rows = list(
-                self._table.objects.filter(published_at__isnull=False, created_at__gte=since, id__gt=last_id)
-                .order_by("id")
-                .values_list("id", "topic", "key", "body")[:BATCH_ROWS]
-            )
-            if not rows:
-                break
-            self._append(rows, check_epoch=False)
-            count, last_id = count + len(rows), rows[-1][0]
-        self._broker.begin_epoch(self.source)
-        log.warning("transport_refilled", source=self.source, rows=count)
-        return count
-
-    def prune(self) -> int:
-        """Delete published rows older than KEEP_DAYS; the number deleted."""
-        before = datetime.now(UTC) - timedelta(days=outbox.KEEP_DAYS)
-        deleted, _ = self._table.objects.filter(published_at__isnull=False, created_at__lt=before).delete()
-        return deleted
+        return True
 
     def close(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._leads = False
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
-    def _append(self, rows: list[tuple[int, str, str, bytes]], *, check_epoch: bool = True) -> None:
-        messages = [brokers.Message(topic, key, bytes(body)) for _, topic, key, body in rows]
-        self._broker.append(messages, source=self.source if check_epoch else None)
+    def _begin_refill(self) -> None:
+        """The transport has nothing of ours: from the first row again. A marker of the refill tells if it happens
+        once more in the middle."""
+        log.warning("transport_emptied", source=self.source)
+        self._broker.begin_epoch(self._refill_source)
+        self._refilled_to = 0
 
-    def _is_leader(self) -> bool:
-        """Whether this process holds the database's relay lock; its connection's end gives the lock back."""
+    def _refill(self, last_id: int) -> None:
+        since = datetime.now(UTC) - timedelta(days=outbox.KEEP_DAYS)
+        rows = self._rows(published_at__gte=since, id__gt=last_id)
         try:
-            if self._lock is None or self._lock.closed:
-                parameters = connections[self._using].get_connection_params()
-                allowed = ("host", "port", "user", "password", "dbname", "connect_timeout")
-                self._lock = psycopg.connect(
-                    **{name: parameters[name] for name in allowed if name in parameters},
-                    autocommit=True,
-                    application_name=self.name,
-                )
-            row = self._lock.execute(
-                "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted"
-            ).fetchone()
-            if row and row[0]:
-                return True
-            row = self._lock.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_ID]).fetchone()
-            return bool(row and row[0])
-        except psycopg.OperationalError as error:
-            self.close()
-            raise errors.Unavailable(f"database {self._using}: {error}") from error
+            self._append(rows, self._refill_source)
+        except brokers.EpochMissing:
+            self._begin_refill()
+            return
+        if rows:
+            self._refilled_to = rows[-1][0]
+        else:
+            self._broker.begin_epoch(self.source)
+            self._refilled_to = None
+            log.warning("transport_refilled", source=self.source, up_to=last_id)
+
+    @property
+    def _refill_source(self) -> str:
+        return f"{self.source}.refill"
+
+    def _rows(self, **which: Any) -> list[_Row]:
+        waiting = self._table.objects.filter(**which).order_by("id")
+        return list(waiting.values_list("id", "topic", "key", "body")[:BATCH_ROWS])
+
+    def _append(self, rows: list[_Row], source: str) -> None:
+        messages = [brokers.Message(topic, key, bytes(body)) for _, topic, key, body in rows]
+        self._broker.append(messages, source=source)
+        for message in messages:
+            metrics.PUBLISHED.labels(message.topic).inc()
+
+    def _lead(self) -> bool:
+        """Whether this process holds the database's relay lock; its session's end gives the lock back."""
+        try:
+            if self._session is None:
+                self._session = self._connect()
+            if self._leads:
+                self._session.connection.execute("SELECT 1")  # alive, so the lock is still ours
+            else:
+                row = self._session.connection.execute(
+                    "SELECT pg_try_advisory_lock(%s)", [_LOCK_ID]
+                ).fetchone()
+                self._leads = bool(row[0])
+                if self._leads:
+                    log.info("relay_leads", source=self.source)
+        except psycopg.Error as error:
+            self._give_up(error)
+        return self._leads
+
+    def _connect(self) -> Any:
+        session = connections[self._using].copy()
+        session.settings_dict["OPTIONS"].pop("pool", None)
+        session.connect()
+        session.connection.execute(_KEEPALIVE)
+        session.connection.execute(f"LISTEN {outbox.WAKE_CHANNEL}")
+        return session
+
+    def _wait_for_commit(self) -> None:
+        try:
+            for _ in self._session.connection.notifies(timeout=WAIT_SECONDS, stop_after=1):
+                pass
+        except psycopg.Error as error:
+            self._give_up(error)
+
+    def _give_up(self, error: psycopg.Error) -> None:
+        self.close()
+        raise errors.Unavailable(f"database {self._using}: {error}") from error

@@ -1,0 +1,132 @@
+"""The desk of dead letters: what consumers gave up on, to look at and to send again with a reason. Nothing is edited."""
+
+import contextlib
+from typing import Any, ClassVar
+
+import msgspec
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold import admin as unfold_admin
+from unfold import decorators as unfold
+from unfold import forms as unfold_forms
+from unfold import widgets
+
+from auction_project import errors
+from auction_project.messaging import broker, models, services
+
+MAX_SHOWN_BYTES = 20_000
+
+
+class ReadOnly:
+    """A model to look at."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class ReasonForm(unfold_forms.BaseDialogForm):
+    """What a replay asks for."""
+
+    reason = forms.CharField(
+        max_length=models.MAX_REASON_CHARACTERS, widget=widgets.UnfoldAdminTextInputWidget
+    )
+
+
+class ReplayInline(ReadOnly, unfold_admin.TabularInline):
+    model = models.Replay
+    fields = ("at", "by", "reason", "sent_at")
+    readonly_fields = fields
+    extra = 0
+    verbose_name_plural = "sent again"
+
+
+@admin.register(models.DeadLetter)
+class DeadLetterAdmin(ReadOnly, unfold_admin.ModelAdmin):
+    list_display = ("event", "topic", "group", "key", "status", "times", "last_at", "short_error")
+    list_filter = ("status", "topic", "group", "event_type")
+    search_fields = ("key", "event_id", "error")
+    ordering = ("-last_at", "-id")
+    fields = (
+        "status",
+        "event_type",
+        "event_id",
+        "topic",
+        "key",
+        "group",
+        "error",
+        "attempts",
+        "times",
+        "first_at",
+        "last_at",
+        "partition",
+        "position",
+        "message",
+    )
+    readonly_fields = fields
+    inlines: ClassVar[list[Any]] = [ReplayInline]
+    actions_detail: ClassVar[list[str]] = ["replay"]
+
+    @admin.display(description="event", ordering="event_type")
+    def event(self, letter: models.DeadLetter) -> str:
+        return str(letter.event_type or "undecodable")
+
+    @admin.display(description="error")
+    def short_error(self, letter: models.DeadLetter) -> str:
+        return str(letter.error[:120])
+
+    @admin.display(description="message")
+    def message(self, letter: models.DeadLetter) -> SafeString:
+        return format_html("<pre>{}</pre>", readable(bytes(letter.value)))
+
+    def has_replay_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("messaging.replay_deadletter"))
+
+    @unfold.action(
+        description="Replay",
+        url_path="replay",
+        permissions=["replay"],
+        dialog={
+            "title": "Send this message again",
+            "description": "Every reader of its topic gets it; those that have dealt with it recognise it.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Replay",
+        },
+    )
+    def replay(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        transport = broker.from_settings()
+        try:
+            services.replay_dead_letter(
+                dead_letter_id=int(object_id),
+                by=str(request.user),
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+                transport=transport,
+            )
+            messages.success(request, "The message was sent again.")
+        except errors.DomainError as error:
+            messages.error(request, error.detail)
+        finally:
+            transport.close()
+        return redirect(reverse("admin:messaging_deadletter_change", args=[object_id]))
+
+
+def readable(value: bytes) -> str:
+    """The message for a person: indented where it is JSON, never more than MAX_SHOWN_BYTES."""
+    with contextlib.suppress(msgspec.MsgspecError):
+        value = msgspec.json.format(value, indent=2)
+    shown = value[:MAX_SHOWN_BYTES].decode(errors="backslashreplace")
+    return shown if len(value) <= MAX_SHOWN_BYTES else f"{shown}\n… {len(value) - MAX_SHOWN_BYTES} bytes more"
