@@ -8,3 +8,4 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 MONGODB_DATABASE = env.str("MONGODB_DATABASE", default="gavel_test")
 for _database in DATABASES.values():
     _database["OPTIONS"].pop("pool")  # a pool's threads outlive the test databases
+    _database["TEST"] = {"DEPENDENCIES": []}  # one app's tests need no other app's database
