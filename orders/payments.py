@@ -124,10 +124,11 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
 def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Write down that the provider gave the money back, once."""
     with transaction.atomic(using=models.DATABASE):
-        marker = repeats.claim(payment.key + repeats.UNDO_SUFFIX, now=now)
+        repeats.claim(payment.key, now=now)
         current = _locked(payment)
         if not current.may_become(_State.REFUNDED):
             return current
+        marker = repeats.claim(payment.key + repeats.UNDO_SUFFIX, now=now)
         current.become(_State.REFUNDED, now=now)
         models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
         publish(current, contracts.events.PaymentRefunded, now=now)

@@ -1,0 +1,150 @@
+"""A sale as the steps of a saga give it to orders, and what they left behind, for the tests."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from auction_project import contracts, errors
+from auction_project.contracts import names
+from orders import models, services
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ACCEPTS = "4242 4242 4242 4242"
+REFUSES = "4000 0000 0000 0002"
+TIMEOUT_DONE = "4000 0000 0000 4103"
+TIMEOUT_NOT_DONE = "4000 0000 0000 4202"
+TIMEOUT_LANDS_LATE = "4000 0000 0000 4301"
+
+
+class Sale(msgspec.Struct, frozen=True, kw_only=True):
+    sale_id: str
+    order_number: str
+    user_id: str
+    auction_id: str
+    amount: int = 12550
+    currency: str = "EUR"
+
+    def key(self, step: str) -> str:
+        return f"saga:{self.sale_id}:{step}"
+
+    def pay_with(self, number: str) -> models.Card:
+        return services.set_card(user_id=self.user_id, number=number, now=NOW)
+
+    def assess(self, *, now: datetime = NOW) -> dict[str, Any]:
+        return services.assess_risk(
+            key=self.key("assess_risk"),
+            user_id=self.user_id,
+            order_number=self.order_number,
+            amount=self.amount,
+            currency=self.currency,
+            now=now,
+        )
+
+    def capture(self, **changes: Any) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "key": self.key("capture_payment"),
+            "user_id": self.user_id,
+            "order_number": self.order_number,
+            "sale_id": self.sale_id,
+            "auction_id": self.auction_id,
+            "title": "A brass sextant",
+            "amount": self.amount,
+            "currency": self.currency,
+            "now": NOW,
+        }
+        return services.capture_payment(**arguments | changes)
+
+    def capture_patiently(self) -> dict[str, Any]:
+        """As the saga does: an outage is asked again. At most ten times here."""
+        for _ in range(10):
+            try:
+                return self.capture()
+            except errors.Unavailable:
+                continue
+        raise AssertionError("never decided")
+
+    def refund(self) -> dict[str, Any]:
+        return services.refund_payment(key=self.key("capture_payment"), order_number=self.order_number, now=NOW)
+
+    def place(self, **changes: Any) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "key": self.key("place_order"),
+            "user_id": self.user_id,
+            "order_number": self.order_number,
+            "sale_id": self.sale_id,
+            "auction_id": self.auction_id,
+            "product_id": "b" * 32,
+            "quantity": 1,
+            "title": "A brass sextant",
+            "amount": self.amount,
+            "currency": self.currency,
+            "now": NOW,
+        }
+        return services.place_order(**arguments | changes)
+
+    def cancel(self, reason: str = "stock_refused") -> dict[str, Any]:
+        return services.cancel_order(
+            key=self.key("place_order"), order_number=self.order_number, reason=reason, now=NOW
+        )
+
+    def confirm(self) -> dict[str, Any]:
+        return services.confirm_order(key=self.key("confirm_order"), order_number=self.order_number, now=NOW)
+
+    def payment(self) -> models.Payment:
+        return models.Payment.objects.get(order_number=self.order_number)
+
+    def payment_facts(self) -> list[str]:
+        return list(models.PaymentFact.objects.filter(payment=self.order_number).values_list("kind", flat=True))
+
+    def order_facts(self) -> list[str]:
+        return list(models.OrderFact.objects.filter(order=self.order_number).values_list("kind", flat=True))
+
+    def journal(self) -> list[tuple[str, str, int]]:
+        """(entry, account, debit - credit) of each posting."""
+        rows = models.Posting.objects.filter(entry__payment=self.order_number).order_by("id")
+        return [(row.entry.kind, row.account, row.debit - row.credit) for row in rows.select_related("entry")]
+
+
+def new_sale(**changes: Any) -> Sale:
+    auction_id = names.new_id()
+    sale_id = names.sale_id(auction_id, 7)
+    given = {"sale_id": sale_id, "order_number": names.order_number(sale_id), "user_id": names.new_id()}
+    return Sale(**given | {"auction_id": auction_id} | changes)
+
+
+def sale_with_order(**changes: Any) -> Sale:
+    """A sale whose order is placed and paid for, without any provider."""
+    sale = new_sale(**changes)
+    pay(sale)
+    sale.place()
+    return sale
+
+
+def pay(sale: Sale) -> None:
+    """The rows that a capture leaves."""
+    models.Payment(
+        order_number=sale.order_number,
+        key=sale.key("capture_payment"),
+        user_id=sale.user_id,
+        sale_id=sale.sale_id,
+        auction_id=sale.auction_id,
+        title="A brass sextant",
+        amount=sale.amount,
+        currency=sale.currency,
+        token="tok_accepts_1",
+        started_at=NOW,
+    ).start()
+    payment = sale.payment()
+    payment.become(models.PaymentState.CAPTURED, now=NOW)
+    models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, payment, now=NOW)
+
+
+def published() -> list[tuple[str, contracts.events.Event]]:
+    """(event id, event) of each row of the outbox, in order."""
+    rows = models.Outbox.objects.order_by("id")
+    return [(row.event_id, contracts.decode(bytes(row.body))[1]) for row in rows]
+
+
+def published_types() -> list[str]:
+    return list(models.Outbox.objects.order_by("id").values_list("type", flat=True))

@@ -1,0 +1,59 @@
+"""Test numbers, and what is kept of them."""
+
+import pytest
+
+from orders import cards, exceptions, models, selectors, services
+from orders.bank import store
+from orders.tests import sales
+
+
+@pytest.mark.parametrize(
+    ("number", "behaviour"),
+    [
+        (sales.ACCEPTS, "accepts"),
+        ("4000-0000-0000-0002", "refuses"),
+        (sales.TIMEOUT_DONE, "timeout_done"),
+        (sales.TIMEOUT_NOT_DONE, "timeout_not_done"),
+        ("4000000000004301", "timeout_lands_late"),
+    ],
+)
+def test_each_documented_number_has_its_behaviour(number: str, behaviour: str) -> None:
+    card = cards.recognise(number)
+
+    assert (card.behaviour, card.last4) == (behaviour, number[-4:])
+
+
+def test_the_provider_knows_every_behaviour() -> None:
+    assert sorted(cards.TEST_NUMBERS.values()) == sorted(store.BEHAVIOURS)
+
+
+@pytest.mark.parametrize("number", ["", "4111111111111111", "4242", "42424242424242420", "４２４２４２４２４２４２４２４２", "x" * 40])
+def test_another_number_is_refused(number: str) -> None:
+    with pytest.raises(exceptions.UnknownTestCard) as error:
+        cards.recognise(number)
+
+    assert error.value.field == "number"
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_a_card_replaces_the_one_before_and_its_number_is_stored_nowhere() -> None:
+    services.set_card(user_id="u" * 32, number=sales.REFUSES, now=sales.NOW)
+
+    services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
+
+    card = models.Card.objects.get()
+    assert (card.brand, card.last4, card.behaviour) == ("Gavel Test", "4242", "accepts")
+    assert card.token.startswith("tok_accepts_")
+    assert not any("4242424242424242" in str(value) for value in vars(card).values())
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_a_forgotten_card_is_gone() -> None:
+    services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
+
+    services.remove_card(user_id="u" * 32)
+
+    with pytest.raises(exceptions.NoCard):
+        selectors.get_card(user_id="u" * 32)
+    with pytest.raises(exceptions.NoCard):
+        services.remove_card(user_id="u" * 32)

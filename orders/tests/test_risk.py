@@ -1,0 +1,139 @@
+"""The table of points, and what is stored of a score."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from auction_project.messaging import once
+from orders import exceptions, models, risk, services
+from orders.tests import sales
+
+GOOD: dict[str, Any] = {
+    "created_at": sales.NOW - timedelta(days=400),
+    "email_verified": True,
+    "closed": False,
+    "declined": 0,
+    "paid": 0,
+    "recent_sales": 0,
+}
+
+
+def points(**changes: Any) -> dict[str, int]:
+    return {r.rule: r.points for r in risk.assess(risk.Buyer(**GOOD | changes), sales.NOW).reasons}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {}),
+        ({"created_at": None}, {"account_age": 30}),
+        ({"created_at": sales.NOW - timedelta(hours=23)}, {"account_age": 30}),
+        ({"created_at": sales.NOW - timedelta(days=1)}, {"account_age": 10}),
+        ({"created_at": sales.NOW - timedelta(days=30)}, {}),
+        ({"email_verified": False}, {"email_unverified": 30}),
+        ({"closed": True}, {"account_closed": 100}),
+        ({"declined": 1}, {"payments_declined": 20}),
+        ({"declined": 9}, {"payments_declined": 60}),
+        ({"paid": 2}, {"payments_made": -10}),
+        ({"paid": 50}, {"payments_made": -25}),
+        ({"recent_sales": 10}, {}),
+        ({"recent_sales": 11}, {"velocity": 20}),
+        ({"recent_sales": 31}, {"velocity": 40}),
+    ],
+)
+def test_each_rule_gives_its_points(changes: dict[str, Any], expected: dict[str, int]) -> None:
+    assert points(**changes) == expected
+
+
+def test_a_score_is_the_sum_and_never_below_zero() -> None:
+    assert risk.assess(risk.Buyer(**GOOD | {"paid": 50}), sales.NOW).score == 0
+    assert risk.assess(risk.Buyer(**GOOD | {"created_at": None, "paid": 1}), sales.NOW).score == 25
+
+
+def test_only_a_score_above_the_limit_is_refused() -> None:
+    assert not risk.Assessment(80, ()).is_refused
+    assert risk.Assessment(81, ()).is_refused
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_an_account_that_is_not_known_scores_as_new_and_unverified_and_is_not_refused(sale: sales.Sale) -> None:
+    outcome = sale.assess()
+
+    assert outcome["score"] == 60
+    assert [(r["rule"], r["points"]) for r in outcome["reasons"]] == [("account_age", 30), ("email_unverified", 30)]
+    stored = models.RiskAssessment.objects.get()
+    assert (stored.order_number, stored.score, stored.reasons) == (sale.order_number, 60, outcome["reasons"])
+    assert (stored.refused, stored.policy, stored.at) == (False, 1, sales.NOW)
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_what_the_account_told_counts(sale: sales.Sale) -> None:
+    services.record_account(
+        user_id=sale.user_id,
+        version=1,
+        email_verified=True,
+        closed=False,
+        created_at=sales.NOW - timedelta(days=2),
+    )
+
+    assert sale.assess()["score"] == 10
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_a_buyer_above_the_limit_is_refused_each_time_it_is_asked(sale: sales.Sale) -> None:
+    services.record_account(
+        user_id=sale.user_id, version=1, email_verified=True, closed=True, created_at=sales.NOW - timedelta(days=99)
+    )
+
+    for _ in range(2):
+        with pytest.raises(exceptions.RiskRefused) as refusal:
+            sale.assess()
+        assert refusal.value.code == "risk_refused"
+
+    stored = models.RiskAssessment.objects.get()
+    assert (stored.score, stored.refused) == (100, True)
+    row = models.Once.objects.get()
+    assert (row.state, row.outcome["code"]) == (once.State.REFUSED, "risk_refused")
+    assert models.Outbox.objects.count() == 0
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_a_repeat_gets_the_stored_score_although_the_buyer_has_changed(sale: sales.Sale) -> None:
+    first = sale.assess()
+    services.record_account(
+        user_id=sale.user_id, version=1, email_verified=True, closed=True, created_at=sales.NOW
+    )
+
+    assert sale.assess() == first
+    assert models.RiskAssessment.objects.count() == 1
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_sales_within_ten_minutes_count_and_older_ones_do_not() -> None:
+    first = sales.new_sale()
+    for _ in range(11):
+        sales.new_sale(user_id=first.user_id).assess()
+
+    at_once = sales.new_sale(user_id=first.user_id).assess()
+    later = sales.new_sale(user_id=first.user_id).assess(now=sales.NOW + timedelta(minutes=10))
+
+    assert at_once["score"] == 80
+    assert later["score"] == 60
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_payments_of_the_past_count_declined_ones_for_thirty_days(sale: sales.Sale) -> None:
+    for _ in range(2):
+        sales.pay(sales.new_sale(user_id=sale.user_id))
+    for _ in range(3):
+        declined = sales.new_sale(user_id=sale.user_id)
+        with pytest.raises(exceptions.PaymentRefused):
+            declined.capture()  # no card
+
+    with pytest.raises(exceptions.RiskRefused):
+        sale.assess()
+    month_later = sales.new_sale(user_id=sale.user_id).assess(now=sales.NOW + timedelta(days=30))
+
+    assert models.RiskAssessment.objects.get(order_number=sale.order_number).score == 30 + 30 + 60 - 10
+    assert month_later["score"] == 30 + 30 - 10
