@@ -18,6 +18,14 @@ UPLOAD_PREFIXES = ("/admin/", "/sell/", "/api/v1/products")
 _OPEN, _CLOSE, _QUOTE, _ESCAPE = frozenset(b"[{"), frozenset(b"]}"), ord('"'), ord("\\")
 
 
+class TooLarge(Exception):
+    """The body is larger than its bound."""
+
+
+class Gone(Exception):
+    """The client went away before its body was complete."""
+
+
 class Bounds:
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -27,22 +35,19 @@ class Bounds:
             await self._app(scope, receive, send)
             return
         limit = MAX_UPLOAD_BYTES if scope["path"].startswith(UPLOAD_PREFIXES) else MAX_BODY_BYTES
-        first = await receive() if _has_body(scope) else {"type": "http.request", "body": b"", "more_body": False}
-        body = first.get("body", b"")
-        if first.get("more_body"):
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    body = await _read_rest(bytearray(body), receive, limit)
-            except TimeoutError:
-                await refuse(send, 408, "body_too_slow", f"The body must arrive within {BODY_SECONDS:g} s.")
-                return
-        if body is None or len(body) > limit:
+        try:
+            body = await _read(scope, receive, limit)
+        except TimeoutError:
+            await refuse(send, 408, "body_too_slow", f"The body must arrive within {BODY_SECONDS:g} s.")
+        except TooLarge:
             await refuse(send, 413, "body_too_large", "The body is too large.", limit_bytes=limit)
+        except Gone:
             return
-        if _too_deep(body, scope):
-            await refuse(send, 400, "body_too_deep", "The body is nested too deeply.", limit=MAX_NESTING)
-            return
-        await self._app(scope, _Replay(bytes(body), first["type"], receive), send)
+        else:
+            if _too_deep(body, scope):
+                await refuse(send, 400, "body_too_deep", "The body is nested too deeply.", limit=MAX_NESTING)
+            else:
+                await self._app(scope, _Replay(body, receive), send)
 
 
 class _Replay:
@@ -50,8 +55,8 @@ class _Replay:
 
     __slots__ = ("_message", "_receive")
 
-    def __init__(self, body: bytes, kind: str, receive: Any) -> None:
-        self._message: dict[str, Any] | None = {"type": kind, "body": body, "more_body": False}
+    def __init__(self, body: bytes, receive: Any) -> None:
+        self._message: dict[str, Any] | None = {"type": "http.request", "body": body, "more_body": False}
         self._receive = receive
 
     async def __call__(self) -> Any:
@@ -59,26 +64,46 @@ class _Replay:
         return message if message is not None else await self._receive()
 
 
-def _has_body(scope: Any) -> bool:
-    return scope["method"] not in ("GET", "HEAD") or any(
-        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
-    )
+async def _read(scope: Any, receive: Any, limit: int) -> bytes:
+    """The whole body. Raises TimeoutError, TooLarge, Gone."""
+    declared = _declared_bytes(scope)
+    if declared is not None and declared > limit:
+        raise TooLarge
+    if declared == 0:  # nothing to wait for
+        return await _read_all(receive, limit)
+    async with asyncio.timeout(BODY_SECONDS):
+        return await _read_all(receive, limit)
 
 
-async def _read_rest(body: bytearray, receive: Any, limit: int) -> bytearray | None:
-    """The whole body, or None as soon as it is larger than `limit`."""
-    while True:
-        if len(body) > limit:
-            return None
+async def _read_all(receive: Any, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return body
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return body
+            raise Gone
+        part = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(part)
+        if size > limit:
+            raise TooLarge
+        if part:  # an empty part costs nothing, however many come
+            parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _too_deep(body: bytes | bytearray, scope: Any) -> bool:
+def _declared_bytes(scope: Any) -> int | None:
+    """How long the body says that it is; None: it comes in chunks."""
+    length: int | None = 0
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else None
+        if name == b"transfer-encoding":
+            length = None
+    return length
+
+
+def _too_deep(body: bytes, scope: Any) -> bool:
     """Whether JSON in `body` nests deeper than MAX_NESTING; most bodies have too few brackets to need a look."""
     if body.count(b"[") + body.count(b"{") <= MAX_NESTING:
         return False

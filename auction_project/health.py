@@ -1,6 +1,6 @@
 """`/livez`, `/readyz` and `/metrics` for roles that serve no HTTP of their own, on a thread of the standard library.
 
-Live: every loop has finished a step within STALE_SECONDS. Ready: the role's needs answered and it is not draining.
+Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs answered and it is not draining.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 import prometheus_client
 
 STALE_SECONDS = 60.0
+REQUEST_SECONDS = 5.0
 
 
 class State:
@@ -27,16 +28,16 @@ class State:
 
     def stale_loops(self) -> list[str]:
         now = time.monotonic()
-        return sorted(name for name, beat in self._beats.items() if now - beat > STALE_SECONDS)
+        return sorted(name for name, beat in list(self._beats.items()) if now - beat > STALE_SECONDS)
 
 
 class Server:
     """The health server of this process."""
 
-    def __init__(self, state: State, port: int) -> None:
+    def __init__(self, state: State, host: str, port: int) -> None:
         handler = type("Handler", (_Handler,), {"state": state})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = ThreadingHTTPServer((host, port), handler)
+        self.url = f"http://{host}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 
     def close(self) -> None:
@@ -44,13 +45,14 @@ class Server:
         self._server.server_close()
 
 
-def serve(state: State, *, port: int = 0) -> Server:
+def serve(state: State, *, host: str = "127.0.0.1", port: int = 0) -> Server:
     """Start answering on `port` (0: any free one)."""
-    return Server(state, port)
+    return Server(state, host, port)
 
 
 class _Handler(BaseHTTPRequestHandler):
     state: State
+    timeout = REQUEST_SECONDS
 
     def do_GET(self) -> None:
         if self.path == "/metrics":
@@ -59,7 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
             stale = self.state.stale_loops()
             self._answer_json(503 if stale else 200, {"role": self.state.role, "stale": stale})
         elif self.path == "/readyz":
-            self._answer_json(200 if self.state.ready else 503, {"role": self.state.role, "ready": self.state.ready})
+            self._answer_json(
+                200 if self.state.ready else 503, {"role": self.state.role, "ready": self.state.ready}
+            )
         else:
             self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})
 

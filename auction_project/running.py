@@ -36,20 +36,34 @@ class Loop(Protocol):
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set. Call it in the main thread."""
+    """An event that SIGTERM and SIGINT set. Call it in the main thread.
+
+    The handler sets it from another thread: it may have interrupted the main thread inside the event's own lock.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: threading.Thread(target=stop.set, daemon=True).start())
     return stop
 
 
-def run(role: str, required: Sequence[str], make_loops: Sequence[Callable[[], Loop]], stop: threading.Event) -> int:
+def run(
+    role: str, required: Sequence[str], make_loops: Sequence[Callable[[], Loop]], stop: threading.Event
+) -> int:
     """Run the loops until `stop`; the exit code. Each loop is made in its own thread, after its needs answer."""
     state = health.State(role)
-    server = health.serve(state, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+    server = health.serve(state, host=_health_host(), port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
     log.info("role_starting", role=role, health=server.url)
-    if not needs.wait(required, stop):
-        return 0
+    try:
+        if not needs.wait(required, stop):
+            return 0
+        return _run_loops(role, make_loops, state, stop)
+    finally:
+        server.close()
+
+
+def _run_loops(
+    role: str, make_loops: Sequence[Callable[[], Loop]], state: health.State, stop: threading.Event
+) -> int:
     failed = threading.Event()
     threads = [
         threading.Thread(target=_drive, args=(make, state, stop, failed), name=f"{role}-{i}", daemon=True)
@@ -64,16 +78,25 @@ def run(role: str, required: Sequence[str], make_loops: Sequence[Callable[[], Lo
     deadline = time.monotonic() + DRAIN_SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    log.info("role_stopped", role=role, failed=failed.is_set())
-    server.close()
-    return 1 if failed.is_set() else 0
+    undrained = [thread.name for thread in threads if thread.is_alive()]
+    log.info("role_stopped", role=role, failed=failed.is_set(), undrained=undrained)
+    return 1 if failed.is_set() or undrained else 0
 
 
-def _drive(make: Callable[[], Loop], state: health.State, stop: threading.Event, failed: threading.Event) -> None:
+def _health_host() -> str:
+    return os.environ.get("GAVEL_HEALTH_HOST", "127.0.0.1")
+
+
+def _drive(
+    make: Callable[[], Loop], state: health.State, stop: threading.Event, failed: threading.Event
+) -> None:
+    """One thread: step its loop until `stop`. Waiting for a service is life, too: it beats."""
+    name = threading.current_thread().name
     loop: Loop | None = None
     outages, idle = 0, IDLE_SECONDS
     try:
         while not stop.is_set():
+            state.beat(name)
             try:
                 if loop is None:
                     loop = make()
@@ -84,19 +107,32 @@ def _drive(make: Callable[[], Loop], state: health.State, stop: threading.Event,
                     raise
                 outages += 1
                 pause = failure.pause_seconds(outages)
-                log.warning("waiting_for_service", loop=getattr(loop, "name", "?"), seconds=round(pause, 1), error=str(error))
+                log.warning(
+                    "waiting_for_service", loop=_name(loop, name), seconds=round(pause, 1), error=str(error)
+                )
                 stop.wait(pause)
                 continue
             outages = 0
-            state.beat(loop.name)
             idle = IDLE_SECONDS if busy else min(MAX_IDLE_SECONDS, idle * 1.5)
             if not busy:
                 stop.wait(idle)
     except BaseException:
-        log.exception("loop_failed", loop=getattr(loop, "name", "?"))
+        log.exception("loop_failed", loop=_name(loop, name))
         failed.set()
         stop.set()
     finally:
+        _close(loop, name, failed)
+
+
+def _close(loop: Loop | None, name: str, failed: threading.Event) -> None:
+    try:
         if loop is not None:
             loop.close()
-        close_old_connections()
+    except Exception:
+        log.exception("loop_not_closed", loop=_name(loop, name))
+        failed.set()
+    close_old_connections()
+
+
+def _name(loop: Loop | None, thread: str) -> str:
+    return thread if loop is None else loop.name

@@ -104,7 +104,7 @@ class ConsumerLoop:
 
     def _settle(self, record: brokers.Record) -> _Verdict:
         try:
-            self._handle(record)
+            apply(self._subscription, record)
         except Exception as error:
             return self._fail(record, error)
         failpoints.reach(f"{self.name}.before_acknowledge")
@@ -115,35 +115,6 @@ class ConsumerLoop:
         self._consumer.acknowledge(record)
         self._troubles.pop((record.topic, record.partition), None)
         metrics.CONSUMED.labels(record.topic, self._subscription.group).inc()
-
-    def _handle(self, record: brokers.Record) -> None:
-        envelope, event = self._subscription.decode(record)
-        handler = self._subscription.handlers.get(type(event))
-        if handler is None:
-            return
-        with logs.bound(correlation_id=envelope.correlationid, event=envelope.type, subject=envelope.subject):
-            inbox = self._subscription.inbox
-            try:
-                if inbox is None:
-                    handler(envelope, event)
-                else:
-                    _handle_once(inbox, handler, envelope, event)
-            except errors.DomainError as refusal:
-                if failure.classify(refusal) is not failure.Fate.REFUSED:
-                    raise
-                self._store_refusal(record, envelope, refusal)
-
-    def _store_refusal(
-        self, record: brokers.Record, envelope: contracts.Envelope, refusal: errors.DomainError
-    ) -> None:
-        """A rule's answer is final: what the handler wrote is rolled back, the answer stands in its stead."""
-        log.warning("event_refused", topic=record.topic, code=refusal.code, detail=refusal.detail)
-        metrics.REFUSED.labels(record.topic, self._subscription.group).inc()
-        if inbox := self._subscription.inbox:
-            with transaction.atomic(using=inbox.objects.db):
-                row, is_new = once.claim(inbox, f"event:{envelope.id}", now=datetime.now(UTC))
-                if is_new:
-                    row.finish(once.State.REFUSED, {"code": refusal.code, "detail": refusal.detail})
 
     def _fail(self, record: brokers.Record, error: Exception) -> _Verdict:
         """Hold the partition, or bury the record and go on."""
@@ -198,11 +169,46 @@ class ConsumerLoop:
             metrics.LAG.labels(group).set(self._broker.lag(group, topics))
 
 
+def apply(subscription: Subscription, record: brokers.Record) -> None:
+    """Give `record` to its handler, unless that was done before; what a rule refuses is stored as refused.
+
+    Raises contracts.Undecodable, and whatever else the handler raises: then nothing has happened.
+    """
+    envelope, event = subscription.decode(record)
+    handler = subscription.handlers.get(type(event))
+    if handler is None:
+        return
+    with logs.bound(correlation_id=envelope.correlationid, event=envelope.type, subject=envelope.subject):
+        try:
+            _handle_once(subscription.inbox, handler, envelope, event)
+        except errors.DomainError as refusal:
+            if failure.classify(refusal) is not failure.Fate.REFUSED:
+                raise
+            log.warning("event_refused", topic=record.topic, code=refusal.code, detail=refusal.detail)
+            metrics.REFUSED.labels(record.topic, subscription.group).inc()
+            _store_refusal(subscription.inbox, envelope, refusal)
+
+
 def _handle_once(
-    inbox: type[once.OnceRow], handler: Handler, envelope: contracts.Envelope, event: Any
+    inbox: type[once.OnceRow] | None, handler: Handler, envelope: contracts.Envelope, event: Any
 ) -> None:
+    if inbox is None:
+        handler(envelope, event)
+        return
     with transaction.atomic(using=inbox.objects.db):
-        row, is_new = once.claim(inbox, f"event:{envelope.id}", now=datetime.now(UTC))
+        row, is_new = once.claim(inbox, once.EVENT_PREFIX + envelope.id, now=datetime.now(UTC))
         if is_new:
             handler(envelope, event)
             row.finish(once.State.DONE)
+
+
+def _store_refusal(
+    inbox: type[once.OnceRow] | None, envelope: contracts.Envelope, refusal: errors.DomainError
+) -> None:
+    """A rule's answer is final: what the handler wrote was rolled back, the answer stands in its stead."""
+    if inbox is None:
+        return
+    with transaction.atomic(using=inbox.objects.db):
+        row, is_new = once.claim(inbox, once.EVENT_PREFIX + envelope.id, now=datetime.now(UTC))
+        if is_new:
+            row.finish(once.State.REFUSED, {"code": refusal.code, "detail": refusal.detail})

@@ -1,0 +1,50 @@
+"""`manage.py replay`: hands a topic's messages to one app's handlers again, as after a restore of its database.
+
+The consumers may go on meanwhile: what the app has dealt with it recognises by `once`, and nothing is acknowledged.
+"""
+
+import argparse
+
+from django.core.management.base import BaseCommand, CommandError
+
+from auction_project import contracts, roles
+from auction_project.messaging import broker as brokers
+from auction_project.messaging import consuming, dead_letters
+
+
+class Command(BaseCommand):
+    help = "Hand every message that a topic still holds to a group's handlers again; those dealt with are recognised."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        topics = (*contracts.events.TOPICS, *dead_letters.topics_of(contracts.events.TOPICS))
+        parser.add_argument("topic", choices=topics, metavar="TOPIC", help="see manage.py topics")
+        parser.add_argument(
+            "group", choices=sorted(roles.GROUPS), metavar="GROUP", help="see manage.py topics"
+        )
+        parser.add_argument(
+            "--after", metavar="PARTITION@POSITION", help="begin after this place (default: all)"
+        )
+
+    def handle(self, *_args: object, **options: object) -> None:
+        topic, group, after = str(options["topic"]), str(options["group"]), options["after"]
+        subscription = roles.subscription(group)
+        if topic not in subscription.topics:
+            raise CommandError(f"{group} does not read {topic}, but {', '.join(subscription.topics)}")
+        transport = brokers.from_settings()
+        count, undecodable, place = 0, 0, after
+        try:
+            for record in transport.read(topic, after=None if after is None else str(after)):
+                try:
+                    consuming.apply(subscription, record)
+                except contracts.Undecodable:
+                    undecodable += 1
+                count, place = count + 1, record.place
+        except Exception as error:
+            raise CommandError(
+                f"stopped after {count} messages; go on with --after {place}: {error!r}"
+            ) from error
+        finally:
+            transport.close()
+        self.stdout.write(
+            f"{count} messages of {topic} handed to {group} ({undecodable} undecodable); the last was {place}"
+        )

@@ -1,0 +1,49 @@
+"""The loop that keeps the stores small: topics below what all groups have acknowledged, outboxes and inboxes past their
+days. Any number may run; each piece of work is bounded and may be repeated.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from auction_project.messaging import broker as brokers
+from auction_project.messaging import once, outbox
+
+PAUSE_SECONDS = 10.0
+
+
+class Maintenance:
+    """`groups` are those that read each topic: a topic that one of them has never read is not trimmed."""
+
+    name = "maintenance"
+
+    def __init__(
+        self,
+        broker: brokers.Broker,
+        *,
+        groups: Mapping[str, Sequence[str]],
+        outboxes: Sequence[type[outbox.OutboxRow]],
+        inboxes: Sequence[type[once.OnceRow]],
+    ) -> None:
+        self._broker = broker
+        self._groups = groups
+        self._outboxes = outboxes
+        self._inboxes = inboxes
+        self._next = 0.0
+
+    def step(self) -> bool:
+        """Raises errors.Unavailable, django.db.OperationalError."""
+        if time.monotonic() < self._next:
+            return False
+        now = datetime.now(UTC)
+        for topic, groups in self._groups.items():
+            self._broker.trim(topic, groups)
+        for table in self._outboxes:
+            outbox.prune(table, now=now)
+        for inbox in self._inboxes:
+            once.prune(inbox, now=now)
+        self._next = time.monotonic() + PAUSE_SECONDS
+        return False
+
+    def close(self) -> None:
+        self._broker.close()
