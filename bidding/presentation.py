@@ -68,6 +68,7 @@ def summary(document: store.AuctionDocument) -> dict[str, Any]:
         "currency": document.currency,
         "price": money.format(document.price, document.currency) if document.price else None,
         "minimum": money.format(document.minimum or document.start_price, document.currency),
+        "start_price": money.format(document.start_price, document.currency),
         "starts_at": document.starts_at,
         "ends_at": document.ends_at,
         "bids": document.bids,

@@ -76,7 +76,7 @@ def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -
 def create_account(
     *,
     email: str,
-    password: str,
+    password: str | None,
     roles: Collection[str] = (),
     groups: Collection[str] = (),
     verified: bool = False,
@@ -85,6 +85,7 @@ def create_account(
     now: datetime,
 ) -> models.User:
     """The account of `email`, made or brought into line: asking again changes nothing. Nothing is taken away.
+    Without a password nobody can sign in to it.
 
     Raises UnknownRole, UnknownGroup, WrongAccountState.
     """
@@ -93,7 +94,9 @@ def create_account(
     with transaction.atomic(using=models.DATABASE):
         found = models.User.objects.filter(email=email).values_list("pk", flat=True).first()
         user = models.User.objects.lock(found) if found else models.User(email=email, date_joined=now)
-        if not found or not user.check_password(password):
+        if password is None:
+            user.password = user.password or hashers.make_password(None)
+        elif not found or not user.check_password(password):
             user.set_password(password)
         user.is_superuser |= superuser
         user.is_staff |= superuser or bool(groups)

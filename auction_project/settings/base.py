@@ -11,10 +11,10 @@ from auction_project import db_router, logs
 from auction_project.settings import development_keys
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-VAR_DIR = BASE_DIR / "var"
 
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
+VAR_DIR = Path(env.str("GAVEL_VAR_DIR", default=str(BASE_DIR / "var")))  # files of a developer's machine
 
 # --- what a site must set (production checks them) ---------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
