@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from allauth.account import models as allauth_models
+from django.contrib.auth import hashers
 from django.contrib.auth import models as auth_models
 from django.db import IntegrityError, transaction
 
