@@ -21,6 +21,7 @@ GROUPS = {
     "inventory": "inventory.handlers:SUBSCRIPTION",
     "orders": "orders.handlers:SUBSCRIPTION",
     "notifications": "notifications.handlers:SUBSCRIPTION",
+    "auction-frames": "notifications.handlers:AUCTION_FRAMES",
     "sagas": "sagas.handlers:SUBSCRIPTION",
 }
 OUTBOXES = (

@@ -1,0 +1,1 @@
+"""What users are told: a gapless feed each, pushed over WebSocket and SSE, read over REST, sent by e-mail."""

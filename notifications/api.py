@@ -1,0 +1,148 @@
+"""The REST views of the notifications: one's own feed, the ticket for a stream, and what one has read."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import request, response, serializers, views
+
+from auction_project import api, errors
+from notifications import cursors, frames, models, selectors, services, tickets
+
+
+class ListQuery(api.StrictSerializer):
+    after = serializers.CharField(
+        required=False, help_text="A cursor: only what came after it, oldest first."
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_LISTED, default=50)
+
+
+class ReadBody(api.StrictSerializer):
+    cursor = serializers.CharField(max_length=40, help_text="Of the last notification that was read.")
+
+
+class NothingBody(api.StrictSerializer):
+    """A body without fields."""
+
+
+class ItemAnswer(serializers.Serializer[Any]):
+    cursor = serializers.CharField()
+    kind = serializers.ChoiceField([kind.lower() for kind in models.Kind])
+    text = serializers.CharField(help_text="One line for people.")
+    data = serializers.DictField(help_text="The figures; amounts are decimal strings.")
+    at = serializers.IntegerField(help_text="Milliseconds since the epoch.")
+    read = serializers.BooleanField()
+
+
+class ListAnswer(serializers.Serializer[Any]):
+    items = ItemAnswer(many=True)
+    cursor = serializers.CharField(help_text="Ask again with this, or resume a stream with it.")
+    unread = serializers.IntegerField()
+    more = serializers.BooleanField(help_text="There is more after `cursor` already.")
+    snapshot_required = serializers.BooleanField(
+        help_text="`after` leads nowhere: these are the latest notifications, put them in the place of all you have."
+    )
+
+
+class ReadAnswer(serializers.Serializer[Any]):
+    cursor = serializers.CharField(help_text="Read up to here.")
+    unread = serializers.IntegerField()
+
+
+class TicketAnswer(serializers.Serializer[Any]):
+    ticket = serializers.CharField(help_text="For `?ticket=` of one stream.")
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+
+
+_PROBLEM = OpenApiResponse(description="problem+json: code, detail, the field")
+
+
+class NotificationsView(views.APIView):
+    @extend_schema(
+        summary="My notifications",
+        parameters=[ListQuery],
+        responses={200: ListAnswer, 400: _PROBLEM, 401: _PROBLEM},
+        tags=["notifications"],
+    )
+    def get(self, request: request.Request) -> response.Response:
+        """The latest, oldest first; with `after`, those that follow it."""
+        asked = ListQuery.of(request.query_params)
+        after = cursors.parse(asked["after"], field="after") if "after" in asked else None
+        head = services.get_or_open_head(user_id=request.user.sub, now=timezone.now())
+        limit = asked["limit"]
+        if after is not None and head.knows(after):
+            rows = selectors.list_after(user_id=request.user.sub, seq=after.seq, limit=limit)
+            upto = rows[-1].seq if rows else after.seq
+        else:
+            rows = selectors.list_latest(user_id=request.user.sub, limit=limit)
+            upto = rows[-1].seq if rows else 0
+        return response.Response(
+            {
+                "items": [frames.item(row, head.epoch) | {"read": row.seq <= head.read_seq} for row in rows],
+                "cursor": str(cursors.Cursor(head.epoch, upto)),
+                "unread": head.last_seq - head.read_seq,
+                "more": upto < head.last_seq,
+                "snapshot_required": after is not None and not head.knows(after),
+            }
+        )
+
+
+class ReadView(views.APIView):
+    @extend_schema(
+        summary="I have read my notifications up to a cursor",
+        request=ReadBody,
+        responses={200: ReadAnswer, 400: _PROBLEM, 401: _PROBLEM, 409: _PROBLEM},
+        tags=["notifications"],
+    )
+    def post(self, request: request.Request) -> response.Response:
+        """Never backwards; asking again changes nothing."""
+        cursor = cursors.parse(ReadBody.of(request.data)["cursor"])
+        head = services.mark_read(user_id=request.user.sub, cursor=cursor, now=timezone.now())
+        return response.Response(
+            {
+                "cursor": str(cursors.Cursor(head.epoch, head.read_seq)),
+                "unread": head.last_seq - head.read_seq,
+            }
+        )
+
+
+class TicketView(views.APIView):
+    @extend_schema(
+        summary="A one-time ticket for a stream",
+        request=NothingBody,
+        responses={200: TicketAnswer, 400: _PROBLEM, 401: _PROBLEM, 503: _PROBLEM},
+        tags=["notifications"],
+    )
+    def post(self, request: request.Request) -> response.Response:
+        """For `wss://…/ws/v1/stream?ticket=…` or `GET /api/v1/stream?ticket=…`."""
+        NothingBody.of(request.data)
+        return response.Response(
+            {"ticket": tickets.issue(request.user.sub), "expires_in": tickets.TICKET_SECONDS}
+        )
+
+
+class StreamView(views.APIView):
+    """In the OpenAPI document only: `sse.application` answers this path before Django is asked."""
+
+    permission_classes = ()
+
+    @extend_schema(
+        summary="Notifications and auctions as server-sent events",
+        parameters=[
+            OpenApiParameter(
+                "auctions", str, description="`ID,ID:SEQ`: which to follow, and up to where you have each."
+            ),
+            OpenApiParameter("ticket", str, description="Instead of the Authorization header."),
+            OpenApiParameter("cursor", str, description="Resume after it; `Last-Event-ID` goes before."),
+            OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER),
+        ],
+        responses={
+            (200, "text/event-stream"): OpenApiResponse(str, "each event's data is a frame of the WebSocket"),
+            400: _PROBLEM,
+            401: _PROBLEM,
+            503: _PROBLEM,
+        },
+        tags=["notifications"],
+    )
+    def get(self, _request: request.Request) -> response.Response:
+        raise errors.NotFound("This server streams nothing.")

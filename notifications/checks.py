@@ -1,0 +1,77 @@
+"""The checks of what must always hold here (DESIGN section 7), over the raw rows: N1 and N3.
+
+Each is one statement, so that it sees one moment of a live system. The constraints make some violations impossible;
+the checks do not rely on them.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connections
+
+from auction_project import verification
+from auction_project.messaging import once
+from notifications import models
+
+MAX_REPORTED = 100
+
+# N1: the seqs of a user are 1, 2, 3 … up to what his feed says.
+_GAPS = """
+SELECT coalesce(f.user_id, n.user_id) || ': feed at ' || coalesce(f.last_seq::text, 'nothing') || ', '
+       || coalesce(n.rows, 0) || ' notifications from ' || coalesce(n.first, 0) || ' to ' || coalesce(n.last, 0)
+FROM notifications_feed f
+FULL JOIN (SELECT user_id, count(*) AS rows, min(seq) AS first, max(seq) AS last, count(DISTINCT seq) AS seqs
+           FROM notifications_notification GROUP BY user_id) n USING (user_id)
+WHERE f.user_id IS NULL OR coalesce(n.rows, 0) <> f.last_seq
+   OR (f.last_seq > 0 AND (n.first <> 1 OR n.last <> f.last_seq OR n.seqs <> n.rows))
+LIMIT %(limit)s
+"""
+
+# N1: no source is told twice to one user.
+_DOUBLES = """
+SELECT user_id || ': ' || kind || ' of ' || source || ' told ' || count(*) || ' times'
+FROM notifications_notification GROUP BY user_id, kind, source HAVING count(*) > 1
+LIMIT %(limit)s
+"""
+
+# N3: what is for one user went to one; what is for operators went to nobody who never was one.
+_STRANGERS = """
+SELECT kind || ' of ' || source || ' told to ' || count(DISTINCT user_id) || ' users'
+FROM notifications_notification WHERE NOT kind = ANY(%(to_operators)s)
+GROUP BY kind, source HAVING count(DISTINCT user_id) > 1
+UNION ALL
+SELECT n.user_id || ': ' || n.kind || ' ' || n.seq || ', but is no operator'
+FROM notifications_notification n LEFT JOIN notifications_account a USING (user_id)
+WHERE n.kind = ANY(%(to_operators)s) AND NOT coalesce(a.was_operator, false)
+LIMIT %(limit)s
+"""
+
+# N3: every notification belongs to an event whose handling was committed (as long as the inbox is kept).
+_UNCOMMITTED = """
+SELECT n.user_id || ': ' || n.kind || ' ' || n.seq || ' tells of ' || n.source || ', which was not handled'
+FROM notifications_notification n
+WHERE n.created_at > %(since)s AND n.source NOT LIKE 'order:%%'
+  AND NOT EXISTS (SELECT 1 FROM notifications_once o WHERE o.key = 'event:' || n.source AND o.state = 'DONE')
+LIMIT %(limit)s
+"""
+
+
+def check() -> list[verification.Finding]:
+    """All of them."""
+    return [
+        _finding("N1", _GAPS),
+        _finding("N1", _DOUBLES),
+        _finding("N3", _STRANGERS),
+        _finding("N3", _UNCOMMITTED),
+    ]
+
+
+def _finding(invariant: str, statement: str) -> verification.Finding:
+    parameters = {
+        "limit": MAX_REPORTED,
+        "to_operators": sorted(models.TO_OPERATORS),
+        "since": datetime.now(UTC) - timedelta(days=once.KEEP_DAYS - 1),
+    }
+    with connections[models.DATABASE].cursor() as cursor:
+        cursor.execute(statement, parameters)
+        violations = tuple(row[0] for row in cursor.fetchall())
+    return verification.Finding(invariant, models.Notification.objects.count(), violations)

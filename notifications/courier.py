@@ -1,0 +1,27 @@
+"""Sends the task that sends an e-mail. Knows its name, not its code; a broker that is away costs a log line."""
+
+from collections.abc import Iterable
+
+import celery
+
+from auction_project import logs
+from auction_project.messaging import failure
+
+SEND_EMAIL = "notifications.send_email"
+QUEUE = "email"
+
+log = logs.get(__name__)
+
+
+def send(email_ids: Iterable[int], *, correlation_id: str) -> None:
+    """Have the e-mails sent. What gets lost here, the sweep sends."""
+    for email_id in email_ids:
+        try:
+            celery.current_app.send_task(
+                SEND_EMAIL, kwargs={"email_id": email_id, "correlation_id": correlation_id}, queue=QUEUE
+            )
+        except Exception as error:
+            if failure.classify(error) is not failure.Fate.OUTAGE:
+                raise
+            log.warning("courier_away", email_id=email_id, error=repr(error))
+            return

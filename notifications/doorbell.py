@@ -1,0 +1,32 @@
+"""Tells the web processes that a user's feed has grown. Best effort: a lost ring is made up for by the hub's look.
+
+A ring says whose feed, never what is in it: who hears it reads on from his own cursor.
+"""
+
+import time
+from collections.abc import Collection
+
+import redis
+
+from auction_project import logs
+from notifications import redis_clients
+
+MUTE_SECONDS = 1.0  # after a failure: a hanging Redis must not slow down whoever writes the feeds
+
+log = logs.get(__name__)
+_muted_until = 0.0
+
+
+def ring(user_ids: Collection[str]) -> None:
+    """Ring for each user. Never raises because of Redis."""
+    global _muted_until
+    if time.monotonic() < _muted_until:
+        return
+    pipeline = redis_clients.blocking().pipeline(transaction=False)
+    for user_id in user_ids:
+        pipeline.publish(redis_clients.user_channel(user_id), b"")
+    try:
+        pipeline.execute()
+    except redis.RedisError as error:
+        _muted_until = time.monotonic() + MUTE_SECONDS
+        log.warning("doorbell_silent", users=len(user_ids), error=repr(error))

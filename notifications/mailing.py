@@ -1,0 +1,109 @@
+"""From an Email row to Django's mail backend, once per notification.
+
+The row is claimed (SENDING, committed) before the mail server is asked, see Note [At most once]. Until the connection
+stands nothing can have been sent, so the row goes back to PENDING; the server's own no is REFUSED; any other failure
+is UNKNOWN. An e-mail that could not go for KEEP_TRYING, because the address is not verified or the server is away, is
+DROPPED: old news helps nobody, and the feed has it.
+"""
+
+import smtplib
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core import mail
+from django.template import loader
+
+from auction_project import failpoints, logs
+from notifications import metrics, models, selectors, wording
+
+FIRST_SWEEP = timedelta(seconds=30)
+PAUSE = timedelta(minutes=1)
+SENDING_TAKES = timedelta(minutes=5)
+KEEP_TRYING = timedelta(hours=24)
+SWEPT_AT_ONCE = 500
+
+log = logs.get(__name__)
+
+
+def send_email(*, email_id: int, now: datetime) -> models.EmailState:
+    """Send one e-mail if it is PENDING and may go; the state it is in afterwards."""
+    email = models.Email.objects.select_related("notification").get(pk=email_id)
+    if email.state != models.EmailState.PENDING:
+        return models.EmailState(email.state)
+    if now - email.created_at >= KEEP_TRYING:
+        return _drop(email)
+    account = models.Account.objects.filter(pk=email.notification.user_id).first()
+    address = account.address if account else None
+    if address is None:
+        return models.EmailState.PENDING
+    if not models.Email.move(
+        email_id, models.EmailState.PENDING, models.EmailState.SENDING, due_at=now + SENDING_TAKES
+    ):
+        return models.EmailState.SENDING
+    failpoints.reach("send_email.after_claim")
+    state, reason = _hand_over(compose(email.notification, address))
+    failpoints.reach("send_email.after_effect")
+    models.Email.move(email_id, models.EmailState.SENDING, state, due_at=now + PAUSE, reason=reason)
+    metrics.emails.labels(state.lower()).inc()
+    log.info("email", email_id=email_id, state=state.value, kind=email.notification.kind, reason=reason)
+    return state
+
+
+def sweep(*, now: datetime) -> list[int]:
+    """The e-mails to send now: PENDING and due. Each is due again after a pause; what stayed SENDING is UNKNOWN."""
+    for email_id in selectors.list_due_emails(state=models.EmailState.SENDING, now=now, limit=SWEPT_AT_ONCE):
+        if models.Email.move(
+            email_id, models.EmailState.SENDING, models.EmailState.UNKNOWN, reason="its sender died at it"
+        ):
+            metrics.emails.labels("unknown").inc()
+            log.warning("email_unknown", email_id=email_id)
+    due = selectors.list_due_emails(state=models.EmailState.PENDING, now=now, limit=SWEPT_AT_ONCE)
+    return [
+        email_id
+        for email_id in due
+        if models.Email.objects.filter(pk=email_id, state=models.EmailState.PENDING, due_at__lte=now).update(
+            due_at=now + PAUSE
+        )
+    ]
+
+
+def compose(notification: models.Notification, address: str) -> mail.EmailMessage:
+    """The e-mail about `notification`."""
+    figures = wording.public(notification.data)
+    headline = wording.headline(notification.kind, figures)
+    context = {
+        "headline": headline,
+        "figures": figures,
+        "reason": wording.reason(str(figures.get("reason", ""))),
+        "site": settings.PUBLIC_URL.rstrip("/"),
+    }
+    body = loader.render_to_string(f"notifications/email/{notification.kind.lower()}.txt", context)
+    message_id = (
+        f"<notification-{notification.pk}@{settings.PUBLIC_URL.partition('://')[2].partition('/')[0]}>"
+    )
+    return mail.EmailMessage(subject=headline, body=body, to=[address], headers={"Message-ID": message_id})
+
+
+def _hand_over(message: mail.EmailMessage) -> tuple[models.EmailState, str]:
+    connection = mail.get_connection()
+    try:
+        connection.open()
+    except Exception as error:
+        return models.EmailState.PENDING, repr(error)
+    try:
+        connection.send_messages([message])
+    except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
+        return models.EmailState.REFUSED, repr(error)
+    except Exception as error:
+        log.exception("email_unknown", error=repr(error))
+        return models.EmailState.UNKNOWN, repr(error)
+    finally:
+        connection.close()
+    return models.EmailState.SENT, ""
+
+
+def _drop(email: models.Email) -> models.EmailState:
+    reason = email.reason or "no verified address"
+    if models.Email.move(email.pk, models.EmailState.PENDING, models.EmailState.DROPPED, reason=reason):
+        metrics.emails.labels("dropped").inc()
+    return models.EmailState.DROPPED

@@ -1,0 +1,98 @@
+"""Reads of feeds, notifications and e-mails. Nothing here writes."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+import msgspec
+from django.db import connections
+
+from notifications import cursors, models
+
+MAX_LISTED = 200
+PAGE = 200  # notifications per user and read
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Where a feed stands."""
+
+    epoch: str
+    last_seq: int
+    read_seq: int = 0
+    closed: bool = False
+
+    @property
+    def cursor(self) -> cursors.Cursor:
+        return cursors.Cursor(self.epoch, self.last_seq)
+
+    def knows(self, cursor: cursors.Cursor) -> bool:
+        """Whether `cursor` is of this numbering and not ahead of it."""
+        return cursor.epoch == self.epoch and cursor.seq <= self.last_seq
+
+
+class News(msgspec.Struct, frozen=True):
+    """Where a feed stands, and its notifications after the seq asked for: all of them, or the first PAGE."""
+
+    head: Head
+    notifications: list[models.Notification]
+
+
+def get_head(user_id: str) -> Head | None:
+    """Where the user's feed stands; None while there is none."""
+    return list_heads([user_id]).get(user_id)
+
+
+def list_heads(user_ids: Collection[str]) -> dict[str, Head]:
+    """Where each feed stands, of those that exist; one query."""
+    with connections[models.DATABASE].cursor() as cursor:
+        cursor.execute(
+            "SELECT f.user_id, f.epoch, f.last_seq, f.read_seq, coalesce(a.closed, false)"
+            " FROM notifications_feed f LEFT JOIN notifications_account a USING (user_id)"
+            " WHERE f.user_id = ANY(%s)",
+            [list(user_ids)],
+        )
+        return {user_id: Head(*values) for user_id, *values in cursor.fetchall()}
+
+
+def list_news(after: Mapping[str, int]) -> dict[str, News]:
+    """The news of each user who has a feed, after the seq named; two queries for all.
+
+    The heads are read first: what they count is committed, so the notifications up to there are seen, too.
+    """
+    heads = list_heads(after)
+    rows = models.Notification.objects.raw(
+        "SELECT n.* FROM unnest(%s::text[], %s::bigint[]) AS wanted(user_id, after)"
+        " JOIN LATERAL (SELECT * FROM notifications_notification own"
+        " WHERE own.user_id = wanted.user_id AND own.seq > wanted.after ORDER BY own.seq LIMIT %s) n ON true"
+        " ORDER BY n.user_id, n.seq",
+        [list(after), list(after.values()), PAGE],
+    )
+    news = {user_id: News(head, []) for user_id, head in heads.items()}
+    for row in rows:
+        if row.user_id in news:
+            news[row.user_id].notifications.append(row)
+    return news
+
+
+def list_after(*, user_id: str, seq: int, limit: int) -> list[models.Notification]:
+    """The user's notifications after `seq`, oldest first."""
+    return list(models.Notification.objects.filter(user_id=user_id, seq__gt=seq).order_by("seq")[:limit])
+
+
+def list_latest(*, user_id: str, limit: int) -> list[models.Notification]:
+    """The user's latest notifications, oldest first."""
+    return list(models.Notification.objects.filter(user_id=user_id).order_by("-seq")[:limit])[::-1]
+
+
+def list_operator_ids() -> list[str]:
+    """The accounts that are operators now, in the order in which their feeds are locked."""
+    return list(
+        models.Account.objects.filter(is_operator=True, closed=False)
+        .order_by("user_id")
+        .values_list("user_id", flat=True)
+    )
+
+
+def list_due_emails(*, state: models.EmailState, now: datetime, limit: int) -> list[int]:
+    """E-mails in `state` whose time has come, the longest due first."""
+    due = models.Email.objects.filter(state=state, due_at__lte=now).order_by("due_at", "pk")
+    return list(due.values_list("pk", flat=True)[:limit])

@@ -1,0 +1,123 @@
+"""What may be done to feeds: tell a user, tell all operators, mark read, follow an account. Each is one transaction.
+
+After the commit a doorbell rings and the courier carries the e-mail; both may fail, and are made up for by the hub's
+look and by the sweep. Knows nothing of sockets.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from auction_project import errors, logs
+from auction_project.contracts import events
+from auction_project.messaging import transactions
+from notifications import (
+    auction_frames,
+    courier,
+    cursors,
+    doorbell,
+    frames,
+    mailing,
+    metrics,
+    models,
+    selectors,
+)
+
+
+class CursorUnknown(errors.Conflict):
+    """The cursor belongs to another numbering of the feed, or is ahead of it. Load the list again."""
+
+
+def notify(
+    *, user_id: str, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime
+) -> None:
+    """Tell one user. Told again of the same source, nothing happens."""
+    with transaction.atomic(using=models.DATABASE):
+        _tell([user_id], kind=kind, source=source, data=data, at=at, now=now)
+
+
+def notify_operators(*, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime) -> None:
+    """Tell everybody who is an operator now."""
+    with transaction.atomic(using=models.DATABASE):
+        _tell(selectors.list_operator_ids(), kind=kind, source=source, data=data, at=at, now=now)
+
+
+def _tell(
+    user_ids: list[str], *, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime
+) -> None:
+    told: list[models.Notification] = []
+    for user_id in user_ids:
+        feed = models.Feed.lock(user_id, now=now)
+        notification = feed.append(kind=kind, source=source, data=data, at=at, now=now)
+        if notification is not None:
+            told.append(notification)
+    if not told:
+        return
+    if kind in models.MAILED:
+        due_at = now + mailing.FIRST_SWEEP
+        models.Email.objects.bulk_create(
+            [models.Email(notification=each, due_at=due_at, created_at=now) for each in told]
+        )
+    ids = [each.pk for each in told]
+    names = [each.user_id for each in told]
+    correlation_id = logs.correlation_id()
+
+    def spread() -> None:
+        metrics.notifications.labels(kind.lower()).inc(len(ids))
+        doorbell.ring(names)
+        if kind in models.MAILED:
+            courier.send(ids, correlation_id=correlation_id)
+
+    transactions.after_commit(spread, using=models.DATABASE)
+
+
+def open_feeds(*, user_ids: Collection[str], now: datetime) -> None:
+    """See that each user has a feed, and with it a first cursor."""
+    with transaction.atomic(using=models.DATABASE):
+        models.Feed.open(sorted(user_ids), now=now)
+
+
+def get_or_open_head(*, user_id: str, now: datetime) -> selectors.Head:
+    """Where the user's feed stands; a user who was never told anything gets a feed here."""
+    head = selectors.get_head(user_id)
+    if head is None:
+        open_feeds(user_ids=[user_id], now=now)
+        head = selectors.get_head(user_id)
+    if head is None:
+        raise errors.Unavailable
+    return head
+
+
+def mark_read(*, user_id: str, cursor: cursors.Cursor, now: datetime) -> selectors.Head:
+    """The user has read up to `cursor`; never backwards. Raises CursorUnknown."""
+    with transaction.atomic(using=models.DATABASE):
+        feed = models.Feed.lock(user_id, now=now)
+        head = selectors.Head(feed.epoch, feed.last_seq)
+        if not head.knows(cursor):
+            raise CursorUnknown(field="cursor", cursor=str(head.cursor))
+        feed.mark_read(cursor.seq)
+        return selectors.Head(feed.epoch, feed.last_seq, feed.read_seq)
+
+
+def follow_account(*, account: events.AccountChanged) -> None:
+    """Keep what notifications need of an account; an overtaken version changes nothing."""
+    is_operator = "operator" in account.roles and not account.closed
+    with transaction.atomic(using=models.DATABASE):
+        models.Account.objects.bulk_create([models.Account(user_id=account.user_id)], ignore_conflicts=True)
+        row = models.Account.objects.select_for_update().get(user_id=account.user_id)
+        if row.version >= account.version:
+            return
+        row.version = account.version
+        row.email = account.email
+        row.email_verified = account.email_verified
+        row.is_operator = is_operator
+        row.was_operator = row.was_operator or is_operator
+        row.closed = account.closed
+        row.save()
+
+
+def publish_record(*, record: events.LogRecord) -> None:
+    """Put one record of the public log where watchers find it. Raises redis.ConnectionError, redis.TimeoutError."""
+    auction_frames.append(auction_id=record.auction_id, seq=record.seq, text=frames.auction_text(record))

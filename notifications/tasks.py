@@ -1,0 +1,19 @@
+"""The Celery tasks of the notifications, on the queue `email`. A task may be lost, doubled or late: the row knows."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from auction_project import logs
+from notifications import courier, mailing
+
+
+@shared_task(name=courier.SEND_EMAIL)
+def send_email(*, email_id: int, correlation_id: str | None = None) -> None:
+    with logs.bound(correlation_id=correlation_id):
+        mailing.send_email(email_id=email_id, now=timezone.now())
+
+
+@shared_task(name="notifications.sweep_emails")
+def sweep_emails() -> None:
+    """Rung by celery beat: send again what the rows say is due."""
+    courier.send(mailing.sweep(now=timezone.now()), correlation_id=logs.correlation_id())

@@ -1,0 +1,143 @@
+"""What the tests of the notifications share: users, events, and a hub on real Redis and PostgreSQL."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+import pytest
+import pytest_asyncio
+from rest_framework.test import APIClient
+
+from auction_project import contracts
+from auction_project.contracts import events
+from notifications import auction_frames, doorbell, frames, hub, models, redis_clients, services
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def token(settings: Any, user_id: str, *, roles: tuple[str, ...] = ("bidder",)) -> str:
+    """An access token, signed as accounts signs them."""
+    now = int(time.time())
+    claims = {
+        "sub": user_id,
+        "iat": now,
+        "exp": now + 300,
+        "token_use": "access",
+        "roles": roles,
+        "email_verified": True,
+        "created_at": now - 86400,
+    }
+    return jwt.encode(claims, settings.JWT_PRIVATE_KEY, algorithm="RS256")
+
+
+@pytest.fixture
+def client_of(settings: Any) -> Callable[[str], APIClient]:
+    """A REST client that is signed in as the user."""
+
+    def make(user_id: str) -> APIClient:
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token(settings, user_id)}")
+        return client
+
+    return make
+
+
+def envelope_of(event: events.Event, *, event_id: str | None = None, version: int = 0) -> contracts.Envelope:
+    """The envelope of `event` after a journey through the transport."""
+    message = contracts.encode(
+        event,
+        event_id=event_id or new_id(),
+        source="tests",
+        time=NOW,
+        version=version,
+        correlation_id="c" * 32,
+    )
+    return contracts.decode(message)[0]
+
+
+def tell(
+    user_id: str, *, source: str | None = None, kind: models.Kind = models.Kind.LOST, n: int = 1
+) -> None:
+    """Tell the user `n` things."""
+    for _ in range(n):
+        services.notify(
+            user_id=user_id,
+            kind=kind,
+            source=source or new_id(),
+            data={"auction_id": "a" * 32, "title": "Lamp", "price": 1250, "currency": "EUR"},
+            at=1_700_000_000_000,
+            now=NOW,
+        )
+
+
+def bid(auction_id: str, seq: int) -> events.BidPlaced:
+    return events.BidPlaced(
+        auction_id=auction_id,
+        seq=seq,
+        at=1_700_000_000_000 + seq,
+        hash="00",
+        bidder="Bidder 1",
+        price=1000 + seq,
+        currency="EUR",
+        minimum=1050 + seq,
+        leader="Bidder 1",
+        bids=seq,
+        ends_at=1_700_000_100_000,
+        reserve_met=True,
+        quantity_left=1,
+    )
+
+
+def publish(auction_id: str, *seqs: int) -> None:
+    for seq in seqs:
+        services.publish_record(record=bid(auction_id, seq))
+
+
+def lose_frames(auction_id: str) -> None:
+    """What an emptied Redis means to one auction."""
+    redis_clients.blocking().delete(redis_clients.frames_key(auction_id))
+    redis_clients.blocking().script_flush()
+
+
+def store_silently(auction_id: str, *seqs: int) -> None:
+    """Frames that are kept, but whose publication nobody heard."""
+    key = redis_clients.frames_key(auction_id)
+    for seq in seqs:
+        text = frames.auction_text(bid(auction_id, seq))
+        redis_clients.blocking().rpush(key, f"{seq} {text}")
+    redis_clients.blocking().expire(key, auction_frames.IDLE_SECONDS)
+
+
+@pytest.fixture
+def silent_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ring is lost."""
+    monkeypatch.setattr(doorbell, "ring", lambda _user_ids: None)
+
+
+@pytest.fixture
+def auction_id() -> Iterator[str]:
+    """A fresh auction; its frames go with the test."""
+    fresh = new_id()
+    yield fresh
+    redis_clients.blocking().delete(redis_clients.frames_key(fresh))
+
+
+@pytest.fixture
+def user_id() -> str:
+    return new_id()
+
+
+@pytest_asyncio.fixture
+async def running_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
+    """The hub of this process, as the web role starts it; looks come sooner than in production."""
+    monkeypatch.setattr(hub, "LOOK_SECONDS", 0.3)
+    await hub.start()
+    yield hub.current()
+    await hub.stop()

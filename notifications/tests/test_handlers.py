@@ -1,0 +1,176 @@
+"""Handlers: which event tells whom what; a repeated event tells nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from auction_project import contracts
+from auction_project.contracts import events
+from auction_project.messaging import broker, consuming, memory
+from notifications import handlers, models, redis_clients
+from notifications.tests import conftest
+
+pytestmark = pytest.mark.django_db(databases=["notifications"])
+
+USER, AUCTION, SALE, NUMBER = "c" * 32, "a" * 32, f"{'a' * 32}-7", "GV-AAAA-BBBB-CCCC"
+_NOTICE = {"user_id": USER, "auction_id": AUCTION, "seq": 7, "title": "Lamp", "at": 5}
+_ORDER = {
+    "order_number": NUMBER,
+    "sale_id": SALE,
+    "auction_id": AUCTION,
+    "user_id": USER,
+    "amount": 1250,
+    "currency": "EUR",
+    "title": "Lamp",
+}
+_STOCK = {
+    "product_id": "p",
+    "version": 3,
+    "title": "Lamp",
+    "on_hand": 4,
+    "available": 2,
+    "reserved": 1,
+    "committed": 1,
+}
+_FAILED = {
+    "sale_id": SALE,
+    "order_number": NUMBER,
+    "auction_id": AUCTION,
+    "user_id": USER,
+    "detail": "Card refused.",
+}
+
+OUTBID = events.Outbid(**_NOTICE, price=1300, minimum=1350, currency="EUR", ends_at=9)
+CANCELLED = events.OrderCancelled(**_ORDER, reason="stock_refused")
+FAILED = events.BidFailed(**_FAILED, reason="payment_refused")
+
+
+def handle(event: events.Event, event_id: str = "event-1") -> None:
+    """As the consumer does: inside a transaction."""
+    with transaction.atomic(using=models.DATABASE):
+        handlers.SUBSCRIPTION.handlers[type(event)](conftest.envelope_of(event, event_id=event_id), event)
+
+
+def told() -> list[tuple[str, str, dict[str, Any]]]:
+    return list(models.Notification.objects.order_by("seq").values_list("user_id", "kind", "data"))
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "figures"),
+    [
+        (OUTBID, "OUTBID", {"price": 1300, "minimum": 1350, "currency": "EUR", "ends_at": 9}),
+        (events.Leading(**_NOTICE, price=9, currency="EUR", ends_at=9), "LEADING", {"price": 9}),
+        (
+            events.Won(**_NOTICE, sale_id=SALE, order_number=NUMBER, price=9, currency="EUR"),
+            "WON",
+            {"order_number": NUMBER, "quantity": 1},
+        ),
+        (events.Lost(**_NOTICE, price=9, currency="EUR"), "LOST", {"price": 9}),
+        (events.AuctionCancelled(**_NOTICE, reason="broken"), "AUCTION_CANCELLED", {"reason": "broken"}),
+        (events.OrderConfirmed(**_ORDER), "ORDER_CONFIRMED", {"amount": 1250, "currency": "EUR"}),
+        (CANCELLED, "ORDER_CANCELLED", {"reason": "stock_refused"}),
+        (events.PaymentDeclined(**_ORDER, reason="no card"), "PAYMENT_DECLINED", {"reason": "no card"}),
+        (FAILED, "ORDER_CANCELLED", {"reason": "payment_refused", "detail": "Card refused."}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_event_tells_the_user_it_concerns(event: events.Event, kind: str, figures: dict[str, Any]) -> None:
+    handle(event)
+
+    ((user_id, told_kind, data),) = told()
+    assert (user_id, told_kind) == (USER, kind)
+    assert data.items() >= figures.items()
+    assert "user_id" not in data
+
+
+def test_low_stock_tells_every_operator() -> None:
+    for user_id in ("b" * 32, "a" * 32):
+        account = events.AccountChanged(
+            user_id=user_id,
+            version=1,
+            email="x@example.org",
+            email_verified=True,
+            created_at=0,
+            roles=("operator",),
+            closed=False,
+        )
+        handle(account)
+
+    handle(events.StockLow(**_STOCK, threshold=2))
+
+    assert sorted((user_id, kind) for user_id, kind, _ in told()) == [
+        ("a" * 32, "LOW_STOCK"),
+        ("b" * 32, "LOW_STOCK"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "order", [(CANCELLED, FAILED), (FAILED, CANCELLED)], ids=["order first", "sale first"]
+)
+def test_the_end_of_an_order_is_told_once_with_the_reason_that_came_first(
+    order: tuple[events.Event, ...],
+) -> None:
+    for i, event in enumerate(order):
+        handle(event, event_id=f"event-{i}")
+
+    ((_, kind, data),) = told()
+    assert (kind, data["reason"]) == ("ORDER_CANCELLED", order[0].reason)
+
+
+def test_every_kind_has_an_event_that_tells_it() -> None:
+    named = {handler.__name__.removeprefix("on_") for handler in handlers.SUBSCRIPTION.handlers.values()}
+
+    kinds = {kind.lower() for kind in models.Kind}
+    assert kinds - named == {"low_stock"}
+    assert named - kinds == {"bid_failed", "stock_low", "account_changed"}
+
+
+def test_the_two_groups_read_what_the_design_names() -> None:
+    assert handlers.SUBSCRIPTION.topics == (
+        "accounts",
+        "auction.private",
+        "bid-failed",
+        "inventory.stock",
+        "orders",
+    )
+    assert handlers.AUCTION_FRAMES.topics == ("auction.log",)
+    assert handlers.AUCTION_FRAMES.inbox is None
+
+
+def test_each_seq_of_the_log_is_framed_by_one_record() -> None:
+    records = {each for each in events.BY_NAME.values() if issubclass(each, events.LogRecord)}
+
+    assert records - set(handlers.AUCTION_FRAMES.handlers) == {events.AuctionExtended}
+
+
+def consume(
+    subscription: consuming.Subscription, topic: str, event: events.Event, *, times: int
+) -> memory.MemoryBroker:
+    """Let a consumer find the same message `times` times."""
+    transport = memory.MemoryBroker()
+    message = contracts.encode(
+        event, event_id="e1", source="bidding", time=conftest.NOW, version=0, correlation_id="c" * 32
+    )
+    transport.append([broker.Message(topic, event.key(), message)] * times)
+    loop = consuming.ConsumerLoop(subscription, transport, member="m")
+    for _ in range(times):
+        loop.step()
+    return transport
+
+
+@pytest.mark.django_db(databases=["notifications"], transaction=True)
+def test_a_message_delivered_twice_is_told_once(silent_doorbell: None) -> None:
+    transport = consume(handlers.SUBSCRIPTION, "auction.private", OUTBID, times=2)
+
+    assert len(told()) == 1
+    assert transport.lag("notifications", ["auction.private"]) == 0
+
+
+def test_frames_need_no_postgresql(auction_id: str, django_assert_num_queries: Callable[..., Any]) -> None:
+    with django_assert_num_queries(0, using=models.DATABASE):
+        transport = consume(handlers.AUCTION_FRAMES, "auction.log", conftest.bid(auction_id, 1), times=2)
+
+    assert transport.lag("auction-frames", ["auction.log"]) == 0
+    assert redis_clients.blocking().llen(redis_clients.frames_key(auction_id)) == 1

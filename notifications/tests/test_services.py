@@ -1,0 +1,276 @@
+"""Feeds: one gapless sequence per user, one notification per source, told only after the commit."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connections, transaction
+
+from auction_project.contracts import events
+from notifications import courier, cursors, doorbell, models, selectors, services
+from notifications.tests import conftest
+
+pytestmark = pytest.mark.django_db(databases=["notifications"])
+
+OPERATOR, FORMER, BIDDER = "a" * 32, "b" * 32, "c" * 32
+
+
+def seqs(user_id: str) -> list[int]:
+    return [row.seq for row in selectors.list_after(user_id=user_id, seq=0, limit=1000)]
+
+
+def account(user_id: str, version: int, **changes: Any) -> events.AccountChanged:
+    known: dict[str, Any] = {
+        "email": "ada@example.org",
+        "email_verified": True,
+        "created_at": 0,
+        "roles": ("bidder",),
+        "closed": False,
+    }
+    return events.AccountChanged(user_id=user_id, version=version, **known | changes)
+
+
+class Rung:
+    """A doorbell and a courier that remember."""
+
+    def __init__(self) -> None:
+        self.users: list[str] = []
+        self.emails: list[int] = []
+
+    def ring(self, user_ids: list[str]) -> None:
+        self.users += user_ids
+
+    def send(self, email_ids: list[int], *, correlation_id: str) -> None:
+        assert correlation_id
+        self.emails += email_ids
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
+    found = Rung()
+    monkeypatch.setattr(doorbell, "ring", found.ring)
+    monkeypatch.setattr(courier, "send", found.send)
+    return found
+
+
+def test_each_user_has_a_sequence_of_his_own_from_one(user_id: str) -> None:
+    conftest.tell(user_id, n=3)
+    conftest.tell(BIDDER, n=2)
+
+    assert seqs(user_id) == [1, 2, 3]
+    assert seqs(BIDDER) == [1, 2]
+    assert selectors.get_head(user_id).last_seq == 3
+
+
+def test_one_source_is_told_once(user_id: str) -> None:
+    conftest.tell(user_id, source="event-1", n=3)
+    conftest.tell(user_id, source="event-1", kind=models.Kind.WON)
+    conftest.tell(BIDDER, source="event-1")
+
+    told = [(row.seq, row.kind) for row in selectors.list_after(user_id=user_id, seq=0, limit=9)]
+    assert told == [(1, "LOST"), (2, "WON")]
+    assert seqs(BIDDER) == [1]
+
+
+@pytest.mark.django_db(databases=["notifications"], transaction=True)
+def test_what_is_rolled_back_leaves_no_gap_and_rings_nowhere(user_id: str, rung: Rung) -> None:
+    conftest.tell(user_id)
+
+    @transaction.atomic(using=models.DATABASE)
+    def tell_and_fail() -> None:
+        conftest.tell(user_id)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        tell_and_fail()
+    conftest.tell(user_id)
+
+    assert seqs(user_id) == [1, 2]
+    assert rung.users == [user_id, user_id]
+    assert len(rung.emails) == 2
+
+
+@pytest.mark.django_db(databases=["notifications"], transaction=True)
+def test_nobody_is_rung_before_the_commit(user_id: str, rung: Rung) -> None:
+    with transaction.atomic(using=models.DATABASE):
+        conftest.tell(user_id)
+        before = list(rung.users)
+
+    assert before == []
+    assert rung.users == [user_id]
+
+
+@pytest.mark.django_db(databases=["notifications"], transaction=True)
+def test_writers_of_one_feed_at_once_leave_no_gap_and_double_nothing(user_id: str, rung: Rung) -> None:
+    """Eight writers tell the same forty things of one user, whose feed none of them finds at first."""
+    ready = threading.Barrier(8)
+    failures: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            ready.wait()
+            for i in range(40):
+                conftest.tell(user_id, source=f"event-{i}")
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    writers = [threading.Thread(target=write) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert failures == []
+    assert seqs(user_id) == list(range(1, 41))
+    assert models.Notification.objects.values("source").distinct().count() == 40
+    assert len(rung.users) == 40
+
+
+@pytest.mark.django_db(databases=["notifications"], transaction=True)
+def test_who_sees_a_notification_sees_all_before_it(user_id: str, silent_doorbell: None) -> None:
+    done = threading.Event()
+    seen: list[list[int]] = []
+
+    def write() -> None:
+        for _ in range(60):
+            conftest.tell(user_id)
+        connections.close_all()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append(
+                [row.seq for row in selectors.list_news({user_id: 0}).get(user_id, NOTHING).notifications]
+            )
+        connections.close_all()
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    reader.start()
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    done.set()
+    reader.join()
+
+    assert len(seen) > 3
+    assert all(found == list(range(1, len(found) + 1)) for found in seen)
+
+
+NOTHING = selectors.News(selectors.Head("0", 0), [])
+
+
+def test_operators_of_the_moment_are_told_and_nobody_else(rung: Rung) -> None:
+    services.follow_account(account=account(OPERATOR, 1, roles=("bidder", "operator")))
+    services.follow_account(account=account(FORMER, 1, roles=("operator",)))
+    services.follow_account(account=account(FORMER, 2, roles=()))
+    services.follow_account(account=account(BIDDER, 1))
+
+    services.notify_operators(
+        kind=models.Kind.LOW_STOCK, source="e", data={"title": "x"}, at=0, now=conftest.NOW
+    )
+
+    assert [row.user_id for row in models.Notification.objects.all()] == [OPERATOR]
+
+
+def test_with_no_operator_nobody_is_told() -> None:
+    services.notify_operators(kind=models.Kind.LOW_STOCK, source="e", data={}, at=0, now=conftest.NOW)
+
+    assert models.Notification.objects.count() == 0
+
+
+def test_an_overtaken_account_event_changes_nothing() -> None:
+    services.follow_account(account=account(BIDDER, 5, email="new@example.org"))
+
+    services.follow_account(account=account(BIDDER, 4, email="old@example.org", roles=("operator",)))
+    services.follow_account(account=account(BIDDER, 5, email="old@example.org"))
+
+    row = models.Account.objects.get(pk=BIDDER)
+    assert (row.version, row.email, row.is_operator) == (5, "new@example.org", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "address"),
+    [
+        ({}, "ada@example.org"),
+        ({"email_verified": False}, None),
+        ({"closed": True}, None),
+        ({"email": ""}, None),
+    ],
+)
+def test_mail_goes_to_verified_addresses_of_open_accounts_only(
+    changes: dict[str, Any], address: str | None
+) -> None:
+    services.follow_account(account=account(BIDDER, 1, **changes))
+
+    assert models.Account.objects.get(pk=BIDDER).address == address
+
+
+def test_every_kind_but_leading_is_mailed_once(user_id: str) -> None:
+    for kind in models.Kind:
+        conftest.tell(user_id, source="event-1", kind=kind)
+        conftest.tell(user_id, source="event-1", kind=kind)
+
+    mailed = models.Email.objects.values_list("notification__kind", flat=True)
+    assert sorted(mailed) == sorted(set(models.Kind.values) - {"LEADING"})
+
+
+def test_reading_is_never_undone(user_id: str) -> None:
+    conftest.tell(user_id, n=3)
+    epoch = selectors.get_head(user_id).epoch
+
+    for seq in (2, 1, 2):
+        services.mark_read(user_id=user_id, cursor=cursors.Cursor(epoch, seq), now=conftest.NOW)
+
+    assert selectors.get_head(user_id).read_seq == 2
+
+
+@pytest.mark.parametrize("wrong", [("0", 1), (None, 4)])
+def test_a_cursor_that_leads_nowhere_marks_nothing(user_id: str, wrong: tuple[str | None, int]) -> None:
+    conftest.tell(user_id, n=3)
+    epoch = wrong[0] or selectors.get_head(user_id).epoch
+
+    with pytest.raises(services.CursorUnknown):
+        services.mark_read(user_id=user_id, cursor=cursors.Cursor(epoch, wrong[1]), now=conftest.NOW)
+
+    assert selectors.get_head(user_id).read_seq == 0
+
+
+def test_news_of_many_users_come_at_once_and_page_by_page(
+    user_id: str, django_assert_num_queries: Callable
+) -> None:
+    conftest.tell(user_id, n=3)
+    conftest.tell(BIDDER, n=selectors.PAGE + 1)
+
+    with django_assert_num_queries(2, using=models.DATABASE):
+        news = selectors.list_news({user_id: 1, BIDDER: 0, "d" * 32: 0})
+
+    assert sorted(news) == sorted([user_id, BIDDER])
+    assert [row.seq for row in news[user_id].notifications] == [2, 3]
+    assert [row.seq for row in news[BIDDER].notifications] == list(range(1, selectors.PAGE + 1))
+    assert news[BIDDER].head.last_seq == selectors.PAGE + 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seq": 1}, {"seq": 0}, {"kind": "GOSSIP"}, {"seq": 2, "source": "event-1"}], ids=str
+)
+def test_the_database_itself_refuses_a_second_seq_and_a_second_telling(
+    user_id: str, changes: dict[str, Any]
+) -> None:
+    conftest.tell(user_id, source="event-1")
+    row: dict[str, Any] = {
+        "user_id": user_id,
+        "seq": 2,
+        "kind": "LOST",
+        "source": "event-2",
+        "data": {},
+        "at": 0,
+    }
+
+    with pytest.raises(IntegrityError), transaction.atomic(using=models.DATABASE):
+        models.Notification.objects.create(created_at=conftest.NOW, **row | changes)
+
+    assert seqs(user_id) == [1]
