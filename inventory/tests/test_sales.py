@@ -234,7 +234,7 @@ def test_a_repeat_gets_the_stored_outcome_and_changes_nothing(make_product):
 
 
 def test_a_refusal_is_stored_and_stands_although_stock_has_come_since(make_product):
-    product = make_product(CENTRAL=0 + 1)
+    product = make_product(CENTRAL=1)
     reserve(product, sale="first-1")
     with pytest.raises(refusals.SoldOut):
         reserve(product)

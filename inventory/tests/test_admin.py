@@ -1,0 +1,402 @@
+"""The stock desk: what each role sees and may do, that everything goes through the services, and who did it."""
+
+import io
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils.module_loading import import_string
+from PIL import Image
+
+from auction_project.contracts import names
+from inventory import models, services
+from inventory.tests.conftest import NOW, figures, in_warehouses, told_names
+
+pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
+CHANGELISTS = ("product", "move", "reservation", "warehouse")
+ACTIONS = ("receive", "adjust", "transfer", "threshold")
+DESK_ROLES = ("stock clerk", "auction operator", "viewer")
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def sign_in(client):
+    """`sign_in("stock clerk")`: a member of that group at the admin; without a group, a superuser."""
+
+    def sign_in(group=None):
+        # By name: the apps do not import accounts, and these tests want the groups' real rights.
+        import_string("auction_project.accounts.services.sync_desk_permissions")()
+        user = get_user_model().objects.create_user(f"{names.new_id()}@example.com", "secret", is_staff=True)
+        if group:
+            user.groups.add(Group.objects.get(name=group))
+        else:
+            user.is_superuser = True
+            user.save()
+        client.force_login(user)
+        return user
+
+    return sign_in
+
+
+def address(product, action):
+    return f"/admin/inventory/product/{product.id}/{action}/"
+
+
+def fill(client, product, action, **fields):
+    """Open the form, fill it in, send it."""
+    form = client.get(address(product, action)).context["form"]
+    hidden = {"_form_submitted": "on", "key": form.initial["key"]}
+    if "seen" in form.initial:
+        hidden["seen"] = form.initial["seen"]
+    return client.post(address(product, action), hidden | fields)
+
+
+def fields_for(action):
+    return {
+        "receive": {"warehouse": "HARBOUR", "quantity": 3, "reason": "invoice 7"},
+        "adjust": {"warehouse": "CENTRAL", "counted": 4, "reason": "one was broken"},
+        "transfer": {"source": "CENTRAL", "destination": "HARBOUR", "quantity": 2},
+        "threshold": {"threshold": 2},
+    }[action]
+
+
+def reserve(product, sale="a-1"):
+    services.reserve(key=sale, sale_id=sale, auction_id="a", product_id=product.id, quantity=1, now=NOW)
+
+
+# --- who sees and does what -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", DESK_ROLES)
+def test_the_roles_of_the_desk_see_everything(client, sign_in, make_product, group):
+    product = make_product(CENTRAL=5)
+    reserve(product)
+    sign_in(group)
+
+    for name in CHANGELISTS:
+        assert client.get(f"/admin/inventory/{name}/").status_code == 200
+    assert client.get(f"/admin/inventory/product/{product.id}/change/").status_code == 200
+    for model in (models.Move, models.Reservation):
+        row = model.objects.first()
+        assert client.get(f"/admin/inventory/{model._meta.model_name}/{row.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize("group", ["finance", "bidder", "seller"])
+def test_others_see_nothing_of_the_stock(client, sign_in, make_product, group):
+    product = make_product(CENTRAL=5)
+    sign_in(group)
+
+    for name in CHANGELISTS:
+        assert client.get(f"/admin/inventory/{name}/").status_code == 403
+    for action in ACTIONS:
+        assert client.get(address(product, action)).status_code == 403
+
+
+def test_nobody_is_sent_to_the_login(client, make_product):
+    product = make_product(CENTRAL=5)
+
+    for place in ("/admin/inventory/product/", *(address(product, action) for action in ACTIONS)):
+        answer = client.get(place)
+        assert (answer.status_code, "login" in answer["Location"]) == (302, True)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("group", ["auction operator", "viewer"])
+def test_a_role_that_only_looks_may_do_nothing(client, sign_in, make_product, group, action):
+    product = make_product(CENTRAL=5)
+    sign_in(group)
+
+    assert client.get(address(product, action)).status_code == 403
+    answer = client.post(address(product, action), {"_form_submitted": "on", "key": "k"} | fields_for(action))
+
+    assert answer.status_code == 403
+    assert (figures(product), told_names()) == ({"available": 5}, [])
+    page = client.get(f"/admin/inventory/product/{product.id}/change/").content.decode()
+    assert address(product, action) not in page
+
+
+@pytest.mark.parametrize("permission", ["receive_stock", "adjust_stock", "transfer_stock"])
+def test_each_action_has_a_permission_of_its_own(client, sign_in, make_product, permission):
+    product = make_product(CENTRAL=5)
+    user = sign_in("viewer")
+    permissions = get_user_model()._meta.get_field("user_permissions").related_model
+    user.user_permissions.add(permissions.objects.get(codename=permission))
+
+    allowed = {action for action in ACTIONS if client.get(address(product, action)).status_code == 200}
+
+    assert (
+        allowed
+        == {
+            "receive_stock": {"receive"},
+            "adjust_stock": {"adjust", "threshold"},
+            "transfer_stock": {"transfer"},
+        }[permission]
+    )
+
+
+@pytest.mark.parametrize("group", [None, "stock clerk"])
+def test_nothing_can_be_edited_or_deleted_even_by_a_superuser(client, sign_in, make_product, group):
+    product = make_product(CENTRAL=5)
+    reserve(product)
+    sign_in(group)
+    rows = [
+        product,
+        models.Move.objects.first(),
+        models.Reservation.objects.first(),
+        models.Warehouse.objects.first(),
+    ]
+
+    for row in rows:
+        place = f"/admin/inventory/{row._meta.model_name}/{row.pk}"
+        assert client.post(f"{place}/change/", {"title": "Mine", "quantity": 99}).status_code == 403
+        assert client.post(f"{place}/delete/", {"post": "yes"}).status_code == 403
+        answer = client.post(
+            f"/admin/inventory/{row._meta.model_name}/",
+            {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"},
+        )
+        assert answer.status_code in (200, 302)
+        assert type(row).objects.filter(pk=row.pk).exists()
+
+    for name in ("move", "reservation", "warehouse"):
+        assert client.get(f"/admin/inventory/{name}/add/").status_code == 403
+    product.refresh_from_db()
+    assert (product.title, figures(product)) == ("Brass sextant", {"available": 4, "reserved": 1})
+
+
+# --- what a clerk does ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "central", "harbour"),
+    [("receive", "RECEIVE", 5, 3), ("adjust", "ADJUST", 4, 0), ("transfer", "TRANSFER", 3, 2)],
+)
+def test_a_clerks_action_is_in_the_ledger_the_outbox_and_the_admins_log(
+    client, sign_in, make_product, action, kind, central, harbour
+):
+    product = make_product(CENTRAL=5)
+    clerk = sign_in("stock clerk")
+
+    answer = fill(client, product, action, **fields_for(action))
+
+    assert answer["HX-Redirect"] == f"/admin/inventory/product/{product.id}/change/"
+    assert in_warehouses(product, "available") == {
+        code: units for code, units in (("CENTRAL", central), ("HARBOUR", harbour)) if units
+    }
+    move = models.Move.objects.first()
+    assert (move.kind, move.actor, move.reason) == (kind, clerk.pk, fields_for(action).get("reason", ""))
+    assert told_names() == ["StockChanged"]
+    entry = LogEntry.objects.get()
+    assert (entry.user_id, entry.object_id) == (clerk.pk, product.id)
+    assert client.get(f"/admin/inventory/product/{product.id}/history/").status_code == 200
+
+
+def test_the_threshold_is_set_and_logged(client, sign_in, make_product):
+    product = make_product(CENTRAL=2)
+    sign_in("stock clerk")
+
+    fill(client, product, "threshold", threshold=2)
+
+    product.refresh_from_db()
+    assert (product.low_threshold, product.is_low, told_names()) == (2, True, ["StockChanged", "StockLow"])
+    assert LogEntry.objects.get().change_message == "Set the low-stock threshold to 2."
+
+
+def test_a_form_that_is_sent_twice_is_one_change(client, sign_in, make_product):
+    product = make_product()
+    sign_in("stock clerk")
+    key = client.get(address(product, "receive")).context["form"].initial["key"]
+
+    for _ in range(2):
+        client.post(
+            address(product, "receive"), {"_form_submitted": "on", "key": key} | fields_for("receive")
+        )
+
+    assert figures(product) == {"available": 3}
+
+
+def test_a_stale_adjustment_shows_the_present_figure_and_can_be_sent_again(client, sign_in, make_product):
+    product = make_product(CENTRAL=5)
+    sign_in("stock clerk")
+    form = client.get(address(product, "adjust")).context["form"]
+    hidden = {"_form_submitted": "on", "key": form.initial["key"], "seen": form.initial["seen"]}
+    services.receive_stock(
+        key="x", product_id=product.id, warehouse="CENTRAL", quantity=2, actor="other", now=NOW
+    )
+
+    answer = client.post(address(product, "adjust"), hidden | fields_for("adjust"))
+
+    assert (answer.status_code, figures(product)) == (200, {"available": 7})
+    assert "present: 7, expected: 5" in answer.content.decode()
+    again = answer.context["form"]
+    hidden["seen"] = again["seen"].value()
+    client.post(address(product, "adjust"), hidden | fields_for("adjust"))
+    assert figures(product) == {"available": 4}
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "text"),
+    [
+        ("receive", {"quantity": 0}, "greater than or equal to 1"),
+        ("receive", {"quantity": "NaN"}, "whole number"),
+        ("receive", {"warehouse": "MOON"}, "not one of the available choices"),
+        ("adjust", {"reason": ""}, "required"),
+        ("adjust", {"counted": -1}, "greater than or equal to 0"),
+        ("adjust", {"seen": "{"}, "required"),
+        ("transfer", {"quantity": 6}, "present: 5, asked: 6"),
+        ("transfer", {"destination": "CENTRAL"}, "two different warehouses"),
+    ],
+)
+def test_a_refused_form_says_why_and_changes_nothing(client, sign_in, make_product, action, changes, text):
+    product = make_product(CENTRAL=5)
+    sign_in("stock clerk")
+
+    answer = fill(client, product, action, **fields_for(action) | changes)
+
+    assert answer.status_code == 200
+    if "seen" not in changes:
+        assert text in answer.content.decode()
+    assert (figures(product), told_names(), LogEntry.objects.count()) == ({"available": 5}, [], 0)
+
+
+@pytest.mark.parametrize("product_id", ["f" * 32, "x", "_00"])
+def test_an_action_on_no_product_is_not_there(client, sign_in, product_id):
+    sign_in("stock clerk")
+
+    for action in ACTIONS:
+        assert client.get(f"/admin/inventory/product/{product_id}/{action}/").status_code == 404
+
+
+# --- looking -------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_the_figures_over_all_warehouses(client, sign_in, make_product):
+    product = make_product(CENTRAL=2, HARBOUR=3)
+    reserve(product)
+    reserve(product, "a-2")
+    services.commit(key="c", sale_id="a-2", now=NOW)
+    sign_in("viewer")
+
+    shown = client.get("/admin/inventory/product/").context["cl"].result_list[0]
+
+    assert (shown.on_hand, shown.available, shown.reserved, shown.committed) == (5, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("stock=free", {"free"}),
+        ("stock=reserved", {"reserved"}),
+        ("stock=depleted", {"sold"}),
+        ("stock=low", {"free"}),
+        ("owned_by=house", {"reserved", "sold"}),
+        ("owned_by=sellers", {"free"}),
+        ("condition__exact=GOOD", {"free", "reserved", "sold"}),
+        ("q=sextant", {"free", "reserved", "sold"}),
+        ("q=nothing", set()),
+    ],
+)
+def test_products_are_found_by_filter_and_search(client, sign_in, make_product, query, found):
+    products = {
+        "free": make_product(CENTRAL=1, threshold=3, owner_id="5" * 32),
+        "reserved": make_product(CENTRAL=1),
+        "sold": make_product(),
+    }
+    reserve(products["reserved"])
+    sign_in("viewer")
+
+    shown = client.get(f"/admin/inventory/product/?{query}").context["cl"].result_list
+
+    assert {name for name, product in products.items() if product in shown} == found
+
+
+def test_ledger_and_reservations_are_searched(client, sign_in, make_product):
+    product, other = make_product(CENTRAL=1), make_product(CENTRAL=1)
+    reserve(product, "needle-1")
+    sign_in("viewer")
+
+    for place, count in (
+        (f"move/?product__id__exact={product.id}", 2),
+        ("move/?q=needle", 1),
+        ("move/?kind__exact=RECEIVE", 2),
+        (f"move/?q={other.sku}", 1),
+        ("reservation/?q=needle", 1),
+        ("reservation/?state__exact=COMMITTED", 0),
+    ):
+        answer = client.get(f"/admin/inventory/{place}")
+        assert (answer.status_code, len(answer.context["cl"].result_list)) == (200, count), place
+
+
+# --- a new product -------------------------------------------------------------------------------------------------
+
+
+def new_product(**changes):
+    return {
+        "sku": "CLOCK-1",
+        "title": "Mantel clock",
+        "condition": "GOOD",
+        "owner_id": "house",
+        "description": "",
+    } | changes
+
+
+def upload():
+    out = io.BytesIO()
+    Image.new("RGB", (100, 100), "teal").save(out, "PNG")
+    return SimpleUploadedFile("clock.png", out.getvalue(), "image/png")
+
+
+@pytest.mark.parametrize("group", [None, "stock clerk"])
+def test_a_clerk_adds_a_product_with_its_picture(client, sign_in, make_product, group):
+    make_product()
+    user = sign_in(group)
+
+    answer = client.post("/admin/inventory/product/add/", new_product(picture=upload()))
+
+    product = models.Product.objects.get(sku="CLOCK-1")
+    assert (answer.status_code, product.created_by) == (302, user.pk)
+    assert (product.title, client.get(product.thumbnail_url).status_code) == ("Mantel clock", 200)
+    assert product.balances.count() == 2
+    assert LogEntry.objects.get().object_id == product.id
+    assert client.get(f"/admin/inventory/product/{product.id}/change/").status_code == 200
+
+
+@pytest.mark.parametrize("group", ["auction operator", "viewer"])
+def test_a_role_that_only_looks_adds_no_products(client, sign_in, group):
+    sign_in(group)
+
+    assert client.post("/admin/inventory/product/add/", new_product()).status_code == 403
+    assert not models.Product.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"sku": ""}, "sku"),
+        ({"condition": "BROKEN"}, "condition"),
+        ({"picture": SimpleUploadedFile("x.png", b"<svg>")}, "picture"),
+    ],
+)
+def test_a_bad_product_is_refused_beside_its_field(client, sign_in, changes, field):
+    sign_in()
+
+    answer = client.post("/admin/inventory/product/add/", new_product(**changes))
+
+    assert field in answer.context["adminform"].form.errors
+    assert not models.Product.objects.exists()
+
+
+def test_a_sku_is_taken_once(client, sign_in, make_product):
+    taken = make_product()
+    sign_in()
+
+    answer = client.post("/admin/inventory/product/add/", new_product(sku=taken.sku))
+
+    assert "sku" in answer.context["adminform"].form.errors
+    assert models.Product.objects.count() == 1

@@ -1,0 +1,127 @@
+"""Each checker finds its invariant broken in the raw data, names the place, and finds nothing in sound data."""
+
+import pytest
+from django.db import connections
+
+from inventory import checks, services
+from inventory.tests.conftest import NOW
+
+pytestmark = pytest.mark.django_db(databases=["inventory"])
+
+
+@pytest.fixture
+def product(make_product):
+    """Three units: one free, one reserved for a lot, one committed to a sale of that lot."""
+    product = make_product(CENTRAL=3)
+    services.reserve_for_lot(
+        auction_id="a",
+        product_id=product.id,
+        quantity=2,
+        requested_by="",
+        as_operator=True,
+        allocate="on_listing",
+        now=NOW,
+    )
+    services.reserve(key="r", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
+    services.commit(key="c", sale_id="a-2", now=NOW)
+    return product
+
+
+def spoil(*statements):
+    """Change raw data, past the constraints and triggers that forbid it."""
+    with connections["inventory"].cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with waiting checks cannot be altered
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def violations():
+    return {finding.invariant: finding.violations for finding in checks.check() if finding.violations}
+
+
+def test_sound_stock_has_no_findings_and_says_how_much_was_looked_at(product):
+    found = checks.check()
+
+    assert [(finding.invariant, finding.violations) for finding in found] == [
+        ("I1", ()),
+        ("I2", ()),
+        ("I3", ()),
+    ]
+    assert [finding.checked for finding in found] == [2 + 4, 8, 2 + 2 + 4]
+
+
+def test_i1_finds_a_negative_balance_and_the_constraint_that_is_gone(product):
+    spoil(
+        "ALTER TABLE inventory_balance DROP CONSTRAINT inventory_balance_set_aside",
+        "UPDATE inventory_balance SET set_aside = -1 WHERE warehouse_id = 'CENTRAL'",
+    )
+
+    assert violations()["I1"] == (
+        f"balance {product.id} in CENTRAL: available 1, reserved 1, committed 1, set aside -1",
+        "constraint inventory_balance_set_aside: is missing or not validated",
+    )
+
+
+def test_i2_finds_a_balance_that_is_not_the_ledgers_sum(product):
+    spoil("UPDATE inventory_balance SET available = 7 WHERE warehouse_id = 'CENTRAL'")
+
+    assert violations() == {
+        "I2": (f"AVAILABLE of {product.id} in CENTRAL: the ledger says 1, the balance 7",)
+    }
+
+
+def test_i2_finds_a_move_without_a_balance(product):
+    spoil("DELETE FROM inventory_balance WHERE warehouse_id = 'CENTRAL'")
+
+    assert len(violations()["I2"]) == 3
+
+
+def test_i2_finds_a_move_that_was_removed(product):
+    spoil(
+        "ALTER TABLE inventory_move DISABLE TRIGGER inventory_move_is_immutable",
+        "DELETE FROM inventory_move WHERE kind = 'COMMIT'",
+    )
+
+    assert violations() == {
+        "I2": (
+            f"COMMITTED of {product.id} in CENTRAL: the ledger says 0, the balance 1",
+            f"RESERVED of {product.id} in CENTRAL: the ledger says 2, the balance 1",
+        )
+    }
+
+
+def test_i3_finds_a_reservation_that_has_lost_its_units(product):
+    spoil(
+        "UPDATE inventory_holding SET quantity = 0, from_lot = 0 WHERE reservation_id IN "
+        "(SELECT id FROM inventory_reservation WHERE kind = 'SALE')"
+    )
+
+    assert violations() == {
+        "I3": (
+            f"COMMITTED units of {product.id} in CENTRAL: reservations have 0, the balance 1",
+            "LOT a: HELD holds 1 of 2, its sales 0",
+            "SALE a-2: COMMITTED holds 0 of 1, its sales 0",
+        )
+    }
+
+
+def test_i3_finds_a_final_reservation_that_still_holds(product):
+    spoil("UPDATE inventory_reservation SET state = 'RELEASED' WHERE kind = 'LOT'")
+
+    assert violations() == {
+        "I3": (
+            f"HELD units of {product.id} in CENTRAL: reservations have 0, the balance 1",
+            "LOT a: RELEASED holds 1 of 2, its sales 1",
+        )
+    }
+
+
+def test_i3_finds_two_reservations_of_one_sale(product):
+    spoil(
+        "ALTER TABLE inventory_reservation DROP CONSTRAINT inventory_reservation_once",
+        "INSERT INTO inventory_reservation (kind, holder, auction_id, product_id, quantity, state, created_at, changed_at) "
+        "SELECT kind, holder, auction_id, product_id, quantity, 'RELEASED', created_at, changed_at "
+        "FROM inventory_reservation WHERE kind = 'SALE'",
+    )
+
+    assert violations() == {"I3": ("SALE a-2: 2 reservations",)}

@@ -1,0 +1,201 @@
+"""Many at once, with real threads and real commits: the last unit has one buyer, and every interleaving stays sound."""
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from auction_project import errors
+from auction_project.contracts import names
+from inventory import checks, models, services
+from inventory.tests.conftest import NOW, figures, told, told_names
+
+pytestmark = pytest.mark.django_db(databases=["inventory"], transaction=True)
+BUYERS = 50
+
+
+def at_once(*calls):
+    """Start all calls together, each on its own connection; what each returned or raised."""
+    start = threading.Barrier(len(calls))
+
+    def run(call):
+        try:
+            connections["inventory"].ensure_connection()
+            start.wait(timeout=30)
+            return call()
+        except errors.DomainError as refused:
+            return refused
+        finally:
+            connections["inventory"].close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls, timeout=60))
+
+
+def buy(product, number, auction="a"):
+    sale = f"{auction}-{number}"
+    return services.reserve(
+        key=f"saga:{sale}:reserve_stock",
+        sale_id=sale,
+        auction_id=auction,
+        product_id=product.id,
+        quantity=1,
+        now=NOW,
+    )
+
+
+def list_lot(product, auction="a", quantity=1):
+    services.reserve_for_lot(
+        auction_id=auction,
+        product_id=product.id,
+        quantity=quantity,
+        requested_by="",
+        as_operator=True,
+        allocate="on_listing",
+        now=NOW,
+    )
+
+
+def winners(outcomes):
+    return [outcome for outcome in outcomes if isinstance(outcome, dict)]
+
+
+def assert_sound():
+    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+
+
+@pytest.mark.parametrize("is_lot", [False, True])
+def test_the_last_unit_has_one_of_fifty_buyers(make_product, is_lot):
+    product = make_product(CENTRAL=1)
+    if is_lot:
+        list_lot(product)
+
+    outcomes = at_once(*(lambda n=n: buy(product, n) for n in range(BUYERS)))
+
+    assert len(winners(outcomes)) == 1
+    assert [outcome.code for outcome in outcomes if not isinstance(outcome, dict)] == ["sold_out"] * (
+        BUYERS - 1
+    )
+    assert figures(product) == {"reserved": 1}
+    assert models.Reservation.objects.filter(kind="SALE", state="HELD").count() == 1
+    assert_sound()
+
+
+def test_three_units_in_two_warehouses_have_three_of_fifty_buyers(make_product):
+    product = make_product(CENTRAL=1, HARBOUR=2)
+
+    outcomes = at_once(*(lambda n=n: buy(product, n) for n in range(BUYERS)))
+
+    assert (len(winners(outcomes)), figures(product)) == (3, {"reserved": 3})
+    assert_sound()
+
+
+def test_one_step_that_arrives_twenty_times_at_once_happens_once(make_product):
+    product = make_product(CENTRAL=5)
+
+    outcomes = at_once(*(lambda: buy(product, 1) for _ in range(20)))
+
+    assert outcomes == [{"quantity": 1, "from_lot": 0, "warehouses": ["CENTRAL"]}] * 20
+    assert figures(product) == {"available": 4, "reserved": 1}
+    assert told_names() == ["StockChanged"]
+
+
+def test_a_step_and_its_undoing_at_once_leave_nothing_reserved(make_product):
+    product = make_product(CENTRAL=10)
+
+    def undo(number):
+        return services.release(key=f"saga:a-{number}:reserve_stock", sale_id=f"a-{number}", now=NOW)
+
+    at_once(*(lambda n=n: buy(product, n) for n in range(10)), *(lambda n=n: undo(n) for n in range(10)))
+
+    assert figures(product) == {"available": 10}
+    assert_sound()
+
+
+def test_a_listing_and_the_end_of_its_auction_at_once_leave_nothing_reserved(make_product):
+    product = make_product(CENTRAL=10)
+    auctions = [f"auction-{number}" for number in range(10)]
+
+    calls = [lambda a=a: list_lot(product, a) for a in auctions]
+    calls += [lambda a=a: services.release_lot(auction_id=a, now=NOW) for a in auctions]
+    at_once(*calls)
+
+    assert figures(product) == {"available": 10}
+    assert set(models.Reservation.objects.values_list("state", flat=True)) == {"RELEASED"}
+    assert_sound()
+
+
+def test_of_two_adjustments_from_one_figure_one_is_stale(make_product):
+    product = make_product(CENTRAL=5)
+
+    def adjust(counted):
+        return services.adjust_stock(
+            key=names.new_id(),
+            product_id=product.id,
+            warehouse="CENTRAL",
+            expected=5,
+            counted=counted,
+            reason="counted",
+            actor="clerk",
+            now=NOW,
+        )
+
+    outcomes = at_once(lambda: adjust(3), lambda: adjust(9))
+
+    assert sorted(getattr(outcome, "code", "done") for outcome in outcomes) == ["done", "stale_figure"]
+    assert_sound()
+
+
+def test_versions_and_events_of_a_product_come_in_the_order_of_its_changes(make_product):
+    product = make_product(CENTRAL=40)
+
+    at_once(*(lambda n=n: buy(product, n) for n in range(40)))
+
+    first = product.stock_version + 1
+    assert [(event.version, event.available) for event in told()] == [(first + n, 39 - n) for n in range(40)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed):
+    products = [make_product(CENTRAL=3, HARBOUR=2), make_product(CENTRAL=1, HARBOUR=1)]
+    start = {product.id: sum(figures(product).values()) for product in products}
+
+    def clerk_or_buyer(number):
+        dice = random.Random(seed * 1000 + number)
+        for _ in range(25):
+            product = dice.choice(products)
+            auction = f"{product.sku}-{dice.randrange(4)}"
+            sale = f"{auction}-{dice.randrange(6)}"
+            reserving, committing = f"saga:{sale}:reserve_stock", f"saga:{sale}:commit_stock"
+            act = dice.choice(
+                [
+                    lambda p=product, a=auction: list_lot(p, a),
+                    lambda a=auction: services.release_lot(auction_id=a, now=NOW),
+                    lambda p=product, s=sale, a=auction, k=reserving: services.reserve(
+                        key=k, sale_id=s, auction_id=a, product_id=p.id, quantity=1, now=NOW
+                    ),
+                    lambda s=sale, k=reserving: services.release(key=k, sale_id=s, now=NOW),
+                    lambda s=sale, k=committing: services.commit(key=k, sale_id=s, now=NOW),
+                    lambda s=sale, k=committing: services.restock(key=k, sale_id=s, now=NOW),
+                    lambda p=product: services.transfer_stock(
+                        key=names.new_id(),
+                        product_id=p.id,
+                        source="HARBOUR",
+                        destination="CENTRAL",
+                        quantity=1,
+                        actor="clerk",
+                        now=NOW,
+                    ),
+                ]
+            )
+            try:
+                act()
+            except errors.Refused:
+                continue
+
+    at_once(*(lambda n=n: clerk_or_buyer(n) for n in range(12)))
+
+    assert {product.id: sum(figures(product).values()) for product in products} == start
+    assert_sound()

@@ -1,0 +1,92 @@
+"""Events of auctions reach the stock through the consumer loop, in one transaction with the inbox."""
+
+import pytest
+
+from auction_project import contracts
+from auction_project.contracts import events
+from auction_project.messaging import broker, consuming, memory
+from inventory import handlers, models
+from inventory.tests.conftest import NOW, figures, told_names
+
+pytestmark = pytest.mark.django_db(databases=["inventory"])
+
+
+@pytest.fixture
+def deliver(monkeypatch):
+    """`deliver(event, event_id)`: publish the message and let the stock's consumer take it."""
+    # A test's connections are the test's: the loop must not close them between two messages.
+    monkeypatch.setattr(consuming, "close_old_connections", lambda: None)
+    transport = memory.MemoryBroker()
+    loop = consuming.ConsumerLoop(handlers.SUBSCRIPTION, transport, member="test")
+
+    def deliver(event, event_id):
+        body = contracts.encode(
+            event, event_id=event_id, source="bidding", time=NOW, version=1, correlation_id="test-correlation"
+        )
+        transport.append([broker.Message(event.TOPIC, event.key(), body)])
+        loop.step()
+        assert transport.lag("inventory", [event.TOPIC]) == 0
+
+    yield deliver
+    loop.close()
+
+
+def requested(product, **changes):
+    return events.ListingRequested(
+        **{
+            "auction_id": "a",
+            "product_id": product.id,
+            "quantity": 1,
+            "format": "english",
+            "allocate": "on_listing",
+            "requested_by": "house",
+            "as_operator": True,
+        }
+        | changes
+    )
+
+
+def ended(product, auction_id="a"):
+    return events.AuctionEnded(auction_id=auction_id, product_id=product.id, seq=9)
+
+
+def test_a_listing_is_answered_once_although_its_event_comes_twice(make_product, deliver):
+    product = make_product(CENTRAL=2)
+
+    deliver(requested(product), "e1")
+    deliver(requested(product), "e1")
+    deliver(requested(product), "e1 published anew")
+
+    assert (figures(product), told_names()) == (
+        {"available": 1, "reserved": 1},
+        ["StockChanged", "LotAccepted"],
+    )
+    assert models.Once.objects.filter(key="event:e1", state="DONE").count() == 1
+
+
+def test_the_end_of_an_auction_frees_its_lot(make_product, deliver):
+    product = make_product(CENTRAL=1)
+    deliver(requested(product), "e1")
+
+    deliver(ended(product), "e2")
+
+    assert figures(product) == {"available": 1}
+
+
+def test_an_end_that_overtakes_its_listing_leaves_nothing_reserved(make_product, deliver):
+    product = make_product(CENTRAL=1)
+
+    deliver(ended(product), "e2")
+    deliver(requested(product), "e1")
+
+    assert (figures(product), told_names()) == ({"available": 1}, ["LotRefused"])
+
+
+def test_a_relisting_is_told_to_the_stock_with_the_auction_before_it(make_product, deliver):
+    product = make_product(CENTRAL=1)
+    deliver(requested(product), "e1")
+
+    deliver(requested(product, auction_id="b", relists="a"), "e3")
+
+    assert "LotRefused" not in told_names()
+    assert models.Reservation.objects.get(holder="b").state == "HELD"
