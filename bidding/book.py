@@ -20,7 +20,7 @@ class Book:
 
     __slots__ = ("auction_id", "state")
 
-    def __init__(self, auction_id: str, snapshot: bytes | None = None) -> None:
+    def __init__(self, auction_id: str, snapshot: str | None = None) -> None:
         self.auction_id = auction_id
         self.state = rules.load(snapshot) if snapshot else rules.State(auction_id)
 

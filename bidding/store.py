@@ -71,7 +71,7 @@ class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
     quantity_left: int = 0
     mark: int = 0
     hash: str = log.GENESIS
-    snapshot: bytes | None = None
+    snapshot: str | None = None
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +101,7 @@ class LogStore(Protocol):
     async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
         """The entries of these idempotency strings. Raises errors.Unavailable."""
 
-    async def load_snapshot(self, auction_id: str) -> bytes | None:
+    async def load_snapshot(self, auction_id: str) -> str | None:
         """The auction's snapshot, None without one. Raises errors.NotFound, errors.Unavailable."""
 
     async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
@@ -260,16 +260,13 @@ class MongoStore:
         rows = await self._find_in(self._auctions, "_id", list(ids), {"snapshot": 0})
         return {row["_id"]: _auction(row) for row in rows}
 
-    async def load_snapshot(self, auction_id: str) -> bytes | None:
+    async def load_snapshot(self, auction_id: str) -> str | None:
         return (await self.get_auction(auction_id)).snapshot
 
     async def save_progress(self, document: AuctionDocument) -> bool:
         """Replace the fold at the mark, never backwards; whether it was newer."""
-        result = await _guard(
-            self._auctions.update_one(
-                {"_id": document.id, "mark": {"$lte": document.mark}}, {"$set": _auction_fields(document)}
-            )
-        )
+        older = {"_id": document.id, "mark": {"$lte": document.mark}}
+        result = await _guard(self._auctions.replace_one(older, _auction_fields(document)))
         return bool(result.matched_count)
 
     async def list_auctions(self, query: Query) -> tuple[list[AuctionDocument], int]:

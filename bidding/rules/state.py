@@ -110,15 +110,15 @@ class _Snapshot(msgspec.Struct, frozen=True):
     passed_over: list[str]
 
 
-def dump(state: State) -> bytes:
-    """The state as MessagePack, for a snapshot."""
+def dump(state: State) -> str:
+    """The state as JSON text, for a snapshot."""
     bare = msgspec.structs.replace(state, bidders=HashTrieMap(), open_sales=HashTrieMap(), passed_over=HashTrieSet())
     return _encoder.encode(
         _Snapshot(bare, dict(state.bidders.items()), dict(state.open_sales.items()), sorted(state.passed_over))
-    )
+    ).decode()
 
 
-def load(snapshot: bytes) -> State:
+def load(snapshot: str) -> State:
     """The inverse of `dump`. Raises msgspec.ValidationError."""
     found = _decoder.decode(snapshot)
     return msgspec.structs.replace(
@@ -137,5 +137,5 @@ def _decode_empty(kind: Any, _value: Any) -> Any:
     return kind()
 
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_empty)
-_decoder = msgspec.msgpack.Decoder(_Snapshot, dec_hook=_decode_empty)
+_encoder = msgspec.json.Encoder(enc_hook=_encode_empty)
+_decoder = msgspec.json.Decoder(_Snapshot, dec_hook=_decode_empty)
