@@ -18,12 +18,11 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-import msgspec
 import prometheus_client
 
 from auction_project import errors, failpoints, logs
-from bidding import rules, store
-from bidding.book import Book
+from bidding import rounds, rules, store
+from bidding.book import Book, BrokenChain
 from bidding.rules import commands, log
 
 MAX_BATCH = store.MAX_BULK
@@ -36,11 +35,11 @@ HEARTBEAT_SECONDS = 30.0
 MAX_CLOCK_OFFSET_MS = 100.0
 MAX_FRUITLESS_ROUNDS = 20
 
-Outcome = log.Entry | rules.Refusal | rules.State
-
 entries_stored = prometheus_client.Counter("gavel_bid_log_entries_total", "Entries stored in the bid log.")
 bulks_sent = prometheus_client.Counter("gavel_bid_log_bulks_total", "Bulk inserts sent to the bid log.")
-conflicts = prometheus_client.Counter("gavel_bid_log_conflicts_total", "Bulks that met another writer's entry.")
+conflicts = prometheus_client.Counter(
+    "gavel_bid_log_conflicts_total", "Bulks that met another writer's entry."
+)
 refusals = prometheus_client.Counter("gavel_bid_refusals_total", "Refused commands.", ["rule"])
 
 logger = logs.get(__name__)
@@ -54,54 +53,6 @@ class KeyReused(errors.Conflict):
 
 class StoreAway(errors.Unavailable):
     """The bid log cannot be written at the moment. Your bid may or may not stand: ask by its key, or send it again."""
-
-
-class Look(msgspec.Struct, frozen=True):
-    """Not a command: asks for the state of an auction as it is now."""
-
-    auction_id: str
-
-
-class _Pending:
-    """One command or look under way."""
-
-    __slots__ = ("command", "future", "since")
-
-    def __init__(self, command: commands.Command | Look, future: "asyncio.Future[Outcome]", since: float) -> None:
-        self.command = command
-        self.future = future
-        self.since = since
-
-    def resolve(self, outcome: Outcome) -> None:
-        if not self.future.done():
-            self.future.set_result(outcome)
-
-    def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-            self.future.exception()  # nobody may be waiting any more
-
-
-class _Proposal:
-    """An entry that is to be stored, with the state after it. `pending` is None for what the clock was owed."""
-
-    __slots__ = ("after", "entry", "pending")
-
-    def __init__(self, entry: log.Entry, after: rules.State, pending: _Pending | None) -> None:
-        self.entry = entry
-        self.after = after
-        self.pending = pending
-
-
-class _Round:
-    """What one pass over the batch decided."""
-
-    def __init__(self) -> None:
-        self.proposals: list[_Proposal] = []
-        self.answers: dict[str, list[tuple[_Pending, rules.Refusal | rules.State]]] = {}
-
-    def auctions_with_proposals(self) -> set[str]:
-        return {proposal.entry.auction_id for proposal in self.proposals}
 
 
 def _milliseconds() -> int:
@@ -118,8 +69,10 @@ class Committer:
         self._batch_number = 0
         self._registered_at = float("-inf")
         self._books: OrderedDict[str, Book] = OrderedDict()
-        self._waiting: list[_Pending] = []
-        self._in_flight: dict[str, _Pending] = {}
+        self._damaged: set[str] = set()
+        self._waiting: list[rounds.Pending] = []
+        self._batch: list[rounds.Pending] = []
+        self._in_flight: dict[str, rounds.Pending] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stalled_since: float | None = None
@@ -134,15 +87,14 @@ class Committer:
         """Take nothing new, finish what waits (at most ANSWER_SECONDS), end."""
         self._draining = True
         deadline = time.monotonic() + ANSWER_SECONDS
-        while (self._waiting or self._in_flight) and time.monotonic() < deadline:
+        while (self._waiting or self._batch) and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pending in list(self._in_flight.values()):
-            pending.fail(StoreAway())
+        rounds.fail_all(self._waiting, StoreAway())
 
-    def submit(self, command: commands.Command) -> "asyncio.Future[Outcome]":
+    def submit(self, command: commands.Command) -> "asyncio.Future[rounds.Outcome]":
         """The outcome to come: an Entry (stored) or a Refusal. Fails with KeyReused, errors.NotFound, StoreAway.
 
         A repeat of what is in flight joins it: shield the future when awaiting with a timeout.
@@ -153,25 +105,25 @@ class Committer:
             return self._enqueue(command, key)
         assert isinstance(first.command, commands.Command)  # noqa: S101 - looks are not in this map
         if first.command.request() != command.request():
-            return _failed(KeyReused())
-        if first.future.done():  # it was given up for its client; the work goes on
-            first.future = asyncio.get_running_loop().create_future()
-            first.since = time.monotonic()
+            return rounds.failed(KeyReused())
+        first.ask_again(command)
         return first.future
 
-    def look(self, auction_id: str) -> "asyncio.Future[Outcome]":
+    def look(self, auction_id: str) -> "asyncio.Future[rounds.Outcome]":
         """The State of an auction, current after this call. Fails with errors.NotFound, StoreAway."""
-        return self._enqueue(Look(auction_id), None)
+        return self._enqueue(rounds.Look(auction_id), None)
 
     @property
     def stalled(self) -> bool:
         """Whether the store has been leaving outcomes open for longer than a client waits."""
         return self._stalled_since is not None and time.monotonic() - self._stalled_since > ANSWER_SECONDS / 2
 
-    def _enqueue(self, command: commands.Command | Look, key: str | None) -> "asyncio.Future[Outcome]":
+    def _enqueue(
+        self, command: commands.Command | rounds.Look, key: str | None
+    ) -> "asyncio.Future[rounds.Outcome]":
         if self._draining or self.stalled or len(self._waiting) >= MAX_WAITING:
-            return _failed(StoreAway())
-        pending = _Pending(command, asyncio.get_running_loop().create_future(), time.monotonic())
+            return rounds.failed(StoreAway())
+        pending = rounds.Pending(command, asyncio.get_running_loop().create_future(), time.monotonic())
         if key is not None:
             self._in_flight[key] = pending
         self._waiting.append(pending)
@@ -183,7 +135,7 @@ class Committer:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            batch = self._waiting[:MAX_BATCH]
+            batch = self._batch = self._waiting[:MAX_BATCH]
             del self._waiting[: len(batch)]
             if not self._waiting:
                 self._wake.clear()
@@ -191,26 +143,34 @@ class Committer:
                 await self._commit(batch)
             except errors.Unavailable as error:
                 logger.warning("bid_log_away", error=str(error), waiting=len(self._waiting))
-                _fail_all(batch, StoreAway())
+                rounds.fail_all(batch, StoreAway())
             except Exception:
                 logger.exception("commit_failed", commands=len(batch))
                 self._books.clear()
-                _fail_all(batch, StoreAway())
+                rounds.fail_all(batch, StoreAway())
             finally:
-                for pending in batch:
-                    if isinstance(pending.command, commands.Command):
-                        self._in_flight.pop(pending.command.idempotency, None)
+                self._finish(batch)
+
+    def _finish(self, batch: list[rounds.Pending]) -> None:
+        """Forget what is answered; what was asked again after its answer goes into the next batch."""
+        self._batch = []
+        for pending in batch:
+            if not pending.future.done():
+                self._waiting.append(pending)
+                self._wake.set()
+            elif isinstance(pending.command, commands.Command):
+                self._in_flight.pop(pending.command.idempotency, None)
 
     async def _expire(self) -> None:
         """Tell the clients of overdue commands 503; the commands themselves go on where they were sent."""
         while True:
             await asyncio.sleep(EXPIRY_CHECK_SECONDS)
             overdue = time.monotonic() - ANSWER_SECONDS
-            for pending in [*self._in_flight.values(), *self._waiting]:
+            for pending in [*self._batch, *self._waiting]:
                 if pending.since < overdue:
                     pending.fail(StoreAway())
 
-    async def _commit(self, batch: list[_Pending]) -> None:
+    async def _commit(self, batch: list[rounds.Pending]) -> None:
         """Bring every command of the batch to its outcome."""
         await self._beat()
         left = [pending for pending in batch if not pending.future.done()]
@@ -218,7 +178,9 @@ class Committer:
         fruitless = 0
         while left:
             for pending in left:
-                if pending.command.auction_id not in self._books:
+                if pending.command.auction_id in self._damaged:
+                    pending.fail(StoreAway())
+                elif pending.command.auction_id not in self._books:
                     pending.fail(errors.NotFound("There is no such auction."))
             left = [pending for pending in left if not pending.future.done()]
             before = len(left)
@@ -231,26 +193,42 @@ class Committer:
                 raise StoreAway
         self._evict()
 
-    def _decide(self, left: Iterable[_Pending]) -> _Round:
-        current = _Round()
+    def _decide(self, left: Iterable[rounds.Pending]) -> rounds.Round:
+        current = rounds.Round()
         speculative: dict[str, rules.State] = {}
         for pending in left:
-            command = pending.command
-            auction_id = command.auction_id
+            auction_id = pending.command.auction_id
             state = speculative.get(auction_id) or self._books[auction_id].state
-            at = command.at if isinstance(command, commands.Command) else self._now()
-            while (due := rules.due_at(state)) is not None and due <= at:
-                owed = rules.due_command(state, at=at, salt=uuid.uuid4().hex)
-                state = self._propose(current, state, owed, None)
-            if isinstance(command, Look):
-                current.answers.setdefault(auction_id, []).append((pending, state))
-            else:
-                state = self._propose(current, state, command, pending)
-            speculative[auction_id] = state
+            try:
+                speculative[auction_id] = state = self._do_what_is_due(current, state, pending)
+                speculative[auction_id] = self._do(current, state, pending)
+            except Exception:  # a bug of the rules costs its own command, not those that gathered beside it
+                logger.exception("decision_failed", auction_id=auction_id, command=repr(pending.command))
+                pending.fail(StoreAway())
         return current
 
+    def _do_what_is_due(
+        self, current: rounds.Round, state: rules.State, pending: rounds.Pending
+    ) -> rules.State:
+        command = pending.command
+        at = command.at if isinstance(command, commands.Command) else self._now()
+        while (due := rules.due_at(state)) is not None and due <= at:
+            owed = rules.due_command(state, at=at, salt=uuid.uuid4().hex)
+            state = self._propose(current, state, owed, None)
+        return state
+
+    def _do(self, current: rounds.Round, state: rules.State, pending: rounds.Pending) -> rules.State:
+        if isinstance(pending.command, commands.Command):
+            return self._propose(current, state, pending.command, pending)
+        current.answers.setdefault(state.auction_id, []).append((pending, state))
+        return state
+
     def _propose(
-        self, current: _Round, state: rules.State, command: commands.Command, pending: _Pending | None
+        self,
+        current: rounds.Round,
+        state: rules.State,
+        command: commands.Command,
+        pending: rounds.Pending | None,
     ) -> rules.State:
         decided = rules.decide(state, command)
         if isinstance(decided, rules.Refusal):
@@ -258,12 +236,12 @@ class Committer:
                 current.answers.setdefault(state.auction_id, []).append((pending, decided))
             return state
         after = rules.apply(state, decided)
-        current.proposals.append(_Proposal(decided, after, pending))
+        current.proposals.append(rounds.Proposal(decided, after, pending))
         return after
 
     # --- append and resolve --------------------------------------------------------------------------------------
 
-    async def _store_proposals(self, current: _Round) -> set[str]:
+    async def _store_proposals(self, current: rounds.Round) -> set[str]:
         """Append; the auctions all of whose proposals stand. The others are caught up, to be decided again."""
         stored = 0
         total = len(current.proposals)
@@ -276,7 +254,7 @@ class Committer:
                 break
         return current.auctions_with_proposals() - {p.entry.auction_id for p in current.proposals[stored:]}
 
-    async def _append(self, proposals: list[_Proposal]) -> int:
+    async def _append(self, proposals: list[rounds.Proposal]) -> int:
         """Store the entries, however often it takes to know; how many from the front stand as ours."""
         self._batch_number += 1
         batch = store.batch_name(self.incarnation, self._batch_number)
@@ -321,26 +299,26 @@ class Committer:
                 count += 1
         return count
 
-    def _settle(self, proposal: _Proposal) -> None:
+    def _settle(self, proposal: rounds.Proposal) -> None:
         book = self._books[proposal.entry.auction_id]
         if book.state.seq < proposal.after.seq:
             book.state = proposal.after
         if proposal.pending is not None:
             proposal.pending.resolve(proposal.entry)
 
-    async def _lost_race(self, proposal: _Proposal) -> None:
+    async def _lost_race(self, proposal: rounds.Proposal) -> None:
         """Another entry stands at the seq, or the key is used: catch up, and answer a repeat from what stands."""
         await self._catch_up([self._books[proposal.entry.auction_id]])
         if proposal.pending is not None:
             await self._answer_repeats([proposal.pending])
 
-    async def _answer(self, current: _Round, stored_all: set[str]) -> None:
+    async def _answer(self, current: rounds.Round, stored_all: set[str]) -> None:
         """Answer refusals and looks of auctions whose state is known to be current; leave the rest undone."""
         proposed = current.auctions_with_proposals()
         unproved = [
             self._books[auction_id]
             for auction_id, answers in current.answers.items()
-            if auction_id not in proposed and not all(_is_final(answer) for _, answer in answers)
+            if auction_id not in proposed and not all(rounds.is_final(answer) for _, answer in answers)
         ]
         moved = await self._catch_up(unproved)
         answerable = [
@@ -356,7 +334,7 @@ class Committer:
                 refusals.labels(answer.rule).inc()
             pending.resolve(answer)
 
-    async def _answer_repeats(self, pendings: list[_Pending]) -> None:
+    async def _answer_repeats(self, pendings: list[rounds.Pending]) -> None:
         """Resolve those whose key stands in the log."""
         wanted = {p.command.idempotency: p for p in pendings if isinstance(p.command, commands.Command)}
         found = await self._store.find(wanted) if wanted else {}
@@ -373,10 +351,12 @@ class Committer:
     async def _open_books(self, auction_ids: set[str]) -> None:
         """Have a book of each auction that exists."""
         missing = [auction_id for auction_id in auction_ids if auction_id not in self._books]
+        self._damaged.difference_update(missing)
         opened = [book for book in await asyncio.gather(*map(self._open_book, missing)) if book is not None]
         await self._catch_up(opened)
         for book in opened:
-            self._books[book.auction_id] = book
+            if book.auction_id not in self._damaged:
+                self._books[book.auction_id] = book
         for auction_id in auction_ids & self._books.keys():
             self._books.move_to_end(auction_id)
 
@@ -392,10 +372,20 @@ class Committer:
         behind, ahead = books, 1
         while behind:
             found = await self._store.read(place for book in behind for place in book.ahead(ahead))
-            behind = [book for book in behind if book.take(found)]
+            behind = [book for book in behind if self._take(book, found)]
             moved.update(book.auction_id for book in behind)
             ahead = store.READ_CHUNK
-        return moved
+        return moved | self._damaged
+
+    def _take(self, book: Book, found: dict[tuple[str, int], log.Entry]) -> bool:
+        """Whether the book moved. A log that does not follow from itself stops its own auction, not the others."""
+        try:
+            return bool(book.take(found))
+        except BrokenChain:
+            logger.exception("log_is_damaged", auction_id=book.auction_id)
+            self._books.pop(book.auction_id, None)
+            self._damaged.add(book.auction_id)
+            return False
 
     def _evict(self) -> None:
         while len(self._books) > MAX_BOOKS:
@@ -414,20 +404,3 @@ class Committer:
         if abs(offset) > MAX_CLOCK_OFFSET_MS:
             raise StoreAway(f"this machine's clock is {offset:.0f} ms off the store's")
         self._registered_at = time.monotonic()
-
-
-def _is_final(answer: rules.Refusal | rules.State) -> bool:
-    """Whether no later entry can change the answer: bids after the close."""
-    return isinstance(answer, rules.Refusal) and answer.rule == "auction_cancelled"
-
-
-def _failed(error: Exception) -> "asyncio.Future[Outcome]":
-    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-    future.set_exception(error)
-    future.exception()
-    return future
-
-
-def _fail_all(batch: Iterable[_Pending], error: Exception) -> None:
-    for pending in batch:
-        pending.fail(error)

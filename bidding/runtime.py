@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from auction_project import errors
-from bidding import committer, rules, store
+from bidding import committer, rounds, rules, store
 from bidding.rules import commands, log
 
 CALL_SECONDS = 5.0
@@ -110,7 +110,7 @@ def ping() -> None:
         raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")
 
 
-async def _await(begin: Any) -> committer.Outcome:
+async def _await(begin: Any) -> rounds.Outcome:
     return await asyncio.shield(begin())
 
 

@@ -10,7 +10,7 @@ import msgspec
 import redis
 from django.core.cache import cache
 
-from bidding import committer, presentation, rules, runtime, store
+from bidding import presentation, rounds, rules, runtime, store
 from bidding.rules import log
 
 CACHE_SECONDS = 1
@@ -57,6 +57,6 @@ def list_own(user_id: str) -> list[rules.State]:
     return [state for state in states if isinstance(state, rules.State) and user_id in state.bidders]
 
 
-async def _look_at_all(auction_ids: list[str]) -> list[committer.Outcome]:
+async def _look_at_all(auction_ids: list[str]) -> list[rounds.Outcome]:
     found = runtime.current()
     return await asyncio.gather(*(found.committer.look(auction_id) for auction_id in auction_ids))

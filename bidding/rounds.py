@@ -1,0 +1,91 @@
+"""What the committer has in hand: the commands and looks that wait for their outcome, the entries that it proposes, and
+what one pass over a batch decided. No I/O.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from bidding import rules
+from bidding.rules import commands, log
+
+Outcome = log.Entry | rules.Refusal | rules.State
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Not a command: asks for the state of an auction as it is now."""
+
+    auction_id: str
+
+
+class Pending:
+    """One command or look under way."""
+
+    __slots__ = ("command", "future", "since")
+
+    def __init__(
+        self, command: commands.Command | Look, future: "asyncio.Future[Outcome]", since: float
+    ) -> None:
+        self.command = command
+        self.future = future
+        self.since = since
+
+    def ask_again(self, command: commands.Command) -> None:
+        """A repeat of this command. What stands is its answer; what was refused or given up for its client, while the
+        batch is still under way, gets a fresh future: the batch answers it, or hands it on to the next one."""
+        if self.future.done() and (
+            self.future.exception() or not isinstance(self.future.result(), log.Entry)
+        ):
+            self.command = command
+            self.future = asyncio.get_running_loop().create_future()
+            self.since = time.monotonic()
+
+    def resolve(self, outcome: Outcome) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+            self.future.exception()  # nobody may be waiting any more
+
+
+class Proposal:
+    """An entry that is to be stored, with the state after it. `pending` is None for what the clock was owed."""
+
+    __slots__ = ("after", "entry", "pending")
+
+    def __init__(self, entry: log.Entry, after: rules.State, pending: Pending | None) -> None:
+        self.entry = entry
+        self.after = after
+        self.pending = pending
+
+
+class Round:
+    """What one pass over the batch decided."""
+
+    def __init__(self) -> None:
+        self.proposals: list[Proposal] = []
+        self.answers: dict[str, list[tuple[Pending, rules.Refusal | rules.State]]] = {}
+
+    def auctions_with_proposals(self) -> set[str]:
+        return {proposal.entry.auction_id for proposal in self.proposals}
+
+
+def is_final(answer: rules.Refusal | rules.State) -> bool:
+    """Whether no later entry can change the answer: bids after the close."""
+    return isinstance(answer, rules.Refusal) and answer.rule == "auction_cancelled"
+
+
+def failed(error: Exception) -> "asyncio.Future[Outcome]":
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    future.exception()
+    return future
+
+
+def fail_all(batch: Iterable[Pending], error: Exception) -> None:
+    for pending in batch:
+        pending.fail(error)

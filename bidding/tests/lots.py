@@ -1,0 +1,146 @@
+"""Lots for the tests: terms, commands and whole logs, made by the rules themselves. No I/O; time is an argument."""
+
+import itertools
+from typing import Any
+
+import msgspec
+
+from auction_project.contracts import names
+from bidding import rules
+from bidding.rules import commands, log
+
+T0 = 1_800_000_000_000
+HOUR = 3_600_000
+MINUTE = 60_000
+SELLER = "5" * 32
+OPERATOR = "0" * 32
+ANN, BEN, CID, DOT = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
+_serial = itertools.count(1)
+
+
+def a_key() -> str:
+    return f"key-{next(_serial)}"
+
+
+def terms(**changes: Any) -> rules.Terms:
+    """An English lot from T0 to T0 + 1 h, starting at EUR 10.00."""
+    plain: dict[str, Any] = {
+        "format": "english",
+        "product_id": "p" * 32,
+        "as_operator": False,
+        "currency": "EUR",
+        "start_price": 10_00,
+        "starts_at": T0,
+        "ends_at": T0 + HOUR,
+    }
+    return rules.Terms(**(plain | changes))
+
+
+class Lot:
+    """One auction under the rules alone: `do` decides and applies; entries and refusals are kept."""
+
+    def __init__(self, auction_id: str = "lot") -> None:
+        self.state = rules.State(auction_id)
+        self.entries: list[log.Entry] = []
+
+    def do(self, command: commands.Command) -> log.Entry | rules.Refusal:
+        decided = rules.decide(self.state, command)
+        if isinstance(decided, log.Entry):
+            self.state = rules.apply(self.state, decided)
+            self.entries.append(decided)
+        return decided
+
+    def _common(self, actor: str, key: str | None, at: int) -> dict[str, Any]:
+        key = key or a_key()
+        return {
+            "auction_id": self.state.auction_id,
+            "actor": actor,
+            "key": key,
+            "at": at,
+            "salt": f"salt-{key}",
+        }
+
+    def request(
+        self, *, reserve: int | None = None, at: int = T0 - HOUR, **changes: Any
+    ) -> log.Entry | rules.Refusal:
+        asked = terms(has_reserve=reserve is not None, **changes)
+        return self.do(commands.Request(**self._common(SELLER, None, at), terms=asked, reserve=reserve))
+
+    def schedule(
+        self, *, at: int = T0 - HOUR, stock_version: int = 7, key: str | None = None
+    ) -> log.Entry | rules.Refusal:
+        return self.do(
+            commands.Schedule(
+                **self._common(commands.EVENT, key, at),
+                title="Brass sextant",
+                text="London, about 1880.",
+                thumbnail="/thumb.png",
+                seller_id=SELLER,
+                stock_version=stock_version,
+            )
+        )
+
+    def open(self, *, at: int = T0, actor: str = commands.CLOCK, **early: bool) -> log.Entry | rules.Refusal:
+        return self.do(commands.Open(**self._common(actor, "open", at), **early))
+
+    def bid(
+        self,
+        actor: str,
+        amount: int | None = None,
+        *,
+        at: int = T0 + MINUTE,
+        key: str | None = None,
+        **changes: Any,
+    ) -> log.Entry | rules.Refusal:
+        currency = changes.pop("currency", "EUR" if amount is not None else None)
+        return self.do(
+            commands.PlaceBid(**self._common(actor, key, at), amount=amount, currency=currency, **changes)
+        )
+
+    def close(self, *, at: int | None = None) -> log.Entry | rules.Refusal:
+        return self.do(commands.Close(**self._common(commands.CLOCK, "close", at or self.state.ends_at + 50)))
+
+    def cancel(
+        self, by: str, *, actor: str = OPERATOR, at: int = T0 + MINUTE, **changes: Any
+    ) -> log.Entry | rules.Refusal:
+        return self.do(
+            commands.Cancel(**self._common(actor, "cancel", at), reason="It broke.", by=by, **changes)
+        )
+
+    def settle(self, sale_id: str, *, at: int = T0 + 2 * HOUR) -> log.Entry | rules.Refusal:
+        return self.do(commands.Settle(**self._common(commands.SAGAS, sale_id, at)))
+
+    def fail(
+        self, sale_id: str, reason: str = "payment_refused", *, at: int = T0 + 2 * HOUR
+    ) -> log.Entry | rules.Refusal:
+        return self.do(commands.FailSale(**self._common(commands.SAGAS, sale_id, at), reason=reason))
+
+    def replayed(self) -> rules.State:
+        return rules.fold(self.state.auction_id, self.entries)
+
+
+def open_lot(auction_id: str = "lot", **changes: Any) -> Lot:
+    """A lot that is OPEN since T0: entries 1 to 3."""
+    lot = Lot(auction_id)
+    for outcome in (lot.request(**changes), lot.schedule(), lot.open()):
+        assert isinstance(outcome, log.Entry), outcome
+    return lot
+
+
+def sale_of(entry: log.Entry | rules.Refusal) -> str:
+    """The id of the sale that `entry` makes."""
+    assert isinstance(entry, log.Entry)
+    return names.sale_id(entry.auction_id, entry.seq)
+
+
+def facts(outcome: log.Entry | rules.Refusal) -> dict[str, Any]:
+    """The facts of an entry as plain values; a refusal fails the test with its text."""
+    assert isinstance(outcome, log.Entry), outcome
+    found: dict[str, Any] = msgspec.to_builtins(outcome.facts)
+    return found
+
+
+def refusal(outcome: log.Entry | rules.Refusal) -> tuple[str, dict[str, Any]]:
+    """The rule and the figures of a refusal."""
+    assert isinstance(outcome, rules.Refusal), outcome
+    return outcome.rule, outcome.figures
