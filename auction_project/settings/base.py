@@ -135,6 +135,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "auction_project.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter of ours
 }
 
 # --- accounts: allauth, for pages at /accounts/ and for programs at /_allauth/ -------------------------------------
