@@ -151,7 +151,7 @@ def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int
 class AuctionView(views.APIView):
     permission_classes = ()
 
-    @extend_schema(summary="One auction, as it is now", responses={200: OpenApiResponse(), 404: _PROBLEM})
+    @extend_schema(summary="One auction, as it is now", responses={200: OpenApiResponse(description="the auction"), 404: _PROBLEM})
     def get(self, _request: request.Request, auction_id: str) -> response.Response:
         state = selectors.get_auction(auction_id)
         if state.status is rules.Status.NEW:
@@ -163,7 +163,7 @@ class OpenView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
 
     @extend_schema(
-        summary="Open an auction before its time", request=None, responses={200: OpenApiResponse(), 409: _PROBLEM}
+        summary="Open an auction before its time", request=None, responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM}
     )
     def post(self, request: request.Request, auction_id: str) -> response.Response:
         services.open_auction(
@@ -175,7 +175,7 @@ class OpenView(views.APIView):
 class CancelView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
 
-    @extend_schema(summary="Cancel an auction", request=ReasonBody, responses={200: OpenApiResponse(), 409: _PROBLEM})
+    @extend_schema(summary="Cancel an auction", request=ReasonBody, responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM})
     def post(self, request: request.Request, auction_id: str) -> response.Response:
         body = ReasonBody.of(request.data)
         services.cancel_auction(
@@ -213,7 +213,7 @@ class BidsView(views.APIView):
 
 
 class OutcomeView(views.APIView):
-    @extend_schema(summary="The outcome of one's own key", responses={200: OpenApiResponse(), 404: _PROBLEM})
+    @extend_schema(summary="The outcome of one's own key", responses={200: OpenApiResponse(description="what the bid was answered"), 404: _PROBLEM})
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
         entry = selectors.get_outcome(auction_id, actor=request.user.sub, key=key)
         if entry is None:
@@ -241,7 +241,7 @@ class HistoryView(views.APIView):
 
 
 class StandingView(views.APIView):
-    @extend_schema(summary="One's own standing in an auction", responses={200: OpenApiResponse(), 404: _PROBLEM})
+    @extend_schema(summary="One's own standing in an auction", responses={200: OpenApiResponse(description="standing, alias, maximum"), 404: _PROBLEM})
     def get(self, request: request.Request, auction_id: str) -> response.Response:
         return response.Response(presentation.standing(selectors.get_auction(auction_id), request.user.sub))
 

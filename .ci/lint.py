@@ -1,0 +1,63 @@
+"""Two lints of our own, over the syntax trees of all sources. Exits 1 and names each place.
+
+1. `transaction.atomic()` without `using=` opens on the database `default` while the router writes elsewhere.
+2. A task sent inside a transaction leaves before the commit, unless through the helper that waits for it: `.delay`,
+   `.apply_async`, `.delay_on_commit`, `send_task` and a bare `transaction.on_commit` are for `messaging.transactions`,
+   and for the couriers that it calls.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
+HELPER = "auction_project/messaging/transactions.py"
+SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
+COURIERS = {"sagas/courier.py", "sagas/tasks.py", "notifications/courier.py", "notifications/tasks.py"}
+
+
+def flaws(source: str, path: str) -> Iterator[str]:
+    """Each offence in the file `path` as `line: what`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = _name(node.func)
+            if name in ("transaction.atomic", "atomic") and not _names_database(node):
+                yield f"{node.lineno}: transaction.atomic() without using="
+            if name.endswith("on_commit") and name.startswith("transaction") and path != HELPER:
+                yield f"{node.lineno}: transaction.on_commit outside messaging.transactions.after_commit"
+            last = name.rpartition(".")[2]
+            if last in SENDERS and "." in name and path not in COURIERS | {HELPER}:
+                yield f"{node.lineno}: a task is sent by .{last} outside a courier"
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in node.decorator_list:
+                if _name(decorator) in ("transaction.atomic", "atomic"):
+                    yield f"{decorator.lineno}: @transaction.atomic without using="
+
+
+def _names_database(call: ast.Call) -> bool:
+    return any(keyword.arg == "using" for keyword in call.keywords) or bool(call.args)
+
+
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_name(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def main() -> int:
+    found = 0
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            path = file.relative_to(ROOT).as_posix()
+            if "/tests/" in path or "/migrations/" in path:
+                continue
+            for flaw in flaws(file.read_text(), path):
+                print(f"{path}:{flaw}")
+                found += 1
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""What happened so far, read from the stores: for the demo's screen and its end."""
+
+from collections import Counter
+
+import msgspec
+from django.db.models import Count
+
+from bidding import runtime
+from notifications import models as notices
+from orders import models as orders
+from sagas import models as sagas
+
+ENDED = ("COMPLETED", "COMPENSATED")
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """`sagas` by status, `undone` by reason; `open_lots` by title with price and bids."""
+
+    bids: int
+    sagas: dict[str, int]
+    undone: dict[str, int]
+    orders: int
+    notifications: int
+    emails: int
+    open_lots: int
+
+    @property
+    def sales_ended(self) -> int:
+        return sum(self.sagas.get(status, 0) for status in ENDED)
+
+
+def read() -> Figures:
+    """Raises errors.Unavailable, django.db.OperationalError."""
+    by_status = sagas.Saga.objects.values_list("status").annotate(count=Count("sale_id")).order_by("status")
+    undone = (
+        sagas.Saga.objects.filter(status="COMPENSATED")
+        .values_list("failure_reason")
+        .annotate(count=Count("sale_id"))
+        .order_by("failure_reason")
+    )
+    bids, open_lots = runtime.call(_auctions())
+    return Figures(
+        bids=bids,
+        sagas=dict(by_status),
+        undone=dict(undone),
+        orders=orders.Order.objects.count(),
+        notifications=notices.Notification.objects.count(),
+        emails=notices.Email.objects.filter(state="SENT").count(),
+        open_lots=open_lots,
+    )
+
+
+async def _auctions() -> tuple[int, int]:
+    documents = (await runtime.current().store.get_auctions(await runtime.current().store.all_auction_ids())).values()
+    statuses = Counter(document.status for document in documents)
+    return sum(document.bids for document in documents), statuses["OPEN"]

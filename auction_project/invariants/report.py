@@ -1,0 +1,81 @@
+"""Runs every checker over one reading of the stores; waits first, when asked to, until nothing is under way."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from auction_project import roles
+from auction_project.invariants import events, sales, world
+from auction_project.messaging import broker as brokers
+from auction_project.verification import Finding
+from bidding import checks as bidding_checks
+from inventory import checks as inventory_checks
+from notifications import checks as notification_checks
+from notifications import models as notices
+from orders import checks as order_checks
+from sagas import checks as saga_checks
+from sagas import models as sagas
+
+POLL_SECONDS = 0.5
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was found; `set_aside` sales were not finished and not judged."""
+
+    findings: tuple[Finding, ...]
+    set_aside: int
+
+
+def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
+    """Check everything. With `settle_seconds`, wait that long for quiet and set nothing aside.
+
+    Raises errors.Unavailable, django.db.OperationalError when a store is away.
+    """
+    settled = settle_seconds is not None
+    if settle_seconds is not None:
+        _wait_for_quiet(settle_seconds)
+    found = world.read()
+    parked = {sale_id for sale_id, status in found.saga_status.items() if status == "PARKED"}
+    set_aside = parked if settled else found.unfinished()
+    numbers = {found.sales[sale_id].order_number for sale_id in set_aside if sale_id in found.sales}
+    findings = [
+        *bidding_checks.check(answers),
+        *sales.check(found, set_aside),
+        *saga_checks.check(),
+        *inventory_checks.check(),
+        *order_checks.check(lambda asked: numbers & set(asked)),
+        *events.check(found, settled=settled),
+        *notification_checks.check(),
+    ]
+    return Report(tuple(findings), len(set_aside))
+
+
+def _wait_for_quiet(seconds: float) -> None:
+    """Return when nothing is under way, or after `seconds`: what then still moves shows as a violation."""
+    deadline = time.monotonic() + seconds
+    transport = brokers.from_settings()
+    try:
+        while time.monotonic() < deadline and _is_busy(transport):
+            time.sleep(POLL_SECONDS)
+    finally:
+        transport.close()
+
+
+def _is_busy(transport: brokers.Broker) -> bool:
+    if sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")).exists():
+        return True
+    if any(table.objects.filter(published_at__isnull=True).exists() for table in roles.outboxes()):
+        return True
+    if any(transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS):
+        return True
+    if notices.Email.objects.filter(state__in=("PENDING", "SENDING")).exists():
+        return True
+    found = world.read()
+    return bool(found.unfinished() - _parked(found)) or any(
+        state.seq != found.marks[auction_id] for auction_id, state in found.states.items()
+    )
+
+
+def _parked(found: world.World) -> set[str]:
+    return {sale_id for sale_id, status in found.saga_status.items() if status == "PARKED"}

@@ -1,0 +1,101 @@
+"""S1, S3 and I4: what one sale did in all stores together.
+
+S1: one confirmed order XOR one complete compensation. S3: each step's effect at most once. I4: never more than k sales.
+"""
+
+from collections.abc import Iterator
+
+from django.db.models import Count
+
+from auction_project.invariants import world as worlds
+from auction_project.verification import Finding
+from inventory import models as stock
+from orders import models as orders
+
+_MONEY_IS_BACK = frozenset({"", "DECLINED", "CANCELLED", "REFUNDED"})
+_STOCK_IS_BACK = frozenset({"", "RELEASED", "REFUSED"})
+
+
+def check(world: worlds.World, set_aside: set[str]) -> list[Finding]:
+    return [_one_end(world, set_aside), _effects_once(), _never_oversold(world)]
+
+
+def _one_end(world: worlds.World, set_aside: set[str]) -> Finding:
+    violations: list[str] = []
+    for sale in world.sales.values():
+        if sale.sale_id not in set_aside:
+            violations += (f"sale {sale.sale_id}: {flaw}" for flaw in _flaws(sale, world))
+    numbers = {sale.order_number for sale in world.sales.values()}
+    violations += (f"saga {sale_id} has no sale" for sale_id in world.saga_status if sale_id not in world.sales)
+    violations += (f"order {number} has no sale" for number in world.amounts if number not in numbers)
+    violations += (f"payment {number} has no sale" for number in world.payments if number not in numbers)
+    violations += (f"reservation of {sale_id} has no sale" for sale_id in world.reservations if sale_id not in world.sales)
+    return Finding("S1", len(world.sales), tuple(violations))
+
+
+def _flaws(sale: worlds.Sale, world: worlds.World) -> Iterator[str]:
+    status = world.saga_status.get(sale.sale_id, "without a saga")
+    facts = world.facts.get(sale.order_number, set())
+    payment = world.payments.get(sale.order_number, "")
+    reservation = world.reservations.get(sale.sale_id, "")
+    if status == "COMPLETED":
+        expected = (sale.sale_id, sale.user_id, sale.price, sale.quantity)
+        if world.amounts.get(sale.order_number) != expected:
+            yield f"its order is {world.amounts.get(sale.order_number)}, not {expected}"
+        if "CONFIRMED" not in facts or "CANCELLED" in facts:
+            yield f"completed, but its order's facts are {sorted(facts)}"
+        if payment != "CAPTURED":
+            yield f"completed, but its payment is {payment or 'missing'}"
+        if reservation != "COMMITTED":
+            yield f"completed, but its stock is {reservation or 'not reserved'}"
+        if sale.outcome != "settled":
+            yield f"completed, but the log says {sale.outcome or 'nothing'}"
+    elif status == "COMPENSATED":
+        if "CONFIRMED" in facts or (facts and "CANCELLED" not in facts):
+            yield f"undone, but its order's facts are {sorted(facts)}"
+        if payment not in _MONEY_IS_BACK:
+            yield f"undone, but its payment is {payment}"
+        if reservation not in _STOCK_IS_BACK:
+            yield f"undone, but its stock is {reservation}"
+        if sale.outcome != "sale_failed":
+            yield f"undone, but the log says {sale.outcome or 'nothing'}"
+    elif status != "PARKED":
+        yield f"its saga is {status}"
+
+
+def _effects_once() -> Finding:
+    """S3, in the ledgers: a repeated step would have left a second posting."""
+    moves = (
+        stock.Move.objects.filter(reference__startswith="sale:")
+        .values_list("reference", "kind", "source", "destination", "source_warehouse_id", "destination_warehouse_id")
+        .annotate(count=Count("pk"))
+        .order_by("reference", "kind")
+    )
+    entries = (
+        orders.JournalEntry.objects.values_list("payment_id", "kind").annotate(count=Count("pk")).order_by("payment_id")
+    )
+    rows = [(f"{row[0]} {row[1]}", row[-1]) for row in moves] + [(f"payment {row[0]} {row[1]}", row[-1]) for row in entries]
+    return Finding("S3", len(rows), tuple(f"{what}: {count} times" for what, count in rows if count > 1))
+
+
+def _never_oversold(world: worlds.World) -> Finding:
+    """I4, per auction: units sold or in an undecided sale never exceed what was listed."""
+    violations: list[str] = []
+    for auction_id, state in world.states.items():
+        if state.terms is None:
+            continue
+        under_way = sum(sale.quantity for sale in state.open_sales.values())
+        if state.sold + under_way + state.quantity_left > state.terms.quantity:
+            violations.append(
+                f"auction {auction_id}: {state.sold} sold, {under_way} undecided, {state.quantity_left} left "
+                f"of {state.terms.quantity}"
+            )
+    confirmed: dict[str, int] = {}
+    for sale in world.sales.values():
+        if "CONFIRMED" in world.facts.get(sale.order_number, ()):
+            confirmed[sale.auction_id] = confirmed.get(sale.auction_id, 0) + sale.quantity
+    for auction_id, units in confirmed.items():
+        terms = world.states[auction_id].known_terms
+        if units > terms.quantity:
+            violations.append(f"auction {auction_id}: {units} units in confirmed orders of {terms.quantity} listed")
+    return Finding("I4", len(world.states), tuple(violations))
