@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "auction_project.middleware.CorrelationMiddleware",
+    "auction_project.pages.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -192,6 +193,37 @@ SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# --- admin (unfold) ----------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Gavel",
+    "SITE_HEADER": "Gavel",
+    "SITE_SUBHEADER": "The desk",
+    "SITE_SYMBOL": "gavel",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/gavel/icons/favicon.svg"}],
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "4px",
+    "COLORS": {
+        "primary": {  # the claret of the pages
+            "50": "#fdf3f4",
+            "100": "#fae4e7",
+            "200": "#f3c8ce",
+            "300": "#eea3ad",
+            "400": "#d96a7a",
+            "500": "#b03a50",
+            "600": "#9c2f43",
+            "700": "#7a1c2d",
+            "800": "#5f1221",
+            "900": "#470c18",
+            "950": "#2b060e",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "auction_project.pages.sidebar.navigation",
+    },
+}
 
 # --- logs --------------------------------------------------------------------------------------------------------
 LOGGING_CONFIG = None

@@ -1,0 +1,77 @@
+"""The menu of the admin: what each entry needs is the permission of the page behind it. See `UNFOLD` in the settings."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+# title, icon (Material Symbols), named URL, permission ("" for everybody at the desk)
+_Entry = tuple[str, str, str, str]
+
+_GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
+    (
+        "Auctions",
+        (
+            ("All auctions", "gavel", "sell", "role"),
+            ("New auction", "add_circle", "new-auction", "role"),
+        ),
+    ),
+    (
+        "Stock",
+        (
+            ("Products", "inventory_2", "admin:inventory_product_changelist", "inventory.view_product"),
+            ("Reservations", "bookmark", "admin:inventory_reservation_changelist", "inventory.view_reservation"),
+            ("Ledger", "receipt_long", "admin:inventory_move_changelist", "inventory.view_move"),
+            ("Warehouses", "warehouse", "admin:inventory_warehouse_changelist", "inventory.view_warehouse"),
+        ),
+    ),
+    (
+        "Orders and money",
+        (
+            ("Orders", "shopping_bag", "admin:orders_order_changelist", "orders.view_order"),
+            ("Payments", "credit_card", "admin:orders_payment_changelist", "orders.view_payment"),
+            ("Journal", "account_balance", "admin:orders_journalentry_changelist", "orders.view_journalentry"),
+            ("Risk", "policy", "admin:orders_riskassessment_changelist", "orders.view_riskassessment"),
+        ),
+    ),
+    (
+        "Operation",
+        (
+            ("Sagas", "account_tree", "admin:sagas_saga_changelist", "sagas.view_saga"),
+            (
+                "Dead letters",
+                "mark_email_unread",
+                "admin:messaging_deadletter_changelist",
+                "messaging.view_deadletter",
+            ),
+        ),
+    ),
+    (
+        "People",
+        (
+            ("Accounts", "group", "admin:accounts_user_changelist", "accounts.view_user"),
+            ("Groups", "badge", "admin:auth_group_changelist", "auth.view_group"),
+        ),
+    ),
+    ("Pages", (("The auction house", "storefront", "home", ""), ("API", "api", "api", ""))),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups with what `request.user` may see; a group without any entry is left out."""
+    shown = []
+    for title, entries in _GROUPS:
+        items = [
+            {"title": name, "icon": icon, "link": reverse(url)}
+            for name, icon, url, needed in entries
+            if _may(request, needed)
+        ]
+        if items:
+            shown.append({"title": title, "separator": True, "items": items})
+    return shown
+
+
+def _may(request: HttpRequest, needed: str) -> bool:
+    if needed == "role":
+        return bool({"seller", "operator"} & set(request.user.roles))
+    return not needed or bool(request.user.has_perm(needed))

@@ -1,0 +1,21 @@
+"""Where the pages are. Ids and numbers that cannot exist are 404 here; whether they do exist, REST says."""
+
+from django.urls import path, re_path
+
+from auction_project.pages import views
+
+_AUCTION = r"auctions/(?P<auction_id>[0-9a-f]{32})"
+
+urlpatterns = [
+    path("", views.AuctionList.as_view(), name="home"),
+    re_path(rf"^{_AUCTION}$", views.Auction.as_view(), name="auction"),
+    path("bids", views.OwnBids.as_view(), name="own-bids"),
+    path("orders", views.Orders.as_view(), name="own-orders"),
+    re_path(r"^orders/(?P<number>[A-Za-z0-9-]{1,20})$", views.Order.as_view(), name="own-order"),
+    path("notifications", views.Notifications.as_view(), name="own-notifications"),
+    path("account", views.Account.as_view(), name="own-account"),
+    path("sell", views.Desk.as_view(), name="sell"),
+    path("sell/products/new", views.NewProduct.as_view(), name="new-product"),
+    path("sell/auctions/new", views.NewAuction.as_view(), name="new-auction"),
+    re_path(rf"^sell/{_AUCTION}$", views.DeskAuction.as_view(), name="desk-auction"),
+]

@@ -1,0 +1,114 @@
+"""The views of the pages: who may see which frame, and what a frame needs that no REST body carries.
+
+They read no auction, order or product: the page's script does, by REST, with a token of the session.
+"""
+
+from typing import Any
+
+from django import http
+from django.contrib.auth import mixins
+from django.core import exceptions
+from django.views import generic
+
+from auction_project import money
+from bidding.rules import increments
+from bidding.rules import terms as auction_terms
+
+SELLING_ROLES = ("seller", "operator")
+
+
+class Page(generic.TemplateView):
+    """A page for everybody. `section` is the entry of the menu that it belongs to."""
+
+    section = ""
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(section=self.section, **context)
+
+
+class OwnPage(mixins.LoginRequiredMixin, Page):
+    """A page for whoever is signed in."""
+
+
+class SellingPage(OwnPage):
+    """A page for sellers and operators."""
+
+    section = "sell"
+
+    def dispatch(self, request: http.HttpRequest, *args: Any, **kwargs: Any) -> http.HttpResponseBase:
+        user = request.user
+        if user.is_authenticated and not set(SELLING_ROLES) & set(user.roles):
+            raise exceptions.PermissionDenied("Only sellers and operators have a desk. An operator can make you a seller.")
+        return super().dispatch(request, *args, **kwargs)
+
+
+class AuctionList(Page):
+    section = "auctions"
+    template_name = "pages/auctions.html"
+
+
+def _rules() -> dict[str, Any]:
+    """The figures of the rules for the page that puts them into words."""
+    bounds, steps = increments.TABLES[increments.CURRENT]
+    return {
+        "increments": {"table": increments.CURRENT, "below": bounds, "steps": steps},
+        "decimals": money.EXPONENTS,
+        "max_quantity": auction_terms.MAX_QUANTITY,
+        "max_days": auction_terms.MAX_DURATION_MS // 86_400_000,
+        "max_relistings": auction_terms.MAX_RELISTINGS,
+    }
+
+
+class Auction(Page):
+    section = "auctions"
+    template_name = "pages/auction.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(rules=_rules(), **context)
+
+
+class OwnBids(OwnPage):
+    section = "bids"
+    template_name = "pages/bids.html"
+
+
+class Orders(OwnPage):
+    section = "orders"
+    template_name = "pages/orders.html"
+
+
+class Order(OwnPage):
+    section = "orders"
+    template_name = "pages/order.html"
+
+
+class Notifications(OwnPage):
+    section = "notifications"
+    template_name = "pages/notifications.html"
+
+
+class Account(OwnPage):
+    section = "account"
+    template_name = "pages/account.html"
+
+
+class Desk(SellingPage):
+    template_name = "pages/desk.html"
+
+
+class NewProduct(SellingPage):
+    template_name = "pages/new_product.html"
+
+
+class NewAuction(SellingPage):
+    template_name = "pages/new_auction.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(rules=_rules(), currencies=sorted(money.EXPONENTS), **context)
+
+
+class DeskAuction(SellingPage):
+    template_name = "pages/desk_auction.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(rules=_rules(), **context)

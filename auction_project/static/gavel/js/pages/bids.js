@@ -1,0 +1,115 @@
+// The auctions that I bid in, with my standing in each, kept current from the stream.
+
+import { get } from "../api.js";
+import * as clock from "../clock.js";
+import { byId, chip, h, setText } from "../dom.js";
+import { money } from "../format.js";
+import { empty, showProblem } from "../lists.js";
+import { after, priceOf, timing } from "../lots.js";
+import { stream } from "../stream.js";
+
+const STANDINGS = {
+  leading: ["Leading", "good"],
+  outbid: ["Outbid", "bad"],
+  won: ["Won", "good"],
+  bought: ["Bought", "good"],
+  cancelled: ["Cancelled", "warn"],
+  ended: ["Not won", ""],
+};
+
+const place = byId("bids");
+let rows = new Map();
+
+class Row {
+  constructor(item) {
+    this.standing = chip("");
+    this.price = h("td", { class: "figure" });
+    this.maximum = h("td", { class: "figure" });
+    this.time = h("td", { class: "figure" });
+    const { auction } = item;
+    const picture = auction.thumbnail ? h("img", { class: "thumb", src: auction.thumbnail, alt: "", width: 56, height: 56, loading: "lazy" }) : null;
+    const title = h("th", { scope: "row" }, h("a", { href: `/auctions/${auction.id}` }, auction.title || "Untitled lot"));
+    this.element = h("tr", {}, h("td", {}, picture), title, h("td", {}, this.standing), this.price, this.maximum, this.time);
+    this.show(item);
+  }
+
+  show({ auction, standing, alias, maximum }) {
+    Object.assign(this, { lot: auction, alias, maximumText: maximum });
+    const [word, mood] = STANDINGS[standing] ?? [standing, ""];
+    setText(this.standing, word);
+    this.standing.className = `chip ${mood}`;
+    setText(this.price, priceOf(auction).amount);
+    setText(this.maximum, maximum ? money(maximum, auction.currency) : "–");
+    this.tick(clock.now());
+  }
+
+  tick(now) {
+    const { label, text, isSoon } = timing(this.lot, now);
+    setText(this.time, this.lot.status === "OPEN" ? text : `${label} ${text}`);
+    this.time.classList.toggle("soon", isSoon);
+  }
+
+  follow() {
+    if (["CLOSED", "CANCELLED"].includes(this.lot.status)) return;
+    stream.watch(this.lot.id, this.lot.seq, { onFrame: (frame) => this.#hear(frame), onLost: load });
+  }
+
+  #hear(frame) {
+    const lot = after(this.lot, frame);
+    if (lot && frame.event === "BidPlaced" && lot.format !== "buy_now") {
+      this.show({ auction: lot, standing: lot.leader === this.alias ? "leading" : "outbid", alias: this.alias, maximum: this.maximumText });
+    }
+    load();
+  }
+}
+
+function table(elements) {
+  const heads = ["", "Lot", "Standing", "Price", "Your maximum", "Time"];
+  return h(
+    "div",
+    { class: "table-frame" },
+    h(
+      "table",
+      {},
+      h("caption", { class: "visually-hidden" }, "Auctions that you bid in"),
+      h("thead", {}, h("tr", {}, heads.map((head) => (head ? h("th", { scope: "col" }, head) : h("td"))))),
+      h("tbody", {}, elements),
+    ),
+  );
+}
+
+let loading = null;
+
+function load() {
+  loading ??= fetchAndShow().finally(() => {
+    loading = null;
+  });
+  return loading;
+}
+
+async function fetchAndShow() {
+  try {
+    const { items } = await get("/api/v1/bids/mine");
+    showProblem(byId("problem"), null);
+    place.removeAttribute("aria-busy");
+    if (items.length === 0) {
+      place.replaceChildren(empty("You have not bid yet", h("p", {}, "When you do, each lot and your standing in it appear here."), h("p", {}, h("a", { class: "button", href: "/" }, "See what is open"))));
+      return;
+    }
+    const fresh = new Map();
+    for (const item of items) {
+      const known = rows.get(item.auction.id);
+      if (known && item.seq >= known.lot.seq) known.show(item);
+      fresh.set(item.auction.id, known ?? new Row(item));
+    }
+    const news = [...fresh.values()].filter((row) => !rows.has(row.lot.id));
+    rows = fresh;
+    if (news.length || !place.querySelector("tbody")) place.replaceChildren(table([...rows.values()].map((row) => row.element)));
+    news.forEach((row) => row.follow());
+  } catch (error) {
+    showProblem(byId("problem"), error, { retry: load });
+  }
+}
+
+clock.onTick((now) => rows.forEach((row) => row.tick(now)));
+load();

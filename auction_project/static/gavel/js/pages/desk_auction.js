@@ -1,0 +1,135 @@
+// One auction from the desk: its state, open and cancel, and the public record as it is written.
+
+import { get, me, post } from "../api.js";
+import { byId, h, note, readJson, setText } from "../dom.js";
+import { instant, longDate, money } from "../format.js";
+import { showFieldError, showProblem } from "../lists.js";
+import { after, interest, priceOf } from "../lots.js";
+import { draw } from "../plot.js";
+import { fromFrame, Record, showRecord } from "../record.js";
+import { stream } from "../stream.js";
+import { rulesOf, statusOf } from "../words.js";
+
+const AGAIN_MS = 2_500;
+
+const article = byId("lot");
+const id = article.dataset.auction;
+const path = `/api/v1/auctions/${id}`;
+const figures = readJson("rules");
+const dialog = byId("cancel-dialog");
+const form = byId("cancel-form");
+let lot = null;
+let record = null;
+
+async function load() {
+  const loaded = await get(path, { auth: false });
+  record ??= new Record(id, loaded.currency);
+  await record.load(loaded.seq);
+  stream.knows(id, loaded.seq);
+  show(loaded);
+}
+
+async function reload() {
+  try {
+    await load();
+  } catch {
+    setTimeout(reload, AGAIN_MS);
+  }
+}
+
+async function start() {
+  try {
+    await load();
+  } catch (error) {
+    showProblem(byId("problem"), error, { retry: start });
+    return;
+  }
+  showProblem(byId("problem"), null);
+  stream.watch(id, Math.max(lot.seq, record.last), { onFrame, onLost: reload });
+}
+
+function onFrame(frame) {
+  record.add(fromFrame(frame, lot.currency));
+  const next = after(lot, frame);
+  if (next) show(next);
+  else showLog();
+  if (frame.event !== "BidPlaced") reload();
+}
+
+function show(next) {
+  if (lot && next.seq < lot.seq) return;
+  lot = next;
+  article.hidden = false;
+  article.removeAttribute("aria-busy");
+  const [word, mood] = statusOf(lot.status);
+  setText(byId("title"), lot.title || "An auction that waits for the stock desk");
+  document.title = `${lot.title || "Auction"} · Gavel`;
+  setText(byId("status"), word);
+  byId("status").className = `chip ${mood}`;
+  const isMine = me.has("operator") || [lot.seller_id].includes(me.id) || !lot.seller_id;
+  byId("open").hidden = !(isMine && lot.status === "SCHEDULED");
+  byId("cancel").hidden = !(isMine && ["REQUESTED", "SCHEDULED", "OPEN"].includes(lot.status));
+  tellState();
+  const lines = [
+    ["Price", `${priceOf(lot).amount} (${priceOf(lot).label.toLowerCase()})`],
+    ["Interest", interest(lot)],
+    ["Leader", lot.leader || "Nobody yet"],
+    ["Reserve", lot.has_reserve ? (lot.reserve_met ? "Met" : "Not met yet") : "None"],
+    ["Opens", instant(lot.starts_at)],
+    ["Ends", instant(lot.ends_at)],
+    ["Sold", `${lot.sold ?? 0}, ${lot.undecided_sales ?? 0} being settled`],
+    ["Entries", String(Math.max(lot.seq, record.last))],
+    ["Auction", h("code", {}, lot.id)],
+  ];
+  byId("figures").replaceChildren(...lines.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  const terms = { ...lot.terms, format: lot.format, currency: lot.currency, has_reserve: lot.has_reserve, quantity: lot.quantity, starts_at: lot.starts_at, ends_at: lot.ends_at };
+  byId("rules-text").replaceChildren(...rulesOf(terms, figures).map((line) => h("li", {}, line)));
+  showLog();
+}
+
+function tellState() {
+  const told = {
+    REQUESTED: () => note("warn", "The stock desk is asked", "As soon as its units are set aside, the auction is scheduled. This page follows by itself."),
+    SCHEDULED: () => note("", `It opens ${longDate(lot.starts_at)}`, "You may open it now."),
+    OPEN: () => note("good", `Open until ${instant(lot.ends_at)}`, lot.bids && !me.has("operator") ? "There are bids: only an operator can cancel it." : ""),
+    CLOSED: () => note("", "Over", lot.price && lot.bids ? `The last price was ${money(lot.price, lot.currency)}.` : "Nobody bid."),
+    CANCELLED: () => note("bad", "Cancelled", lot.reason || ""),
+  }[lot.status]?.();
+  const place = byId("state");
+  if (place.textContent !== (told?.textContent ?? "")) place.replaceChildren(...(told ? [told] : []));
+}
+
+function showLog() {
+  const view = { alias: null, format: lot.format, currency: lot.currency, hashes: true };
+  showRecord(byId("log"), record, view);
+  if (lot.format !== "buy_now") draw(byId("plot"), record.bids, view);
+}
+
+byId("open").addEventListener("click", async () => {
+  try {
+    show(await post(`${path}/open`));
+    showProblem(byId("problem"), null);
+  } catch (error) {
+    showProblem(byId("problem"), error);
+  }
+});
+
+byId("cancel").addEventListener("click", () => {
+  showFieldError(form, null);
+  dialog.showModal();
+});
+byId("cancel-back").addEventListener("click", () => dialog.close());
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    show(await post(`${path}/cancel`, { reason: form.elements.reason.value.trim() }));
+    showProblem(byId("problem"), null);
+    dialog.close();
+  } catch (error) {
+    if (showFieldError(form, error)) return;
+    dialog.close();
+    showProblem(byId("problem"), error);
+  }
+});
+
+start();

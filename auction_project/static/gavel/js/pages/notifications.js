@@ -1,0 +1,63 @@
+// My notifications, newest first; new ones come in at the top.
+
+import { get, post } from "../api.js";
+import { byId, chip, h } from "../dom.js";
+import { instant, longDate } from "../format.js";
+import { empty, showProblem } from "../lists.js";
+import { showUnread } from "../shell.js";
+import { stream } from "../stream.js";
+import { kindOf, linkOf } from "../words.js";
+
+const LIMIT = 100;
+
+const list = byId("notices");
+const button = byId("read");
+let cursor = null;
+
+function line(item) {
+  const [word, mood] = kindOf(item.kind);
+  const link = linkOf(item);
+  return h(
+    "li",
+    { class: item.read ? null : "unread", dataset: { cursor: item.cursor } },
+    chip(word, mood),
+    h("span", {}, link ? h("a", { href: link }, item.text) : item.text, item.read ? null : h("span", { class: "visually-hidden" }, " (unread)")),
+    h("time", { datetime: new Date(item.at).toISOString(), title: longDate(item.at) }, instant(item.at)),
+  );
+}
+
+async function load() {
+  try {
+    const feed = await get(`/api/v1/notifications?limit=${LIMIT}`);
+    showProblem(byId("problem"), null);
+    list.removeAttribute("aria-busy");
+    cursor = feed.cursor;
+    button.disabled = feed.unread === 0;
+    showUnread(feed.unread);
+    if (feed.items.length) list.replaceChildren(...feed.items.reverse().map(line));
+    else list.replaceChildren(h("li", { class: "none" }, empty("Nothing yet", h("p", {}, "When something happens to your bids or orders, you read it here."))));
+  } catch (error) {
+    showProblem(byId("problem"), error, { retry: load });
+  }
+}
+
+stream.addEventListener("notification", ({ detail }) => {
+  if (list.querySelector(`[data-cursor="${CSS.escape(detail.cursor)}"]`)) return;
+  list.querySelector(".none")?.remove();
+  list.prepend(line(detail));
+  cursor = detail.cursor;
+  button.disabled = false;
+});
+stream.addEventListener("reload", load);
+
+button.addEventListener("click", async () => {
+  try {
+    const { unread } = await post("/api/v1/notifications/read", { cursor });
+    showUnread(unread);
+    await load();
+  } catch (error) {
+    showProblem(byId("problem"), error);
+  }
+});
+
+load();

@@ -1,0 +1,53 @@
+// My orders, and the sales that have not become one yet, or never will. A notification about a sale loads them anew.
+
+import { get, withQuery } from "../api.js";
+import { byId, chip, h } from "../dom.js";
+import { longDate, money, plural } from "../format.js";
+import { empty, showPager, showProblem } from "../lists.js";
+import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
+import { stream } from "../stream.js";
+
+const PAGE_SIZE = 20;
+const AGAIN_MS = 2_500; // while an order is under way
+
+const list = byId("orders");
+let page = 1;
+let again = 0;
+
+function card(order) {
+  const [word, mood] = orderStatus(order.status);
+  return h(
+    "li",
+    { class: "panel order-card" },
+    h("div", {}, h("h2", {}, h("a", { href: `/orders/${order.number}` }, order.title)), h("p", { class: "muted small" }, `Order ${order.number} · ${longDate(order.placed_at)} · ${plural(order.quantity, "unit")}`)),
+    h("div", { class: "row" }, h("strong", { class: "figure" }, order.amount ? money(order.amount, order.currency) : ""), chip(word, mood)),
+    order.reason && h("p", { class: "muted" }, `Cancelled: ${order.reason}.`),
+    steps(order),
+  );
+}
+
+async function load() {
+  clearTimeout(again);
+  try {
+    const [found, sales] = await Promise.all([get(withQuery("/api/v1/orders", { page, page_size: PAGE_SIZE })), loadSales()]);
+    const known = new Set(found.items.map((order) => order.number));
+    const pending = page > 1 ? [] : [...sales].filter(([number, items]) => !known.has(number) && !items.some((item) => item.kind === "order_confirmed"));
+    const orders = [...pending.map(([number, items]) => saleAsOrder(number, items)), ...found.items].sort((a, b) => b.placed_at - a.placed_at);
+    showProblem(byId("problem"), null);
+    list.removeAttribute("aria-busy");
+    if (orders.length) list.replaceChildren(...orders.map(card));
+    else list.replaceChildren(h("li", {}, empty("No orders yet", h("p", {}, "What you win or buy appears here, with each step that it takes."), h("p", {}, h("a", { class: "button", href: "/" }, "See what is open")))));
+    showPager(byId("pager"), found, (target) => {
+      page = target;
+      load();
+    });
+    if (orders.some((order) => ["PLACED", "SETTLING"].includes(order.status))) again = setTimeout(load, AGAIN_MS);
+  } catch (error) {
+    showProblem(byId("problem"), error, { retry: load });
+  }
+}
+
+stream.addEventListener("notification", ({ detail }) => {
+  if (detail.data.order_number) load();
+});
+load();

@@ -1,0 +1,67 @@
+// How far a sale has come: the steps of an order, from its body or, before there is one, from my notifications.
+
+import { get } from "./api.js";
+import { h } from "./dom.js";
+import { REASONS } from "./words.js";
+
+const STEPS = ["Won", "Paid", "Placed", "Confirmed"];
+const PAID = ["CAPTURED", "REFUNDING", "REFUNDED"];
+const ABOUT_SALES = new Set(["won", "order_confirmed", "order_cancelled", "payment_declined"]);
+const FEED_LIMIT = 200;
+
+/** My notifications about sales, by order number, oldest first. */
+export async function loadSales() {
+  const { items } = await get(`/api/v1/notifications?limit=${FEED_LIMIT}`);
+  const sales = new Map();
+  for (const item of items) {
+    const number = item.data.order_number;
+    if (!number || !ABOUT_SALES.has(item.kind)) continue;
+    sales.set(number, [...(sales.get(number) ?? []), item]);
+  }
+  return sales;
+}
+
+/** A sale that has no order (yet), in the form of an order; null when the notifications tell nothing. */
+export function saleAsOrder(number, items) {
+  if (!items?.length) return null;
+  const find = (kind) => items.find((item) => item.kind === kind);
+  const won = find("won");
+  const cancelled = find("order_cancelled");
+  const declined = find("payment_declined");
+  const data = { ...declined?.data, ...cancelled?.data, ...won?.data };
+  return {
+    number,
+    status: cancelled ? "CANCELLED" : "SETTLING",
+    title: data.title || `Order ${number}`,
+    quantity: data.quantity ?? 1,
+    amount: data.price ?? data.amount ?? null,
+    currency: data.currency,
+    placed_at: items[0].at,
+    auction_id: data.auction_id,
+    payment: declined ? "DECLINED" : null,
+    reason: cancelled ? (REASONS[cancelled.data.reason] ?? cancelled.data.reason) : "",
+    timeline: items.map((item) => ({ at: item.at, about: item.kind === "payment_declined" ? "payment" : "sale", kind: item.kind, detail: item.text })),
+  };
+}
+
+/** The steps of an order as a list; the one that is due pulses, the one that failed is marked. */
+export function steps(order) {
+  const isCancelled = order.status === "CANCELLED";
+  const isPaid = PAID.includes(order.payment) || order.status === "CONFIRMED";
+  const isPlaced = ["PLACED", "CONFIRMED"].includes(order.status) || (isCancelled && order.payment !== "DECLINED" && order.sale_id);
+  const reached = order.status === "CONFIRMED" ? 4 : isPlaced ? 3 : isPaid ? 2 : 1;
+  return h(
+    "ol",
+    { class: "steps", "aria-label": "Progress" },
+    STEPS.map((name, i) => {
+      const state = i < reached ? "done" : i === reached ? (isCancelled ? "failed" : "now") : "";
+      const word = state === "failed" ? (name === "Paid" ? "Not paid" : "Cancelled") : name;
+      const hidden = { done: ": done", now: ": under way", failed: "", "": ": to come" }[state];
+      return h("li", { class: state, "aria-current": state === "now" ? "step" : null }, word, h("span", { class: "visually-hidden" }, hidden));
+    }),
+  );
+}
+
+const STATUS = { SETTLING: ["Being settled", "warn"], PLACED: ["Placed", "warn"], CONFIRMED: ["Confirmed", "good"], CANCELLED: ["Cancelled", "bad"] };
+
+export const orderStatus = (status) => STATUS[status] ?? [status, ""];
