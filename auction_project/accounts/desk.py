@@ -16,7 +16,12 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 GROUPS: dict[str, Desk] = {
     "stock clerk": Desk(
         view=("inventory",),
-        may=("inventory.receive_stock", "inventory.adjust_stock", "inventory.transfer_stock"),
+        may=(
+            "inventory.add_product",
+            "inventory.receive_stock",
+            "inventory.adjust_stock",
+            "inventory.transfer_stock",
+        ),
     ),
     "auction operator": Desk(
         view=("inventory", "sagas", "messaging", "accounts"),

@@ -178,10 +178,10 @@ def test_addresses_and_groups_cannot_be_edited_around_the_services(make: Make) -
 
 
 def test_a_desk_gets_what_the_table_says_and_loses_what_it_does_not() -> None:
+    services.sync_desk_permissions()
     viewer = auth_models.Group.objects.get(name="viewer")
     viewer.permissions.add(auth_models.Permission.objects.get(codename="bar_account"))
 
-    services.sync_desk_permissions()
     services.sync_desk_permissions()
 
     def given(name: str) -> set[str]:

@@ -243,3 +243,13 @@ def test_what_was_not_confirmed_is_not_told(make: Make) -> None:
     assert services.confirm_email(user_id=bob.id, confirm=lambda: False, now=NOW) is False
 
     assert state_of(bob) == before
+
+
+def test_without_a_password_nobody_signs_in_and_none_is_taken_away(make: Make) -> None:
+    bob = services.create_account(email="bob@example.org", password=None, actor="command", now=NOW)
+    ada = make("ada")
+
+    services.create_account(email=ada.email, password=None, actor="command", now=NOW)
+
+    assert selectors.get_account(bob.id).has_usable_password() is False
+    assert selectors.get_account(ada.id).check_password(PASSWORD)
