@@ -67,7 +67,7 @@ class AnyType(renderers.BaseRenderer):
     """A picture is asked for with whatever `Accept` a browser sends; errors still come as JSON."""
 
     media_type = "*/*"
-    format = None
+    format = "any"
 
     def render(self, data: object, *_: object, **__: object) -> bytes:
         return renderers.JSONRenderer().render(data)

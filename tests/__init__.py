@@ -1,0 +1,1 @@
+"""What crosses apps: end-to-end, faults, browser."""
