@@ -91,6 +91,7 @@ class AuctionsView(views.APIView):
 
     @extend_schema(
         summary="List auctions",
+        operation_id="list_auctions",
         parameters=[AuctionsQuery],
         responses={200: OpenApiResponse(description="items, page, pages, total"), 400: _PROBLEM},
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import environ
 import httpx
 import psycopg
 import pytest
@@ -187,7 +188,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def _empty_stores() -> None:
     """Drop what an earlier session left in the databases and the brokers that the environment names."""
     for alias in db_router.ALIASES:
-        parameters = settings.DATABASES[alias]
+        parameters = environ.Env().db_url(f"DATABASE_URL_{alias.upper()}")  # not Django's: it may name a test database
         with psycopg.connect(
             host=parameters["HOST"],
             port=parameters["PORT"],
