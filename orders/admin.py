@@ -10,7 +10,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from unfold import admin as unfold_admin
@@ -177,7 +176,8 @@ class PaymentAdmin(ReadOnly, unfold_admin.ModelAdmin):
             messages.success(request, f"{object_id} is {state}.")
         except errors.DomainError as error:
             messages.error(request, error.detail)
-        return redirect(reverse("admin:orders_payment_change", args=[object_id]))
+        # The dialog is htmx's.
+        return HttpResponse(headers={"HX-Redirect": reverse("admin:orders_payment_change", args=[object_id])})
 
 
 @admin.register(models.JournalEntry)

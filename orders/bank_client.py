@@ -4,7 +4,7 @@ A read timeout is `NoAnswer`: the request was sent. Everything else that breaks 
 `errors.Unavailable`; a 4xx is `ProviderFault`.
 """
 
-import functools
+import threading
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
@@ -84,14 +84,25 @@ class BankClient:
         return _decode(response.content)
 
 
+_clients: dict[tuple[str, str, float], BankClient] = {}
+_clients_lock = threading.Lock()
+
+
 def from_settings() -> BankClient:
     """The client of this process for the provider that the settings name."""
-    return _client(settings.BANK_URL, settings.BANK_API_KEY, settings.BANK_TIMEOUT_SECONDS)
+    named = (settings.BANK_URL, settings.BANK_API_KEY, settings.BANK_TIMEOUT_SECONDS)
+    with _clients_lock:
+        if named not in _clients:
+            url, api_key, read_seconds = named
+            _clients[named] = BankClient(url, api_key, read_seconds=read_seconds)
+        return _clients[named]
 
 
-@functools.lru_cache(maxsize=4)
-def _client(url: str, api_key: str, read_seconds: float) -> BankClient:
-    return BankClient(url, api_key, read_seconds=read_seconds)
+def close_clients() -> None:
+    """Close the connections of this process."""
+    with _clients_lock:
+        while _clients:
+            _clients.popitem()[1].close()
 
 
 def _path(key: str) -> str:

@@ -108,7 +108,9 @@ def _money_differences(numbers: Collection[str] | None) -> tuple[int, dict[str, 
         held_rows = held_rows.filter(entry__payment_id__in=numbers)
         confirmed_rows = confirmed_rows.filter(number__in=numbers)
     with _snapshot():
-        sums = held_rows.values_list("entry__payment_id", "currency").annotate(Sum(F("debit") - F("credit")))
+        sums = held_rows.values_list("entry__payment_id", "currency").annotate(
+            net=Sum(F("debit") - F("credit"))
+        )
         held = {(number, currency): int(total) for number, currency, total in sums if total}
         confirmed = {
             (number, currency): amount

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from auction_project.contracts import names
+from orders import bank_client
 from orders.tests import bank_process, sales
 
 READ_SECONDS = 0.4
@@ -28,6 +29,12 @@ def _use(bank: bank_process.BankProcess, settings: Any) -> bank_process.BankProc
     settings.BANK_API_KEY = bank_process.API_KEY
     settings.BANK_TIMEOUT_SECONDS = READ_SECONDS
     return bank
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_outlives_a_test() -> Iterator[None]:
+    yield
+    bank_client.close_clients()
 
 
 @pytest.fixture

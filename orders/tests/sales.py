@@ -65,7 +65,9 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         raise AssertionError("never decided")
 
     def refund(self) -> dict[str, Any]:
-        return services.refund_payment(key=self.key("capture_payment"), order_number=self.order_number, now=NOW)
+        return services.refund_payment(
+            key=self.key("capture_payment"), order_number=self.order_number, now=NOW
+        )
 
     def place(self, **changes: Any) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -95,7 +97,9 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         return models.Payment.objects.get(order_number=self.order_number)
 
     def payment_facts(self) -> list[str]:
-        return list(models.PaymentFact.objects.filter(payment=self.order_number).values_list("kind", flat=True))
+        return list(
+            models.PaymentFact.objects.filter(payment=self.order_number).values_list("kind", flat=True)
+        )
 
     def order_facts(self) -> list[str]:
         return list(models.OrderFact.objects.filter(order=self.order_number).values_list("kind", flat=True))

@@ -17,7 +17,9 @@ from orders.tests import bank_process
 ORDER = {"token": "tok_accepts_1", "amount": 12550, "currency": "EUR", "reference": "GV-1"}
 
 
-def pay(bank: bank_process.BankProcess, key: str, behaviour: str = "accepts", **options: Any) -> httpx.Response:
+def pay(
+    bank: bank_process.BankProcess, key: str, behaviour: str = "accepts", **options: Any
+) -> httpx.Response:
     body = ORDER | {"token": f"tok_{behaviour}_1"}
     return bank.ask("POST", "/payments", json=body, headers={"Idempotency-Key": key}, **options)
 
@@ -37,7 +39,9 @@ def key() -> str:
 
 
 @pytest.mark.parametrize("sent", ["", "Bearer wrong", f"Basic {bank_process.API_KEY}"])
-def test_nothing_but_health_is_answered_without_the_key(bank: bank_process.BankProcess, key: str, sent: str) -> None:
+def test_nothing_but_health_is_answered_without_the_key(
+    bank: bank_process.BankProcess, key: str, sent: str
+) -> None:
     headers = {"Authorization": sent, "Idempotency-Key": key}
 
     assert bank.ask("POST", "/payments", json=ORDER, headers=headers).status_code == 401
@@ -88,7 +92,9 @@ def test_timeout_done_captures_and_never_answers(bank: bank_process.BankProcess,
     assert bank.ask("POST", f"/payments/{key}/cancel").json()["status"] == "captured"
 
 
-def test_timeout_not_done_captures_nothing_and_can_be_cancelled(bank: bank_process.BankProcess, key: str) -> None:
+def test_timeout_not_done_captures_nothing_and_can_be_cancelled(
+    bank: bank_process.BankProcess, key: str
+) -> None:
     pay_in_vain(bank, key, "timeout_not_done")
 
     assert status(bank, key) == "processing"
@@ -132,7 +138,9 @@ def test_a_key_cancelled_before_it_was_seen_refuses_the_capture_that_comes_late(
     assert status(bank, key) == "cancelled"
 
 
-def test_a_refund_happens_once_and_only_to_what_was_captured(bank: bank_process.BankProcess, key: str) -> None:
+def test_a_refund_happens_once_and_only_to_what_was_captured(
+    bank: bank_process.BankProcess, key: str
+) -> None:
     assert bank.ask("POST", f"/payments/{key}/refund").status_code == 404
     pay(bank, key)
 
@@ -142,7 +150,9 @@ def test_a_refund_happens_once_and_only_to_what_was_captured(bank: bank_process.
     assert bank.ask("POST", f"/payments/{key}/refund").json() == first
 
 
-def test_the_switch_of_a_card_can_be_turned_while_the_bank_runs(bank: bank_process.BankProcess, key: str) -> None:
+def test_the_switch_of_a_card_can_be_turned_while_the_bank_runs(
+    bank: bank_process.BankProcess, key: str
+) -> None:
     body = ORDER | {"token": f"tok_timeout_not_done_{names.new_id()}"}
     with pytest.raises(httpx.ReadTimeout):
         bank.ask("POST", "/payments", json=body, headers={"Idempotency-Key": key}, timeout=0.3)
@@ -230,7 +240,10 @@ def test_a_capture_needs_a_key(bank: bank_process.BankProcess, headers: dict[str
 
 
 def test_other_requests_that_make_no_sense_are_refused(bank: bank_process.BankProcess) -> None:
-    assert bank.ask("POST", "/payments", content=b"x" * 20_000, headers={"Idempotency-Key": "k"}).status_code == 413
+    assert (
+        bank.ask("POST", "/payments", content=b"x" * 20_000, headers={"Idempotency-Key": "k"}).status_code
+        == 413
+    )
     assert bank.ask("GET", "/nowhere").status_code == 404
     assert bank.ask("GET", "/payments?after=-1").status_code == 400
     assert bank.ask("GET", "/payments?limit=x").status_code == 400

@@ -27,7 +27,10 @@ def test_the_provider_knows_every_behaviour() -> None:
     assert sorted(cards.TEST_NUMBERS.values()) == sorted(store.BEHAVIOURS)
 
 
-@pytest.mark.parametrize("number", ["", "4111111111111111", "4242", "42424242424242420", "４２４２４２４２４２４２４２４２", "x" * 40])
+@pytest.mark.parametrize(
+    "number",
+    ["", "4111111111111111", "4242", "42424242424242420", "４２４２４２４２４２４２４２４２", "x" * 40],
+)
 def test_another_number_is_refused(number: str) -> None:
     with pytest.raises(exceptions.UnknownTestCard) as error:
         cards.recognise(number)

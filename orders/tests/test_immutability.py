@@ -139,8 +139,12 @@ def test_an_entry_out_of_balance_is_not_committed(sale: sales.Sale) -> None:
     def post_lopsided() -> None:
         with transaction.atomic(using="orders"):
             entry = models.JournalEntry.objects.create(payment=sale.payment(), kind="REFUND", at=sales.NOW)
-            models.Posting.objects.create(entry=entry, account="BUYERS", currency="EUR", debit=12550, credit=0)
-            models.Posting.objects.create(entry=entry, account="PROVIDER", currency="EUR", debit=0, credit=12549)
+            models.Posting.objects.create(
+                entry=entry, account="BUYERS", currency="EUR", debit=12550, credit=0
+            )
+            models.Posting.objects.create(
+                entry=entry, account="PROVIDER", currency="EUR", debit=0, credit=12549
+            )
 
     with pytest.raises(IntegrityError, match="out of balance by 1"):
         post_lopsided()
@@ -154,4 +158,6 @@ def test_a_posting_has_one_side(sale: sales.Sale, debit: int, credit: int) -> No
     entry = models.JournalEntry.objects.get()
 
     with pytest.raises(IntegrityError, match="has_one_side"), transaction.atomic(using="orders"):
-        models.Posting.objects.create(entry=entry, account="SALES", currency="EUR", debit=debit, credit=credit)
+        models.Posting.objects.create(
+            entry=entry, account="SALES", currency="EUR", debit=debit, credit=credit
+        )

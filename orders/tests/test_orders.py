@@ -71,7 +71,9 @@ def test_a_paid_order_is_confirmed_once_and_its_money_becomes_ours() -> None:
 
 
 @pytest.mark.parametrize("pay", [lambda _sale: None, lambda sale: sales.pay(sales.new_sale())])
-def test_an_order_that_is_not_paid_is_not_confirmed(sale: sales.Sale, pay: Callable[[sales.Sale], None]) -> None:
+def test_an_order_that_is_not_paid_is_not_confirmed(
+    sale: sales.Sale, pay: Callable[[sales.Sale], None]
+) -> None:
     sale.place()
     pay(sale)
 

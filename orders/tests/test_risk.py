@@ -57,11 +57,16 @@ def test_only_a_score_above_the_limit_is_refused() -> None:
 
 
 @pytest.mark.django_db(databases=["orders"])
-def test_an_account_that_is_not_known_scores_as_new_and_unverified_and_is_not_refused(sale: sales.Sale) -> None:
+def test_an_account_that_is_not_known_scores_as_new_and_unverified_and_is_not_refused(
+    sale: sales.Sale,
+) -> None:
     outcome = sale.assess()
 
     assert outcome["score"] == 60
-    assert [(r["rule"], r["points"]) for r in outcome["reasons"]] == [("account_age", 30), ("email_unverified", 30)]
+    assert [(r["rule"], r["points"]) for r in outcome["reasons"]] == [
+        ("account_age", 30),
+        ("email_unverified", 30),
+    ]
     stored = models.RiskAssessment.objects.get()
     assert (stored.order_number, stored.score, stored.reasons) == (sale.order_number, 60, outcome["reasons"])
     assert (stored.refused, stored.policy, stored.at) == (False, 1, sales.NOW)
@@ -83,7 +88,11 @@ def test_what_the_account_told_counts(sale: sales.Sale) -> None:
 @pytest.mark.django_db(databases=["orders"])
 def test_a_buyer_above_the_limit_is_refused_each_time_it_is_asked(sale: sales.Sale) -> None:
     services.record_account(
-        user_id=sale.user_id, version=1, email_verified=True, closed=True, created_at=sales.NOW - timedelta(days=99)
+        user_id=sale.user_id,
+        version=1,
+        email_verified=True,
+        closed=True,
+        created_at=sales.NOW - timedelta(days=99),
     )
 
     for _ in range(2):

@@ -1,0 +1,128 @@
+"""The finance desk: who may look, that nobody changes anything, and the one action."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from auction_project import errors
+from orders import admin as desk
+from orders import models
+from orders.tests import bank_process, sales
+
+MODELS = [models.Order, models.Payment, models.JournalEntry, models.RiskAssessment]
+VIEWS = (
+    "view_order",
+    "view_orderfact",
+    "view_payment",
+    "view_paymentfact",
+    "view_journalentry",
+    "view_posting",
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "orders"])
+
+
+def client_with(*codenames: str, superuser: bool = False, email: str = "desk@example.org") -> Client:
+    user = get_user_model()(email=email, is_staff=True, is_superuser=superuser)
+    user.set_unusable_password()
+    user.save()
+    found = Permission.objects.filter(content_type__app_label="orders", codename__in=codenames)
+    assert len(found) == len(codenames)
+    user.user_permissions.set(found)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def pages(model: Any, pk: str) -> list[str]:
+    name = f"admin:orders_{model._meta.model_name}"
+    return [reverse(f"{name}_changelist"), reverse(f"{name}_change", args=[pk])]
+
+
+def a_row_of(model: Any) -> str:
+    sale = sales.sale_with_order()
+    sale.assess()
+    sale.cancel("The stock is gone.")
+    return str(model.objects.latest("pk").pk)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_who_may_view_sees_the_list_and_the_row(model: Any) -> None:
+    pk = a_row_of(model)
+    client = client_with(*VIEWS, "view_riskassessment")
+
+    assert [client.get(page).status_code for page in pages(model, pk)] == [200, 200]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_who_may_not_view_sees_nothing(model: Any) -> None:
+    pk = a_row_of(model)
+    client = client_with()
+
+    assert [client.get(page).status_code for page in pages(model, pk)] == [403, 403]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_not_even_a_superuser_adds_changes_or_deletes(model: Any) -> None:
+    pk = a_row_of(model)
+    before = list(model.objects.values())
+    client = client_with(superuser=True)
+    name = f"admin:orders_{model._meta.model_name}"
+
+    assert client.post(reverse(f"{name}_add"), {}).status_code == 403
+    assert client.post(reverse(f"{name}_change", args=[pk]), {"title": "x"}).status_code == 403
+    assert client.post(reverse(f"{name}_delete", args=[pk]), {"post": "yes"}).status_code == 403
+    client.post(
+        reverse(f"{name}_changelist"), {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
+    )
+
+    assert list(model.objects.values()) == before
+
+
+def test_every_registered_model_of_orders_is_to_look_at_only() -> None:
+    registered = [model for model in admin.site._registry if model._meta.app_label == "orders"]
+
+    assert set(registered) == set(MODELS)
+    for model in registered:
+        page = admin.site._registry[model]
+        assert isinstance(page, desk.ReadOnly)
+        assert all(issubclass(inline, desk.ReadOnly) for inline in page.inlines)
+        assert page.actions is None
+
+
+def test_the_list_of_orders_filters_by_status_and_shows_money() -> None:
+    kept, gone = sales.sale_with_order(), sales.sale_with_order()
+    gone.cancel()
+    client = client_with(*VIEWS)
+
+    listed = client.get(reverse("admin:orders_order_changelist"), {"status": "CANCELLED"}).content.decode()
+
+    assert gone.order_number in listed
+    assert kept.order_number not in listed
+    assert "125.50 EUR" in listed
+
+
+@pytest.mark.django_db(databases=["default", "orders"], transaction=True)
+def test_finance_settles_a_hanging_payment_with_a_reason(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.TIMEOUT_NOT_DONE)
+    with pytest.raises(errors.Unavailable):
+        sale.capture()
+    path = reverse("admin:orders_payment_settle", args=[sale.order_number])
+    viewer, finance = client_with(*VIEWS), client_with(*VIEWS, "resolve_payment", email="finance@example.org")
+
+    refused = viewer.post(path, {"reason": "It hangs.", "_form_submitted": "True"})
+    assert (refused.status_code, sale.payment().state) == (403, "STARTED")
+    without_reason = finance.post(path, {"reason": "", "_form_submitted": "True"})
+    assert (without_reason.status_code, sale.payment().state) == (200, "STARTED")
+    settled = finance.post(path, {"reason": "It hangs.", "_form_submitted": "True"})
+
+    assert settled.headers["HX-Redirect"] == reverse("admin:orders_payment_change", args=[sale.order_number])
+    assert sale.payment().state == "CANCELLED"
+    assert "finance@example.org: It hangs." in models.PaymentFact.objects.get(kind="RESOLVED").detail

@@ -1,0 +1,218 @@
+"""Each checker of money holds on good data, and finds its invariant broken in the raw data."""
+
+from collections.abc import Collection
+
+import pytest
+from django.db import connections
+
+from orders import checks, models, provider, reconciliation
+from orders.tests import bank_process, sales
+
+pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
+
+
+def spoil(sql: str) -> None:
+    """Change what no service and no user of the database can change."""
+    table = sql.replace("DELETE FROM", "UPDATE").replace("INSERT INTO", "UPDATE").split()[1]
+    with connections["orders"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(sql)
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def confirmed_sale() -> sales.Sale:
+    sale = sales.new_sale()
+    sale.pay_with(sales.ACCEPTS)
+    sale.capture()
+    sale.place()
+    sale.confirm()
+    return sale
+
+
+def refunded_sale() -> sales.Sale:
+    sale = sales.new_sale()
+    sale.pay_with(sales.ACCEPTS)
+    sale.capture()
+    sale.place()
+    sale.cancel()
+    sale.refund()
+    return sale
+
+
+def refused_sale() -> sales.Sale:
+    sale = sales.new_sale()
+    sale.pay_with(sales.REFUSES)
+    with pytest.raises(Exception, match="declined"):
+        sale.capture()
+    return sale
+
+
+def test_all_hold_after_sales_that_ended_well_and_badly(own_bank: bank_process.BankProcess) -> None:
+    confirmed_sale()
+    refunded_sale()
+    refused_sale()
+
+    findings = checks.check()
+
+    assert [(finding.invariant, finding.violations) for finding in findings] == [
+        ("M1", ()),
+        ("M2", ()),
+        ("M3", ()),
+        ("M4", ()),
+    ]
+    assert [finding.checked for finding in findings] == [1, 7, 2, 3]
+
+
+def settled_sale() -> sales.Sale:
+    """A confirmed sale, without any provider."""
+    sale = sales.sale_with_order()
+    sale.confirm()
+    return sale
+
+
+def test_m1_finds_money_without_a_confirmed_order() -> None:
+    sale = settled_sale()
+    spoil("DELETE FROM orders_orderfact WHERE kind = 'CONFIRMED'")
+
+    finding = checks.check_money_of_orders()
+
+    assert finding.violations == (f"{sale.order_number}: 12550 EUR held, 0 EUR in confirmed orders",)
+
+
+def test_m1_finds_a_confirmed_order_whose_money_is_gone() -> None:
+    sale = settled_sale()
+    spoil("UPDATE orders_posting SET debit = 1 WHERE account = 'PROVIDER'")
+
+    finding = checks.check_money_of_orders()
+
+    assert finding.violations == (f"{sale.order_number}: 1 EUR held, 12550 EUR in confirmed orders",)
+
+
+def test_m1_sets_an_unfinished_sale_aside() -> None:
+    unfinished, lost = sales.sale_with_order(), sales.sale_with_order()
+
+    finding = checks.check_money_of_orders(lambda numbers: {unfinished.order_number} & set(numbers))
+
+    assert finding.violations == (f"{lost.order_number}: 12550 EUR held, 0 EUR in confirmed orders",)
+
+
+def test_m1_judges_a_sale_that_ends_while_it_looks_by_its_end() -> None:
+    sale = sales.sale_with_order()
+
+    def finish(_numbers: Collection[str]) -> Collection[str]:
+        sale.confirm()
+        return ()
+
+    assert checks.check_money_of_orders(finish).violations == ()
+
+
+def test_m2_finds_debits_that_differ_from_credits() -> None:
+    sale = settled_sale()
+    entry = models.JournalEntry.objects.get(kind="SALE")
+    spoil("UPDATE orders_posting SET credit = credit - 1 WHERE account = 'SALES'")
+
+    finding = checks.check_ledger()
+
+    assert finding.violations == (f"{sale.order_number}: entry {entry.pk} has debits 12550, credits 12549",)
+
+
+def test_m2_finds_an_entry_without_postings_and_a_state_without_its_entry() -> None:
+    hollow, without = settled_sale(), settled_sale()
+    entry = models.JournalEntry.objects.get(payment=hollow.order_number, kind="SALE")
+    capture = models.JournalEntry.objects.get(payment=without.order_number, kind="CAPTURE")
+    spoil(f"DELETE FROM orders_posting WHERE entry_id IN ({entry.pk}, {capture.pk})")  # noqa: S608
+    spoil(f"DELETE FROM orders_journalentry WHERE id = {capture.pk}")  # noqa: S608
+
+    finding = checks.check_ledger()
+
+    assert finding.violations == (
+        f"{hollow.order_number}: entry {entry.pk} has debits None, credits None",
+        f"{without.order_number}: a payment that is CAPTURED has the entries ['SALE']",
+    )
+
+
+def test_m3_finds_an_order_that_was_charged_twice(own_bank: bank_process.BankProcess) -> None:
+    sale = confirmed_sale()
+    bank = provider.from_settings()
+    bank.capture(key="another", token="tok_accepts_1", amount=1, currency="EUR", reference=sale.order_number)
+
+    assert checks.check_one_capture_per_order(provider.from_settings()).violations == (
+        f"{sale.order_number}: 1 captures in the ledger, 2 at the provider",
+    )
+
+
+def test_m4_finds_what_the_provider_did_without_us(own_bank: bank_process.BankProcess) -> None:
+    refunded, unknown = confirmed_sale(), sales.new_sale()
+    bank = provider.from_settings()
+    bank.refund(key=refunded.key("capture_payment"))
+    bank.capture(
+        key="another", token="tok_accepts_1", amount=1, currency="EUR", reference=unknown.order_number
+    )
+
+    assert checks.check_provider(provider.from_settings()).violations == (
+        f"{refunded.order_number}: ours is CAPTURED, 12550 EUR; theirs captured, refunded, 12550 EUR",
+        f"{unknown.order_number}: the provider has a payment that we never began",
+    )
+
+
+def test_m4_finds_a_payment_that_the_provider_lost(own_bank: bank_process.BankProcess) -> None:
+    sale = confirmed_sale()
+    own_bank.kill()
+    for path in own_bank.data.parent.glob("bank.sqlite3*"):
+        path.unlink()
+    own_bank.start()
+
+    assert checks.check_provider(provider.from_settings()).violations == (
+        f"{sale.order_number}: ours is CAPTURED, the provider knows nothing",
+    )
+
+
+def test_m4_finds_another_amount(own_bank: bank_process.BankProcess) -> None:
+    sale = confirmed_sale()
+    spoil("UPDATE orders_payment SET amount = 1")
+
+    assert checks.check_provider(provider.from_settings()).violations == (
+        f"{sale.order_number}: ours is CAPTURED, 1 EUR; theirs captured, 12550 EUR",
+    )
+
+
+def test_a_payment_in_motion_is_set_aside_and_counted(own_bank: bank_process.BankProcess) -> None:
+    sale = sales.new_sale()
+    sale.pay_with(sales.TIMEOUT_DONE)
+    with pytest.raises(Exception, match="did not answer"):
+        sale.capture()
+
+    report = reconciliation.reconcile(provider.from_settings())
+
+    assert (report.checked, report.in_motion, report.differences) == (1, 1, ())
+
+
+def test_a_payment_that_is_decided_while_it_looks_is_no_difference(
+    own_bank: bank_process.BankProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale = sales.new_sale()
+    sale.pay_with(sales.ACCEPTS)
+    bank = provider.from_settings()
+    before = list(bank.list_payments())
+    sale.capture()
+    monkeypatch.setattr(bank, "list_payments", lambda: iter(before))
+
+    report = reconciliation.reconcile(bank)
+
+    assert (report.checked, report.differences) == (1, ())
+
+
+def test_reconciling_reads_all_pages_of_the_provider(
+    own_bank: bank_process.BankProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orders import bank_client
+
+    monkeypatch.setattr(bank_client, "PAGE_ROWS", 2)
+    for _ in range(5):
+        sale = sales.new_sale()
+        sale.pay_with(sales.ACCEPTS)
+        sale.capture()
+
+    report = reconciliation.reconcile(provider.from_settings())
+
+    assert (report.checked, report.differences) == (5, ())

@@ -1,0 +1,504 @@
+"""Payments against the real bank: each card, each undoing, each outage, each crash."""
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+from django.conf import settings as project
+from django.db import connections
+
+from auction_project import errors, failpoints
+from auction_project.contracts import events
+from auction_project.messaging import failure, once
+from orders import exceptions, models, provider, services
+from orders.tests import bank_process, sales
+from orders.tests.test_orders import in_threads
+
+pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
+
+CAPTURED = [("CAPTURE", "PROVIDER", 12550), ("CAPTURE", "BUYERS", -12550)]
+REFUNDED = [*CAPTURED, ("REFUND", "BUYERS", 12550), ("REFUND", "PROVIDER", -12550)]
+
+
+def at_bank(bank: bank_process.BankProcess, sale: sales.Sale) -> tuple[str, bool] | None:
+    """(status, refunded) of the sale's payment, or None."""
+    answer = bank.ask("GET", f"/payments/{sale.key('capture_payment')}")
+    return (answer.json()["status"], answer.json()["refunded"]) if answer.status_code == 200 else None
+
+
+def refusal_of(sale: sales.Sale) -> str:
+    with pytest.raises(exceptions.PaymentRefused) as refusal:
+        sale.capture_patiently()
+    return refusal.value.detail
+
+
+# --- the switch of each card -------------------------------------------------------------------------------------
+
+
+def test_a_card_that_accepts_is_charged_once_however_often_it_is_asked(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+
+    assert sale.capture() == sale.capture() == {"order_number": sale.order_number, "state": "CAPTURED"}
+
+    assert sale.payment_facts() == ["STARTED", "CAPTURED"]
+    assert sale.journal() == CAPTURED
+    assert at_bank(bank, sale) == ("captured", False)
+    [(event_id, event)] = sales.published()
+    assert event_id == f"{sale.order_number}:PaymentCaptured"
+    assert isinstance(event, events.PaymentCaptured)
+    assert (event.amount, event.currency, event.user_id) == (12550, "EUR", sale.user_id)
+
+
+def test_a_card_that_refuses_is_refused_each_time_it_is_asked(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.REFUSES)
+
+    assert refusal_of(sale) == refusal_of(sale) == "The card was declined."
+
+    assert sale.payment_facts() == ["STARTED", "DECLINED"]
+    assert sale.journal() == []
+    assert at_bank(bank, sale) == ("declined", False)
+    [(_, event)] = sales.published()
+    assert isinstance(event, events.PaymentDeclined)
+    assert event.reason == "The card was declined."
+
+
+def test_a_buyer_without_a_card_is_refused_and_the_bank_never_asked(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    assert refusal_of(sale) == "There is no card on file."
+
+    sale.pay_with(sales.ACCEPTS)
+    assert refusal_of(sale) == "There is no card on file."
+    assert at_bank(bank, sale) is None
+    assert (sale.payment().state, sale.journal()) == ("DECLINED", [])
+    assert sales.published_types() == ["PaymentDeclined"]
+
+
+def test_a_capture_that_nobody_answers_but_that_was_done_counts_as_captured_after_three_timeouts(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.TIMEOUT_DONE)
+
+    for _ in range(2):
+        with pytest.raises(errors.Unavailable) as outage:
+            sale.capture()
+        assert failure.classify(outage.value) is failure.Fate.OUTAGE
+    outcome = sale.capture()
+
+    assert outcome == {"order_number": sale.order_number, "state": "CAPTURED"}
+    assert sale.payment_facts() == [
+        "STARTED",
+        "TIMED_OUT",
+        "TIMED_OUT",
+        "TIMED_OUT",
+        "CANCELLING",
+        "CAPTURED",
+    ]
+    assert (sale.payment().timeouts, sale.journal()) == (3, CAPTURED)
+    assert at_bank(bank, sale) == ("captured", False)
+
+
+@pytest.mark.parametrize("number", [sales.TIMEOUT_NOT_DONE, sales.TIMEOUT_LANDS_LATE])
+def test_a_capture_that_was_not_done_after_three_timeouts_is_cancelled_for_ever(
+    bank: bank_process.BankProcess, sale: sales.Sale, number: str
+) -> None:
+    sale.pay_with(number)
+
+    assert refusal_of(sale) == "The payment provider did not answer in time."
+
+    assert (sale.payment().state, sale.payment().timeouts, sale.journal()) == ("CANCELLED", 3, [])
+    assert at_bank(bank, sale) == ("cancelled", False)
+    assert at_bank(bank, sale) == ("cancelled", False)  # one that lands late would land after somebody asked
+    assert sales.published_types() == ["PaymentDeclined"]
+
+
+def test_a_capture_that_lands_between_two_attempts_counts_as_captured(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.TIMEOUT_LANDS_LATE)
+    with pytest.raises(errors.Unavailable):
+        sale.capture()
+    assert at_bank(bank, sale) == ("processing", False)  # it lands now that somebody asked
+
+    assert sale.capture_patiently()["state"] == "CAPTURED"
+
+    assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
+
+
+# --- undoing -----------------------------------------------------------------------------------------------------
+
+
+def test_a_captured_payment_is_refunded_once(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    sale.capture()
+
+    assert sale.refund() == sale.refund() == {"order_number": sale.order_number, "refunded": True}
+
+    assert sale.payment_facts() == ["STARTED", "CAPTURED", "REFUNDING", "REFUNDED"]
+    assert sale.journal() == REFUNDED
+    assert at_bank(bank, sale) == ("captured", True)
+    assert sales.published_types() == ["PaymentCaptured", "PaymentRefunded"]
+    marker = models.Once.objects.get(key=sale.key("capture_payment") + ":undo")
+    assert marker.state == once.State.DONE
+    with pytest.raises(exceptions.Voided):
+        sale.capture()
+
+
+def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_asked(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+
+    assert sale.refund() == sale.refund() == {"order_number": sale.order_number, "refunded": False}
+
+    for _ in range(2):
+        with pytest.raises(exceptions.Voided):
+            sale.capture()
+    assert at_bank(bank, sale) is None
+    assert (models.Payment.objects.count(), sales.published()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "record", "journal", "told"),
+    [
+        (
+            sales.TIMEOUT_DONE,
+            "REFUNDED",
+            ("captured", True),
+            REFUNDED,
+            ["PaymentCaptured", "PaymentRefunded"],
+        ),
+        (sales.TIMEOUT_NOT_DONE, "CANCELLED", ("cancelled", False), [], []),
+        (sales.TIMEOUT_LANDS_LATE, "CANCELLED", ("cancelled", False), [], []),
+    ],
+)
+def test_undoing_an_unanswered_capture_cancels_it_and_refunds_what_was_taken(
+    bank: bank_process.BankProcess,
+    sale: sales.Sale,
+    number: str,
+    state: str,
+    record: tuple[str, bool],
+    journal: list[Any],
+    told: list[str],
+) -> None:
+    sale.pay_with(number)
+    with pytest.raises(errors.Unavailable):
+        sale.capture()
+
+    assert sale.refund() == {"order_number": sale.order_number, "refunded": state == "REFUNDED"}
+
+    assert (sale.payment().state, at_bank(bank, sale)) == (state, record)
+    assert (sale.journal(), sales.published_types()) == (journal, told)
+    with pytest.raises(exceptions.Voided):
+        sale.capture()
+    assert at_bank(bank, sale) == record
+
+
+def test_undoing_a_refused_payment_changes_nothing(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
+    sale.pay_with(sales.REFUSES)
+    refusal_of(sale)
+
+    assert sale.refund() == {"order_number": sale.order_number, "refunded": False}
+
+    assert sale.payment_facts() == ["STARTED", "DECLINED"]
+    assert sales.published_types() == ["PaymentDeclined"]
+    assert refusal_of(sale) == "The card was declined."
+
+
+def test_an_answer_that_comes_after_the_undoing_began_is_refunded_all_the_same(
+    bank: bank_process.BankProcess, sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    undone: list[Any] = []
+
+    def undo_meanwhile(name: str) -> None:
+        if name == "capture_payment.after_effect":
+            monkeypatch.undo()
+            undone.append(sale.refund())
+
+    monkeypatch.setattr(failpoints, "reach", undo_meanwhile)
+    with pytest.raises(exceptions.Voided):
+        sale.capture()
+
+    assert undone == [{"order_number": sale.order_number, "refunded": True}]
+    assert (at_bank(bank, sale), sale.journal()) == (("captured", True), REFUNDED)
+
+
+# --- outages -----------------------------------------------------------------------------------------------------
+
+
+def test_while_the_bank_is_down_no_timeout_is_counted_and_it_goes_on_by_itself_afterwards(
+    own_bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    own_bank.kill()
+    for _ in range(5):
+        with pytest.raises(errors.Unavailable):
+            sale.capture()
+    assert (sale.payment().state, sale.payment().timeouts) == ("STARTED", 0)
+
+    own_bank.start()
+
+    assert sale.capture()["state"] == "CAPTURED"
+    own_bank.kill()
+    with pytest.raises(errors.Unavailable):
+        sale.refund()
+    assert sale.payment().state == "REFUNDING"
+    own_bank.start()
+    assert sale.refund() == {"order_number": sale.order_number, "refunded": True}
+    assert (at_bank(own_bank, sale), sale.journal()) == (("captured", True), REFUNDED)
+
+
+def test_while_the_bank_hangs_no_timeout_is_counted(
+    own_bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    own_bank.pause()
+    for _ in range(4):
+        with pytest.raises(errors.Unavailable):
+            sale.capture()
+    assert (sale.payment().state, sale.payment().timeouts) == ("STARTED", 0)
+
+    own_bank.resume()
+
+    assert sale.capture_patiently()["state"] == "CAPTURED"
+    assert at_bank(own_bank, sale) == ("captured", False)
+
+
+def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_back(
+    own_bank: bank_process.BankProcess, sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale.pay_with(sales.TIMEOUT_NOT_DONE)
+    for _ in range(2):
+        with pytest.raises(errors.Unavailable):
+            sale.capture()
+    bank = provider.from_settings()
+    monkeypatch.setattr(bank, "cancel", lambda **_: (own_bank.kill(), type(bank).cancel(bank, key="k"))[1])
+    with pytest.raises(errors.Unavailable):
+        sale.capture()
+    assert (sale.payment().state, sale.payment().timeouts) == ("CANCELLING", 3)
+
+    monkeypatch.undo()
+    own_bank.start()
+
+    assert refusal_of(sale) == "The payment provider did not answer in time."
+    assert at_bank(own_bank, sale) == ("cancelled", False)
+
+
+class ScriptedBank:
+    """A provider that does what the test says; it sees whether a transaction is open while it is asked."""
+
+    def __init__(self, *answers: object, healthy: bool = True) -> None:
+        self._answers = list(answers)
+        self._healthy = healthy
+        self.calls: list[str] = []
+        self.in_transaction: list[bool] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(**_: Any) -> Any:
+            self.calls.append(name)
+            self.in_transaction.append(connections["orders"].in_atomic_block)
+            answer = self._answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return ask
+
+    def is_healthy(self) -> bool:
+        return self._healthy
+
+
+def use(monkeypatch: pytest.MonkeyPatch, bank: ScriptedBank) -> ScriptedBank:
+    monkeypatch.setattr(provider, "from_settings", lambda: bank)
+    return bank
+
+
+def test_no_transaction_is_open_while_the_provider_is_asked(
+    sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence, taken = provider.NoAnswer(), provider.Result(provider.Status.CAPTURED)
+    bank = use(monkeypatch, ScriptedBank(silence, silence, silence, taken, None))
+    sale.pay_with(sales.ACCEPTS)
+
+    sale.capture_patiently()
+    sale.refund()
+
+    assert bank.calls == ["capture", "capture", "capture", "cancel", "refund"]
+    assert bank.in_transaction == [False] * 5
+
+
+def test_silence_of_a_provider_that_is_not_well_is_never_counted(
+    sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = use(monkeypatch, ScriptedBank(*[provider.NoAnswer()] * 5, healthy=False))
+    sale.pay_with(sales.ACCEPTS)
+
+    for _ in range(5):
+        with pytest.raises(errors.Unavailable):
+            sale.capture()
+
+    assert bank.calls == ["capture"] * 5
+    assert (sale.payment().state, sale.payment().timeouts) == ("STARTED", 0)
+
+
+def test_a_request_that_the_provider_does_not_understand_is_a_fault(
+    bank: bank_process.BankProcess, sale: sales.Sale, settings: Any
+) -> None:
+    settings.BANK_API_KEY = "wrong"
+    sale.pay_with(sales.ACCEPTS)
+
+    with pytest.raises(provider.ProviderFault) as fault:
+        sale.capture()
+
+    assert failure.classify(fault.value) is failure.Fate.FAULT
+    assert sale.payment().state == "STARTED"
+
+
+# --- crashes and doubles -----------------------------------------------------------------------------------------
+
+WORKER = """
+import sys, django
+django.setup()
+from orders.tests import sales
+import msgspec
+getattr(msgspec.json.decode(sys.argv[1], type=sales.Sale), sys.argv[2])()
+"""
+
+
+def run_and_die(sale: sales.Sale, step: str, failpoint: str) -> None:
+    """Run a step in a process of its own, that is killed at the failpoint."""
+    database = connections["orders"].settings_dict
+    address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
+    environment = os.environ | {
+        "DATABASE_URL_ORDERS": f"postgres://{address}/{database['NAME']}",
+        "BANK_URL": project.BANK_URL,
+        "BANK_API_KEY": project.BANK_API_KEY,
+        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+        failpoints.VARIABLE: f"{failpoint}=kill",
+    }
+    command = [sys.executable, "-c", WORKER, msgspec.json.encode(sale).decode(), step]
+
+    ended = subprocess.run(command, cwd=project.BASE_DIR, env=environment, capture_output=True, check=False)
+
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "left_at_bank"),
+    [("capture_payment.before_call", None), ("capture_payment.after_effect", ("captured", False))],
+)
+def test_a_worker_killed_in_mid_capture_leaves_an_intent_that_the_next_one_finishes(
+    bank: bank_process.BankProcess, sale: sales.Sale, failpoint: str, left_at_bank: tuple[str, bool] | None
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    run_and_die(sale, "capture", failpoint)
+    assert (sale.payment().state, at_bank(bank, sale)) == ("STARTED", left_at_bank)
+
+    assert sale.capture()["state"] == "CAPTURED"
+
+    assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "refunded"),
+    [("capture_payment.before_call", False), ("capture_payment.after_effect", True)],
+)
+def test_what_a_killed_worker_left_is_undone(
+    bank: bank_process.BankProcess, sale: sales.Sale, failpoint: str, refunded: bool
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    run_and_die(sale, "capture", failpoint)
+
+    assert sale.refund() == {"order_number": sale.order_number, "refunded": refunded}
+
+    assert at_bank(bank, sale) == (("captured", True) if refunded else ("cancelled", False))
+    with pytest.raises(exceptions.Voided):
+        sale.capture()
+
+
+def test_a_worker_killed_in_mid_refund_leaves_it_to_the_next_one(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    sale.capture()
+    run_and_die(sale, "refund", "refund_payment.after_effect")
+    assert (sale.payment().state, at_bank(bank, sale)) == ("REFUNDING", ("captured", True))
+
+    assert sale.refund() == {"order_number": sale.order_number, "refunded": True}
+
+    assert (sale.payment().state, sale.journal()) == ("REFUNDED", REFUNDED)
+
+
+def test_sixteen_workers_with_one_key_charge_once(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
+    sale.pay_with(sales.ACCEPTS)
+
+    results = in_threads(*[sale.capture_patiently] * 16)
+
+    assert results == [{"order_number": sale.order_number, "state": "CAPTURED"}] * 16
+    assert (sale.journal(), sales.published_types()) == (CAPTURED, ["PaymentCaptured"])
+
+
+def test_capturing_and_undoing_at_once_leave_no_money_behind(bank: bank_process.BankProcess) -> None:
+    for _ in range(10):
+        sale = sales.new_sale()
+        sale.pay_with(sales.ACCEPTS)
+
+        in_threads(sale.capture, sale.refund, sale.refund)
+
+        assert sale.refund()["refunded"] == (sale.journal() == REFUNDED)
+        assert sale.journal() in ([], REFUNDED)
+        assert at_bank(bank, sale) in (None, ("cancelled", False), ("captured", True))
+
+
+def test_another_key_for_the_order_never_charges_again(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    sale.pay_with(sales.ACCEPTS)
+    sale.capture()
+
+    with pytest.raises(exceptions.OrderNumberTaken):
+        sale.capture(key="another key")
+
+    assert bank.ask("GET", "/payments/another%20key").status_code == 404
+    assert sale.journal() == CAPTURED
+
+
+# --- the desk ----------------------------------------------------------------------------------------------------
+
+
+def test_the_desk_settles_a_payment_that_hangs(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
+    sale.pay_with(sales.TIMEOUT_NOT_DONE)
+    with pytest.raises(errors.Unavailable):
+        sale.capture()
+
+    state = services.resolve_payment(
+        order_number=sale.order_number, actor="ada", reason="It hangs.", now=sales.NOW
+    )
+
+    assert (state, at_bank(bank, sale)) == ("CANCELLED", ("cancelled", False))
+    assert sale.payment_facts() == ["STARTED", "TIMED_OUT", "RESOLVED", "CANCELLING", "CANCELLED"]
+    assert models.PaymentFact.objects.get(kind="RESOLVED").detail == "ada: It hangs."
+    assert refusal_of(sale) == "The payment was settled by our staff."
+
+
+def test_the_desk_cannot_settle_what_is_decided_or_not_there(
+    bank: bank_process.BankProcess, sale: sales.Sale
+) -> None:
+    with pytest.raises(exceptions.OrderNotFound):
+        services.resolve_payment(order_number=sale.order_number, actor="ada", reason="?", now=sales.NOW)
+    sale.pay_with(sales.ACCEPTS)
+    sale.capture()
+
+    with pytest.raises(exceptions.PaymentDecided):
+        services.resolve_payment(order_number=sale.order_number, actor="ada", reason="?", now=sales.NOW)
+
+    assert sale.payment_facts() == ["STARTED", "CAPTURED"]
