@@ -105,6 +105,10 @@ class Broker(Protocol):
     def ping(self) -> None:
         """Raises errors.Unavailable."""
 
+    def wipe(self) -> None:
+        """Lose everything of this namespace, as a server that was emptied: for tests. Raises errors.Invalid without
+        a namespace."""
+
     def close(self) -> None: ...
 
 
@@ -120,6 +124,12 @@ def refuse_oversize(messages: Sequence[Message]) -> None:
                 f"{len(message.value)} bytes for {message.topic} {message.key}",
                 limit=max_bytes(message.topic),
             )
+
+
+def refuse_without(namespace: str) -> None:
+    """Raises errors.Invalid when `namespace` is empty: what is wiped then is everybody's."""
+    if not namespace:
+        raise errors.Invalid("Only a namespace can be wiped.", field="namespace")
 
 
 def split_place(place: str) -> tuple[int, str]:

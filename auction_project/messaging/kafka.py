@@ -129,7 +129,11 @@ class KafkaBroker:
 
     def read(self, topic: str, *, after: str | None = None) -> Iterator[broker.Record]:
         first_partition, position = (0, "-1") if after is None else broker.split_place(after)
-        config = self._common | {"group.id": f"read-{uuid.uuid4().hex}", "enable.auto.commit": False}
+        config = self._common | {
+            "group.id": f"read-{uuid.uuid4().hex}",
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 10,  # the end of a partition is known: nothing to wait for there
+        }
         client = confluent_kafka.Consumer(config | {"auto.offset.reset": "earliest"}, logger=_library_log)
         try:
             for number in sorted(self._partitions_of([topic]).get(topic, ())):
@@ -163,6 +167,17 @@ class KafkaBroker:
 
     def ping(self) -> None:
         self._topic_names()
+
+    def wipe(self) -> None:
+        """Returns when the topics are gone; their groups' offsets go with them."""
+        broker.refuse_without(self._prefix)
+        names = [name for name in self._topic_names() if name.startswith(self._prefix)]
+        if names:
+            for future in self._admin.delete_topics(names, request_timeout=REQUEST_SECONDS).values():
+                _result(future)
+        while self._topic_names() & set(names):
+            time.sleep(0.05)
+        self._prepared.clear()
 
     def close(self) -> None:
         with self._lock:

@@ -112,7 +112,7 @@ class MemoryBroker:
         """Nothing to give back."""
 
     def wipe(self) -> None:
-        """Lose all messages, groups and epochs, as a server that was emptied."""
+        """Lose all messages, groups and epochs."""
         with self._changed:
             self._epochs.clear()
             self._partitions.clear()

@@ -46,6 +46,7 @@ class RedisStreamsBroker:
 
     def __init__(self, url: str, *, namespace: str = "") -> None:
         self._url = url
+        self._namespace = namespace
         self._prefix = f"{namespace}:events" if namespace else "events"
         self._redis = _connect(url)
         self._append = self._redis.register_script(_APPEND)
@@ -119,6 +120,11 @@ class RedisStreamsBroker:
 
     def ping(self) -> None:
         call(self._redis.ping)
+
+    def wipe(self) -> None:
+        broker.refuse_without(self._namespace)
+        if keys := call(list, self._redis.scan_iter(match=f"{self._prefix}:*", count=1000)):
+            call(self._redis.delete, *keys)
 
     def close(self) -> None:
         self._redis.close()
