@@ -15,25 +15,24 @@ If the process dies here: what was sent may stand, and a repeat by key finds it;
 import asyncio
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 import prometheus_client
 
 from auction_project import errors, failpoints, logs
-from bidding import rounds, rules, store
-from bidding.book import Book, BrokenChain
+from bidding import rounds, rules, shelf, store
 from bidding.rules import commands, log
 
 MAX_BATCH = store.MAX_BULK
 MAX_WAITING = 20_000
-MAX_BOOKS = 20_000
 ANSWER_SECONDS = 1.8
 EXPIRY_CHECK_SECONDS = 0.1
+BREATH_EVERY_SECONDS = 0.1
+BREATH_BULKS = 2.5
+MAX_BREATH_SECONDS = 0.05
 RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5)
 HEARTBEAT_SECONDS = 30.0
 MAX_CLOCK_OFFSET_MS = 100.0
-MAX_FRUITLESS_ROUNDS = 20
 
 entries_stored = prometheus_client.Counter("gavel_bid_log_entries_total", "Entries stored in the bid log.")
 bulks_sent = prometheus_client.Counter("gavel_bid_log_bulks_total", "Bulk inserts sent to the bid log.")
@@ -68,8 +67,7 @@ class Committer:
         self.incarnation = uuid.uuid4().hex[:16]
         self._batch_number = 0
         self._registered_at = float("-inf")
-        self._books: OrderedDict[str, Book] = OrderedDict()
-        self._damaged: set[str] = set()
+        self._books = shelf.Shelf(log_store)
         self._waiting: list[rounds.Pending] = []
         self._batch: list[rounds.Pending] = []
         self._in_flight: dict[str, rounds.Pending] = {}
@@ -77,6 +75,9 @@ class Committer:
         self._tasks: list[asyncio.Task[None]] = []
         self._stalled_since: float | None = None
         self._draining = False
+        self._ended_at = 0.0
+        self._breathed_at = 0.0
+        self._bulk_seconds = 0.0
 
     # --- the outside ---------------------------------------------------------------------------------------------
 
@@ -135,6 +136,7 @@ class Committer:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
+            await self._breathe()
             batch = self._batch = self._waiting[:MAX_BATCH]
             del self._waiting[: len(batch)]
             if not self._waiting:
@@ -150,6 +152,18 @@ class Committer:
                 rounds.fail_all(batch, StoreAway())
             finally:
                 self._finish(batch)
+                self._ended_at = time.monotonic()
+
+    async def _breathe(self) -> None:
+        """A writer that is never idle leaves a gap now and then in which another writer's read and bulk fit: without one
+        it would win every race for a hot auction. What gathers meanwhile goes in one bulk, so little is lost."""
+        gap = min(BREATH_BULKS * self._bulk_seconds, MAX_BREATH_SECONDS)
+        now = time.monotonic()
+        if now - self._ended_at > gap:
+            self._breathed_at = now
+        elif now - self._breathed_at > BREATH_EVERY_SECONDS:
+            await asyncio.sleep(gap)
+            self._breathed_at = time.monotonic()
 
     def _finish(self, batch: list[rounds.Pending]) -> None:
         """Forget what is answered; what was asked again after its answer goes into the next batch."""
@@ -171,27 +185,22 @@ class Committer:
                     pending.fail(StoreAway())
 
     async def _commit(self, batch: list[rounds.Pending]) -> None:
-        """Bring every command of the batch to its outcome."""
+        """Bring every command of the batch to its outcome. It ends: who has waited for too long is told so (`_expire`)."""
         await self._beat()
         left = [pending for pending in batch if not pending.future.done()]
-        await self._open_books({pending.command.auction_id for pending in left})
-        fruitless = 0
+        await self._books.open({pending.command.auction_id for pending in left})
         while left:
             for pending in left:
-                if pending.command.auction_id in self._damaged:
+                if pending.command.auction_id in self._books.damaged:
                     pending.fail(StoreAway())
                 elif pending.command.auction_id not in self._books:
                     pending.fail(errors.NotFound("There is no such auction."))
             left = [pending for pending in left if not pending.future.done()]
-            before = len(left)
             current = self._decide(left)
             stored_all = await self._store_proposals(current)
             await self._answer(current, stored_all)
             left = [pending for pending in left if not pending.future.done()]
-            fruitless = fruitless + 1 if len(left) == before else 0
-            if fruitless >= MAX_FRUITLESS_ROUNDS:
-                raise StoreAway
-        self._evict()
+        self._books.evict()
 
     def _decide(self, left: Iterable[rounds.Pending]) -> rounds.Round:
         current = rounds.Round()
@@ -261,6 +270,7 @@ class Committer:
         done, tries = 0, 0
         while done < len(proposals):
             rest = [proposal.entry for proposal in proposals[done:]]
+            began = time.monotonic()
             try:
                 failpoints.reach("committer.before_append")
                 appended = await self._store.append(rest, batch=batch)
@@ -276,6 +286,7 @@ class Committer:
                 await asyncio.sleep(pause)
                 continue
             self._stalled_since = None
+            self._bulk_seconds = time.monotonic() - began
             bulks_sent.inc()
             entries_stored.inc(ours)
             for proposal in proposals[done : done + ours]:
@@ -307,8 +318,11 @@ class Committer:
             proposal.pending.resolve(proposal.entry)
 
     async def _lost_race(self, proposal: rounds.Proposal) -> None:
-        """Another entry stands at the seq, or the key is used: catch up, and answer a repeat from what stands."""
-        await self._catch_up([self._books[proposal.entry.auction_id]])
+        """Another entry stands at the seq, or the key is used: catch up, and answer a repeat from what stands.
+
+        In one read, if it can be: whoever takes longer than a busier writer's next bulk never wins.
+        """
+        await self._books.catch_up([self._books[proposal.entry.auction_id]], ahead=store.READ_CHUNK)
         if proposal.pending is not None:
             await self._answer_repeats([proposal.pending])
 
@@ -320,7 +334,7 @@ class Committer:
             for auction_id, answers in current.answers.items()
             if auction_id not in proposed and not all(rounds.is_final(answer) for _, answer in answers)
         ]
-        moved = await self._catch_up(unproved)
+        moved = await self._books.catch_up(unproved)
         answerable = [
             (pending, answer)
             for auction_id, answers in current.answers.items()
@@ -345,51 +359,6 @@ class Committer:
                 pending.fail(KeyReused())
             else:
                 pending.resolve(entry)
-
-    # --- books -----------------------------------------------------------------------------------------------------
-
-    async def _open_books(self, auction_ids: set[str]) -> None:
-        """Have a book of each auction that exists."""
-        missing = [auction_id for auction_id in auction_ids if auction_id not in self._books]
-        self._damaged.difference_update(missing)
-        opened = [book for book in await asyncio.gather(*map(self._open_book, missing)) if book is not None]
-        await self._catch_up(opened)
-        for book in opened:
-            if book.auction_id not in self._damaged:
-                self._books[book.auction_id] = book
-        for auction_id in auction_ids & self._books.keys():
-            self._books.move_to_end(auction_id)
-
-    async def _open_book(self, auction_id: str) -> Book | None:
-        try:
-            return Book(auction_id, await self._store.load_snapshot(auction_id))
-        except errors.NotFound:
-            return None
-
-    async def _catch_up(self, books: list[Book]) -> set[str]:
-        """Read on from each book until nothing more stands; the auctions that had moved."""
-        moved: set[str] = set()
-        behind, ahead = books, 1
-        while behind:
-            found = await self._store.read(place for book in behind for place in book.ahead(ahead))
-            behind = [book for book in behind if self._take(book, found)]
-            moved.update(book.auction_id for book in behind)
-            ahead = store.READ_CHUNK
-        return moved | self._damaged
-
-    def _take(self, book: Book, found: dict[tuple[str, int], log.Entry]) -> bool:
-        """Whether the book moved. A log that does not follow from itself stops its own auction, not the others."""
-        try:
-            return bool(book.take(found))
-        except BrokenChain:
-            logger.exception("log_is_damaged", auction_id=book.auction_id)
-            self._books.pop(book.auction_id, None)
-            self._damaged.add(book.auction_id)
-            return False
-
-    def _evict(self) -> None:
-        while len(self._books) > MAX_BOOKS:
-            self._books.popitem(last=False)
 
     async def _beat(self) -> None:
         """Register this writer before its first bulk and now and then, and compare its clock with the store's."""

@@ -77,6 +77,7 @@ class ScriptedStore:
         self.batches: dict[str, list[log.Entry]] = {}
         self.known: set[str] = set()
         self.script: deque[Step] = deque()
+        self.misbehaviour: Callable[[], Step] = Step  # for appends that the script says nothing about
         self.appends: list[tuple[str, list[log.Entry]]] = []
         self.registered: list[tuple[str, int]] = []
         self.offset_ms = 0.0
@@ -130,7 +131,7 @@ class ScriptedStore:
     async def append(self, entries: Sequence[log.Entry], *, batch: str) -> store.Appended:
         await self._answering()
         self._land("before the retry")
-        step = self.script.popleft() if self.script else Step()
+        step = self.script.popleft() if self.script else self.misbehaviour()
         self.appends.append((batch, list(entries)))
         now = len(entries) if step.stored is None else min(step.stored, len(entries))
         stored = 0
@@ -147,7 +148,7 @@ class ScriptedStore:
         self._land("after the retry")
         if step.unknown:
             raise store.OutcomeUnknown("scripted")
-        assert now == len(entries), "a step that stores a part only must be unknown"
+        assert conflict or now == len(entries), "a step that stores a part only must be unknown"
         return store.Appended(stored, conflict)
 
     async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:

@@ -1,0 +1,85 @@
+"""The books that a writer has open: it opens, catches up and evicts them. All reading of the log for deciding is here.
+
+A log that does not follow from itself (somebody changed the database by hand) is `damaged`: it stops its own auction,
+not those that gathered beside it, and is looked at again when next asked for.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+
+from auction_project import errors, logs
+from bidding import store
+from bidding.book import Book, BrokenChain
+from bidding.rules import log
+
+MAX_BOOKS = 20_000
+
+logger = logs.get(__name__)
+
+
+class Shelf:
+    """See the module."""
+
+    def __init__(self, log_store: store.LogStore) -> None:
+        self._store = log_store
+        self._books: OrderedDict[str, Book] = OrderedDict()
+        self.damaged: set[str] = set()
+
+    def __contains__(self, auction_id: str) -> bool:
+        return auction_id in self._books
+
+    def __getitem__(self, auction_id: str) -> Book:
+        return self._books[auction_id]
+
+    def clear(self) -> None:
+        self._books.clear()
+
+    def evict(self) -> None:
+        """Keep at most MAX_BOOKS, those asked for last."""
+        while len(self._books) > MAX_BOOKS:
+            self._books.popitem(last=False)
+
+    async def open(self, auction_ids: Collection[str]) -> None:
+        """Have a book of each auction that exists. Raises errors.Unavailable."""
+        missing = [auction_id for auction_id in auction_ids if auction_id not in self._books]
+        self.damaged.difference_update(missing)
+        opened = [book for book in await asyncio.gather(*map(self._open_one, missing)) if book is not None]
+        await self.catch_up(opened)
+        for book in opened:
+            if book.auction_id not in self.damaged:
+                self._books[book.auction_id] = book
+        for auction_id in auction_ids:
+            if auction_id in self._books:
+                self._books.move_to_end(auction_id)
+
+    async def catch_up(self, books: list[Book], *, ahead: int = 1) -> set[str]:
+        """Read on from each book until a read found the next seq empty; the auctions that had moved, or are damaged.
+
+        Raises errors.Unavailable.
+        """
+        moved: set[str] = set()
+        behind = books
+        while behind:
+            found = await self._store.read(place for book in behind for place in book.ahead(ahead))
+            taken = [(book, self._take(book, found)) for book in behind]
+            moved.update(book.auction_id for book, count in taken if count)
+            behind = [book for book, count in taken if count == ahead]
+            ahead = store.READ_CHUNK
+        return moved | self.damaged
+
+    async def _open_one(self, auction_id: str) -> Book | None:
+        try:
+            return Book(auction_id, await self._store.load_snapshot(auction_id))
+        except errors.NotFound:
+            return None
+
+    def _take(self, book: Book, found: Mapping[tuple[str, int], log.Entry]) -> int:
+        """By how many entries the book moved."""
+        try:
+            return len(book.take(found))
+        except BrokenChain:
+            logger.exception("log_is_damaged", auction_id=book.auction_id)
+            self._books.pop(book.auction_id, None)
+            self.damaged.add(book.auction_id)
+            return 0

@@ -1,0 +1,143 @@
+"""Two committers on one store that misbehaves at random, on logs that both want to write. Each case is a seed."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+
+import msgspec
+import pytest
+
+from auction_project import errors
+from bidding import committer, rules
+from bidding.rules import commands, log
+from bidding.tests import lots, scripted_store
+from bidding.tests.lots import T0
+from bidding.tests.scripted_store import Step
+
+NOW = T0 + lots.MINUTE
+BIDDERS = [f"{i:032x}" for i in range(1, 7)]
+AUCTIONS = ("x", "y", "z")
+
+
+class Witness:
+    """What the clients saw: every answer with the head of the log when it was asked for."""
+
+    def __init__(self, scripted):
+        self.scripted = scripted
+        self.accepted: list[tuple[commands.PlaceBid, log.Entry]] = []
+        self.refused: list[tuple[commands.PlaceBid, rules.Refusal, int]] = []
+        self.salts = itertools.count()
+
+    async def ask(self, writer, command):
+        head = self.scripted.head(command.auction_id)
+        command = msgspec.structs.replace(command, salt=f"salt-{next(self.salts)}")
+        try:
+            outcome = await asyncio.wait_for(asyncio.shield(writer.submit(command)), 10)
+        except committer.KeyReused:
+            raise AssertionError("no key was used for two requests") from None
+        except errors.Unavailable:
+            return
+        else:
+            if isinstance(outcome, log.Entry):
+                self.accepted.append((command, outcome))
+            else:
+                self.refused.append((command, outcome, head))
+
+
+def misbehave(rng):
+    """A step in one of four appends; another writer's bids come from the other committer."""
+    if rng.random() < 0.75:
+        return Step()
+    if rng.random() < 0.3:
+        return Step(unknown=True)
+    lands = rng.choice(["never", "before the retry", "after the retry"])
+    return Step(stored=rng.randrange(4), rest_lands=lands, unknown=True)
+
+
+async def client(rng, witness, writers, number):
+    """Bids one after the other; now and then again with the same key, at either writer, at once or later."""
+    for i in range(8):
+        auction = rng.choice(AUCTIONS)
+        low = witness.scripted.state_of(auction).minimum
+        command = commands.PlaceBid(
+            auction_id=auction,
+            actor=BIDDERS[number],
+            key=f"{i}",
+            at=NOW,
+            salt="none",
+            amount=low + rng.randrange(-100, 400),
+            currency="EUR",
+        )
+        asked = [witness.ask(rng.choice(writers), command) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+        await asyncio.gather(*asked)
+        if rng.random() < 0.2:
+            await witness.ask(rng.choice(writers), command)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_two_writers_never_lose_double_or_contradict(seed, monkeypatch):
+    monkeypatch.setattr(committer, "RETRY_SECONDS", (0.001,))
+    rng = random.Random(seed)
+    scripted = scripted_store.ScriptedStore()
+    for auction in AUCTIONS:
+        scripted.holds(lots.open_lot(auction).entries)
+    scripted.pause = lambda: asyncio.sleep(rng.random() * 0.002) if rng.random() < 0.7 else None
+    scripted.misbehaviour = lambda: misbehave(rng)
+    writers = [committer.Committer(scripted, now=lambda: NOW) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    witness = Witness(scripted)
+
+    await asyncio.gather(*(client(rng, witness, writers, number) for number in range(len(BIDDERS))))
+    for writer in writers:
+        await writer.stop()
+
+    assert scripted_store.flaw(scripted) is None
+    assert len(witness.accepted) > 10
+    assert len(witness.refused) > 0
+    answers: dict[str, log.Entry] = {}
+    for command, entry in witness.accepted:
+        assert scripted.entries[entry.auction_id, entry.seq] == entry
+        assert answers.setdefault(command.idempotency, entry) == entry
+    for command, refused, head in witness.refused:
+        state = scripted.state_of(command.auction_id, refused.seq)
+        assert refused.seq >= head, "decided on a state that was stale when it was asked for"
+        assert refused.hash == state.hash
+        assert rules.decide(state, command) == refused
+
+
+async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
+    """One writer appends without pause; the other must not be kept out for ever."""
+    scripted = scripted_store.ScriptedStore()
+    scripted.holds(lots.open_lot("x").entries)
+    scripted.pause = lambda: asyncio.sleep(0.001)
+    busy, slow = (committer.Committer(scripted, now=lambda: NOW) for _ in range(2))
+    busy.start()
+    slow.start()
+    await asyncio.gather(busy.look("x"), slow.look("x"))
+
+    async def press(number):
+        with contextlib.suppress(asyncio.CancelledError):
+            for i in range(100_000):
+                await busy.submit(a_bid(BIDDERS[0], 20_00 + i * 10 + number, f"{number}-{i}"))
+
+    pressing = [asyncio.create_task(press(number)) for number in range(8)]
+    await asyncio.sleep(0.05)
+
+    outcomes = [await slow.submit(a_bid(BIDDERS[1], 1_000_000_00 + i * 1_000_00, f"{i}")) for i in range(5)]
+
+    for task in pressing:
+        task.cancel()
+    await asyncio.gather(*pressing, return_exceptions=True)
+    await busy.stop()
+    await slow.stop()
+    assert [type(outcome) for outcome in outcomes] == [log.Entry] * 5
+    assert scripted_store.flaw(scripted) is None
+
+
+def a_bid(actor, amount, key):
+    return commands.PlaceBid(
+        auction_id="x", actor=actor, key=key, at=NOW, salt="s", amount=amount, currency="EUR"
+    )
