@@ -1,0 +1,104 @@
+"""Durable bids per CPU-second of the web process, against the bare echo (R1) and the plain DRF view (R4).
+
+The same crowd over the same connections loads all three, one after the other; each round repeats so that a slow moment
+of the machine does not decide.
+"""
+
+import asyncio
+import secrets
+import statistics
+import time
+
+import msgspec
+
+from auction_project.contracts import names
+from auction_project.load import crowd
+from benchmarks import processes
+from bidding import rules, runtime, store
+from bidding.rules import commands
+
+AUCTIONS, CONNECTIONS, BIDDERS = 100, 64, 500
+SECONDS, ROUNDS = 6.0, 3
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """Per CPU-second of the server process, and per second of the clock; medians over the rounds."""
+
+    per_cpu_second: float
+    per_second: float
+    p99_ms: float
+
+
+def open_auctions(count: int) -> list[crowd.Target]:
+    """Auctions brought to OPEN by commands, without the other services."""
+    now = int(time.time() * 1000)
+    targets = []
+    for _ in range(count):
+        auction_id = names.new_id()
+        terms = rules.Terms(
+            format="english",
+            product_id=names.new_id(),
+            as_operator=True,
+            currency="EUR",
+            start_price=10_00,
+            starts_at=now,
+            ends_at=now + 3_600_000,
+            soft_close=rules.SoftClose(window_ms=0),
+        )
+        document = store.AuctionDocument(
+            id=auction_id,
+            product_id=terms.product_id,
+            requested_by="bench",
+            format="english",
+            currency="EUR",
+            starts_at=now,
+            ends_at=terms.ends_at,
+            created_at=now,
+            due_at=now,
+        )
+        runtime.call(runtime.current().store.insert_auction(document))
+        common = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
+        runtime.submit(commands.Request(actor="bench", key="request", terms=terms, **common))
+        runtime.submit(
+            commands.Schedule(
+                actor=commands.EVENT, key="schedule", title="Bench", text="", thumbnail="", seller_id="bench",
+                stock_version=1, **common,
+            )
+        )  # fmt: skip
+        runtime.submit(commands.Open(actor="bench", key="open", early=True, by_operator=True, **common))
+        targets.append(crowd.Target(auction_id, "EUR", 10_00))
+    return targets
+
+
+def measure(server: processes.Server, targets: list[crowd.Target], bidders: list[crowd.Bidder]) -> Figure:
+    """Load `server` and read what it cost. The first second warms it up and does not count."""
+    asyncio.run(_load(server, targets, bidders, 1.0))
+    rounds = []
+    for number in range(ROUNDS):
+        risen = [crowd.Target(t.auction_id, t.currency, t.start + (number + 1) * 10**8) for t in targets]
+        cpu, clock = server.cpu_seconds(), time.monotonic()
+        tally = asyncio.run(_load(server, risen, bidders, SECONDS))
+        cpu, clock = server.cpu_seconds() - cpu, time.monotonic() - clock
+        waits = sorted(tally.latencies)
+        rounds.append((tally.accepted / cpu, tally.accepted / clock, waits[int(len(waits) * 0.99)] * 1000))
+    return Figure(*(statistics.median(column) for column in zip(*rounds, strict=True)))
+
+
+async def _load(
+    server: processes.Server, targets: list[crowd.Target], bidders: list[crowd.Bidder], seconds: float
+) -> crowd.Tally:
+    return await crowd.Crowd(server.url, targets, bidders, connections=CONNECTIONS).run(seconds=seconds)
+
+
+def run() -> dict[str, Figure]:
+    """The three figures."""
+    targets = open_auctions(AUCTIONS)
+    bidders = crowd.make_bidders(BIDDERS, now=time.time())
+    names_ = ",".join(target.auction_id for target in targets)
+    with processes.serving("-m", "benchmarks.echo", path="/") as server:
+        echo = measure(server, targets, bidders)
+    with processes.serving("manage.py", "web", path="/livez") as server:
+        gavel = measure(server, targets, bidders)
+    with processes.serving("-m", "benchmarks.plain_drf", "--auctions", names_, path="/") as server:
+        plain = measure(server, targets, bidders)
+    return {"R1 bare echo": echo, "R4 plain DRF + ORM": plain, "Gavel": gavel}

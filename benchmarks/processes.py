@@ -1,0 +1,61 @@
+"""Servers under measurement: started as processes of their own, waited for, their CPU time read from the kernel."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from auction_project import stack
+
+READY_SECONDS = 60.0
+ROOT = Path(__file__).resolve().parents[1]
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """A process that listens on `url`."""
+
+    def __init__(self, pid: int, url: str) -> None:
+        self.pid = pid
+        self.url = url
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, path: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """`python ARGUMENTS --port PORT`, once `path` answers, until the end of the block."""
+    port = stack.free_port()
+    process = subprocess.Popen(
+        [sys.executable, *arguments, "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "GAVEL_LOG_LEVEL": "WARNING", **(environment or {})},
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{url}{path}", process)
+        yield Server(process.pid, url)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except urllib.error.HTTPError:
+            return  # it answers
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"nothing answers at {url}")
