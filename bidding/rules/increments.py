@@ -1,6 +1,6 @@
 """The increment table: by how much the next bid must exceed the price. Pinned to an auction by its version.
 
-Figures are in minor units of a currency with two decimals; other currencies scale by their exponent.
+Figures are in minor units, whatever the currency's decimals: 100 yen stand where 1.00 euro does.
 Source: eBay's public help page on bid increments.
 """
 

@@ -144,3 +144,18 @@ def refusal(outcome: log.Entry | rules.Refusal) -> tuple[str, dict[str, Any]]:
     """The rule and the figures of a refusal."""
     assert isinstance(outcome, rules.Refusal), outcome
     return outcome.rule, outcome.figures
+
+
+def refused_without_effect(
+    lot: Lot, command: str, *arguments: Any, **changes: Any
+) -> tuple[str, dict[str, Any]]:
+    """(rule, figures) of a command that must be refused and change nothing."""
+    before, count = lot.state, len(lot.entries)
+    outcome = getattr(lot, command)(*arguments, **changes)
+    assert (lot.state, len(lot.entries)) == (before, count)
+    assert (outcome.seq, outcome.hash, outcome.currency) == (
+        before.seq,
+        before.hash,
+        "EUR" if before.terms else "",
+    )
+    return refusal(outcome)
