@@ -24,12 +24,12 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
 
 # --- signing keys: accounts signs access tokens with the private key; every other process needs the public one -----
-JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", multiline=True, default="") or development_keys.jwt_private_key(
-    VAR_DIR
-)
-JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY", multiline=True, default="") or development_keys.public_key_of(
-    JWT_PRIVATE_KEY
-)
+JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", multiline=True, default="")
+JWT_PUBLIC_KEY = env.str("JWT_PUBLIC_KEY", multiline=True, default="")
+if not (JWT_PRIVATE_KEY or JWT_PUBLIC_KEY):
+    JWT_PRIVATE_KEY = development_keys.jwt_private_key(VAR_DIR)
+if not JWT_PUBLIC_KEY:
+    JWT_PUBLIC_KEY = development_keys.public_key_of(JWT_PRIVATE_KEY)
 ACCESS_TOKEN_SECONDS = 300
 REFRESH_TOKEN_SECONDS = 24 * 3600
 

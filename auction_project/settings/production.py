@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from auction_project import failpoints, logs
 from auction_project.settings.base import *  # noqa: F403
-from auction_project.settings.base import ALLOWED_HOSTS, DEBUG, LOG_LEVEL, env
+from auction_project.settings.base import ALLOWED_HOSTS, DEBUG, LOG_LEVEL, SERVICES, env
 
 _REQUIRED = (
     "SECRET_KEY",
@@ -32,6 +32,8 @@ def _refuse_unsafe() -> None:
     for name in _REQUIRED:
         if not os.environ.get(name):
             raise ImproperlyConfigured(f"{name} is not set: production needs it (see .env.example)")
+    if "accounts" in SERVICES and not os.environ.get("JWT_PRIVATE_KEY"):
+        raise ImproperlyConfigured("JWT_PRIVATE_KEY is not set: the service accounts signs with it (see .env.example)")
     for name in _SECRETS:
         value = os.environ[name]
         if len(value) < _MIN_SECRET_CHARACTERS or len(set(value)) < 8:
