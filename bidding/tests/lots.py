@@ -159,3 +159,8 @@ def refused_without_effect(
         "EUR" if before.terms else "",
     )
     return refusal(outcome)
+
+
+def listing(quantity: int = 3, **changes: Any) -> Lot:
+    """An OPEN buy_now lot at EUR 10.00 apiece."""
+    return open_lot(format="buy_now", quantity=quantity, allocate="on_sale", **changes)

@@ -16,6 +16,7 @@ from bidding.tests.lots import (
     T0,
     facts,
     open_lot,
+    refused_without_effect,
 )
 
 END = T0 + HOUR

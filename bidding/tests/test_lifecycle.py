@@ -1,4 +1,4 @@
-"""The life of an auction under the rules but for its bids: opening, closing, what becomes of a sale, buy now, cancelling."""
+"""The life of an auction under the rules: its terms, opening, closing, cancelling, the log. Exact figures."""
 
 import pytest
 
@@ -8,14 +8,13 @@ from bidding.tests import lots
 from bidding.tests.lots import (
     ANN,
     BEN,
-    CID,
-    DOT,
     HOUR,
     MINUTE,
     OPERATOR,
     SELLER,
     T0,
     facts,
+    listing,
     open_lot,
     refused_without_effect,
 )
@@ -107,198 +106,6 @@ def test_what_the_clock_is_owed():
     assert rules.due_at(lot.state) == END + 50
     lot.close()
     assert rules.due_at(lot.state) is None
-
-
-# --- what becomes of a sale -----------------------------------------------------------------------------------------------
-
-
-def three_bidders(reserve=None, **changes):
-    """ANN 80, BEN 70, CID 70 (later), DOT 20; closed: ANN buys at 71.00."""
-    lot = open_lot(reserve=reserve, **changes)
-    lot.bid(DOT, 20_00)
-    lot.bid(BEN, 70_00)
-    lot.bid(CID, 70_00)
-    lot.bid(ANN, 80_00)
-    lot.close()
-    return lot
-
-
-def test_a_settled_sale_ends_the_lot():
-    lot = three_bidders()
-
-    assert facts(lot.settle("lot-8")) == {"kind": "settled", "sale_id": "lot-8", "ended": True}
-    assert (lot.state.ended, lot.state.sold, dict(lot.state.open_sales.items())) == (True, 1, {})
-
-
-def test_the_runner_up_chain_each_at_his_own_highest_bid_the_earlier_first_then_relisting():
-    lot = three_bidders()
-
-    chain = []
-    sale = "lot-8"
-    for reason in ("payment_refused", "risk_refused", "payment_refused", "payment_refused"):
-        found = facts(lot.fail(sale, reason))
-        chain.append(
-            (
-                found["next"],
-                found["sale"] and (found["sale"]["buyer"], found["sale"]["price"]),
-                found["ended"],
-            )
-        )
-        sale = found["sale"]["sale_id"] if found["sale"] else None
-
-    assert chain == [
-        ("runner_up", ("Bidder 2", 70_00), False),
-        ("runner_up", ("Bidder 3", 70_00), False),
-        ("runner_up", ("Bidder 1", 20_00), False),
-        ("relist", None, True),
-    ]
-    assert [entry.hidden.buyer for entry in lot.entries[-4:]] == [BEN, CID, DOT, None]
-
-
-def test_nobody_below_the_reserve_is_a_runner_up():
-    lot = three_bidders(reserve=60_00)
-    lot.fail("lot-8")
-    lot.fail("lot-9")
-
-    assert facts(lot.fail("lot-10"))["next"] == "relist"
-
-
-def test_a_relisting_has_an_id_that_follows_from_auction_and_seq():
-    lot = open_lot()
-    lot.bid(ANN, 20_00)
-    lot.close()
-
-    assert facts(lot.fail("lot-5"))["relist_as"] == lots.names.relisted_auction_id("lot", 6)
-
-
-def test_without_relistings_left_nothing_follows():
-    lot = open_lot(relistings_left=0)
-    lot.bid(ANN, 20_00)
-    lot.close()
-
-    found = facts(lot.fail("lot-5"))
-    assert (found["next"], found["relist_as"], found["ended"]) == ("nothing", None, True)
-
-
-@pytest.mark.parametrize("reason", ["stock_refused", "step_failed", "operator"])
-def test_after_other_failures_nothing_follows(reason):
-    lot = three_bidders()
-
-    found = facts(lot.fail("lot-8", reason))
-    assert (found["next"], found["sale"], found["ended"]) == ("nothing", None, True)
-
-
-@pytest.mark.parametrize("end", ["settle", "fail"])
-def test_a_sale_that_is_not_undecided_is_refused(end):
-    lot = three_bidders()
-    lot.settle("lot-8")
-
-    assert refused_without_effect(lot, end, "lot-8") == ("no_such_sale", {"sale_id": "lot-8"})
-    assert refused_without_effect(lot, end, "lot-99") == ("no_such_sale", {"sale_id": "lot-99"})
-
-
-# --- buy now ------------------------------------------------------------------------------------------------------------
-
-
-def listing(quantity=3, **changes):
-    return open_lot(format="buy_now", quantity=quantity, allocate="on_sale", **changes)
-
-
-def test_a_bid_on_a_buy_now_listing_is_a_sale():
-    found = facts(listing().bid(ANN, quantity=2))
-
-    assert found["sale"] == {"sale_id": "lot-4", "buyer": "Bidder 1", "price": 20_00, "quantity": 2}
-    assert (found["price"], found["leader"], found["quantity_left"], found["ends_at"]) == (10_00, "", 1, END)
-
-
-def test_an_amount_must_be_the_total():
-    lot = listing()
-
-    assert refused_without_effect(lot, "bid", ANN, 10_00, quantity=2) == (
-        "price_differs",
-        {"amount": 10_00, "price": 20_00},
-    )
-    assert facts(lot.bid(ANN, 20_00, quantity=2))["quantity_left"] == 1
-
-
-def test_more_than_there_is_is_sold_out():
-    lot = listing()
-    lot.bid(ANN, quantity=2)
-
-    assert refused_without_effect(lot, "bid", BEN, quantity=2) == ("sold_out", {"quantity_left": 1})
-    lot.bid(BEN)
-    assert refused_without_effect(lot, "bid", CID) == ("sold_out", {"quantity_left": 0})
-
-
-def test_one_buyer_may_buy_again():
-    lot = listing()
-    lot.bid(ANN)
-    lot.bid(ANN)
-
-    assert (lot.state.quantity_left, len(lot.state.open_sales), len(lot.state.bidders)) == (1, 2, 1)
-
-
-@pytest.mark.parametrize(
-    ("reason", "follows", "left"),
-    [
-        ("payment_refused", "back_on_sale", 3),
-        ("risk_refused", "back_on_sale", 3),
-        ("stock_refused", "nothing", 1),
-        ("step_failed", "nothing", 1),
-        ("operator", "nothing", 1),
-    ],
-)
-def test_a_failed_sale_of_an_open_listing_gives_the_units_back_when_only_the_buyer_failed(
-    reason, follows, left
-):
-    lot = listing()
-    lot.bid(ANN, quantity=2)
-
-    found = facts(lot.fail("lot-4", reason, at=T0 + 5 * MINUTE))
-    assert (found["next"], found["quantity_left"], found["ended"], lot.state.status) == (
-        follows,
-        left,
-        False,
-        "OPEN",
-    )
-
-
-def test_a_listing_with_nothing_left_ends_with_its_last_sale_and_the_clock_has_nothing_to_do():
-    lot = listing(quantity=2)
-    lot.bid(ANN)
-    lot.bid(BEN)
-    lot.settle("lot-4", at=T0 + 5 * MINUTE)
-    assert (lot.state.ended, lot.state.status) == (False, "OPEN")
-
-    assert facts(lot.settle("lot-5", at=T0 + 5 * MINUTE))["ended"] is True
-    assert (lot.state.status, rules.due_at(lot.state)) == ("CLOSED", None)
-    assert refused_without_effect(lot, "bid", CID) == ("auction_closed", {"ends_at": END})
-
-
-def test_a_closed_listing_ends_with_its_last_sale_and_nothing_comes_back_on_sale():
-    lot = listing()
-    lot.bid(ANN)
-    lot.bid(BEN)
-    closed = facts(lot.close())
-    assert (closed["ended"], closed["quantity_left"], closed["winner"], closed["sale"]) == (
-        False,
-        1,
-        "",
-        None,
-    )
-    assert facts(lot.fail("lot-4"))["next"] == "nothing"
-
-    assert facts(lot.settle("lot-5"))["ended"] is True
-
-
-def test_buy_now_has_no_reserve_and_english_no_quantity():
-    for changes, field in (
-        ({"format": "buy_now", "reserve": 20_00}, "reserve_price"),
-        ({"quantity": 2}, "quantity"),
-    ):
-        lot = lots.Lot()
-        outcome = lot.request(**changes)
-        assert (outcome.rule, outcome.field, lot.state.seq) == ("terms_invalid", field, 0)
 
 
 # --- terms --------------------------------------------------------------------------------------------------------------
@@ -461,3 +268,13 @@ def test_the_answer_is_a_function_of_the_entry():
         "quantity_left": 1,
         "sale_id": None,
     }
+
+
+def test_buy_now_has_no_reserve_and_english_no_quantity():
+    for changes, field in (
+        ({"format": "buy_now", "reserve": 20_00}, "reserve_price"),
+        ({"quantity": 2}, "quantity"),
+    ):
+        lot = lots.Lot()
+        outcome = lot.request(**changes)
+        assert (outcome.rule, outcome.field, lot.state.seq) == ("terms_invalid", field, 0)
