@@ -19,8 +19,9 @@ from unfold import decorators as unfold
 
 from auction_project import errors
 from auction_project.contracts import names
-from inventory import desk_forms, models, selectors, services
+from inventory import desk_filters, desk_forms, models, selectors, services
 
+SHOWN_CHARACTERS = 14
 DIALOG_TEMPLATE = "unfold/helpers/dialog.html"
 
 
@@ -42,47 +43,8 @@ class BalanceInline(ReadOnly, unfold_admin.TabularInline):
     fields = ("warehouse", "on_hand", "available", "reserved", "committed", "set_aside")
     readonly_fields = fields
     extra = 0
+    hide_title = True
     verbose_name_plural = "units by warehouse"
-
-
-class StockFilter(admin.SimpleListFilter):
-    """By what is left."""
-
-    title = "stock"
-    parameter_name = "stock"
-    _CONDITIONS: ClassVar[dict[str, dict[str, Any]]] = {
-        "free": {"available__gt": 0},
-        "reserved": {"available": 0, "reserved__gt": 0},
-        "depleted": {"available": 0, "reserved": 0},
-        "low": {"is_low": True},
-    }
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("free", "Free units"),
-            ("reserved", "All reserved"),
-            ("depleted", "Depleted"),
-            ("low", "Low"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
-        return queryset.filter(**self._CONDITIONS.get(self.value() or "", {}))
-
-
-class OwnerFilter(admin.SimpleListFilter):
-    title = "owner"
-    parameter_name = "owned_by"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("house", "The house"), ("sellers", "Sellers")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
-        match self.value():
-            case "house":
-                return queryset.filter(owner_id=models.HOUSE)
-            case "sellers":
-                return queryset.exclude(owner_id=models.HOUSE)
-        return queryset
 
 
 def _figure(name: str, description: str) -> Callable[..., int]:
@@ -122,10 +84,10 @@ class ProductAdmin(unfold_admin.ModelAdmin):
         "reserved",
         "committed",
         "available",
-        "is_low",
+        "level",
     )
     list_display_links = ("sku", "title")
-    list_filter = (StockFilter, OwnerFilter, "condition")
+    list_filter = (desk_filters.StockFilter, desk_filters.OwnerFilter, "condition")
     search_fields = ("sku", "title", "id")
     search_help_text = "SKU, title or id"
     ordering = ("sku",)
@@ -146,7 +108,7 @@ class ProductAdmin(unfold_admin.ModelAdmin):
                     "committed",
                     "set_aside",
                     "low_threshold",
-                    "is_low",
+                    "level",
                     "ledger",
                 )
             },
@@ -167,6 +129,10 @@ class ProductAdmin(unfold_admin.ModelAdmin):
         return format_html(
             '<img src="{}" alt="" width="48" height="48" style="object-fit:cover">', product.thumbnail_url
         )
+
+    @unfold.display(description="level", label={"Low": "danger"})
+    def level(self, product: models.Product) -> str | None:
+        return "Low" if product.is_low else None
 
     @admin.display(description="ledger")
     def ledger(self, product: models.Product) -> str:
@@ -319,15 +285,15 @@ class MoveAdmin(ReadOnly, unfold_admin.ModelAdmin):
     """The ledger."""
 
     list_display = (
-        "at",
+        "when",
         "kind",
         "product",
         "quantity",
         "from_place",
         "to_place",
         "reason",
-        "actor",
-        "reference",
+        "who",
+        "cause",
     )
     list_display_links = None
     list_filter = ("kind", "source_warehouse", "destination_warehouse")
@@ -337,6 +303,18 @@ class MoveAdmin(ReadOnly, unfold_admin.ModelAdmin):
     date_hierarchy = "at"
     show_full_result_count = False
     actions = None
+
+    @admin.display(description="at (UTC)", ordering="at")
+    def when(self, move: models.Move) -> str:
+        return format_html('<span class="whitespace-nowrap">{}</span>', f"{move.at:%Y-%m-%d %H:%M:%S}")
+
+    @admin.display(description="by")
+    def who(self, move: models.Move) -> str:
+        return _shortened(move.actor)
+
+    @admin.display(description="reference")
+    def cause(self, move: models.Move) -> str:
+        return _shortened(move.reference)
 
     @admin.display(description="from")
     def from_place(self, move: models.Move) -> str:
@@ -355,6 +333,7 @@ class HoldingInline(ReadOnly, unfold_admin.TabularInline):
     fields = ("warehouse", "quantity", "from_lot")
     readonly_fields = fields
     extra = 0
+    hide_title = True
     verbose_name_plural = "units held now"
 
 
@@ -385,3 +364,9 @@ class WarehouseAdmin(ReadOnly, unfold_admin.ModelAdmin):
 
 def _place(location: str, warehouse: models.Warehouse | None) -> str:
     return f"{location}, {warehouse}" if warehouse else location
+
+
+def _shortened(text: str) -> str:
+    """The beginning; the whole where the pointer rests."""
+    shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+    return format_html('<span class="whitespace-nowrap" title="{}">{}</span>', text, shown)

@@ -26,7 +26,9 @@ class Products(views.APIView):
             return [api.has_role("seller", "operator")()]
         return super().get_permissions()
 
-    @extend_schema(parameters=[serializers.ProductQuery], responses=serializers.ProductPage)
+    @extend_schema(
+        operation_id="list_products", parameters=[serializers.ProductQuery], responses=serializers.ProductPage
+    )
     def get(self, request: Request) -> Response:
         """The products that you own; all of them, if you are an operator."""
         query = serializers.ProductQuery(data=request.query_params.dict())
@@ -38,7 +40,9 @@ class Products(views.APIView):
         body = {"items": page, "page": wanted["page"], "pages": pages.num_pages, "total": pages.count}
         return Response(serializers.ProductPage(body).data)
 
-    @extend_schema(request=serializers.NewProduct, responses={201: serializers.Product})
+    @extend_schema(
+        operation_id="create_product", request=serializers.NewProduct, responses={201: serializers.Product}
+    )
     def post(self, request: Request) -> Response:
         """Create a product, without stock: units are received at the stock desk."""
         form = serializers.NewProduct(data=request.data)
@@ -56,7 +60,7 @@ class Products(views.APIView):
 
 
 class OneProduct(views.APIView):
-    @extend_schema(responses=serializers.Product)
+    @extend_schema(operation_id="get_product", responses=serializers.Product)
     def get(self, request: Request, product_id: str) -> Response:
         """One of your products; any, if you are an operator."""
         product = selectors.get_product(product_id, owner_id=_only_owner(request.user))

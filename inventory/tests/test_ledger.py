@@ -4,7 +4,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connections, transaction
 
 from inventory import ledger, models, refusals
-from inventory.tests.conftest import NOW, figures
+from inventory.tests.conftest import NOW, figures, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -168,3 +168,16 @@ def test_a_warehouse_that_is_newer_than_the_product_gets_a_balance(make_product)
         )
 
     assert after.available == 3
+
+
+def test_a_depleted_product_is_told_to_be_so_once(make_product):
+    product = make_product(CENTRAL=2)
+    cause = ledger.Cause(kind=models.MoveKind.COMMIT, reference="r", actor="a", now=NOW)
+    sold = ledger.Leg(2, ledger.available_in("CENTRAL"), ledger.committed_in("CENTRAL"))
+    handed_over = ledger.Leg(1, ledger.committed_in("CENTRAL"), ledger.Place(models.Location.CUSTOMER))
+
+    for leg in (sold, handed_over):
+        with transaction.atomic(using="inventory"):
+            ledger.post(ledger.lock_product(product.id), [leg], cause)
+
+    assert told_names() == ["StockChanged", "StockDepleted", "StockChanged"]

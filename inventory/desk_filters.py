@@ -1,0 +1,49 @@
+"""The filters of the stock desk's list of products."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from inventory import models
+
+
+class StockFilter(admin.SimpleListFilter):
+    """By what is left."""
+
+    title = "stock"
+    parameter_name = "stock"
+    _CONDITIONS: ClassVar[dict[str, dict[str, Any]]] = {
+        "free": {"available__gt": 0},
+        "reserved": {"available": 0, "reserved__gt": 0},
+        "depleted": {"available": 0, "reserved": 0},
+        "low": {"is_low": True},
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("free", "Free units"),
+            ("reserved", "All reserved"),
+            ("depleted", "Depleted"),
+            ("low", "Low"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
+        return queryset.filter(**self._CONDITIONS.get(self.value() or "", {}))
+
+
+class OwnerFilter(admin.SimpleListFilter):
+    title = "owner"
+    parameter_name = "owned_by"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("house", "The house"), ("sellers", "Sellers")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
+        match self.value():
+            case "house":
+                return queryset.filter(owner_id=models.HOUSE)
+            case "sellers":
+                return queryset.exclude(owner_id=models.HOUSE)
+        return queryset
