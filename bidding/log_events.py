@@ -83,6 +83,7 @@ def _requested(before: rules.State, entry: log.Entry, after: rules.State, facts:
         allocate=terms.allocate,
         requested_by=entry.actor,
         as_operator=terms.as_operator,
+        relists=terms.relist_of,
     )
 
 
