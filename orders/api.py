@@ -13,7 +13,7 @@ from drf_spectacular import utils as openapi
 from rest_framework import request, response, serializers, views
 
 from auction_project import api, money
-from orders import cards, exceptions, models, risk, selectors, services
+from orders import cards, exceptions, models, risk, selectors, services, states
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
 MAX_DAYS, DAYS = 366, 30
@@ -64,7 +64,7 @@ class OrderSerializer(serializers.Serializer[Any]):
     sale_id = serializers.CharField()
     auction_id = serializers.CharField()
     product_id = serializers.CharField()
-    payment = serializers.ChoiceField(models.PaymentState.values, allow_null=True)
+    payment = serializers.ChoiceField(states.PaymentState.values, allow_null=True)
 
 
 class HappeningSerializer(serializers.Serializer[Any]):

@@ -13,12 +13,12 @@ from django.db import connections, transaction
 from django.db.models import Count, F, Sum
 
 from auction_project import verification
-from orders import models, provider, reconciliation
+from orders import models, provider, reconciliation, states
 
 Unfinished = Callable[[Collection[str]], Collection[str]]
 
 _Entry = models.JournalEntry.Kind
-_State = models.PaymentState
+_State = states.PaymentState
 _ENTRIES_OF_STATE: dict[str, tuple[frozenset[str], ...]] = {
     _State.STARTED: (frozenset(),),
     _State.CANCELLING: (frozenset(),),

@@ -2,16 +2,17 @@
 
 Orders, facts, journal entries, postings and assessments are written once: triggers refuse UPDATE and DELETE (see
 migration 0002). What becomes of an order is a fact of its own; an order is confirmed XOR cancelled. A payment is a state
-machine: TRANSITIONS is all that may happen to it, each step leaves a fact, and a final state stays.
+machine: `states.TRANSITIONS` is all that may happen to it, each step leaves a fact, and a final state stays.
 """
 
+import functools
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import connections, models
 
 from auction_project.messaging import once, outbox
-from orders import exceptions
+from orders import exceptions, states
 
 DATABASE = "orders"
 
@@ -124,34 +125,6 @@ class OrderFact(models.Model):
 # --- payments ----------------------------------------------------------------------------------------------------
 
 
-class PaymentState(models.TextChoices):
-    """STARTED: the capture may have been sent. CANCELLING: it is being undone at the provider, and is not sent again."""
-
-    STARTED = "STARTED"
-    CANCELLING = "CANCELLING"
-    CAPTURED = "CAPTURED"
-    DECLINED = "DECLINED"
-    CANCELLED = "CANCELLED"
-    REFUNDING = "REFUNDING"
-    REFUNDED = "REFUNDED"
-
-
-TRANSITIONS: dict[str, frozenset[str]] = {
-    PaymentState.STARTED: frozenset(
-        {PaymentState.CAPTURED, PaymentState.DECLINED, PaymentState.CANCELLED, PaymentState.CANCELLING}
-    ),
-    PaymentState.CANCELLING: frozenset(
-        {PaymentState.CAPTURED, PaymentState.DECLINED, PaymentState.CANCELLED}
-    ),
-    PaymentState.CAPTURED: frozenset({PaymentState.REFUNDING}),
-    PaymentState.REFUNDING: frozenset({PaymentState.REFUNDED}),
-    PaymentState.DECLINED: frozenset(),
-    PaymentState.CANCELLED: frozenset(),
-    PaymentState.REFUNDED: frozenset(),
-}
-IN_MOTION = (PaymentState.STARTED, PaymentState.CANCELLING, PaymentState.REFUNDING)
-
-
 class Payment(models.Model):
     """One intent to take one order's money. `key` is the idempotency key under which the provider knows it."""
 
@@ -166,7 +139,7 @@ class Payment(models.Model):
     token = models.CharField(
         max_length=100, blank=True, help_text="the card's token when the intent was made"
     )
-    state = models.CharField(max_length=20, choices=PaymentState.choices)
+    state = models.CharField(max_length=20, choices=states.PaymentState.choices)
     timeouts = models.PositiveSmallIntegerField(
         default=0, help_text="unanswered captures while the provider was well"
     )
@@ -187,7 +160,7 @@ class Payment(models.Model):
                 condition=models.Q(currency__regex=_CURRENCY), name="orders_payment_currency"
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=sorted(TRANSITIONS)), name="orders_payment_state"
+                condition=models.Q(state__in=sorted(states.TRANSITIONS)), name="orders_payment_state"
             ),
         ]
 
@@ -201,12 +174,12 @@ class Payment(models.Model):
 
     def start(self) -> None:
         """Store this new intent."""
-        self.state, self.changed_at = PaymentState.STARTED, self.started_at
+        self.state, self.changed_at = states.PaymentState.STARTED, self.started_at
         self.save(force_insert=True)
-        self.add_fact(PaymentState.STARTED, now=self.started_at)
+        self.add_fact(states.PaymentState.STARTED, now=self.started_at)
 
     def may_become(self, state: str) -> bool:
-        return state in TRANSITIONS[self.state]
+        return state in states.TRANSITIONS[self.state]
 
     def become(self, state: str, *, now: datetime, detail: str = "") -> None:
         """Move to `state`, leaving a fact. The row is locked by the caller. Raises ValueError for a forbidden move."""
@@ -228,17 +201,21 @@ class Payment(models.Model):
     @property
     def is_decided(self) -> bool:
         """Whether nothing waits for the provider."""
-        return self.state not in IN_MOTION
+        return self.state not in states.IN_MOTION
 
     @property
     def is_sendable(self) -> bool:
         """Whether the capture may (still) be sent."""
-        return self.state == PaymentState.STARTED
+        return self.state == states.PaymentState.STARTED
 
     def pays(self, order: Order) -> bool:
         """Whether this is the order's money, and we have it."""
         figures = (self.order_number, self.amount, self.currency)
-        return self.state == PaymentState.CAPTURED and figures == (order.number, order.amount, order.currency)
+        return self.state == states.PaymentState.CAPTURED and figures == (
+            order.number,
+            order.amount,
+            order.currency,
+        )
 
 
 class PaymentFact(models.Model):
@@ -305,16 +282,12 @@ class JournalEntry(models.Model):
         """Write the entry of `kind` for the payment's whole amount."""
         entry = cls.objects.create(payment=payment, kind=kind, at=now)
         debit, credit = Posting.SIDES[kind]
-        Posting.objects.bulk_create(
-            [
-                Posting(
-                    entry=entry, account=debit, currency=payment.currency, debit=payment.amount, credit=0
-                ),
-                Posting(
-                    entry=entry, account=credit, currency=payment.currency, debit=0, credit=payment.amount
-                ),
-            ]
+        posting = functools.partial(Posting, entry=entry, currency=payment.currency)
+        sides = (
+            posting(account=debit, debit=payment.amount, credit=0),
+            posting(account=credit, debit=0, credit=payment.amount),
         )
+        Posting.objects.bulk_create(sides)
 
 
 class Posting(models.Model):

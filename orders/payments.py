@@ -11,12 +11,12 @@ from django.db import transaction
 
 from auction_project import contracts, logs
 from auction_project.messaging import once, outbox
-from orders import exceptions, models, provider, repeats
+from orders import exceptions, models, provider, repeats, states
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
 
-_State = models.PaymentState
+_State = states.PaymentState
 _DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
 
 log = logs.get(__name__)

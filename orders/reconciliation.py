@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from orders import models, provider
+from orders import models, provider, states
 
 BATCH_ROWS = 2000
 
-_State = models.PaymentState
+_State = states.PaymentState
 _NOT_TAKEN = (provider.Status.DECLINED.value, provider.Status.CANCELLED.value)
 
 

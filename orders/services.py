@@ -12,7 +12,7 @@ from django.db import transaction
 
 from auction_project import contracts, failpoints, logs
 from auction_project.messaging import once, outbox
-from orders import cards, exceptions, models, payments, provider, repeats, risk
+from orders import cards, exceptions, models, payments, provider, repeats, risk, states
 
 log = logs.get(__name__)
 
@@ -50,9 +50,9 @@ def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
     """What is known of a buyer; sales of one buyer are counted one after the other."""
     recent = models.RiskAssessment.count_recent(user_id, now=now, window=risk.VELOCITY_WINDOW)
     account = models.Account.objects.filter(user_id=user_id).first()
-    paid = models.Payment.objects.filter(user_id=user_id, state=models.PaymentState.CAPTURED)
+    paid = models.Payment.objects.filter(user_id=user_id, state=states.PaymentState.CAPTURED)
     declined = models.Payment.objects.filter(
-        user_id=user_id, state=models.PaymentState.DECLINED, started_at__gt=now - risk.DECLINED_WINDOW
+        user_id=user_id, state=states.PaymentState.DECLINED, started_at__gt=now - risk.DECLINED_WINDOW
     )
     return risk.Buyer(
         created_at=account.created_at if account else None,
@@ -115,9 +115,9 @@ def capture_payment(
         started_at=now,
     )
     payment = payments.open_intent(intent, now=now)
-    if payment is not None and payment.state == models.PaymentState.STARTED:
+    if payment is not None and payment.state == states.PaymentState.STARTED:
         payment = _send_capture(payment, now=now)
-    if payment is not None and payment.state == models.PaymentState.CANCELLING:
+    if payment is not None and payment.state == states.PaymentState.CANCELLING:
         payments.record(payment, provider.from_settings().cancel(key=key), now=now)
     return repeats.answer(key)
 
@@ -152,12 +152,12 @@ def refund_payment(*, key: str, order_number: str, now: datetime) -> dict[str, A
     An unanswered capture is decided by a cancellation first. Raises OrderIsConfirmed, errors.Unavailable.
     """
     payment = payments.open_undo(key, order_number=order_number, now=now)
-    if payment is not None and payment.state == models.PaymentState.CANCELLING:
+    if payment is not None and payment.state == states.PaymentState.CANCELLING:
         payments.record(payment, provider.from_settings().cancel(key=key), now=now)
         payment = payments.open_undo(key, order_number=order_number, now=now)
-    if payment is not None and payment.state == models.PaymentState.REFUNDING:
+    if payment is not None and payment.state == states.PaymentState.REFUNDING:
         payment = _send_refund(payment, now=now)
-    refunded = payment is not None and payment.state == models.PaymentState.REFUNDED
+    refunded = payment is not None and payment.state == states.PaymentState.REFUNDED
     return {"order_number": order_number, "refunded": refunded}
 
 
@@ -173,7 +173,7 @@ def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime
     Raises OrderNotFound, PaymentDecided, errors.Unavailable.
     """
     payment = payments.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
-    if payment.state == models.PaymentState.REFUNDING:
+    if payment.state == states.PaymentState.REFUNDING:
         return _send_refund(payment, now=now).state
     return payments.record(payment, provider.from_settings().cancel(key=payment.key), now=now).state
 

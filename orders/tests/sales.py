@@ -7,7 +7,7 @@ import msgspec
 
 from auction_project import contracts, errors
 from auction_project.contracts import names
-from orders import models, services
+from orders import models, services, states
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ACCEPTS = "4242 4242 4242 4242"
@@ -140,7 +140,7 @@ def pay(sale: Sale) -> None:
         started_at=NOW,
     ).start()
     payment = sale.payment()
-    payment.become(models.PaymentState.CAPTURED, now=NOW)
+    payment.become(states.PaymentState.CAPTURED, now=NOW)
     models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, payment, now=NOW)
 
 

@@ -8,6 +8,7 @@ import pytest
 from auction_project.messaging import once
 from orders import exceptions, models, risk, services
 from orders.tests import sales
+from orders.tests.test_orders import in_threads
 
 GOOD: dict[str, Any] = {
     "created_at": sales.NOW - timedelta(days=400),
@@ -146,3 +147,12 @@ def test_payments_of_the_past_count_declined_ones_for_thirty_days(sale: sales.Sa
 
     assert models.RiskAssessment.objects.get(order_number=sale.order_number).score == 30 + 30 + 60 - 10
     assert month_later["score"] == 30 + 30 - 10
+
+
+@pytest.mark.django_db(databases=["orders"], transaction=True)
+def test_sales_of_one_buyer_at_once_are_counted_one_after_the_other() -> None:
+    buyer = sales.new_sale().user_id
+
+    scores = in_threads(*[lambda: sales.new_sale(user_id=buyer).assess()["score"] for _ in range(12)])
+
+    assert sorted(scores) == [60] * 11 + [80]
