@@ -273,9 +273,6 @@ def test_an_action_on_no_product_is_not_there(client, sign_in, product_id):
         assert client.get(f"/admin/inventory/product/{product_id}/{action}/").status_code == 404
 
 
-# --- looking -------------------------------------------------------------------------------------------------------
-
-
 def test_the_list_shows_the_figures_over_all_warehouses(client, sign_in, make_product):
     product = make_product(CENTRAL=2, HARBOUR=3)
     reserve(product)
