@@ -21,7 +21,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The attributes of one message.
 
     `id` is the same in every repetition of the message. `version` orders the events of one `subject`: a consumer
-    of state keeps the highest. `sequence` numbers nothing across subjects.
+    of state keeps the highest (0: the event is no state).
     """
 
     id: str
@@ -76,7 +76,7 @@ def encode(
 
 def decode_envelope(message: bytes) -> Envelope:
     """The attributes alone. Raises Undecodable."""
-    return _decode_wire(message)
+    return _attributes(_decode_wire(message))
 
 
 def decode(message: bytes) -> tuple[Envelope, events.Event]:
@@ -86,9 +86,13 @@ def decode(message: bytes) -> tuple[Envelope, events.Event]:
     if decoder is None:
         raise Undecodable(f"unknown event type {wire.type!r}")
     try:
-        return wire, decoder.decode(wire.data)
+        return _attributes(wire), decoder.decode(wire.data)
     except _MALFORMED as error:
         raise Undecodable(f"{wire.type}: {error}") from error
+
+
+def _attributes(wire: _Wire) -> Envelope:
+    return Envelope(**{name: getattr(wire, name) for name in Envelope.__struct_fields__})
 
 
 def _decode_wire(message: bytes) -> _Wire:

@@ -126,6 +126,8 @@ class BidderNotice(Event, frozen=True, kw_only=True):
 
 
 class Outbid(BidderNotice, frozen=True, kw_only=True):
+    """Somebody else leads now. `minimum` is the least that the next bid must offer."""
+
     price: int
     minimum: int
     currency: str
@@ -133,12 +135,16 @@ class Outbid(BidderNotice, frozen=True, kw_only=True):
 
 
 class Leading(BidderNotice, frozen=True, kw_only=True):
+    """The bidder leads, by this bid or because another was withdrawn."""
+
     price: int
     currency: str
     ends_at: int
 
 
 class Won(BidderNotice, frozen=True, kw_only=True):
+    """The auction ended, or a fixed price was taken: the sale is on its way."""
+
     sale_id: str
     order_number: str
     price: int
@@ -147,11 +153,15 @@ class Won(BidderNotice, frozen=True, kw_only=True):
 
 
 class Lost(BidderNotice, frozen=True, kw_only=True):
+    """The auction ended and somebody else won, at `price`."""
+
     price: int
     currency: str
 
 
 class AuctionCancelled(BidderNotice, frozen=True, kw_only=True):
+    """The auction will not end: no bid of it counts."""
+
     reason: str
 
 
@@ -208,6 +218,8 @@ class LotAccepted(Event, frozen=True, kw_only=True):
 
 
 class LotRefused(Event, frozen=True, kw_only=True):
+    """The answer to ListingRequested when there can be no lot."""
+
     TOPIC: ClassVar[str] = "inventory.stock"
     KEY: ClassVar[str] = "product_id"
 
@@ -232,7 +244,7 @@ class StockState(Event, frozen=True, kw_only=True):
 
 
 class StockChanged(StockState, frozen=True, kw_only=True):
-    pass
+    """The figures have changed in whatever way."""
 
 
 class StockLow(StockState, frozen=True, kw_only=True):
@@ -266,6 +278,8 @@ class SaleConfirmed(Event, frozen=True, kw_only=True):
 
 
 class SaleSettled(Event, frozen=True, kw_only=True):
+    """The sale ended well: the order is confirmed and paid."""
+
     TOPIC: ClassVar[str] = "sale-settled"
     KEY: ClassVar[str] = "sale_id"
 
@@ -309,23 +323,27 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 
 
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
-    pass
+    """The order stands: paid, and its stock committed."""
 
 
 class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
+    """The order was undone. `reason` is for people."""
+
     reason: str
 
 
 class PaymentCaptured(OrderEvent, frozen=True, kw_only=True):
-    pass
+    """The money was taken."""
 
 
 class PaymentDeclined(OrderEvent, frozen=True, kw_only=True):
+    """The money was not taken and will not be."""
+
     reason: str
 
 
 class PaymentRefunded(OrderEvent, frozen=True, kw_only=True):
-    pass
+    """The money was given back."""
 
 
 # --- accounts ----------------------------------------------------------------------------------------------------
