@@ -4,11 +4,12 @@ A chain is a courier and may be lost, doubled or late: correctness rests on the 
 are acknowledged late and redelivered soon; results are never stored.
 """
 
+import logging
 import os
 import threading
 
 from celery import Celery, signals
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from auction_project import health, logs
 
@@ -23,7 +24,7 @@ _state = health.State("worker")
 
 app = Celery("gavel")
 app.conf.update(
-    task_queues=[Queue(name) for name in QUEUES],
+    task_queues=[Queue(name, Exchange("gavel", type="direct"), routing_key=name) for name in QUEUES],
     task_default_queue="sweep",
     task_serializer="json",
     accept_content=["json"],
@@ -35,6 +36,7 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
+    beat_scheduler="celery.beat:Scheduler",  # one ring a second needs no memory of the last
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
@@ -62,17 +64,20 @@ app.set_default()  # of all threads: consumers send chains from threads of their
 
 @signals.setup_logging.connect
 def _leave_logging_alone(**_: object) -> None:
-    """The settings configured it; a receiver keeps Celery from doing so."""
+    """The settings configured it; a receiver keeps Celery from doing so. Two lines a task say nothing that the sagas'
+    timelines do not say."""
+    for chatty in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 @signals.worker_init.connect
-def _wait_and_answer_probes(**_: object) -> None:
-    """A worker in the prefork pool answers from its parent, before and after the fork of its children."""
+def start_worker(**_: object) -> None:
+    """Answer probes and wait for what a worker needs; in the prefork pool this is the parent, before the fork."""
     _start("worker")
 
 
 @signals.beat_init.connect
-def _answer_probes(**_: object) -> None:
+def start_beat(**_: object) -> None:
     _start("beat")
 
 

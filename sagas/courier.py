@@ -4,6 +4,8 @@ Promises nothing: a chain may be lost, doubled or late, and a broker that is awa
 written down before when the sweep shall send again.
 """
 
+import itertools
+import operator
 from collections.abc import Iterable, Sequence
 
 import celery
@@ -14,19 +16,20 @@ from auction_project.messaging import failure
 from sagas import engine
 
 RUN_STEP = "sagas.run_step"
-MAX_WAITING_TASKS = 1000  # in a queue longer than this nothing is missing, it is only slow
+MAX_WAITING_TASKS = 100  # a longer queue is slow rather than emptied: to send again would make it slower
 
 log = logs.get(__name__)
 
 
 def send(*, saga_id: str, legs: Sequence[engine.Leg]) -> None:
-    """Have `legs` called one after the other."""
+    """Have `legs` called one after the other: one task for each stretch of them on one queue, named by its first."""
     app = celery.current_app
+    stretches = itertools.groupby(legs, key=operator.attrgetter("queue"))
     tasks = [
         app.signature(
-            RUN_STEP, kwargs={"saga_id": saga_id, "step": leg.name}, immutable=True, queue=leg.queue
+            RUN_STEP, kwargs={"saga_id": saga_id, "step": next(stretch).name}, immutable=True, queue=queue
         )
-        for leg in legs
+        for queue, stretch in stretches
     ]
     try:
         celery.chain(*tasks).apply_async()

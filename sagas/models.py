@@ -74,6 +74,7 @@ class Saga(models.Model):
     lost = models.PositiveSmallIntegerField(default=0)
     started_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=150, blank=True, default="")
+    moved_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     revision = models.PositiveIntegerField(default=0)
 
@@ -155,6 +156,7 @@ class Saga(models.Model):
             definition=definition.name,
             version=definition.version,
             due_at=due_at,
+            moved_at=now,
             order_number=sale.order_number,
             auction_id=sale.auction_id,
             product_id=sale.product_id,
@@ -180,9 +182,10 @@ class Saga(models.Model):
         changes: dict[str, Any] = _columns(state, now) | {
             name: storable(text) for name, text in texts.items()
         }
-        changes["revision"] = self.revision + 1
+        changes |= {"revision": self.revision + 1, "moved_at": now}
         changes["due_at"] = due_at if state.status in engine.LIVE else None
         changes["finished_at"] = now if state.status in engine.FINAL else None
+        changes = {name: value for name, value in changes.items() if getattr(self, name) != value}
         if not Saga.objects.filter(pk=self.pk, revision=self.revision).update(**changes):
             return False
         for name, value in changes.items():
@@ -207,6 +210,11 @@ class Saga(models.Model):
     def has_lost_its_attempt(self, now: datetime) -> bool:
         """Whether an attempt was begun and has been silent for longer than its lease."""
         return self.started_at is not None and now >= self.started_at + timedelta(seconds=LEASE_SECONDS)
+
+
+def end_event_id(saga_id: str, end: str) -> str:
+    """The id of the event that tells this end: an end is told once."""
+    return f"{saga_id}:{end}"
 
 
 def storable(text: str) -> str:

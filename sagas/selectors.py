@@ -1,5 +1,6 @@
 """Reads of the saga log."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -21,14 +22,15 @@ def list_timeline(saga_id: str) -> QuerySet[models.SagaStep]:
     return models.SagaStep.objects.filter(saga_id=saga_id).order_by("id")
 
 
-def list_due(now: datetime) -> QuerySet[models.Saga]:
-    """The sagas that the sweep shall send, the longest due first; of definitions that this release knows."""
-    known = Q(pk__in=[])
-    for name, version in definitions.KNOWN:
-        known |= Q(definition=name, version=version)
-    return models.Saga.objects.filter(known, status__in=sorted(engine.LIVE), due_at__lte=now).order_by(
-        "due_at"
-    )
+def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[models.Saga]:
+    """The sagas that the sweep shall send, the longest due first: of definitions that this release knows, and none
+    whose next call is on one of `full_queues`."""
+    wanted = Q(pk__in=[])
+    for definition in definitions.KNOWN.values():
+        positions = [index for index, step in enumerate(definition.steps) if step.queue not in full_queues]
+        wanted |= Q(definition=definition.name, version=definition.version, position__in=positions)
+    live = sorted(status.value for status in engine.LIVE)
+    return models.Saga.objects.filter(wanted, status__in=live, due_at__lte=now).order_by("due_at")
 
 
 def count_parked() -> int:

@@ -32,6 +32,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     leg: engine.Leg
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows an attempt at once: the next attempt, begun already, or the calls that the courier is to carry.
+
+    Neither when the saga waits or ended, or when somebody else went on with it meanwhile.
+    """
+
+    next: Attempt | None = None
+    legs: tuple[engine.Leg, ...] = ()
+
+
 # --- the saga's way --------------------------------------------------------------------------------------------------
 
 
@@ -70,19 +80,26 @@ def begin_attempt(*, saga_id: str, leg: str, worker: str, now: datetime) -> Atte
 
 def record_outcome(
     *, attempt: Attempt, outcome: engine.Outcome, error: BaseException | None, now: datetime
-) -> tuple[engine.Leg, ...]:
-    """Write down how `attempt` ended, and with it the saga's turn, end or parking; the calls that follow at once.
+) -> Progress:
+    """Write down how `attempt` ended, and with it the saga's turn, end or parking; what follows at once.
 
-    None follow when the saga waits, turned (its compensation is sent after the commit) or ended, nor when the attempt
-    is no longer the one that is due: then somebody else went on meanwhile, and nothing is written.
+    A call on the same queue that follows is begun in the same transaction. An attempt that is no longer the one under
+    way comes late: nothing is written.
     """
     saga, definition = attempt.saga, attempt.definition
-    before, started_at = saga.state, saga.started_at
+    before, started_at, worker = saga.state, saga.started_at, saga.worker
     after = engine.record(definition, before, outcome)
+    legs = (
+        engine.legs_ahead(definition, after)
+        if outcome is engine.Outcome.DONE or _has_turned(before, after)
+        else ()
+    )
+    goes_on = bool(legs) and legs[0].queue == attempt.leg.queue and outcome is not engine.Outcome.LOST
+    stand = engine.begin(definition, after) if goes_on else after
     with transaction.atomic(using=_DATABASE):
-        if not saga.move(after, now=now, due_at=_due_at(after, outcome, now), **_texts(before, after, error)):
+        if not saga.move(stand, now=now, due_at=_due_at(stand, outcome, now), **_texts(before, after, error)):
             log.info("late_outcome", step=attempt.leg.name, attempt=before.tries, outcome=outcome.value)
-            return ()
+            return Progress()
         if _is_worth_a_line(outcome, before.tries):
             _write_line(
                 saga,
@@ -90,34 +107,33 @@ def record_outcome(
                 before,
                 models.Event(outcome.value),
                 text=_describe(error),
-                who=saga.worker,
+                who=worker,
                 started_at=started_at,
                 now=now,
             )
         _tell(saga, after, now)
-        if after.direction is not before.direction:
-            _send_after_commit(saga, definition)
     metrics.ATTEMPTS.labels(attempt.leg.name, outcome.value).inc()
-    return engine.legs_ahead(definition, after) if outcome is engine.Outcome.DONE else ()
+    if goes_on:
+        return Progress(next=Attempt(saga=saga, definition=definition, leg=legs[0]))
+    return Progress(legs=legs)
 
 
 def claim_due(*, now: datetime) -> int:
     """Send again what the rows say is due, and move their `due_at` forward; the number of rows (at most SWEEP_ROWS).
 
-    Parallel sweeps share the rows. A row whose queue is full moves, too, but is not sent: its task waits there.
-    Raises when the broker is away: then no row moves.
+    Parallel sweeps share the rows. A saga whose queue is full stays due: its task waits there, or will be sent when
+    the queue is shorter. Raises when the broker is away: then no row moves.
     """
     full = courier.full_queues(definitions.QUEUES)
     with transaction.atomic(using=_DATABASE):
-        sagas = list(selectors.list_due(now).select_for_update(skip_locked=True)[:SWEEP_ROWS])
+        due = selectors.list_due(now, full_queues=full).select_for_update(skip_locked=True)
+        sagas = list(due[:SWEEP_ROWS])
         models.Saga.objects.filter(pk__in=[saga.pk for saga in sagas]).update(
             due_at=_after(now, CHAIN_SECONDS)
         )
         for saga in sagas:
-            definition = definitions.KNOWN[saga.definition, saga.version]
-            if engine.current_leg(definition, saga.state).queue not in full:
-                _send_after_commit(saga, definition)
-                metrics.RESENT.inc()
+            _send_after_commit(saga, definitions.KNOWN[saga.definition, saga.version])
+    metrics.RESENT.inc(len(sagas))
     return len(sagas)
 
 
@@ -186,15 +202,23 @@ def _after(now: datetime, seconds: float) -> datetime:
 
 
 def _due_at(state: engine.State, outcome: engine.Outcome, now: datetime) -> datetime:
-    """When the sweep looks again: after the failure's pause, else when the courier has had its time."""
+    """When the sweep looks again: after a failure's pause, at once after a loss, else when others had their time."""
+    if state.is_started:
+        return _after(now, models.LEASE_SECONDS)
+    if outcome is engine.Outcome.LOST:
+        return now
     if state.tries and outcome in (engine.Outcome.FAULT, engine.Outcome.OUTAGE):
         return _after(now, failure.pause_seconds(state.tries))
     return _after(now, CHAIN_SECONDS)
 
 
+def _has_turned(before: engine.State, after: engine.State) -> bool:
+    return after.direction is not before.direction
+
+
 def _texts(before: engine.State, after: engine.State, error: BaseException | None) -> dict[str, str]:
     """What the row says of a turn (for the bidder) and of parking (for operators)."""
-    if after.direction is not before.direction:
+    if _has_turned(before, after):
         refused = isinstance(error, errors.DomainError)
         return {"failure_detail": error.detail if refused else _FAILED_FOR_PEOPLE}
     return {"parked_detail": _describe(error)} if after.status is engine.Status.PARKED else {}
@@ -244,7 +268,11 @@ def _tell(saga: models.Saga, state: engine.State, now: datetime) -> None:
     if state.status in engine.FINAL:
         with logs.bound(correlation_id=saga.correlation_id):
             outbox.publish(
-                models.Outbox, _end_of(saga), now=now, version=1, event_id=f"{saga.pk}:{saga.status}"
+                models.Outbox,
+                _end_of(saga),
+                now=now,
+                version=1,
+                event_id=models.end_event_id(saga.pk, saga.status),
             )
         transactions.after_commit(lambda: _count_end(saga), using=_DATABASE)
     elif state.status is engine.Status.PARKED:

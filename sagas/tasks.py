@@ -20,18 +20,25 @@ log = logs.get(__name__)
 
 @celery.shared_task(name=courier.RUN_STEP, bind=True)
 def run_step(self: celery.Task, *, saga_id: str, step: str) -> None:
-    """Attempt `step` (or the compensation of that name) if that is what is due."""
+    """Attempt `step` (or the compensation of that name) if that is what is due, and what follows on its queue."""
     try:
-        legs = _attempt(saga_id, step, str(self.request.hostname))
+        attempt = services.begin_attempt(
+            saga_id=saga_id, leg=step, worker=str(self.request.hostname), now=datetime.now(UTC)
+        )
+        if attempt is None:
+            raise Ignore
+        way = attempt.saga.direction
+        legs = _walk(attempt)
     except Exception as error:
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise
         log.warning("saga_log_away", saga_id=saga_id, step=step, error=repr(error))
         raise Ignore from error
-    if not legs:
-        raise Ignore  # the rest of the chain is not due
-    if not self.request.chain:
+    if legs and self.request.chain and attempt.saga.direction == way:
+        return  # the rest of the chain is what follows
+    if legs:
         courier.send(saga_id=saga_id, legs=legs)
+    raise Ignore
 
 
 @celery.shared_task(name="sagas.sweep")
@@ -48,20 +55,23 @@ def sweep() -> None:
         log.warning("sweep_met_outage", error=repr(error))
 
 
-def _attempt(saga_id: str, step: str, worker: str) -> tuple[engine.Leg, ...]:
-    """Begin, call, record; the calls that follow at once."""
-    attempt = services.begin_attempt(saga_id=saga_id, leg=step, worker=worker, now=datetime.now(UTC))
-    if attempt is None:
-        return ()
-    saga = attempt.saga
-    place = f"saga.{attempt.leg.step}" + ("" if attempt.leg.name == attempt.leg.step else ".compensation")
+def _walk(first: services.Attempt) -> tuple[engine.Leg, ...]:
+    """Call, record, and so on while the next call is on the same queue; the calls that the courier is to carry."""
+    saga, attempt = first.saga, first
     with logs.bound(
         correlation_id=saga.correlation_id, saga_id=saga.pk, sale_id=saga.pk, auction_id=saga.auction_id
     ):
-        outcome, error = _call(attempt, place)
-        legs = services.record_outcome(attempt=attempt, outcome=outcome, error=error, now=datetime.now(UTC))
-    failpoints.reach(f"{place}.after_record")
-    return legs
+        while True:  # each round a step further forward, or further back
+            leg = attempt.leg
+            place = f"saga.{leg.step}" if leg.name == leg.step else f"saga.{leg.step}.compensation"
+            outcome, error = _call(attempt, place)
+            progress = services.record_outcome(
+                attempt=attempt, outcome=outcome, error=error, now=datetime.now(UTC)
+            )
+            failpoints.reach(f"{place}.after_record")
+            if progress.next is None:
+                return progress.legs
+            attempt = progress.next
 
 
 def _call(attempt: services.Attempt, place: str) -> tuple[engine.Outcome, Exception | None]:

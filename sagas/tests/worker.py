@@ -1,10 +1,14 @@
-"""A real Celery worker process whose participants are the fakes: `celery -A sagas.tests.worker worker`."""
+"""A real Celery worker process whose participants are the fakes: `celery -A sagas.tests.worker worker`.
+
+It needs the sagas' database and the broker only, so it does not wait for what the real participants need.
+"""
 
 from celery import signals
 
-from auction_project.celery import app
+from auction_project import celery
 
-__all__ = ["app"]
+app = celery.app
+signals.worker_init.disconnect(celery.start_worker)
 
 
 @signals.worker_init.connect

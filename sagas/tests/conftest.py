@@ -1,0 +1,110 @@
+"""What the tests of the sagas share: sales with a script, the fake participants, and a courier on a lead."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from celery.exceptions import Ignore
+
+from auction_project.contracts import events, names
+from sagas import courier, models, services, steps, tasks
+from sagas.tests import participants
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def make_sale(script: str = "") -> events.SaleConfirmed:
+    """A sale of its own auction; `script` as in `participants`."""
+    auction_id = names.new_id()
+    sale_id = names.sale_id(auction_id, 7)
+    return events.SaleConfirmed(
+        sale_id=sale_id,
+        order_number=names.order_number(sale_id),
+        product_id=names.new_id(),
+        quantity=1,
+        user_id=names.new_id(),
+        price=12550,
+        currency="EUR",
+        auction_id=auction_id,
+        title=script,
+    )
+
+
+class Courier:
+    """Keeps what is sent until the test delivers it; `lose()` is a broker that forgets."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, tuple[str, ...]]] = []
+        self.full: frozenset[str] = frozenset()
+
+    def send(self, *, saga_id, legs):
+        self.sent.append((saga_id, tuple(leg.name for leg in legs)))
+
+    def lose(self):
+        self.sent.clear()
+
+    def deliver(self):
+        """Run what was sent, and what that sends, until nothing is on the way."""
+        while self.sent:
+            saga_id, legs = self.sent.pop(0)
+            run(saga_id, legs[0])
+
+
+def run(saga_id: str, step: str) -> None:
+    """One task, as a worker runs it."""
+    with contextlib.suppress(Ignore):
+        tasks.run_step(saga_id=saga_id, step=step)
+
+
+@pytest.fixture
+def post(monkeypatch):
+    """The courier's fake. A test's transaction never commits, so what waits for a commit happens at once."""
+    fake = Courier()
+    monkeypatch.setattr(services.transactions, "after_commit", lambda function, *, using: function())
+    monkeypatch.setattr(courier, "send", fake.send)
+    monkeypatch.setattr(courier, "full_queues", lambda _names: fake.full)
+    return fake
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    monkeypatch.setattr(steps, "PARTICIPANTS", dict(steps.PARTICIPANTS))
+    participants.install()
+    return participants
+
+
+@pytest.fixture
+def begin(post, fakes):
+    """`begin(script)`: a sale whose saga was started and whose chain is with the courier; its saga's id."""
+
+    def begin(script=""):
+        sale = make_sale(script)
+        services.start_saga(sale=sale, correlation_id="from-the-bid", now=datetime.now(UTC))
+        return sale.sale_id
+
+    return begin
+
+
+def saga(saga_id: str) -> models.Saga:
+    return models.Saga.objects.get(pk=saga_id)
+
+
+def timeline(saga_id: str) -> list[str]:
+    """`step direction event` of each line, forward unmarked."""
+    rows = models.SagaStep.objects.filter(saga_id=saga_id).order_by("id")
+    return [f"{'' if row.direction == 'FORWARD' else '<-'}{row.step} {row.event}" for row in rows]
+
+
+def told(saga_id: str) -> list[str]:
+    return list(models.Outbox.objects.filter(key=saga_id).order_by("id").values_list("type", flat=True))
+
+
+def pass_time(saga_id: str, seconds: float) -> None:
+    """As if all of the saga's instants lay so much further back."""
+    row, back = saga(saga_id), timedelta(seconds=seconds)
+    moved = {
+        name: getattr(row, name) - back
+        for name in ("created_at", "moved_at", "started_at", "due_at")
+        if getattr(row, name) is not None
+    }
+    models.Saga.objects.filter(pk=saga_id).update(**moved)

@@ -1,0 +1,180 @@
+"""The operators' pages: who sees and may do what, that every word goes through a service, and who said it."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.utils.module_loading import import_string
+
+from auction_project.contracts import names
+from sagas import models
+from sagas.tests import participants
+from sagas.tests.conftest import saga, timeline
+
+pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
+LIST = "/admin/sagas/saga/"
+WORDS = ("retry", "compensate", "resume")
+
+
+@pytest.fixture
+def sign_in(client):
+    """`sign_in("finance")`: a member of that group at the admin."""
+
+    def sign_in(group):
+        # By name: the apps do not import accounts, and these tests want the groups' real rights.
+        import_string("auction_project.accounts.services.sync_desk_permissions")()
+        user = get_user_model().objects.create_user(f"{names.new_id()}@example.com", "secret", is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        client.force_login(user)
+        return user
+
+    return sign_in
+
+
+def page(sale, word="change"):
+    return f"{LIST}{sale}/{word}/"
+
+
+def say(client, sale, word, reason):
+    return client.post(page(sale, word), {"_form_submitted": "on", "reason": reason})
+
+
+@pytest.fixture
+def waiting(begin, post):
+    """A saga that waits for the bank."""
+    sale = begin("capture_payment=away:1")
+    post.deliver()
+    return sale
+
+
+@pytest.fixture
+def parked(begin, post):
+    sale = begin("place_order=refuse refund_payment=refuse")
+    post.deliver()
+    return sale
+
+
+@pytest.mark.parametrize("group", ["auction operator", "finance", "viewer"])
+def test_the_desks_see_the_list_and_the_timeline(client, sign_in, waiting, parked, group):
+    sign_in(group)
+
+    listed = client.get(LIST).content.decode()
+    shown = client.get(page(parked)).content.decode()
+
+    assert saga(waiting).order_number in listed
+    assert saga(parked).order_number in listed
+    assert "reserve_stock" in shown
+    assert "refund_payment was declined" in shown
+
+
+@pytest.mark.parametrize("group", ["stock clerk", "bidder"])
+def test_others_see_nothing(client, sign_in, waiting, group):
+    sign_in(group)
+
+    assert client.get(LIST).status_code == 403
+    assert client.get(page(waiting)).status_code == 403
+
+
+def test_nobody_is_asked_to_sign_in(client, waiting):
+    assert client.get(LIST).status_code == 302
+    assert client.get(page(waiting)).status_code == 302
+    for word in WORDS:
+        assert say(client, waiting, word, "because").status_code == 302
+    assert timeline(waiting)[-1] == "capture_payment OUTAGE"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_viewer_says_nothing(client, sign_in, waiting, word):
+    sign_in("viewer")
+    revision = saga(waiting).revision
+
+    assert say(client, waiting, word, "because").status_code == 403
+    assert saga(waiting).revision == revision
+    assert page(waiting, word) not in client.get(page(waiting)).content.decode()
+
+
+def test_an_operator_is_asked_why(client, sign_in, waiting):
+    sign_in("auction operator")
+    revision = saga(waiting).revision
+
+    for word in WORDS:
+        assert page(waiting, word) in client.get(page(waiting)).content.decode()
+        assert "Why?" in client.get(page(waiting, word)).content.decode()
+        assert client.get(page(waiting, word)).status_code == 200
+        assert say(client, waiting, word, "").context["form"].errors
+
+    assert saga(waiting).revision == revision
+
+
+def test_retry_tries_at_once_and_records_who_and_why(client, sign_in, waiting, post):
+    user = sign_in("auction operator")
+
+    answer = say(client, waiting, "retry", "the bank is back")
+    post.deliver()
+
+    assert answer.headers["HX-Redirect"] == page(waiting)
+    word = models.SagaStep.objects.get(event="RETRIED")
+    assert (word.who, word.error) == (str(user), "the bank is back")
+    assert saga(waiting).status == "COMPLETED"
+    assert LogEntry.objects.get().get_change_message() == "Retry: the bank is back"
+
+
+def test_compensate_now_undoes_the_sale(client, sign_in, waiting, post):
+    sign_in("finance")
+
+    say(client, waiting, "compensate", "the lot was damaged")
+    post.deliver()
+
+    assert (saga(waiting).status, saga(waiting).failure_reason) == ("COMPENSATED", "operator")
+    assert participants.effects(waiting) == ["assess_risk"]
+
+
+def test_resume_is_for_parked_sagas_and_a_refusal_is_shown_in_the_form(
+    client, sign_in, waiting, parked, post
+):
+    sign_in("finance")
+    before = saga(waiting).revision
+
+    refused = say(client, waiting, "resume", "go")
+
+    assert "only a parked saga can be resumed" in refused.content.decode()
+    assert saga(waiting).revision == before
+    say(client, parked, "resume", "the refund was allowed")
+    assert saga(parked).status == "COMPENSATING"
+
+
+def test_the_list_is_filtered_and_searched(client, sign_in, waiting, parked):
+    sign_in("viewer")
+
+    def listed(query):
+        result = client.get(LIST + query).context["cl"].result_list
+        return {row.pk for row in result}
+
+    assert listed("?status__exact=PARKED") == {parked}
+    assert listed("?attention=parked") == {parked}
+    assert listed("?attention=open") == {waiting}
+    assert listed("?attention=failing") == set()
+    assert listed("?failure_reason=step_failed") == {parked}
+    assert listed(f"?q={saga(waiting).order_number}") == {waiting}
+    assert listed(f"?q={saga(parked).auction_id}") == {parked}
+
+
+def test_a_saga_of_an_unknown_version_is_shown_and_not_judged(client, sign_in, waiting):
+    sign_in("viewer")
+    models.Saga.objects.filter(pk=waiting).update(version=99)
+
+    assert "unknown definition" in client.get(page(waiting)).content.decode()
+
+
+def test_nothing_is_added_edited_or_deleted(client, sign_in, waiting):
+    user = sign_in("auction operator")
+    user.is_superuser = True
+    user.save()
+    before = models.Saga.objects.filter(pk=waiting).values().get()
+
+    assert client.get(f"{LIST}add/").status_code == 403
+    assert client.post(page(waiting, "delete"), {"post": "yes"}).status_code == 403
+    assert client.post(page(waiting), {"status": "COMPLETED", "price": 1}).status_code in (302, 403)
+    client.post(LIST, {"action": "delete_selected", "_selected_action": [waiting], "post": "yes"})
+
+    assert models.Saga.objects.filter(pk=waiting).values().get() == before

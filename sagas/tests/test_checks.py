@@ -1,0 +1,139 @@
+"""Each checker is silent on a sound log and names the sale whose raw data was broken."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sagas import checks, models
+from sagas.tests.conftest import pass_time, saga
+
+pytestmark = pytest.mark.django_db(databases=["sagas"])
+
+
+def findings(now=None):
+    return {finding.invariant: finding for finding in checks.check(now=now or datetime.now(UTC))}
+
+
+def violated(now=None):
+    return {name: finding.violations for name, finding in findings(now).items() if finding.violations}
+
+
+@pytest.fixture
+def settled(begin, post):
+    sale = begin()
+    post.deliver()
+    return sale
+
+
+@pytest.fixture
+def undone(begin, post):
+    sale = begin("commit_stock=refuse")
+    post.deliver()
+    return sale
+
+
+@pytest.fixture
+def parked(begin, post):
+    sale = begin("commit_stock=refuse cancel_order=refuse")
+    post.deliver()
+    return sale
+
+
+def test_a_sound_log_has_no_violation(settled, undone, parked, begin, post):
+    begin("place_order=away:9")
+    post.deliver()
+    begin()
+
+    found = findings()
+
+    assert {name: (finding.checked, finding.violations) for name, finding in found.items()} == dict.fromkeys(
+        ("S1", "S2", "S4", "S5"), (5, ())
+    )
+    assert checks.final_sales() == {settled: "COMPLETED", undone: "COMPENSATED"}
+    assert len(checks.unfinished_sales()) == 3
+
+
+def test_s1_sees_a_completed_sale_without_one_of_its_steps(settled, undone):
+    models.SagaStep.objects.filter(saga_id=settled, step="place_order").delete()
+
+    assert list(violated()) == ["S1", "S4"]
+    assert violated()["S1"][0].startswith(f"{settled}: completed, but the steps done are")
+
+
+def test_s1_sees_a_compensated_sale_that_kept_an_effect(settled, undone):
+    models.SagaStep.objects.filter(saga_id=undone, step="capture_payment", direction="BACKWARD").delete()
+
+    assert violated()["S1"] == (f"{undone}: compensated, but not undone: ['capture_payment']",)
+
+
+def test_s1_sees_an_end_that_was_never_told(settled, undone):
+    models.Outbox.objects.filter(key=settled).delete()
+
+    assert violated() == {"S1": (f"{settled}: COMPLETED, but its outbox tells []",)}
+
+
+def test_s1_sees_that_both_ends_were_told(settled, undone):
+    event = models.Outbox.objects.get(key=undone)
+    event.pk, event.event_id, event.type = None, f"{undone}:COMPLETED", "SaleSettled"
+    event.save(force_insert=True)
+
+    assert violated() == {
+        "S1": (f"{undone}: COMPENSATED, but its outbox tells ['BidFailed', 'SaleSettled']",)
+    }
+
+
+def test_s1_does_not_ask_for_events_that_are_no_longer_kept(settled):
+    models.Outbox.objects.all().delete()
+
+    assert violated(datetime.now(UTC) + timedelta(days=8)) == {}
+
+
+def test_s2_sees_what_happens_after_the_end(settled, undone):
+    line = models.SagaStep.objects.filter(saga_id=settled).last()
+    line.pk, line.event, line.finished_at = None, "FAULT", saga(settled).finished_at + timedelta(seconds=1)
+    line.save(force_insert=True)
+
+    assert violated() == {"S2": (f"{settled}: COMPLETED, but something happened afterwards",)}
+
+
+def test_s2_sees_an_end_that_was_taken_back(settled, undone):
+    models.Saga.objects.filter(pk=settled).update(
+        status="RUNNING", finished_at=None, due_at=datetime.now(UTC)
+    )
+
+    assert violated() == {"S2": (f"{settled}: RUNNING, but its outbox tells ['SaleSettled']",)}
+
+
+def test_s4_sees_compensations_out_of_order(settled, undone):
+    first, second = models.SagaStep.objects.filter(saga_id=undone, direction="BACKWARD", event="DONE")[:2]
+    models.SagaStep.objects.filter(pk=first.pk).update(step="swapped")
+    models.SagaStep.objects.filter(pk=second.pk).update(step=first.step)
+    models.SagaStep.objects.filter(pk=first.pk).update(step=second.step)
+
+    assert list(violated()) == ["S4"]
+    assert violated()["S4"][0].startswith(f"{undone}: undone out of order")
+
+
+def test_s4_sees_a_step_forward_after_the_turn(undone):
+    line = models.SagaStep.objects.filter(saga_id=undone, step="commit_stock", direction="FORWARD").get()
+    line.pk, line.event, line.finished_at = None, "FAULT", saga(undone).finished_at
+    line.save(force_insert=True)
+
+    assert violated() == {"S4": (f"{undone}: went forward after it had turned",)}
+
+
+def test_s5_sees_a_saga_that_does_not_move_and_no_parked_one(parked, begin):
+    stuck = begin()
+    pass_time(stuck, 31)
+    pass_time(parked, 3600)
+
+    (violation,) = violated()["S5"]
+
+    assert violation.startswith(f"{stuck}: RUNNING at step 1, has not moved for 31 s")
+
+
+def test_a_sale_of_another_release_is_not_judged_by_this_ones_steps(settled):
+    models.Saga.objects.filter(pk=settled).update(version=99)
+    models.SagaStep.objects.filter(saga_id=settled, step="place_order").delete()
+
+    assert violated() == {}

@@ -1,0 +1,49 @@
+"""What the courier puts on the wire: a chain with one task for each stretch on one queue; nothing when it is away."""
+
+import celery
+import kombu.exceptions
+import pytest
+
+from sagas import courier, definitions, engine
+
+LEGS = engine.legs_ahead(definitions.SETTLE_SALE, engine.start(definitions.SETTLE_SALE))
+
+
+@pytest.fixture
+def chains(monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        celery.canvas._chain, "apply_async", lambda chain, **_: sent.append(list(chain.tasks))
+    )
+    monkeypatch.setattr(celery.canvas.Signature, "apply_async", lambda task, **_: sent.append([task]))
+    return sent
+
+
+def test_a_chain_changes_the_queue_with_the_app(chains):
+    courier.send(saga_id="a-1", legs=LEGS)
+
+    assert [(task.task, task.kwargs["step"], task.options["queue"]) for task in chains[0]] == [
+        ("sagas.run_step", "reserve_stock", "inventory"),
+        ("sagas.run_step", "assess_risk", "orders"),
+        ("sagas.run_step", "commit_stock", "inventory"),
+        ("sagas.run_step", "confirm_order", "orders"),
+    ]
+    assert all(task.immutable and task.kwargs["saga_id"] == "a-1" for task in chains[0])
+
+
+def test_the_last_step_is_sent_alone(chains):
+    courier.send(saga_id="a-1", legs=LEGS[-1:])
+
+    assert [[task.kwargs["step"] for task in chain] for chain in chains] == [["confirm_order"]]
+
+
+@pytest.mark.parametrize("error", [kombu.exceptions.OperationalError("away"), ConnectionError("away")])
+def test_a_broker_that_is_away_costs_a_log_line(monkeypatch, caplog, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(celery.canvas._chain, "apply_async", fail)
+
+    courier.send(saga_id="a-1", legs=LEGS)
+
+    assert "courier_away" in caplog.text

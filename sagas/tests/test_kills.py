@@ -1,0 +1,163 @@
+"""kill -9 of the process that runs a step, at every named point of every step, forward and back; and races of threads.
+
+Each victim is a real process on real PostgreSQL, killed by a failpoint. Then time passes and the sweep does the rest.
+"""
+
+import os
+import signal
+import threading
+import warnings
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connections
+
+from auction_project import failpoints
+from sagas import checks, models, services
+from sagas.tests import participants
+from sagas.tests.conftest import pass_time, run, saga, timeline, told
+
+pytestmark = pytest.mark.django_db(databases=["sagas"], transaction=True)
+ALL = list(participants.ACTIONS)
+POINTS = [f"saga.{step}.{point}" for step in ALL for point in ("before_call", "after_effect", "after_record")]
+BACK_POINTS = [
+    f"saga.{step}.compensation.{point}"
+    for step in ("commit_stock", "place_order", "capture_payment", "reserve_stock")
+    for point in ("before_call", "after_effect", "after_record")
+]
+
+
+def deliver_in_a_process(post, point):
+    """Deliver what the courier has in a process that dies at `point`."""
+    connections.close_all()  # no connection survives a fork
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of threads that other tests left: the child has none
+        child = os.fork()
+    if child == 0:
+        failpoints._armed = {point: "kill"}
+        try:
+            post.deliver()
+        finally:
+            os._exit(3)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"{point} was not reached"
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    post.lose()
+
+
+def finish(post, saga_id):
+    pass_time(saga_id, 60)
+    services.claim_due(now=datetime.now(UTC))
+    post.deliver()
+
+
+def assert_sound():
+    assert [found for found in checks.check(now=datetime.now(UTC)) if found.violations] == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_sale_survives_the_kill_at_any_point_of_any_step(begin, post, point):
+    sale = begin()
+
+    deliver_in_a_process(post, point)
+    finish(post, sale)
+
+    assert participants.effects(sale) == ALL
+    assert [line for line in timeline(sale) if line.endswith("DONE")] == [f"{step} DONE" for step in ALL]
+    assert (saga(sale).status, told(sale)) == ("COMPLETED", ["SaleSettled"])
+    assert_sound()
+
+
+@pytest.mark.parametrize("point", BACK_POINTS)
+def test_a_compensation_survives_the_kill_at_any_point(begin, post, point):
+    sale = begin("commit_stock=refuse")
+
+    deliver_in_a_process(post, point)
+    finish(post, sale)
+
+    assert participants.effects(sale) == ["assess_risk"]
+    assert (saga(sale).status, told(sale)) == ("COMPENSATED", ["BidFailed"])
+    assert_sound()
+
+
+def test_a_step_that_comes_after_its_compensation_meets_the_tombstone(begin, post):
+    sale = begin("place_order=refuse")
+    late = services.begin_attempt(saga_id=sale, leg="reserve_stock", worker="w", now=datetime.now(UTC))
+    services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+    post.lose()
+    run(sale, "release_stock")
+
+    with pytest.raises(participants.Voided):
+        participants.steps.call(late.leg, late.saga, now=datetime.now(UTC))
+
+    assert participants.effects(sale) == []
+    assert saga(sale).status == "COMPENSATED"
+
+
+# --- races -----------------------------------------------------------------------------------------------------------
+
+
+def at_once(count, function):
+    barrier, results = threading.Barrier(count), []
+
+    def act():
+        barrier.wait()
+        try:
+            results.append(function())
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=act) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_of_eight_doubles_of_a_task_one_calls(begin, post):
+    sale = begin()
+    post.lose()
+
+    at_once(8, lambda: run(sale, "reserve_stock"))
+
+    assert participants.calls(sale) == ["reserve_stock"]
+    assert timeline(sale) == ["reserve_stock DONE"]
+
+
+def test_parallel_sweeps_send_each_saga_once(begin, post):
+    sales = {begin() for _ in range(40)}
+    post.lose()
+    now = max(models.Saga.objects.values_list("due_at", flat=True))
+
+    counts = at_once(4, lambda: services.claim_due(now=now))
+
+    assert sum(counts) == 40
+    assert sorted(sent for sent, _ in post.sent) == sorted(sales)
+
+
+def test_an_operator_and_a_worker_at_the_same_step_leave_one_way(begin, post):
+    for _ in range(10):
+        sale = begin()
+        post.lose()
+
+        def turn(sale=sale):
+            services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+
+        words = iter([turn, lambda sale=sale: run(sale, "reserve_stock")])
+        lock = threading.Lock()
+
+        def next_word(words=words, lock=lock):
+            with lock:
+                word = next(words)
+            word()
+
+        at_once(2, next_word)
+        post.lose()
+        finish(post, sale)
+
+        assert saga(sale).status == "COMPENSATED"
+        assert "reserve_stock" not in participants.effects(sale)
+    assert_sound()
