@@ -1,0 +1,151 @@
+"""One violation of each architectural rule, planted in a copy of the sources, is caught by the rule it breaks.
+
+That the real sources keep the rules is `make check`'s; the copy without violations shows that the copy is a fair one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
+
+# By the contract's id in pyproject.toml: the module that gets an import, and what it imports.
+PLANTS = {
+    "layers": ("auction_project.messaging.relay", "auction_project.roles"),
+    "independence": ("inventory.handlers", "bidding.rules"),
+    "sagas-know-services-of-inventory-and-orders-only": ("sagas.selectors", "notifications.services"),
+    "contracts-are-plain": ("auction_project.contracts.names", "structlog"),
+    "errors-are-plain": ("auction_project.errors", "httpx"),
+    "rules-are-pure": ("bidding.rules.english", "bidding.store"),
+    "engine-is-pure": ("sagas.engine", "celery"),
+    "steps-alone-call-apps": ("sagas.courier", "orders.services"),
+    "mongodb-in-the-store": ("orders.selectors", "pymongo"),
+    "kafka-in-one-file": ("sagas.courier", "confluent_kafka"),
+    "embedded-is-a-program": ("auction_project.needs", "auction_project.embedded.control"),
+    "embedded-imports-nothing": ("auction_project.embedded.child", "django"),
+    "inside-an-app": ("orders.models", "orders.services"),
+}
+
+# By what .ci/lint.py says of it: lines that break one of its rules.
+LINTED = {
+    "transaction.atomic() without using=": "from django.db import transaction\nwith transaction.atomic():\n    pass\n",
+    "@transaction.atomic without using=": (
+        "from django.db import transaction\n@transaction.atomic\ndef work():\n    pass\n"
+    ),
+    "transaction.on_commit outside messaging.transactions.after_commit": (
+        "from django.db import transaction\ntransaction.on_commit(print, using='orders')\n"
+    ),
+    "a task is sent by .delay outside a courier": "from orders import tasks\ntasks.work.delay()\n",
+    "a task is sent by .apply_async outside a courier": "from orders import tasks\ntasks.work.apply_async()\n",
+    "a task is sent by .send_task outside a courier": "import celery\ncelery.current_app.send_task('orders.work')\n",
+}
+
+
+def copy_sources(directory: Path) -> Path:
+    """The packages and the rules, without anything that was built from them."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, directory / package, ignore=_all_but_python)
+    shutil.copytree(ROOT / ".ci", directory / ".ci")
+    shutil.copy(ROOT / "pyproject.toml", directory)
+    return directory
+
+
+def _all_but_python(directory: str, names: list[str]) -> set[str]:
+    paths = [Path(directory) / name for name in names]
+    return {
+        path.name
+        for path in paths
+        if not (path.is_dir() or path.suffix == ".py") or path.name == "__pycache__"
+    }
+
+
+def run(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "1000", "PYTHONPATH": str(directory)}
+    return subprocess.run(
+        command, cwd=directory, env=environment, check=False, capture_output=True, text=True
+    )
+
+
+def lint_imports(directory: Path) -> subprocess.CompletedProcess[str]:
+    return run(directory, str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What import-linter says of a copy with all violations planted, by the id of the contract."""
+    directory = copy_sources(tmp_path_factory.mktemp("planted"))
+    for module, imported in PLANTS.values():
+        path = directory.joinpath(*module.split(".")).with_suffix(".py")
+        path.write_text(path.read_text() + f"\n\nimport {imported}\n")
+
+    output = lint_imports(directory).stdout
+
+    broken = output[output.index("Broken contracts") :]
+    names = contract_names(directory)
+    starts = {contract: broken.find(f"\n{name}\n-") for contract, name in names.items()}
+    ends = sorted([*(start for start in starts.values() if start >= 0), len(broken)])
+    return {
+        contract: broken[start : ends[ends.index(start) + 1]]
+        for contract, start in starts.items()
+        if start >= 0
+    }
+
+
+def contract_names(directory: Path) -> dict[str, str]:
+    settings = tomllib.loads((directory / "pyproject.toml").read_text())
+    return {found["id"]: found["name"] for found in settings["tool"]["importlinter"]["contracts"]}
+
+
+def test_the_sources_keep_every_rule(tmp_path: Path) -> None:
+    directory = copy_sources(tmp_path)
+
+    imports = lint_imports(directory)
+    lint = run(directory, sys.executable, ".ci/lint.py")
+
+    assert imports.returncode == 0, imports.stdout
+    assert (lint.returncode, lint.stdout) == (0, "")
+
+
+def test_a_violation_is_planted_for_every_contract() -> None:
+    assert set(contract_names(ROOT)) == set(PLANTS)
+
+
+@pytest.mark.parametrize("contract", PLANTS)
+def test_the_contract_catches_its_violation(contract: str, findings: dict[str, str]) -> None:
+    module, imported = PLANTS[contract]
+
+    assert f"{module} -> {imported} (l." in findings[contract]
+
+
+@pytest.mark.parametrize("flaw", LINTED)
+def test_the_lint_names_file_and_line(flaw: str, tmp_path: Path) -> None:
+    (tmp_path / "orders").mkdir()
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    (tmp_path / "orders" / "planted.py").write_text(LINTED[flaw])
+
+    found = run(tmp_path, sys.executable, ".ci/lint.py")
+
+    assert (found.returncode, found.stdout) == (1, f"orders/planted.py:2: {flaw}\n")
+
+
+def test_the_lint_lets_the_helper_and_the_couriers_do_their_work(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    for path, lines in (
+        (
+            "auction_project/messaging/transactions.py",
+            LINTED["transaction.on_commit outside messaging.transactions.after_commit"],
+        ),
+        ("sagas/courier.py", LINTED["a task is sent by .apply_async outside a courier"]),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(lines)
+
+    found = run(tmp_path, sys.executable, ".ci/lint.py")
+
+    assert (found.returncode, found.stdout) == (0, "")
