@@ -22,31 +22,50 @@ _KEPT = timedelta(days=outbox.KEEP_DAYS - 1)
 def check(world: worlds.World, *, settled: bool) -> list[Finding]:
     transport = brokers.from_settings()
     try:
-        return [_both_or_neither(world, settled), _order_per_key(transport), _applied_once(), _flows(transport, settled)]
+        return [
+            _both_or_neither(world, settled),
+            _order_per_key(transport),
+            _applied_once(),
+            _flows(transport, settled),
+        ]
     finally:
         transport.close()
 
 
 def _both_or_neither(world: worlds.World, settled: bool) -> Finding:
     since = datetime.now(UTC) - _KEPT
+    violations: list[str] = []
+    checked = 0
     ended = sagas.Saga.objects.filter(finished_at__gte=since)
     facts = orders.OrderFact.objects.filter(at__gte=since)
     pairs: list[tuple[str, set[str], set[str]]] = [
-        ("SaleSettled", _ids(ended.filter(status="COMPLETED"), "sale_id"), _keys(sagas.Outbox, "SaleSettled")),
+        (
+            "SaleSettled",
+            _ids(ended.filter(status="COMPLETED"), "sale_id"),
+            _keys(sagas.Outbox, "SaleSettled"),
+        ),
         ("BidFailed", _ids(ended.filter(status="COMPENSATED"), "sale_id"), _keys(sagas.Outbox, "BidFailed")),
-        ("OrderConfirmed", _ids(facts.filter(kind="CONFIRMED"), "order_id"), _keys(orders.Outbox, "OrderConfirmed")),
-        ("OrderCancelled", _ids(facts.filter(kind="CANCELLED"), "order_id"), _keys(orders.Outbox, "OrderCancelled")),
+        (
+            "OrderConfirmed",
+            _ids(facts.filter(kind="CONFIRMED"), "order_id"),
+            _keys(orders.Outbox, "OrderConfirmed"),
+        ),
+        (
+            "OrderCancelled",
+            _ids(facts.filter(kind="CANCELLED"), "order_id"),
+            _keys(orders.Outbox, "OrderCancelled"),
+        ),
     ]
-    violations: list[str] = []
-    checked = 0
     for name, changed, told in pairs:
         checked += len(changed | told)
         violations += (f"{key} changed without {name}" for key in sorted(changed - told))
         if settled:
             violations += (f"{name} of {key} without its change" for key in sorted(told - changed))
-    moved = stock.Move.objects.filter(at__gte=since).values_list("product_id", flat=True).distinct()
+    moved = _ids(stock.Move.objects.filter(at__gte=since), "product_id")
     told_stock = _keys(stock.Outbox, "StockChanged")
-    violations += (f"stock of {product_id} moved without StockChanged" for product_id in set(moved) - told_stock)
+    violations += (
+        f"stock of {product_id} moved without StockChanged" for product_id in sorted(moved - told_stock)
+    )
     if settled:
         checked += len(world.states)
         violations += (
@@ -76,7 +95,7 @@ def _order_per_key(transport: brokers.Broker) -> Finding:
     checked = 0
     for topic in contracts.events.TOPICS:
         seen: set[str] = set()
-        last: dict[tuple[str, str], int] = {}
+        last: dict[tuple[str, str, str], int] = {}
         for source, key, event_id, version in _arrivals(transport, topic):
             if event_id in seen:
                 continue
@@ -84,7 +103,7 @@ def _order_per_key(transport: brokers.Broker) -> Finding:
             checked += 1
             place = version if source == "bidding" else positions.get(event_id, -1)
             # One bidder's notices come from many auctions: their order is that of each auction.
-            lane = (source, event_id.partition(":")[0] if source == "bidding" else key)
+            lane = (source, key, event_id.partition(":")[0] if source == "bidding" else "")
             if place != -1 and place < last.get(lane, 0):
                 violations.append(f"{topic}: {event_id} of {key} came after a later one")
             last[lane] = max(place, last.get(lane, 0))
@@ -101,7 +120,7 @@ def _arrivals(transport: brokers.Broker, topic: str) -> Iterator[tuple[str, str,
 
 
 def _applied_once() -> Finding:
-    """A row of `once` that stands for an event was finished in the transaction that made it."""
+    """A row of `once` that stands for an event was finished in the transaction that made it, done or refused."""
     inboxes = [inbox for group in roles.GROUPS if (inbox := roles.subscription(group).inbox) is not None]
     violations: list[str] = []
     checked = 0
@@ -110,14 +129,18 @@ def _applied_once() -> Finding:
         checked += rows.count()
         violations += (
             f"{inbox._meta.app_label}: {key} is {state}"
-            for key, state in rows.exclude(state="DONE").values_list("key", "state")
+            for key, state in rows.exclude(state__in=("DONE", "REFUSED")).values_list("key", "state")
         )
     return Finding("E3", checked, tuple(violations))
 
 
 def _flows(transport: brokers.Broker, settled: bool) -> Finding:
     """When everything has settled no group has anything left before it."""
-    lags = {group: transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS} if settled else {}
+    lags = (
+        {group: transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS}
+        if settled
+        else {}
+    )
     return Finding("E4", len(roles.GROUPS), tuple(_stuck(lags.items())))
 
 

@@ -1,9 +1,12 @@
 """Runs every checker over one reading of the stores; waits first, when asked to, until nothing is under way."""
 
 import time
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from django.db.models import QuerySet
 
 from auction_project import roles
 from auction_project.invariants import events, sales, world
@@ -36,19 +39,42 @@ def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
     if settle_seconds is not None:
         _wait_for_quiet(settle_seconds)
     found = world.read()
-    parked = {sale_id for sale_id, status in found.saga_status.items() if status == "PARKED"}
-    set_aside = parked if settled else found.unfinished()
-    numbers = {found.sales[sale_id].order_number for sale_id in set_aside if sale_id in found.sales}
+    set_aside = found.parked() if settled else found.unfinished()
     findings = [
         *bidding_checks.check(answers),
         *sales.check(found, set_aside),
-        *saga_checks.check(),
+        *saga_checks.check(now=datetime.now(UTC)),
         *inventory_checks.check(),
-        *order_checks.check(lambda asked: numbers & set(asked)),
+        *order_checks.check(_parked_numbers if settled else _unfinished_numbers),
         *events.check(found, settled=settled),
         *notification_checks.check(),
     ]
-    return Report(tuple(findings), len(set_aside))
+    return Report(_by_invariant(findings), len(set_aside))
+
+
+def _by_invariant(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding for each invariant, in the order of their first; what several looked at counts once."""
+    merged: dict[str, Finding] = {}
+    for finding in findings:
+        first = merged.setdefault(finding.invariant, finding)
+        if first is not finding:
+            merged[finding.invariant] = Finding(
+                finding.invariant, max(first.checked, finding.checked), first.violations + finding.violations
+            )
+    return tuple(merged.values())
+
+
+def _unfinished_numbers(asked: Collection[str]) -> Collection[str]:
+    """Which of the order numbers belong to a saga that has not ended, as it is now:"""
+    return _numbers(asked, sagas.Saga.objects.exclude(status__in=world.FINAL))
+
+
+def _parked_numbers(asked: Collection[str]) -> Collection[str]:
+    return _numbers(asked, sagas.Saga.objects.filter(status="PARKED"))
+
+
+def _numbers(asked: Collection[str], rows: "QuerySet[sagas.Saga]") -> set[str]:
+    return set(rows.filter(order_number__in=asked).values_list("order_number", flat=True))
 
 
 def _wait_for_quiet(seconds: float) -> None:
@@ -72,10 +98,6 @@ def _is_busy(transport: brokers.Broker) -> bool:
     if notices.Email.objects.filter(state__in=("PENDING", "SENDING")).exists():
         return True
     found = world.read()
-    return bool(found.unfinished() - _parked(found)) or any(
+    return bool(found.unfinished() - found.parked()) or any(
         state.seq != found.marks[auction_id] for auction_id, state in found.states.items()
     )
-
-
-def _parked(found: world.World) -> set[str]:
-    return {sale_id for sale_id, status in found.saga_status.items() if status == "PARKED"}

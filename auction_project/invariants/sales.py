@@ -1,6 +1,7 @@
-"""S1, S3 and I4: what one sale did in all stores together.
+"""S1, S3, S6 and I4: what one sale did in all stores together.
 
-S1: one confirmed order XOR one complete compensation. S3: each step's effect at most once. I4: never more than k sales.
+S1: one confirmed order XOR one complete compensation. S3: each step's effect at most once. S6: no sale of the log is
+without its saga, whatever became of the transport. I4: never more than k sales, and no unit out of sale for nothing.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from django.db.models import Count
 
 from auction_project.invariants import world as worlds
 from auction_project.verification import Finding
+from bidding import rules
 from inventory import models as stock
 from orders import models as orders
 
@@ -17,7 +19,7 @@ _STOCK_IS_BACK = frozenset({"", "RELEASED", "REFUSED"})
 
 
 def check(world: worlds.World, set_aside: set[str]) -> list[Finding]:
-    return [_one_end(world, set_aside), _effects_once(), _never_oversold(world)]
+    return [_one_end(world, set_aside), _effects_once(), _none_lost(world, set_aside), _never_oversold(world)]
 
 
 def _one_end(world: worlds.World, set_aside: set[str]) -> Finding:
@@ -26,18 +28,28 @@ def _one_end(world: worlds.World, set_aside: set[str]) -> Finding:
         if sale.sale_id not in set_aside:
             violations += (f"sale {sale.sale_id}: {flaw}" for flaw in _flaws(sale, world))
     numbers = {sale.order_number for sale in world.sales.values()}
-    violations += (f"saga {sale_id} has no sale" for sale_id in world.saga_status if sale_id not in world.sales)
+    violations += (f"saga {sale_id} has no sale" for sale_id in world.sagas if sale_id not in world.sales)
     violations += (f"order {number} has no sale" for number in world.amounts if number not in numbers)
     violations += (f"payment {number} has no sale" for number in world.payments if number not in numbers)
-    violations += (f"reservation of {sale_id} has no sale" for sale_id in world.reservations if sale_id not in world.sales)
+    violations += (
+        f"reservation of {sale_id} has no sale"
+        for sale_id in world.reservations
+        if sale_id not in world.sales
+    )
     return Finding("S1", len(world.sales), tuple(violations))
 
 
 def _flaws(sale: worlds.Sale, world: worlds.World) -> Iterator[str]:
-    status = world.saga_status.get(sale.sale_id, "without a saga")
+    saga = world.sagas.get(sale.sale_id)
+    if saga is None:
+        return  # S6's
+    status = saga.status
     facts = world.facts.get(sale.order_number, set())
     payment = world.payments.get(sale.order_number, "")
     reservation = world.reservations.get(sale.sale_id, "")
+    terms = (sale.order_number, sale.user_id, sale.price, sale.quantity)
+    if (saga.order_number, saga.user_id, saga.price, saga.quantity) != terms:
+        yield f"its saga is about {(saga.order_number, saga.user_id, saga.price, saga.quantity)}, not {terms}"
     if status == "COMPLETED":
         expected = (sale.sale_id, sale.user_id, sale.price, sale.quantity)
         if world.amounts.get(sale.order_number) != expected:
@@ -63,39 +75,57 @@ def _flaws(sale: worlds.Sale, world: worlds.World) -> Iterator[str]:
         yield f"its saga is {status}"
 
 
+def _none_lost(world: worlds.World, set_aside: set[str]) -> Finding:
+    lost = (sale_id for sale_id in world.sales if sale_id not in world.sagas and sale_id not in set_aside)
+    return Finding("S6", len(world.sales), tuple(f"sale {sale_id} has no saga" for sale_id in lost))
+
+
 def _effects_once() -> Finding:
     """S3, in the ledgers: a repeated step would have left a second posting."""
     moves = (
         stock.Move.objects.filter(reference__startswith="sale:")
-        .values_list("reference", "kind", "source", "destination", "source_warehouse_id", "destination_warehouse_id")
+        .values_list(
+            "reference", "kind", "source", "destination", "source_warehouse_id", "destination_warehouse_id"
+        )
         .annotate(count=Count("pk"))
         .order_by("reference", "kind")
     )
     entries = (
-        orders.JournalEntry.objects.values_list("payment_id", "kind").annotate(count=Count("pk")).order_by("payment_id")
+        orders.JournalEntry.objects.values_list("payment_id", "kind")
+        .annotate(count=Count("pk"))
+        .order_by("payment_id")
     )
-    rows = [(f"{row[0]} {row[1]}", row[-1]) for row in moves] + [(f"payment {row[0]} {row[1]}", row[-1]) for row in entries]
+    rows = [(f"{row[0]} {row[1]}", row[-1]) for row in moves] + [
+        (f"payment {row[0]} {row[1]}", row[-1]) for row in entries
+    ]
     return Finding("S3", len(rows), tuple(f"{what}: {count} times" for what, count in rows if count > 1))
 
 
 def _never_oversold(world: worlds.World) -> Finding:
-    """I4, per auction: units sold or in an undecided sale never exceed what was listed."""
+    """Per auction: units sold, in an undecided sale, for sale or withdrawn after a failed sale are what was listed."""
+    withdrawn: dict[str, int] = {}
+    confirmed: dict[str, int] = {}
+    for sale in world.sales.values():
+        if sale.outcome == "sale_failed" and sale.next == "nothing":
+            withdrawn[sale.auction_id] = withdrawn.get(sale.auction_id, 0) + sale.quantity
+        if "CONFIRMED" in world.facts.get(sale.order_number, ()):
+            confirmed[sale.auction_id] = confirmed.get(sale.auction_id, 0) + sale.quantity
     violations: list[str] = []
     for auction_id, state in world.states.items():
         if state.terms is None:
             continue
         under_way = sum(sale.quantity for sale in state.open_sales.values())
-        if state.sold + under_way + state.quantity_left > state.terms.quantity:
+        gone = withdrawn.get(auction_id, 0)
+        accounted = state.sold + under_way + state.quantity_left + gone
+        is_open = state.terms.format == "buy_now" and state.status is rules.Status.OPEN
+        if accounted > state.terms.quantity or (is_open and accounted < state.terms.quantity):
             violations.append(
-                f"auction {auction_id}: {state.sold} sold, {under_way} undecided, {state.quantity_left} left "
-                f"of {state.terms.quantity}"
+                f"auction {auction_id}: {state.sold} sold, {under_way} undecided, {state.quantity_left} left, "
+                f"{gone} withdrawn of {state.terms.quantity}"
             )
-    confirmed: dict[str, int] = {}
-    for sale in world.sales.values():
-        if "CONFIRMED" in world.facts.get(sale.order_number, ()):
-            confirmed[sale.auction_id] = confirmed.get(sale.auction_id, 0) + sale.quantity
-    for auction_id, units in confirmed.items():
-        terms = world.states[auction_id].known_terms
-        if units > terms.quantity:
-            violations.append(f"auction {auction_id}: {units} units in confirmed orders of {terms.quantity} listed")
+        if confirmed.get(auction_id, 0) > state.terms.quantity:
+            violations.append(
+                f"auction {auction_id}: {confirmed[auction_id]} units in confirmed orders of "
+                f"{state.terms.quantity} listed"
+            )
     return Finding("I4", len(world.states), tuple(violations))

@@ -1,7 +1,7 @@
 """One reading of all stores: the sales of the bid log beside their sagas, orders, payments and reservations.
 
-Effects (orders, payments, stock, sagas) are read first and the log last, so that on a live system every effect seen has
-its cause among what is seen.
+What came last is read first: sagas, then orders, payments and stock, then the log. So on a live system every effect
+seen has its cause among what is seen, and of a saga seen as ended all effects are seen.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ FINAL = frozenset({"COMPLETED", "COMPENSATED"})
 
 
 class Sale(msgspec.Struct, kw_only=True):
-    """A sale that the log made; `outcome` is "", "settled" or "sale_failed"."""
+    """A sale that the log made; `outcome` is "", "settled" or "sale_failed", `next` what then followed."""
 
     sale_id: str
     auction_id: str
@@ -28,21 +28,32 @@ class Sale(msgspec.Struct, kw_only=True):
     price: int
     quantity: int
     outcome: str = ""
+    next: str = ""
 
     @property
     def order_number(self) -> str:
         return names.order_number(self.sale_id)
 
 
-class World(msgspec.Struct, kw_only=True):
-    """By sale id: `sales`, `sagas` (status), `reservations` (state). By order number: `facts`, `amounts`, `payments`."""
+class SagaRow(msgspec.Struct, frozen=True):
+    """Where the saga of a sale stands, and the sale as it knows it."""
 
+    status: str
+    order_number: str
+    user_id: str
+    price: int
+    quantity: int
+
+
+class World(msgspec.Struct, kw_only=True):
+    """By sale id: `sagas`, `reservations` (state), `sales`. By order number: `facts`, `amounts`, `payments`. By auction:
+    `states` (the fold of the whole log), `marks` (published up to there)."""
+
+    sagas: dict[str, SagaRow]
     facts: dict[str, set[str]]
     amounts: dict[str, tuple[str, str, int, int]]
     payments: dict[str, str]
     reservations: dict[str, str]
-    saga_status: dict[str, str]
-    saga_price: dict[str, int]
     sales: dict[str, Sale]
     states: dict[str, rules.State]
     marks: dict[str, int]
@@ -52,12 +63,26 @@ class World(msgspec.Struct, kw_only=True):
         return {
             sale.sale_id
             for sale in self.sales.values()
-            if self.saga_status.get(sale.sale_id) not in FINAL or not sale.outcome
+            if self.status_of(sale.sale_id) not in FINAL or not sale.outcome
         }
+
+    def parked(self) -> set[str]:
+        """The sales that wait for an operator."""
+        return {sale_id for sale_id, saga in self.sagas.items() if saga.status == "PARKED"}
+
+    def status_of(self, sale_id: str) -> str:
+        """The status of the sale's saga, "" without one."""
+        saga = self.sagas.get(sale_id)
+        return saga.status if saga else ""
 
 
 def read() -> World:
     """Raises errors.Unavailable, django.db.OperationalError."""
+    rows = sagas.Saga.objects.order_by("pk").iterator()
+    saga_rows = {
+        row.sale_id: SagaRow(row.status, row.order_number, row.user_id, row.price, row.quantity)
+        for row in rows
+    }
     facts: dict[str, set[str]] = {}
     for number, kind in orders.OrderFact.objects.values_list("order_id", "kind").order_by("pk").iterator():
         facts.setdefault(number, set()).add(kind)
@@ -69,29 +94,20 @@ def read() -> World:
     reservations = dict(
         stock.Reservation.objects.filter(kind="SALE").values_list("holder", "state").order_by("pk")
     )
-    saga_rows = list(sagas.Saga.objects.values_list("sale_id", "status", "price").order_by("pk"))
     world = World(
+        sagas=saga_rows,
         facts=facts,
         amounts=amounts,
         payments=payments,
         reservations=reservations,
-        saga_status={sale_id: status for sale_id, status, _ in saga_rows},
-        saga_price={sale_id: price for sale_id, _, price in saga_rows},
         sales={},
         states={},
         marks={},
     )
-    documents = runtime.call(_documents())
-    for auction_id, mark in sorted(documents.items()):
-        world.marks[auction_id] = mark
+    for auction_id in sorted(runtime.call(runtime.current().store.all_auction_ids())):
+        world.marks[auction_id] = runtime.call(runtime.current().store.get_auction(auction_id)).mark
         world.states[auction_id] = _read_sales(auction_id, world.sales)
     return world
-
-
-async def _documents() -> dict[str, int]:
-    log_store = runtime.current().store
-    found = await log_store.get_auctions(await log_store.all_auction_ids())
-    return {auction_id: document.mark for auction_id, document in found.items()}
 
 
 def entries(auction_id: str) -> Iterator[log.Entry]:
@@ -110,6 +126,7 @@ def _read_sales(auction_id: str, sales: dict[str, Sale]) -> rules.State:
         facts = entry.facts
         if isinstance(facts, log.Settled | log.SaleFailed) and facts.sale_id in sales:
             sales[facts.sale_id].outcome = entry.kind
+            sales[facts.sale_id].next = facts.next if isinstance(facts, log.SaleFailed) else ""
         made = getattr(facts, "sale", None)
         if made is not None:
             sales[made.sale_id] = Sale(

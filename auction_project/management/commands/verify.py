@@ -1,4 +1,4 @@
-"""`manage.py verify`: checks the invariants of DESIGN over all stores, and exits 1 on a violation."""
+"""`manage.py verify`: checks the invariants of DESIGN over all stores, and exits 1 on a violation, 2 when a store is away."""
 
 import argparse
 import sys
@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import msgspec
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
-from auction_project import invariants, verification
+from auction_project import errors, invariants, verification
 
 SETTLE_SECONDS = 30.0
 
@@ -25,15 +26,20 @@ class Command(BaseCommand):
             action="store_true",
             help=f"wait up to {SETTLE_SECONDS:g} s until nothing is under way, then set nothing aside",
         )
-        parser.add_argument("--answers", type=Path, help="a file of `manage.py load`: what each bidder was answered")
+        parser.add_argument(
+            "--answers", type=Path, help="a file of `manage.py load`: what each bidder was answered"
+        )
         parser.add_argument("--json", type=Path, help="write the findings to this file, too")
 
     def handle(self, *_args: object, **options: object) -> None:
         started = time.monotonic()
-        report = invariants.verify(
-            settle_seconds=SETTLE_SECONDS if options["settled"] else None,
-            answers=options["answers"],  # type: ignore[arg-type]
-        )
+        try:
+            report = invariants.verify(
+                settle_seconds=SETTLE_SECONDS if options["settled"] else None,
+                answers=options["answers"],  # type: ignore[arg-type]
+            )
+        except (errors.Unavailable, OperationalError) as away:
+            raise CommandError(f"not verified, a store is away: {away}", returncode=2) from away
         for finding in report.findings:
             self._print(finding)
         held = all(not finding.violations for finding in report.findings)
