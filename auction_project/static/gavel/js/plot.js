@@ -4,22 +4,24 @@
 import { s } from "./dom.js";
 import { fromMinor, instant, money, plural, toMinor } from "./format.js";
 
-const WIDTH = 640;
+const LEAST_WIDTH = 260;
 const HEIGHT = 200;
 const LEFT = 8;
-const RIGHT = 632;
 const TOP = 22;
 const BOTTOM = 172;
+const PADDING = 24; // of the frame, both sides
 const MAX_DOTS = 60;
 
 /** Draw the bids (entries of record.js, oldest first) into `frame`; hidden while there are fewer than two. */
 export function draw(frame, bids, { alias, currency }) {
   frame.hidden = bids.length < 2;
   if (frame.hidden) return;
+  const width = Math.max(LEAST_WIDTH, Math.floor(frame.clientWidth) - PADDING);
+  const right = width - 8;
   const prices = bids.map((bid) => toMinor(bid.price, currency));
   const [first, last] = [bids[0].at, bids.at(-1).at];
   const [low, high] = [Math.min(...prices), Math.max(...prices)];
-  const x = (at) => LEFT + ((at - first) / Math.max(1, last - first)) * (RIGHT - LEFT - 8) + 4;
+  const x = (at) => LEFT + ((at - first) / Math.max(1, last - first)) * (right - LEFT - 8) + 4;
   const y = (price) => BOTTOM - ((price - low) / Math.max(1, high - low)) * (BOTTOM - TOP);
   const points = bids.map((bid, i) => ({ x: x(bid.at), y: y(prices[i]), own: bid.bidder === alias }));
   const line = points.reduce((path, point, i) => (i ? `${path}H${round(point.x)}V${round(point.y)}` : `M${round(point.x)} ${round(point.y)}`), "");
@@ -28,15 +30,15 @@ export function draw(frame, bids, { alias, currency }) {
   frame.replaceChildren(
     s(
       "svg",
-      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
-      ...[TOP, (TOP + BOTTOM) / 2, BOTTOM].map((height) => s("line", { class: "grid", x1: LEFT, x2: RIGHT, y1: height, y2: height })),
+      { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": label },
+      ...[TOP, (TOP + BOTTOM) / 2, BOTTOM].map((height) => s("line", { class: "grid", x1: LEFT, x2: right, y1: height, y2: height })),
       s("path", { class: "area", d: `${line}V${BOTTOM}H${round(points[0].x)}Z` }),
       s("path", { class: "line", d: line }),
       ...points.slice(-MAX_DOTS).map((point) => s("circle", { class: point.own ? "dot own" : "dot", cx: round(point.x), cy: round(point.y), r: point.own ? 5 : 3.5 })),
       s("text", { x: LEFT, y: TOP - 8 }, shown(high)),
       low === high ? "" : s("text", { x: LEFT, y: BOTTOM - 6 }, shown(low)),
       s("text", { x: LEFT, y: HEIGHT - 8 }, instant(first)),
-      s("text", { x: RIGHT, y: HEIGHT - 8, "text-anchor": "end" }, instant(last)),
+      s("text", { x: right, y: HEIGHT - 8, "text-anchor": "end" }, instant(last)),
     ),
   );
 }

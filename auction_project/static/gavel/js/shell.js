@@ -93,6 +93,12 @@ function toast(message) {
   }, TOAST_MS);
 }
 
+/** On the page of the notifications, and on the lot's own page, the page itself says so. */
+function isShownAnyway({ kind, data }) {
+  const lot = byId("lot")?.dataset.auction;
+  return Boolean(byId("notices")) || (["outbid", "leading"].includes(kind) && data.auction_id === lot);
+}
+
 async function loadUnread() {
   const feed = await get("/api/v1/notifications?limit=1");
   showUnread(feed.unread);
@@ -101,7 +107,7 @@ async function loadUnread() {
 
 stream.addEventListener("notification", ({ detail }) => {
   showUnread(unread + 1);
-  if (!byId("notices")) toast(detail);
+  if (!isShownAnyway(detail)) toast(detail);
 });
 stream.addEventListener("reload", () => loadUnread().catch(() => {}));
 

@@ -86,7 +86,7 @@ export function lineOf(entry, { alias, format }) {
       return `Opened; ends ${instant(entry.ends_at)}`;
     case "bid":
       if (format === "buy_now") return `${who(entry.bidder)} bought ${entry.quantity > 1 ? plural(entry.quantity, "unit") : "one"}`;
-      return entry.bidder === entry.leader ? `${who(entry.bidder)} ${entry.bidder === alias ? "lead" : "leads"} at ${price}` : `${who(entry.bidder)} bid, ${who(entry.leader)} still ${entry.leader === alias ? "lead" : "leads"} at ${price}`;
+      return bidLine(entry, who, alias);
     case "cancelled":
       return `Cancelled: ${entry.reason}`;
     case "closed":
@@ -100,6 +100,11 @@ export function lineOf(entry, { alias, format }) {
     default:
       return entry.kind;
   }
+}
+
+function bidLine({ bidder, leader }, who, alias) {
+  const leads = leader === alias ? "lead" : "leads";
+  return bidder === leader ? `${who(bidder)} ${leads}` : `${who(bidder)} bid, ${leader === alias ? "you" : leader} still ${leads}`;
 }
 
 // --- refusals ----------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ function show(lots) {
   for (const id of cards.keys()) if (!kept.has(id)) stream.unwatch(id);
   const news = [...kept.keys()].filter((id) => !cards.has(id));
   cards = kept;
-  if (lots.length === 0) list.replaceChildren(h("li", {}, empty("Nothing here", h("p", {}, "No lot fits. Try other words, or look at all of them."))));
+  if (lots.length === 0) list.replaceChildren(h("li", { class: "nothing" }, empty("Nothing here", h("p", {}, "No lot fits. Try other words, or look at all of them."))));
   else if (!sameOrder([...kept.values()])) list.replaceChildren(...[...kept.values()].map((card) => card.element));
   for (const id of news) follow(id);
 }

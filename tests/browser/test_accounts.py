@@ -1,0 +1,114 @@
+"""Signing up, verifying, signing out and in, a new password, and the card."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from email import message_from_bytes, policy
+
+from playwright import sync_api
+
+from tests import house as houses
+from tests.browser import visitor
+
+Open = Callable[..., visitor.Window]
+PASSWORD = "a-long-enough-word"
+_LINK = re.compile(r"https?://\S+")
+
+
+def test_somebody_signs_up_verifies_and_may_bid(house: houses.House, open_window: Open, product: str) -> None:
+    email = f"{uuid.uuid4().hex[:12]}@example.org"
+    auction_id = house.new_auction(product)
+    window = open_window()
+    page = window.page
+
+    page.goto(f"/auctions/{auction_id}")
+    page.get_by_role("link", name="Make an account").click()
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password", exact=True).fill("short")
+    page.get_by_label("Password (again)").fill("short")
+    page.get_by_role("button", name="Make the account").click()
+    window.expect_text(".field-error", "too short")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password (again)").fill(PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    window.expect_text("h1", "Look into your mail")
+    page.goto(link_in_mail(house, email))
+    page.get_by_role("button", name="Yes, verify it").click()
+    if "/accounts/login/" in page.url:
+        page.get_by_label("Email").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="My account").wait_for()
+    page.goto(f"/auctions/{auction_id}")
+    window.bid("11")
+
+    window.expect_text("#standing", "You lead")
+    assert window.faults == []
+
+
+def test_a_forgotten_password_is_set_anew_by_mail(house: houses.House, open_window: Open) -> None:
+    person = house.new_account("bidder")
+    window = open_window()
+    page = window.page
+
+    page.goto("/accounts/password/reset/")
+    page.get_by_label("Email").fill(person.email)
+    page.get_by_role("button", name="Send the link").click()
+    window.expect_text("h1", "Look into your mail")
+    page.goto(link_in_mail(house, person.email))
+    page.get_by_label("New Password", exact=True).fill(PASSWORD)
+    page.get_by_label("New Password (again)").fill(PASSWORD)
+    page.get_by_role("button", name="Set the password").click()
+    window.expect_text("h1", "Your password is set")
+    person.password = PASSWORD
+    window.sign_in(person)
+
+    page.get_by_role("link", name="My account").wait_for()
+    assert window.faults == []
+
+
+def test_a_card_is_put_on_file_refused_and_removed(house: houses.House, open_window: Open) -> None:
+    window = open_window(house.new_account("bidder", card=None))
+    page = window.page
+    page.goto("/account")
+    window.expect_text("#card-now", "No card yet")
+
+    page.get_by_label("Card number").fill("1234")
+    page.get_by_role("button", name="Save card").click()
+    sync_api.expect(page.locator("#number-error")).not_to_be_empty()
+    page.get_by_role("button", name="Use 4000 0000 0000 0002").click()
+    page.get_by_role("button", name="Save card").click()
+    window.expect_text("#card-now", "ending in 0002. Is refused.")
+    page.get_by_role("button", name="Remove card").click()
+
+    window.expect_text("#card-now", "No card yet")
+    assert window.faults == []
+
+
+def test_signing_out_forgets_the_token(house: houses.House, open_window: Open, bidders: tuple) -> None:
+    window = open_window(bidders[0])
+    window.page.goto("/account")
+    window.expect_text("#card-now", "ending in")
+
+    window.page.get_by_role("button", name="Sign out").click()
+    window.page.get_by_role("link", name="Sign in").wait_for()
+
+    assert window.page.evaluate("sessionStorage.getItem('gavel.token')") is None
+    window.page.goto("/account")
+    assert "/accounts/login/" in window.page.url
+
+
+def link_in_mail(house: houses.House, email: str) -> str:
+    """The link in the newest mail to `email`, with this stack's address."""
+    folder = house.stack.directory / "mail"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        files = sorted(folder.glob("*"), key=lambda file: file.stat().st_mtime) if folder.exists() else []
+        for file in reversed(files):
+            mail = message_from_bytes(file.read_bytes().split(b"\n" + b"-" * 79)[0], policy=policy.default)
+            found = _LINK.search(mail.get_content()) if email in str(mail["To"]) else None
+            if found:
+                return found[0]
+        time.sleep(0.2)
+    raise AssertionError(f"no mail to {email}")

@@ -1,0 +1,104 @@
+"""What pages do while the server is away: they say so, come back by themselves, and a bid counts once."""
+
+from collections.abc import Callable
+
+from playwright import sync_api
+
+from tests import house as houses
+from tests.browser import visitor
+
+Bidders = tuple[houses.Person, houses.Person]
+Open = Callable[..., visitor.Window]
+
+
+def test_a_page_reconnects_by_itself_says_so_and_misses_nothing(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    window = open_window(bidders[0])
+    window.see_auction(auction_id)
+    web = house.stack["web"]
+
+    web.kill()
+    window.expect_text("#connection", "Connection lost. Trying again by itself")
+    web.start()
+    house.stack.wait_ready()
+    assert bidders[1].bid(auction_id, "30").status_code == 201
+
+    window.expect_text("#connection", "Connected again")
+    window.expect_text("#price", "€10.00")
+    window.expect_text("#log", "Bidder 1 leads")
+
+
+def test_a_bid_that_meets_a_dead_server_is_sent_again_and_counts_once(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    window = open_window(bidders[0])
+    window.see_auction(auction_id)
+    keys: list[str] = []
+    window.page.on(
+        "request", lambda sent: keys.append(sent.headers["idempotency-key"]) if is_bid(sent) else None
+    )
+    web = house.stack["web"]
+
+    web.kill()
+    window.bid("33")
+    window.expect_text("#bid-error", "Trying again by itself")
+    web.start()
+    window.expect_text("#standing", "You lead")
+
+    assert len(keys) > 1
+    assert len(set(keys)) == 1
+    assert house.auction(auction_id)["bids"] == 1
+
+
+def test_an_answer_that_is_lost_is_found_by_its_key_after_a_reload(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    window = open_window(bidders[0])
+    window.see_auction(auction_id)
+
+    def lose_the_answer(route: sync_api.Route) -> None:
+        route.fetch()
+        route.abort()
+
+    window.page.route("**/bids", lose_the_answer)
+    window.bid("44")
+    window.expect_text("#bid-error", "No answer yet")
+    window.page.unroute("**/bids")
+    window.page.reload()
+
+    window.expect_text("#bid-error", "Your bid stands, and you lead")
+    assert house.auction(auction_id)["bids"] == 1
+
+
+def test_a_503_is_tried_again_under_the_same_key(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    window = open_window(bidders[0])
+    window.see_auction(auction_id)
+    keys: list[str] = []
+
+    def refuse_twice(route: sync_api.Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) > 2:
+            route.continue_()
+        else:
+            route.fulfill(
+                status=503, headers={"Retry-After": "1"}, json={"code": "unavailable", "detail": "Away."}
+            )
+
+    window.page.route("**/bids", refuse_twice)
+    window.bid("55")
+
+    window.expect_text("#standing", "You lead")
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    assert house.auction(auction_id)["bids"] == 1
+
+
+def is_bid(sent: sync_api.Request) -> bool:
+    return sent.method == "POST" and sent.url.endswith("/bids")

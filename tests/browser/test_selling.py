@@ -1,0 +1,137 @@
+"""The desk: a seller's product and auction from nothing to its live log; cancelling; what the admin's menu shows."""
+
+import io
+import uuid
+from collections.abc import Callable
+
+from PIL import Image
+from playwright import sync_api
+
+from tests import house as houses
+from tests.browser import visitor
+
+Open = Callable[..., visitor.Window]
+
+
+def picture() -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (400, 400), (122, 28, 45)).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
+    house: houses.House, open_window: Open, bidders: tuple
+) -> None:
+    sku = uuid.uuid4().hex[:10]
+    window = open_window(house.seller)
+    page = window.page
+
+    page.goto("/sell/products/new")
+    page.get_by_label("Title").fill("Telescope, brass")
+    page.get_by_label("SKU").fill(sku)
+    page.get_by_label("Description").fill("Three draws.")
+    page.get_by_label("Picture").set_input_files(
+        {"name": "t.png", "mimeType": "image/png", "buffer": picture()}
+    )
+    sync_api.expect(page.locator("#picked")).to_be_visible()
+    page.get_by_role("button", name="Create product").click()
+    window.expect_text("#problem", "is in the catalogue")
+    receive(house, sku, 3)
+    page.get_by_role("link", name="List it in an auction").click()
+    window.expect_text("#product_id-hint", "3 units free in stock")
+    page.get_by_label("Starting price").fill("50")
+    window.expect_text("#preview", "Bidding starts at €50.00.")
+    page.get_by_label("Reserve (optional)").fill("80")
+    window.expect_text("#preview", "There is a hidden reserve.")
+    page.get_by_role("button", name="Ask for this auction").click()
+
+    page.wait_for_url("**/sell/auctions/*")
+    window.expect_text("#status", "Coming up")
+    page.get_by_role("button", name="Open now").click()
+    window.expect_text("#status", "Open")
+    auction_id = page.url.rpartition("/")[2]
+    assert bidders[0].bid(auction_id, "60").status_code == 201
+    window.expect_text("#log", "Bidder 1 leads")
+    window.expect_text("#figures", "Not met yet")
+    sync_api.expect(page.locator("#log li")).to_have_count(4)
+    assert window.faults == []
+
+
+def test_terms_that_break_a_rule_are_refused_at_their_field(
+    house: houses.House, open_window: Open, product: str
+) -> None:
+    window = open_window(house.operator)
+    window.page.goto(f"/sell/auctions/new?product={product}")
+    window.expect_text("#product_id-hint", "free in stock")
+
+    window.page.get_by_label("Starting price").fill("50")
+    window.page.get_by_label("Reserve (optional)").fill("20")
+    window.page.get_by_role("button", name="Ask for this auction").click()
+
+    window.expect_text("#reserve_price-error", "at least the starting price")
+    sync_api.expect(window.page.get_by_label("Reserve (optional)")).to_be_focused()
+
+
+def test_an_operator_cancels_with_a_reason_and_bidders_read_it(
+    house: houses.House, open_window: Open, bidders: tuple, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    assert bidders[0].bid(auction_id, "20").status_code == 201
+    bidder, operator = open_window(bidders[0]), open_window(house.operator)
+    bidder.see_auction(auction_id)
+    operator.page.goto(f"/sell/auctions/{auction_id}")
+
+    operator.page.get_by_role("button", name="Cancel auction").click()
+    dialog = operator.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel auction").click()
+    sync_api.expect(operator.page.locator("#reason-error")).not_to_be_empty()
+    assert house.auction(auction_id)["status"] == "OPEN"
+    dialog.get_by_label("Reason").fill("The lot was damaged.")
+    dialog.get_by_role("button", name="Cancel auction").click()
+
+    operator.expect_text("#state", "The lot was damaged.")
+    bidder.expect_text("#standing", "The lot was damaged.")
+    bidder.expect_text("#toasts", "was cancelled")
+    assert bidder.faults + operator.faults == []
+
+
+def test_a_bidder_has_no_desk(house: houses.House, open_window: Open, bidders: tuple) -> None:
+    window = open_window(bidders[0])
+
+    answer = window.page.goto("/sell")
+
+    assert answer is not None
+    assert answer.status == 403
+    window.expect_text("main", "Only sellers and operators have a desk.")
+
+
+def test_the_admins_menu_shows_what_its_user_may_see(house: houses.House, open_window: Open) -> None:
+    seen = {}
+    for name, options in (
+        ("clerk", ["--group", "stock clerk"]),
+        ("chief", ["--superuser", "--roles", "operator"]),
+    ):
+        email = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
+        house.manage(
+            "create_account", "--email", email, "--password", houses.PASSWORD, "--verified", *options
+        )
+        window = open_window(houses.Person(house, "", email, houses.PASSWORD, ()))
+        window.page.goto("/admin/")
+        seen[name] = set(window.page.locator("#nav-sidebar a, nav a, aside a").all_inner_texts())
+        seen[name] = {text.split("\n")[-1].strip() for text in seen[name]}
+
+    assert {"Products", "Ledger", "The auction house"} <= seen["clerk"]
+    assert not {"Sagas", "Payments", "All auctions", "Dead letters"} & seen["clerk"]
+    assert {"All auctions", "Products", "Orders", "Sagas", "Dead letters", "The auction house"} <= seen[
+        "chief"
+    ]
+
+
+def receive(house: houses.House, sku: str, quantity: int) -> None:
+    house.shell(
+        "from datetime import datetime, UTC; from inventory import services, models;"
+        f"product = models.Product.objects.get(sku={sku!r});"
+        "warehouse = models.Warehouse.objects.order_by('priority').first().code;"
+        f"services.receive_stock(key={sku!r}, product_id=product.id, warehouse=warehouse, quantity={quantity},"
+        " actor='test', now=datetime.now(UTC)); print(product.id)"
+    )

@@ -1,0 +1,49 @@
+"""Somebody's browser window: signs in, bids, and remembers whatever went wrong on its pages."""
+
+import re
+
+from playwright import sync_api
+
+from tests import house as houses
+
+PATIENCE_MS = 20_000
+_REFUSAL = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
+
+
+class Window:
+    """One context with one page. `errors`: all that the console and the scripts complained of."""
+
+    def __init__(self, context: sync_api.BrowserContext) -> None:
+        self.context = context
+        context.set_default_timeout(PATIENCE_MS)
+        self.page = context.new_page()
+        self.errors: list[str] = []
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.errors.append(f"script: {error}"))
+
+    def _hear(self, message: sync_api.ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    @property
+    def faults(self) -> list[str]:
+        """The errors, but for answers that refuse: a browser logs those by itself."""
+        return [error for error in self.errors if not _REFUSAL.search(error)]
+
+    def sign_in(self, person: houses.Person) -> None:
+        self.page.goto("/accounts/login/")
+        self.page.get_by_label("Email").fill(person.email)
+        self.page.get_by_label("Password").fill(person.password)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url("**/")
+
+    def see_auction(self, auction_id: str) -> None:
+        self.page.goto(f"/auctions/{auction_id}")
+        self.page.locator("#lot[data-auction]:not([aria-busy])").wait_for()
+
+    def bid(self, amount: str) -> None:
+        self.page.get_by_label("Your maximum bid").fill(amount)
+        self.page.get_by_role("button", name="Place bid").click()
+
+    def expect_text(self, selector: str, text: str | re.Pattern[str]) -> None:
+        sync_api.expect(self.page.locator(selector)).to_contain_text(text, timeout=PATIENCE_MS)
