@@ -86,6 +86,30 @@ def test_a_lost_answer_loses_nothing(transport: transports.Transport, command: s
 
 
 @on_redis
+def test_a_member_without_the_lease_is_given_nothing(transport: transports.Transport) -> None:
+    """It fell asleep between looking at its leases and reading: what it would take, nobody else would ever get."""
+    broker = transport.connect()
+    broker.append(transports.messages(TOPIC, ["a"], 1))
+    sleeper = broker.consumer("group", [TOPIC], member="sleeper")
+    transports.take(sleeper, 1)
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.delete(*client.keys(f"{transport.namespace}:events:lease:*"))
+    client.delete(f"{transport.namespace}:events:members:group")
+    heir = broker.consumer("group", [TOPIC], member="heir")
+    heir.poll(0.1)
+    broker.append(transports.messages(TOPIC, ["a"], 3, first=2))
+
+    sleeper._next_rebalance = float("inf")  # type: ignore[attr-defined]
+    assert sleeper.poll(0.1) == []
+
+    assert [record.value for record in transports.take(heir, 3)] == [b"2", b"3", b"4"]
+    heir.close()
+    sleeper.close()
+    client.close()
+    broker.close()
+
+
+@on_redis
 def test_an_entry_that_somebody_else_wrote_is_a_record_and_not_the_end(
     transport: transports.Transport,
 ) -> None:
