@@ -81,6 +81,8 @@ def decide_cancel(state: State, command: commands.Cancel, at: int) -> Outcome | 
     if command.by == "inventory" and command.stock_version is not None:
         if state.known_terms.format != "buy_now" or command.stock_version <= state.stock_version:
             return Refusal(rule="stock_news_is_old", detail="The lot is newer than that depletion.")
+        if state.quantity_left == 0:  # sold out is what depleted the stock: its sales end it
+            return Refusal(rule="nothing_left", detail="Every unit of the lot is in a sale.")
         if state.status is Status.REQUESTED:
             return _not_now(state, "cancelled")
     return log.Cancelled(reason=command.reason, by=command.by, ended=not state.open_sales), None

@@ -220,6 +220,16 @@ def test_a_newer_depletion_cancels_a_listing_scheduled_or_open_but_no_english_lo
     )
 
 
+def test_a_depletion_leaves_a_sold_out_listing_to_its_sales():
+    lot = listing(quantity=2)
+    lot.bid(ANN, quantity=2)
+
+    assert refused_without_effect(lot, "cancel", "inventory", stock_version=8) == ("nothing_left", {})
+
+    lot.settle(f"lot-{lot.state.seq}")
+    assert (lot.state.status, lot.state.ended, lot.state.sold) == (rules.Status.CLOSED, True, 2)
+
+
 # --- the log --------------------------------------------------------------------------------------------------------------
 
 
