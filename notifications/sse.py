@@ -73,21 +73,22 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     except errors.DomainError as error:
         await _refuse(send, error)
         return
+    streams = hub.current()  # a process that stops may have let go of it before this stream ends
     try:
         if socket.user_id is not None:
-            hub.current().resume(socket, cursors.parse(position.cursor) if position.cursor else None)
+            streams.resume(socket, cursors.parse(position.cursor) if position.cursor else None)
         for auction_id, seq in position.seqs.items():
-            hub.current().watch(socket, auction_id, seq)
+            streams.watch(socket, auction_id, seq)
         await _until_either(_gone(receive), _stream(socket, position, send))
     finally:
-        hub.current().disconnect(socket)
+        streams.disconnect(socket)
 
 
 def _position(scope: Any) -> Position:
     """Where the client wants to go on. Raises errors.Invalid."""
     if scope["method"] != "GET":
         raise MethodNotAllowed
-    query = parse.parse_qs(scope["query_string"].decode("latin-1"))
+    query = parse.parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     position = Position("", _auctions(query.get("auctions", [""])[0]))
     sent = _header(scope, b"last-event-id") or query.get("cursor", [""])[0]
     if not sent:
@@ -124,7 +125,7 @@ def _auctions(text: str) -> dict[str, int | None]:
 
 async def _connect(scope: Any) -> sockets.Socket:
     """Raises tokens.InvalidToken, errors.Unauthenticated, errors.Unavailable."""
-    query = parse.parse_qs(scope["query_string"].decode("latin-1"))
+    query = parse.parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     header = _header(scope, b"authorization")
     try:
         user_id = None
