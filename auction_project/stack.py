@@ -49,7 +49,9 @@ def free_port(preferred: int = 0) -> int:
 class Process:
     """One role's process: `name` is unique in the stack (`web`, `web-2`)."""
 
-    def __init__(self, name: str, argv: list[str], environment: Mapping[str, str], log_file: Path, health: int) -> None:
+    def __init__(
+        self, name: str, argv: list[str], environment: Mapping[str, str], log_file: Path, health: int
+    ) -> None:
         self.name = name
         self.argv = argv
         self.environment = dict(environment)
@@ -58,6 +60,7 @@ class Process:
         self.wanted = False
         self.restarts = 0
         self._popen: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -68,8 +71,22 @@ class Process:
         return self._popen is not None and self._popen.poll() is None
 
     def start(self, **overrides: str) -> None:
-        """Start with `overrides` in the environment, this once."""
-        self.wanted = True
+        """Start with `overrides` in the environment, this once; nothing if it runs."""
+        with self._starting:
+            self.wanted = True
+            if not self.alive:
+                self._spawn(overrides)
+
+    def restart_if_dead(self) -> bool:
+        """Start again what died by itself; whether it had."""
+        with self._starting:
+            if not self.wanted or self.alive:
+                return False
+            self.restarts += 1
+            self._spawn({})
+            return True
+
+    def _spawn(self, overrides: Mapping[str, str]) -> None:
         with self.log_file.open("ab") as output:
             self._popen = subprocess.Popen(
                 self.argv,
@@ -150,13 +167,16 @@ class Stack:
         }
         self.processes: dict[str, Process] = {}
         for role in roles.ROLES:
-            for number in range(1, (copies or {}).get(role.name, 1) + 1):
-                self._add(role, number)
+            for _ in range((copies or {}).get(role.name, 1)):
+                self.add(role.name)
         self._watcher = threading.Thread(target=self._watch, name="stack", daemon=True)
         self._stopping = threading.Event()
         self._stopped = threading.Event()
 
-    def _add(self, role: roles.Role, number: int) -> None:
+    def add(self, role_name: str) -> Process:
+        """One more copy of a role, not started yet. The second of `web` is `web-2`, and has a port of its own."""
+        role = roles.BY_NAME[role_name]
+        number = 1 + sum(name.partition("-")[0] == role_name for name in self.processes)
         name = role.name if number == 1 else f"{role.name}-{number}"
         argv, health = role.argv(), free_port()
         if role.name == "web":
@@ -165,7 +185,9 @@ class Stack:
         elif role.name == "beat":
             argv += ["-s", str(self.directory / "celerybeat-schedule")]
         environment = {**self.environment, "GAVEL_HEALTH_PORT": str(health)}
-        self.processes[name] = Process(name, argv, environment, self.directory / f"{name}.log", health)
+        process = Process(name, argv, environment, self.directory / f"{name}.log", health)
+        self.processes[name] = process
+        return process
 
     def __getitem__(self, name: str) -> Process:
         return self.processes[name]
@@ -205,11 +227,9 @@ class Stack:
     def _watch(self) -> None:
         """Lives until all have stopped: the kernel ends a child with the thread that started it."""
         while not self._stopped.wait(RESTART_SECONDS):
-            for process in self.processes.values():
-                if process.wanted and not process.alive and not self._stopping.is_set():
-                    process.restarts += 1
+            for process in list(self.processes.values()):
+                if not self._stopping.is_set() and process.restart_if_dead():
                     log.warning("role_restarted", role=process.name, restarts=process.restarts)
-                    process.start()
 
 
 def _die_with_parent() -> None:
