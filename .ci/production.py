@@ -70,7 +70,9 @@ def main() -> int:
         if answer.returncode == 0 or name not in answer.stderr:
             print(f"{name}={value!r} was not refused by name:\n{answer.stderr[-500:]}")
             return 1
-        print(f"refused: {answer.stderr.strip().splitlines()[-1].rpartition(': ')[0][-100:] or name} ({name})")
+        print(
+            f"refused: {answer.stderr.strip().splitlines()[-1].rpartition(': ')[0][-100:] or name} ({name})"
+        )
     return 0
 
 

@@ -30,7 +30,12 @@ async def _front(scope: Any, receive: Any, send: Any) -> None:
     kind = scope["type"]
     if kind == "http":
         path: str = scope["path"]
-        if _SERVES_BIDDING and scope["method"] == "POST" and path.endswith(_BIDS) and path.startswith(_AUCTIONS):
+        if (
+            _SERVES_BIDDING
+            and scope["method"] == "POST"
+            and path.endswith(_BIDS)
+            and path.startswith(_AUCTIONS)
+        ):
             await bid_endpoint.application(scope, receive, send)
         elif _SERVES_NOTIFICATIONS and path == sse.PATH:
             await sse.application(scope, receive, send)
@@ -68,7 +73,9 @@ async def _livez(send: Any) -> None:
 
 async def _readyz(send: Any) -> None:
     """Ready: what the role needs answers. Asked of the stores themselves, in threads."""
-    reasons = await asyncio.gather(*(asyncio.to_thread(needs.missing, need) for need in roles.BY_NAME["web"].needs))
+    reasons = await asyncio.gather(
+        *(asyncio.to_thread(needs.missing, need) for need in roles.BY_NAME["web"].needs)
+    )
     missing = [reason for reason in reasons if reason]
     if missing:
         await bounds.refuse(send, 503, "not_ready", "; ".join(missing))
@@ -77,7 +84,9 @@ async def _readyz(send: Any) -> None:
 
 
 async def _metrics(send: Any) -> None:
-    await _plain(send, 200, prometheus_client.generate_latest(), prometheus_client.CONTENT_TYPE_LATEST.encode())
+    await _plain(
+        send, 200, prometheus_client.generate_latest(), prometheus_client.CONTENT_TYPE_LATEST.encode()
+    )
 
 
 async def _plain(send: Any, status: int, body: bytes, content_type: bytes) -> None:

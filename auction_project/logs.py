@@ -68,7 +68,9 @@ def configure(*, json: bool, level: str) -> None:
 @contextlib.contextmanager
 def bound(**ids: str | int | None) -> Iterator[None]:
     """Every log line inside carries `ids` (those that are not None)."""
-    with structlog.contextvars.bound_contextvars(**{name: value for name, value in ids.items() if value is not None}):
+    with structlog.contextvars.bound_contextvars(
+        **{name: value for name, value in ids.items() if value is not None}
+    ):
         yield
 
 

@@ -46,9 +46,7 @@ def wait(required: Sequence[str], stop: threading.Event) -> bool:
 def _postgres(alias: str) -> None:
     close_old_connections()
     executor = MigrationExecutor(connections[alias])
-    targets = [
-        node for node in executor.loader.graph.leaf_nodes() if db_router.database_of(node[0]) == alias
-    ]
+    targets = [node for node in executor.loader.graph.leaf_nodes() if db_router.database_of(node[0]) == alias]
     plan = executor.migration_plan(targets)
     if plan:
         raise errors.Unavailable(f"{len(plan)} migrations wait (run: manage.py migrate_all)")

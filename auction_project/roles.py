@@ -31,7 +31,13 @@ OUTBOXES = (
     "notifications.models:Outbox",
     "sagas.models:Outbox",
 )
-_ALL_POSTGRES = ("postgres:default", "postgres:inventory", "postgres:orders", "postgres:notifications", "postgres:sagas")
+_ALL_POSTGRES = (
+    "postgres:default",
+    "postgres:inventory",
+    "postgres:orders",
+    "postgres:notifications",
+    "postgres:sagas",
+)
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +54,19 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _worker(*queues: str) -> tuple[str, ...]:
-    return ("-m", "celery", "-A", "auction_project", "worker", "-Q", ",".join(queues), "-P", "threads", "-c", "8")
+    return (
+        "-m",
+        "celery",
+        "-A",
+        "auction_project",
+        "worker",
+        "-Q",
+        ",".join(queues),
+        "-P",
+        "threads",
+        "-c",
+        "8",
+    )
 
 
 ROLES: tuple[Role, ...] = (
@@ -58,7 +76,12 @@ ROLES: tuple[Role, ...] = (
         needs=("postgres:default", "mongodb", "redis"),
         purpose="pages, REST, WebSocket and SSE; takes bids",
     ),
-    Role(name="clock", command=("manage.py", "clock"), needs=("mongodb",), purpose="opens and closes due auctions"),
+    Role(
+        name="clock",
+        command=("manage.py", "clock"),
+        needs=("mongodb",),
+        purpose="opens and closes due auctions",
+    ),
     Role(
         name="relay",
         command=("manage.py", "relay"),
@@ -80,11 +103,16 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         name="beat",
-        command=("-m", "celery", "-A", "auction_project", "beat", "-s", "var/celerybeat-schedule"),
+        command=("-m", "celery", "-A", "auction_project", "beat"),
         needs=("celery",),
         purpose="rings for the sweep of sagas",
     ),
-    Role(name="bank", command=("manage.py", "bank"), needs=(), purpose="the simulated payment provider (demo, tests)"),
+    Role(
+        name="bank",
+        command=("manage.py", "bank"),
+        needs=(),
+        purpose="the simulated payment provider (demo, tests)",
+    ),
 )
 BY_NAME = {role.name: role for role in ROLES}
 

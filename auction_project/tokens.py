@@ -80,8 +80,10 @@ def verify(token: str) -> Claims:
 
 def _decode(token: str) -> Claims:
     try:
-        payload = jwt.decode(token, settings.JWT_PUBLIC_KEY, algorithms=[ALGORITHM], options={"require": list(_CLAIMS)})
-        if payload["token_use"] != "access":
+        payload = jwt.decode(
+            token, settings.JWT_PUBLIC_KEY, algorithms=[ALGORITHM], options={"require": list(_CLAIMS)}
+        )
+        if payload["token_use"] != "access":  # noqa: S105 - a kind, no secret
             raise InvalidToken("This is not an access token.")
         return msgspec.convert({name: payload[name] for name in Claims.__struct_fields__}, Claims)
     except (jwt.PyJWTError, msgspec.ValidationError) as error:

@@ -20,10 +20,16 @@ if "accounts" in settings.SERVICES:
         path("admin/", admin.site.urls),
         path("accounts/", include("allauth.urls")),
         path("_allauth/", include("allauth.headless.urls")),
-        path("api/openapi.json", SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]), name="openapi"),
+        path(
+            "api/openapi.json",
+            SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]),
+            name="openapi",
+        ),
         path(
             "api/",
-            SpectacularSwaggerView.as_view(url_name="openapi", permission_classes=[], authentication_classes=[]),
+            SpectacularSwaggerView.as_view(
+                url_name="openapi", permission_classes=[], authentication_classes=[]
+            ),
             name="api",
         ),
         path("", include("auction_project.pages.urls")),

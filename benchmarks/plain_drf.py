@@ -13,7 +13,8 @@ settings.configure(
     SECRET_KEY=os.urandom(16).hex(),
     ALLOWED_HOSTS=["127.0.0.1"],
     DATABASES={
-        "default": environ.Env().db_url("DATABASE_URL_DEFAULT") | {"OPTIONS": {"pool": {"min_size": 2, "max_size": 16}}}
+        "default": environ.Env().db_url("DATABASE_URL_DEFAULT")
+        | {"OPTIONS": {"pool": {"min_size": 2, "max_size": 16}}}
     },
     INSTALLED_APPS=["django.contrib.contenttypes", "rest_framework"],
     ROOT_URLCONF=__name__,

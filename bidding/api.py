@@ -63,7 +63,9 @@ class HistoryQuery(api.StrictSerializer):
 
 
 class BidBody(api.StrictSerializer):
-    amount = serializers.CharField(required=False, help_text='A decimal string such as "125.50": your hidden maximum.')
+    amount = serializers.CharField(
+        required=False, help_text='A decimal string such as "125.50": your hidden maximum.'
+    )
     currency = serializers.CharField(required=False)
     quantity = serializers.IntegerField(default=1, help_text="On a buy_now listing.")
 
@@ -76,7 +78,9 @@ class TimeView(views.APIView):
     permission_classes = ()
     authentication_classes = ()
 
-    @extend_schema(summary="Server time", responses={200: OpenApiResponse(description='{"now": milliseconds}')})
+    @extend_schema(
+        summary="Server time", responses={200: OpenApiResponse(description='{"now": milliseconds}')}
+    )
     def get(self, _request: request.Request) -> response.Response:
         return response.Response({"now": _now()})
 
@@ -152,7 +156,10 @@ def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int
 class AuctionView(views.APIView):
     permission_classes = ()
 
-    @extend_schema(summary="One auction, as it is now", responses={200: OpenApiResponse(description="the auction"), 404: _PROBLEM})
+    @extend_schema(
+        summary="One auction, as it is now",
+        responses={200: OpenApiResponse(description="the auction"), 404: _PROBLEM},
+    )
     def get(self, _request: request.Request, auction_id: str) -> response.Response:
         state = selectors.get_auction(auction_id)
         if state.status is rules.Status.NEW:
@@ -164,11 +171,16 @@ class OpenView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
 
     @extend_schema(
-        summary="Open an auction before its time", request=None, responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM}
+        summary="Open an auction before its time",
+        request=None,
+        responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM},
     )
     def post(self, request: request.Request, auction_id: str) -> response.Response:
         services.open_auction(
-            auction_id=auction_id, actor=request.user.sub, by_operator=request.user.has("operator"), now=_now()
+            auction_id=auction_id,
+            actor=request.user.sub,
+            by_operator=request.user.has("operator"),
+            now=_now(),
         )
         return response.Response(presentation.auction(selectors.get_auction(auction_id)))
 
@@ -176,7 +188,11 @@ class OpenView(views.APIView):
 class CancelView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
 
-    @extend_schema(summary="Cancel an auction", request=ReasonBody, responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM})
+    @extend_schema(
+        summary="Cancel an auction",
+        request=ReasonBody,
+        responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM},
+    )
     def post(self, request: request.Request, auction_id: str) -> response.Response:
         body = ReasonBody.of(request.data)
         services.cancel_auction(
@@ -201,7 +217,7 @@ class BidsView(views.APIView):
         request=BidBody,
         responses={
             201: OpenApiResponse(description="seq, hash, standing, price, minimum, ends_at, receipt"),
-            **{status: _PROBLEM for status in (400, 401, 403, 404, 409, 422, 503)},
+            **dict.fromkeys((400, 401, 403, 404, 409, 422, 503), _PROBLEM),
         },
         auth=[{"bearer": []}],
     )
@@ -214,7 +230,10 @@ class BidsView(views.APIView):
 
 
 class OutcomeView(views.APIView):
-    @extend_schema(summary="The outcome of one's own key", responses={200: OpenApiResponse(description="what the bid was answered"), 404: _PROBLEM})
+    @extend_schema(
+        summary="The outcome of one's own key",
+        responses={200: OpenApiResponse(description="what the bid was answered"), 404: _PROBLEM},
+    )
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
         entry = selectors.get_outcome(auction_id, actor=request.user.sub, key=key)
         if entry is None:
@@ -228,7 +247,10 @@ class HistoryView(views.APIView):
     @extend_schema(
         summary="The public log, by cursor",
         parameters=[HistoryQuery],
-        responses={200: OpenApiResponse(description="entries (public forms with their hashes), next"), 404: _PROBLEM},
+        responses={
+            200: OpenApiResponse(description="entries (public forms with their hashes), next"),
+            404: _PROBLEM,
+        },
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
         asked = HistoryQuery.of(request.query_params)
@@ -242,16 +264,22 @@ class HistoryView(views.APIView):
 
 
 class StandingView(views.APIView):
-    @extend_schema(summary="One's own standing in an auction", responses={200: OpenApiResponse(description="standing, alias, maximum"), 404: _PROBLEM})
+    @extend_schema(
+        summary="One's own standing in an auction",
+        responses={200: OpenApiResponse(description="standing, alias, maximum"), 404: _PROBLEM},
+    )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
         return response.Response(presentation.standing(selectors.get_auction(auction_id), request.user.sub))
 
 
 class OwnBidsView(views.APIView):
-    @extend_schema(summary="The auctions that one bid in", responses={200: OpenApiResponse(description="items")})
+    @extend_schema(
+        summary="The auctions that one bid in", responses={200: OpenApiResponse(description="items")}
+    )
     def get(self, request: request.Request) -> response.Response:
         states = selectors.list_own(request.user.sub)
         items = [
-            {"auction": presentation.auction(state), **presentation.standing(state, request.user.sub)} for state in states
+            {"auction": presentation.auction(state), **presentation.standing(state, request.user.sub)}
+            for state in states
         ]
         return response.Response({"items": items})

@@ -79,7 +79,9 @@ class Clock:
             elif isinstance(outcome, rules.State):
                 again = rules.due_at(outcome)
                 soon = _milliseconds() + NOT_DUE_AGAIN_MS
-                self._remember(auction_id, again if again is not None and again > soon - NOT_DUE_AGAIN_MS else soon)
+                self._remember(
+                    auction_id, again if again is not None and again > soon - NOT_DUE_AGAIN_MS else soon
+                )
             else:
                 logger.warning("clock_met_error", auction_id=auction_id, error=repr(outcome))
                 self._remember(auction_id, _milliseconds() + 60_000)
@@ -87,4 +89,6 @@ class Clock:
 
 async def _look_at(auction_ids: list[str]) -> list[object]:
     found = runtime.current()
-    return await asyncio.gather(*(found.committer.look(auction_id) for auction_id in auction_ids), return_exceptions=True)
+    return await asyncio.gather(
+        *(found.committer.look(auction_id) for auction_id in auction_ids), return_exceptions=True
+    )

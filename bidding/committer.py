@@ -24,6 +24,8 @@ from bidding import rounds, rules, shelf, store
 from bidding.rules import commands, log
 
 MAX_BATCH = store.MAX_BULK
+MIN_BATCH = 32
+SLOW_BULK_SECONDS = 0.4
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 1.8
 EXPIRY_CHECK_SECONDS = 0.1
@@ -66,6 +68,7 @@ class Committer:
         self._now = now
         self.incarnation = uuid.uuid4().hex[:16]
         self._batch_number = 0
+        self._batch_limit = MAX_BATCH
         self._registered_at = float("-inf")
         self._books = shelf.Shelf(log_store)
         self._waiting: list[rounds.Pending] = []
@@ -137,7 +140,7 @@ class Committer:
         while True:
             await self._wake.wait()
             await self._breathe()
-            batch = self._batch = self._waiting[:MAX_BATCH]
+            batch = self._batch = self._waiting[: self._batch_limit]
             del self._waiting[: len(batch)]
             if not self._waiting:
                 self._wake.clear()
@@ -255,7 +258,7 @@ class Committer:
         stored = 0
         total = len(current.proposals)
         while stored < total:
-            chunk = current.proposals[stored : stored + MAX_BATCH]
+            chunk = current.proposals[stored : stored + self._batch_limit]
             count = await self._append(chunk)
             stored += count
             if count < len(chunk):
@@ -280,6 +283,7 @@ class Committer:
                     ours += await self._count_standing(rest[appended.stored :])
             except errors.Unavailable as error:
                 self._stalled_since = self._stalled_since or time.monotonic()
+                self._learn(len(rest), time.monotonic() - began)
                 pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
                 tries += 1
                 logger.warning("outcome_unknown", entries=len(rest), tries=tries, error=str(error))
@@ -287,6 +291,7 @@ class Committer:
                 continue
             self._stalled_since = None
             self._bulk_seconds = time.monotonic() - began
+            self._learn(len(rest), self._bulk_seconds)
             bulks_sent.inc()
             entries_stored.inc(ours)
             for proposal in proposals[done : done + ours]:
@@ -295,7 +300,16 @@ class Committer:
             if appended.conflict and ours == appended.stored:
                 conflicts.inc()
                 break
+        if not done and not tries:
+            self._batch_number -= 1  # nothing has it: a number that stored nothing would be a hole
         return done
+
+    def _learn(self, entries: int, seconds: float) -> None:
+        """Keep bulks small enough that a slow store acknowledges them well before clients give up."""
+        if seconds > SLOW_BULK_SECONDS:
+            self._batch_limit = max(MIN_BATCH, min(self._batch_limit, entries) // 2)
+        elif entries >= self._batch_limit and seconds < SLOW_BULK_SECONDS / 2:
+            self._batch_limit = min(MAX_BATCH, self._batch_limit * 2)
 
     async def _count_standing(self, entries: list[log.Entry]) -> int:
         """How many from the front stand in the log with our hash: they were stored by an attempt of unknown outcome."""
@@ -342,11 +356,18 @@ class Committer:
             for pending, answer in answers
         ]
         refused = [pending for pending, answer in answerable if isinstance(answer, rules.Refusal)]
-        await self._answer_repeats(refused)
+        await self._answer_repeats([pending for pending in refused if not self._is_newcomer(pending.command)])
         for pending, answer in answerable:
             if isinstance(answer, rules.Refusal) and not pending.future.done():
                 refusals.labels(answer.rule).inc()
             pending.resolve(answer)
+
+    def _is_newcomer(self, command: commands.Command | rounds.Look) -> bool:
+        """Whether it is the bid of somebody who has none in that log yet: then his key cannot stand there."""
+        return (
+            isinstance(command, commands.PlaceBid)
+            and command.actor not in self._books[command.auction_id].state.bidders
+        )
 
     async def _answer_repeats(self, pendings: list[rounds.Pending]) -> None:
         """Resolve those whose key stands in the log."""

@@ -12,7 +12,9 @@ def on_lot_accepted(envelope: Envelope, event: events.LotAccepted) -> None:
 
 
 def on_lot_refused(envelope: Envelope, event: events.LotRefused) -> None:
-    services.refuse_auction(event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=_now())
+    services.refuse_auction(
+        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=_now()
+    )
 
 
 def on_stock_depleted(envelope: Envelope, event: events.StockDepleted) -> None:

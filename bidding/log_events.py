@@ -72,7 +72,9 @@ def _sale(entry: log.Entry, state: rules.State, sale: log.Sale) -> Iterator[even
     )
 
 
-def _requested(before: rules.State, entry: log.Entry, after: rules.State, facts: log.Requested) -> Iterator[events.Event]:
+def _requested(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Requested
+) -> Iterator[events.Event]:
     terms = facts.terms
     yield events.AuctionRequested(**_record(entry))
     yield events.ListingRequested(
@@ -87,14 +89,18 @@ def _requested(before: rules.State, entry: log.Entry, after: rules.State, facts:
     )
 
 
-def _scheduled(before: rules.State, entry: log.Entry, after: rules.State, facts: log.Scheduled) -> Iterator[events.Event]:
+def _scheduled(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Scheduled
+) -> Iterator[events.Event]:
     terms = after.known_terms
     yield events.AuctionScheduled(
         **_record(entry), title=facts.title, opens_at=terms.starts_at, ends_at=terms.ends_at
     )
 
 
-def _opened(before: rules.State, entry: log.Entry, after: rules.State, facts: log.Opened) -> Iterator[events.Event]:
+def _opened(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Opened
+) -> Iterator[events.Event]:
     yield events.AuctionOpened(**_record(entry), ends_at=facts.ends_at)
 
 
@@ -114,7 +120,9 @@ def _bid(before: rules.State, entry: log.Entry, after: rules.State, facts: log.B
         sale_id=facts.sale.sale_id if facts.sale else None,
     )
     if facts.ends_at != facts.previous_ends_at:
-        yield events.AuctionExtended(**_record(entry), ends_at=facts.ends_at, previous_ends_at=facts.previous_ends_at)
+        yield events.AuctionExtended(
+            **_record(entry), ends_at=facts.ends_at, previous_ends_at=facts.previous_ends_at
+        )
     if facts.sale is not None:
         yield from _sale(entry, after, facts.sale)
         return
@@ -126,16 +134,24 @@ def _bid(before: rules.State, entry: log.Entry, after: rules.State, facts: log.B
         yield events.Outbid(**_notice(outbid, entry, after), minimum=facts.minimum, **money)
 
 
-def _cancelled(before: rules.State, entry: log.Entry, after: rules.State, facts: log.Cancelled) -> Iterator[events.Event]:
+def _cancelled(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Cancelled
+) -> Iterator[events.Event]:
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
     for user_id in sorted({*after.bidders.keys(), after.seller_id or after.requested_by} - {"house"}):
         yield events.AuctionCancelled(**_notice(user_id, entry, after), reason=facts.reason)
 
 
-def _closed(before: rules.State, entry: log.Entry, after: rules.State, facts: log.Closed) -> Iterator[events.Event]:
+def _closed(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Closed
+) -> Iterator[events.Event]:
     currency = after.known_terms.currency
     yield events.AuctionClosed(
-        **_record(entry), winner=facts.winner, price=facts.price, currency=currency, reserve_met=facts.reserve_met
+        **_record(entry),
+        winner=facts.winner,
+        price=facts.price,
+        currency=currency,
+        reserve_met=facts.reserve_met,
     )
     if facts.sale is not None:
         yield from _sale(entry, after, facts.sale)
@@ -145,11 +161,15 @@ def _closed(before: rules.State, entry: log.Entry, after: rules.State, facts: lo
             yield events.Lost(**_notice(user_id, entry, after), price=facts.price, currency=currency)
 
 
-def _settled(before: rules.State, entry: log.Entry, after: rules.State, facts: log.Settled) -> Iterator[events.Event]:
+def _settled(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Settled
+) -> Iterator[events.Event]:
     yield events.LotSettled(**_record(entry), sale_id=facts.sale_id, ended=facts.ended)
 
 
-def _sale_failed(before: rules.State, entry: log.Entry, after: rules.State, facts: log.SaleFailed) -> Iterator[events.Event]:
+def _sale_failed(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.SaleFailed
+) -> Iterator[events.Event]:
     yield events.LotSaleFailed(
         **_record(entry),
         sale_id=facts.sale_id,
@@ -161,7 +181,9 @@ def _sale_failed(before: rules.State, entry: log.Entry, after: rules.State, fact
         yield from _sale(entry, after, facts.sale)
 
 
-_BY_FACTS: dict[type[log.Facts], Callable[[rules.State, log.Entry, rules.State, Any], Iterator[events.Event]]] = {
+_BY_FACTS: dict[
+    type[log.Facts], Callable[[rules.State, log.Entry, rules.State, Any], Iterator[events.Event]]
+] = {
     log.Requested: _requested,
     log.Scheduled: _scheduled,
     log.Opened: _opened,

@@ -20,13 +20,18 @@ from bidding.book import Book
 from bidding.rules import log
 
 SOURCE = "bidding"
+REFILL = "bidding.refill"
 POLL_SECONDS = 0.01
-LEASE_MS = 5_000
-LOOK_AHEAD_BATCHES = 32
+IDLE_POLL_SECONDS = 0.1
+IDLE_AFTER_SECONDS = 1.0
+LEASE_MS = 3_000
+LOOK_AHEAD_BATCHES = 2
+MAX_LOOK_AHEAD_BATCHES = 32
 ENTRIES_PER_AUCTION = 500
 MESSAGES_PER_APPEND = 500
 SWEEP_SECONDS = 2.0
 SAVE_SECONDS = 1.0
+EPOCH_CHECK_SECONDS = 1.0  # an idle relay must notice, too, that what was published is gone
 SAVES_PER_STEP = 64
 WRITER_KEPT_MS = 10 * 60 * 1000
 MAX_BOOKS = 50_000
@@ -46,6 +51,41 @@ class _Progress:
         self.saved_at = 0.0
 
 
+class _Writer:
+    """One incarnation, as far as its batches are known. `floor`: all before it are done with; it is asked for until its
+    successor was seen by an earlier poll, for a bulk may become visible piece by piece."""
+
+    __slots__ = ("asked_at", "floor", "heard_at", "seen", "width")
+
+    def __init__(self, registered: int) -> None:
+        self.floor = self.seen = registered
+        self.width = LOOK_AHEAD_BATCHES
+        self.asked_at = 0.0
+        self.heard_at = time.monotonic()
+
+    def registered(self, number: int) -> None:
+        """Its batches up to `number` were over before the sweep that follows."""
+        self.floor = max(self.floor, number)
+        self.seen = max(self.seen, number)
+
+    def to_ask(self, now: float) -> range:
+        """The batch numbers to ask for now; an idle writer is asked for seldom."""
+        if now - self.heard_at > IDLE_AFTER_SECONDS and now - self.asked_at < IDLE_POLL_SECONDS:
+            return range(0)
+        self.asked_at = now
+        return range(self.floor, self.floor + self.width + 1)
+
+    def found(self, highest: int, now: float) -> None:
+        """The highest number that this poll saw; what an earlier poll had seen was complete before this one began."""
+        self.floor = self.seen
+        if highest > self.seen:
+            self.heard_at = now
+            self.width = min(MAX_LOOK_AHEAD_BATCHES, self.width * 2)
+            self.seen = highest
+        else:
+            self.width = LOOK_AHEAD_BATCHES
+
+
 class LogRelay:
     """`step()` publishes what there is; see the module."""
 
@@ -56,10 +96,9 @@ class LogRelay:
         self._owner = uuid.uuid4().hex
         self._lease_until = 0
         self._progress: dict[str, _Progress] = {}
-        self._floors: dict[str, int] = {}
-        self._seen: dict[str, int] = {}
-        self._complete: dict[str, int] = {}
+        self._writers: dict[str, _Writer] = {}
         self._next_sweep = 0.0
+        self._next_epoch_check = 0.0
         self._unsaved: dict[str, None] = {}
 
     def step(self) -> bool:
@@ -67,8 +106,11 @@ class LogRelay:
         if not self._hold_lease():
             time.sleep(SAVE_SECONDS / 2)
             return True
-        news = runtime.call(self._news())
+        swept = time.monotonic() >= self._next_sweep
+        news = runtime.call(self._news(sweep=swept))
         try:
+            if swept:  # even when there is no news: an emptied transport lacks what was published before
+                self._broker.append([], source=SOURCE)
             published = self._publish(news)
         except brokers.EpochMissing:
             self.refill()
@@ -81,24 +123,41 @@ class LogRelay:
     def close(self) -> None:
         if self._lease_until:
             runtime.call(self._save(force=True))
+            now = int(time.time() * 1000)
+            runtime.call(runtime.current().store.hold_lease("relay", self._owner, now=now, until=now - 1))
         runtime.stop_thread()
 
     def refill(self) -> int:
-        """Publish again every entry that is younger than the outboxes' days, then begin the epoch; their number."""
+        """Publish again every entry that is younger than the outboxes' days, then begin the epoch; their number.
+
+        An epoch of the refill itself tells when the transport is emptied once more in the middle: then it is broken off,
+        as it is when another relay took over, and begins again with the next step.
+        """
         since = int(time.time() * 1000) - outbox.KEEP_DAYS * 24 * 3600 * 1000
+        self._broker.begin_epoch(REFILL)
         runtime.call(self._save(force=True))
         count = 0
         for auction_id in runtime.call(runtime.current().store.all_auction_ids()):
-            document = runtime.call(runtime.current().store.get_auction(auction_id))
-            book = Book(auction_id)
-            while book.state.seq < document.mark:
-                wanted = min(ENTRIES_PER_AUCTION, document.mark - book.state.seq)
-                entries = runtime.call(runtime.current().store.read_from(auction_id, book.state.seq, wanted))
-                messages = [m for entry, ms in _messages(book, entries) if entry.at >= since for m in ms]
-                self._append(messages, check_epoch=False)
-                count += len(messages)
+            if not self._hold_lease():
+                return count
+            try:
+                count += self._refill_one(auction_id, since)
+            except brokers.EpochMissing:
+                return count
         self._broker.begin_epoch(SOURCE)
         logger.warning("transport_refilled", source=SOURCE, messages=count)
+        return count
+
+    def _refill_one(self, auction_id: str, since: int) -> int:
+        document = runtime.call(runtime.current().store.get_auction(auction_id))
+        book = Book(auction_id)
+        count = 0
+        while book.state.seq < document.mark:
+            wanted = min(ENTRIES_PER_AUCTION, document.mark - book.state.seq)
+            entries = runtime.call(runtime.current().store.read_from(auction_id, book.state.seq, wanted))
+            messages = [m for entry, ms in _messages(book, entries) if entry.at >= since for m in ms]
+            self._append(messages, source=REFILL)
+            count += len(messages)
         return count
 
     # --- what has news -------------------------------------------------------------------------------------------
@@ -120,47 +179,59 @@ class LogRelay:
         """Another relay works: what this one remembers is of no use."""
         self._progress.clear()
         self._unsaved.clear()
-        self._floors.clear()
-        self._seen.clear()
-        self._complete.clear()
+        self._writers.clear()
         self._next_sweep = 0.0
 
-    async def _news(self) -> set[str]:
+    async def _news(self, *, sweep: bool) -> set[str]:
+        """The auctions that have entries beyond what is published."""
         log_store = runtime.current().store
         news: set[str] = set()
-        if time.monotonic() >= self._next_sweep:
-            now = int(time.time() * 1000)
-            for incarnation, number in (await log_store.incarnations(since=now - WRITER_KEPT_MS)).items():
-                self._floors.setdefault(incarnation, number)
+        if sweep:
+            await self._meet_writers()
             news |= await self._sweep()
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
-        asked = [
-            store.batch_name(incarnation, floor + i)
-            for incarnation, floor in self._floors.items()
-            for i in range(LOOK_AHEAD_BATCHES)
-        ]
-        for batch, auctions in (await log_store.auctions_of_batches(asked)).items():
+        now = time.monotonic()
+        asked = {name: writer.to_ask(now) for name, writer in self._writers.items()}
+        names = [store.batch_name(name, number) for name, numbers in asked.items() for number in numbers]
+        highest: dict[str, int] = {}
+        for batch, auctions in (await log_store.auctions_of_batches(names)).items():
             incarnation, number = store.batch_of(batch)
-            self._seen[incarnation] = max(number, self._seen.get(incarnation, 0))
-            news |= auctions
+            highest[incarnation] = max(number, highest.get(incarnation, 0))
+            news.update(
+                auction_id for auction_id, seq in auctions.items() if not self._is_published(auction_id, seq)
+            )
+        for name, numbers in asked.items():
+            if numbers:
+                self._writers[name].found(highest.get(name, 0), now)
         return news
+
+    async def _meet_writers(self) -> None:
+        """Learn of new writers, and forget those that are gone."""
+        since = int(time.time() * 1000) - WRITER_KEPT_MS
+        living = await runtime.current().store.incarnations(since=since)
+        self._writers = {name: writer for name, writer in self._writers.items() if name in living}
+        for name, number in living.items():
+            self._writers.setdefault(name, _Writer(number)).registered(number)
 
     async def _sweep(self) -> set[str]:
         """The auctions whose log is longer than what is published."""
         log_store = runtime.current().store
-        marks = {document.id: document.mark for document in await log_store.unfinished_auctions()}
+        marks = await log_store.unfinished_marks()
         for auction_id, progress in self._progress.items():
             if auction_id in marks:
                 marks[auction_id] = progress.book.state.seq
         found = await log_store.read((auction_id, mark + 1) for auction_id, mark in marks.items())
         return {auction_id for auction_id, _ in found}
 
+    def _is_published(self, auction_id: str, seq: int) -> bool:
+        progress = self._progress.get(auction_id)
+        return progress is not None and progress.book.state.seq >= seq
+
     # --- publish -------------------------------------------------------------------------------------------------
 
     def _publish(self, news: set[str]) -> int:
         """Publish what follows the marks of these auctions; the number of entries."""
         count = 0
-        seen = dict(self._seen)
         for auction_id in sorted(news):
             progress = self._progress.get(auction_id) or self._open(auction_id)
             book = progress.book
@@ -172,22 +243,14 @@ class LogRelay:
                     break
                 ahead = Book(auction_id)
                 ahead.state = book.state
-                self._append([m for _, ms in _messages(ahead, entries) for m in ms], check_epoch=True)
+                self._append([m for _, ms in _messages(ahead, entries) for m in ms], source=SOURCE)
                 failpoints.reach("log_relay.before_mark")
                 book.state = ahead.state
                 self._unsaved[auction_id] = None
                 if any(not isinstance(entry.facts, log.Bid) for entry in entries):
                     progress.saved_at = 0.0
                 count += len(entries)
-        for incarnation, number in seen.items():  # a batch is dropped one poll after its successor was seen
-            self._floors[incarnation] = max(self._floors.get(incarnation, 0), self._previous(incarnation, number))
         return count
-
-    def _previous(self, incarnation: str, number: int) -> int:
-        """The highest batch that an earlier poll had seen: it was complete before the present poll began."""
-        previous = self._complete.get(incarnation, self._floors.get(incarnation, 0))
-        self._complete[incarnation] = number
-        return previous
 
     def _open(self, auction_id: str) -> _Progress:
         if len(self._progress) >= MAX_BOOKS:
@@ -197,11 +260,9 @@ class LogRelay:
         self._progress[auction_id] = progress = _Progress(document)
         return progress
 
-    def _append(self, messages: list[brokers.Message], *, check_epoch: bool) -> None:
+    def _append(self, messages: list[brokers.Message], *, source: str) -> None:
         for start in range(0, len(messages), MESSAGES_PER_APPEND):
-            self._broker.append(
-                messages[start : start + MESSAGES_PER_APPEND], source=SOURCE if check_epoch else None
-            )
+            self._broker.append(messages[start : start + MESSAGES_PER_APPEND], source=source)
 
     # --- the auctions' documents -----------------------------------------------------------------------------------
 
@@ -232,7 +293,9 @@ def _messages(book: Book, entries: list[log.Entry]) -> list[tuple[log.Entry, lis
     for entry in entries:
         before = book.state
         book.take({(entry.auction_id, entry.seq): entry})
-        found.append((entry, [_message(entry, event) for event in log_events.of_entry(before, entry, book.state)]))
+        found.append(
+            (entry, [_message(entry, event) for event in log_events.of_entry(before, entry, book.state)])
+        )
     return found
 
 

@@ -94,7 +94,13 @@ def standing(state: rules.State, user_id: str) -> dict[str, Any]:
     own = state.bidders.get(user_id)
     currency = state.known_terms.currency
     if own is None:
-        return {"auction_id": state.auction_id, "seq": state.seq, "standing": "none", "alias": None, "maximum": None}
+        return {
+            "auction_id": state.auction_id,
+            "seq": state.seq,
+            "standing": "none",
+            "alias": None,
+            "maximum": None,
+        }
     if state.known_terms.format == "buy_now":
         word = "bought"
     elif state.status is rules.Status.OPEN:

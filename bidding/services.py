@@ -52,7 +52,13 @@ def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) ->
     """Open before the time. Raises errors.Forbidden, errors.Conflict, errors.NotFound, errors.Unavailable."""
     return _firmly(
         commands.Open(
-            auction_id=auction_id, actor=actor, key="open", at=now, early=True, by_operator=by_operator, **_origin()
+            auction_id=auction_id,
+            actor=actor,
+            key="open",
+            at=now,
+            early=True,
+            by_operator=by_operator,
+            **_origin(),
         )
     )
 
@@ -61,7 +67,9 @@ def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: st
     """Cancel with a reason. Raises errors.Forbidden, errors.Conflict (bids), errors.NotFound, errors.Unavailable."""
     by = "operator" if by_operator else "seller"
     return _firmly(
-        commands.Cancel(auction_id=auction_id, actor=actor, key="cancel", at=now, reason=reason, by=by, **_origin())
+        commands.Cancel(
+            auction_id=auction_id, actor=actor, key="cancel", at=now, reason=reason, by=by, **_origin()
+        )
     )
 
 
@@ -92,7 +100,9 @@ def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: i
     """Nothing of the product is left: its buy_now lots that are older than this news are cancelled."""
     for document in runtime.call(runtime.current().store.auctions_of_product(product_id)):
         if document.format == "buy_now":
-            _quietly(_cancel_by_inventory(event_id, document.id, "The stock is depleted.", stock_version, now))
+            _quietly(
+                _cancel_by_inventory(event_id, document.id, "The stock is depleted.", stock_version, now)
+            )
 
 
 def settle_sale(*, sale_id: str, now: int) -> None:
@@ -105,7 +115,9 @@ def fail_sale(*, sale_id: str, reason: str, now: int) -> None:
     """The sale's saga was undone. Raises errors.Refused when the auction knows no such sale."""
     auction_id, _ = names.auction_of_sale(sale_id)
     _firmly(
-        commands.FailSale(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, reason=reason, **_origin())
+        commands.FailSale(
+            auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, reason=reason, **_origin()
+        )
     )
 
 
@@ -123,7 +135,12 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
     )
     try:
         request_auction(
-            auction_id=relist_as, actor=ended.requested_by, key=event_id, terms=again, reserve=ended.reserve, now=now
+            auction_id=relist_as,
+            actor=ended.requested_by,
+            key=event_id,
+            terms=again,
+            reserve=ended.reserve,
+            now=now,
         )
     except (errors.Conflict, committer.KeyReused):
         logger.info("already_relisted", auction_id=relist_as)
@@ -162,4 +179,6 @@ def _quietly(command: commands.Command) -> None:
     if isinstance(outcome, rules.Refusal):
         if outcome.rule not in _OVERTAKEN:
             raise runtime.refused(outcome)
-        logger.info("overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=outcome.rule)
+        logger.info(
+            "overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=outcome.rule
+        )

@@ -1,27 +1,15 @@
 """The shapes of the stock's REST bodies. A field that is not declared is refused by name."""
 
-from typing import Any
-
 from rest_framework import serializers
 
+from auction_project import api
 from inventory import models, services
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 10_000
 
 
-class Strict(serializers.Serializer):
-    """Refuses what it does not know."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if hasattr(data, "keys"):
-            for name in data:
-                if name not in self.fields:
-                    raise serializers.ValidationError({str(name)[:100]: "There is no such field."})
-        return super().to_internal_value(data)
-
-
-class ProductQuery(Strict):
+class ProductQuery(api.StrictSerializer):
     q = serializers.CharField(
         max_length=100, default="", allow_blank=True, help_text="Part of the title or SKU."
     )
@@ -29,7 +17,7 @@ class ProductQuery(Strict):
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=20)
 
 
-class NewProduct(Strict):
+class NewProduct(api.StrictSerializer):
     sku = serializers.CharField(max_length=services.MAX_SKU_CHARACTERS)
     title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS)
     description = serializers.CharField(

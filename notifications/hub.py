@@ -19,6 +19,7 @@ from auction_project import logs
 from auction_project.messaging import failure
 from notifications import (
     auction_frames,
+    background,
     bridge,
     cursors,
     frames,
@@ -85,9 +86,7 @@ class Hub:
 
     async def stop(self) -> None:
         self.end_streams()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await background.cancel(*self._tasks)
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 

@@ -10,7 +10,7 @@ from django.http import request
 
 MAX_MESSAGE_CHARACTERS = 2048
 
-_AUCTION_ID = "^[0-9a-f]{32}$"
+_AUCTION_ID = r"^[0-9a-f]{32}\Z"
 AuctionId = Annotated[str, msgspec.Meta(pattern=_AUCTION_ID)]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 

@@ -15,7 +15,7 @@ import msgspec
 import redis
 
 from auction_project import api, errors, logs, tokens
-from notifications import cursors, frames, hub, requests, sockets
+from notifications import background, cursors, frames, hub, requests, sockets
 
 PATH = "/api/v1/stream"
 HEARTBEAT_SECONDS = 15.0
@@ -180,9 +180,7 @@ async def _until_either(first: Any, second: Any) -> None:
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await background.cancel(*tasks)
 
 
 async def _refuse(send: Any, error: errors.DomainError) -> None:

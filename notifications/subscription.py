@@ -13,7 +13,7 @@ import redis
 
 from auction_project import logs
 from auction_project.messaging import failure
-from notifications import metrics, redis_clients
+from notifications import background, metrics, redis_clients
 
 PING_SECONDS = 3.0
 SILENT_SECONDS = 10.0
@@ -76,12 +76,9 @@ class Subscription:
         try:
             await asyncio.wait((asking, listening), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (asking, listening):
-                task.cancel()
-            results = await asyncio.gather(asking, listening, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+            failures = await background.cancel(asking, listening)
+        for error in failures:
+            raise error
 
     async def _keep_asking(self, pubsub: redis.asyncio.client.PubSub) -> None:
         loop = asyncio.get_running_loop()

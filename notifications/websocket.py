@@ -112,7 +112,7 @@ class Stream(AsyncWebsocketConsumer):
 
     async def _user_id(self) -> str | None:
         """Whose ticket the address carries; None without one. Raises errors.Unauthenticated, redis.RedisError."""
-        query = parse.parse_qs(self.scope["query_string"].decode("latin-1"))
+        query = parse.parse_qs(self.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if "ticket" not in query:
             return None
         user_id = await hub.current().redeem(query["ticket"][0])

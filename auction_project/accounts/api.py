@@ -18,7 +18,7 @@ from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import authentication, permissions, request, response, serializers, views
 
-from auction_project import errors
+from auction_project import api, errors
 from auction_project.accounts import models, selectors, services
 
 GRANTED_BY_OPERATORS = ("bidder", "seller")
@@ -30,18 +30,7 @@ class TooManyTokens(errors.Refused):
     http_status = 429
 
 
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            for name in data:
-                if name not in self.fields:
-                    raise serializers.ValidationError({name: "There is no such field."})
-        return super().to_internal_value(data)
-
-
-class NothingSerializer(StrictSerializer):
+class NothingSerializer(api.StrictSerializer):
     """A body without fields."""
 
 
@@ -69,7 +58,7 @@ def _may_be_granted(role: str) -> None:
         )
 
 
-class RoleChangeSerializer(StrictSerializer):
+class RoleChangeSerializer(api.StrictSerializer):
     grant = serializers.CharField(
         required=False, validators=[_may_be_granted], help_text="`seller` or `bidder`."
     )

@@ -23,7 +23,8 @@ class Crowd:
     def __init__(self, url: str, house: House, seed: int) -> None:
         self.answers: Counter[str] = Counter()
         self._bidders = [
-            _Bidder(url, account, seed + number, self.answers) for number, account in enumerate(house.of("bidder"))
+            _Bidder(url, account, seed + number, self.answers)
+            for number, account in enumerate(house.of("bidder"))
         ]
 
     async def run(self) -> None:

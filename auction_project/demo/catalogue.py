@@ -4,7 +4,20 @@ from typing import Literal
 
 import msgspec
 
-Shape = Literal["clock", "vase", "painting", "chair", "watch", "camera", "ring", "lamp", "globe", "violin", "book", "print"]
+Shape = Literal[
+    "clock",
+    "vase",
+    "painting",
+    "chair",
+    "watch",
+    "camera",
+    "ring",
+    "lamp",
+    "globe",
+    "violin",
+    "book",
+    "print",
+]
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):

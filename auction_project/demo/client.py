@@ -33,7 +33,9 @@ class Client:
         answer.raise_for_status()
         return dict(answer.json())
 
-    async def post(self, path: str, body: dict[str, Any], key: str | None = None) -> tuple[int, dict[str, Any]]:
+    async def post(
+        self, path: str, body: dict[str, Any], key: str | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Status and body of a POST under an Idempotency-Key. Raises httpx.HTTPError when there is no answer."""
         headers = {**self._headers(), "Idempotency-Key": key or uuid.uuid4().hex}
         answer = await self._http.post(path, json=body, headers=headers)

@@ -51,6 +51,8 @@ def read() -> Figures:
 
 
 async def _auctions() -> tuple[int, int]:
-    documents = (await runtime.current().store.get_auctions(await runtime.current().store.all_auction_ids())).values()
+    documents = (
+        await runtime.current().store.get_auctions(await runtime.current().store.all_auction_ids())
+    ).values()
     statuses = Counter(document.status for document in documents)
     return sum(document.bids for document in documents), statuses["OPEN"]

@@ -39,7 +39,9 @@ class Market:
             for piece in PIECES:
                 lot = await self._clients["house"].get(f"/api/v1/auctions/{self._lots[piece.sku]}")
                 if lot["status"] in ("CLOSED", "CANCELLED") and piece.stock > 3:
-                    await self._list(piece, BUY_NOW_SECONDS if piece.buy_now else self._random.randint(*LATER_SECONDS))
+                    await self._list(
+                        piece, BUY_NOW_SECONDS if piece.buy_now else self._random.randint(*LATER_SECONDS)
+                    )
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -68,11 +68,22 @@ def _clock(pen: _Draw, colour: _Colour) -> None:
 
 
 def _vase(pen: _Draw, colour: _Colour) -> None:
-    outline = [(0.18, 260), (0.13, 330), (0.12, 400), (0.24, 520), (0.30, 640), (0.26, 780), (0.15, 930), (0.17, 1000)]
+    outline = [
+        (0.18, 260),
+        (0.13, 330),
+        (0.12, 400),
+        (0.24, 520),
+        (0.30, 640),
+        (0.26, 780),
+        (0.15, 930),
+        (0.17, 1000),
+    ]
     left = [(600 - r * 1000, y) for r, y in outline]
     right = [(600 + r * 1000, y) for r, y in reversed(outline)]
     pen.polygon(left + right, fill=colour)
-    shine = [(600 - r * 700, y) for r, y in outline[1:-1]] + [(600 - r * 420, y) for r, y in reversed(outline[1:-1])]
+    shine = [(600 - r * 700, y) for r, y in outline[1:-1]] + [
+        (600 - r * 420, y) for r, y in reversed(outline[1:-1])
+    ]
     pen.polygon(shine, fill=_light(colour, 0.3))
     pen.ellipse((420, 238, 780, 282), fill=_dark(colour, 0.35))
 
@@ -84,7 +95,10 @@ def _painting(pen: _Draw, colour: _Colour) -> None:
         share = (y - 330) / 560
         pen.line([(280, y), (920, y)], fill=_mix((236, 164, 110), colour, min(1.0, share * 1.7)))
     pen.ellipse((560, 500, 660, 600), fill=(250, 214, 150))
-    pen.polygon([(280, 660), (480, 560), (620, 650), (780, 540), (920, 640), (920, 680), (280, 680)], fill=_dark(colour, 0.3))
+    pen.polygon(
+        [(280, 660), (480, 560), (620, 650), (780, 540), (920, 640), (920, 680), (280, 680)],
+        fill=_dark(colour, 0.3),
+    )
     for x, height in ((400, 180), (520, 240), (760, 200)):
         pen.line([(x, 760), (x, 760 - height)], fill=(36, 34, 44), width=8)
         pen.polygon([(x + 8, 760 - height), (x + 8, 720), (x + 100, 720)], fill=(244, 232, 214))
@@ -179,7 +193,14 @@ def _book(pen: _Draw, colour: _Colour) -> None:
     pen.polygon([(300, 360), (820, 280), (900, 880), (380, 980)], fill=_dark(colour, 0.25))
     pen.polygon([(320, 340), (800, 270), (880, 860), (400, 950)], fill=colour)
     pen.polygon([(400, 950), (880, 860), (900, 890), (420, 985)], fill=(240, 234, 220))
-    for x, y, r in ((520, 470, 16), (640, 420, 10), (700, 560, 22), (560, 640, 12), (660, 720, 16), (500, 780, 9)):
+    for x, y, r in (
+        (520, 470, 16),
+        (640, 420, 10),
+        (700, 560, 22),
+        (560, 640, 12),
+        (660, 720, 16),
+        (500, 780, 9),
+    ):
         pen.ellipse((x - r, y - r, x + r, y + r), fill=(248, 226, 160))
     pen.line([(520, 470), (640, 420), (700, 560), (560, 640), (660, 720)], fill=(214, 198, 150), width=4)
 

@@ -32,7 +32,9 @@ def welcome(url: str, house: House) -> Panel:
     return Panel(body, title="[bold]Gavel is open[/]", border_style="green", padding=(1, 2))
 
 
-def live(figures: Figures | None, answers: Counter[str], restarts: Mapping[str, int], seconds: float) -> Table:
+def live(
+    figures: Figures | None, answers: Counter[str], restarts: Mapping[str, int], seconds: float
+) -> Table:
     """The figures that change."""
     table = Table.grid(padding=(0, 3))
     table.add_row("[dim]running[/]", f"{seconds:.0f} s")

@@ -49,15 +49,22 @@ def sow(now: datetime) -> House:
     """Everything that the market needs."""
     guest = _account("you@gavel.example", "you", ("bidder",), "bid yourself")
     orders.set_card(user_id=guest.user_id, number=_ACCEPTS, now=now)
-    operator = _account("operator@gavel.example", "operator", ("operator", "bidder"), "everything", superuser=True)
+    operator = _account(
+        "operator@gavel.example", "operator", ("operator", "bidder"), "everything", superuser=True
+    )
     clerk = _account("clerk@gavel.example", "clerk", ("bidder",), "the stock desk", groups=("stock clerk",))
     seller = _account("seller@gavel.example", "seller", ("seller", "bidder"), "own products and auctions")
-    crowd = [_bidder(f"bidder-{number}@gavel.example", _ACCEPTS, "card accepts") for number in range(1, BIDDERS + 1)]
+    crowd = [
+        _bidder(f"bidder-{number}@gavel.example", _ACCEPTS, "card accepts")
+        for number in range(1, BIDDERS + 1)
+    ]
     crowd += [
         _bidder("declined@gavel.example", _REFUSES, "card is refused"),
         _bidder("slow@gavel.example", _TIMES_OUT, "payment times out and is cancelled"),
         _bidder("late@gavel.example", _TIMES_OUT_DONE, "payment times out, yet was captured"),
-        _bidder("risky@gavel.example", _REFUSES, "new account, in the end refused for risk", age=timedelta(0)),
+        _bidder(
+            "risky@gavel.example", _REFUSES, "new account, in the end refused for risk", age=timedelta(0)
+        ),
     ]
     products = {piece.sku: _product(piece, seller.user_id, now) for piece in PIECES}
     return House((guest, operator, clerk, seller, *crowd), products)

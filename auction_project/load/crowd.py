@@ -51,7 +51,11 @@ def make_bidders(count: int, *, now: float) -> list[Bidder]:
     for _ in range(count):
         user_id = uuid.uuid4().hex
         token = tokens.sign(
-            sub=user_id, roles=["bidder"], created_at=int(now) - _OLD_ACCOUNT_SECONDS, now=now, seconds=TOKEN_SECONDS
+            sub=user_id,
+            roles=["bidder"],
+            created_at=int(now) - _OLD_ACCOUNT_SECONDS,
+            now=now,
+            seconds=TOKEN_SECONDS,
         )
         bidders.append(Bidder(user_id, f"Authorization: Bearer {token}\r\n"))
     return bidders
@@ -137,7 +141,14 @@ class Crowd:
         return link
 
     def _note(
-        self, target: Target, bidder: Bidder, key: str, body: dict[str, str], sent: float, status: int, answer: bytes
+        self,
+        target: Target,
+        bidder: Bidder,
+        key: str,
+        body: dict[str, str],
+        sent: float,
+        status: int,
+        answer: bytes,
     ) -> None:
         answered = time.time()
         self.tally.latencies.append(answered - sent)

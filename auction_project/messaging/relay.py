@@ -2,9 +2,11 @@
 
 One relay per database works at a time, under a session advisory lock on a connection of its own (SKIP LOCKED would
 reorder a key); on the same connection it hears of commits (`outbox.publish` notifies), so an idle relay publishes within
-milliseconds. When the transport was emptied, everything younger than KEEP_DAYS goes again before anything new.
+milliseconds. When the transport was emptied, everything younger than KEEP_DAYS goes again before anything new; an idle
+relay asks for that now and then, or what was published and not consumed would wait for the next change.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +19,7 @@ from auction_project.messaging import metrics, outbox
 
 BATCH_ROWS = 500
 WAIT_SECONDS = 0.25  # at most, for a commit to be heard of; what was not heard of is found then
+EPOCH_CHECK_SECONDS = 1.0
 _LOCK_ID = 0x6176656C  # one number for all: each database has its own lock space
 # A relay whose machine is gone must not keep the lock: the server gives its connection up after these seconds.
 _KEEPALIVE = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
@@ -36,6 +39,7 @@ class OutboxRelay:
         self._session: Any = None  # Django's wrapper: parameters as the settings have them
         self._leads = False
         self._refilled_to: int | None = None  # the id up to which a refill has come
+        self._next_epoch_check = 0.0
         self.source = table._meta.app_label
         self.name = f"relay:{self.source}"
 
@@ -50,13 +54,16 @@ class OutboxRelay:
             self._refill(self._refilled_to)
             return True
         rows = self._rows(published_at__isnull=True)
-        if not rows:
+        if not rows and time.monotonic() < self._next_epoch_check:
             self._wait_for_commit()
             return True
         try:
             self._append(rows, self.source)
         except brokers.EpochMissing:
             self._begin_refill()
+            return True
+        self._next_epoch_check = time.monotonic() + EPOCH_CHECK_SECONDS
+        if not rows:
             return True
         failpoints.reach("relay.before_mark")
         with transaction.atomic(using=self._using):

@@ -20,7 +20,12 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
         "Stock",
         (
             ("Products", "inventory_2", "admin:inventory_product_changelist", "inventory.view_product"),
-            ("Reservations", "bookmark", "admin:inventory_reservation_changelist", "inventory.view_reservation"),
+            (
+                "Reservations",
+                "bookmark",
+                "admin:inventory_reservation_changelist",
+                "inventory.view_reservation",
+            ),
             ("Ledger", "receipt_long", "admin:inventory_move_changelist", "inventory.view_move"),
             ("Warehouses", "warehouse", "admin:inventory_warehouse_changelist", "inventory.view_warehouse"),
         ),
@@ -30,7 +35,12 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
         (
             ("Orders", "shopping_bag", "admin:orders_order_changelist", "orders.view_order"),
             ("Payments", "credit_card", "admin:orders_payment_changelist", "orders.view_payment"),
-            ("Journal", "account_balance", "admin:orders_journalentry_changelist", "orders.view_journalentry"),
+            (
+                "Journal",
+                "account_balance",
+                "admin:orders_journalentry_changelist",
+                "orders.view_journalentry",
+            ),
             ("Risk", "policy", "admin:orders_riskassessment_changelist", "orders.view_riskassessment"),
         ),
     ),

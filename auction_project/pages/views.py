@@ -38,7 +38,9 @@ class SellingPage(OwnPage):
     def dispatch(self, request: http.HttpRequest, *args: Any, **kwargs: Any) -> http.HttpResponseBase:
         user = request.user
         if user.is_authenticated and not set(SELLING_ROLES) & set(user.roles):
-            raise exceptions.PermissionDenied("Only sellers and operators have a desk. An operator can make you a seller.")
+            raise exceptions.PermissionDenied(
+                "Only sellers and operators have a desk. An operator can make you a seller."
+            )
         return super().dispatch(request, *args, **kwargs)
 
 

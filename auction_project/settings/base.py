@@ -59,7 +59,9 @@ MONGODB_URL = env.str("MONGODB_URL", default="mongodb://127.0.0.1:27017/")
 MONGODB_DATABASE = env.str("MONGODB_DATABASE", default="gavel")
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
-EVENTS_NAMESPACE = env.str("EVENTS_NAMESPACE", default="")  # keeps installations apart that share one transport
+EVENTS_NAMESPACE = env.str(
+    "EVENTS_NAMESPACE", default=""
+)  # keeps installations apart that share one transport
 
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")

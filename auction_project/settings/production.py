@@ -33,11 +33,15 @@ def _refuse_unsafe() -> None:
         if not os.environ.get(name):
             raise ImproperlyConfigured(f"{name} is not set: production needs it (see .env.example)")
     if "accounts" in SERVICES and not os.environ.get("JWT_PRIVATE_KEY"):
-        raise ImproperlyConfigured("JWT_PRIVATE_KEY is not set: the service accounts signs with it (see .env.example)")
+        raise ImproperlyConfigured(
+            "JWT_PRIVATE_KEY is not set: the service accounts signs with it (see .env.example)"
+        )
     for name in _SECRETS:
         value = os.environ[name]
         if len(value) < _MIN_SECRET_CHARACTERS or len(set(value)) < 8:
-            raise ImproperlyConfigured(f"{name} is weak: use at least {_MIN_SECRET_CHARACTERS} random characters")
+            raise ImproperlyConfigured(
+                f"{name} is weak: use at least {_MIN_SECRET_CHARACTERS} random characters"
+            )
     if DEBUG:
         raise ImproperlyConfigured("DEBUG is on: production must not show its insides")
     if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):

@@ -38,6 +38,9 @@ def decide_bid(state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
         bids=state.bids + 1,
         quantity_left=state.quantity_left - command.quantity,
         sale=log.Sale(
-            sale_id=names.sale_id(state.auction_id, state.seq + 1), buyer=buyer, price=total, quantity=command.quantity
+            sale_id=names.sale_id(state.auction_id, state.seq + 1),
+            buyer=buyer,
+            price=total,
+            quantity=command.quantity,
         ),
     )

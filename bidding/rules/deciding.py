@@ -53,7 +53,9 @@ def decide(state: State, command: commands.Command) -> log.Entry | Refusal:
         key=command.key,
         request=command.request(),
         facts=decided,
-        hidden=log.Hidden(actor=command.actor, salt=command.salt, maximum=maximum, reserve=reserve, buyer=buyer),
+        hidden=log.Hidden(
+            actor=command.actor, salt=command.salt, maximum=maximum, reserve=reserve, buyer=buyer
+        ),
         prev=state.hash,
         correlation_id=command.correlation_id,
     )
@@ -85,7 +87,9 @@ def _not_open(state: State) -> Refusal:
     if state.status is Status.NEW:
         return Refusal(rule="auction_not_found", detail="There is no such auction.", kind="not_found")
     if state.status is Status.CANCELLED:
-        return Refusal(rule="auction_cancelled", detail="The auction was cancelled.", figures={"reason": state.reason})
+        return Refusal(
+            rule="auction_cancelled", detail="The auction was cancelled.", figures={"reason": state.reason}
+        )
     if state.status in (Status.REQUESTED, Status.SCHEDULED):
         return Refusal(
             rule="auction_not_open",
@@ -175,7 +179,11 @@ def _apply_cancelled(_state: State, _entry: log.Entry, facts: log.Cancelled) -> 
 
 
 def _apply_closed(state: State, entry: log.Entry, facts: log.Closed) -> dict[str, Any]:
-    changes: dict[str, Any] = {"status": Status.CLOSED, "ended": facts.ended, "quantity_left": facts.quantity_left}
+    changes: dict[str, Any] = {
+        "status": Status.CLOSED,
+        "ended": facts.ended,
+        "quantity_left": facts.quantity_left,
+    }
     if facts.sale is not None and entry.hidden.buyer is not None:
         changes["open_sales"] = _with_sale(state, entry.hidden.buyer, facts.sale)
     return changes

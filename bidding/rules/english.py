@@ -15,9 +15,13 @@ def decide_bid(state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
     """The facts of the bid, or why not. The auction is open and the bidder is not the seller."""
     terms = state.known_terms
     if command.amount is None or command.currency is None:
-        return Refusal(rule="amount_missing", detail="Send amount and currency.", kind="invalid", field="amount")
+        return Refusal(
+            rule="amount_missing", detail="Send amount and currency.", kind="invalid", field="amount"
+        )
     if command.quantity != 1:
-        return Refusal(rule="quantity_not_allowed", detail="One lot, one unit.", kind="invalid", field="quantity")
+        return Refusal(
+            rule="quantity_not_allowed", detail="One lot, one unit.", kind="invalid", field="quantity"
+        )
     refusal = _refuse_amount(state, command.actor, command.amount)
     if refusal is not None:
         return refusal
@@ -47,14 +51,18 @@ def _refuse_amount(state: State, bidder: str, amount: int) -> Refusal | None:
         if amount < state.price:
             return _too_low(amount, state.price, "Your maximum cannot go below the visible price.")
         if amount == own.maximum:
-            return Refusal(rule="bid_unchanged", detail="This is your maximum already.", figures={"amount": amount})
+            return Refusal(
+                rule="bid_unchanged", detail="This is your maximum already.", figures={"amount": amount}
+            )
     elif amount < state.minimum:
         return _too_low(amount, state.minimum, "The bid is below the minimum next bid.")
     return None
 
 
 def _too_low(amount: int, minimum: int, detail: str) -> Refusal:
-    return Refusal(rule="bid_too_low", detail=detail, field="amount", figures={"amount": amount, "minimum": minimum})
+    return Refusal(
+        rule="bid_too_low", detail=detail, field="amount", figures={"amount": amount, "minimum": minimum}
+    )
 
 
 def _contest(state: State, bidder: str, amount: int) -> tuple[str, int]:

@@ -26,7 +26,11 @@ def decide_request(state: State, command: commands.Request, at: int) -> Outcome 
         (terms.format != "english" or terms.quantity == 1, "quantity", "1 in an english auction"),
         (terms.ends_at > max(at, terms.starts_at), "ends_at", "after the start and after now"),
         (terms.ends_at - terms.starts_at <= MAX_DURATION_MS, "ends_at", "at most 90 days after the start"),
-        (terms.has_reserve == (command.reserve is not None), "reserve_price", "given exactly when there is a reserve"),
+        (
+            terms.has_reserve == (command.reserve is not None),
+            "reserve_price",
+            "given exactly when there is a reserve",
+        ),
         (
             command.reserve is None or terms.start_price <= command.reserve <= MAX_AMOUNT,
             "reserve_price",
@@ -36,7 +40,9 @@ def decide_request(state: State, command: commands.Request, at: int) -> Outcome 
     )
     for holds, field, rule in checks:
         if not holds:
-            return Refusal(rule="terms_invalid", detail=f"{field} must be {rule}.", kind="invalid", field=field)
+            return Refusal(
+                rule="terms_invalid", detail=f"{field} must be {rule}.", kind="invalid", field=field
+            )
     return log.Requested(terms=terms), None
 
 
@@ -59,7 +65,9 @@ def decide_open(state: State, command: commands.Open, at: int) -> Outcome | Refu
     terms = state.known_terms
     if command.early:
         if not command.by_operator and command.actor != state.seller_id:
-            return Refusal(rule="not_your_auction", detail="Only the seller or an operator opens it.", kind="forbidden")
+            return Refusal(
+                rule="not_your_auction", detail="Only the seller or an operator opens it.", kind="forbidden"
+            )
     elif at < terms.starts_at:
         return Refusal(rule="not_due", detail="It is not time yet.", figures={"due_at": terms.starts_at})
     return log.Opened(ends_at=terms.ends_at), None
@@ -70,7 +78,9 @@ def decide_cancel(state: State, command: commands.Cancel, at: int) -> Outcome | 
         return _not_now(state, "cancelled")
     if command.by == "seller":
         if command.actor not in (state.seller_id, state.requested_by):
-            return Refusal(rule="not_your_auction", detail="Only the seller or an operator cancels it.", kind="forbidden")
+            return Refusal(
+                rule="not_your_auction", detail="Only the seller or an operator cancels it.", kind="forbidden"
+            )
         if state.bids:
             return Refusal(
                 rule="has_bids",
@@ -111,7 +121,9 @@ def decide_settle(state: State, command: commands.Settle, at: int) -> Outcome | 
     if sale is None:
         return _no_such_sale(command.key)
     last = len(state.open_sales) == 1
-    return log.Settled(sale_id=command.key, ended=last and (_bids_are_over(state) or state.quantity_left == 0)), None
+    return log.Settled(
+        sale_id=command.key, ended=last and (_bids_are_over(state) or state.quantity_left == 0)
+    ), None
 
 
 def decide_fail(state: State, command: commands.FailSale, at: int) -> Outcome | Refusal:
@@ -165,7 +177,10 @@ def _fail_english(state: State, command: commands.FailSale, sale: OpenSale) -> O
 
 def _sale(state: State, user_id: str, price: int) -> log.Sale:
     return log.Sale(
-        sale_id=names.sale_id(state.auction_id, state.seq + 1), buyer=state.alias_of(user_id), price=price, quantity=1
+        sale_id=names.sale_id(state.auction_id, state.seq + 1),
+        buyer=state.alias_of(user_id),
+        price=price,
+        quantity=1,
     )
 
 
@@ -183,4 +198,8 @@ def _not_now(state: State, wanted: str) -> Refusal:
 
 
 def _no_such_sale(sale_id: str) -> Refusal:
-    return Refusal(rule="no_such_sale", detail="This auction has no undecided sale of that id.", figures={"sale_id": sale_id})
+    return Refusal(
+        rule="no_such_sale",
+        detail="This auction has no undecided sale of that id.",
+        figures={"sale_id": sale_id},
+    )

@@ -221,7 +221,12 @@ def verify_chain(entries: Iterable[Entry], *, prev: str = GENESIS, seq: int = 0)
 def answer_of(entry: Entry) -> dict[str, Any]:
     """What the one who asked is told: a function of the entry, so that a repeat is told the same."""
     facts = entry.facts
-    answer: dict[str, Any] = {"auction_id": entry.auction_id, "seq": entry.seq, "hash": entry.hash, "at": entry.at}
+    answer: dict[str, Any] = {
+        "auction_id": entry.auction_id,
+        "seq": entry.seq,
+        "hash": entry.hash,
+        "at": entry.at,
+    }
     if isinstance(facts, Bid):
         answer |= {
             "standing": "bought" if facts.sale else "leading" if facts.bidder == facts.leader else "outbid",

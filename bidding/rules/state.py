@@ -112,9 +112,13 @@ class _Snapshot(msgspec.Struct, frozen=True):
 
 def dump(state: State) -> str:
     """The state as JSON text, for a snapshot."""
-    bare = msgspec.structs.replace(state, bidders=HashTrieMap(), open_sales=HashTrieMap(), passed_over=HashTrieSet())
+    bare = msgspec.structs.replace(
+        state, bidders=HashTrieMap(), open_sales=HashTrieMap(), passed_over=HashTrieSet()
+    )
     return _encoder.encode(
-        _Snapshot(bare, dict(state.bidders.items()), dict(state.open_sales.items()), sorted(state.passed_over))
+        _Snapshot(
+            bare, dict(state.bidders.items()), dict(state.open_sales.items()), sorted(state.passed_over)
+        )
     ).decode()
 
 

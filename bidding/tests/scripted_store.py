@@ -81,6 +81,7 @@ class ScriptedStore:
         self.appends: list[tuple[str, list[log.Entry]]] = []
         self.registered: list[tuple[str, int]] = []
         self.offset_ms = 0.0
+        self.seconds_per_entry = 0.0
         self.pause: Callable[[], asyncio.Future[None] | None] = lambda: None
         self._late: list[tuple[int, list[log.Entry], str]] = []
         self._arrested: asyncio.Event | None = None
@@ -141,6 +142,7 @@ class ScriptedStore:
             if not self._insert(entry, batch):
                 break
             stored += 1
+        await asyncio.sleep(self.seconds_per_entry * stored)
         conflict = stored < now
         if not conflict and now < len(entries) and step.rest_lands != "never":
             self._late.append((len(self.appends), list(entries[now:]), step.rest_lands))
@@ -165,7 +167,7 @@ class ScriptedStore:
         await self._yield()
         return found
 
-    async def load_snapshot(self, auction_id: str) -> bytes | None:
+    async def load_snapshot(self, auction_id: str) -> str | None:
         await self._answering()
         if auction_id not in self.known:
             raise errors.NotFound("There is no such auction.")

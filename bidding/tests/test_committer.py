@@ -71,6 +71,19 @@ async def test_a_bulk_is_never_larger_than_1000(writer, scripted):
     assert [len(entries) for _, entries in scripted.appends] == [1000, 1000, 500]
 
 
+async def test_bulks_shrink_on_a_slow_store_and_grow_again(writer, scripted):
+    async def sizes(count, first):
+        scripted.appends.clear()
+        await asyncio.gather(*(writer.submit(bid(ANN, first + i, key=f"{first}-{i}")) for i in range(count)))
+        return [len(entries) for _, entries in scripted.appends]
+
+    scripted.seconds_per_entry = 0.5 / 800
+    assert await sizes(800, 20_00) == [800]
+    assert await sizes(800, 40_00) == [400, 400]
+    scripted.seconds_per_entry = 0.0
+    assert await sizes(1500, 60_00) == [400, 800, 300]
+
+
 async def test_batches_are_numbered_from_one_and_the_writer_is_registered_before_its_first(writer, scripted):
     await writer.submit(bid(ANN, 20_00, key="1"))
     await writer.submit(bid(BEN, 30_00, key="2"))

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from auction_project import contracts
 from auction_project.contracts import events
-from notifications import auction_frames, doorbell, frames, hub, models, redis_clients, services
+from notifications import auction_frames, courier, doorbell, frames, hub, models, redis_clients, services
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -63,7 +63,12 @@ def envelope_of(event: events.Event, *, event_id: str | None = None, version: in
 
 
 def tell(
-    user_id: str, *, source: str | None = None, kind: models.Kind = models.Kind.LOST, n: int = 1
+    user_id: str,
+    *,
+    source: str | None = None,
+    kind: models.Kind = models.Kind.LOST,
+    n: int = 1,
+    now: datetime = NOW,
 ) -> None:
     """Tell the user `n` things."""
     for _ in range(n):
@@ -73,7 +78,7 @@ def tell(
             source=source or new_id(),
             data={"auction_id": "a" * 32, "title": "Lamp", "price": 1250, "currency": "EUR"},
             at=1_700_000_000_000,
-            now=NOW,
+            now=now,
         )
 
 
@@ -113,6 +118,12 @@ def store_silently(auction_id: str, *seqs: int) -> None:
         text = frames.auction_text(bid(auction_id, seq))
         redis_clients.blocking().rpush(key, f"{seq} {text}")
     redis_clients.blocking().expire(key, auction_frames.IDLE_SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def forgetful_courier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves tasks behind: the courier loses everything, unless a test says otherwise."""
+    monkeypatch.setattr(courier, "send", lambda _email_ids, correlation_id: None)
 
 
 @pytest.fixture

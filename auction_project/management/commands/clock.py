@@ -9,7 +9,9 @@ from bidding import clock
 
 
 class Command(BaseCommand):
-    help = "Open and close auctions when they are due. Only an alarm: any writer closes a due auction by itself."
+    help = (
+        "Open and close auctions when they are due. Only an alarm: any writer closes a due auction by itself."
+    )
 
     def handle(self, *_args: object, **_options: object) -> None:
         sys.exit(running.run("clock", roles.BY_NAME["clock"].needs, [clock.Clock], running.stop_on_signals()))

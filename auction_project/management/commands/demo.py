@@ -41,8 +41,12 @@ class Command(BaseCommand):
             help=f"run until {WANTED_SALES} sales have ended, undone ones of every cause among them, verify, and exit",
         )
         parser.add_argument("--stop", action="store_true", help="end a demo that runs in another terminal")
-        parser.add_argument("--port", type=int, default=8000, help="where the pages are, if free (default: %(default)s)")
-        parser.add_argument("--no-crowd", action="store_true", help="open the house without simulated bidders")
+        parser.add_argument(
+            "--port", type=int, default=8000, help="where the pages are, if free (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--no-crowd", action="store_true", help="open the house without simulated bidders"
+        )
 
     def handle(self, *_args: object, **options: object) -> None:
         if options["stop"]:
@@ -112,7 +116,9 @@ class _Run:
                 if now_figures is not None and first_sale is None and now_figures.sagas.get("COMPLETED"):
                     first_sale = time.monotonic() - started
                 if self._once and now_figures is not None and _is_enough(now_figures):
-                    screen.console.print(f"first confirmed sale {first_sale or 0:.1f} s after the start of the demo")
+                    screen.console.print(
+                        f"first confirmed sale {first_sale or 0:.1f} s after the start of the demo"
+                    )
                     stop.set()
                 if self._once and seconds > ONCE_SECONDS:
                     screen.console.print(f"[red]not enough sales within {ONCE_SECONDS:g} s[/]")
@@ -145,13 +151,23 @@ def _figures() -> figures.Figures | None:
 
 
 def _is_enough(found: figures.Figures) -> bool:
-    return found.sales_ended >= WANTED_SALES and found.undone.keys() >= WANTED_CAUSES and "COMPLETED" in found.sagas
+    return (
+        found.sales_ended >= WANTED_SALES
+        and found.undone.keys() >= WANTED_CAUSES
+        and "COMPLETED" in found.sagas
+    )
 
 
 def _write(running: stack.Stack, house: seed.House) -> None:
     """var/demo.json, for scripts: addresses, accounts, service URLs, process ids by role."""
     names = [name for name in os.environ if name.startswith("DATABASE_URL_")]
-    names += ["MONGODB_URL", "REDIS_URL", "CELERY_BROKER_URL", "KAFKA_BOOTSTRAP_SERVERS", "GAVEL_SERVICE_CONTROL"]
+    names += [
+        "MONGODB_URL",
+        "REDIS_URL",
+        "CELERY_BROKER_URL",
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "GAVEL_SERVICE_CONTROL",
+    ]
     _FILE.parent.mkdir(parents=True, exist_ok=True)
     draft = _FILE.with_suffix(".draft")
     draft.touch(mode=0o600)
@@ -161,9 +177,17 @@ def _write(running: stack.Stack, house: seed.House) -> None:
                 "url": running.url,
                 "pid": os.getpid(),
                 "processes": running.pids(),
-                "health": {name: f"http://127.0.0.1:{p.health_port}" for name, p in running.processes.items()},
+                "health": {
+                    name: f"http://127.0.0.1:{p.health_port}" for name, p in running.processes.items()
+                },
                 "accounts": [
-                    {"email": a.email, "password": a.password, "role": a.role, "user_id": a.user_id, "note": a.note}
+                    {
+                        "email": a.email,
+                        "password": a.password,
+                        "role": a.role,
+                        "user_id": a.user_id,
+                        "note": a.note,
+                    }
                     for a in house.accounts
                 ],
                 "services": {name: os.environ[name] for name in sorted(names) if os.environ.get(name)},

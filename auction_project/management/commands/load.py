@@ -24,16 +24,32 @@ _START = 10_00
 
 
 class Command(BaseCommand):
-    help = "Bid in numbers against a web process on this machine, and write every answer to a file for `verify`."
+    help = (
+        "Bid in numbers against a web process on this machine, and write every answer to a file for `verify`."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--url", default="http://127.0.0.1:8000", help="the web process (default: %(default)s)")
-        parser.add_argument("--rate", type=_bounded(MAX_RATE), default=200, help="bids per second (default: %(default)s)")
-        parser.add_argument("--bidders", type=_bounded(MAX_BIDDERS), default=100, help="(default: %(default)s)")
-        parser.add_argument("--auctions", type=_bounded(MAX_AUCTIONS), default=5, help="(default: %(default)s)")
-        parser.add_argument("--seconds", type=_bounded(MAX_SECONDS), default=20, help="how long (default: %(default)s)")
-        parser.add_argument("--connections", type=_bounded(MAX_CONNECTIONS), default=64, help="(default: %(default)s)")
-        parser.add_argument("--answers", type=Path, default=Path("var/answers.jsonl"), help="(default: %(default)s)")
+        parser.add_argument(
+            "--url", default="http://127.0.0.1:8000", help="the web process (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--rate", type=_bounded(MAX_RATE), default=200, help="bids per second (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--bidders", type=_bounded(MAX_BIDDERS), default=100, help="(default: %(default)s)"
+        )
+        parser.add_argument(
+            "--auctions", type=_bounded(MAX_AUCTIONS), default=5, help="(default: %(default)s)"
+        )
+        parser.add_argument(
+            "--seconds", type=_bounded(MAX_SECONDS), default=20, help="how long (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--connections", type=_bounded(MAX_CONNECTIONS), default=64, help="(default: %(default)s)"
+        )
+        parser.add_argument(
+            "--answers", type=Path, default=Path("var/answers.jsonl"), help="(default: %(default)s)"
+        )
 
     def handle(self, *_args: object, **options: Any) -> None:
         try:
@@ -63,11 +79,15 @@ class Command(BaseCommand):
 
     def _report(self, tally: crowd.Tally, seconds: float, answers: Path) -> None:
         waits = sorted(tally.latencies) or [0.0]
-        self.stdout.write(f"{len(tally.latencies)} bids in {seconds:.1f} s, {tally.accepted / seconds:.0f} accepted/s")
+        self.stdout.write(
+            f"{len(tally.latencies)} bids in {seconds:.1f} s, {tally.accepted / seconds:.0f} accepted/s"
+        )
         for name, count in sorted(tally.outcomes.items()):
             self.stdout.write(f"  {name:<24}{count:>9}")
         for share in (0.5, 0.99, 1.0):
-            self.stdout.write(f"  p{share * 100:<3.0f} {waits[min(len(waits) - 1, int(len(waits) * share))] * 1000:>8.1f} ms")
+            self.stdout.write(
+                f"  p{share * 100:<3.0f} {waits[min(len(waits) - 1, int(len(waits) * share))] * 1000:>8.1f} ms"
+            )
         self.stdout.write(f"answers in {answers}: manage.py verify --answers {answers}")
 
 
@@ -101,11 +121,16 @@ def open_auctions(url: str, count: int, *, seconds: int) -> list[crowd.Target]:
         "soft_close": {"window_ms": 0},
     }
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=10) as client:
-        ids = [str(client.post("/api/v1/auctions", json=body).raise_for_status().json()["id"]) for _ in range(count)]
+        ids = [
+            str(client.post("/api/v1/auctions", json=body).raise_for_status().json()["id"])
+            for _ in range(count)
+        ]
         deadline = time.monotonic() + OPEN_SECONDS
         waiting = list(ids)
         while waiting and time.monotonic() < deadline:
-            waiting = [i for i in waiting if client.get(f"/api/v1/auctions/{i}").json().get("status") != "OPEN"]
+            waiting = [
+                i for i in waiting if client.get(f"/api/v1/auctions/{i}").json().get("status") != "OPEN"
+            ]
             time.sleep(0.1)
     if waiting:
         raise CommandError(f"{len(waiting)} of {count} auctions did not open: are relay and consume running?")

@@ -59,7 +59,7 @@ def take(consumer: brokers.Consumer, count: int, *, acknowledge: bool = True) ->
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(taken) < count:
         assert time.monotonic() < deadline, f"{len(taken)} of {count} records came"
-        for record in consumer.poll(0.2):
+        for record in consumer.poll(0.2)[: count - len(taken)] if acknowledge else consumer.poll(0.2):
             taken[record.topic, record.partition, record.position] = record
             if acknowledge:
                 consumer.acknowledge(record)
