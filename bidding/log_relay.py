@@ -31,7 +31,6 @@ ENTRIES_PER_AUCTION = 500
 MESSAGES_PER_APPEND = 500
 SWEEP_SECONDS = 2.0
 SAVE_SECONDS = 1.0
-EPOCH_CHECK_SECONDS = 1.0  # an idle relay must notice, too, that what was published is gone
 SAVES_PER_STEP = 64
 WRITER_KEPT_MS = 10 * 60 * 1000
 MAX_BOOKS = 50_000
@@ -98,7 +97,6 @@ class LogRelay:
         self._progress: dict[str, _Progress] = {}
         self._writers: dict[str, _Writer] = {}
         self._next_sweep = 0.0
-        self._next_epoch_check = 0.0
         self._unsaved: dict[str, None] = {}
 
     def step(self) -> bool:
