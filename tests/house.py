@@ -1,0 +1,247 @@
+"""The running stack as a test sees it: people who ask the API, products, auctions; raw stores; handles to break it all."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import environ
+import httpx
+import psycopg
+import redis
+from django.conf import settings
+
+from auction_project import db_router, tokens
+from auction_project.stack import Stack
+
+ROOT = Path(__file__).resolve().parents[1]
+PASSWORD = "correct-horse-battery"
+ACCEPTS = "4242424242424242"
+WAIT_SECONDS = 60.0  # a wait ends when its condition holds; this only bounds a test that fails
+_NAMES_OF_MONGODB = ("mongodb", "mongo")  # the service controls know it by either name
+
+
+class House:
+    """See the module."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.url = stack.url
+        self.http = httpx.Client(base_url=stack.url, timeout=10)
+        self.operator = self.new_account("operator", "bidder")
+        self.seller = self.new_account("seller", "bidder")
+
+    def close(self) -> None:
+        self.http.close()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command against the stack's stores; its output."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.stack.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    def shell(self, script: str) -> str:
+        """The last line that a Django script prints, run against the stack's stores."""
+        return self.manage("shell", "--no-imports", "-c", script).strip().splitlines()[-1]
+
+    def rows(self, alias: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What one SQL statement gives in the database `alias`."""
+        with connect(alias) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def value(self, alias: str, statement: str, *parameters: object) -> Any:
+        """The single value that a SQL statement gives, None without a row."""
+        rows = self.rows(alias, statement, *parameters)
+        return rows[0][0] if rows else None
+
+    def verify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", "verify", *(arguments or ("--settled",))],
+            cwd=ROOT,
+            env=self.stack.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    def assert_verified(self, *arguments: str) -> None:
+        """Everything has come to rest and every invariant holds."""
+        found = self.verify("--settled", *arguments)
+        assert found.returncode == 0, found.stdout + found.stderr
+
+    def control(self, action: str, service: str) -> None:
+        """Kill, pause, resume or start the server `service` (postgres, redis, mongodb)."""
+        command = shlex.split(os.environ["GAVEL_SERVICE_CONTROL"])
+        names = _NAMES_OF_MONGODB if service == "mongodb" else (service,)
+        answers = []
+        for name in names:
+            done = subprocess.run([*command, action, name], check=False, capture_output=True, text=True)
+            if done.returncode == 0:
+                return
+            answers.append(done.stdout + done.stderr)
+        raise AssertionError(f"{action} {service}: {answers}")
+
+    def new_accounts(self, count: int, *, card: str | None = ACCEPTS) -> "list[Person]":
+        """Verified bidders in one go, each with `card`."""
+        script = (
+            "from datetime import UTC, datetime; import uuid;"
+            "from auction_project.accounts import services; from orders import services as orders;"
+            "now = datetime.now(UTC)\n"
+            f"for _ in range({count}):\n"
+            "    email = f'{uuid.uuid4().hex[:12]}@example.org'\n"
+            f"    user = services.create_account(email=email, password={PASSWORD!r}, roles=('bidder',), groups=(),"
+            " verified=True, superuser=False, actor='test', now=now)\n"
+            f"    if {card!r}: orders.set_card(user_id=user.id, number={card!r}, now=now)\n"
+            "    print('account', user.id, email)\n"
+        )
+        lines = [line.split() for line in self.manage("shell", "--no-imports", "-c", script).splitlines()]
+        return [
+            Person(self, line[1], line[2], PASSWORD, ("bidder",)) for line in lines if line[0] == "account"
+        ]
+
+    def new_account(self, *roles: str, card: str | None = ACCEPTS, password: str = PASSWORD) -> "Person":
+        email = f"{uuid.uuid4().hex[:12]}@example.org"
+        user_id = self.manage(
+            "create_account", "--email", email, "--password", password, "--verified", "--roles", *roles
+        ).strip()
+        person = Person(self, user_id, email, password, roles)
+        if card is not None:
+            answer = person.put("/api/v1/card", {"number": card})
+            assert answer.status_code == 200, answer.text
+        return person
+
+    def stranger(self, *roles: str) -> "Person":
+        """Somebody with a valid token whom accounts never heard of: cheap, for crowds without cards."""
+        return Person(self, uuid.uuid4().hex, "", "", roles or ("bidder",))
+
+    def new_product(self, *, stock: int, title: str = "Test piece") -> str:
+        """A product of the house with `stock` units, made through the services."""
+        sku = uuid.uuid4().hex[:12]
+        script = (
+            "from datetime import datetime, UTC; from inventory import services, models; now = datetime.now(UTC);"
+            f"services.create_product(product_id={uuid.uuid4().hex!r}, sku={sku!r}, title={title!r}, description='',"
+            " condition='GOOD', owner_id='house', actor='test', now=now);"
+            f"product = models.Product.objects.get(sku={sku!r});"
+            "warehouse = models.Warehouse.objects.order_by('priority').first().code;"
+            f"services.receive_stock(key={sku!r}, product_id=product.id, warehouse=warehouse, quantity={stock},"
+            " actor='test', now=now); print(product.id)"
+        )
+        return self.shell(script)
+
+    def new_auction(self, product_id: str, *, seconds: float = 600.0, **terms: Any) -> str:
+        """An auction of a product that is open, or the test fails."""
+        now = int(time.time() * 1000)
+        body = {
+            "product_id": product_id,
+            "format": "english",
+            "currency": "EUR",
+            "start_price": "10.00",
+            "starts_at": now,
+            "ends_at": now + int(seconds * 1000),
+            "soft_close": {"window_ms": 0},
+            **terms,
+        }
+        answer = self.operator.post("/api/v1/auctions", body)
+        assert answer.status_code == 201, answer.text
+        auction_id = str(answer.json()["id"])
+        self.wait_until(lambda: self.auction(auction_id)["status"] == "OPEN", "the auction to open")
+        return auction_id
+
+    def auction(self, auction_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/api/v1/auctions/{auction_id}")
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    @staticmethod
+    def wait_until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if holds():
+                    return
+            except httpx.HTTPError:
+                pass  # an outage is what some tests are about
+            time.sleep(0.1)
+        raise AssertionError(f"waited {seconds:g} s for {what}")
+
+
+class Person:
+    """Somebody who asks the API with a fresh access token."""
+
+    def __init__(self, house: House, user_id: str, email: str, password: str, roles: tuple[str, ...]) -> None:
+        self._house = house
+        self.user_id = user_id
+        self.email = email
+        self.password = password
+        self.roles = roles
+
+    @property
+    def headers(self) -> dict[str, str]:
+        now = time.time()
+        token = tokens.sign(
+            sub=self.user_id, roles=self.roles, created_at=int(now) - 10**7, now=now, seconds=300
+        )
+        return {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str, **parameters: Any) -> httpx.Response:
+        return self._house.http.get(path, params=parameters, headers=self.headers)
+
+    def post(self, path: str, body: dict[str, Any], key: str | None = None) -> httpx.Response:
+        headers = {**self.headers, "Idempotency-Key": key or uuid.uuid4().hex}
+        return self._house.http.post(path, json=body, headers=headers)
+
+    def put(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        return self._house.http.put(path, json=body, headers=self.headers)
+
+    def bid(self, auction_id: str, amount: str, key: str | None = None) -> httpx.Response:
+        return self.post(f"/api/v1/auctions/{auction_id}/bids", {"amount": amount, "currency": "EUR"}, key)
+
+    def buy(self, auction_id: str, quantity: int = 1, key: str | None = None) -> httpx.Response:
+        return self.post(f"/api/v1/auctions/{auction_id}/bids", {"quantity": quantity}, key)
+
+    def orders(self) -> list[dict[str, Any]]:
+        return list(self.get("/api/v1/orders").json()["items"])
+
+    def notifications(self) -> list[dict[str, Any]]:
+        return list(self.get("/api/v1/notifications").json()["items"])
+
+
+def empty_stores() -> None:
+    """Drop what an earlier session left in the databases and the brokers that the environment names."""
+    for alias in db_router.ALIASES:
+        with connect(alias) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+    empty_redis()
+
+
+def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to the stack's database `alias`; each statement is a transaction."""
+    parameters = environ.Env().db_url(
+        f"DATABASE_URL_{alias.upper()}"
+    )  # not Django's: it may name a test database
+    return psycopg.connect(
+        host=parameters["HOST"],
+        port=parameters["PORT"],
+        user=parameters["USER"],
+        password=parameters["PASSWORD"],
+        dbname=parameters["NAME"],
+        autocommit=True,
+    )
+
+
+def empty_redis() -> None:
+    """All that is in the databases of the events, the push hub and the task queues."""
+    for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
+        with redis.Redis.from_url(url) as client:
+            client.flushdb()
