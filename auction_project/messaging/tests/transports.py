@@ -54,12 +54,14 @@ def messages(topic: str, keys: Sequence[str], count: int, first: int = 1) -> lis
 
 
 def take(consumer: brokers.Consumer, count: int, *, acknowledge: bool = True) -> list[brokers.Record]:
-    """The next `count` records, each once; fails when they do not come."""
+    """The next `count` records, each once; fails when they do not come. Of more, nothing is acknowledged."""
     taken: dict[tuple[str, int, str], brokers.Record] = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(taken) < count:
         assert time.monotonic() < deadline, f"{len(taken)} of {count} records came"
-        for record in consumer.poll(0.2)[: count - len(taken)] if acknowledge else consumer.poll(0.2):
+        for record in consumer.poll(0.2):
+            if len(taken) == count:
+                break
             taken[record.topic, record.partition, record.position] = record
             if acknowledge:
                 consumer.acknowledge(record)
