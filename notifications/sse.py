@@ -67,21 +67,21 @@ class Position(msgspec.Struct):
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """One stream, until either side ends it."""
+    push = hub.current()  # a process that stops may have let go of it before this stream ends
     try:
         position = _position(scope)
-        socket = await _connect(scope)
+        socket = await _connect(scope, push)
     except errors.DomainError as error:
         await _refuse(send, error)
         return
-    streams = hub.current()  # a process that stops may have let go of it before this stream ends
     try:
         if socket.user_id is not None:
-            streams.resume(socket, cursors.parse(position.cursor) if position.cursor else None)
+            push.resume(socket, cursors.parse(position.cursor) if position.cursor else None)
         for auction_id, seq in position.seqs.items():
-            streams.watch(socket, auction_id, seq)
+            push.watch(socket, auction_id, seq)
         await _until_either(_gone(receive), _stream(socket, position, send))
     finally:
-        streams.disconnect(socket)
+        push.disconnect(socket)
 
 
 def _position(scope: Any) -> Position:
@@ -123,7 +123,7 @@ def _auctions(text: str) -> dict[str, int | None]:
     return found
 
 
-async def _connect(scope: Any) -> sockets.Socket:
+async def _connect(scope: Any, push: hub.Hub) -> sockets.Socket:
     """Raises tokens.InvalidToken, errors.Unauthenticated, errors.Unavailable."""
     query = parse.parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     header = _header(scope, b"authorization")
@@ -132,10 +132,10 @@ async def _connect(scope: Any) -> sockets.Socket:
         if header:
             user_id = tokens.from_header(header).sub
         elif "ticket" in query:
-            user_id = await hub.current().redeem(query["ticket"][0])
+            user_id = await push.redeem(query["ticket"][0])
             if user_id is None:
                 raise errors.Unauthenticated("The ticket is used up or too old. Ask for another.")
-        return hub.current().connect(user_id=user_id, transport="sse")
+        return push.connect(user_id=user_id, transport="sse")
     except (redis.RedisError, hub.TooManySockets) as error:
         log.warning("stream_refused", error=repr(error))
         raise errors.Unavailable from error

@@ -36,6 +36,7 @@ class UnknownPath(AsyncWebsocketConsumer):
 class Stream(AsyncWebsocketConsumer):
     """One client."""
 
+    _hub: hub.Hub
     _socket: sockets.Socket | None = None
     _pump: asyncio.Task[None] | None = None
     _messages = 0
@@ -50,17 +51,18 @@ class Stream(AsyncWebsocketConsumer):
         if self._pump is not None:
             self._pump.cancel()
         if self._socket is not None:
-            hub.current().disconnect(self._socket)
+            self._hub.disconnect(self._socket)
         raise StopConsumer
 
     async def connect(self) -> None:
         await self.accept()
+        self._hub = hub.current()
         if not requests.is_allowed_origin(self._header(b"origin"), settings.ALLOWED_HOSTS):
             await self.close(sockets.FORBIDDEN_ORIGIN)
             return
         try:
             user_id = await self._user_id()
-            self._socket = hub.current().connect(user_id=user_id, transport="websocket")
+            self._socket = self._hub.connect(user_id=user_id, transport="websocket")
         except errors.Unauthenticated:
             await self.close(sockets.UNAUTHENTICATED)
         except (redis.RedisError, hub.TooManySockets) as error:
@@ -88,9 +90,9 @@ class Stream(AsyncWebsocketConsumer):
                 case requests.Resume():
                     self._resume(socket, message)
                 case requests.Watch():
-                    hub.current().watch(socket, message.auction_id, message.after)
+                    self._hub.watch(socket, message.auction_id, message.after)
                 case requests.Unwatch():
-                    hub.current().unwatch(socket, message.auction_id)
+                    self._hub.unwatch(socket, message.auction_id)
                 case requests.Ping():
                     socket.put(frames.PONG)
         except requests.NotUnderstood as error:
@@ -108,14 +110,14 @@ class Stream(AsyncWebsocketConsumer):
         if socket.user_id is None:
             socket.close(sockets.UNAUTHENTICATED)
             return
-        hub.current().resume(socket, None if message.cursor is None else cursors.parse(message.cursor))
+        self._hub.resume(socket, None if message.cursor is None else cursors.parse(message.cursor))
 
     async def _user_id(self) -> str | None:
         """Whose ticket the address carries; None without one. Raises errors.Unauthenticated, redis.RedisError."""
         query = parse.parse_qs(self.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if "ticket" not in query:
             return None
-        user_id = await hub.current().redeem(query["ticket"][0])
+        user_id = await self._hub.redeem(query["ticket"][0])
         if user_id is None:
             raise errors.Unauthenticated
         return user_id

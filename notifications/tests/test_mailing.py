@@ -1,0 +1,307 @@
+"""E-mail: at most one per notification, to verified addresses, readable; what cannot go waits, and not for ever."""
+
+import re
+import smtplib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import signals
+from celery.contrib.testing import worker
+from django.core import mail
+from django.core.mail.backends import locmem
+from django.db import connections
+from django.utils import timezone
+
+from auction_project import celery, failpoints
+from auction_project.contracts import events
+from notifications import courier, mailing, models, services, tasks
+from notifications.tests import conftest
+
+pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
+
+NOW = conftest.NOW
+real_send = courier.send
+
+
+def verify(user_id: str, *, version: int = 1, **changes: Any) -> None:
+    known: dict[str, Any] = {
+        "email": "ada@example.org",
+        "email_verified": True,
+        "roles": ("bidder",),
+        "closed": False,
+    }
+    services.follow_account(
+        account=events.AccountChanged(user_id=user_id, version=version, created_at=0, **known | changes)
+    )
+
+
+def email_of(user_id: str) -> models.Email:
+    return models.Email.objects.get(notification__user_id=user_id)
+
+
+def send(email: models.Email, *, after: timedelta = timedelta()) -> models.EmailState:
+    return mailing.send_email(email_id=email.pk, now=NOW + after)
+
+
+class Broken(locmem.EmailBackend):
+    """A mail server that fails at one point."""
+
+    opening: Exception | None = None
+    sending: Exception | None = None
+
+    def open(self) -> None:
+        if self.opening:
+            raise self.opening
+
+    def send_messages(self, messages: Any) -> int:
+        if self.sending:
+            raise self.sending
+        return super().send_messages(messages)
+
+
+@pytest.fixture
+def server(settings: Any) -> type[Broken]:
+    settings.EMAIL_BACKEND = f"{__name__}.Broken"
+    Broken.opening = Broken.sending = None
+    return Broken
+
+
+def test_an_email_goes_once_however_often_it_is_asked_for(user_id: str) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+
+    states = [send(email_of(user_id)) for _ in range(3)]
+
+    assert states == ["SENT"] * 3
+    (message,) = mail.outbox
+    assert message.to == ["ada@example.org"]
+    assert message.subject == "“Lamp” went to another bidder for 12.50 EUR"
+
+
+def test_senders_at_once_send_one_email(user_id: str) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+    email = email_of(user_id)
+    ready = threading.Barrier(8)
+
+    def ask() -> None:
+        ready.wait()
+        send(email)
+        connections.close_all()
+
+    askers = [threading.Thread(target=ask) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+
+    assert len(mail.outbox) == 1
+    assert email_of(user_id).state == "SENT"
+
+
+@pytest.mark.parametrize("account", [None, {"email_verified": False}], ids=["unknown", "unverified"])
+def test_nothing_goes_before_the_address_is_verified(user_id: str, account: dict[str, Any] | None) -> None:
+    if account:
+        verify(user_id, **account)
+    conftest.tell(user_id)
+
+    before = send(email_of(user_id))
+    assert (before, mail.outbox) == ("PENDING", [])
+
+    verify(user_id, version=2)
+    assert send(email_of(user_id), after=timedelta(minutes=5)) == "SENT"
+
+
+def test_a_closed_account_gets_nothing_and_old_news_are_dropped(user_id: str) -> None:
+    verify(user_id, closed=True)
+    conftest.tell(user_id)
+
+    states = [send(email_of(user_id), after=after) for after in (timedelta(), mailing.KEEP_TRYING)]
+
+    assert states == ["PENDING", "DROPPED"]
+    assert mail.outbox == []
+    assert email_of(user_id).reason == "no verified address"
+
+
+def test_a_server_that_is_away_is_tried_again(user_id: str, server: type[Broken]) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+
+    server.opening = ConnectionRefusedError()
+    assert send(email_of(user_id)) == "PENDING"
+    assert mailing.sweep(now=NOW + timedelta(seconds=59)) == []
+    assert mailing.sweep(now=NOW + mailing.PAUSE) == [email_of(user_id).pk]
+    server.opening = None
+    assert send(email_of(user_id), after=mailing.PAUSE) == "SENT"
+
+    assert len(mail.outbox) == 1
+
+
+def test_a_server_that_stays_away_costs_the_email_and_says_why(user_id: str, server: type[Broken]) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+    server.opening = ConnectionRefusedError("no server")
+    send(email_of(user_id))
+
+    assert send(email_of(user_id), after=mailing.KEEP_TRYING) == "DROPPED"
+    assert "no server" in email_of(user_id).reason
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (smtplib.SMTPRecipientsRefused({}), "REFUSED"),
+        (smtplib.SMTPDataError(550, b"no"), "REFUSED"),
+        (smtplib.SMTPServerDisconnected("gone"), "UNKNOWN"),
+        (TimeoutError(), "UNKNOWN"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_after_the_server_was_asked_nothing_is_sent_again(
+    user_id: str, server: type[Broken], error: Exception, state: str
+) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+    server.sending = error
+
+    assert send(email_of(user_id)) == state
+    server.sending = None
+
+    assert mailing.sweep(now=NOW + timedelta(days=2)) == []
+    assert send(email_of(user_id), after=mailing.PAUSE) == state
+    assert mail.outbox == []
+
+
+@pytest.mark.parametrize(("place", "sent"), [("send_email.after_claim", 0), ("send_email.after_effect", 1)])
+def test_a_sender_that_dies_leaves_an_email_that_is_never_sent_again(
+    user_id: str, monkeypatch: pytest.MonkeyPatch, place: str, sent: int
+) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+    email = email_of(user_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failpoints, "_armed", {place: "raise"})
+        with pytest.raises(failpoints.FailpointReached):
+            send(email)
+    assert email_of(user_id).state == "SENDING"
+    assert mailing.sweep(now=NOW + mailing.SENDING_TAKES - timedelta(seconds=1)) == []
+    assert email_of(user_id).state == "SENDING"
+    assert mailing.sweep(now=NOW + mailing.SENDING_TAKES) == []
+
+    assert email_of(user_id).state == "UNKNOWN"
+    assert send(email) == "UNKNOWN"
+    assert len(mail.outbox) == sent
+
+
+def test_the_sweep_finds_what_the_courier_lost_and_does_not_ring_for_it_all_the_time(user_id: str) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+    email = email_of(user_id)
+
+    at_once = mailing.sweep(now=NOW)
+    swept = [mailing.sweep(now=NOW + mailing.FIRST_SWEEP) for _ in range(2)]
+
+    assert at_once == []
+    assert swept == [[email.pk], []]
+
+
+def test_an_email_never_moves_in_a_way_that_is_not_in_the_table(user_id: str) -> None:
+    conftest.tell(user_id)
+
+    with pytest.raises(ValueError, match="never goes"):
+        models.Email.move(email_of(user_id).pk, models.EmailState.PENDING, models.EmailState.SENT)
+
+    assert email_of(user_id).state == "PENDING"
+
+
+_FIGURES = {
+    "auction_id": "a" * 32,
+    "title": "Lamp <\nBcc: x@example.org>",
+    "price": 1250,
+    "minimum": 1300,
+    "amount": 1250,
+    "currency": "EUR",
+    "order_number": "GV-AAAA-BBBB-CCCC",
+    "reason": "payment_refused",
+    "threshold": 3,
+    "available": 2,
+    "on_hand": 4,
+    "reserved": 1,
+}
+
+
+@pytest.mark.parametrize("kind", sorted(models.Kind))
+def test_every_kind_makes_a_readable_email(user_id: str, kind: models.Kind, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://gavel.example/"
+    services.notify(user_id=user_id, kind=kind, source="e", data=_FIGURES, at=0, now=NOW)
+    notification = models.Notification.objects.get(user_id=user_id)
+
+    message = mailing.compose(notification, "ada@example.org")
+
+    text = message.message().as_string()
+    assert "\n" not in message.subject
+    assert len(re.findall(r"^Bcc", text, re.MULTILINE)) == 0
+    assert "&lt;" not in message.body
+    assert "https://gavel.example/" in message.body
+    assert not re.search(r"\{\{|\}\}|None|\bpayment_refused\b", message.body + message.subject)
+    assert message.extra_headers["Message-ID"] == f"<notification-{notification.pk}@gavel.example>"
+
+
+@pytest.mark.parametrize("kind", sorted(models.Kind))
+def test_a_notification_that_lacks_figures_can_still_be_shown(user_id: str, kind: models.Kind) -> None:
+    services.notify(user_id=user_id, kind=kind, source="e", data={}, at=0, now=NOW)
+
+    assert mailing.compose(models.Notification.objects.get(user_id=user_id), "ada@example.org").subject
+
+
+@pytest.fixture
+def email_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A real worker on a queue of its own, in a thread; it need not wait for servers that these tests do not use."""
+    monkeypatch.setattr(courier, "send", real_send)
+    monkeypatch.setattr(courier, "QUEUE", f"email-{conftest.new_id()}")
+    signals.worker_init.disconnect(celery.start_worker)
+    try:
+        with worker.start_worker(celery.app, queues=[courier.QUEUE], pool="solo", perform_ping_check=False):
+            yield
+    finally:
+        signals.worker_init.connect(celery.start_worker)
+
+
+def test_a_real_worker_sends_what_was_committed(user_id: str, email_worker: None) -> None:
+    verify(user_id)
+
+    conftest.tell(user_id, now=timezone.now())
+    _until(lambda: email_of(user_id).state == "SENT")
+
+    assert [message.to for message in mail.outbox] == [["ada@example.org"]]
+
+
+def test_the_task_of_the_sweep_sends_what_is_due(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    conftest.tell(user_id, now=timezone.now() - mailing.FIRST_SWEEP)
+    sent: list[int] = []
+    monkeypatch.setattr(courier, "send", lambda ids, correlation_id: sent.extend(ids))
+
+    tasks.sweep_emails()
+
+    assert sent == [email_of(user_id).pk]
+
+
+def test_a_broker_that_is_away_costs_a_line_of_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        celery.app, "send_task", lambda *_, **__: (_ for _ in ()).throw(ConnectionRefusedError())
+    )
+
+    courier.send([1, 2], correlation_id="c")
+
+
+def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)

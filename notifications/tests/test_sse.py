@@ -1,0 +1,183 @@
+"""Server-sent events: the same stream as the WebSocket's, and Last-Event-ID is its whole position."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from notifications import bridge, hub, selectors, sockets, sse, tickets
+from notifications.tests import conftest, streams
+
+pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
+
+
+def bearer(settings: Any, user_id: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {conftest.token(settings, user_id)}"}
+
+
+async def test_a_signed_in_user_gets_his_notifications_and_his_auctions_in_one_stream(
+    running_hub: hub.Hub, user_id: str, auction_id: str, settings: Any
+) -> None:
+    await bridge.call(conftest.publish, auction_id, 1, 2)
+
+    async with streams.server_sent_events(
+        query={"auctions": f"{auction_id}:1"}, headers=bearer(settings, user_id)
+    ) as stream:
+        heard = [(await stream.hear())[1] for _ in range(4)]
+        await bridge.call(conftest.tell, user_id)
+        notified = await stream.hear()
+
+    epoch = (await bridge.call(selectors.get_head, user_id)).epoch
+    assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert stream.headers["cache-control"] == "no-store"
+    assert sorted(body["type"] for body in heard) == ["auction", "ready", "resumed", "watching"]
+    assert [body["seq"] for body in heard if body["type"] == "auction"] == [2]
+    assert notified[0] == f"{epoch}:1;2"
+    assert (notified[1]["type"], notified[1]["cursor"]) == ("notification", f"{epoch}:1")
+
+
+@pytest.mark.parametrize("how", ["Last-Event-ID", "cursor"])
+async def test_a_browser_that_connects_again_misses_nothing(
+    running_hub: hub.Hub, user_id: str, auction_id: str, settings: Any, how: str
+) -> None:
+    await bridge.call(conftest.publish, auction_id, 1)
+    query, headers = {"auctions": f"{auction_id}:1"}, bearer(settings, user_id)
+    async with streams.server_sent_events(query=query, headers=headers) as stream:
+        greeting = [(await stream.hear())[1]["type"] for _ in range(3)]
+        await bridge.call(conftest.tell, user_id)
+        await stream.hear()
+        await bridge.call(conftest.publish, auction_id, 2)
+        position, _ = await stream.hear()
+    await bridge.call(conftest.tell, user_id, n=2)
+    await bridge.call(conftest.publish, auction_id, 3, 4)
+
+    if how == "cursor":
+        query["cursor"] = position
+    else:
+        headers["Last-Event-ID"] = position
+    async with streams.server_sent_events(query=query, headers=headers) as stream:
+        heard = [(await stream.hear())[1] for _ in range(7)]
+
+    assert sorted(greeting) == ["ready", "resumed", "watching"]
+    assert [body["seq"] for body in heard if body["type"] == "auction"] == [3, 4]
+    assert [body["cursor"][-2:] for body in heard if body["type"] == "notification"] == [":2", ":3"]
+
+
+async def test_a_bare_cursor_of_rest_is_understood(running_hub: hub.Hub, user_id: str, settings: Any) -> None:
+    await bridge.call(conftest.tell, user_id, n=2)
+    epoch = (await bridge.call(selectors.get_head, user_id)).epoch
+
+    headers = bearer(settings, user_id) | {"Last-Event-ID": f"{epoch}:1"}
+    async with streams.server_sent_events(headers=headers) as stream:
+        heard = [await stream.hear() for _ in range(3)]
+
+    assert [body["type"] for _, body in heard] == ["ready", "notification", "resumed"]
+    assert heard[1][1]["cursor"] == f"{epoch}:2"
+
+
+async def test_a_wrong_epoch_requires_a_snapshot(running_hub: hub.Hub, user_id: str, settings: Any) -> None:
+    await bridge.call(conftest.tell, user_id)
+
+    headers = bearer(settings, user_id) | {"Last-Event-ID": "0:1;"}
+    async with streams.server_sent_events(headers=headers) as stream:
+        heard = [(await stream.hear())[1] for _ in range(3)]
+
+    assert [body["type"] for body in heard] == ["ready", "snapshot_required", "resumed"]
+
+
+async def test_a_ticket_opens_one_stream(running_hub: hub.Hub, user_id: str) -> None:
+    ticket = await bridge.call(tickets.issue, user_id)
+
+    async with streams.server_sent_events(query={"ticket": ticket}) as stream:
+        assert [(await stream.hear())[1]["type"] for _ in range(2)] == ["ready", "resumed"]
+    async with streams.server_sent_events(query={"ticket": ticket}) as again:
+        await again.ended()
+
+    assert (again.status, again.problem["code"]) == (401, "unauthenticated")
+    assert again.headers["www-authenticate"] == "Bearer"
+
+
+async def test_who_did_not_sign_in_follows_auctions_only(
+    running_hub: hub.Hub, user_id: str, auction_id: str
+) -> None:
+    async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
+        heard = [(await stream.hear())[1]["type"] for _ in range(3)]
+        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.publish, auction_id, 5)
+        position, body = await stream.hear()
+
+    assert heard == ["ready", "snapshot_required", "watching"]
+    assert (position, body["seq"]) == ("-;5", 5)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status", "field"),
+    [
+        ({"auctions": "x"}, {}, 400, "auctions"),
+        ({"auctions": "a" * 32 + ":x"}, {}, 400, "auctions"),
+        ({"auctions": "a" * 32 + ":-1"}, {}, 400, "auctions"),
+        ({"auctions": "a" * 32 + "\n"}, {}, 400, "auctions"),
+        ({"auctions": ",".join(f"{i:032x}" for i in range(51))}, {}, 400, "auctions"),
+        ({}, {"Last-Event-ID": "x"}, 400, "Last-Event-ID"),
+        ({"auctions": "a" * 32}, {"Last-Event-ID": "-;1,2"}, 400, "Last-Event-ID"),
+        ({"auctions": "a" * 32}, {"Last-Event-ID": "-;x"}, 400, "Last-Event-ID"),
+        ({"ticket": ""}, {}, 401, None),
+        ({"ticket": "forged"}, {}, 401, None),
+        ({}, {"Authorization": "Bearer x.y.z"}, 401, None),
+        ({}, {"Authorization": "Basic x"}, 401, None),
+    ],
+)
+async def test_a_bad_request_is_refused_by_name(
+    running_hub: hub.Hub, query: dict[str, str], headers: dict[str, str], status: int, field: str | None
+) -> None:
+    async with streams.server_sent_events(query=query, headers=headers) as stream:
+        await stream.ended()
+
+    assert (stream.status, stream.problem.get("field")) == (status, field)
+    assert stream.headers["content-type"] == "application/problem+json"
+    assert running_hub.sockets == set()
+
+
+async def test_only_get(running_hub: hub.Hub) -> None:
+    async with streams.server_sent_events(method="POST") as stream:
+        await stream.ended()
+
+    assert (stream.status, stream.headers["allow"]) == (405, "GET")
+
+
+async def test_interest_ends_with_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
+    async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
+        await stream.hear()
+        assert list(running_hub._auctions) == [auction_id]
+
+    assert (running_hub.sockets, running_hub._auctions) == (set(), {})
+
+
+async def test_an_overflow_ends_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
+    async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
+        await stream.hear()
+        (socket,) = running_hub.sockets
+
+        socket.close(sockets.OVERFLOW)
+
+        await stream.ended()
+
+
+async def test_a_quiet_stream_shows_that_it_lives(
+    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+
+    async with streams.server_sent_events() as stream:
+        await asyncio.sleep(0.3)
+
+    assert stream.comments >= 3
+
+
+async def test_a_stop_ends_the_streams() -> None:
+    await hub.start()
+
+    async with streams.server_sent_events() as stream:
+        await hub.stop()
+
+        await stream.ended()

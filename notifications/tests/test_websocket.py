@@ -1,0 +1,383 @@
+"""The WebSocket stream: who may open it, what it understands, its bounds, and that it goes on where it stopped."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from auction_project.contracts import events
+from notifications import bridge, hub, models, requests, selectors, services, sockets, tickets, websocket
+from notifications.tests import conftest, streams
+
+pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
+
+
+async def tell(user_id: str, n: int = 1) -> None:
+    await bridge.call(conftest.tell, user_id, n=n)
+
+
+async def publish(auction_id: str, *seqs: int) -> None:
+    await bridge.call(conftest.publish, auction_id, *seqs)
+
+
+def seqs(heard: list[dict[str, Any]]) -> list[int]:
+    """The seqs of the notifications or frames heard."""
+    return [
+        body["seq"] if body["type"] == "auction" else int(body["cursor"].partition(":")[2])
+        for body in heard
+        if body["type"] in ("auction", "notification")
+    ]
+
+
+# --- who may -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ticket", ["", "forged"])
+async def test_a_wrong_ticket_is_refused_with_a_code_that_browsers_see(
+    running_hub: hub.Hub, ticket: str
+) -> None:
+    async with streams.websocket(ticket=ticket, ready=False) as client:
+        assert await client.closed() == 4401
+
+    assert running_hub.sockets == set()
+
+
+async def test_a_ticket_opens_one_stream_only(running_hub: hub.Hub, user_id: str) -> None:
+    ticket = await bridge.call(tickets.issue, user_id)
+
+    async with streams.websocket(ticket=ticket), streams.websocket(ticket=ticket, ready=False) as second:
+        assert await second.closed() == 4401
+
+
+@pytest.mark.parametrize(
+    ("origin", "code"),
+    [
+        (b"https://evil.example", 4403),
+        (b"null", 4403),
+        (b"http://[broken", 4403),
+        (b"", 4403),
+        (b"http://localhost:8000", None),
+        (b"http://127.0.0.1:9999", None),
+        (b"http://[::1]:8000", None),
+        (None, None),
+    ],
+)
+async def test_only_pages_of_ours_open_a_stream(
+    running_hub: hub.Hub, user_id: str, settings: Any, origin: bytes | None, code: int | None
+) -> None:
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+    headers = [] if origin is None else [(b"origin", origin)]
+
+    async with streams.websocket(user_id, headers=headers, ready=code is None) as client:
+        assert code is None or await client.closed() == code
+
+
+async def test_an_unknown_path_is_refused(running_hub: hub.Hub) -> None:
+    async with streams.websocket(path="/ws/v2/stream", ready=False) as client:
+        assert await client.closed() == 4404
+
+
+async def test_who_did_not_sign_in_may_watch_and_nothing_else(running_hub: hub.Hub, auction_id: str) -> None:
+    await publish(auction_id, 1)
+
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=auction_id, after=0)
+        assert seqs(await client.hear_until("watching")) == [1]
+        await client.say(type="resume", cursor=None)
+        assert await client.closed() == 4401
+
+
+async def test_each_gets_his_own_notifications_and_nobody_elses(running_hub: hub.Hub, user_id: str) -> None:
+    async with streams.websocket(user_id) as one, streams.websocket(conftest.new_id()) as another:
+        for client in (one, another):
+            await client.say(type="resume", cursor=None)
+            await client.hear_until("resumed")
+
+        await tell(user_id)
+
+        assert seqs([await one.hear()]) == [1]
+        assert await another.hears_nothing()
+
+
+async def test_a_closed_account_is_shut_out_of_its_open_stream(running_hub: hub.Hub, user_id: str) -> None:
+    account = events.AccountChanged(
+        user_id=user_id, version=1, email="", email_verified=True, created_at=0, roles=(), closed=True
+    )
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume")
+        await client.hear_until("resumed")
+
+        await bridge.call(services.follow_account, account=account)
+
+        assert await client.closed() == 4401
+
+
+async def test_when_the_process_is_full_one_is_asked_to_come_again(
+    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "MAX_SOCKETS", 1)
+
+    async with streams.websocket(), streams.websocket(ready=False) as second:
+        assert await second.closed() == 1013
+
+
+# --- a user's own feed -------------------------------------------------------------------------------------------
+
+
+async def test_a_notification_in_full(running_hub: hub.Hub, user_id: str) -> None:
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume", cursor=None)
+        resumed = await client.hear()
+        await tell(user_id)
+        heard = await client.hear()
+
+    head = await bridge.call(selectors.get_head, user_id)
+    assert resumed == {"type": "resumed", "cursor": f"{head.epoch}:0"}
+    assert heard == {
+        "type": "notification",
+        "cursor": f"{head.epoch}:1",
+        "kind": "lost",
+        "text": "“Lamp” went to another bidder for 12.50 EUR",
+        "data": {"auction_id": "a" * 32, "title": "Lamp", "price": "12.50", "currency": "EUR"},
+        "at": 1_700_000_000_000,
+    }
+
+
+async def test_one_resumes_where_one_stopped(running_hub: hub.Hub, user_id: str) -> None:
+    await tell(user_id, 2)
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume", cursor=None)
+        cursor = (await client.hear())["cursor"]
+    await tell(user_id, 3)
+
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume", cursor=cursor)
+        heard = await client.hear_until("resumed")
+        await tell(user_id)
+        live = await client.hear()
+
+    assert seqs(heard) == [3, 4, 5]
+    assert heard[-1]["cursor"].endswith(":5")
+    assert seqs([live]) == [6]
+
+
+async def test_the_cursor_of_rest_resumes_a_stream(
+    running_hub: hub.Hub, user_id: str, client_of: Any
+) -> None:
+    await tell(user_id, 2)
+    cursor = (await bridge.call(client_of(user_id).get, "/api/v1/notifications")).json()["items"][0]["cursor"]
+
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume", cursor=cursor)
+
+        assert seqs(await client.hear_until("resumed")) == [2]
+
+
+async def test_a_long_absence_is_made_up_for_without_an_overflow(running_hub: hub.Hub, user_id: str) -> None:
+    await tell(user_id, 2 * sockets.QUEUE_FRAMES)
+    head = await bridge.call(selectors.get_head, user_id)
+
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume", cursor=f"{head.epoch}:0")
+
+        assert seqs(await client.hear_until("resumed")) == list(range(1, 2 * sockets.QUEUE_FRAMES + 1))
+
+
+@pytest.mark.parametrize("cursor", ["0:1", "{epoch}:3"], ids=["another epoch", "ahead"])
+async def test_a_cursor_that_leads_nowhere_requires_a_snapshot(
+    running_hub: hub.Hub, user_id: str, cursor: str
+) -> None:
+    await tell(user_id, 2)
+    epoch = (await bridge.call(selectors.get_head, user_id)).epoch
+
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume", cursor=cursor.format(epoch=epoch))
+        told = await client.hear_until("resumed")
+        await tell(user_id)
+        live = await client.hear()
+
+    assert told[0] == {
+        "type": "snapshot_required",
+        "scope": "notifications",
+        "auction_id": None,
+        "cursor": f"{epoch}:2",
+    }
+    assert seqs([live]) == [3]
+
+
+async def test_two_streams_of_one_user_both_get_everything(running_hub: hub.Hub, user_id: str) -> None:
+    await tell(user_id, 1)
+    epoch = (await bridge.call(selectors.get_head, user_id)).epoch
+    async with streams.websocket(user_id) as old, streams.websocket(user_id) as new:
+        await new.say(type="resume", cursor=None)
+        await new.hear_until("resumed")
+        await old.say(type="resume", cursor=f"{epoch}:0")
+        missed = await old.hear_until("resumed")
+        await tell(user_id, 2)
+
+        assert seqs(missed) == [1]
+        assert seqs([await old.hear(), await old.hear()]) == [2, 3]
+        assert seqs([await new.hear(), await new.hear()]) == [2, 3]
+
+
+# --- auctions ----------------------------------------------------------------------------------------------------
+
+
+async def test_watching_after_a_seq_brings_what_is_missing_and_then_what_happens(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    await publish(auction_id, 1, 2, 3)
+
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=auction_id, after=1)
+        missed = await client.hear_until("watching")
+        await publish(auction_id, 4)
+        live = await client.hear()
+
+    assert seqs(missed) == [2, 3]
+    assert missed[-1] == {"type": "watching", "auction_id": auction_id, "seq": 3}
+    assert (live["seq"], live["event"], live["data"]["price"]) == (4, "BidPlaced", "10.04")
+
+
+async def test_whoever_does_not_watch_hears_nothing(running_hub: hub.Hub, auction_id: str) -> None:
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=auction_id, after=0)
+        await client.hear_until("watching")
+        await client.say(type="unwatch", auction_id=auction_id)
+        await client.say(type="ping")
+        await client.hear_until("pong")
+
+        await publish(auction_id, 1)
+
+        assert await client.hears_nothing()
+        assert running_hub._auctions == {}
+
+
+async def test_interest_ends_with_the_connection(running_hub: hub.Hub, auction_id: str, user_id: str) -> None:
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume")
+        await client.say(type="watch", auction_id=auction_id)
+        await client.hear_until("watching")
+        during = len(running_hub._subscription._wanted)
+
+    await streams.until(lambda: not running_hub.sockets)
+    await streams.until(lambda: len(running_hub._subscription._asked) == 1)
+    assert during == 3
+    assert (running_hub._auctions, running_hub._users) == ({}, {})
+
+
+async def test_one_socket_watches_so_many_auctions_and_no_more(
+    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "MAX_WATCHED", 2)
+    first, second, third = (conftest.new_id() for _ in range(3))
+
+    async with streams.websocket() as client:
+        for auction_id in (first, second, first, third):
+            await client.say(type="watch", auction_id=auction_id, after=0)
+        refused = (await client.hear_until("error"))[-1]
+
+        assert (refused["code"], refused["limit"]) == ("too_many_auctions", 2)
+        assert sorted(running_hub._auctions) == sorted([first, second])
+
+
+# --- bounds ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"watch"',
+        "NaN",
+        '{"type":"bid"}',
+        '{"type":"watch"}',
+        '{"type":"watch","auction_id":"x"}',
+        '{"type":"watch","auction_id":"' + "A" * 32 + '"}',
+        '{"type":"watch","auction_id":"' + "a" * 32 + '\\n"}',
+        '{"type":"watch","auction_id":"' + "a" * 32 + '","after":-1}',
+        '{"type":"watch","auction_id":"' + "a" * 32 + '","after":1.5}',
+        '{"type":"watch","auction_id":"' + "a" * 32 + '","after":1e30}',
+        '{"type":"watch","auction_id":"' + "a" * 32 + '","before":1}',
+        '{"type":"resume","cursor":"x"}',
+        '{"type":"resume","cursor":7}',
+        "[" * 1000,
+        "\x00",
+    ],
+)
+async def test_what_is_not_understood_changes_nothing(running_hub: hub.Hub, user_id: str, text: str) -> None:
+    async with streams.websocket(user_id) as client:
+        await client.say_text(text)
+
+        assert (await client.hear())["type"] == "error"
+        assert (running_hub._auctions, running_hub._users) == ({}, {})
+        await client.say(type="ping")
+        assert await client.hear() == {"type": "pong"}
+
+
+async def test_a_message_beyond_its_bound_ends_the_stream(running_hub: hub.Hub) -> None:
+    async with streams.websocket() as client:
+        await client.say_text(" " * (requests.MAX_MESSAGE_CHARACTERS + 1))
+
+        assert await client.closed() == 1009
+
+
+async def test_a_client_that_talks_without_end_is_closed(
+    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "MAX_MESSAGES", 5)
+
+    async with streams.websocket() as client:
+        for _ in range(6):
+            await client.say(type="ping")
+
+        assert await client.closed() == 1008
+
+
+async def test_a_socket_whose_queue_overflows_is_closed_and_can_resume_without_a_gap(
+    running_hub: hub.Hub, auction_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "QUEUE_FRAMES", 8)
+    held = asyncio.Event()
+
+    async def slow_send(self: websocket.Stream, socket: sockets.Socket) -> None:
+        await held.wait()
+        await pump(self, socket)
+
+    pump = websocket.Stream._send_all
+    monkeypatch.setattr(websocket.Stream, "_send_all", slow_send)
+    async with streams.websocket(ready=False) as slow:
+        await slow.say(type="watch", auction_id=auction_id, after=0)
+        await streams.until(lambda: auction_id in running_hub._auctions)
+        await streams.in_touch(running_hub, auction_id)
+        await publish(auction_id, *range(1, 12))
+        (socket,) = running_hub.sockets
+        await streams.until(lambda: socket.code is not None)
+        held.set()
+        assert await slow.closed() == 4408
+
+    async with streams.websocket() as again:
+        await again.say(type="watch", auction_id=auction_id, after=0)
+        assert seqs(await again.hear_until("watching")) == list(range(1, 12))
+
+
+async def test_a_stop_asks_everybody_to_connect_again(monkeypatch: pytest.MonkeyPatch, user_id: str) -> None:
+    await hub.start()
+
+    async with streams.websocket(user_id) as client:
+        await hub.stop()
+
+        assert await client.closed() == 1012
+
+
+def test_the_messages_of_a_client_are_those_of_the_contract() -> None:
+    cursor = {"type": "resume", "cursor": "1:2"}
+    watch = {"type": "watch", "auction_id": "a" * 32, "after": 3}
+
+    assert requests.decode(msgspec.json.encode(cursor).decode()) == requests.Resume("1:2")
+    assert requests.decode(msgspec.json.encode(watch).decode()) == requests.Watch("a" * 32, 3)
+    assert models.Kind.WON.lower() == "won"
