@@ -54,19 +54,9 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _worker(*queues: str) -> tuple[str, ...]:
-    return (
-        "-m",
-        "celery",
-        "-A",
-        "auction_project",
-        "worker",
-        "-Q",
-        ",".join(queues),
-        "-P",
-        "threads",
-        "-c",
-        "8",
-    )
+    """Workers need nothing of one another: without mingle and gossip one is ready a second earlier."""
+    pool = ("-P", "threads", "-c", "8", "--without-mingle", "--without-gossip")
+    return ("-m", "celery", "-A", "auction_project", "worker", "-Q", ",".join(queues), *pool)
 
 
 ROLES: tuple[Role, ...] = (

@@ -60,7 +60,7 @@ class Process:
         self.wanted = False
         self.restarts = 0
         self._popen: subprocess.Popen[bytes] | None = None
-        self._starting = threading.Lock()
+        self._changing = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -72,14 +72,14 @@ class Process:
 
     def start(self, **overrides: str) -> None:
         """Start with `overrides` in the environment, this once; nothing if it runs."""
-        with self._starting:
+        with self._changing:
             self.wanted = True
             if not self.alive:
                 self._spawn(overrides)
 
     def restart_if_dead(self) -> bool:
         """Start again what died by itself; whether it had."""
-        with self._starting:
+        with self._changing:
             if not self.wanted or self.alive:
                 return False
             self.restarts += 1
@@ -108,15 +108,17 @@ class Process:
 
     def kill(self) -> None:
         """As a crash would; it stays dead until it is started."""
-        self.wanted = False
-        self._signal(signal.SIGKILL)
-        if self._popen is not None:
-            self._popen.wait()
+        with self._changing:
+            self.wanted = False
+            self._signal(signal.SIGKILL)
+            if self._popen is not None:
+                self._popen.wait()
 
     def end(self) -> None:
         """Ask it to drain and stop."""
-        self.wanted = False
-        self._signal(signal.SIGTERM)
+        with self._changing:
+            self.wanted = False
+            self._signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> None:
         if self._popen is None:
