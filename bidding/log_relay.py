@@ -12,7 +12,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-from auction_project import contracts, failpoints, logs
+from auction_project import contracts, errors, failpoints, logs
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import outbox
 from bidding import log_events, rules, runtime, store
@@ -29,6 +29,7 @@ LOOK_AHEAD_BATCHES = 2
 MAX_LOOK_AHEAD_BATCHES = 32
 ENTRIES_PER_AUCTION = 500
 MESSAGES_PER_APPEND = 500
+AUCTIONS_PER_READ = 32
 SWEEP_SECONDS = 2.0
 SAVE_SECONDS = 1.0
 SAVES_PER_STEP = 64
@@ -112,7 +113,11 @@ class LogRelay:
             published = self._publish(news)
         except brokers.EpochMissing:
             self.refill()
+            self._next_sweep = 0.0
             return True
+        except errors.Unavailable:
+            self._next_sweep = 0.0  # what was news is found by comparing
+            raise
         runtime.call(self._save(force=False))
         if not published:
             time.sleep(POLL_SECONDS)
@@ -230,33 +235,49 @@ class LogRelay:
     def _publish(self, news: set[str]) -> int:
         """Publish what follows the marks of these auctions; the number of entries."""
         count = 0
-        for auction_id in sorted(news):
-            progress = self._progress.get(auction_id) or self._open(auction_id)
-            book = progress.book
-            while True:
-                entries = runtime.call(
-                    runtime.current().store.read_from(auction_id, book.state.seq, ENTRIES_PER_AUCTION)
-                )
-                if not entries:
-                    break
-                ahead = Book(auction_id)
-                ahead.state = book.state
-                self._append([m for _, ms in _messages(ahead, entries) for m in ms], source=SOURCE)
-                failpoints.reach("log_relay.before_mark")
-                book.state = ahead.state
-                self._unsaved[auction_id] = None
-                if any(not isinstance(entry.facts, log.Bid) for entry in entries):
-                    progress.saved_at = 0.0
+        waiting = sorted(news)
+        while waiting:
+            group, waiting = waiting[:AUCTIONS_PER_READ], waiting[AUCTIONS_PER_READ:]
+            found = runtime.call(self._read(group))
+            books, messages = {}, []
+            for auction_id, entries in found.items():
+                books[auction_id] = ahead = Book(auction_id)
+                ahead.state = self._progress[auction_id].book.state
+                messages += [m for _, ms in _messages(ahead, entries) for m in ms]
+            self._append(messages, source=SOURCE)
+            failpoints.reach("log_relay.before_mark")
+            for auction_id, entries in found.items():
+                self._move(self._progress[auction_id], books[auction_id], entries)
                 count += len(entries)
+            waiting += [
+                auction_id for auction_id, entries in found.items() if len(entries) == ENTRIES_PER_AUCTION
+            ]
         return count
 
-    def _open(self, auction_id: str) -> _Progress:
-        if len(self._progress) >= MAX_BOOKS:
-            runtime.call(self._save(force=True))
+    async def _read(self, auction_ids: list[str]) -> dict[str, list[log.Entry]]:
+        """What follows the mark of each, where something does."""
+        if len(self._progress) + len(auction_ids) > MAX_BOOKS:
+            await self._save(force=True)
             self._progress.clear()
-        document = runtime.call(runtime.current().store.get_auction(auction_id))
-        self._progress[auction_id] = progress = _Progress(document)
-        return progress
+        log_store = runtime.current().store
+
+        async def read(auction_id: str) -> list[log.Entry]:
+            progress = self._progress.get(auction_id)
+            if progress is None:
+                progress = self._progress[auction_id] = _Progress(await log_store.get_auction(auction_id))
+            return await log_store.read_from(auction_id, progress.book.state.seq, ENTRIES_PER_AUCTION)
+
+        found = await asyncio.gather(*map(read, auction_ids))
+        return {
+            auction_id: entries for auction_id, entries in zip(auction_ids, found, strict=True) if entries
+        }
+
+    def _move(self, progress: _Progress, book: Book, entries: list[log.Entry]) -> None:
+        """These entries are published: the mark moves; what changes an auction's status is saved at once."""
+        progress.book = book
+        self._unsaved[book.auction_id] = None
+        if any(not isinstance(entry.facts, log.Bid) for entry in entries):
+            progress.saved_at = 0.0
 
     def _append(self, messages: list[brokers.Message], *, source: str) -> None:
         for start in range(0, len(messages), MESSAGES_PER_APPEND):

@@ -58,13 +58,18 @@ def current() -> Runtime:
     with _lock:
         if _current is None:
             loop = asyncio.new_event_loop()
-            threading.Thread(target=loop.run_forever, name="bid-log", daemon=True).start()
+            threading.Thread(target=_run, args=(loop,), name="bid-log", daemon=True).start()
 
             async def make() -> Runtime:
                 return Runtime(loop)
 
             _current = asyncio.run_coroutine_threadsafe(make(), loop).result(CALL_SECONDS)
         return _current
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 def stop_thread() -> None:
@@ -77,11 +82,11 @@ def stop_thread() -> None:
         found.loop.call_soon_threadsafe(found.loop.stop)
 
 
-def call(operation: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine on the runtime's loop, from another thread. Raises errors.Unavailable after CALL_SECONDS."""
+def call(operation: Coroutine[Any, Any, _T], *, seconds: float = CALL_SECONDS) -> _T:
+    """Run a coroutine on the runtime's loop, from another thread. Raises errors.Unavailable after `seconds`."""
     future = asyncio.run_coroutine_threadsafe(operation, current().loop)
     try:
-        return future.result(CALL_SECONDS)
+        return future.result(seconds)
     except TimeoutError as error:
         future.cancel()
         raise errors.Unavailable from error

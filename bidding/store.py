@@ -171,7 +171,7 @@ class MongoStore:
         command = {
             "insert": "bids",
             "ordered": True,
-            "documents": [_document(entry, batch) for entry in entries],
+            "documents": [document_of(entry, batch) for entry in entries],
             "writeConcern": _WRITE_CONCERN,
         }
         try:
@@ -363,7 +363,7 @@ def entry_id(auction_id: str, seq: int) -> str:
     return f"{auction_id}:{seq:012d}"
 
 
-def _document(entry: log.Entry, batch: str) -> dict[str, Any]:
+def document_of(entry: log.Entry, batch: str) -> dict[str, Any]:
     return {
         "_id": entry_id(entry.auction_id, entry.seq),
         "auction_id": entry.auction_id,

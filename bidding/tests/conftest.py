@@ -1,0 +1,39 @@
+"""What bidding's tests share: databases of their own on the server of MONGODB_URL, dropped afterwards."""
+
+import contextlib
+import uuid
+
+import pymongo
+import pytest
+from django.conf import settings
+
+from bidding import runtime, store
+
+
+@pytest.fixture
+def database_name():
+    name = f"gavel_test_{uuid.uuid4().hex[:12]}"
+    yield name
+    with (
+        contextlib.suppress(pymongo.errors.PyMongoError),
+        pymongo.MongoClient(settings.MONGODB_URL) as client,
+    ):
+        client.drop_database(name)
+
+
+@pytest.fixture
+async def log_store(database_name):
+    """A prepared store on a database of its own."""
+    found = store.MongoStore(settings.MONGODB_URL, database_name)
+    await found.prepare()
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def bid_log(database_name, settings):
+    """The process's runtime on a database of its own, its loop in a thread."""
+    runtime.stop_thread()
+    settings.MONGODB_DATABASE = database_name
+    yield runtime
+    runtime.stop_thread()

@@ -1,0 +1,338 @@
+"""The relay of the bid log over the memory broker and a real store: in order, without a gap, again after a crash."""
+
+import time
+
+import msgspec
+import pytest
+
+from auction_project import contracts
+from auction_project.contracts import events
+from auction_project.messaging import broker as brokers
+from auction_project.messaging import memory
+from bidding import log_relay, rules, runtime, store
+from bidding.rules import commands
+from bidding.tests import lots
+from bidding.tests.lots import ANN, BEN, T0
+
+
+@pytest.fixture
+def log(bid_log):
+    """Writes logs into the store as some writer's batches."""
+    bid_log.call(bid_log.current().store.prepare())
+    return Log(bid_log)
+
+
+class Log:
+    def __init__(self, bid_log):
+        self._store = bid_log.current().store
+        self.call = bid_log.call
+
+    def register(self, writer="w", number=0):
+        now = int(time.time() * 1000)
+        self.call(self._store.register_incarnation(writer, batch_number=number, now=now))
+
+    def append(self, entries, *, batch="w:1"):
+        for auction_id in sorted({entry.auction_id for entry in entries}):
+            self.call(self._store.insert_auction(_document(auction_id)))
+        for start in range(0, len(entries), 100):
+            bulk = entries[start : start + 100]
+            assert self.call(self._store.append(bulk, batch=batch)).stored == len(bulk)
+
+    def document(self, auction_id):
+        return self.call(self._store.get_auction(auction_id))
+
+
+def _document(auction_id):
+    return store.AuctionDocument(
+        id=auction_id,
+        product_id="p",
+        requested_by=lots.SELLER,
+        format="english",
+        currency="EUR",
+        starts_at=T0,
+        ends_at=T0,
+        created_at=T0,
+        due_at=T0,
+    )
+
+
+@pytest.fixture
+def transport():
+    found = memory.MemoryBroker()
+    found.begin_epoch(log_relay.SOURCE)
+    return found
+
+
+@pytest.fixture
+def relay(log, transport):
+    return log_relay.LogRelay(transport)
+
+
+def published(transport, auction_id):
+    """The seqs of the public records of an auction, in the order in which they came."""
+    found = []
+    for record in transport.read("auction.log"):
+        _, event = contracts.decode(record.value)
+        if event.auction_id == auction_id and not isinstance(event, events.AuctionExtended):
+            found.append(event.seq)
+    return found
+
+
+def bids_on(auction_id, count, **changes):
+    lot = lots.open_lot(auction_id, **changes)
+    for i in range(count):
+        lot.bid((ANN, BEN)[i % 2], 20_00 + i * 100_00, at=T0 + i)
+    return lot
+
+
+def step_until(relay, condition, seconds=15.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the relay did not get there"
+        relay.step()
+
+
+def test_a_whole_log_is_published_in_order_without_gap(log, relay, transport):
+    log.register()
+    log.append(bids_on("x", 600).entries)
+
+    step_until(relay, lambda: len(published(transport, "x")) == 603, seconds=30)
+
+    assert published(transport, "x") == list(range(1, 604))
+
+
+def test_nothing_is_published_twice_by_one_relay(log, relay, transport):
+    log.register()
+    lot = bids_on("x", 2)
+    log.append(lot.entries)
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
+
+    for _ in range(30):
+        relay.step()
+
+    assert published(transport, "x") == [1, 2, 3, 4, 5]
+
+
+def test_the_next_batches_are_found_between_two_sweeps(log, relay, transport, monkeypatch):
+    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    log.register()
+    lot = bids_on("x", 2)
+    log.append(lot.entries, batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
+
+    for number in range(2, 40):
+        log.append([lot.bid((ANN, BEN)[number % 2], 900_00 + number * 50_00)], batch=f"w:{number}")
+        if number % 7 == 0:
+            step_until(
+                relay, lambda head=lot.state.seq: published(transport, "x") == list(range(1, head + 1))
+            )
+
+    step_until(relay, lambda: published(transport, "x") == list(range(1, lot.state.seq + 1)))
+
+
+def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, relay, transport, monkeypatch):
+    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    log.register()
+    lot = bids_on("x", 1)
+    log.append(lot.entries, batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
+
+    log.append([lot.bid(BEN, 900_00)], batch="w:3")
+
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
+
+
+def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, relay, transport, monkeypatch):
+    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    log.register()
+    x, y = bids_on("x", 1), bids_on("y", 1)
+    log.append(x.entries, batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
+
+    log.append([x.bid(BEN, 900_00)], batch="w:2")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
+    log.append(y.entries, batch="w:2")
+    step_until(relay, lambda: published(transport, "y") == [1, 2, 3, 4])
+    log.append([y.bid(BEN, 900_00)], batch="w:3")
+    step_until(relay, lambda: published(transport, "y") == [1, 2, 3, 4, 5])
+
+
+def test_the_sweep_finds_what_batch_numbers_missed(log, relay, transport):
+    log.register(number=1000)
+    log.append(bids_on("x", 1).entries, batch="unregistered:1")
+    log.append(bids_on("y", 1).entries, batch="w:7")
+
+    step_until(relay, lambda: published(transport, "x") == published(transport, "y") == [1, 2, 3, 4])
+
+
+def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, transport, monkeypatch):
+    log.register()
+    lot = bids_on("x", 2)
+    log.append(lot.entries)
+    first = log_relay.LogRelay(transport)
+    monkeypatch.setattr(log_relay.failpoints, "reach", _die)
+    with pytest.raises(_Death):
+        first.step()
+    monkeypatch.undo()
+    monkeypatch.setattr(log_relay, "LEASE_MS", 1)
+    log.append([lot.bid(ANN, 900_00)], batch="w:2")
+
+    second = log_relay.LogRelay(transport)
+    step_until(second, lambda: published(transport, "x")[-1:] == [6])
+
+    assert published(transport, "x") == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_double_is_recognised_by_its_id(log, transport):
+    lot = bids_on("x", 2)
+    lot.close()
+    messages = [log_relay._messages(log_relay.Book("x"), lot.entries) for _ in range(2)]
+
+    ids = [[contracts.decode(m.value)[0].id for _, ms in found for m in ms] for found in messages]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == len(ids[0])
+
+
+class _Death(BaseException):
+    pass
+
+
+def _die(_name):
+    raise _Death
+
+
+def test_one_relay_works_and_another_takes_over_when_it_has_gone(log, transport):
+    log.register()
+    first, second = log_relay.LogRelay(transport), log_relay.LogRelay(transport)
+    first.step()
+    lot = bids_on("x", 1)
+    log.append(lot.entries)
+    second.step()
+    assert published(transport, "x") == []
+    step_until(first, lambda: published(transport, "x") == [1, 2, 3, 4])
+
+    runtime.call(first._save(force=True))
+    began = time.monotonic()
+    log.append([lot.bid(BEN, 900_00)], batch="w:2")
+    step_until(second, lambda: published(transport, "x")[-1:] == [5], seconds=10)
+
+    assert time.monotonic() - began < 5.0
+    assert published(transport, "x") == [1, 2, 3, 4, 5]
+
+
+def test_the_document_is_the_fold_at_the_mark_and_snapshot_plus_tail_is_the_whole_fold(log, relay, transport):
+    log.register()
+    lot = bids_on("x", 5)
+    log.append(lot.entries)
+    step_until(relay, lambda: log.document("x").mark == 8)
+    saved = log.document("x")
+    for i in range(5):
+        lot.bid((ANN, BEN)[i % 2], 900_00 + i * 50_00)
+    log.append(lot.entries[8:], batch="w:2")
+
+    assert (saved.status, saved.bids, saved.price, saved.due_at) == ("OPEN", 5, 325_00, T0 + lots.HOUR + 50)
+    state = rules.load(saved.snapshot)
+    assert state == rules.fold("x", lot.entries[:8])
+    for entry in lot.entries[8:]:
+        state = rules.apply(state, entry)
+    assert state == rules.fold("x", lot.entries) == runtime.look("x")
+
+
+def test_an_emptied_transport_is_filled_again_though_nothing_is_new(log, relay, transport):
+    log.register()
+    now = int(time.time() * 1000)
+    lot = lots.open_lot("x")
+    young = [msgspec.structs.replace(entry, at=now) for entry in lot.entries]
+    log.append(_resealed(young))
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
+
+    transport.wipe()
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
+    before = list(transport.read("auction.log"))
+    for _ in range(5):
+        relay.step()
+    assert list(transport.read("auction.log")) == before
+
+
+def test_a_refill_leaves_out_what_is_older_than_seven_days(log, relay, transport):
+    log.register()
+    now, week = int(time.time() * 1000), 7 * 24 * 3600 * 1000
+    lot = lots.open_lot("x")
+    times = (now - week - 60_000, now - week + 60_000, now)
+    log.append(
+        _resealed([msgspec.structs.replace(e, at=at) for e, at in zip(lot.entries, times, strict=True)])
+    )
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
+
+    transport.wipe()
+    assert relay.refill() == 2
+    assert published(transport, "x") == [2, 3]
+
+
+def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole(
+    log, relay, transport, monkeypatch
+):
+    log.register()
+    now = int(time.time() * 1000)
+    for auction_id in ("x", "y"):
+        lot = lots.open_lot(auction_id)
+        log.append(
+            _resealed([msgspec.structs.replace(e, at=now) for e in lot.entries]), batch=f"w:{auction_id}"
+        )
+    step_until(relay, lambda: published(transport, "y") == [1, 2, 3])
+    transport.wipe()
+    append, wiped = transport.append, []
+
+    def wipe_after_the_first(messages, *, source=None):
+        append(messages, source=source)
+        if messages and not wiped:
+            wiped.append(True)
+            transport.wipe()
+
+    monkeypatch.setattr(transport, "append", wipe_after_the_first)
+    step_until(relay, lambda: published(transport, "x") == published(transport, "y") == [1, 2, 3], seconds=10)
+    with pytest.raises(brokers.EpochMissing):
+        transport.append([], source="another")
+
+
+def _resealed(entries):
+    """The same facts with other times, chained anew."""
+    prev, found = rules.GENESIS, []
+    for entry in entries:
+        names = ("auction_id", "seq", "at", "actor", "key", "request", "facts", "hidden", "correlation_id")
+        sealed = rules.log.seal(prev=prev, **{name: getattr(entry, name) for name in names})
+        found.append(sealed)
+        prev = sealed.hash
+    return found
+
+
+def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
+    """End to end in one process: commands through the runtime, events out of the broker."""
+    now = int(time.time() * 1000)
+    log.call(log._store.insert_auction(_document("x")))
+    terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
+    common = {"auction_id": "x", "salt": "s", "at": now}
+    for command in (
+        commands.Request(**common, actor=lots.SELLER, key="k", terms=terms),
+        commands.Schedule(
+            **common,
+            actor="event",
+            key="e",
+            title="t",
+            text="",
+            thumbnail="",
+            seller_id=lots.SELLER,
+            stock_version=1,
+        ),
+        commands.PlaceBid(**common, actor=ANN, key="1", amount=20_00, currency="EUR"),
+        commands.PlaceBid(**common, actor=BEN, key="1", amount=40_00, currency="EUR"),
+    ):
+        assert isinstance(runtime.submit(command), rules.Entry)
+
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
+    private = [contracts.decode(record.value)[1] for record in transport.read("auction.private")]
+    assert sorted((type(event).__name__, event.user_id, event.seq) for event in private) == [
+        ("Leading", ANN, 4),
+        ("Leading", BEN, 5),
+        ("Outbid", ANN, 5),
+    ]
