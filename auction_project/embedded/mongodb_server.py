@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from neosqlite.connection import Connection
-from nx_27017.handler import NeoSQLiteHandler
+from nx_27017.handler import NeoSQLiteHandler, _msg_db_name
 from nx_27017.server import run_server_threaded
 
 
@@ -31,6 +31,30 @@ def make_durable() -> None:
     Connection._apply_write_concern = keep
 
 
+def insert_bulks_at_once() -> None:
+    """A bulk insert is one transaction, hence one sync to disk, where nx-27017 commits each of its documents by itself.
+
+    An ordered bulk that meets a duplicate still keeps the documents before it: SQLite undoes the statement, not the transaction.
+    """
+    insert = NeoSQLiteHandler.handle_insert
+
+    def insert_at_once(self: NeoSQLiteHandler, message: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        name = _msg_db_name(message)
+        with self._lock_for(name):
+            connection = self.get_database(name).db
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                answer: tuple[int, dict[str, Any]] = insert(self, message)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return answer
+
+    NeoSQLiteHandler.handle_insert = insert_at_once
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description="The MongoDB-compatible server, on files in the current directory."
@@ -42,6 +66,7 @@ def main() -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: sys.exit(0))
     make_durable()
+    insert_bulks_at_once()
     run_server_threaded("127.0.0.1", arguments.port, NeoSQLiteHandler(data_dir="."), use_threading=False)
 
 

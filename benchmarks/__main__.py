@@ -1,0 +1,77 @@
+"""`python -m benchmarks [NAME ...]`: measures, prints ratios, writes var/benchmarks.json."""
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
+os.environ.setdefault("GAVEL_LOG_LEVEL", "WARNING")
+
+import django
+
+django.setup()
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import bids, sales, writer
+
+RESULTS = Path("var/benchmarks.json")
+
+
+def _bids(table: Table) -> dict[str, Any]:
+    figures = bids.run()
+    echo, plain, gavel = figures["R1 bare echo"], figures["R4 plain DRF + ORM"], figures["Gavel"]
+    for name, figure in figures.items():
+        table.add_row(name, f"{figure.per_cpu_second:,.0f} per CPU-second", f"p99 {figure.p99_ms:.0f} ms", "")
+    table.add_row(
+        "durable bids / R1", f"{gavel.per_cpu_second / echo.per_cpu_second:.2f}", "per CPU-second", ">= 0.5"
+    )
+    table.add_row(
+        "durable bids / R4", f"{gavel.per_cpu_second / plain.per_cpu_second:.1f}", "per CPU-second", ">= 10"
+    )
+    return {name: [f.per_cpu_second, f.per_second, f.p99_ms] for name, f in figures.items()}
+
+
+def _writer(table: Table) -> dict[str, Any]:
+    figures = writer.run()
+    path, alone, raw = (figures[name] for name in ("writer path", "one bid a commit", "R7 raw insert_many"))
+    table.add_row("writer path", f"{path:,.0f} bids/s", f"raw {raw:,.0f} documents/s", "")
+    table.add_row("writer path / R7", f"{path / raw:.2f}", "", ">= 0.6")
+    table.add_row("group commit / commit per bid", f"{path / alone:.1f}", "", ">= 10")
+    return figures
+
+
+def _sales(table: Table) -> dict[str, Any]:
+    figures = sales.run()
+    for (name, value), goal in zip(figures.items(), ("", "<= 1", ">= 100"), strict=True):
+        table.add_row(name, f"{value:.2f}", "", goal)
+    return figures
+
+
+SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCENARIOS)} (default: all)")
+    chosen = parser.parse_args().names or list(SCENARIOS)
+    unknown = sorted(set(chosen) - set(SCENARIOS))
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
+    console = Console()
+    table = Table("what", "figure", "", "goal")
+    results: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count()}
+    for name in chosen:
+        console.print(f"measuring {name} ...")
+        results[name] = SCENARIOS[name](table)
+    console.print(table)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2, default=str))
+
+
+if __name__ == "__main__":
+    main()

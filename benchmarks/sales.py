@@ -1,0 +1,143 @@
+"""Sale -> confirmed order, and sagas per second, on the whole stack."""
+
+import asyncio
+import json
+import secrets
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from django.core.management import call_command
+
+from auction_project import stack, tokens
+from auction_project.contracts import names
+from inventory import models as stock
+from inventory import services as inventory
+from orders import services as orders
+from sagas import models as sagas
+
+STEADY_RATE, STEADY_SECONDS = 20, 15
+BURST = 600
+BUYERS = 200
+WAIT_SECONDS = 120.0
+OPEN_POLLS = 300
+
+
+def run() -> dict[str, float]:
+    """p50 and p99 in seconds from the answer to the bid until the order is confirmed; sagas per second of a burst."""
+    with tempfile.TemporaryDirectory() as directory:
+        call_command("migrate_all", verbosity=0)
+        running = stack.Stack(Path(directory), environment={"GAVEL_LOG_LEVEL": "WARNING"}, web_port=0)
+        try:
+            running.start()
+            return asyncio.run(_measure(running.url))
+        finally:
+            running.stop()
+
+
+async def _measure(url: str) -> dict[str, float]:
+    buyers = await asyncio.to_thread(_buyers)
+    auction_id = await _listing(url)
+    limits = httpx.Limits(max_connections=64)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as http:
+        began = time.monotonic()
+        tasks = []
+        for number in range(STEADY_RATE * STEADY_SECONDS):
+            await asyncio.sleep(max(0.0, began + number / STEADY_RATE - time.monotonic()))
+            tasks.append(asyncio.create_task(_buy(http, auction_id, buyers[number % BUYERS])))
+        steady = [sale for sale in await asyncio.gather(*tasks) if sale]
+        waits = sorted(await asyncio.to_thread(_confirmed, steady))
+        began = time.time()
+        burst = await asyncio.gather(*(_buy(http, auction_id, buyers[n % BUYERS]) for n in range(BURST)))
+        await asyncio.to_thread(_confirmed, [sale for sale in burst if sale])
+        last = await asyncio.to_thread(_last_end)
+    return {
+        "sale -> order p50 s": waits[len(waits) // 2],
+        "sale -> order p99 s": waits[int(len(waits) * 0.99)],
+        "sagas/s of a burst": len(burst) / (last - began),
+    }
+
+
+def _buyers() -> list[str]:
+    """Authorization headers of buyers with a card and a history that risk does not mind."""
+    now = datetime.now(UTC)
+    headers = []
+    for _ in range(BUYERS):
+        user_id = names.new_id()
+        orders.set_card(user_id=user_id, number="4242424242424242", now=now)
+        orders.record_account(
+            user_id=user_id,
+            version=1,
+            email_verified=True,
+            closed=False,
+            created_at=datetime(2020, 1, 1, tzinfo=UTC),
+        )
+        token = tokens.sign(sub=user_id, roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
+        headers.append(f"Bearer {token}")
+    return headers
+
+
+async def _listing(url: str) -> str:
+    """An open buy_now listing with stock enough."""
+    product_id, now = names.new_id(), datetime.now(UTC)
+
+    def shelve() -> None:
+        inventory.create_product(
+            product_id=product_id, sku=product_id[:12], title="Bench piece", description="", condition="NEW",
+            owner_id="house", actor="bench", now=now,
+        )  # fmt: skip
+        place = stock.Warehouse.objects.order_by("priority").values_list("code", flat=True)[0]
+        inventory.receive_stock(
+            key=product_id, product_id=product_id, warehouse=place, quantity=9000, actor="bench", now=now
+        )
+
+    await asyncio.to_thread(shelve)
+    token = tokens.sign(sub=names.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
+    start = int(time.time() * 1000)
+    body = {
+        "product_id": product_id, "format": "buy_now", "currency": "EUR", "start_price": "10.00", "quantity": 9000,
+        "starts_at": start, "ends_at": start + 3_600_000,
+    }  # fmt: skip
+    async with httpx.AsyncClient(
+        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30
+    ) as http:
+        auction_id = str((await http.post("/api/v1/auctions", json=body)).raise_for_status().json()["id"])
+        for _ in range(OPEN_POLLS):
+            if (await http.get(f"/api/v1/auctions/{auction_id}")).json()["status"] == "OPEN":
+                break
+            await asyncio.sleep(0.1)
+    return auction_id
+
+
+async def _buy(http: httpx.AsyncClient, auction_id: str, authorization: str) -> tuple[str, float] | None:
+    headers = {
+        "Authorization": authorization,
+        "Idempotency-Key": secrets.token_hex(8),
+        "Content-Type": "application/json",
+    }
+    answer = await http.post(
+        f"/api/v1/auctions/{auction_id}/bids", content=json.dumps({"quantity": 1}), headers=headers
+    )
+    return (str(answer.json()["sale_id"]), time.time()) if answer.status_code == 201 else None
+
+
+def _confirmed(bought: list[tuple[str, float]]) -> list[float]:
+    """Seconds from each answer to the end of its saga. Raises TimeoutError after WAIT_SECONDS."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    ids = [sale_id for sale_id, _ in bought]
+    while time.monotonic() < deadline:
+        ended = dict(
+            sagas.Saga.objects.filter(pk__in=ids, finished_at__isnull=False).values_list("pk", "finished_at")
+        )
+        if len(ended) == len(ids):
+            return [ended[sale_id].timestamp() - answered for sale_id, answered in bought]
+        time.sleep(0.2)
+    raise TimeoutError(f"{len(ids) - len(ended)} sales have not ended")
+
+
+def _last_end() -> float:
+    return float(
+        sagas.Saga.objects.filter(finished_at__isnull=False).latest("finished_at").finished_at.timestamp()
+    )

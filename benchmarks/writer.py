@@ -1,0 +1,78 @@
+"""The writer path (decide, chain, group commit) in one process, against the same store's raw bulk insert (R7) and against
+a commit per bid.
+"""
+
+import asyncio
+import secrets
+import time
+
+import pymongo
+
+from auction_project.contracts import names
+from auction_project.load import crowd
+from benchmarks import bids
+from bidding import rules, runtime, store
+from bidding.rules import commands
+
+AUCTIONS, SUBMITTERS, BULK = 100, 512, 500
+SECONDS = 5.0
+MAX_ALONE = 400
+
+
+def run() -> dict[str, float]:
+    """Bids per second on the writer path, documents per second raw, and bids per second one by one."""
+    targets = bids.open_auctions(AUCTIONS)
+    together = runtime.call(_submit(targets, SUBMITTERS), seconds=SECONDS * 4)
+    alone = runtime.call(_submit(bids.open_auctions(1), 1), seconds=SECONDS * 4)
+    raw = _raw(runtime.call(runtime.current().store.read_from(targets[0].auction_id, 3, BULK)))
+    return {"writer path": together, "one bid a commit": alone, "R7 raw insert_many": raw}
+
+
+async def _submit(targets: list[crowd.Target], submitters: int) -> float:
+    """Accepted bids per second with so many submitters at once."""
+    writer = runtime.current().committer
+    amounts = {target.auction_id: target.start for target in targets}
+    end = time.monotonic() + SECONDS
+    accepted = 0
+
+    async def submitter(number: int) -> None:
+        nonlocal accepted
+        target = targets[number % len(targets)]
+        while time.monotonic() < end:
+            amounts[target.auction_id] += crowd.RISE
+            outcome = await writer.submit(
+                commands.PlaceBid(
+                    auction_id=target.auction_id,
+                    actor=f"bidder-{number}",
+                    key=names.new_id(),
+                    at=time.time_ns() // 1_000_000,
+                    salt=secrets.token_hex(16),
+                    amount=amounts[target.auction_id],
+                    currency="EUR",
+                )
+            )
+            accepted += not isinstance(outcome, rules.Refusal)
+
+    began = time.monotonic()
+    await asyncio.gather(*(submitter(number) for number in range(submitters)))
+    return accepted / (time.monotonic() - began)
+
+
+def _raw(entries: list[rules.Entry]) -> float:
+    """Documents per second of bulks of the same documents, with the same write concern, into a collection of their own."""
+    from django.conf import settings
+
+    shapes = [store.document_of(entry, "raw:1") for entry in entries]
+    with pymongo.MongoClient(settings.MONGODB_URL, w="majority", journal=True) as client:
+        collection = client[settings.MONGODB_DATABASE][f"bench_{names.new_id()[:8]}"]
+        collection.create_index("idem", unique=True)
+        collection.create_index("batch")
+        collection.create_index("actor")
+        count, began = 0, time.monotonic()
+        while time.monotonic() - began < SECONDS:
+            fresh = [{**shape, "_id": names.new_id(), "idem": names.new_id()} for shape in shapes]
+            collection.insert_many(fresh, ordered=True)
+            count += len(fresh)
+        rate = count / (time.monotonic() - began)
+        collection.drop()
+    return rate
