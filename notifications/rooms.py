@@ -105,7 +105,7 @@ class Room:
             if NOTHING < position < min(backlog.question.after, self.last or 0):
                 continue  # came after the store was asked
             if self._is_lost(position, backlog):
-                self._lose(socket)
+                self._lose(socket, is_end_known=not _has_lost(backlog))
             elif missed := _after(backlog.frames, position):
                 self.positions[socket] = missed[-1].seq
                 socket.put_backlog(missed)
@@ -123,21 +123,21 @@ class Room:
             self.behind.update(socket for socket, position in self.positions.items() if position < last)
 
     def _is_lost(self, position: int, backlog: Backlog) -> bool:
-        """Whether what follows `position` is not to be had. A store that has less than was known has lost something,
-        so it cannot say that nothing is missing. What came live while it was asked, its next answer holds."""
-        if self.last is None or backlog.last is None or backlog.last < backlog.question.known:
+        """Whether what follows `position` is not to be had. What came live while the store was asked, its next answer
+        holds."""
+        if self.last is None or _has_lost(backlog):
             return True
         if position >= self.last or position >= backlog.last:
             return False
         return not backlog.frames or position + 1 < backlog.frames[0].seq
 
-    def _lose(self, socket: sockets.Socket) -> None:
+    def _lose(self, socket: sockets.Socket, *, is_end_known: bool = True) -> None:
         socket.put(self._lost_frame())
         metrics.snapshots.labels(type(self).__name__).inc()
-        if self.last is None:
-            self._loose.add(socket)
-        else:
+        if self.last is not None:
             self.positions[socket] = self.last
+        if not is_end_known:
+            self._loose.add(socket)
 
     def _arrive(self, socket: sockets.Socket) -> None:
         self.behind.discard(socket)
@@ -225,6 +225,11 @@ class UserRoom(Room):
 
     def _confirmation(self, position: int) -> frames.Frame:
         return frames.resumed(cursors.Cursor(self.epoch, position))
+
+
+def _has_lost(backlog: Backlog) -> bool:
+    """A store that holds less than was known has lost something, so it cannot say that nothing is missing."""
+    return backlog.last is None or backlog.last < backlog.question.known
 
 
 def _after(found: Sequence[frames.Frame], position: int) -> Sequence[frames.Frame]:

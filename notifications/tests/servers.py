@@ -1,0 +1,95 @@
+"""Real web processes of the streams, on the test's database and Redis."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from urllib import parse
+
+from django.conf import settings
+from django.db import connections
+
+from notifications import models
+
+START_SECONDS = 20.0
+
+
+class Server:
+    """One process; `url` is where its WebSockets are."""
+
+    def __init__(self) -> None:
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1024)
+        self.port = listening.getsockname()[1]
+        self.url = f"ws://127.0.0.1:{self.port}/ws/v1/stream"
+        options = [
+            "--fd",
+            str(listening.fileno()),
+            "--loop",
+            "uvloop",
+            "--ws",
+            "websockets-sansio",
+            "--lifespan",
+            "on",
+        ]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "notifications.tests.server:application", *options],
+            env=os.environ | _addresses(),
+            pass_fds=[listening.fileno()],
+        )
+        listening.close()
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=START_SECONDS)
+
+
+@contextlib.contextmanager
+def serving(count: int) -> Iterator[list[Server]]:
+    """Servers that answer."""
+    servers = [Server() for _ in range(count)]
+    try:
+        for server in servers:
+            _wait(server)
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def _wait(server: Server) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", server.port), timeout=1) as asked,
+        ):
+            asked.settimeout(1)
+            asked.sendall(b"POST /api/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            if asked.recv(12) == b"HTTP/1.1 405":
+                return
+        assert server.process.poll() is None, "the server stopped at once"
+        assert time.monotonic() < deadline, "the server does not answer"
+        time.sleep(0.05)
+
+
+def _addresses() -> dict[str, str]:
+    """The test's own database and Redis, as variables."""
+    database = connections[models.DATABASE].settings_dict
+    user, password = parse.quote(str(database["USER"])), parse.quote(str(database["PASSWORD"]))
+    place = f"{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    return {
+        "DATABASE_URL_NOTIFICATIONS": f"postgres://{user}:{password}@{place}",
+        "REDIS_URL": settings.REDIS_URL,
+        "DJANGO_SETTINGS_MODULE": "auction_project.settings.test",
+    }

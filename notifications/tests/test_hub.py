@@ -1,0 +1,373 @@
+"""The hub on real Redis and PostgreSQL: lost rings, an emptied Redis, a broken subscription, an outage of either."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib import parse
+
+import django.db
+import pytest
+import pytest_asyncio
+
+from notifications import auction_frames, bridge, hub, redis_clients, selectors, sockets
+from notifications.tests import conftest, streams
+
+pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
+
+
+async def tell(user_id: str, n: int = 1) -> None:
+    await bridge.call(conftest.tell, user_id, n=n)
+
+
+async def publish(auction_id: str, *seqs: int) -> None:
+    await bridge.call(conftest.publish, auction_id, *seqs)
+
+
+def seqs(heard: list[dict[str, Any]]) -> list[int]:
+    """The seqs of the notifications or frames heard."""
+    return [
+        body["seq"] if body["type"] == "auction" else int(body["cursor"].partition(":")[2])
+        for body in heard
+        if body["type"] in ("auction", "notification")
+    ]
+
+
+async def watch(client: streams.Client, auction_id: str, after: int | None) -> list[dict[str, Any]]:
+    await client.say(type="watch", auction_id=auction_id, after=after)
+    return await client.hear_until("watching")
+
+
+async def resume(client: streams.Client, cursor: str | None = None) -> list[dict[str, Any]]:
+    await client.say(type="resume", cursor=cursor)
+    return await client.hear_until("resumed")
+
+
+# --- rings and publications that get lost ------------------------------------------------------------------------
+
+
+async def test_a_lost_ring_is_made_up_for_by_the_look(
+    running_hub: hub.Hub, user_id: str, silent_doorbell: None
+) -> None:
+    async with streams.websocket(user_id) as client:
+        await resume(client)
+
+        await tell(user_id, 3)
+
+        assert seqs([await client.hear() for _ in range(3)]) == [1, 2, 3]
+
+
+async def test_a_ring_is_faster_than_the_look(
+    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LOOK_SECONDS", 3600)
+    async with streams.websocket(user_id) as client:
+        await resume(client)
+
+        for seq in range(1, 21):
+            await tell(user_id)
+            assert seqs([await client.hear()]) == [seq]
+
+
+async def test_a_false_ring_changes_nothing(running_hub: hub.Hub, user_id: str) -> None:
+    async with streams.websocket(user_id) as client:
+        await resume(client)
+
+        for _ in range(20):
+            await bridge.call(redis_clients.blocking().publish, redis_clients.user_channel(user_id), b"news!")
+
+        assert await client.hears_nothing()
+
+
+async def test_one_query_looks_after_many_users(
+    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    heads = selectors.list_heads
+    async with streams.websocket("1" * 32) as one, streams.websocket("2" * 32) as two:
+        await resume(one)
+        await resume(two)
+
+        monkeypatch.setattr(selectors, "list_heads", lambda users: asked.append(len(users)) or heads(users))
+        await streams.until(lambda: len(asked) >= 2)
+
+    assert set(asked) == {2}
+
+
+async def test_a_frame_whose_publication_was_lost_is_found_by_the_look(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    await publish(auction_id, 1)
+    async with streams.websocket() as client:
+        await watch(client, auction_id, 1)
+
+        await bridge.call(conftest.store_silently, auction_id, 2, 3)
+
+        assert seqs([await client.hear(), await client.hear()]) == [2, 3]
+
+
+async def test_a_frame_that_jumps_brings_those_before_it(running_hub: hub.Hub, auction_id: str) -> None:
+    await publish(auction_id, 1)
+    async with streams.websocket() as client:
+        await watch(client, auction_id, 1)
+
+        await bridge.call(conftest.store_silently, auction_id, 2, 3)
+        await publish(auction_id, 4)
+
+        assert seqs([await client.hear() for _ in range(3)]) == [2, 3, 4]
+
+
+async def test_records_delivered_again_and_out_of_order_show_each_seq_once(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    async with streams.websocket() as client:
+        await watch(client, auction_id, 0)
+
+        await publish(auction_id, 1, 2, 1, 2, 3, 1, 2, 3, 4)
+
+        assert seqs([await client.hear() for _ in range(4)]) == [1, 2, 3, 4]
+        assert await client.hears_nothing()
+
+
+# --- an emptied Redis --------------------------------------------------------------------------------------------
+
+
+async def test_those_who_are_connected_see_no_gap_when_redis_is_emptied(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    await publish(auction_id, 1, 2)
+    async with streams.websocket() as client:
+        await watch(client, auction_id, 2)
+
+        await bridge.call(conftest.lose_frames, auction_id)
+        await publish(auction_id, 3, 4)
+
+        assert seqs([await client.hear(), await client.hear()]) == [3, 4]
+
+
+async def test_who_comes_after_redis_was_emptied_is_told_to_load_a_snapshot(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    await publish(auction_id, 1, 2)
+    await bridge.call(conftest.lose_frames, auction_id)
+
+    async with streams.websocket() as early, streams.websocket() as late:
+        told = await watch(early, auction_id, 1)
+        await publish(auction_id, 3)
+        live = await early.hear()
+        told_late = await watch(late, auction_id, 1)
+        await publish(auction_id, 4)
+
+        assert [(body["type"], body["seq"]) for body in told] == [
+            ("snapshot_required", None),
+            ("watching", 1),
+        ]
+        assert live["seq"] == 3
+        assert [(body["type"], body["seq"]) for body in told_late] == [
+            ("snapshot_required", 3),
+            ("watching", 3),
+        ]
+        assert (await late.hear())["seq"] == 4
+
+
+async def test_who_was_told_and_loaded_watches_again_without_a_circle(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    async with streams.websocket() as client:
+        first = await watch(client, auction_id, 7)
+        second = await watch(client, auction_id, 8)
+        await publish(auction_id, 8, 9)
+
+        assert [body["type"] for body in first] == ["snapshot_required", "watching"]
+        assert [body["type"] for body in second] == ["watching"]
+        assert seqs([await client.hear()]) == [9]
+
+
+async def test_a_wiped_redis_loses_no_notification(running_hub: hub.Hub, user_id: str) -> None:
+    """Redis holds nothing of a feed: only the subscription, which a wipe leaves alone."""
+    async with streams.websocket(user_id) as client:
+        await resume(client)
+        await bridge.call(redis_clients.blocking().script_flush)
+
+        await tell(user_id, 2)
+
+        assert seqs([await client.hear(), await client.hear()]) == [1, 2]
+
+
+async def test_frames_that_come_again_from_the_first_one_repeat_nothing(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    """The transport was emptied with Redis, and the relay publishes the whole log anew."""
+    await publish(auction_id, 1, 2, 3)
+    async with streams.websocket() as client:
+        await watch(client, auction_id, 3)
+
+        await bridge.call(conftest.lose_frames, auction_id)
+        await publish(auction_id, 1, 2, 3, 4)
+
+        assert seqs([await client.hear()]) == [4]
+        assert await client.hears_nothing()
+
+
+# --- a broken subscription ---------------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def proxy(settings: Any) -> AsyncIterator[streams.Proxy]:
+    """What the hub takes for Redis."""
+    address = parse.urlsplit(settings.REDIS_URL)
+    standing = streams.Proxy(address.hostname or "127.0.0.1", address.port or 6379)
+    port = await standing.start()
+    redis_clients.blocking()  # who writes goes the direct way
+    credentials, at, _ = address.netloc.rpartition("@")
+    settings.REDIS_URL = address._replace(netloc=f"{credentials}{at}127.0.0.1:{port}").geturl()
+    yield standing
+    await standing.stop()
+
+
+@pytest_asyncio.fixture
+async def hub_behind_proxy(proxy: streams.Proxy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
+    monkeypatch.setattr(hub, "LOOK_SECONDS", 3600)
+    await hub.start()
+    yield hub.current()
+    await hub.stop()
+
+
+async def test_what_was_published_during_a_break_is_read_afterwards(
+    proxy: streams.Proxy, hub_behind_proxy: hub.Hub, auction_id: str, user_id: str
+) -> None:
+    await publish(auction_id, 1)
+    async with streams.websocket(user_id) as client:
+        await watch(client, auction_id, 1)
+        await resume(client)
+
+        proxy.cut()
+        await publish(auction_id, 2, 3)
+        await tell(user_id, 2)
+        nothing = await client.hears_nothing()
+        proxy.mend()
+        heard = [await client.hear() for _ in range(4)]
+
+    assert nothing
+    assert seqs([body for body in heard if body["type"] == "auction"]) == [2, 3]
+    assert seqs([body for body in heard if body["type"] == "notification"]) == [1, 2]
+
+
+async def test_after_a_break_in_which_the_frames_were_lost_a_snapshot_is_required(
+    proxy: streams.Proxy, hub_behind_proxy: hub.Hub, auction_id: str
+) -> None:
+    await publish(auction_id, 1)
+    async with streams.websocket() as client:
+        await watch(client, auction_id, 1)
+
+        proxy.cut()
+        await publish(auction_id, 2)
+        await bridge.call(conftest.lose_frames, auction_id)
+        proxy.mend()
+        told = await client.hear()
+        await publish(auction_id, 3)
+
+        assert told["type"] == "snapshot_required"
+        assert seqs([await client.hear()]) == [3]
+
+
+async def test_the_hub_starts_without_redis_and_serves_when_it_comes(
+    proxy: streams.Proxy, auction_id: str, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(auction_id, 1)
+    proxy.cut()
+    async with asyncio.timeout(1):
+        await hub.start()
+    try:
+        async with streams.websocket() as client:
+            await client.say(type="watch", auction_id=auction_id, after=0)
+            nothing = await client.hears_nothing()
+            proxy.mend()
+
+            assert nothing
+            assert seqs(await client.hear_until("watching")) == [1]
+    finally:
+        await hub.stop()
+
+
+async def test_without_redis_a_ticket_cannot_be_checked_and_one_is_asked_to_come_again(
+    proxy: streams.Proxy, hub_behind_proxy: hub.Hub
+) -> None:
+    proxy.cut()
+
+    async with streams.websocket(ticket="any", ready=False) as client:
+        assert await client.closed() == sockets.TOO_MANY
+
+
+# --- an outage of PostgreSQL -------------------------------------------------------------------------------------
+
+
+async def test_without_postgresql_auctions_go_on_and_feeds_wait(
+    running_hub: hub.Hub, auction_id: str, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell(user_id)
+    epoch = (await bridge.call(selectors.get_head, user_id)).epoch
+
+    def away(_after: Any) -> Any:
+        raise django.db.OperationalError("the database is away")
+
+    async with streams.websocket(user_id) as client:
+        with monkeypatch.context() as outage:
+            outage.setattr(selectors, "list_news", away)
+            outage.setattr(selectors, "list_heads", away)
+            await client.say(type="resume", cursor=f"{epoch}:0")
+            await watch(client, auction_id, 0)
+            await publish(auction_id, 1)
+            during = await client.hear()
+
+        assert seqs([during]) == [1]
+        assert seqs(await client.hear_until("resumed")) == [1]
+
+
+# --- queues ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_thousand_missed_frames_are_no_overflow(running_hub: hub.Hub, auction_id: str) -> None:
+    await publish(auction_id, *range(1, auction_frames.KEPT_FRAMES + 1))
+
+    async with streams.websocket() as client:
+        heard = await watch(client, auction_id, 0)
+
+    assert seqs(heard) == list(range(1, auction_frames.KEPT_FRAMES + 1))
+
+
+async def test_backlogs_of_many_auctions_come_one_after_the_other(running_hub: hub.Hub) -> None:
+    auction_ids = [conftest.new_id() for _ in range(hub.MAX_WATCHED)]
+    for auction_id in auction_ids:
+        await publish(auction_id, *range(1, 21))
+
+    try:
+        async with streams.websocket() as client:
+            for auction_id in auction_ids:
+                await client.say(type="watch", auction_id=auction_id, after=0)
+            heard: list[dict[str, Any]] = []
+            for _ in auction_ids:
+                heard += await client.hear_until("watching")
+    finally:
+        await bridge.call(redis_clients.blocking().delete, *map(redis_clients.frames_key, auction_ids))
+
+    for auction_id in auction_ids:
+        assert seqs([body for body in heard if body["auction_id"] == auction_id]) == list(range(1, 21))
+
+
+async def test_a_frame_is_encoded_once_for_all_its_sockets(
+    running_hub: hub.Hub, auction_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    parse_frame = auction_frames.parse
+    monkeypatch.setattr(auction_frames, "parse", lambda *given: made.append(1) or parse_frame(*given))
+    await publish(auction_id, 1)
+    async with streams.websocket() as one, streams.websocket() as two, streams.websocket() as three:
+        for client in (one, two, three):
+            await watch(client, auction_id, 1)
+        made.clear()
+
+        await publish(auction_id, 2)
+        for client in (one, two, three):
+            assert seqs([await client.hear()]) == [2]
+
+    assert len(made) == 1
