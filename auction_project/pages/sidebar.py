@@ -72,13 +72,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     shown = []
     for title, entries in _GROUPS:
         items = [
-            {"title": name, "icon": icon, "link": reverse(url)}
+            {"title": name, "icon": icon, "link": reverse(url), "active": _is_active(request, reverse(url))}
             for name, icon, url, needed in entries
             if _may(request, needed)
         ]
         if items:
             shown.append({"title": title, "separator": True, "items": items})
     return shown
+
+
+def _is_active(request: HttpRequest, link: str) -> bool:
+    """An entry is active on its page and below it; those that leave the admin never are."""
+    return link.startswith("/admin/") and request.path.startswith(link)
 
 
 def _may(request: HttpRequest, needed: str) -> bool:

@@ -36,7 +36,7 @@ export function draw(frame, bids, { alias, currency }) {
       s("path", { class: "line", d: line }),
       ...points.slice(-MAX_DOTS).map((point) => s("circle", { class: point.own ? "dot own" : "dot", cx: round(point.x), cy: round(point.y), r: point.own ? 5 : 3.5 })),
       s("text", { x: LEFT, y: TOP - 8 }, shown(high)),
-      low === high ? "" : s("text", { x: LEFT, y: BOTTOM - 6 }, shown(low)),
+      low === high ? "" : s("text", { x: right, y: BOTTOM - 6, "text-anchor": "end" }, shown(low)),
       s("text", { x: LEFT, y: HEIGHT - 8 }, instant(first)),
       s("text", { x: right, y: HEIGHT - 8, "text-anchor": "end" }, instant(last)),
     ),
