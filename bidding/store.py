@@ -192,8 +192,12 @@ class MongoStore:
 
     async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
         wanted = [entry_id(auction_id, seq) for auction_id, seq in ids]
-        found = [_entry(document) for document in await self._find_in(self._bids, "_id", wanted)]
-        return {(entry.auction_id, entry.seq): entry for entry in found}
+        found: dict[tuple[str, int], log.Entry] = {}
+        for start in range(0, len(wanted), READ_CHUNK):
+            chunk = self._bids.find({"_id": {"$in": wanted[start : start + READ_CHUNK]}})
+            for document in await _guard(chunk.to_list()):
+                found[document["auction_id"], document["seq"]] = _entry(document)
+        return found
 
     async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
         found = [_entry(document) for document in await self._find_each("idem", list(idempotency))]
@@ -211,6 +215,10 @@ class MongoStore:
                     return entries
                 entries.append(found[auction_id, seq])
         return entries
+
+    async def count_entries(self) -> int:
+        """Of all auctions together."""
+        return int(await _guard(self._bids.count_documents({})))
 
     async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
         """The ids of auctions that hold entries of `actor`, latest first."""
@@ -257,10 +265,6 @@ class MongoStore:
         if found is None:
             raise errors.NotFound("There is no such auction.", auction_id=auction_id)
         return _auction(found)
-
-    async def get_auctions(self, ids: Sequence[str]) -> dict[str, AuctionDocument]:
-        rows = await self._find_in(self._auctions, "_id", list(ids), {"snapshot": 0})
-        return {row["_id"]: _auction(row) for row in rows}
 
     async def load_snapshot(self, auction_id: str) -> str | None:
         return (await self.get_auction(auction_id)).snapshot
@@ -323,15 +327,6 @@ class MongoStore:
         except pymongo.errors.DuplicateKeyError:
             return False
         return True
-
-    async def _find_in(
-        self, collection: Any, field: str, values: list[str], projection: dict[str, int] | None = None
-    ) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        for start in range(0, len(values), READ_CHUNK):
-            cursor = collection.find({field: {"$in": values[start : start + READ_CHUNK]}}, projection)
-            rows += await _guard(cursor.to_list())
-        return rows
 
     async def _find_each(
         self, field: str, values: list[str], projection: dict[str, int] | None = None

@@ -1,0 +1,197 @@
+"""The bid log's invariants B1 to B7 and B9, checked over the raw entries, and over what bidders were told.
+
+`answers` is a file of JSON lines that `manage.py load` writes, one a bid: {"auction_id", "actor", "key", "at_sent",
+"at_answered", "body", "status", "answer"}. B1: what was answered 2xx is in the log. B4: every answer that names a seq,
+refusals too, is decided again at that seq. The file is read first, then the log: on a live system the log has it all.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from auction_project import errors, money, verification
+from bidding import bid_endpoint, judging, presentation, rules, runtime
+from bidding.rules import commands, log
+
+INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
+READ_ENTRIES = 500
+CLOCK_TOLERANCE_MS = 100
+_OF_A_PROBLEM = {"type", "title", "status", "detail", "code", "field", "seq", "hash"}
+
+
+class Said(msgspec.Struct, frozen=True):
+    """One bid and its answer. `body` and `answer` stay as they were until they are needed."""
+
+    auction_id: str
+    actor: str
+    key: str
+    at_sent: int
+    at_answered: int
+    body: msgspec.Raw
+    status: int
+    answer: msgspec.Raw
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """What every answer that was decided by the rules names."""
+
+    seq: int | None = None
+    hash: str = ""
+    code: str = ""
+
+
+def check(answers: Path | None = None) -> list[verification.Finding]:
+    """All invariants of the bid log. Raises errors.Unavailable."""
+    verdicts = judging.Verdicts()
+    said = _read_answers(answers) if answers is not None else {}
+    log_store = runtime.current().store
+    in_all = runtime.call(log_store.count_entries())
+    read = 0
+    for auction_id in sorted({*runtime.call(log_store.all_auction_ids()), *said}):
+        read += _check_auction(auction_id, said.get(auction_id, []), verdicts)
+    verdicts.look("B3", read >= in_all, f"{in_all - read} entries are behind a gap, or of no auction")
+    return [verdicts.finding(invariant) for invariant in INVARIANTS]
+
+
+def _read_answers(path: Path) -> dict[str, list[Said]]:
+    """The answers by auction. A line that was cut off in the middle (its writer died) is left out if it is the last."""
+    decode = msgspec.json.Decoder(Said).decode
+    found: defaultdict[str, list[Said]] = defaultdict(list)
+    lines = path.read_bytes().split(b"\n")
+    for line in lines[:-1]:
+        said = decode(line)
+        found[said.auction_id].append(said)
+    return found
+
+
+def _check_auction(auction_id: str, said: list[Said], verdicts: judging.Verdicts) -> int:
+    """Read and judge one log; the number of entries."""
+    judge = judging.Judge(auction_id, verdicts)
+    witness = _Witness(said, verdicts)
+    snapshot, mark = _snapshot(auction_id)
+    witness.at_state(judge.state)
+    for entry in _entries(auction_id):
+        before = judge.state
+        judge.see(entry)
+        if judge.broken:
+            return entry.seq
+        witness.at_entry(before, entry)
+        witness.at_state(judge.state)
+        if snapshot is not None and entry.seq == mark:
+            judge.check_snapshot(snapshot, f"{auction_id}:{mark}")
+    judge.end()
+    witness.end()
+    verdicts.look("B6", mark <= judge.state.seq, f"{auction_id}: its mark {mark} is beyond its log")
+    return judge.state.seq
+
+
+def _snapshot(auction_id: str) -> tuple[str | None, int]:
+    """The snapshot and its mark, read before the log, which has at least as much."""
+    try:
+        document = runtime.call(runtime.current().store.get_auction(auction_id))
+    except errors.NotFound:
+        return None, 0
+    return document.snapshot, document.mark
+
+
+def _entries(auction_id: str) -> Iterator[log.Entry]:
+    seq = 0
+    while chunk := runtime.call(runtime.current().store.read_from(auction_id, seq, READ_ENTRIES)):
+        yield from chunk
+        seq = chunk[-1].seq
+
+
+class _Witness:
+    """What bidders of one auction were told, held against its log while that is read: B1, B2 and B4."""
+
+    def __init__(self, said: list[Said], verdicts: judging.Verdicts) -> None:
+        self._verdicts = verdicts
+        self._accepted: defaultdict[int, list[Said]] = defaultdict(list)
+        self._refused: defaultdict[int, list[Said]] = defaultdict(list)
+        for one in said:
+            place = msgspec.json.decode(one.answer, type=_Place)
+            if 200 <= one.status < 300:
+                self._accepted[place.seq or 0].append(one)
+            elif place.seq is not None:
+                self._refused[place.seq].append(one)
+
+    def at_entry(self, before: rules.State, entry: log.Entry) -> None:
+        """Those who were told that this entry is their bid."""
+        for one in self._accepted.pop(entry.seq, ()):
+            look, where = self._verdicts.look, f"{entry.auction_id}:{entry.seq}"
+            told: dict[str, Any] = msgspec.json.decode(one.answer)
+            stands = (told["hash"], one.actor, one.key) == (entry.hash, entry.actor, entry.key)
+            look(
+                "B1",
+                stands,
+                f"{where}: {one.actor} was told {told['hash']} for {one.key}, another entry stands",
+            )
+            now = msgspec.json.decode(msgspec.json.encode(presentation.answer(entry)))
+            look(
+                "B2",
+                _unsigned(told) == _unsigned(now),
+                f"{where}: {one.key} was told {told}, a repeat hears {now}",
+            )
+            again = self._decide(before, one, at=entry.at, salt=entry.hidden.salt)
+            ok = isinstance(again, log.Entry) and again.hash == entry.hash
+            look("B4", ok, f"{where}: decided again at {before.seq} the bid becomes {again}")
+
+    def at_state(self, state: rules.State) -> None:
+        """Those who were refused at this state."""
+        for one in self._refused.pop(state.seq, ()):
+            told: dict[str, Any] = msgspec.json.decode(one.answer)
+            where = f"{state.auction_id}:{state.seq}"
+            self._verdicts.look("B4", told["hash"] == state.hash, f"{where}: {one.key} was told another hash")
+            times = {
+                one.at_sent - CLOCK_TOLERANCE_MS,
+                one.at_sent,
+                one.at_answered,
+                one.at_answered + CLOCK_TOLERANCE_MS,
+            }
+            again = [self._decide(state, one, at=at, salt="") for at in sorted(times)]
+            same = any(isinstance(found, rules.Refusal) and _tells(told, found) for found in again)
+            self._verdicts.look("B4", same, f"{where}: {one.key} was told {told['code']}, but is {again[0]}")
+
+    def end(self) -> None:
+        """What was told of seqs that the log does not have."""
+        for one in (one for those in self._accepted.values() for one in those):
+            self._verdicts.look(
+                "B1", False, f"{one.auction_id}: {one.key} of {one.actor} was accepted and is not there"
+            )
+        for one in (one for those in self._refused.values() for one in those):
+            self._verdicts.look(
+                "B4", False, f"{one.auction_id}: {one.key} was refused at a seq that is not there"
+            )
+
+    def _decide(self, state: rules.State, one: Said, *, at: int, salt: str) -> log.Entry | rules.Refusal:
+        body = bid_endpoint.decode_body(bytes(one.body))
+        amount = None if body.amount is None else money.parse(body.amount, body.currency)
+        command = commands.PlaceBid(
+            auction_id=one.auction_id,
+            actor=one.actor,
+            key=one.key,
+            at=at,
+            salt=salt,
+            amount=amount,
+            currency=body.currency,
+            quantity=body.quantity,
+        )
+        return rules.decide(state, command)
+
+
+def _unsigned(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer without its signature, which may be new each time."""
+    receipt = {name: value for name, value in answer.get("receipt", {}).items() if name in ("seq", "hash")}
+    return {**answer, "receipt": receipt}
+
+
+def _tells(told: dict[str, Any], refusal: rules.Refusal) -> bool:
+    """Whether the answer is that refusal: the rule and its figures."""
+    figures = msgspec.json.decode(msgspec.json.encode(presentation.refusal_figures(refusal)))
+    return bool(
+        told["code"] == refusal.rule
+        and {name: value for name, value in told.items() if name not in _OF_A_PROBLEM} == figures
+    )
