@@ -161,10 +161,7 @@ class AuctionView(views.APIView):
         responses={200: OpenApiResponse(description="the auction"), 404: _PROBLEM},
     )
     def get(self, _request: request.Request, auction_id: str) -> response.Response:
-        state = selectors.get_auction(auction_id)
-        if state.status is rules.Status.NEW:
-            raise errors.NotFound("There is no such auction.")
-        return response.Response(presentation.auction(state))
+        return response.Response(presentation.auction(selectors.get_auction(auction_id)))
 
 
 class OpenView(views.APIView):

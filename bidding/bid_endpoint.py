@@ -89,7 +89,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     auction_id = path[len(PREFIX) : -len(SUFFIX)]
     if not _AUCTION_ID.fullmatch(auction_id):
         raise AuctionNotFound
-    if not headers.get(b"content-type", b"").startswith(b"application/json"):
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise WrongContentType(field="Content-Type")
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
     if not api.IDEMPOTENCY_KEY.fullmatch(key):

@@ -4,12 +4,14 @@ the auctions' documents and cached in Redis for CACHE_SECONDS at most.
 
 import asyncio
 import contextlib
+import hashlib
 from typing import Any
 
 import msgspec
 import redis
 from django.core.cache import cache
 
+from auction_project import errors
 from bidding import presentation, rounds, rules, runtime, store
 from bidding.rules import log
 
@@ -21,12 +23,15 @@ _OWN_ENTRIES = 5_000
 
 def get_auction(auction_id: str) -> rules.State:
     """Raises errors.NotFound, errors.Unavailable."""
-    return runtime.look(auction_id)
+    state = runtime.look(auction_id)
+    if state.status is rules.Status.NEW:  # its document was inserted, and its request never came
+        raise errors.NotFound("There is no such auction.")
+    return state
 
 
 def list_auctions(query: store.Query) -> dict[str, Any]:
     """One page: `items` and `total`."""
-    key = f"auctions:{msgspec.json.encode(query).hex()}"[:240]
+    key = f"auctions:{hashlib.sha256(msgspec.json.encode(query)).hexdigest()}"
     with contextlib.suppress(redis.RedisError):
         found = cache.get(key)
         if found is not None:

@@ -1,0 +1,377 @@
+"""The bid endpoint through the whole ASGI application: what a bid is answered, and that bad input changes nothing."""
+
+import asyncio
+import json
+import time
+import types
+
+import pytest
+
+from auction_project import asgi, bounds
+from bidding import bid_endpoint, runtime, store
+from bidding.rules import commands
+from bidding.tests import lots, web
+from bidding.tests.lots import ANN, BEN, SELLER
+
+NO_DECIMALS = "100000000"
+
+
+@pytest.fixture
+def auction(bid_log):
+    return open_auction("1" * 32)
+
+
+@pytest.fixture
+def listing(bid_log):
+    return open_auction("2" * 32, format="buy_now", quantity=2)
+
+
+def open_auction(auction_id, *, opened=True, starts_in=0, **changes):
+    """An auction that opened now and ends in an hour, brought there by the committer."""
+    now = time.time_ns() // 1_000_000
+    terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lots.HOUR, **changes)
+    document = store.AuctionDocument(
+        id=auction_id,
+        product_id=terms.product_id,
+        requested_by=SELLER,
+        format=terms.format,
+        currency="EUR",
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        created_at=now,
+        due_at=terms.starts_at,
+    )
+    runtime.call(runtime.current().store.prepare())
+    runtime.call(runtime.current().store.insert_auction(document))
+    common = {"auction_id": auction_id, "at": now, "salt": "s"}
+    steps = [
+        commands.Request(**common, actor=SELLER, key="request", terms=terms),
+        commands.Schedule(
+            **common,
+            actor="event",
+            key="e",
+            title="Sextant",
+            text="",
+            thumbnail="",
+            seller_id=SELLER,
+            stock_version=1,
+        ),
+        commands.Open(**common, actor="clock", key="open"),
+    ]
+    for command in steps[: 3 if opened else 2]:
+        runtime.submit(command)
+    return auction_id
+
+
+def head(auction_id):
+    return runtime.look(auction_id).seq
+
+
+def problem(response):
+    """(status, code, field) of a problem+json."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    body = response.json()
+    assert body["status"] == response.status_code
+    return response.status_code, body["code"], body.get("field")
+
+
+ANNS = web.bearer(ANN)
+
+
+def test_a_bid_is_answered_with_its_place_in_the_log(auction):
+    response = web.bid(auction, {"amount": "125.50", "currency": "EUR"}, **web.bearer(ANN))
+
+    state = runtime.look(auction)
+    body = response.json()
+    assert (response.status_code, response.headers["content-type"]) == (201, "application/json")
+    assert body == {
+        "auction_id": auction,
+        "seq": 4,
+        "hash": state.hash,
+        "at": state.at,
+        "standing": "leading",
+        "bidder": "Bidder 1",
+        "currency": "EUR",
+        "price": "10.00",
+        "minimum": "10.50",
+        "ends_at": state.ends_at,
+        "reserve_met": True,
+        "quantity_left": 1,
+        "sale_id": None,
+        "receipt": {"seq": 4, "hash": state.hash},
+    }
+
+
+def test_a_purchase_is_answered_with_its_sale(listing):
+    body = web.bid(listing, {"quantity": 2}, **web.bearer(ANN)).json()
+
+    assert (body["standing"], body["sale_id"], body["price"], body["quantity_left"]) == (
+        "bought",
+        f"{listing}-4",
+        "10.00",
+        0,
+    )
+
+
+def test_a_repeat_is_answered_the_same_and_stored_once(auction):
+    one, two = (web.bid(auction, {"amount": "20", "currency": "EUR"}, **web.bearer(ANN)) for _ in range(2))
+
+    assert (one.status_code, two.status_code, one.json()) == (201, 201, two.json())
+    assert head(auction) == 4
+
+
+def test_an_outbid_bidder_hears_so_and_what_to_bid_next(auction):
+    web.bid(auction, {"amount": "80", "currency": "EUR"}, **web.bearer(ANN))
+    body = web.bid(auction, {"amount": "30.00", "currency": "EUR"}, **web.bearer(BEN)).json()
+
+    assert (body["standing"], body["price"], body["minimum"]) == ("outbid", "31.00", "32.00")
+
+
+def test_a_refusal_names_the_rule_the_figures_and_where_it_was_decided(auction):
+    response = web.bid(auction, {"amount": "9.99", "currency": "EUR"}, **web.bearer(ANN))
+
+    body = response.json()
+    assert problem(response) == (409, "bid_too_low", "amount")
+    assert (body["minimum"], body["amount"], body["currency"]) == ("10.00", "9.99", "EUR")
+    assert (body["seq"], body["hash"]) == (3, runtime.look(auction).hash)
+
+
+GOOD = {"amount": "20.00", "currency": "EUR"}
+BAD_BODIES = {
+    "malformed JSON": (b'{"amount": ', 400, "body_invalid", "body"),
+    "no JSON at all": (b"amount=20", 400, "body_invalid", "body"),
+    "empty": (b"", 400, "body_invalid", "body"),
+    "a list": (b"[]", 400, "body_invalid", "body"),
+    "null": (b"null", 400, "body_invalid", "body"),
+    "two documents": (b'{"amount":"20.00","currency":"EUR"} {}', 400, "body_invalid", "body"),
+    "not UTF-8": (b'{"amount":"20.00","currency":"\xff"}', 400, "body_invalid", "body"),
+    "half a surrogate pair": (
+        b'{"amount":"20.00","currency":"\\ud800"}',
+        400,
+        ("body_invalid", "currency_unknown"),
+        None,
+    ),
+    "an amount that is a number": (b'{"amount":20.0,"currency":"EUR"}', 400, "body_invalid", "amount"),
+    "an amount that is true": (b'{"amount":true,"currency":"EUR"}', 400, "body_invalid", "amount"),
+    "a list as amount": (b'{"amount":["20.00"],"currency":"EUR"}', 400, "body_invalid", "amount"),
+    "an unknown field": (
+        b'{"amount":"20.00","currency":"EUR","maximum":"30"}',
+        400,
+        "body_invalid",
+        "maximum",
+    ),
+    "NaN": (b'{"amount":NaN,"currency":"EUR"}', 400, "body_invalid", "body"),
+    "Infinity": (b'{"amount":Infinity,"currency":"EUR"}', 400, "body_invalid", "body"),
+    "NaN as text": (b'{"amount":"NaN","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "infinity as text": (b'{"amount":"inf","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "negative": (b'{"amount":"-20.00","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "zero": (b'{"amount":"0.00","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "10^30": (
+        b'{"amount":"1000000000000000000000000000000","currency":"EUR"}',
+        400,
+        "amount_invalid",
+        "amount",
+    ),
+    "10^30 in short": (b'{"amount":"1e30","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "more than anybody pays": (
+        b'{"amount":"1000000000.01","currency":"EUR"}',
+        400,
+        "amount_invalid",
+        "amount",
+    ),
+    "too many decimals": (b'{"amount":"20.001","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "a comma": (b'{"amount":"20,00","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "blanks": (b'{"amount":" 20.00","currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "Arabic digits": ('{"amount":"٢٠.٠٠","currency":"EUR"}'.encode(), 400, "amount_invalid", "amount"),
+    "a NUL byte in the amount": (
+        b'{"amount":"20.00\\u0000","currency":"EUR"}',
+        400,
+        "amount_invalid",
+        "amount",
+    ),
+    "a raw NUL byte": (
+        b'{"amount":"20.00\x00","currency":"EUR"}',
+        400,
+        ("body_invalid", "amount_invalid"),
+        None,
+    ),
+    "another currency": (b'{"amount":"20.00","currency":"USD"}', 400, "currency_mismatch", "currency"),
+    "an unknown currency": (b'{"amount":"20.00","currency":"XXX"}', 400, "currency_unknown", "currency"),
+    "no currency": (b'{"amount":"20.00"}', 400, "currency_unknown", "currency"),
+    "no amount": (b'{"currency":"EUR"}', 400, "amount_invalid", "amount"),
+    "nothing": (b"{}", 400, "amount_missing", "amount"),
+    "a quantity on an english lot": (
+        b'{"amount":"20.00","currency":"EUR","quantity":2}',
+        400,
+        "quantity_not_allowed",
+        "quantity",
+    ),
+    "a quantity of 0": (
+        b'{"amount":"20.00","currency":"EUR","quantity":0}',
+        400,
+        "quantity_out_of_range",
+        "quantity",
+    ),
+    "a quantity of 10^30": (
+        b'{"quantity":1000000000000000000000000000000}',
+        400,
+        ("quantity_out_of_range", "body_invalid"),
+        None,
+    ),
+    "a quantity of 1.5": (b'{"quantity":1.5}', 400, "body_invalid", "quantity"),
+    "deep nesting": (b'{"amount":' + b"[" * 60 + b"]" * 60 + b"}", 400, "body_too_deep", None),
+    "over 64 KiB": (b'{"amount":"' + b"1" * 65_600 + b'"}', 413, "body_too_large", None),
+}
+
+
+@pytest.mark.parametrize(("content", "status", "code", "field"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_is_no_bid_is_refused_and_changes_nothing(auction, content, status, code, field):
+    response = web.bid(auction, content=content, **web.bearer(ANN))
+
+    found = problem(response)
+    assert found[0] == status
+    assert found[1] in (code if isinstance(code, tuple) else (code,))
+    assert field is None or found[2] == field
+    assert head(auction) == 3
+    assert web.bid(auction, GOOD, **web.bearer(ANN)).status_code == 201
+
+
+HEADERS = {
+    "nobody": ({"Authorization": ""}, 401, "invalid_token", None),
+    "no token": ({"Authorization": "Bearer "}, 401, "invalid_token", None),
+    "another scheme": ({"Authorization": "Basic YTpi"}, 401, "invalid_token", None),
+    "a forged token": ({"Authorization": "Bearer " + "e30.e30.e30"}, 401, "invalid_token", None),
+    "a token of bytes": ({"Authorization": "Bearer \xff\xfe"}, 401, "invalid_token", None),
+    "a token without signature": (
+        {"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."},
+        401,
+        "invalid_token",
+        None,
+    ),
+    "an expired token": (web.bearer(ANN, exp=int(time.time()) - 1), 401, "invalid_token", None),
+    "a refresh token": (web.bearer(ANN, token_use="refresh"), 401, "invalid_token", None),
+    "a sub that is no text": (web.bearer(7), 401, "invalid_token", None),
+    "roles that are no list": (web.bearer(ANN, roles="bidder"), 401, "invalid_token", None),
+    "no bidder": (web.bearer(ANN, "seller"), 403, "may_not_bid", None),
+    "no roles": (web.bearer(ANN, roles=[]), 403, "may_not_bid", None),
+    "an e-mail that is not verified": (web.bearer(ANN, email_verified=False), 403, "may_not_bid", None),
+    "the seller": (web.bearer(SELLER), 403, "own_lot", None),
+    "no key": ({"Idempotency_Key": ""}, 400, "key_missing", "Idempotency-Key"),
+    "a key with a blank": ({"Idempotency_Key": "a b"}, 400, "key_missing", "Idempotency-Key"),
+    "a key that is too long": ({"Idempotency_Key": "k" * 129}, 400, "key_missing", "Idempotency-Key"),
+    "a key that is not ASCII": ({"Idempotency_Key": "schl\xfcssel"}, 400, "key_missing", "Idempotency-Key"),
+    "no content type": ({"Content_Type": ""}, 415, "wrong_content_type", "Content-Type"),
+    "a form": (
+        {"Content_Type": "application/x-www-form-urlencoded"},
+        415,
+        "wrong_content_type",
+        "Content-Type",
+    ),
+    "text": ({"Content_Type": "text/plain"}, 415, "wrong_content_type", "Content-Type"),
+    "nearly JSON": ({"Content_Type": "application/jsonp"}, 415, "wrong_content_type", "Content-Type"),
+}
+
+
+@pytest.mark.parametrize(("headers", "status", "code", "field"), HEADERS.values(), ids=HEADERS)
+def test_headers_that_do_not_allow_a_bid_change_nothing(auction, headers, status, code, field):
+    response = web.bid(auction, content=json.dumps(GOOD).encode(), **(web.bearer(ANN) | headers))
+
+    assert problem(response) == (status, code, field)
+    assert ("www-authenticate" in response.headers) is (status == 401)
+    assert head(auction) == 3
+
+
+def test_json_with_a_charset_is_json(auction):
+    response = web.bid(auction, GOOD, **web.bearer(ANN), Content_Type="application/json; charset=utf-8")
+
+    assert response.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "auction_id", ["9" * 32, "x", "a%00b", "a%2Fb", "..", "%F0%9F%94%A8", "a" * 65, "a|b"]
+)
+def test_an_auction_that_does_not_exist_is_not_found(auction, auction_id):
+    response = web.bid(auction_id, GOOD, **web.bearer(ANN))
+
+    assert response.status_code in (404, 405) or "id" in problem(response)
+    assert head(auction) == 3
+
+
+def test_a_key_with_another_body_is_unprocessable_and_changes_nothing(auction):
+    web.bid(auction, GOOD, **web.bearer(ANN))
+
+    assert problem(web.bid(auction, {"amount": "30.00", "currency": "EUR"}, **web.bearer(ANN))) == (
+        422,
+        "key_reused",
+        None,
+    )
+    assert head(auction) == 4
+
+
+def test_before_the_opening_and_after_the_cancellation(bid_log):
+    scheduled = open_auction("3" * 32, opened=False)
+    runtime.submit(
+        commands.Cancel(
+            auction_id=scheduled, actor="op", key="c", at=0, salt="s", reason="It broke.", by="operator"
+        )
+    )
+
+    response = web.bid(scheduled, GOOD, **web.bearer(ANN))
+    assert (problem(response), response.json()["reason"]) == ((409, "auction_cancelled", None), "It broke.")
+
+
+def test_a_closed_auction_takes_no_bid(auction, monkeypatch):
+    later = runtime.look(auction).ends_at + lots.HOUR
+    monkeypatch.setattr(bid_endpoint, "time", types.SimpleNamespace(time_ns=lambda: later * 1_000_000))
+
+    assert problem(web.bid(auction, GOOD, **web.bearer(ANN))) == (409, "auction_closed", None)
+    assert (runtime.look(auction).status, head(auction)) == ("CLOSED", 4)
+
+
+def test_a_body_that_trickles_in_is_given_up(auction, monkeypatch):
+    monkeypatch.setattr(bounds, "BODY_SECONDS", 0.3)
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(0.1)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"idempotency-key", b"k")]
+    headers += [
+        (b"transfer-encoding", b"chunked"),
+        (b"authorization", web.bearer(ANN)["Authorization"].encode()),
+    ]
+    scope = {"type": "http", "method": "POST", "path": f"/api/v1/auctions/{auction}/bids", "headers": headers}
+
+    runtime.call(asgi.application(scope, receive, send))
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["code"]) == (408, "body_too_slow")
+    assert head(auction) == 3
+
+
+def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
+    async def away(*_arguments, **_named):
+        raise store.OutcomeUnknown("away")
+
+    monkeypatch.setattr(runtime.current().store, "append", away)
+    began = time.monotonic()
+    response = web.bid(auction, GOOD, **web.bearer(ANN))
+
+    assert problem(response) == (503, "store_away", None)
+    assert (response.headers["retry-after"], time.monotonic() - began < 3.0) == ("1", True)
+    monkeypatch.undo()
+    assert web.request("GET", f"auctions/{auction}").status_code in (200, 503)
+
+
+def test_the_django_path_answers_the_same(auction, client):
+    """Where a process puts Django in front, the view calls the same code."""
+    response = client.post(
+        f"/api/v1/auctions/{auction}/bids",
+        json.dumps(GOOD),
+        content_type="application/json",
+        headers={**web.bearer(ANN), "Idempotency-Key": "k"},
+    )
+
+    assert (response.status_code, response.json()["seq"]) == (201, 4)
