@@ -21,6 +21,7 @@ from sagas import models as sagas
 STEADY_RATE, STEADY_SECONDS = 20, 15
 BURST = 600
 BUYERS = 200
+STOCK = 9000
 WAIT_SECONDS = 120.0
 OPEN_POLLS = 300
 
@@ -39,7 +40,7 @@ def run() -> dict[str, float]:
 
 async def _measure(url: str) -> dict[str, float]:
     buyers = await asyncio.to_thread(_buyers)
-    auction_id = await _listing(url)
+    auction_id = await listing(url, auction_format="buy_now", quantity=STOCK)
     limits = httpx.Limits(max_connections=64)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as http:
         began = time.monotonic()
@@ -79,8 +80,8 @@ def _buyers() -> list[str]:
     return headers
 
 
-async def _listing(url: str) -> str:
-    """An open buy_now listing with stock enough."""
+async def listing(url: str, *, auction_format: str, quantity: int) -> str:
+    """An open auction of a product with as much stock."""
     product_id, now = names.new_id(), datetime.now(UTC)
 
     def shelve() -> None:
@@ -90,15 +91,15 @@ async def _listing(url: str) -> str:
         )  # fmt: skip
         place = stock.Warehouse.objects.order_by("priority").values_list("code", flat=True)[0]
         inventory.receive_stock(
-            key=product_id, product_id=product_id, warehouse=place, quantity=9000, actor="bench", now=now
+            key=product_id, product_id=product_id, warehouse=place, quantity=quantity, actor="bench", now=now
         )
 
     await asyncio.to_thread(shelve)
     token = tokens.sign(sub=names.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
     start = int(time.time() * 1000)
     body = {
-        "product_id": product_id, "format": "buy_now", "currency": "EUR", "start_price": "10.00", "quantity": 9000,
-        "starts_at": start, "ends_at": start + 3_600_000,
+        "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": "10.00",
+        "quantity": quantity, "starts_at": start, "ends_at": start + 3_600_000,
     }  # fmt: skip
     async with httpx.AsyncClient(
         base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30

@@ -1,0 +1,252 @@
+"""Bid -> 1,000 sockets: how long until the last of them has a bid's frame. `python -m benchmarks.push`.
+
+Three figures of one run, each over every (frame, socket) pair: a bare application that sends the same text to as many
+sockets (the floor on this machine); a frame from the consumer's handler through Redis and the hub to the sockets; and a
+bid from its request through log, relay, consumer and hub. The clients do as little as clients can, in this process.
+"""
+
+import asyncio
+import base64
+import os
+import re
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from urllib import parse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
+os.environ.setdefault("GAVEL_LOG_LEVEL", "WARNING")
+
+import django
+
+if __name__ == "__main__":
+    django.setup()
+
+import httpx
+import msgspec
+from django.core.management import call_command
+
+from auction_project import stack, tokens
+from auction_project.contracts import events, names
+from benchmarks import processes, sales
+
+SOCKETS = 1000
+FRAMES, FRAMES_PER_SECOND = 100, 5.0
+CONNECTING_AT_ONCE = 50
+WAIT_SECONDS = 60.0
+_SEQ = re.compile(rb'"seq":(\d+)')
+_STEP_MINOR, _FIRST_MINOR = 100_00, 20_00  # the largest increment there is
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """Milliseconds over all pairs, and the server's CPU per delivered frame in microseconds."""
+
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    cpu_microseconds: float
+
+
+class Watcher(asyncio.Protocol):
+    """One WebSocket client: notes when the frame of each seq came. Frames of a server are not masked."""
+
+    def __init__(self, path: str, first_message: bytes) -> None:
+        self.arrived: dict[int, float] = {}
+        self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._path, self._first_message = path, first_message
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        transport.write(
+            f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic()
+        self._buffer += data
+        if not self.open.done():
+            head, found, rest = self._buffer.partition(b"\r\n\r\n")
+            if not found:
+                return
+            assert head.startswith(b"HTTP/1.1 101"), head
+            self._buffer = rest
+            self.open.set_result(None)
+            if self._first_message:
+                self._send(1, self._first_message)
+        self._take_frames(now)
+
+    def _take_frames(self, now: float) -> None:
+        while len(self._buffer) >= 2:
+            opcode, length, start = self._buffer[0] & 15, self._buffer[1] & 127, 2
+            if length == 126:
+                length, start = int.from_bytes(self._buffer[2:4], "big"), 4
+            if len(self._buffer) < start + length:
+                return
+            payload, self._buffer = self._buffer[start : start + length], self._buffer[start + length :]
+            if opcode == 9:
+                self._send(10, payload)
+            elif b'"type":"auction"' in payload and (seq := _SEQ.search(payload)):
+                self.arrived.setdefault(int(seq[1]), now)
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        assert self._transport is not None
+        mask = secrets.token_bytes(4)
+        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+        length = (
+            bytes([128 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
+        )
+        self._transport.write(bytes([128 | opcode]) + length + mask + masked)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def _connect(url: str, path: str, first_message: bytes) -> list[Watcher]:
+    address, loop = parse.urlsplit(url), asyncio.get_running_loop()
+    watchers: list[Watcher] = []
+    while len(watchers) < SOCKETS:
+        made = await asyncio.gather(
+            *(
+                loop.create_connection(lambda: Watcher(path, first_message), address.hostname, address.port)
+                for _ in range(min(CONNECTING_AT_ONCE, SOCKETS - len(watchers)))
+            )
+        )
+        watchers += [watcher for _, watcher in made]
+        await asyncio.gather(*(watcher.open for _, watcher in made))
+    await asyncio.sleep(1.0)
+    return watchers
+
+
+def _figure(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float) -> Figure:
+    waits = sorted(1000 * (one.arrived[seq] - at) for one in watchers for seq, at in sent.items())
+    return Figure(
+        p50_ms=waits[len(waits) // 2],
+        p99_ms=waits[int(len(waits) * 0.99)],
+        worst_ms=waits[-1],
+        cpu_microseconds=1e6 * cpu_seconds / len(waits),
+    )
+
+
+async def _all_arrived(sent: dict[int, float], watchers: list[Watcher]) -> None:
+    """Raises TimeoutError when a frame did not come."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while any(sent.keys() - one.arrived.keys() for one in watchers):
+        if time.monotonic() > deadline:
+            raise TimeoutError("a socket lacks a frame")
+        await asyncio.sleep(0.2)
+
+
+async def _pace(number: int, began: float) -> None:
+    await asyncio.sleep(max(0.0, began + number / FRAMES_PER_SECOND - time.monotonic()))
+
+
+async def _bare(server: processes.Server) -> Figure:
+    watchers = await _connect(server.url, "/", b"")
+    sent: dict[int, float] = {}
+    before, began = server.cpu_seconds(), time.monotonic()
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+        for seq in range(1, FRAMES + 1):
+            await _pace(seq, began)
+            text = msgspec.json.encode({"type": "auction", "seq": seq, "data": "x" * 350})
+            sent[seq] = time.monotonic()
+            await http.post("/", content=text)
+    await _all_arrived(sent, watchers)
+    return _finish(sent, watchers, server.cpu_seconds() - before)
+
+
+def _finish(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float) -> Figure:
+    figure = _figure(sent, watchers, cpu_seconds)
+    for one in watchers:
+        one.close()
+    return figure
+
+
+def _watch(auction_id: str, after: int) -> bytes:
+    return msgspec.json.encode({"type": "watch", "auction_id": auction_id, "after": after})
+
+
+async def _push(server: processes.Server) -> Figure:
+    """From the call of the consumer's handler to the sockets."""
+    from notifications import services
+
+    auction_id = names.new_id()
+    watchers = await _connect(server.url, "/ws/v1/stream", _watch(auction_id, 0))
+    sent: dict[int, float] = {}
+    before, began = server.cpu_seconds(), time.monotonic()
+    for seq in range(1, FRAMES + 1):
+        await _pace(seq, began)
+        record = events.BidPlaced(
+            auction_id=auction_id, seq=seq, at=int(time.time() * 1000), hash="0" * 64, bidder="Bidder 7", price=1000,
+            currency="EUR", minimum=1050, leader="Bidder 7", bids=seq, ends_at=0, reserve_met=True, quantity_left=1,
+        )  # fmt: skip
+        sent[seq] = time.monotonic()
+        await asyncio.to_thread(services.publish_record, record=record)
+    await _all_arrived(sent, watchers)
+    return _finish(sent, watchers, server.cpu_seconds() - before)
+
+
+async def _bids(server: processes.Server) -> Figure:
+    """From the request of a bid to the sockets, through every process between."""
+    target_id = await sales.listing(server.url, auction_format="english", quantity=1)
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+        first = (await http.get(f"/api/v1/auctions/{target_id}")).json()["seq"]
+        watchers = await _connect(server.url, "/ws/v1/stream", _watch(target_id, first))
+        bidders = [
+            tokens.sign(sub=names.new_id(), roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
+            for _ in range(2)
+        ]
+        sent: dict[int, float] = {}
+        before, began = server.cpu_seconds(), time.monotonic()
+        for number in range(1, FRAMES + 1):
+            await _pace(number, began)
+            amount = (_FIRST_MINOR + number * _STEP_MINOR) // 100
+            headers = {
+                "Authorization": f"Bearer {bidders[number % 2]}",
+                "Idempotency-Key": secrets.token_hex(8),
+            }
+            at = time.monotonic()
+            answer = await http.post(
+                f"/api/v1/auctions/{target_id}/bids",
+                json={"amount": f"{amount}.00", "currency": "EUR"},
+                headers=headers,
+            )
+            if answer.status_code == 201:  # an overloaded machine may refuse some with 503
+                sent[answer.json()["seq"]] = at
+    await _all_arrived(sent, watchers)
+    return _finish(sent, watchers, server.cpu_seconds() - before)
+
+
+def run() -> dict[str, Figure]:
+    """The three figures, by name."""
+    with processes.serving("-m", "benchmarks.fanout", path="/nothing") as server:
+        bare = asyncio.run(_bare(server))
+    with tempfile.TemporaryDirectory() as directory:
+        call_command("migrate_all", verbosity=0)
+        running = stack.Stack(Path(directory), environment={"GAVEL_LOG_LEVEL": "WARNING"}, web_port=0)
+        try:
+            running.start()
+            web = processes.Server(running["web"].pid, running.url)
+            push = asyncio.run(_push(web))
+            bid = asyncio.run(_bids(web))
+        finally:
+            running.stop()
+    return {"bare fan-out": bare, "frame -> sockets": push, "bid -> sockets": bid}
+
+
+def main() -> None:
+    for name, figure in run().items():
+        print(
+            f"{name:17} p50 {figure.p50_ms:6.1f} ms   p99 {figure.p99_ms:6.1f} ms   worst {figure.worst_ms:6.1f} ms   "
+            f"{figure.cpu_microseconds:5.1f} us of CPU per frame and socket   ({SOCKETS} sockets)"
+        )
+
+
+if __name__ == "__main__":
+    main()
