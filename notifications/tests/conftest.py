@@ -4,14 +4,12 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
-import jwt
 import pytest
 import pytest_asyncio
 from rest_framework.test import APIClient
 
-from auction_project import contracts
+from auction_project import contracts, tokens
 from auction_project.contracts import events
 from notifications import auction_frames, courier, doorbell, frames, hub, models, redis_clients, services
 
@@ -22,28 +20,18 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def token(settings: Any, user_id: str, *, roles: tuple[str, ...] = ("bidder",)) -> str:
+def token(user_id: str, *, roles: tuple[str, ...] = ("bidder",)) -> str:
     """An access token, signed as accounts signs them."""
-    now = int(time.time())
-    claims = {
-        "sub": user_id,
-        "iat": now,
-        "exp": now + 300,
-        "token_use": "access",
-        "roles": roles,
-        "email_verified": True,
-        "created_at": now - 86400,
-    }
-    return jwt.encode(claims, settings.JWT_PRIVATE_KEY, algorithm="RS256")
+    return tokens.sign(sub=user_id, roles=roles, created_at=0, now=time.time(), seconds=300)
 
 
 @pytest.fixture
-def client_of(settings: Any) -> Callable[[str], APIClient]:
+def client_of() -> Callable[[str], APIClient]:
     """A REST client that is signed in as the user."""
 
     def make(user_id: str) -> APIClient:
         client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token(settings, user_id)}")
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token(user_id)}")
         return client
 
     return make

@@ -1,7 +1,6 @@
 """Server-sent events: the same stream as the WebSocket's, and Last-Event-ID is its whole position."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -11,17 +10,17 @@ from notifications.tests import conftest, streams
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
 
-def bearer(settings: Any, user_id: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {conftest.token(settings, user_id)}"}
+def bearer(user_id: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {conftest.token(user_id)}"}
 
 
 async def test_a_signed_in_user_gets_his_notifications_and_his_auctions_in_one_stream(
-    running_hub: hub.Hub, user_id: str, auction_id: str, settings: Any
+    running_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     await bridge.call(conftest.publish, auction_id, 1, 2)
 
     async with streams.server_sent_events(
-        query={"auctions": f"{auction_id}:1"}, headers=bearer(settings, user_id)
+        query={"auctions": f"{auction_id}:1"}, headers=bearer(user_id)
     ) as stream:
         heard = [(await stream.hear())[1] for _ in range(4)]
         await bridge.call(conftest.tell, user_id)
@@ -38,10 +37,10 @@ async def test_a_signed_in_user_gets_his_notifications_and_his_auctions_in_one_s
 
 @pytest.mark.parametrize("how", ["Last-Event-ID", "cursor"])
 async def test_a_browser_that_connects_again_misses_nothing(
-    running_hub: hub.Hub, user_id: str, auction_id: str, settings: Any, how: str
+    running_hub: hub.Hub, user_id: str, auction_id: str, how: str
 ) -> None:
     await bridge.call(conftest.publish, auction_id, 1)
-    query, headers = {"auctions": f"{auction_id}:1"}, bearer(settings, user_id)
+    query, headers = {"auctions": f"{auction_id}:1"}, bearer(user_id)
     async with streams.server_sent_events(query=query, headers=headers) as stream:
         greeting = [(await stream.hear())[1]["type"] for _ in range(3)]
         await bridge.call(conftest.tell, user_id)
@@ -63,11 +62,11 @@ async def test_a_browser_that_connects_again_misses_nothing(
     assert [body["cursor"][-2:] for body in heard if body["type"] == "notification"] == [":2", ":3"]
 
 
-async def test_a_bare_cursor_of_rest_is_understood(running_hub: hub.Hub, user_id: str, settings: Any) -> None:
+async def test_a_bare_cursor_of_rest_is_understood(running_hub: hub.Hub, user_id: str) -> None:
     await bridge.call(conftest.tell, user_id, n=2)
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
 
-    headers = bearer(settings, user_id) | {"Last-Event-ID": f"{epoch}:1"}
+    headers = bearer(user_id) | {"Last-Event-ID": f"{epoch}:1"}
     async with streams.server_sent_events(headers=headers) as stream:
         heard = [await stream.hear() for _ in range(3)]
 
@@ -75,10 +74,10 @@ async def test_a_bare_cursor_of_rest_is_understood(running_hub: hub.Hub, user_id
     assert heard[1][1]["cursor"] == f"{epoch}:2"
 
 
-async def test_a_wrong_epoch_requires_a_snapshot(running_hub: hub.Hub, user_id: str, settings: Any) -> None:
+async def test_a_wrong_epoch_requires_a_snapshot(running_hub: hub.Hub, user_id: str) -> None:
     await bridge.call(conftest.tell, user_id)
 
-    headers = bearer(settings, user_id) | {"Last-Event-ID": "0:1;"}
+    headers = bearer(user_id) | {"Last-Event-ID": "0:1;"}
     async with streams.server_sent_events(headers=headers) as stream:
         heard = [(await stream.hear())[1] for _ in range(3)]
 
