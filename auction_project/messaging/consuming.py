@@ -166,7 +166,10 @@ class ConsumerLoop:
         if time.monotonic() >= self._next_lag:
             self._next_lag = time.monotonic() + LAG_SECONDS
             group, topics = self._subscription.group, self._subscription.topics
-            metrics.LAG.labels(group).set(self._broker.lag(group, topics))
+            try:
+                metrics.LAG.labels(group).set(self._broker.lag(group, topics))
+            except errors.Unavailable as away:
+                log.warning("lag_unknown", group=group, error=str(away))
 
 
 def apply(subscription: Subscription, record: brokers.Record) -> None:

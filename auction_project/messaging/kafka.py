@@ -406,7 +406,7 @@ class KafkaConsumer:
                 failed = failed or message.error()
                 continue
             record = _record(message, self._prefix)
-            self._owned[record.topic, record.partition].backlog.append(record)
+            self._owned.setdefault((record.topic, record.partition), _Owned()).backlog.append(record)
         if failed is not None:
             self._recover(failed)
 

@@ -3,6 +3,7 @@
 Redis Streams have no partitions, and one group would hand one key to two consumers at once. So each stream has one
 owner per group at a time (`redis_consumer`); the group's pending list and last-delivered id say where it stands.
 A wiped server: `append` finds its source's epoch marker missing and stores nothing; consumers make the groups anew.
+One server: the scripts touch keys that a cluster would spread.
 """
 
 import itertools

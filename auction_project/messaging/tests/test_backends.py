@@ -110,6 +110,34 @@ def test_a_member_without_the_lease_is_given_nothing(transport: transports.Trans
 
 
 @on_redis
+def test_a_lease_that_ran_out_is_taken_over_anew_even_by_its_last_owner(
+    transport: transports.Transport,
+) -> None:
+    """It may have had another owner meanwhile, who left behind what this member has never seen."""
+    broker = transport.connect()
+    broker.append(transports.messages(TOPIC, ["a"], 1))
+    sleeper = broker.consumer("group", [TOPIC], member="sleeper")
+    transports.take(sleeper, 1, acknowledge=False)
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.delete(*client.keys(f"{transport.namespace}:events:lease:*"))
+    client.delete(f"{transport.namespace}:events:members:group")
+    heir = broker.consumer("group", [TOPIC], member="heir")
+    heir.poll(0.1)
+    broker.append(transports.messages(TOPIC, ["a"], 1, first=2))
+    (first,) = transports.take(heir, 1)
+    transports.take(heir, 1, acknowledge=False)
+    heir.close()
+
+    sleeper._next_rebalance = 0.0  # type: ignore[attr-defined]
+
+    assert first.value == b"1"
+    assert [record.value for record in transports.take(sleeper, 1)] == [b"2"]
+    sleeper.close()
+    client.close()
+    broker.close()
+
+
+@on_redis
 def test_an_entry_that_somebody_else_wrote_is_a_record_and_not_the_end(
     transport: transports.Transport,
 ) -> None:

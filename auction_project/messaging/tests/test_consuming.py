@@ -86,6 +86,7 @@ def test_every_event_delivered_twice_is_applied_once(
         ("event:lamp:2", "DONE"),
         ("event:lamp:3", "DONE"),
     }
+    assert _letters(memory_broker) == []
 
 
 def test_effect_and_once_row_are_one_transaction(memory_broker: memory.MemoryBroker, committed: None) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections, transaction
 
-from auction_project import contracts, failpoints
+from auction_project import contracts, errors, failpoints
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import maintenance, memory, once, outbox, relay, transactions, versions
 from auction_project.messaging.tests import conftest, tables
@@ -193,14 +193,16 @@ def test_a_relay_whose_session_is_cut_is_no_leader_any_more(
     first.step()
     with connections["default"].cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s",
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+            "WHERE locktype = 'advisory' AND granted AND objid = %s AND datname = current_database()",
             [relay._LOCK_ID],
         )
         assert cursor.rowcount == 1
     _publish("lamp", 1)
 
     _step_until_it_leads(second)
-    with pytest.raises(Exception, match="database default"):
+    _publish("lamp", 2)
+    with pytest.raises(errors.Unavailable, match="database default"):
         first.step()
     assert first.step() is False
     assert _values(memory_broker) == [1]
@@ -247,6 +249,22 @@ def test_an_emptied_transport_gets_all_kept_rows_before_anything_new(
 
     assert _values(memory_broker) == [2, 3, 4]
     memory_broker.append([], source="msgtest")  # the epoch has begun
+
+
+def test_an_idle_relay_notices_that_the_transport_was_emptied(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was published and not consumed must not wait for the next change."""
+    monkeypatch.setattr(relay, "EPOCH_CHECK_SECONDS", 0.0)
+    _publish("lamp", 1)
+    publisher = open_relay(memory_broker)
+    publisher.step()
+
+    memory_broker.wipe()
+    for _ in range(4):
+        publisher.step()
+
+    assert _values(memory_broker) == [1]
 
 
 def test_a_transport_emptied_again_during_the_refill_is_refilled_from_the_start(
