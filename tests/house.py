@@ -99,7 +99,7 @@ class House:
             "now = datetime.now(UTC)\n"
             f"for _ in range({count}):\n"
             "    email = f'{uuid.uuid4().hex[:12]}@example.org'\n"
-            f"    user = services.create_account(email=email, password={PASSWORD!r}, roles=('bidder',), groups=(),"
+            f"    user = services.create_account(email=email, password=None, roles=('bidder',), groups=(),"
             " verified=True, superuser=False, actor='test', now=now)\n"
             f"    if {card!r}: orders.set_card(user_id=user.id, number={card!r}, now=now)\n"
             "    print('account', user.id, email)\n"

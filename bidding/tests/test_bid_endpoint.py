@@ -26,10 +26,10 @@ def listing(bid_log):
     return open_auction("2" * 32, format="buy_now", quantity=2)
 
 
-def open_auction(auction_id, *, opened=True, starts_in=0, **changes):
+def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **changes):
     """An auction that opened now and ends in an hour, brought there by the committer."""
     now = time.time_ns() // 1_000_000
-    terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lots.HOUR, **changes)
+    terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lasts_ms, **changes)
     document = store.AuctionDocument(
         id=auction_id,
         product_id=terms.product_id,
