@@ -17,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 
 QUEUES = ("inventory", "orders", "sweep", "email")
 SWEEP_SECONDS = 1.0
+EMAIL_SWEEP_SECONDS = 10.0
 SWEEP_EXPIRES_SECONDS = 5.0  # rings that nobody heard must not pile up
 
 log = logs.get(__name__)
@@ -55,7 +56,12 @@ app.conf.beat_schedule = {
         "task": "sagas.sweep",
         "schedule": SWEEP_SECONDS,
         "options": {"queue": "sweep", "expires": SWEEP_EXPIRES_SECONDS},
-    }
+    },
+    "emails": {
+        "task": "notifications.sweep_emails",
+        "schedule": EMAIL_SWEEP_SECONDS,
+        "options": {"queue": "email", "expires": EMAIL_SWEEP_SECONDS},
+    },
 }
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

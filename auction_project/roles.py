@@ -87,7 +87,7 @@ ROLES: tuple[Role, ...] = (
     Role(
         name="worker",
         command=_worker(*celery.QUEUES),
-        needs=("postgres:sagas", "postgres:inventory", "postgres:orders", "celery"),
+        needs=("postgres:sagas", "postgres:inventory", "postgres:orders", "postgres:notifications", "celery"),
         queues=celery.QUEUES,
         purpose="runs the steps of sagas, sends e-mail",
     ),

@@ -262,13 +262,13 @@ def test_opening_and_cancelling_are_the_sellers_and_the_operators(
     assert (runtime.look(scheduled).status, head(scheduled)) == ("SCHEDULED", 2)
 
 
-@pytest.mark.parametrize("headers", [SELLERS, OPERATORS])
 def test_the_seller_opens_early(scheduled, rest):
     response = rest("post", f"auctions/{scheduled}/open", SELLERS)
 
     assert (response.status_code, response.json()["status"], head(scheduled)) == (200, "OPEN", 3)
 
 
+@pytest.mark.parametrize("headers", [SELLERS, OPERATORS])
 def test_the_seller_and_an_operator_cancel_with_a_reason(auction, rest, headers):
     response = rest("post", f"auctions/{auction}/cancel", headers, {"reason": "It broke."})
 

@@ -49,7 +49,9 @@ def a_web_process(database_name, output):
     }
     command = [sys.executable, "manage.py", "web", "--port", str(port)]
     with output.open("wb") as written:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=written, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=written, stderr=subprocess.STDOUT
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + READY_SECONDS
@@ -108,7 +110,10 @@ class Crowd:
         return response
 
     def statuses(self):
-        return {status: sum(line["status"] == status for line in self._lines) for status in {x["status"] for x in self._lines}}
+        return {
+            status: sum(line["status"] == status for line in self._lines)
+            for status in {x["status"] for x in self._lines}
+        }
 
     def codes(self):
         return {line["answer"].get("code", "accepted") for line in self._lines}
@@ -134,8 +139,12 @@ def test_two_processes_sixteen_bidders_one_hot_auction(processes, tmp_path):
         rng = random.Random(number)
         price = 10_00
         for i in range(25):
-            response = await crowd.bid(client, BIDDERS[number], price + rng.randrange(-500, 6000), f"{number}-{i}")
-            price = int(float(response.json().get("price", response.json().get("minimum", "10"))) * 100) or price
+            response = await crowd.bid(
+                client, BIDDERS[number], price + rng.randrange(-500, 6000), f"{number}-{i}"
+            )
+            price = (
+                int(float(response.json().get("price", response.json().get("minimum", "10"))) * 100) or price
+            )
             if rng.random() < 0.1:  # a careless client: the same key again, at the other process
                 await crowd.bid(client, BIDDERS[number], price, f"{number}-{i}")
 
@@ -167,7 +176,10 @@ def test_500_bids_in_the_last_second_of_a_lot(processes, tmp_path):
             await asyncio.gather(*(client.get(f"{url}/livez") for url in processes for _ in range(20)))
             await asyncio.sleep(max(0.0, ends_at / 1000 - 1.0 - time.time()))
             await asyncio.gather(
-                *(later(i / 500, crowd.bid(client, BIDDERS[i % 16], 20_00 + i * 50_00, f"{i}")) for i in range(500))
+                *(
+                    later(i / 500, crowd.bid(client, BIDDERS[i % 16], 20_00 + i * 50_00, f"{i}"))
+                    for i in range(500)
+                )
             )
 
     async def later(pause, placing):
@@ -202,17 +214,29 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_acknowledged(bid_log, dat
                 killer = asyncio.get_running_loop().call_later(1.0, os.kill, process_id, signal.SIGKILL)
                 await asyncio.gather(*placing)
                 killer.cancel()
-                await asyncio.gather(*(crowd.bid(client, BIDDERS[n], 9_000_000_00 + n * 1_000_00, f"after-{n}") for n in range(3)))
+                await asyncio.gather(
+                    *(
+                        crowd.bid(client, BIDDERS[n], 9_000_000_00 + n * 1_000_00, f"after-{n}")
+                        for n in range(3)
+                    )
+                )
 
         async def press(client, url, number):
             for i in range(200):
                 try:
-                    await crowd.bid(client, BIDDERS[number], 20_00 + (i * 8 + number) * 210_00, f"{number}-{i}", url=url)
+                    await crowd.bid(
+                        client, BIDDERS[number], 20_00 + (i * 8 + number) * 210_00, f"{number}-{i}", url=url
+                    )
                 except httpx.HTTPError:
-                    await crowd.bid(client, BIDDERS[number], 20_00 + (i * 8 + number) * 210_00, f"{number}-{i}")
+                    await crowd.bid(
+                        client, BIDDERS[number], 20_00 + (i * 8 + number) * 210_00, f"{number}-{i}"
+                    )
                     return
 
-        with contextlib.suppress(AssertionError), a_web_process(database_name, tmp_path / "victim.log") as victim:
+        with (
+            contextlib.suppress(AssertionError),
+            a_web_process(database_name, tmp_path / "victim.log") as victim,
+        ):
             asyncio.run(until_it_dies(victim, _listener_of(victim)))
         findings = crowd.findings()
 

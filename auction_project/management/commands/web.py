@@ -32,4 +32,5 @@ class Command(BaseCommand):
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE_SECONDS,
             ws_max_size=16 * 1024,
+            ws_per_message_deflate=False,  # costs CPU per socket and frame; frames are small
         )
