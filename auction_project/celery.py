@@ -98,11 +98,12 @@ def _drain(**_: object) -> None:
 
 
 def _start(role: str) -> None:
-    """Serve health on GAVEL_HEALTH_PORT (0: any free port), then wait for what the role needs."""
+    """Serve health on GAVEL_HEALTH_HOST and GAVEL_HEALTH_PORT (0: any free port), then wait for what the role needs."""
     from auction_project import needs, roles
 
     _state.role = role
-    server = health.serve(_state, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+    host = os.environ.get("GAVEL_HEALTH_HOST", "127.0.0.1")
+    server = health.serve(_state, host=host, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
     log.info("role_starting", role=role, health=server.url)
     needs.wait(roles.BY_NAME[role].needs, threading.Event())
     _state.ready = role == "beat"  # a worker is ready when it consumes

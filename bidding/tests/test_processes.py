@@ -19,7 +19,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from bidding import checks, rules, runtime
-from bidding.tests import lots, web
+from bidding.tests import web
 from bidding.tests.test_bid_endpoint import open_auction
 
 ROOT = Path(__file__).resolve().parents[2]
