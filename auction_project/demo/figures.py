@@ -1,11 +1,9 @@
 """What happened so far, read from the stores: for the demo's screen and its end."""
 
-from collections import Counter
-
 import msgspec
 from django.db.models import Count
 
-from bidding import runtime
+from bidding import runtime, store
 from notifications import models as notices
 from orders import models as orders
 from sagas import models as sagas
@@ -14,9 +12,9 @@ ENDED = ("COMPLETED", "COMPENSATED")
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`sagas` by status, `undone` by reason; `open_lots` by title with price and bids."""
+    """`sagas` by status, `undone` by reason; `entries` of the bid log."""
 
-    bids: int
+    entries: int
     sagas: dict[str, int]
     undone: dict[str, int]
     orders: int
@@ -38,9 +36,9 @@ def read() -> Figures:
         .annotate(count=Count("sale_id"))
         .order_by("failure_reason")
     )
-    bids, open_lots = runtime.call(_auctions())
+    entries, open_lots = runtime.call(_auctions())
     return Figures(
-        bids=bids,
+        entries=entries,
         sagas=dict(by_status),
         undone=dict(undone),
         orders=orders.Order.objects.count(),
@@ -51,8 +49,7 @@ def read() -> Figures:
 
 
 async def _auctions() -> tuple[int, int]:
-    documents = (
-        await runtime.current().store.get_auctions(await runtime.current().store.all_auction_ids())
-    ).values()
-    statuses = Counter(document.status for document in documents)
-    return sum(document.bids for document in documents), statuses["OPEN"]
+    """(entries of all logs, open lots)."""
+    log_store = runtime.current().store
+    _, open_lots = await log_store.list_auctions(store.Query(status="OPEN", limit=1))
+    return await log_store.count_entries(), open_lots

@@ -42,7 +42,7 @@ def live(
         table.add_row("", "waiting for the stores ...")
         return table
     table.add_row("[dim]open lots[/]", str(figures.open_lots))
-    table.add_row("[dim]bids stored[/]", str(figures.bids))
+    table.add_row("[dim]entries in the bid log[/]", str(figures.entries))
     table.add_row("[dim]answers to the crowd[/]", _counts(answers))
     table.add_row("[dim]sales by state[/]", _counts(figures.sagas))
     table.add_row("[dim]sales undone by[/]", _counts(figures.undone))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import once, outbox
 
-PAUSE_SECONDS = 10.0
+PAUSE_SECONDS = 120.0  # what was read stays that long at least, for replays and for `verify`
 
 
 class Maintenance:

@@ -22,6 +22,7 @@ from rich.live import Live
 
 from auction_project import stack
 from auction_project.demo import bidders, figures, market, screen, seed
+from auction_project.messaging import failure
 
 WANTED_SALES = 20
 WANTED_CAUSES = frozenset({"stock_refused", "risk_refused", "payment_refused"})
@@ -146,7 +147,9 @@ def _figures() -> figures.Figures | None:
     """None while a store is away: the demo goes on through an outage."""
     try:
         return figures.read()
-    except Exception:
+    except Exception as error:
+        if failure.classify(error) is not failure.Fate.OUTAGE:
+            raise
         return None
 
 
