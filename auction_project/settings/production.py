@@ -1,12 +1,12 @@
 """Production: refuses to start, naming the variable, when something is missing, weak or meant for tests."""
 
 import os
+from pathlib import Path
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from auction_project import failpoints, logs
-from auction_project.settings.base import *  # noqa: F403
-from auction_project.settings.base import ALLOWED_HOSTS, DEBUG, LOG_LEVEL, SERVICES, env
 
 _REQUIRED = (
     "SECRET_KEY",
@@ -28,10 +28,21 @@ _SECRETS = ("SECRET_KEY", "BANK_API_KEY")
 _MIN_SECRET_CHARACTERS = 32
 
 
-def _refuse_unsafe() -> None:
+def _refuse_incomplete() -> None:
     for name in _REQUIRED:
         if not os.environ.get(name):
             raise ImproperlyConfigured(f"{name} is not set: production needs it (see .env.example)")
+
+
+# Before the base settings, which make a developer's keys for what is missing.
+environ.Env.read_env(Path(__file__).resolve().parents[2] / ".env")
+_refuse_incomplete()
+
+from auction_project.settings.base import *  # noqa: E402, F403
+from auction_project.settings.base import ALLOWED_HOSTS, DEBUG, LOG_LEVEL, SERVICES, env  # noqa: E402
+
+
+def _refuse_unsafe() -> None:
     if "accounts" in SERVICES and not os.environ.get("JWT_PRIVATE_KEY"):
         raise ImproperlyConfigured(
             "JWT_PRIVATE_KEY is not set: the service accounts signs with it (see .env.example)"

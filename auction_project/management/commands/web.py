@@ -1,6 +1,8 @@
 """`manage.py web`: the web role, under uvicorn."""
 
 import argparse
+import signal
+import sys
 
 import uvicorn
 from django.core.management.base import BaseCommand
@@ -17,6 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
 
     def handle(self, *_args: object, **options: object) -> None:
+        # uvicorn drains, then raises the signal again: that is a clean end.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         uvicorn.run(
             "auction_project.asgi:application",
             host=str(options["host"]),
