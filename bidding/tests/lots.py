@@ -57,7 +57,7 @@ class Lot:
             "actor": actor,
             "key": key,
             "at": at,
-            "salt": f"salt-{key}",
+            "salt": f"salt-of-the-entry-{key}",
         }
 
     def request(

@@ -21,7 +21,7 @@ def bearer(sub: str, *roles: str, **claims: Any) -> dict[str, str]:
         "created_at": int(now) - 10_000_000,
         "token_use": "access",
         "iat": int(now),
-        "exp": int(now) + 300,
+        "exp": int(now) + 4 * 3600,  # made at import: a long run must not outlive it
     } | claims
     return {
         "Authorization": "Bearer " + jwt.encode(payload, settings.JWT_PRIVATE_KEY, algorithm=tokens.ALGORITHM)
