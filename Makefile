@@ -26,6 +26,7 @@ check: $(STAMP) ## Format, lint, types, architecture, settings, migrations.
 
 services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the servers that the environment names.
 	@$(RUN) -m pytest -m "services or browser" $(ARGS)
+	@$(RUN) -m pytest bidding/tests/test_store_conformance.py bidding/tests/test_processes.py tests/test_thread.py $(ARGS)
 
 bench: $(STAMP) ## Measure, with the reference points in the same run.
 	@$(RUN) -m auction_project.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)

@@ -21,7 +21,7 @@ from bidding.rules import log
 
 SOURCE = "bidding"
 REFILL = "bidding.refill"
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.025
 IDLE_POLL_SECONDS = 0.1
 IDLE_AFTER_SECONDS = 1.0
 LEASE_MS = 3_000
