@@ -7,7 +7,7 @@ RUN = .venv/bin/python
 STAMP = .venv/installed-development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check services-test bench stop clean
+.PHONY: help demo test check services-test browser-test faults-test bench stop clean
 .NOTPARALLEL:
 
 help: ## Show this list.
@@ -24,9 +24,14 @@ test: $(STAMP) ## All tests that need no other server, on the embedded servers o
 check: $(STAMP) ## Format, lint, types, architecture, settings, migrations.
 	@PATH="$$PWD/.venv/bin:$$PATH" bash .ci/check
 
-services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the servers that the environment names.
-	@$(RUN) -m pytest -m "services or browser" $(ARGS)
-	@$(RUN) -m pytest bidding/tests/test_store_conformance.py bidding/tests/test_processes.py tests/test_thread.py $(ARGS)
+services-test: $(STAMP) ## Conformance tests on the servers that the environment names.
+	@$(RUN) -m pytest -m services $(ARGS)
+
+browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium.
+	@$(RUN) -m auction_project.embedded run --data var/test -- $(RUN) -m pytest -m browser $(ARGS)
+
+faults-test: $(STAMP) ## Kills, outages and crowds against the whole stack, with real processes; about a quarter of an hour.
+	@$(RUN) -m auction_project.embedded run --data var/test -- $(RUN) -m pytest -m faults $(ARGS)
 
 bench: $(STAMP) ## Measure, with the reference points in the same run.
 	@$(RUN) -m auction_project.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)

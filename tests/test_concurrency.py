@@ -94,6 +94,7 @@ def _start_bidder(
     return subprocess.Popen(command, cwd=houses.ROOT, env=house.stack.environment)
 
 
+@pytest.mark.faults
 def test_the_last_unit_of_a_product_goes_to_exactly_one_of_fifty_buyers(
     house: House, webs: list[str]
 ) -> None:

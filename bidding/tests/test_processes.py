@@ -67,6 +67,9 @@ def a_web_process(database_name, output):
         process.wait()
 
 
+pytestmark = pytest.mark.faults
+
+
 def _answers(url):
     with contextlib.suppress(httpx.HTTPError):
         return httpx.get(url, timeout=2).status_code == 200
