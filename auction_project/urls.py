@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 _API = {
     "accounts": "auction_project.accounts.urls",
@@ -22,7 +22,7 @@ if "accounts" in settings.SERVICES:
         path("_allauth/", include("allauth.headless.urls")),
         path(
             "api/openapi.json",
-            SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]),
+            SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]),
             name="openapi",
         ),
         path(
