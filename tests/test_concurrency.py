@@ -25,6 +25,8 @@ BUYERS = 50
 LATE_BIDS, LATE_CONNECTIONS, LATE_SECONDS = 500, 50, 1.0
 _canonical = msgspec.json.Encoder(order="sorted")
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture(scope="module")
 def webs(house: House) -> Iterator[list[str]]:
@@ -94,7 +96,6 @@ def _start_bidder(
     return subprocess.Popen(command, cwd=houses.ROOT, env=house.stack.environment)
 
 
-@pytest.mark.faults
 def test_the_last_unit_of_a_product_goes_to_exactly_one_of_fifty_buyers(
     house: House, webs: list[str]
 ) -> None:

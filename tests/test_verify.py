@@ -27,6 +27,8 @@ from tests.house import House
 
 DECLINES = "4000000000000002"
 
+pytestmark = pytest.mark.faults
+
 
 class Sales(msgspec.Struct, frozen=True):
     """One sale that ended well and one that was undone, of one listing that is over."""
@@ -222,7 +224,6 @@ def _bids(house: House) -> Iterator[Any]:
         client.close()
 
 
-@pytest.mark.faults
 def test_events_of_one_key_out_of_order_are_named(house: House, sales: Sales, tmp_path: Path) -> None:
     early = events.AuctionOpened(auction_id=sales.auction_id, seq=2, at=0, hash="0" * 64, ends_at=0)
     with _appended(house, early, event_id=f"{sales.auction_id}:2:Late", source="bidding", version=2):
