@@ -51,8 +51,8 @@ def list_history(auction_id: str, *, after: int, limit: int) -> list[log.Entry]:
 
 def get_outcome(auction_id: str, *, actor: str, key: str) -> log.Entry | None:
     """The entry that `actor` made under `key`, None when there is none (yet)."""
-    idempotency = f"{auction_id}|{actor}|{key}"
-    return runtime.call(runtime.current().store.find([idempotency])).get(idempotency)
+    wanted = log.idempotency(auction_id, actor, key)
+    return runtime.call(runtime.current().store.find([wanted])).get(wanted)
 
 
 def list_own(user_id: str) -> list[rules.State]:

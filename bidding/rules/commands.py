@@ -8,6 +8,7 @@ import hashlib
 
 import msgspec
 
+from bidding.rules import log
 from bidding.rules.terms import Terms
 
 CLOCK, EVENT, SAGAS = "clock", "event", "sagas"
@@ -26,7 +27,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def idempotency(self) -> str:
         """The unique string of auction, actor and key."""
-        return f"{self.auction_id}|{self.actor}|{self.key}"
+        return log.idempotency(self.auction_id, self.actor, self.key)
 
     def request(self) -> str:
         """A digest of what was asked, so that a key with another body is noticed."""

@@ -132,7 +132,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def idempotency(self) -> str:
-        return f"{self.auction_id}|{self.actor}|{self.key}"
+        return idempotency(self.auction_id, self.actor, self.key)
 
 
 class PublicForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +145,11 @@ class PublicForm(msgspec.Struct, frozen=True, kw_only=True):
     facts: AnyFacts
     prev: str
     v: int = 1
+
+
+def idempotency(auction_id: str, actor: str, key: str) -> str:
+    """The unique string of auction, actor and key: the guard against doubles, and bidding's inbox."""
+    return f"{auction_id}|{actor}|{key}"
 
 
 _canonical = msgspec.json.Encoder(order="sorted")
