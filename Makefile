@@ -7,7 +7,7 @@ RUN = .venv/bin/python
 STAMP = .venv/installed-development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check services-test browser-test faults-test bench stop clean
+.PHONY: help demo test check services-test browser-test bench stop clean
 .NOTPARALLEL:
 
 help: ## Show this list.
@@ -18,20 +18,17 @@ help: ## Show this list.
 demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARGS=--once: without a person, then verify.
 	@$(RUN) -m auction_project.embedded run -- $(RUN) manage.py demo $(ARGS)
 
-test: $(STAMP) ## All tests that need no other server, on the embedded servers or those that the environment names.
-	@$(RUN) -m auction_project.embedded run --data var/test -- $(RUN) -m pytest $(ARGS)
+test: $(STAMP) ## All tests that need neither a Chromium nor servers that are not embedded; kills and outages, too.
+	@PATH="$$PWD/.venv/bin:$$PATH" $(RUN) -m auction_project.embedded run --data var/test -- .ci/test $(ARGS)
 
 check: $(STAMP) ## Format, lint, types, architecture, settings, migrations.
 	@PATH="$$PWD/.venv/bin:$$PATH" bash .ci/check
 
-services-test: $(STAMP) ## Conformance tests on the servers that the environment names.
-	@$(RUN) -m pytest -m services $(ARGS)
+services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the servers that the environment names; needs a Chromium.
+	@$(RUN) -m pytest -m "services or everywhere or browser" $(ARGS)
 
 browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium.
 	@$(RUN) -m auction_project.embedded run --data var/test -- $(RUN) -m pytest -m browser $(ARGS)
-
-faults-test: $(STAMP) ## Kills, outages and crowds against the whole stack, with real processes; about a quarter of an hour.
-	@$(RUN) -m auction_project.embedded run --data var/test -- $(RUN) -m pytest -m faults $(ARGS)
 
 bench: $(STAMP) ## Measure, with the reference points in the same run.
 	@$(RUN) -m auction_project.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)

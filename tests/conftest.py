@@ -10,9 +10,17 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 
 from auction_project.stack import Stack
 from tests import house
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks the whole wants the machine to itself."""
+    for item in items:
+        if "house" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.stack)
 
 
 @pytest.fixture(scope="session", name="house")
@@ -20,7 +28,11 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
     """The stack, started once; emptied stores before, everything ended after."""
     directory = tmp_path_factory.mktemp("stack")
     database = f"gavel_stack_{uuid.uuid4().hex[:8]}"
+    settings.EVENTS_NAMESPACE = (
+        database  # Kafka's topics cannot be emptied: tests read those of their own session
+    )
     environment = {
+        "EVENTS_NAMESPACE": database,
         "DJANGO_SETTINGS_MODULE": "auction_project.settings.base",
         "MONGODB_DATABASE": database,
         "BANK_TIMEOUT_SECONDS": "0.5",

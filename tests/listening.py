@@ -1,6 +1,8 @@
 """Clients of the two streams, as a page or a program would be: each collects what it is sent in a thread of its own."""
 
+import contextlib
 import json
+import socket
 import threading
 from typing import Any
 
@@ -45,12 +47,12 @@ class WebSocketClient:
         self._thread.join()
 
     def _collect(self) -> None:
-        with client.connect(self._address, open_timeout=30) as socket:
-            socket.send(json.dumps({"type": "resume", "cursor": None}))
-            socket.send(json.dumps({"type": "watch", "auction_id": self._auction_id, "after": 0}))
+        with client.connect(self._address, open_timeout=30) as connection:
+            connection.send(json.dumps({"type": "resume", "cursor": None}))
+            connection.send(json.dumps({"type": "watch", "auction_id": self._auction_id, "after": 0}))
             while not self._over.is_set():
                 try:
-                    self.messages.add(str(socket.recv(timeout=0.2)))
+                    self.messages.add(str(connection.recv(timeout=0.2)))
                 except TimeoutError:
                     continue
 
@@ -63,7 +65,7 @@ class EventStreamClient:
         self._client = httpx.Client(timeout=httpx.Timeout(10, read=None))
         self._url = f"{house.url}/api/v1/stream?auctions={auction_id}:0"
         self._headers = person.headers
-        self._over = threading.Event()
+        self._socket: socket.socket | None = None
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
         house.wait_until(
@@ -71,15 +73,19 @@ class EventStreamClient:
         )
 
     def close(self) -> None:
-        """The next heartbeat ends the thread at the latest."""
-        self._over.set()
+        """As when somebody leaves the page: the thread reads the end of the stream."""
+        assert self._socket is not None
+        self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
     def _collect(self) -> None:
-        with self._client, self._client.stream("GET", self._url, headers=self._headers) as answer:
+        with (
+            contextlib.suppress(httpx.TransportError),
+            self._client,
+            self._client.stream("GET", self._url, headers=self._headers) as answer,
+        ):
+            self._socket = answer.extensions["network_stream"].get_extra_info("socket")
             assert answer.status_code == 200, answer.read()
             for line in answer.iter_lines():
-                if self._over.is_set():
-                    return
                 if line.startswith("data: "):
                     self.messages.add(line.removeprefix("data: "))

@@ -17,6 +17,7 @@ from tests.house import House, Person
 
 PATIENCE_SECONDS = 90.0
 RETRY_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 UNITS = 2_000
 
 
@@ -134,7 +135,7 @@ class Market:
 
 
 class Crowd:
-    """Two strangers who outbid one another on one auction without a pause, in a thread; every fifth bid is too low."""
+    """Two strangers who outbid one another on one auction, in a thread; every fifth bid is too low."""
 
     def __init__(self, house: House, answers: AnswersFile) -> None:
         self._client = Client(house, answers)
@@ -172,6 +173,6 @@ class Crowd:
                 body = {"amount": amount, "currency": "EUR"}
                 answer = self._client.bid(self._bidders[number % 2], self.auction_id, body)
                 assert answer.status_code == (409 if number % 5 == 0 else 201), answer.text
-                self._over.wait(0.05)
+                self._over.wait(PAUSE_SECONDS)
         except BaseException as failure:
             self._failure = failure

@@ -20,12 +20,10 @@ from auction_project.load import http
 from tests import house as houses
 from tests.house import House, Person
 
-BIDDERS, BIDDING_SECONDS = 16, 6
+BIDDERS, BIDDING_SECONDS = 16, 4
 BUYERS = 50
 LATE_BIDS, LATE_CONNECTIONS, LATE_SECONDS = 500, 50, 1.0
 _canonical = msgspec.json.Encoder(order="sorted")
-
-pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +60,7 @@ def bids_of(entries: list[dict[str, Any]]) -> dict[int, str]:
     return {entry["seq"]: entry["hash"] for entry in entries if entry["facts"]["kind"] == "bid"}
 
 
+@pytest.mark.everywhere
 def test_sixteen_bidders_on_two_web_processes_share_one_log(
     house: House, webs: list[str], tmp_path: Path
 ) -> None:

@@ -17,8 +17,6 @@ ADDRESS, EMAIL, DEMO_PASSWORD = "localhost:8000", "you@gavel.example", "going-go
 WEEK_SECONDS = 7 * 24 * 3600
 LONGEST_SECONDS = "60"
 
-pytestmark = pytest.mark.faults
-
 
 class Readme(msgspec.Struct, frozen=True):
     """Its blocks of a language, made to speak to the stack as `person`."""

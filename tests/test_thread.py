@@ -11,6 +11,8 @@ import pytest
 from tests import listening
 from tests.house import House, Person
 
+pytestmark = pytest.mark.everywhere
+
 DECLINES = "4000000000000002"
 SILENT_BUT_CAPTURED = "4000000000004103"
 SILENT_AND_NOTHING = "4000000000004202"
@@ -336,11 +338,7 @@ def test_an_operators_word_undoes_a_sale_that_waits_for_the_bank(house: House, b
     waits = "SELECT tries FROM sagas_saga WHERE sale_id = %s AND position = 2 AND tries > 0"
     house.wait_until(lambda: house.value("sagas", waits, sale_id), "the saga to wait for the bank")
 
-    house.shell(
-        "from datetime import UTC, datetime; from sagas import services;"
-        f"services.compensate_saga(saga_id={sale_id!r}, who='operator', reason='The buyer called.',"
-        " now=datetime.now(UTC)); print('done')"
-    )
+    house.call("compensate_saga", saga_id=sale_id)
     bank.start()
     failed = wait_for_failed_sale(house, auction_id, sale_id)
 

@@ -28,8 +28,9 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """The same for every time that this group gives up on these very bytes."""
-        return hashlib.sha256(b"\0".join([self.topic.encode(), self.group.encode(), self.value])).hexdigest()
+        """The same for every time that this group gives up on this very message."""
+        parts = (self.topic.encode(), self.group.encode(), self.key.encode(), self.value)
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def letter(record: broker.Record, *, group: str, error: BaseException, attempts: int, at: datetime) -> Letter:

@@ -17,6 +17,8 @@ from bidding.rules import commands
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
 
+pytestmark = pytest.mark.everywhere
+
 
 def bids_on(auction_id, count):
     """A whole log with `count` bids."""

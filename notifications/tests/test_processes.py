@@ -12,7 +12,7 @@ from websockets.asyncio import client as websockets
 from notifications import bridge, tickets
 from notifications.tests import conftest, servers
 
-pytestmark = [pytest.mark.django_db(databases=["notifications"], transaction=True), pytest.mark.faults]
+pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
 SOCKETS_EACH = 120
 FRAMES = 30

@@ -36,7 +36,8 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     sync_api.expect(page.locator("#picked")).to_be_visible()
     page.get_by_role("button", name="Create product").click()
     window.expect_text("#problem", "is in the catalogue")
-    receive(house, sku, 3)
+    product_id = house.value("inventory", "SELECT id FROM inventory_product WHERE sku = %s", sku)
+    house.call("receive_stock", product_id=product_id, quantity=3)
     page.get_by_role("link", name="List it in an auction").click()
     window.expect_text("#product_id-hint", "3 units free in stock")
     page.get_by_label("Starting price").fill("50")
@@ -125,13 +126,3 @@ def test_the_admins_menu_shows_what_its_user_may_see(house: houses.House, open_w
     assert {"All auctions", "Products", "Orders", "Sagas", "Dead letters", "The auction house"} <= seen[
         "chief"
     ]
-
-
-def receive(house: houses.House, sku: str, quantity: int) -> None:
-    house.shell(
-        "from datetime import datetime, UTC; from inventory import services, models;"
-        f"product = models.Product.objects.get(sku={sku!r});"
-        "warehouse = models.Warehouse.objects.order_by('priority').first().code;"
-        f"services.receive_stock(key={sku!r}, product_id=product.id, warehouse=warehouse, quantity={quantity},"
-        " actor='test', now=datetime.now(UTC)); print(product.id)"
-    )

@@ -13,8 +13,6 @@ import redis
 from auction_project.embedded import process
 from auction_project.embedded.tests.running import Run, call, wait_for
 
-pytestmark = pytest.mark.faults
-
 Start = Callable[..., Run]
 KEYS = {"postgres": "postgres", "redis": "valkey", "mongodb": "mongodb"}
 

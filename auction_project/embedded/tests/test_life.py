@@ -150,7 +150,6 @@ def test_what_command_leaves_behind_is_ended(place: Path) -> None:
     assert left is None or not left.alive
 
 
-@pytest.mark.faults
 def test_killed_front_leaves_nothing(start: Start) -> None:
     run = start()
     session = run.connect()
@@ -163,7 +162,6 @@ def test_killed_front_leaves_nothing(start: Start) -> None:
     session.close()
 
 
-@pytest.mark.faults
 def test_killed_supervisor_leaves_nothing(start: Start) -> None:
     run = start()
     session = run.connect()
@@ -175,7 +173,6 @@ def test_killed_supervisor_leaves_nothing(start: Start) -> None:
     session.close()
 
 
-@pytest.mark.faults
 def test_front_and_supervisor_killed_together_leave_no_server(start: Start) -> None:
     run = start()
     session = run.connect()
@@ -187,7 +184,6 @@ def test_front_and_supervisor_killed_together_leave_no_server(start: Start) -> N
     session.close()
 
 
-@pytest.mark.faults
 def test_paused_server_of_a_killed_run_is_ended_by_the_next(start: Start) -> None:
     first = start()
     assert first.control("pause", "postgres").returncode == 0
@@ -202,7 +198,6 @@ def test_paused_server_of_a_killed_run_is_ended_by_the_next(start: Start) -> Non
         assert session.execute("SELECT 1").fetchone() == (1,)
 
 
-@pytest.mark.faults
 def test_kill_of_everything_loses_nothing_that_was_acknowledged(start: Start) -> None:
     first = start()
     with first.connect() as session:

@@ -73,7 +73,7 @@ def test_copy_that_somebody_else_has_put_there_is_not_run(hidden_package: Path, 
         installation.find_bin(account=account)
 
 
-@pytest.mark.parametrize("holder", [os.getpid(), 1])
+@pytest.mark.parametrize("holder", [os.getpid(), 1], ids=["this process", "the first process"])
 def test_lock_file_with_the_number_of_a_living_stranger_is_stale(start: Start, holder: int) -> None:
     first = start(only="postgres")
     lock = first.data / "postgres" / "cluster" / "postmaster.pid"

@@ -318,7 +318,6 @@ def test_an_emptied_transport_is_filled_from_the_outbox_and_nothing_is_applied_t
 # --- crashes -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize(
     "transport", ["redis", pytest.param("kafka", marks=pytest.mark.services)], indirect=True
 )
