@@ -3,6 +3,7 @@
 `problem(error)` is pure and serves the bare bid endpoint as well as Django REST framework.
 """
 
+import math
 import re
 from typing import Any
 
@@ -21,9 +22,9 @@ _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.NotFound, 404),
     (errors.Conflict, 409),
     (errors.Refused, 409),
+    (errors.TooOften, 429),
     (errors.Unavailable, 503),
 )
-_UNAVAILABLE_HEADERS = {"Retry-After": "1"}
 
 
 def status_of(error: errors.DomainError) -> int:
@@ -49,7 +50,7 @@ def problem(error: errors.DomainError) -> tuple[int, dict[str, Any]]:
 def problem_response(error: errors.DomainError) -> JsonResponse:
     """The same for a plain Django view."""
     status, body = problem(error)
-    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=_headers(status))
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers(error))
 
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> response.Response | None:
@@ -58,13 +59,14 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> response.Re
     if domain is None:
         return None
     status, body = problem(domain)
-    return response.Response(body, status=status, content_type=CONTENT_TYPE, headers=_headers(status))
+    return response.Response(body, status=status, content_type=CONTENT_TYPE, headers=headers(domain))
 
 
-def _headers(status: int) -> dict[str, str]:
-    if status == 503:
-        return _UNAVAILABLE_HEADERS
-    return {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+def headers(error: errors.DomainError) -> dict[str, str]:
+    """What HTTP wants beside the body: when to come again, or how to sign in."""
+    if isinstance(error, errors.Unavailable | errors.TooOften):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {"WWW-Authenticate": "Bearer"} if status_of(error) == 401 else {}
 
 
 def _as_domain_error(error: Exception) -> errors.DomainError | None:
@@ -79,6 +81,8 @@ def _as_domain_error(error: Exception) -> errors.DomainError | None:
         return errors.Forbidden(str(error) or None)
     if isinstance(error, exceptions.NotFound | Http404):
         return errors.NotFound()
+    if isinstance(error, exceptions.Throttled):
+        return errors.TooOften(retry_after_seconds=math.ceil(error.wait or 60), rule="requests")
     if isinstance(error, exceptions.APIException):
         translated = errors.Invalid(str(error.detail))
         translated.http_status = error.status_code  # type: ignore[attr-defined]

@@ -51,3 +51,13 @@ class Unavailable(DomainError):
     """A store or service is away for the moment. Try again shortly."""
 
     retry_after_seconds: int = 1
+
+
+class TooOften(DomainError):
+    """This was asked for too often. Wait as long as Retry-After says."""
+
+    retry_after_seconds: int = 60
+
+    def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 60, **figures: Any) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds, **figures)
+        self.retry_after_seconds = retry_after_seconds

@@ -34,3 +34,4 @@ if "accounts" in settings.SERVICES:
         ),
         path("", include("auction_project.pages.urls")),
     ]
+    handler429 = "auction_project.accounts.limits.page_too_often"  # allauth asks for it

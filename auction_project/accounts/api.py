@@ -19,15 +19,13 @@ from drf_spectacular import utils as openapi
 from rest_framework import authentication, permissions, request, response, serializers, views
 
 from auction_project import api, errors
-from auction_project.accounts import models, selectors, services
+from auction_project.accounts import limits, models, selectors, services
 
 GRANTED_BY_OPERATORS = ("bidder", "seller")
 
 
-class TooManyTokens(errors.Refused):
+class TooManyTokens(errors.TooOften):
     """Too many tokens were asked for. Use the one you have until it ends."""
-
-    http_status = 429
 
 
 class NothingSerializer(api.StrictSerializer):
@@ -90,7 +88,7 @@ class TokenView(views.APIView):
         """An access token for the session's user: for pages, with their CSRF token."""
         NothingSerializer(data=request.data).is_valid(raise_exception=True)
         if not ratelimit.consume(request._request, action="token", user=request.user):
-            raise TooManyTokens
+            raise TooManyTokens(**limits.figures_of("token"))
         access = headless_settings.TOKEN_STRATEGY.create_access_token(request._request)
         return response.Response({"access": access, "expires_in": settings.ACCESS_TOKEN_SECONDS})
 

@@ -1,0 +1,51 @@
+"""How often somebody may try. allauth counts (ACCOUNT_RATE_LIMITS); here is which limit an answer 429 is about.
+
+allauth does not say when the window opens again, so a caller is told to wait for all of it: then nothing is counted.
+"""
+
+import math
+
+from allauth.account import app_settings as allauth_settings
+from allauth.core.internal import ratelimit
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+from auction_project import api, errors
+
+# By the name of the URL: allauth's name of the limit. First its API for programs, then its pages.
+RULES = {
+    "login": "login",
+    "signup": "signup",
+    "request_password_reset": "reset_password",
+    "reset_password": "reset_password_from_key",
+    "change_password": "change_password",
+    "reauthenticate": "reauthenticate",
+    "manage_email": "manage_email",
+    "manage_phone": "change_phone",
+    "account_login": "login",
+    "account_signup": "signup",
+    "account_reset_password": "reset_password",
+    "account_reset_password_from_key": "reset_password_from_key",
+    "account_change_password": "change_password",
+    "account_reauthenticate": "reauthenticate",
+    "account_email": "manage_email",
+}
+
+
+def figures_of(rule: str) -> dict[str, str | int]:
+    """The limit `rule` for a problem: its name, how many in how long for whom, and after how long it is empty."""
+    limit = allauth_settings.RATE_LIMITS[rule]
+    seconds = max(math.ceil(rate.duration) for rate in ratelimit.parse_rates(limit))
+    return {"rule": rule, "limit": limit, "retry_after_seconds": seconds}
+
+
+def too_often(request: HttpRequest) -> errors.TooOften:
+    """The problem of a request that allauth has turned away."""
+    name = request.resolver_match.url_name if request.resolver_match else None
+    return errors.TooOften(**figures_of(RULES[name])) if name in RULES else errors.TooOften()
+
+
+def page_too_often(request: HttpRequest) -> HttpResponse:
+    """What allauth's pages answer: `handler429` of the URLs."""
+    page = loader.render_to_string("429.html", request=request)
+    return HttpResponse(page, status=429, headers=api.headers(too_often(request)))
