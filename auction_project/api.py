@@ -81,6 +81,10 @@ def _as_domain_error(error: Exception) -> errors.DomainError | None:
         return errors.Forbidden(str(error) or None)
     if isinstance(error, exceptions.NotFound | Http404):
         return errors.NotFound()
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return MethodNotAllowed(str(error.detail))
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return WrongContentType(str(error.detail), field="Content-Type")
     if isinstance(error, exceptions.Throttled):
         return errors.TooOften(retry_after_seconds=math.ceil(error.wait or 60), rule="requests")
     if isinstance(error, exceptions.APIException):
@@ -118,6 +122,18 @@ class StrictSerializer(serializers.Serializer[Any]):
         serializer = cls(data=data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+
+class WrongContentType(errors.Invalid):
+    """Send application/json."""
+
+    http_status = 415
+
+
+class MethodNotAllowed(errors.Invalid):
+    """This address does not answer to that method: Allow names those that it does."""
+
+    http_status = 405
 
 
 class KeyInvalid(errors.Invalid):

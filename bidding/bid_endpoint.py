@@ -39,12 +39,6 @@ class KeyMissing(errors.Invalid):
     """Send an Idempotency-Key header of 1 to 128 visible ASCII characters, fresh for every bid."""
 
 
-class WrongContentType(errors.Invalid):
-    """Send application/json."""
-
-    http_status = 415
-
-
 class MayNotBid(errors.Forbidden):
     """Only bidders with a verified e-mail address may bid."""
 
@@ -90,7 +84,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     if not _AUCTION_ID.fullmatch(auction_id):
         raise AuctionNotFound
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
-        raise WrongContentType(field="Content-Type")
+        raise api.WrongContentType(field="Content-Type")
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
     if not api.IDEMPOTENCY_KEY.fullmatch(key):
         raise KeyMissing(field="Idempotency-Key")

@@ -9,7 +9,7 @@ from typing import Any
 from allauth.headless.tokens.strategies import jwt
 from django.http import HttpRequest
 
-from auction_project.accounts import models, selectors
+from auction_project.accounts import headless, models, selectors
 
 
 class AccessTokenStrategy(jwt.JWTTokenStrategy):
@@ -18,3 +18,10 @@ class AccessTokenStrategy(jwt.JWTTokenStrategy):
 
     def create_access_token(self, request: HttpRequest) -> str | None:
         return super().create_access_token(request) if request.user.is_active else None
+
+    def refresh_token(self, refresh_token: str) -> tuple[str, str]:
+        """Raises RefreshTokenInvalid."""
+        pair = super().refresh_token(refresh_token)
+        if pair is None:
+            raise headless.RefreshTokenInvalid(field="refresh_token")
+        return pair

@@ -1,0 +1,121 @@
+"""allauth's API for programs (/_allauth/) in the house's words: every error is problem+json, and no body breaks it.
+
+A problem keeps what allauth's clients read: `errors` (each with `param`, the field, and `code`, the rule), `data` and
+`meta`. A body must be JSON, an object, its values text: allauth's forms would take a list for its Python notation.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from auction_project import api, errors
+from auction_project.accounts import limits
+
+PREFIX = "/_allauth/"
+KEPT = ("errors", "data", "meta")
+
+
+class EmailNotVerified(errors.Unauthenticated):
+    """Verify your e-mail address first: follow the link in the message that was sent to it."""
+
+
+class SessionEnded(errors.Unauthenticated):
+    """The session of this token has ended. Sign in again, without the token."""
+
+    http_status = 410
+
+
+class BodyInvalid(errors.Invalid):
+    """The body must be a JSON object, its values text."""
+
+    def __init__(self, detail: str | None = None, *, field: str = "body", rule: str = "invalid") -> None:
+        super().__init__(detail, field=field)
+        self.figures = {"errors": [{"message": self.detail, "code": rule, "param": field}]}
+
+
+class RefreshTokenInvalid(BodyInvalid):
+    """The refresh token is unknown, used up or has ended. Sign in again."""
+
+
+_KINDS: dict[int, type[errors.DomainError]] = {
+    400: errors.Invalid,
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: api.MethodNotAllowed,
+    409: errors.Conflict,
+    410: SessionEnded,
+    500: errors.Conflict,  # allauth's word for an address that somebody else verified in the same moment
+}
+
+
+class HeadlessMiddleware:
+    """Outside of the check of CSRF, whose refusal is a problem, too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(PREFIX):
+            return self._get_response(request)
+        try:
+            if request.method != "GET" and request.body:
+                _check(request)
+        except errors.Invalid as error:
+            return api.problem_response(error)
+        return _as_problem(request, self._get_response(request))
+
+
+def _check(request: HttpRequest) -> None:
+    """Raises WrongContentType, BodyInvalid."""
+    if request.content_type != "application/json":
+        raise api.WrongContentType(field="Content-Type")
+    try:
+        body = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise BodyInvalid from error
+    if not isinstance(body, dict) or not all(map(_is_text, body)):
+        raise BodyInvalid
+    for name, value in body.items():
+        if not (value is None or isinstance(value, bool) or _is_text(value)):
+            raise BodyInvalid("This must be text.", field=name)
+
+
+def _is_text(value: Any) -> bool:
+    """JSON allows half a surrogate pair, which no UTF-8 can carry."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _as_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """`answer` with its cookies and headers, but a problem where it is an error. A bug stays one."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    said = json.loads(answer.content) if kind == "application/json" else {}
+    if answer.status_code < 400 or kind == api.CONTENT_TYPE or (answer.status_code >= 500 and not said):
+        return answer
+    error = _error(request, answer.status_code, said)
+    error.figures |= {name: said[name] for name in KEPT if name in said}
+    answer.status_code, body = api.problem(error)
+    answer.content = json.dumps(body)
+    answer.headers["Content-Type"] = api.CONTENT_TYPE
+    for name, value in api.headers(error).items():
+        answer.headers[name] = value
+    return answer
+
+
+def _error(request: HttpRequest, status: int, said: dict[str, Any]) -> errors.DomainError:
+    if status == 429:
+        return limits.too_often(request)
+    if status == 401 and _waits_for_verification(said):
+        return EmailNotVerified()
+    first = next(iter(said.get("errors", ())), {})
+    error = _KINDS.get(status, errors.Invalid)(first.get("message"), field=first.get("param"))
+    if status not in _KINDS:
+        error.http_status = status  # type: ignore[attr-defined]
+    return error
+
+
+def _waits_for_verification(said: dict[str, Any]) -> bool:
+    flows = said.get("data", {}).get("flows", ())
+    return any(flow["id"] == "verify_email" and flow.get("is_pending") for flow in flows)
