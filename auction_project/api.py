@@ -27,9 +27,20 @@ _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
 )
 
 
-def status_of(error: errors.DomainError) -> int:
-    explicit = getattr(error, "http_status", None)
-    return explicit or next(status for kind, status in _STATUS if isinstance(error, kind))
+def is_told(kind: type[errors.DomainError]) -> bool:
+    """Whether somebody outside may hear of such an error: the others are faults of our own."""
+    return issubclass(kind, tuple(told for told, _ in _STATUS))
+
+
+def status_of(error: errors.DomainError | type[errors.DomainError]) -> int:
+    """The HTTP status of an error, or of a class of errors."""
+    kind = error if isinstance(error, type) else type(error)
+    explicit: int | None = getattr(error, "http_status", None)
+    return explicit or next(status for told, status in _STATUS if issubclass(kind, told))
+
+
+def title_of(code: str) -> str:
+    return code.replace("_", " ").capitalize()
 
 
 def problem(error: errors.DomainError) -> tuple[int, dict[str, Any]]:
@@ -37,7 +48,7 @@ def problem(error: errors.DomainError) -> tuple[int, dict[str, Any]]:
     status = status_of(error)
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
-        "title": error.code.replace("_", " ").capitalize(),
+        "title": title_of(error.code),
         "status": status,
         "detail": error.detail,
         "code": error.code,

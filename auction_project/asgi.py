@@ -78,7 +78,7 @@ async def _readyz(send: Any) -> None:
     )
     missing = [reason for reason in reasons if reason]
     if missing:
-        await bounds.refuse(send, 503, "not_ready", "; ".join(missing))
+        await bounds.refuse(send, needs.NotReady("; ".join(missing)))
     else:
         await _plain(send, 200, b'{"role": "web", "ready": true}', b"application/json")
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from auction_project import api, errors
+
 MAX_BODY_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = 6 * 1024 * 1024
 BODY_SECONDS = 10.0
@@ -18,8 +20,20 @@ UPLOAD_PREFIXES = ("/admin/", "/sell/", "/api/v1/products")
 _OPEN, _CLOSE, _QUOTE, _ESCAPE = frozenset(b"[{"), frozenset(b"]}"), ord('"'), ord("\\")
 
 
-class TooLarge(Exception):
-    """The body is larger than its bound."""
+class BodyTooSlow(errors.Invalid):
+    """The body must arrive within 10 seconds."""
+
+    http_status = 408
+
+
+class BodyTooLarge(errors.Invalid):
+    """The body is too large: `limit_bytes` is the most that is read."""
+
+    http_status = 413
+
+
+class BodyTooDeep(errors.Invalid):
+    """The body is nested too deeply: `limit` is the most levels that are read."""
 
 
 class Gone(Exception):
@@ -37,17 +51,16 @@ class Bounds:
         limit = MAX_UPLOAD_BYTES if scope["path"].startswith(UPLOAD_PREFIXES) else MAX_BODY_BYTES
         try:
             body = await _read(scope, receive, limit)
+            if _too_deep(body, scope):
+                raise BodyTooDeep(limit=MAX_NESTING)
         except TimeoutError:
-            await refuse(send, 408, "body_too_slow", f"The body must arrive within {BODY_SECONDS:g} s.")
-        except TooLarge:
-            await refuse(send, 413, "body_too_large", "The body is too large.", limit_bytes=limit)
+            await refuse(send, BodyTooSlow())
+        except errors.Invalid as error:
+            await refuse(send, error)
         except Gone:
             return
         else:
-            if _too_deep(body, scope):
-                await refuse(send, 400, "body_too_deep", "The body is nested too deeply.", limit=MAX_NESTING)
-            else:
-                await self._app(scope, _Replay(body, receive), send)
+            await self._app(scope, _Replay(body, receive), send)
 
 
 class _Replay:
@@ -65,10 +78,10 @@ class _Replay:
 
 
 async def _read(scope: Any, receive: Any, limit: int) -> bytes:
-    """The whole body. Raises TimeoutError, TooLarge, Gone."""
+    """The whole body. Raises TimeoutError, BodyTooLarge, Gone."""
     declared = _declared_bytes(scope)
     if declared is not None and declared > limit:
-        raise TooLarge
+        raise BodyTooLarge(limit_bytes=limit)
     if declared == 0:  # nothing to wait for
         return await _read_all(receive, limit)
     async with asyncio.timeout(BODY_SECONDS):
@@ -86,7 +99,7 @@ async def _read_all(receive: Any, limit: int) -> bytes:
         more = message.get("more_body", False)
         size += len(part)
         if size > limit:
-            raise TooLarge
+            raise BodyTooLarge(limit_bytes=limit)
         if part:  # an empty part costs nothing, however many come
             parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -129,19 +142,12 @@ def _too_deep(body: bytes, scope: Any) -> bool:
     return False
 
 
-async def refuse(send: Any, status: int, code: str, detail: str, **figures: Any) -> None:
+async def refuse(send: Any, error: errors.DomainError) -> None:
     """Answer a problem without any framework."""
-    body = msgspec.json.encode(
-        {
-            "type": f"/problems/{code}",
-            "title": code.replace("_", " ").capitalize(),
-            "status": status,
-            "detail": detail,
-            "code": code,
-        }
-        | figures
-    )
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    status, problem = api.problem(error)
+    body = msgspec.json.encode(problem)
+    headers = [(b"content-type", api.CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in api.headers(error).items()]
     if status in (408, 413):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,9 +1,11 @@
 """The one tree of errors. The kind decides what becomes of a failure; the code names the situation; no HTTP, no Django.
 
-A subclass states its situation in its docstring, which is also its message for people. `figures` are the numbers
-and names that a reader needs to do better next time (all JSON values).
+A subclass states its situation in its docstring, which is also its message for people; `remedy` says what to do next,
+where that is not what its kind says. `figures` are the numbers and names that a reader needs to do better next time
+(all JSON values).
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 
@@ -11,6 +13,7 @@ class DomainError(Exception):
     """Something went against a rule."""
 
     code: ClassVar[str] = ""
+    remedy: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         if "code" not in cls.__dict__:
@@ -26,38 +29,61 @@ class DomainError(Exception):
 class Invalid(DomainError):
     """The request cannot be understood."""
 
+    remedy = "Correct the request and send it again; where one field is at fault, `field` names it."
+
 
 class Unauthenticated(DomainError):
     """Sign in, or send a valid access token."""
+
+    remedy = "Sign in, or fetch a fresh access token, and send the request again."
 
 
 class Forbidden(DomainError):
     """You may not do this."""
 
+    remedy = "Sending it again changes nothing. Use an account that may, or ask an operator."
+
 
 class NotFound(DomainError):
     """There is no such thing."""
+
+    remedy = "Look at the address and the ids in it. What you may not see is not found, either."
 
 
 class Conflict(DomainError):
     """The thing is not in a state that allows this."""
 
+    remedy = "Read the thing again, see how it stands now, and decide anew."
+
 
 class Refused(DomainError):
     """A rule says no. Asking again changes nothing unless the figures change."""
+
+    remedy = "Read the figures beside the code, and send another request when they allow it."
 
 
 class Unavailable(DomainError):
     """A store or service is away for the moment. Try again shortly."""
 
+    remedy = (
+        "Send it again, under the same key, after as many seconds as Retry-After says: nothing happens twice."
+    )
     retry_after_seconds: int = 1
 
 
 class TooOften(DomainError):
     """This was asked for too often. Wait as long as Retry-After says."""
 
+    remedy = "Wait for as many seconds as Retry-After says, then send the request again."
     retry_after_seconds: int = 60
 
     def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 60, **figures: Any) -> None:
         super().__init__(detail, retry_after_seconds=retry_after_seconds, **figures)
         self.retry_after_seconds = retry_after_seconds
+
+
+def subclasses(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+    """Everything below `kind`, as far as its modules are imported."""
+    for found in kind.__subclasses__():
+        yield found
+        yield from subclasses(found)

@@ -19,6 +19,10 @@ PAUSE_SECONDS = 0.5
 log = logs.get(__name__)
 
 
+class NotReady(errors.Unavailable):
+    """This process waits for a store or a service that does not answer yet."""
+
+
 def missing(need: str) -> str | None:
     """Why `need` is not met, or None."""
     kind, _, name = need.partition(":")

@@ -14,7 +14,7 @@ import msgspec
 
 from auction_project import api, errors, middleware, money, tokens
 from bidding import presentation, rules, runtime
-from bidding.rules import commands
+from bidding.rules import commands, refusals
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -41,10 +41,6 @@ class KeyMissing(errors.Invalid):
 
 class MayNotBid(errors.Forbidden):
     """Only bidders with a verified e-mail address may bid."""
-
-
-class AuctionNotFound(errors.NotFound):
-    """There is no such auction."""
 
 
 _decode = msgspec.json.Decoder(BidBody).decode
@@ -82,7 +78,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
         raise MayNotBid
     auction_id = path[len(PREFIX) : -len(SUFFIX)]
     if not _AUCTION_ID.fullmatch(auction_id):
-        raise AuctionNotFound
+        raise refusals.AuctionNotFound
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise api.WrongContentType(field="Content-Type")
     key = headers.get(b"idempotency-key", b"").decode("latin-1")

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from auction_project import errors
 from bidding import committer, rounds, rules, store
-from bidding.rules import commands, log
+from bidding.rules import commands, log, refusals
 
 CALL_SECONDS = 5.0
 
@@ -121,16 +121,6 @@ async def _await(begin: Any) -> rounds.Outcome:
 
 def refused(refusal: rules.Refusal) -> errors.DomainError:
     """The error that tells of `refusal`, with the seq and hash that it was decided at."""
-    error = _KINDS[refusal.kind](refusal.detail, field=refusal.field)
-    error.code = refusal.rule  # type: ignore[misc]
+    error = refusals.ERRORS[refusal.rule](refusal.detail, field=refusal.field)
     error.figures = {**refusal.figures, "seq": refusal.seq, "hash": refusal.hash}
     return error
-
-
-_KINDS: dict[str, type[errors.DomainError]] = {
-    "refused": errors.Refused,
-    "forbidden": errors.Forbidden,
-    "invalid": errors.Invalid,
-    "not_found": errors.NotFound,
-    "conflict": errors.Conflict,
-}

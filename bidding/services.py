@@ -15,7 +15,7 @@ from bidding.rules import commands, log
 
 logger = logs.get(__name__)
 
-_OVERTAKEN = ("wrong_status", "stock_news_is_old", "nothing_left", "already_requested")
+_OVERTAKEN = ("auction_not_found", "wrong_status", "stock_news_is_old", "nothing_left", "already_requested")
 
 
 def request_auction(

@@ -18,4 +18,6 @@ urlpatterns = [
     path("sell/products/new", views.NewProduct.as_view(), name="new-product"),
     path("sell/auctions/new", views.NewAuction.as_view(), name="new-auction"),
     re_path(rf"^sell/{_AUCTION}$", views.DeskAuction.as_view(), name="desk-auction"),
+    path("problems/", views.Problems.as_view(), name="problems"),
+    re_path(r"^problems/(?P<code>[a-z0-9_]{1,64})$", views.Problem.as_view(), name="problem"),
 ]

@@ -11,6 +11,7 @@ from django.core import exceptions
 from django.views import generic
 
 from auction_project import money
+from auction_project.pages import problems
 from bidding.rules import increments
 from bidding.rules import terms as auction_terms
 
@@ -114,3 +115,22 @@ class DeskAuction(SellingPage):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return super().get_context_data(rules=_rules(), **context)
+
+
+class Problems(Page):
+    template_name = "pages/problems.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(problems=problems.catalogue().values(), **context)
+
+
+class Problem(Page):
+    """What the `type` of a problem leads to."""
+
+    template_name = "pages/problem.html"
+
+    def get_context_data(self, code: str, **context: Any) -> dict[str, Any]:
+        found = problems.catalogue().get(code)
+        if found is None:
+            raise http.Http404
+        return super().get_context_data(problem=found, **context)

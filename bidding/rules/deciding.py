@@ -67,25 +67,24 @@ def _decide_bid(state: State, command: commands.PlaceBid, at: int) -> log.Bid | 
         return _not_open(state)
     terms = state.known_terms
     if command.actor == state.seller_id:
-        return Refusal(rule="own_lot", detail="Nobody bids on his own lot.", kind="forbidden")
+        return Refusal(rule="own_lot", detail="Nobody bids on his own lot.")
     if command.currency is not None and command.currency != terms.currency:
         return Refusal(
             rule="currency_mismatch",
             detail=f"This auction is held in {terms.currency}.",
-            kind="invalid",
             field="currency",
             figures={"currency": terms.currency},
         )
     if command.amount is not None and not 0 < command.amount <= MAX_AMOUNT:
-        return Refusal(rule="amount_out_of_range", detail="Nobody pays that.", kind="invalid", field="amount")
+        return Refusal(rule="amount_out_of_range", detail="Nobody pays that.", field="amount")
     if not 0 < command.quantity <= MAX_QUANTITY:
-        return Refusal(rule="quantity_out_of_range", detail="1 or more.", kind="invalid", field="quantity")
+        return Refusal(rule="quantity_out_of_range", detail="1 or more.", field="quantity")
     return FORMATS[terms.format](state, command, at)
 
 
 def _not_open(state: State) -> Refusal:
     if state.status is Status.NEW:
-        return Refusal(rule="auction_not_found", detail="There is no such auction.", kind="not_found")
+        return Refusal(rule="auction_not_found", detail="There is no such auction.")
     if state.status is Status.CANCELLED:
         return Refusal(
             rule="auction_cancelled", detail="The auction was cancelled.", figures={"reason": state.reason}

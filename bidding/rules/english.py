@@ -15,13 +15,9 @@ def decide_bid(state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
     """The facts of the bid, or why not. The auction is open and the bidder is not the seller."""
     terms = state.known_terms
     if command.amount is None or command.currency is None:
-        return Refusal(
-            rule="amount_missing", detail="Send amount and currency.", kind="invalid", field="amount"
-        )
+        return Refusal(rule="amount_missing", detail="Send amount and currency.", field="amount")
     if command.quantity != 1:
-        return Refusal(
-            rule="quantity_not_allowed", detail="One lot, one unit.", kind="invalid", field="quantity"
-        )
+        return Refusal(rule="quantity_not_allowed", detail="One lot, one unit.", field="quantity")
     refusal = _refuse_amount(state, command.actor, command.amount)
     if refusal is not None:
         return refusal

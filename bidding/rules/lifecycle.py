@@ -18,7 +18,7 @@ Outcome = tuple[log.AnyFacts, str | None]  # the facts, and the user who buys
 
 def decide_request(state: State, command: commands.Request, at: int) -> Outcome | Refusal:
     if state.status is not Status.NEW:
-        return Refusal(rule="already_requested", detail="This auction exists.", kind="conflict")
+        return Refusal(rule="already_requested", detail="This auction exists.")
     terms = command.terms
     checks = (
         (1 <= terms.start_price <= MAX_AMOUNT, "start_price", f"between 1 and {MAX_AMOUNT} minor units"),
@@ -40,9 +40,7 @@ def decide_request(state: State, command: commands.Request, at: int) -> Outcome 
     )
     for holds, field, rule in checks:
         if not holds:
-            return Refusal(
-                rule="terms_invalid", detail=f"{field} must be {rule}.", kind="invalid", field=field
-            )
+            return Refusal(rule="terms_invalid", detail=f"{field} must be {rule}.", field=field)
     return log.Requested(terms=terms), None
 
 
@@ -65,9 +63,7 @@ def decide_open(state: State, command: commands.Open, at: int) -> Outcome | Refu
     terms = state.known_terms
     if command.early:
         if not command.by_operator and command.actor != state.seller_id:
-            return Refusal(
-                rule="not_your_auction", detail="Only the seller or an operator opens it.", kind="forbidden"
-            )
+            return Refusal(rule="not_your_auction", detail="Only the seller or an operator opens it.")
     elif at < terms.starts_at:
         return Refusal(rule="not_due", detail="It is not time yet.", figures={"due_at": terms.starts_at})
     return log.Opened(ends_at=terms.ends_at), None
@@ -78,14 +74,11 @@ def decide_cancel(state: State, command: commands.Cancel, at: int) -> Outcome | 
         return _not_now(state, "cancelled")
     if command.by == "seller":
         if command.actor not in (state.seller_id, state.requested_by):
-            return Refusal(
-                rule="not_your_auction", detail="Only the seller or an operator cancels it.", kind="forbidden"
-            )
+            return Refusal(rule="not_your_auction", detail="Only the seller or an operator cancels it.")
         if state.bids:
             return Refusal(
                 rule="has_bids",
                 detail="A seller cannot cancel once there is a bid. Ask an operator.",
-                kind="conflict",
                 figures={"bids": state.bids},
             )
     if command.by == "inventory" and command.stock_version is not None:
@@ -189,10 +182,11 @@ def _bids_are_over(state: State) -> bool:
 
 
 def _not_now(state: State, wanted: str) -> Refusal:
+    if state.status is Status.NEW:
+        return Refusal(rule="auction_not_found", detail="There is no such auction.")
     return Refusal(
         rule="wrong_status",
         detail=f"An auction that is {state.status.lower()} cannot be {wanted}.",
-        kind="not_found" if state.status is Status.NEW else "conflict",
         figures={"status": state.status.value},
     )
 

@@ -1,11 +1,16 @@
-"""Refusals are values: a rule that said no, with the figures that a bidder needs. Nothing is stored for one."""
+"""Refusals are values: a rule that said no, with the figures that a bidder needs. Nothing is stored for one.
 
-from typing import Any, Literal
+Outside of the rules a refusal is an error: one class for each rule, whose kind decides the status, and whose docstring
+says to everybody what the rule is.
+"""
+
+from typing import Any
 
 import msgspec
 
+from auction_project import errors
+
 MONEY = frozenset({"amount", "minimum", "price"})
-Kind = Literal["refused", "forbidden", "invalid", "not_found", "conflict"]
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,9 +19,140 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     rule: str
     detail: str
-    kind: Kind = "refused"
     field: str | None = None
     figures: dict[str, Any] = {}
     currency: str = ""
     seq: int = 0
     hash: str = ""
+
+
+# --- of bids -------------------------------------------------------------------------------------------------------
+
+
+class AuctionNotFound(errors.NotFound):
+    """There is no such auction."""
+
+
+class AuctionNotOpen(errors.Refused):
+    """The auction has not opened yet: `starts_at` says when it does."""
+
+
+class AuctionClosed(errors.Refused):
+    """The auction is over: it ended at `ends_at`."""
+
+
+class AuctionCancelled(errors.Refused):
+    """The auction was cancelled: `reason` says why."""
+
+
+class OwnLot(errors.Forbidden):
+    """Nobody bids on his own lot."""
+
+
+class CurrencyMismatch(errors.Invalid):
+    """An auction is held in one currency, and the bid is in another."""
+
+    remedy = "Bid in `currency`."
+
+
+class AmountMissing(errors.Invalid):
+    """A bid in an English auction has an amount and a currency."""
+
+
+class AmountOutOfRange(errors.Invalid):
+    """An amount is more than nothing, and not beyond what anybody pays."""
+
+
+class QuantityOutOfRange(errors.Invalid):
+    """A quantity is a whole number, 1 or more."""
+
+
+class QuantityNotAllowed(errors.Invalid):
+    """An English auction sells one unit."""
+
+    remedy = "Leave `quantity` out, or send 1."
+
+
+class BidTooLow(errors.Refused):
+    """The bid is below the minimum next bid, or your new maximum is below the visible price."""
+
+    remedy = "Bid `minimum` or more."
+
+
+class BidUnchanged(errors.Refused):
+    """This is your maximum already."""
+
+    remedy = "Bid more to raise it; it may also go down as far as the visible price."
+
+
+class PriceDiffers(errors.Refused):
+    """The amount is not the price of that quantity."""
+
+    remedy = "Send `price`, or no amount."
+
+
+class SoldOut(errors.Refused):
+    """There are not that many units left."""
+
+    remedy = "Ask for `quantity_left` or fewer; a sale that falls through brings its units back."
+
+
+# --- of a lot's life -----------------------------------------------------------------------------------------------
+
+
+class AlreadyRequested(errors.Conflict):
+    """An auction is requested once, and this one exists."""
+
+
+class TermsInvalid(errors.Invalid):
+    """The terms of an auction are not within the bounds of the house."""
+
+
+class NotYourAuction(errors.Forbidden):
+    """Only the seller or an operator opens or cancels an auction."""
+
+
+class HasBids(errors.Conflict):
+    """A seller cannot cancel an auction once there is a bid."""
+
+    remedy = "Ask an operator."
+
+
+class NotDue(errors.Refused):
+    """It is not time yet: `due_at` says when it is."""
+
+
+class WrongStatus(errors.Conflict):
+    """The auction is in a state that does not allow this: `status` names it."""
+
+
+class StockNewsIsOld(errors.Refused):
+    """The lot is newer than the news that its stock is gone."""
+
+
+class NothingLeft(errors.Refused):
+    """Every unit of the lot is in a sale."""
+
+
+class NoSuchSale(errors.Refused):
+    """The auction has no undecided sale of that id."""
+
+
+ERRORS: dict[str, type[errors.DomainError]] = {
+    kind.code: kind
+    for kind in (
+        *(AuctionNotFound, AuctionNotOpen, AuctionClosed, AuctionCancelled, OwnLot, CurrencyMismatch),
+        *(AmountMissing, AmountOutOfRange, QuantityOutOfRange, QuantityNotAllowed, BidTooLow, BidUnchanged),
+        *(
+            PriceDiffers,
+            SoldOut,
+            AlreadyRequested,
+            TermsInvalid,
+            NotYourAuction,
+            HasBids,
+            NotDue,
+            WrongStatus,
+        ),
+        *(StockNewsIsOld, NothingLeft, NoSuchSale),
+    )
+}

@@ -109,6 +109,8 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
         "/accounts/login/",
         "/accounts/signup/",
         "/accounts/password/reset/",
+        "/problems/",
+        "/problems/bid_too_low",
     )
     own = (
         "/",

@@ -1,0 +1,108 @@
+"""Every `type` that an answer can name leads to a page in words, and no code is missing."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from auction_project import bounds, errors
+from auction_project.pages import problems
+from bidding.rules import refusals
+
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
+
+
+def sources() -> list[Path]:
+    found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return [path for path in found if not {"tests", "migrations"} & set(path.parts)]
+
+
+def declared() -> set[str]:
+    """The names of all classes that are errors for people outside, by the sources alone."""
+    bases = {
+        node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+        for path in sources()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {
+        kind.__name__ for kind in errors.DomainError.__subclasses__() if kind.__module__ == errors.__name__
+    }
+    while more := {name for name, above in bases.items() if above & found} - found:
+        found |= more
+    return found
+
+
+def test_every_error_that_the_sources_declare_has_a_page() -> None:
+    """In a process that has imported nothing else: whichever apps it serves, the pages are the same."""
+    code = "import django; django.setup(); from auction_project.pages import problems; print(*problems.catalogue())"
+
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    wanted = {re.sub("([A-Z])", r"_\1", name).lower().lstrip("_") for name in declared()}
+    assert len(wanted) > 80
+    assert wanted - set(printed.stdout.split()) == set()
+
+
+def test_every_meaning_is_in_words_and_says_what_to_do() -> None:
+    for problem in problems.catalogue().values():
+        for meaning in problem.meanings:
+            assert meaning.text.endswith((".", "listing.")), problem
+            assert meaning.remedy.endswith("."), problem
+            assert 400 <= meaning.status < 600
+
+
+def test_every_rule_that_refuses_a_bid_or_a_change_is_an_error_of_its_own() -> None:
+    named = {
+        found
+        for path in (ROOT / "bidding/rules").glob("*.py")
+        for found in re.findall(r'rule="(\w+)"', path.read_text())
+    }
+
+    assert named == set(refusals.ERRORS)
+
+
+def test_a_code_has_a_page_with_its_meaning_and_the_next_step() -> None:
+    answer = Client().get("/problems/bid_too_low")
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "<h1>Bid too low</h1>" in page
+    assert "The bid is below the minimum next bid" in page
+    assert "Bid <code>minimum</code> or more." in page
+    assert "<dd>409</dd>" in page
+
+
+def test_a_code_with_two_meanings_shows_both() -> None:
+    meanings = problems.catalogue()["sold_out"].meanings
+
+    assert len(meanings) == 2
+    assert Client().get("/problems/sold_out").content.decode().count("What it means") == 2
+
+
+def test_the_bounds_are_there_with_their_status() -> None:
+    assert [meaning.status for meaning in problems.catalogue()[bounds.BodyTooLarge.code].meanings] == [413]
+
+
+@pytest.mark.parametrize(
+    "code", ["no_such_code", "epoch_missing", "domain_error", "bid_too_low/", "BID_TOO_LOW", "%00"]
+)
+def test_a_code_that_nobody_says_is_404(code: str) -> None:
+    assert Client().get(f"/problems/{code}").status_code == 404
+
+
+def test_the_list_links_to_every_page() -> None:
+    page = Client().get("/problems/").content.decode()
+
+    assert re.findall(r'href="/problems/(\w+)"', page) == list(problems.catalogue())
+
+
+def test_what_stands_in_a_docstring_is_text_and_no_markup() -> None:
+    assert problems._marked_up("<b> `a<b`") == "&lt;b&gt; <code>a&lt;b</code>"
