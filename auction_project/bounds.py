@@ -1,10 +1,11 @@
 """The ASGI middleware in front of everything: no request is larger, slower or deeper than its bounds.
 
-A body is read whole before the application sees it (a body that trickles in never holds a worker); uploads are named
-by path prefix and get a bound of their own. Answers problem+json and changes nothing.
+A body is read whole before the application sees it (a body that trickles in never holds a worker); forms with files get
+a bound of their own below some paths. Answers problem+json and changes nothing.
 """
 
 import asyncio
+import re
 from typing import Any
 
 import msgspec
@@ -13,11 +14,15 @@ from auction_project import api, errors
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = 6 * 1024 * 1024
+UPLOADS_AT_ONCE = 16
 BODY_SECONDS = 10.0
 MAX_NESTING = 32
 UPLOAD_PREFIXES = ("/admin/", "/sell/", "/api/v1/products")
 
-_OPEN, _CLOSE, _QUOTE, _ESCAPE = frozenset(b"[{"), frozenset(b"]}"), ord('"'), ord("\\")
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_CHARSET = re.compile(rb"charset=[\s\"']*([^\s;\"']+)")
 
 
 class BodyTooSlow(errors.Invalid):
@@ -36,6 +41,12 @@ class BodyTooDeep(errors.Invalid):
     """The body is nested too deeply: `limit` is the most levels that are read."""
 
 
+class WrongCharset(errors.Invalid):
+    """Text comes as UTF-8: leave the charset out, or say utf-8."""
+
+    http_status = 415
+
+
 class Gone(Exception):
     """The client went away before its body was complete."""
 
@@ -43,16 +54,25 @@ class Gone(Exception):
 class Bounds:
     def __init__(self, app: Any) -> None:
         self._app = app
+        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = MAX_UPLOAD_BYTES if scope["path"].startswith(UPLOAD_PREFIXES) else MAX_BODY_BYTES
+        content_type = next(
+            (value.lower() for name, value in scope["headers"] if name == b"content-type"), b""
+        )
+        if content_type.startswith(b"multipart/") and scope["path"].startswith(UPLOAD_PREFIXES):
+            async with self._uploads:
+                await self._bounded(scope, receive, send, content_type, MAX_UPLOAD_BYTES)
+        else:
+            await self._bounded(scope, receive, send, content_type, MAX_BODY_BYTES)
+
+    async def _bounded(self, scope: Any, receive: Any, send: Any, content_type: bytes, limit: int) -> None:
         try:
             body = await _read(scope, receive, limit)
-            if _too_deep(body, scope):
-                raise BodyTooDeep(limit=MAX_NESTING)
+            _check_content(content_type, body)
         except TimeoutError:
             await refuse(send, BodyTooSlow())
         except errors.Invalid as error:
@@ -116,30 +136,24 @@ def _declared_bytes(scope: Any) -> int | None:
     return length
 
 
-def _too_deep(body: bytes, scope: Any) -> bool:
-    """Whether JSON in `body` nests deeper than MAX_NESTING; most bodies have too few brackets to need a look."""
-    if body.count(b"[") + body.count(b"{") <= MAX_NESTING:
-        return False
-    if not any(name == b"content-type" and b"json" in value for name, value in scope["headers"]):
-        return False
-    depth, in_string, escaped = 0, False, False
-    for byte in body:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == _ESCAPE:
-                escaped = True
-            elif byte == _QUOTE:
-                in_string = False
-        elif byte == _QUOTE:
-            in_string = True
-        elif byte in _OPEN:
-            depth += 1
-            if depth > MAX_NESTING:
-                return True
-        elif byte in _CLOSE:
-            depth -= 1
-    return False
+def _check_content(content_type: bytes, body: bytes) -> None:
+    """Raises WrongCharset, BodyTooDeep. What is no form with files is taken for JSON by somebody, whatever its type."""
+    charset = _CHARSET.search(content_type)
+    if charset and charset[1] != b"utf-8":
+        raise WrongCharset(field="Content-Type")
+    if content_type.startswith(b"multipart/"):
+        return
+    if body.count(b"[") + body.count(b"{") > MAX_NESTING and _is_too_deep(body):
+        raise BodyTooDeep(limit=MAX_NESTING)
+
+
+def _is_too_deep(body: bytes) -> bool:
+    """Whether its brackets, those in strings left out, nest deeper than MAX_NESTING: each round takes the innermost away.
+    No loop over bytes: this runs on the loop that takes the bids."""
+    brackets = _STRINGS.sub(b"", body).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(MAX_NESTING):
+        brackets = brackets.replace(b"[]", b"")
+    return b"[" in brackets
 
 
 async def refuse(send: Any, error: errors.DomainError) -> None:

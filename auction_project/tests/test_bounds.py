@@ -9,6 +9,7 @@ import pytest
 from auction_project import bounds
 
 JSON = (b"content-type", b"application/json")
+FORM = (b"content-type", b"multipart/form-data; boundary=b")
 
 
 class _Application:
@@ -100,10 +101,37 @@ async def test_a_body_that_says_it_is_too_large_is_refused_unread() -> None:
 
 async def test_uploads_have_a_bound_of_their_own() -> None:
     for path in bounds.UPLOAD_PREFIXES:
-        status, _, app = await _ask([*_parts(b"x" * 100_000), GONE], _length(100_000), path=path)
+        status, _, app = await _ask([*_parts(b"x" * 100_000), GONE], _length(100_000), FORM, path=path)
         assert (status, len(app.bodies)) == (200, 1)
-    status, problem, _ = await _ask([], _length(bounds.MAX_UPLOAD_BYTES + 1), path="/admin/")
+    status, problem, _ = await _ask([], _length(bounds.MAX_UPLOAD_BYTES + 1), FORM, path="/admin/")
     assert (status, problem["limit_bytes"]) == (413, 6291456)
+
+
+async def test_what_is_no_form_with_files_is_no_upload_wherever_it_goes() -> None:
+    status, problem, app = await _ask([], _length(65537), JSON, path="/admin/")
+
+    assert (status, problem["limit_bytes"], app.bodies) == (413, 65536, [])
+
+
+@pytest.mark.parametrize("charset", ["zlib", "utf-16", '"UTF-7"'])
+async def test_text_in_another_charset_is_refused(charset: str) -> None:
+    content_type = f"multipart/form-data; boundary=b; charset={charset}".encode()
+
+    status, problem, app = await _ask([*_parts(b"x"), GONE], _length(1), (b"content-type", content_type))
+
+    assert (status, problem["code"], problem["field"]) == (415, "wrong_charset", "Content-Type")
+    assert app.bodies == []
+
+
+@pytest.mark.parametrize("content_type", [b"text/plain", b"Application/JSON; charset=UTF-8", b""])
+async def test_nesting_is_counted_whatever_a_body_says_that_it_is(content_type: bytes) -> None:
+    body = b"[" * 60_000
+
+    status, problem, app = await _ask(
+        [*_parts(body), GONE], _length(len(body)), (b"content-type", content_type)
+    )
+
+    assert (status, problem["code"], app.bodies) == (400, "body_too_deep", [])
 
 
 @pytest.mark.parametrize("arrived", [[], [{"type": "http.request", "body": b"{", "more_body": True}]])
