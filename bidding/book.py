@@ -6,9 +6,9 @@ The caller reads what `ahead()` names from the store and hands it to `take()`, u
 from collections.abc import Mapping
 
 from bidding import rules
-from bidding.rules import log
+from bidding.rules import commands, log
 
-AHEAD = 50
+MAX_KEYS = 25_000
 
 
 class BrokenChain(RuntimeError):
@@ -16,15 +16,35 @@ class BrokenChain(RuntimeError):
 
 
 class Book:
-    """One auction: `state` is the fold of entries that are known to be stored."""
+    """One auction: `state` is the fold of entries that are known to be stored.
 
-    __slots__ = ("auction_id", "state")
+    It remembers the keys of the entries that it has seen itself: a key that is not among them can stand in the log only
+    if its actor had a bid there before (`_earlier`).
+    """
+
+    __slots__ = ("_earlier", "_keys", "auction_id", "state")
 
     def __init__(self, auction_id: str, snapshot: str | None = None) -> None:
         self.auction_id = auction_id
         self.state = rules.load(snapshot) if snapshot else rules.State(auction_id)
+        self._forget_keys()
 
-    def ahead(self, count: int = AHEAD) -> list[tuple[str, int]]:
+    def may_hold(self, command: commands.PlaceBid) -> bool:
+        """False only if no entry up to `state` has the key of this bid."""
+        return hash(command.idempotency) in self._keys or command.actor in self._earlier
+
+    def advance(self, entry: log.Entry, after: rules.State) -> None:
+        """`entry` is stored, and `after` is the state that it leaves."""
+        self.state = after
+        self._keys.add(hash(entry.idempotency))
+        if len(self._keys) > MAX_KEYS:
+            self._forget_keys()
+
+    def _forget_keys(self) -> None:
+        self._keys: set[int] = set()
+        self._earlier = self.state.bidders
+
+    def ahead(self, count: int) -> list[tuple[str, int]]:
         """The (auction, seq) that would come next."""
         first = self.state.seq + 1
         return [(self.auction_id, seq) for seq in range(first, first + count)]
@@ -35,6 +55,6 @@ class Book:
         while (entry := found.get((self.auction_id, self.state.seq + 1))) is not None:
             if entry.prev != self.state.hash:
                 raise BrokenChain(f"{self.auction_id}: entry {entry.seq} does not follow its predecessor")
-            self.state = rules.apply(self.state, entry)
+            self.advance(entry, rules.apply(self.state, entry))
             taken.append(entry)
         return taken

@@ -115,7 +115,7 @@ class Committer:
 
     def look(self, auction_id: str) -> "asyncio.Future[rounds.Outcome]":
         """The State of an auction, current after this call. Fails with errors.NotFound, StoreAway."""
-        return self._enqueue(rounds.Look(auction_id), None)
+        return self._enqueue(rounds.Look(auction_id, self._now()), None)
 
     @property
     def stalled(self) -> bool:
@@ -222,8 +222,7 @@ class Committer:
     def _do_what_is_due(
         self, current: rounds.Round, state: rules.State, pending: rounds.Pending
     ) -> rules.State:
-        command = pending.command
-        at = command.at if isinstance(command, commands.Command) else self._now()
+        at = pending.command.at
         while (due := rules.due_at(state)) is not None and due <= at:
             owed = rules.due_command(state, at=at, salt=uuid.uuid4().hex)
             state = self._propose(current, state, owed, None)
@@ -262,7 +261,7 @@ class Committer:
             count = await self._append(chunk)
             stored += count
             if count < len(chunk):
-                await self._lost_race(current.proposals[stored])
+                await self._lost_race(current.proposals[stored:])
                 break
         return current.auctions_with_proposals() - {p.entry.auction_id for p in current.proposals[stored:]}
 
@@ -327,18 +326,22 @@ class Committer:
     def _settle(self, proposal: rounds.Proposal) -> None:
         book = self._books[proposal.entry.auction_id]
         if book.state.seq < proposal.after.seq:
-            book.state = proposal.after
+            book.advance(proposal.entry, proposal.after)
         if proposal.pending is not None:
             proposal.pending.resolve(proposal.entry)
 
-    async def _lost_race(self, proposal: rounds.Proposal) -> None:
-        """Another entry stands at the seq, or the key is used: catch up, and answer a repeat from what stands.
+    async def _lost_race(self, proposals: list[rounds.Proposal]) -> None:
+        """Another entry stands at the seq of the first, or its key is used: catch up, and answer repeats from what stands.
 
-        In one read, if it can be: whoever takes longer than a busier writer's next bulk never wins.
+        In one read, if it can be: whoever takes longer than a busier writer's next bulk never wins. A used key seldom
+        comes alone (everybody repeats what an outage left unanswered), so then the others' are looked up, too.
         """
-        await self._books.catch_up([self._books[proposal.entry.auction_id]], ahead=store.READ_CHUNK)
-        if proposal.pending is not None:
-            await self._answer_repeats([proposal.pending])
+        lost = proposals[0]
+        moved = await self._books.catch_up([self._books[lost.entry.auction_id]], ahead=store.READ_CHUNK)
+        suspects = proposals[:1] if lost.entry.auction_id in moved else proposals
+        await self._answer_repeats(
+            [p.pending for p in suspects if p.pending is not None and self._may_stand(p.pending.command)]
+        )
 
     async def _answer(self, current: rounds.Round, stored_all: set[str]) -> None:
         """Answer refusals and looks of auctions whose state is known to be current; leave the rest undone."""
@@ -356,18 +359,15 @@ class Committer:
             for pending, answer in answers
         ]
         refused = [pending for pending, answer in answerable if isinstance(answer, rules.Refusal)]
-        await self._answer_repeats([pending for pending in refused if not self._is_newcomer(pending.command)])
+        await self._answer_repeats([pending for pending in refused if self._may_stand(pending.command)])
         for pending, answer in answerable:
             if isinstance(answer, rules.Refusal) and not pending.future.done():
                 refusals.labels(answer.rule).inc()
             pending.resolve(answer)
 
-    def _is_newcomer(self, command: commands.Command | rounds.Look) -> bool:
-        """Whether it is the bid of somebody who has none in that log yet: then his key cannot stand there."""
-        return (
-            isinstance(command, commands.PlaceBid)
-            and command.actor not in self._books[command.auction_id].state.bidders
-        )
+    def _may_stand(self, command: commands.Command | rounds.Look) -> bool:
+        """Whether its key can be in the log, as far as its book knows: most refused bids need no look into the store."""
+        return not isinstance(command, commands.PlaceBid) or self._books[command.auction_id].may_hold(command)
 
     async def _answer_repeats(self, pendings: list[rounds.Pending]) -> None:
         """Resolve those whose key stands in the log."""

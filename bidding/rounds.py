@@ -15,9 +15,10 @@ Outcome = log.Entry | rules.Refusal | rules.State
 
 
 class Look(msgspec.Struct, frozen=True):
-    """Not a command: asks for the state of an auction as it is now."""
+    """Not a command: asks for the state of an auction as it is now. `at` is its arrival."""
 
     auction_id: str
+    at: int
 
 
 class Pending:

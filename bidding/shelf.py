@@ -4,13 +4,12 @@ A log that does not follow from itself (somebody changed the database by hand) i
 not those that gathered beside it, and is looked at again when next asked for.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
-from auction_project import errors, logs
+from auction_project import logs
 from bidding import store
-from bidding.book import Book, BrokenChain
+from bidding.book import Book
 from bidding.rules import log
 
 MAX_BOOKS = 20_000
@@ -44,11 +43,10 @@ class Shelf:
         """Have a book of each auction that exists. Raises errors.Unavailable."""
         missing = [auction_id for auction_id in auction_ids if auction_id not in self._books]
         self.damaged.difference_update(missing)
-        opened = [book for book in await asyncio.gather(*map(self._open_one, missing)) if book is not None]
-        await self.catch_up(opened)
-        for book in opened:
-            if book.auction_id not in self.damaged:
-                self._books[book.auction_id] = book
+        for start in range(
+            0, len(missing), store.READ_CHUNK
+        ):  # what is open stays open, should the next read fail
+            await self._open_some(missing[start : start + store.READ_CHUNK])
         for auction_id in auction_ids:
             if auction_id in self._books:
                 self._books.move_to_end(auction_id)
@@ -68,18 +66,30 @@ class Shelf:
             ahead = store.READ_CHUNK
         return moved | self.damaged
 
-    async def _open_one(self, auction_id: str) -> Book | None:
+    async def _open_some(self, auction_ids: list[str]) -> None:
+        snapshots = await self._store.load_snapshots(auction_ids)
+        opened = [book for place in snapshots.items() if (book := self._book(*place)) is not None]
+        await self.catch_up(opened)
+        for book in opened:
+            if book.auction_id not in self.damaged:
+                self._books[book.auction_id] = book
+
+    def _book(self, auction_id: str, snapshot: str | None) -> Book | None:
         try:
-            return Book(auction_id, await self._store.load_snapshot(auction_id))
-        except errors.NotFound:
+            return Book(auction_id, snapshot)
+        except Exception:
+            self._is_damaged(auction_id)
             return None
 
     def _take(self, book: Book, found: Mapping[tuple[str, int], log.Entry]) -> int:
         """By how many entries the book moved."""
         try:
             return len(book.take(found))
-        except BrokenChain:
-            logger.exception("log_is_damaged", auction_id=book.auction_id)
-            self._books.pop(book.auction_id, None)
-            self.damaged.add(book.auction_id)
+        except Exception:  # BrokenChain, or an entry that the rules cannot apply
+            self._is_damaged(book.auction_id)
             return 0
+
+    def _is_damaged(self, auction_id: str) -> None:
+        logger.exception("log_is_damaged", auction_id=auction_id)
+        self._books.pop(auction_id, None)
+        self.damaged.add(auction_id)

@@ -101,14 +101,14 @@ class LogStore(Protocol):
     async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
         """The entries of these idempotency strings. Raises errors.Unavailable."""
 
-    async def load_snapshot(self, auction_id: str) -> str | None:
-        """The auction's snapshot, None without one. Raises errors.NotFound, errors.Unavailable."""
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
+        """The snapshots of those auctions that exist, None where there is none yet. Raises errors.Unavailable."""
 
     async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
         """This writer lives, and its last batch was that one."""
 
     async def clock_offset_ms(self) -> float:
-        """The store's clock minus ours."""
+        """The store's clock minus ours, as far as it is certain: a slow answer is no wrong clock."""
 
 
 class MongoStore:
@@ -153,14 +153,13 @@ class MongoStore:
         await _guard(self._database.command("ping"))
 
     async def clock_offset_ms(self) -> float:
-        """The server's clock minus ours, at best half a round trip off."""
         before = time.time()
         hello = await _guard(self._database.command("hello"))
-        middle = (before + time.time()) / 2
+        after = time.time()
         local = hello.get("localTime")
         if local is None:
             return 0.0
-        return (local.replace(tzinfo=UTC).timestamp() - middle) * 1000
+        return offset_ms(local.replace(tzinfo=UTC).timestamp(), before=before, after=after)
 
     async def close(self) -> None:
         await self._client.close()
@@ -266,8 +265,11 @@ class MongoStore:
             raise errors.NotFound("There is no such auction.", auction_id=auction_id)
         return _auction(found)
 
-    async def load_snapshot(self, auction_id: str) -> str | None:
-        return (await self.get_auction(auction_id)).snapshot
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
+        rows = await _guard(
+            self._auctions.find({"_id": {"$in": list(auction_ids)}}, {"snapshot": 1}).to_list()
+        )
+        return {row["_id"]: row.get("snapshot") for row in rows}
 
     async def save_progress(self, document: AuctionDocument) -> bool:
         """Replace the fold at the mark, never backwards; whether it was newer."""
@@ -342,6 +344,11 @@ class MongoStore:
             for found in await asyncio.gather(*map(find, values[start : start + READ_CHUNK])):
                 rows += found
         return rows
+
+
+def offset_ms(there: float, *, before: float, after: float) -> float:
+    """By how much a clock that showed `there` some time between `before` and `after` is off at least."""
+    return (there - min(max(there, before), after)) * 1000
 
 
 def batch_name(incarnation: str, number: int) -> str:

@@ -7,7 +7,8 @@ import pymongo
 import pytest
 from django.conf import settings
 
-from bidding import runtime, store
+from bidding import committer, runtime, store
+from bidding.tests import lots, scripted_store
 
 
 @pytest.fixture
@@ -37,3 +38,24 @@ def bid_log(database_name, settings):
     settings.MONGODB_DATABASE = database_name
     yield runtime
     runtime.stop_thread()
+
+
+@pytest.fixture
+def scripted():
+    """A store that misbehaves by script, with three open lots: x, y and z."""
+    found = scripted_store.ScriptedStore()
+    for auction_id in ("x", "y", "z"):
+        found.holds(lots.open_lot(auction_id).entries)
+    return found
+
+
+@pytest.fixture
+async def writer(scripted):
+    """A committer on it; whatever happened, its logs are sound afterwards."""
+    found = committer.Committer(scripted, now=lambda: scripted_store.NOW)
+    found.start()
+    yield found
+    if scripted._arrested:
+        scripted.release()
+    await found.stop()
+    assert scripted_store.flaw(scripted) is None

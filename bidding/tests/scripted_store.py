@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from auction_project import errors
 from bidding import rules, store
 from bidding.rules import commands, log
+from bidding.tests import lots
+
+NOW = lots.T0 + lots.MINUTE  # the writer's clock
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,8 @@ class ScriptedStore:
         self.script: deque[Step] = deque()
         self.misbehaviour: Callable[[], Step] = Step  # for appends that the script says nothing about
         self.appends: list[tuple[str, list[log.Entry]]] = []
+        self.finds: list[list[str]] = []
+        self.loads: list[list[str]] = []
         self.registered: list[tuple[str, int]] = []
         self.offset_ms = 0.0
         self.seconds_per_entry = 0.0
@@ -162,16 +166,16 @@ class ScriptedStore:
 
     async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
         wanted = list(idempotency)
+        self.finds.append(wanted)
         await self._answering()
         found = {key: self.keys[key] for key in wanted if key in self.keys}
         await self._yield()
         return found
 
-    async def load_snapshot(self, auction_id: str) -> str | None:
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
+        self.loads.append(list(auction_ids))
         await self._answering()
-        if auction_id not in self.known:
-            raise errors.NotFound("There is no such auction.")
-        return None
+        return {auction_id: None for auction_id in auction_ids if auction_id in self.known}
 
     async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
         await self._answering()

@@ -14,26 +14,7 @@ from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0
 from bidding.tests.scripted_store import Step
 
-NOW = T0 + lots.MINUTE
-
-
-@pytest.fixture
-def scripted():
-    found = scripted_store.ScriptedStore()
-    for auction_id in ("x", "y", "z"):
-        found.holds(lots.open_lot(auction_id).entries)
-    return found
-
-
-@pytest.fixture
-async def writer(scripted):
-    found = committer.Committer(scripted, now=lambda: NOW)
-    found.start()
-    yield found
-    if scripted._arrested:
-        scripted.release()
-    await found.stop()
-    assert scripted_store.flaw(scripted) is None
+NOW = scripted_store.NOW
 
 
 def bid(actor, amount, *, auction="x", key="k", at=NOW, salt="salt"):

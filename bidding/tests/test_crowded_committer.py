@@ -1,0 +1,132 @@
+"""What many at once cost the committer: repeats, refusals, looks and cold auctions share one round of the store."""
+
+import asyncio
+
+import pytest
+
+from auction_project import errors
+from bidding import book, committer, rules, shelf, store
+from bidding.tests import lots
+from bidding.tests.lots import ANN, BEN, T0
+from bidding.tests.test_committer import NOW, bid
+
+
+async def test_repeats_that_the_rules_would_accept_are_looked_up_together(writer, scripted):
+    """Everybody who heard 503 sends his key again."""
+    bids = [bid(f"{i:032x}", 20_00 + i * 500_00, key=f"{i}") for i in range(300)]
+    first = await asyncio.gather(*map(writer.submit, bids))
+    again = committer.Committer(scripted, now=lambda: NOW)
+    again.start()
+    scripted.appends.clear()
+    scripted.finds.clear()
+
+    repeats = await asyncio.gather(*map(again.submit, bids))
+
+    assert repeats == first
+    assert (scripted.head("x"), len(scripted.appends), len(scripted.finds)) == (303, 0, 1)
+    await again.stop()
+
+
+async def test_raises_that_are_sent_again_delay_nobody(writer, scripted):
+    raises = [bid(ANN, 20_00 + i * 10_00, key=f"{i}") for i in range(300)]
+    first = await asyncio.gather(*map(writer.submit, raises))
+    scripted.appends.clear()
+
+    *repeats, other = await asyncio.gather(*map(writer.submit, [*raises, bid(BEN, 30_00, auction="y")]))
+
+    assert (repeats, other.seq) == (first, 4)
+    assert len(scripted.appends) <= 3
+
+
+async def test_a_refusal_needs_no_look_at_the_store_when_the_book_knows_all_keys_of_its_bidder(
+    writer, scripted
+):
+    await asyncio.gather(writer.submit(bid(ANN, 90_00, key="1")), writer.submit(bid(BEN, 95_00, key="2")))
+    scripted.finds.clear()
+
+    refused = await asyncio.gather(*(writer.submit(bid(ANN, 11_00, key=f"low-{i}")) for i in range(20)))
+
+    assert {refusal.rule for refusal in refused} == {"bid_too_low"}
+    assert scripted.finds in ([], [[]])
+
+
+async def test_a_key_from_before_the_book_was_opened_is_looked_up(scripted):
+    lot = lots.open_lot("old")
+    stored = lot.bid(ANN, 90_00, key="mine")
+    lot.bid(BEN, 95_00, key="his")
+    scripted.holds(lot.entries)
+    opened = book.Book("old", rules.dump(lot.state))
+
+    assert opened.may_hold(bid(ANN, 90_00, auction="old", key="mine"))
+    assert not opened.may_hold(bid("c" * 32, 90_00, auction="old", key="mine"))
+    assert stored.seq == 4
+
+
+async def test_after_so_many_keys_a_book_begins_anew_and_errs_on_the_safe_side(monkeypatch):
+    monkeypatch.setattr(book, "MAX_KEYS", 3)
+    lot, opened = lots.open_lot("x"), book.Book("x")
+    bids = [lot.bid(ANN, 20_00 + i * 10_00, key=f"{i}") for i in range(6)]
+
+    opened.take({("x", entry.seq): entry for entry in lot.entries})
+
+    assert all(opened.may_hold(bid(ANN, 1, key=entry.key)) for entry in bids)
+    assert opened.state == lot.state
+
+
+async def test_cold_auctions_are_opened_in_chunks_and_what_was_opened_stays_when_the_store_goes_away(
+    scripted,
+):
+    names = [f"lot-{i}" for i in range(120)]
+    scripted.holds(*(lots.open_lot(name).entries for name in names))
+    books, answered = shelf.Shelf(scripted), scripted._answering
+
+    async def answering_twice():
+        if len(scripted.loads) == 3:
+            raise errors.Unavailable
+        await answered()
+
+    scripted._answering = answering_twice
+    with pytest.raises(errors.Unavailable):
+        await books.open(names)
+    scripted._answering = answered
+
+    assert [len(chunk) for chunk in scripted.loads] == [50, 50, 20]
+    assert sum(name in books for name in names) == 100
+    await books.open(names)
+    assert scripted.loads[3:] == [names[100:]]
+
+
+async def test_a_log_that_cannot_be_read_or_applied_stops_its_own_auction_only(scripted):
+    scripted.holds(lots.open_lot("fine").entries)
+    books, load = shelf.Shelf(scripted), scripted.load_snapshots
+
+    async def with_a_strange_one(auction_ids):
+        return await load(auction_ids) | {"strange": '{"who": "knows"}'}
+
+    scripted.load_snapshots = with_a_strange_one
+    await books.open(["fine", "strange"])
+
+    assert ("fine" in books, "strange" in books, books.damaged) == (True, False, {"strange"})
+
+
+async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_came_in_time(scripted):
+    """Both waited for a slow commit; the end passed meanwhile."""
+    ends_at, clock = T0 + lots.HOUR, [T0 + lots.HOUR - 45]
+    writer = committer.Committer(scripted, now=lambda: clock[0])
+    looking = writer.look("x")
+    bidding = writer.submit(bid(ANN, 20_00, at=ends_at - 40))
+    clock[0] = ends_at + 60
+    writer.start()
+
+    entry, seen = await asyncio.gather(bidding, looking)
+
+    assert (entry.kind, entry.at, seen.status) == ("bid", ends_at - 40, rules.Status.OPEN)
+    await writer.stop()
+
+
+@pytest.mark.parametrize(
+    ("there", "before", "after", "offset"),
+    [(10.0, 9.9, 10.1, 0.0), (10.0, 9.0, 12.0, 0.0), (10.0, 10.2, 10.4, -200.0), (10.5, 10.0, 10.1, 400.0)],
+)
+def test_a_slow_answer_is_no_wrong_clock(there, before, after, offset):
+    assert store.offset_ms(there, before=before, after=after) == pytest.approx(offset)
