@@ -13,7 +13,9 @@ from auction_project.contracts import names
 from bidding import bid_endpoint, presentation, rules, runtime, selectors, services, store
 
 MAX_PAGE_SIZE = 100
+MAX_PAGE = 1000
 _ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
+_LISTED = [status.value for status in rules.Status if status is not rules.Status.NEW]
 
 
 def _now() -> int:
@@ -48,12 +50,12 @@ class ReasonBody(api.StrictSerializer):
 
 
 class AuctionsQuery(api.StrictSerializer):
-    status = serializers.ChoiceField([status.value for status in rules.Status], default=None)
+    status = serializers.ChoiceField(_LISTED, default=None)
     format = serializers.ChoiceField(["english", "buy_now"], default=None)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
     seller = serializers.CharField(max_length=64, default="", allow_blank=True)
     order = serializers.ChoiceField(_ORDERS, default="ends_at")
-    page = serializers.IntegerField(min_value=1, max_value=100_000, default=1)
+    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=24)
 
 

@@ -101,24 +101,26 @@ def standing(state: rules.State, user_id: str) -> dict[str, Any]:
             "alias": None,
             "maximum": None,
         }
-    if state.known_terms.format == "buy_now":
-        word = "bought"
-    elif state.status is rules.Status.OPEN:
-        word = "leading" if state.leader == user_id else "outbid"
-    elif state.status is rules.Status.CANCELLED:
-        word = "cancelled"
-    else:
-        word = "won" if any(sale.user_id == user_id for sale in state.open_sales.values()) else "ended"
-        if state.sold and state.leader == user_id and user_id not in state.passed_over:
-            word = "won"
     return {
         "auction_id": state.auction_id,
         "seq": state.seq,
-        "standing": word,
+        "standing": _word(state, user_id),
         "alias": own.alias,
         "maximum": money.format(own.maximum, currency),
         "currency": currency,
     }
+
+
+def _word(state: rules.State, user_id: str) -> str:
+    """How a bidder stands: what he has, or may still have, or that nothing is left of it."""
+    has_bought = user_id in state.buyers or any(sale.user_id == user_id for sale in state.open_sales.values())
+    if state.known_terms.format == "buy_now":
+        return "bought" if has_bought else "ended"
+    if has_bought:
+        return "won"
+    if state.status is rules.Status.OPEN:
+        return "leading" if state.leader == user_id else "outbid"
+    return "cancelled" if state.status is rules.Status.CANCELLED else "ended"
 
 
 def history_entry(entry: log.Entry) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Handlers call with the id of the event as key: a repeat gets the stored outcome.
 where the wish is fulfilled or overtaken already (`_quietly`).
 """
 
+import hashlib
 import secrets
 
 import msgspec
@@ -15,6 +16,8 @@ from bidding.rules import commands, log
 
 logger = logs.get(__name__)
 
+# Keys of our own hold a blank, which no Idempotency-Key may: they never meet that of a bid.
+_OPEN_EARLY, _CANCEL = "open early", "cancel for"
 _OVERTAKEN = ("auction_not_found", "wrong_status", "stock_news_is_old", "nothing_left", "already_requested")
 
 
@@ -41,10 +44,14 @@ def request_auction(
     command = commands.Request(
         auction_id=auction_id, actor=actor, key=key, at=now, terms=terms, reserve=reserve, **_origin()
     )
+    log_store = runtime.current().store
     refusal = rules.decide(rules.State(auction_id), command)
-    if isinstance(refusal, rules.Refusal):
+    if not isinstance(refusal, rules.Refusal):
+        runtime.call(log_store.insert_auction(document))
+    elif not runtime.call(
+        log_store.find([command.idempotency])
+    ):  # a repeat hears what it heard when it was in time
         raise runtime.refused(refusal)
-    runtime.call(runtime.current().store.insert_auction(document))
     return _firmly(command)
 
 
@@ -54,7 +61,7 @@ def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) ->
         commands.Open(
             auction_id=auction_id,
             actor=actor,
-            key="open",
+            key=_OPEN_EARLY,
             at=now,
             early=True,
             by_operator=by_operator,
@@ -66,9 +73,10 @@ def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) ->
 def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: str, now: int) -> log.Entry:
     """Cancel with a reason. Raises errors.Forbidden, errors.Conflict (bids), errors.NotFound, errors.Unavailable."""
     by = "operator" if by_operator else "seller"
+    key = f"{_CANCEL} {hashlib.sha256(reason.encode()).hexdigest()}"  # another reason is another wish, and comes too late
     return _firmly(
         commands.Cancel(
-            auction_id=auction_id, actor=actor, key="cancel", at=now, reason=reason, by=by, **_origin()
+            auction_id=auction_id, actor=actor, key=key, at=now, reason=reason, by=by, **_origin()
         )
     )
 
@@ -125,10 +133,15 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
     """List the lot of an ended auction again, for as long as it was listed before."""
     ended = runtime.look(auction_id)
     terms = ended.known_terms
+    later = now - terms.starts_at
+    hard_stop_at = terms.soft_close.hard_stop_at
     again = msgspec.structs.replace(
         terms,
         starts_at=now,
-        ends_at=now + terms.ends_at - terms.starts_at,
+        ends_at=terms.ends_at + later,
+        soft_close=msgspec.structs.replace(
+            terms.soft_close, hard_stop_at=hard_stop_at + later if hard_stop_at is not None else None
+        ),
         relistings_left=terms.relistings_left - 1,
         relist_of=auction_id,
         as_operator=True,

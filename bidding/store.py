@@ -28,6 +28,7 @@ from bidding.rules import log
 MAX_BULK = 1000
 READ_CHUNK = 50
 OPERATION_SECONDS = 1.5
+LIST_MS = 1_000  # a list that nobody waits for any more costs the bids nothing
 _DUPLICATE = 11000
 _WRITE_CONCERN = {"w": "majority", "j": True}
 
@@ -290,12 +291,13 @@ class MongoStore:
         direction = pymongo.DESCENDING if query.order.startswith("-") else pymongo.ASCENDING
         cursor = (
             self._auctions.find(where, {"snapshot": 0})
-            .sort(field, direction)
+            .sort([(field, direction), ("_id", pymongo.ASCENDING)])
             .skip(query.skip)
             .limit(query.limit)
+            .max_time_ms(LIST_MS)
         )
         rows = await _guard(cursor.to_list())
-        total = await _guard(self._auctions.count_documents(where))
+        total = await _guard(self._auctions.count_documents(where, maxTimeMS=LIST_MS))
         return [_auction(row) for row in rows], total
 
     async def due_auctions(self, *, before: int, limit: int) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ urlpatterns = [
     path("auctions/<str:auction_id>/open", api.OpenView.as_view()),
     path("auctions/<str:auction_id>/cancel", api.CancelView.as_view()),
     path("auctions/<str:auction_id>/bids", api.BidsView.as_view()),
-    path("auctions/<str:auction_id>/bids/by-key/<str:key>", api.OutcomeView.as_view()),
+    path("auctions/<str:auction_id>/bids/by-key/<path:key>", api.OutcomeView.as_view()),
     path("auctions/<str:auction_id>/history", api.HistoryView.as_view()),
     path("auctions/<str:auction_id>/mine", api.StandingView.as_view()),
     path("bids/mine", api.OwnBidsView.as_view()),

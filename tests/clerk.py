@@ -85,7 +85,9 @@ def main() -> None:
             answer = {"answer": globals()[name](**arguments)}
         except Exception:
             answer = {"error": traceback.format_exc()}
-        connections.close_all()  # a server may be gone at the next call
+        for connection in connections.all():
+            connection.close()
+            connection.close_pool()  # the server may be another one at the next call
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -193,6 +193,7 @@ def _apply_settled(state: State, _entry: log.Entry, facts: log.Settled) -> dict[
     return {
         "open_sales": state.open_sales.remove(facts.sale_id),
         "sold": state.sold + sale.quantity,
+        "buyers": state.buyers.insert(sale.user_id),
         "ended": facts.ended,
         "status": _final_status(state, ended=facts.ended),
     }

@@ -27,6 +27,11 @@ def decide_request(state: State, command: commands.Request, at: int) -> Outcome 
         (terms.ends_at > max(at, terms.starts_at), "ends_at", "after the start and after now"),
         (terms.ends_at - terms.starts_at <= MAX_DURATION_MS, "ends_at", "at most 90 days after the start"),
         (
+            (terms.soft_close.hard_stop_at or terms.ends_at) >= terms.ends_at,
+            "soft_close.hard_stop_at",
+            "at or after the end",
+        ),
+        (
             terms.has_reserve == (command.reserve is not None),
             "reserve_price",
             "given exactly when there is a reserve",

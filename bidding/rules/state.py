@@ -77,6 +77,7 @@ class State(msgspec.Struct, frozen=True):
     bidders: Bidders = HashTrieMap()
     open_sales: OpenSales = HashTrieMap()
     passed_over: Users = HashTrieSet()
+    buyers: Users = HashTrieSet()
 
     @property
     def known_terms(self) -> Terms:
@@ -108,16 +109,25 @@ class _Snapshot(msgspec.Struct, frozen=True):
     bidders: dict[str, Bidder]
     open_sales: dict[str, OpenSale]
     passed_over: list[str]
+    buyers: list[str] = []
 
 
 def dump(state: State) -> str:
     """The state as JSON text, for a snapshot."""
     bare = msgspec.structs.replace(
-        state, bidders=HashTrieMap(), open_sales=HashTrieMap(), passed_over=HashTrieSet()
+        state,
+        bidders=HashTrieMap(),
+        open_sales=HashTrieMap(),
+        passed_over=HashTrieSet(),
+        buyers=HashTrieSet(),
     )
     return _encoder.encode(
         _Snapshot(
-            bare, dict(state.bidders.items()), dict(state.open_sales.items()), sorted(state.passed_over)
+            bare,
+            dict(state.bidders.items()),
+            dict(state.open_sales.items()),
+            sorted(state.passed_over),
+            sorted(state.buyers),
         )
     ).decode()
 
@@ -130,6 +140,7 @@ def load(snapshot: str) -> State:
         bidders=HashTrieMap(found.bidders),
         open_sales=HashTrieMap(found.open_sales),
         passed_over=HashTrieSet(found.passed_over),
+        buyers=HashTrieSet(found.buyers),
     )
 
 

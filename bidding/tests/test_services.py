@@ -1,0 +1,129 @@
+"""What is done to an auction but bidding: keys that never meet those of bids, repeats that come late, relisting; and how
+everybody stands afterwards."""
+
+import pytest
+
+from auction_project import errors
+from bidding import committer, presentation, rules, runtime, services
+from bidding.rules import commands
+from bidding.tests import lots
+from bidding.tests.lots import ANN, BEN, CID, OPERATOR, T0
+from bidding.tests.test_bid_endpoint import open_auction
+
+AUCTION = "1" * 32
+
+
+def cancel(reason: str, actor: str = OPERATOR) -> rules.Entry:
+    return services.cancel_auction(
+        auction_id=AUCTION, actor=actor, by_operator=True, reason=reason, now=runtime.look(AUCTION).at
+    )
+
+
+def place(actor: str, key: str) -> rules.Entry | rules.Refusal:
+    state = runtime.look(AUCTION)
+    return runtime.submit(
+        commands.PlaceBid(
+            auction_id=AUCTION,
+            actor=actor,
+            key=key,
+            at=state.at,
+            salt="s",
+            amount=state.minimum,
+            currency="EUR",
+        )
+    )
+
+
+@pytest.mark.parametrize("key", ["open", "cancel"])
+def test_no_key_of_a_bid_is_in_the_way_of_cancelling(bid_log, key):
+    open_auction(AUCTION)
+    assert place(OPERATOR, key).kind == "bid"
+
+    assert cancel("It broke.").facts.reason == "It broke."
+
+
+def test_who_cancels_again_hears_the_same_and_another_reason_comes_too_late(bid_log):
+    open_auction(AUCTION)
+    first = cancel("It broke.")
+
+    assert cancel("It broke.") == first
+    with pytest.raises(errors.Conflict) as caught:
+        cancel("It was stolen.")
+    assert (caught.value.code, runtime.look(AUCTION).seq) == ("wrong_status", first.seq)
+
+
+def test_who_asks_for_an_auction_again_after_its_end_hears_what_he_heard_first(bid_log):
+    runtime.call(runtime.current().store.prepare())
+    asked = {
+        "auction_id": AUCTION,
+        "actor": lots.SELLER,
+        "key": "mine",
+        "terms": lots.terms(),
+        "reserve": None,
+    }
+    first = services.request_auction(**asked, now=T0)
+
+    assert services.request_auction(**asked, now=T0 + 2 * lots.HOUR) == first
+    with pytest.raises(committer.KeyReused):
+        services.request_auction(**asked | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
+    with pytest.raises(errors.Invalid):
+        services.request_auction(**asked | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)
+    assert runtime.call(runtime.current().store.all_auction_ids()) == [AUCTION]
+
+
+def test_a_relisted_lot_has_its_hard_stop_as_long_after_its_end_as_before(bid_log):
+    runtime.call(runtime.current().store.prepare())
+    soft = rules.SoftClose(hard_stop_at=T0 + lots.HOUR + lots.MINUTE)
+    services.request_auction(
+        auction_id=AUCTION,
+        actor=lots.SELLER,
+        key="k",
+        terms=lots.terms(soft_close=soft),
+        reserve=None,
+        now=T0,
+    )
+
+    services.relist_auction(event_id="e", auction_id=AUCTION, relist_as="2" * 32, now=T0 + 5 * lots.HOUR)
+
+    again = runtime.look("2" * 32).known_terms
+    assert (again.starts_at, again.ends_at) == (T0 + 5 * lots.HOUR, T0 + 6 * lots.HOUR)
+    assert again.soft_close.hard_stop_at == T0 + 6 * lots.HOUR + lots.MINUTE
+
+
+def test_a_hard_stop_before_the_end_is_refused():
+    lot = lots.Lot()
+
+    refusal = lot.request(soft_close=rules.SoftClose(hard_stop_at=T0 + lots.HOUR - 1))
+
+    assert (refusal.rule, refusal.field, lot.entries) == ("terms_invalid", "soft_close.hard_stop_at", [])
+
+
+# --- how everybody stands -------------------------------------------------------------------------------------------
+
+
+def words(lot: lots.Lot, *users: str) -> list[str]:
+    assert rules.load(rules.dump(lot.state)) == lot.state == lot.replayed()
+    return [str(presentation.standing(lot.state, user)["standing"]) for user in users]
+
+
+def test_a_runner_up_who_paid_has_won_and_the_winner_who_did_not_has_not():
+    lot = lots.open_lot()
+    lot.bid(ANN, 30_00)
+    lot.bid(BEN, 50_00)
+    lot.close()
+
+    assert words(lot, ANN, BEN, CID) == ["ended", "won", "none"]
+    lot.fail("lot-6")
+    assert words(lot, ANN, BEN) == ["won", "ended"]
+    lot.settle("lot-7")
+    assert words(lot, ANN, BEN) == ["won", "ended"]
+
+
+def test_who_bought_has_bought_until_his_sale_is_undone():
+    listing = lots.listing()
+    listing.bid(ANN)
+    listing.bid(BEN)
+    listing.settle("lot-4")
+    listing.fail("lot-5")
+
+    assert words(listing, ANN, BEN) == ["bought", "ended"]
