@@ -30,6 +30,11 @@ class OrdersQuery(serializers.Serializer[Any]):
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
     status = serializers.ChoiceField(models.OrderFact.Kind.values, required=False)
+    number = serializers.RegexField(
+        rf"^{_NUMBER.pattern}\Z",
+        required=False,
+        help_text="Only this order: none while its sale is under way.",
+    )
 
 
 class StatisticsQuery(serializers.Serializer[Any]):
@@ -129,7 +134,9 @@ class OrdersView(views.APIView):
     def get(self, request: request.Request) -> response.Response:
         """My orders, newest first."""
         query = _checked(OrdersQuery, request.query_params)
-        found = selectors.list_orders(user_id=request.user.sub, status=query.get("status"))
+        found = selectors.list_orders(
+            user_id=request.user.sub, status=query.get("status"), number=query.get("number")
+        )
         total, size = found.count(), query["page_size"]
         start = (query["page"] - 1) * size
         orders = list(found[start : start + size])

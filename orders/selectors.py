@@ -32,11 +32,15 @@ class Tally(msgspec.Struct, frozen=True):
     amount: int
 
 
-def list_orders(*, user_id: str | None = None, status: str | None = None) -> QuerySet[models.Order]:
-    """Orders, newest first, with their facts: of one buyer, of one status."""
+def list_orders(
+    *, user_id: str | None = None, status: str | None = None, number: str | None = None
+) -> QuerySet[models.Order]:
+    """Orders, newest first, with their facts: of one buyer, of one status, of one number."""
     found = models.Order.objects.prefetch_related("facts").order_by("-placed_at", "number")
     if user_id is not None:
         found = found.filter(user_id=user_id)
+    if number is not None:
+        found = found.filter(number=number)
     if status is not None:
         found = found.annotate(status_now=_status()).filter(status_now=status)
     return found
@@ -44,7 +48,7 @@ def list_orders(*, user_id: str | None = None, status: str | None = None) -> Que
 
 def get_order(*, number: str, user_id: str | None) -> models.Order:
     """The order; with `user_id`, only that buyer's. Raises OrderNotFound."""
-    found = list_orders(user_id=user_id).filter(number=number).first()
+    found = list_orders(user_id=user_id, number=number).first()
     if found is None:
         raise exceptions.OrderNotFound
     return found

@@ -132,6 +132,17 @@ def test_my_orders_are_mine_newest_first_and_paged(client_of: ClientOf) -> None:
     assert [page["page"] for page in pages] == [1, 2, 3, 4]
 
 
+def test_the_list_says_whether_there_is_an_order_of_mine_by_that_number(client_of: ClientOf) -> None:
+    mine, under_way, anothers = sales.sale_with_order(), sales.new_sale(), sales.sale_with_order()
+    client = client_of(mine.user_id)
+    numbers = [sale.order_number for sale in (mine, under_way, anothers)]
+
+    found = [client.get(ORDERS, {"number": number}).json() for number in numbers]
+
+    assert [[item["number"] for item in page["items"]] for page in found] == [[numbers[0]], [], []]
+    assert client.get(ORDERS, {"number": "GV'--"}).json()["field"] == "number"
+
+
 def test_an_operators_list_is_his_own_too(client_of: ClientOf) -> None:
     sales.sale_with_order()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from playwright import sync_api
 
+from auction_project.contracts import names
 from tests import house as houses
 from tests.browser import visitor
 
@@ -119,6 +120,27 @@ def test_a_purchase_becomes_an_order_that_the_page_follows(
     window.expect_text("#order .facts", "€80.00")
     assert window.page.locator("#order .steps .done").count() == 4
     assert window.faults == []
+
+
+def test_a_page_does_not_ask_for_an_order_before_there_is_one(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product, format="buy_now", start_price="40.00", quantity=5)
+    window = open_window(bidders[0])
+    worker = house.stack["worker"]
+
+    worker.kill()
+    try:
+        bought = bidders[0].buy(auction_id).json()
+        number = names.order_number(names.sale_id(auction_id, bought["seq"]))
+        window.page.goto(f"/orders/{number}")
+        window.expect_text("#order .facts", "Being settled")
+        window.page.wait_for_timeout(4_000)  # the page asks again every 1.5 s
+    finally:
+        worker.start()
+
+    window.expect_text("#order .note", "All done")
+    assert window.errors == []
 
 
 def test_a_refused_card_is_told_as_a_cancelled_order(

@@ -1,7 +1,7 @@
 // One order with the timeline of its facts. It is asked for again while it is under way: until the saga has placed it,
-// the sale is told from the notifications.
+// the list has no such order, and the sale is told from the notifications.
 
-import { get, Problem } from "../api.js";
+import { get, me, Problem, withQuery } from "../api.js";
 import { byId, chip, h, note, setText } from "../dom.js";
 import { longDate, money, plural, time } from "../format.js";
 import { showProblem } from "../lists.js";
@@ -15,6 +15,7 @@ const place = byId("order");
 const number = place.dataset.number;
 const began = Date.now();
 let again = 0;
+let isPlaced = false;
 let shown = "";
 
 const FACTS = {
@@ -82,14 +83,11 @@ function outcome(order) {
 async function load() {
   clearTimeout(again);
   try {
-    show(await find());
+    const order = await find();
+    if (order) show(order);
     showProblem(byId("problem"), null);
   } catch (error) {
     const isUnknown = error instanceof Problem && error.status === 404;
-    if (isUnknown && Date.now() - began < PATIENCE_MS) {
-      again = setTimeout(load, AGAIN_MS);
-      return;
-    }
     place.replaceChildren();
     showProblem(byId("problem"), error, { retry: isUnknown ? null : load });
     return;
@@ -97,15 +95,15 @@ async function load() {
   if (!/"status":"(CONFIRMED|CANCELLED)"/.test(shown)) again = setTimeout(load, AGAIN_MS);
 }
 
+/** The order or, before there is one, its sale; null while nobody has heard of either. An operator sees anybody's. */
 async function find() {
-  try {
-    return await get(`/api/v1/orders/${number}`);
-  } catch (error) {
-    if (!(error instanceof Problem) || error.status !== 404) throw error;
+  isPlaced ||= (await get(withQuery("/api/v1/orders", { number }))).total > 0;
+  if (!isPlaced) {
     const sale = saleAsOrder(number, (await loadSales()).get(number));
-    if (!sale) throw error;
-    return sale;
+    if (sale) return sale;
+    if (!me.has("operator") && Date.now() - began < PATIENCE_MS) return null;
   }
+  return get(`/api/v1/orders/${number}`);
 }
 
 stream.addEventListener("notification", ({ detail }) => {
