@@ -3,12 +3,10 @@ the auctions' documents and cached in Redis for CACHE_SECONDS at most.
 """
 
 import asyncio
-import contextlib
 import hashlib
 from typing import Any
 
 import msgspec
-import redis
 from django.core.cache import cache
 
 from auction_project import errors
@@ -32,14 +30,12 @@ def get_auction(auction_id: str) -> rules.State:
 def list_auctions(query: store.Query) -> dict[str, Any]:
     """One page: `items` and `total`."""
     key = f"auctions:{hashlib.sha256(msgspec.json.encode(query)).hexdigest()}"
-    with contextlib.suppress(redis.RedisError):
-        found = cache.get(key)
-        if found is not None:
-            return dict(found)
+    found = cache.get(key)
+    if found is not None:
+        return dict(found)
     documents, total = runtime.call(runtime.current().store.list_auctions(query))
     page = {"items": [presentation.summary(document) for document in documents], "total": total}
-    with contextlib.suppress(redis.RedisError):
-        cache.set(key, page, CACHE_SECONDS)
+    cache.set(key, page, CACHE_SECONDS)
     return page
 
 

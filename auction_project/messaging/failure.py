@@ -1,6 +1,7 @@
 """The one classifier of failures, for consumers and sagas alike.
 
-OUTAGE  a store, broker or provider is away: again without end, at most MAX_PAUSE_SECONDS apart, no attempt used.
+OUTAGE  a store, broker or provider is away, or a lock was not to be had in time: again without end, at most
+        MAX_PAUSE_SECONDS apart, no attempt used.
 REFUSED a rule said no: store the answer, never ask again.
 FAULT   anything else: MAX_ATTEMPTS, then the dead-letter topic (consumer) or turn and park (saga).
 """
@@ -44,6 +45,8 @@ def classify(error: BaseException) -> Fate:
         return Fate.OUTAGE
     if isinstance(error, errors.DomainError):
         return Fate.REFUSED
+    if isinstance(error.__cause__, psycopg.errors.IdleInTransactionSessionTimeout):
+        return Fate.OUTAGE  # this process stood still, and the server ended its session
     return Fate.FAULT
 
 

@@ -21,8 +21,6 @@ BATCH_ROWS = 500
 WAIT_SECONDS = 0.25  # at most, for a commit to be heard of; what was not heard of is found then
 EPOCH_CHECK_SECONDS = 1.0
 _LOCK_ID = 0x6176656C  # one number for all: each database has its own lock space
-# A relay whose machine is gone must not keep the lock: the server gives its connection up after these seconds.
-_KEEPALIVE = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 
 _Row = tuple[int, str, str, bytes]
 
@@ -113,7 +111,8 @@ class OutboxRelay:
             metrics.PUBLISHED.labels(message.topic).inc()
 
     def _lead(self) -> bool:
-        """Whether this process holds the database's relay lock; its session's end gives the lock back."""
+        """Whether this process holds the database's relay lock; its session's end gives the lock back, and keepalives
+        (see the settings) end the session of a machine that is gone."""
         try:
             if self._session is None:
                 self._session = self._connect()
@@ -134,7 +133,6 @@ class OutboxRelay:
         session = connections[self._using].copy()
         session.settings_dict["OPTIONS"].pop("pool", None)
         session.connect()
-        session.connection.execute(_KEEPALIVE)
         session.connection.execute(f"LISTEN {outbox.WAKE_CHANNEL}")
         return session
 
