@@ -2,10 +2,12 @@
 
 Nothing of an upload is kept as it came: the pixels are decoded within bounds and encoded anew, so what is served is
 a JPEG and nothing else (no metadata, no second meaning). The type is what the content says, never the name.
+Decoded pixels take far more room than the file: a process renders one picture at a time.
 """
 
 import hashlib
 import io
+import threading
 import warnings
 
 import msgspec
@@ -14,13 +16,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from inventory import refusals
 
 MAX_UPLOAD_BYTES = 5 * 1024 * 1024
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 16_000_000
 MIN_SIDE_PIXELS = 32
 IMAGE_SIDE_PIXELS = 1600
 THUMBNAIL_SIDE_PIXELS = 400
 QUALITY = 85
 FORMATS = ("JPEG", "PNG", "WEBP")
 CONTENT_TYPE = "image/jpeg"
+_one_at_a_time = threading.Lock()
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -35,28 +38,33 @@ def render(upload: bytes) -> Rendered:
     """Check and encode anew. Raises UnusableImage, naming the rule."""
     if len(upload) > MAX_UPLOAD_BYTES:
         raise _unusable("The image is too large.", limit_bytes=MAX_UPLOAD_BYTES)
-    picture = _decode(upload)
-    image = _encode(picture, IMAGE_SIDE_PIXELS)
-    return Rendered(image, _encode(picture, THUMBNAIL_SIDE_PIXELS), hashlib.sha256(image).hexdigest())
+    with _one_at_a_time:
+        picture = _decode(upload)
+        image = _encode(picture, IMAGE_SIDE_PIXELS)
+        thumbnail = _encode(picture, THUMBNAIL_SIDE_PIXELS)
+    return Rendered(image, thumbnail, hashlib.sha256(image).hexdigest())
 
 
 def _decode(upload: bytes) -> Image.Image:
     """The first frame, upright, on white where it was transparent."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged metadata is dropped anyhow
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(upload), formats=FORMATS)
-        width, height = opened.size
-        if width * height > MAX_PIXELS:
-            raise _unusable("The image has too many pixels.", limit_pixels=MAX_PIXELS)
-        if min(width, height) < MIN_SIDE_PIXELS:
-            raise _unusable("The image is too small.", least_side_pixels=MIN_SIDE_PIXELS)
-        upright = ImageOps.exif_transpose(opened).convert("RGBA")
+            width, height = opened.size
+            if width * height > MAX_PIXELS:
+                raise _unusable("The image has too many pixels.", limit_pixels=MAX_PIXELS)
+            if min(width, height) < MIN_SIDE_PIXELS:
+                raise _unusable("The image is too small.", least_side_pixels=MIN_SIDE_PIXELS)
+            upright = ImageOps.exif_transpose(opened).convert("RGBA")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _unusable("The image has too many pixels.", limit_pixels=MAX_PIXELS) from error
     except UnidentifiedImageError as error:
         raise _unusable("This is not a JPEG, PNG or WebP image.", accepted=list(FORMATS)) from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except refusals.UnusableImage:
+        raise
+    except Exception as error:  # a decoder fails in any way that the bytes can think of
         raise _unusable("The image is damaged.") from error
     canvas = Image.new("RGBA", upright.size, "white")
     return Image.alpha_composite(canvas, upright).convert("RGB")

@@ -1,6 +1,7 @@
 """Pictures: only real images within bounds are taken, and what is kept is encoded anew."""
 
 import io
+import threading
 
 import pytest
 from PIL import Image
@@ -12,6 +13,17 @@ def picture(kind="PNG", size=(640, 480), mode="RGB", color="navy", **options):
     out = io.BytesIO()
     Image.new(mode, size, color).save(out, kind, **options)
     return out.getvalue()
+
+
+# Metadata in which the decoder of EXIF meets what it does not expect: struct.error, TypeError, AttributeError.
+DAMAGED_EXIF = (
+    "4d4d002a00000008000401070002000000060000003e011200030000000100060000011a0005000000010000004487690004000000010000004c"
+    "0000000068656c6c6f000000000300000002000290030002000000050000006a92860007000000027800000000000000323007300000",
+    "4d4d002a000000080004010e0002000000060000003e011200030000000100060000011a0002000000010000004487690004000000010000004c"
+    "0000000068656c6c6f000000000300000002000290030002000000050000006a928600020000000278000000000000",
+    "4d4d002a000000080004010e0005000000060000003e011200030000000100060000011a0005000007010000004487690004000000010000004c"
+    "0000000068a16c6c6f00000000030000ff02000290030002000000050000006a92860002000000027800000000000000323032300000",
+)
 
 
 def reopened(content):
@@ -58,8 +70,12 @@ def test_metadata_is_dropped_and_its_rotation_applied():
         (picture("GIF"), "This is not a JPEG, PNG or WebP image."),
         (picture("JPEG")[:2000], "The image is damaged."),
         (picture("PNG")[:-40], "The image is damaged."),
+        *(
+            (picture("JPEG", exif=b"Exif\0\0" + bytes.fromhex(exif)), "The image is damaged.")
+            for exif in DAMAGED_EXIF
+        ),
         (picture(size=(31, 500)), "The image is too small."),
-        (picture(size=(8000, 6000)), "The image has too many pixels."),
+        (picture(size=(4001, 4000)), "The image has too many pixels."),
         (picture(size=(20000, 10000), mode="1", color=0), "The image has too many pixels."),
         (bytes(images.MAX_UPLOAD_BYTES + 1), "The image is too large."),
     ],
@@ -69,3 +85,24 @@ def test_what_is_no_usable_image_is_refused_by_its_rule(upload, detail):
         images.render(upload)
 
     assert (refused.value.detail, refused.value.field) == (detail, "image")
+
+
+def test_a_process_renders_one_picture_at_a_time(monkeypatch):
+    decode, inside, most = images._decode, [], []
+
+    def watched(upload):
+        inside.append(upload)
+        most.append(len(inside))
+        decoded = decode(upload)
+        inside.remove(upload)
+        return decoded
+
+    monkeypatch.setattr(images, "_decode", watched)
+    uploads = [picture(size=(2000, 2000), color=color) for color in ("navy", "red", "green", "white")]
+    threads = [threading.Thread(target=images.render, args=(upload,)) for upload in uploads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert most == [1, 1, 1, 1]
