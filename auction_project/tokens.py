@@ -4,11 +4,14 @@
 until it ends, because checking a signature costs more than deciding a bid.
 """
 
+import functools
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import jwt
 import msgspec
+from cryptography.hazmat.primitives import serialization
 from django.conf import settings
 
 from auction_project import errors
@@ -53,7 +56,7 @@ def sign(*, sub: str, roles: Sequence[str], created_at: int, now: float, seconds
         "iat": int(now),
         "exp": int(now + seconds),
     }
-    return jwt.encode(claims, settings.JWT_PRIVATE_KEY, algorithm=ALGORITHM)
+    return jwt.encode(claims, _private_key(settings.JWT_PRIVATE_KEY), algorithm=ALGORITHM)
 
 
 def from_header(header: str) -> Claims:
@@ -78,10 +81,24 @@ def verify(token: str) -> Claims:
     return claims
 
 
+@functools.cache
+def _private_key(pem: str) -> Any:
+    """The key in `pem`, checked once: to check it takes longer than to sign with it."""
+    return serialization.load_pem_private_key(pem.encode(), password=None)
+
+
+@functools.cache
+def _public_key(pem: str) -> Any:
+    return serialization.load_pem_public_key(pem.encode())
+
+
 def _decode(token: str) -> Claims:
     try:
         payload = jwt.decode(
-            token, settings.JWT_PUBLIC_KEY, algorithms=[ALGORITHM], options={"require": list(_CLAIMS)}
+            token,
+            _public_key(settings.JWT_PUBLIC_KEY),
+            algorithms=[ALGORITHM],
+            options={"require": list(_CLAIMS)},
         )
         if payload["token_use"] != "access":  # noqa: S105 - a kind, no secret
             raise InvalidToken("This is not an access token.")
