@@ -1,7 +1,7 @@
 """The stock desk: products with their figures, and what a clerk may do with them. Each change is one call of a service.
 
-Nothing can be edited or deleted here, and nothing is added but a product; the ledger and the reservations are to look
-at. Who did what stands in the ledger, and in the admin's log of the product.
+Nothing is added but a product, nothing is edited but what a product says of itself, and nothing is deleted; the ledger
+and the reservations are to look at. Who did what stands in the ledger, in a product's corrections, and in its log.
 """
 
 from collections.abc import Callable
@@ -47,6 +47,15 @@ class BalanceInline(ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "units by warehouse"
 
 
+class CorrectionInline(ReadOnly, unfold_admin.TabularInline):
+    model = models.Correction
+    fields = ("title", "condition", "description", "actor", "at")
+    readonly_fields = fields
+    extra = 0
+    hide_title = True
+    verbose_name_plural = "what it said before it was corrected"
+
+
 def _figure(name: str, description: str) -> Callable[..., int]:
     """A column with one of the figures that `selectors.with_figures` computes; it can be sorted by."""
 
@@ -76,7 +85,7 @@ THRESHOLD = _dialog(
 @admin.register(models.Product)
 class ProductAdmin(unfold_admin.ModelAdmin):
     list_display = (
-        "picture",
+        "shown_picture",
         "sku",
         "title",
         "condition",
@@ -93,11 +102,13 @@ class ProductAdmin(unfold_admin.ModelAdmin):
     ordering = ("sku",)
     list_per_page = 50
     actions = None
-    inlines: ClassVar = [BalanceInline]
+    inlines: ClassVar = [BalanceInline, CorrectionInline]
     form = desk_forms.ProductForm
     add_fieldsets = ((None, {"fields": ("sku", "title", "description", "condition", "owner_id", "picture")}),)
+    described = ("shown_picture", "sku", "title", "description", "condition", "owner_id", "id")
+    corrected = ("title", "description", "condition")
     fieldsets = (
-        (None, {"fields": ("picture", "sku", "title", "description", "condition", "owner_id", "id")}),
+        (None, {"fields": described}),
         (
             "Stock",
             {
@@ -123,7 +134,7 @@ class ProductAdmin(unfold_admin.ModelAdmin):
     set_aside = _figure("set_aside", "set aside")
 
     @admin.display(description="picture")
-    def picture(self, product: models.Product) -> str:
+    def shown_picture(self, product: models.Product) -> str:
         if not product.thumbnail_url:
             return "–"
         return format_html(
@@ -148,9 +159,6 @@ class ProductAdmin(unfold_admin.ModelAdmin):
 
     # --- who may -------------------------------------------------------------------------------------------------
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
@@ -163,13 +171,22 @@ class ProductAdmin(unfold_admin.ModelAdmin):
     def has_transfer_stock_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("inventory.transfer_stock")
 
-    # --- a new product -------------------------------------------------------------------------------------------
+    # --- a new product, or one that is corrected -----------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Product | None = None) -> Any:
-        return self.fieldsets if obj else self.add_fieldsets
+        if obj is None:
+            return self.add_fieldsets
+        if not self.has_change_permission(request, obj):
+            return self.fieldsets
+        return ((None, {"fields": (*self.described, "picture")}), *self.fieldsets[1:])
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Product | None = None) -> Any:
-        return self.fieldsets[0][1]["fields"] + self.fieldsets[1][1]["fields"] if obj else ()
+        if obj is None:
+            return ()
+        shown = self.described + self.fieldsets[1][1]["fields"]
+        if not self.has_change_permission(request, obj):
+            return shown
+        return tuple(name for name in shown if name not in self.corrected)
 
     def get_inlines(self, request: HttpRequest, obj: models.Product | None) -> list[Any]:
         return self.inlines if obj else []
@@ -177,15 +194,24 @@ class ProductAdmin(unfold_admin.ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str]:
         return {"owner_id": models.HOUSE, "condition": models.Condition.GOOD}
 
-    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return super().add_view(request, *args, **kwargs)
+            return super().changeform_view(request, *args, **kwargs)
         except errors.DomainError as error:
             messages.error(request, error.detail)
             return redirect(request.path)
 
     def save_model(self, request: HttpRequest, obj: models.Product, form: Any, change: bool) -> None:
-        """Only a new product comes here; the service makes it, this form's own row is never saved."""
+        """The services make and correct a product; this form's own row is never saved."""
+        if change:
+            services.correct_product(
+                product_id=obj.id,
+                **{name: form.cleaned_data[name] for name in self.corrected},
+                image=form.cleaned_data["picture"],
+                actor=str(request.user.pk),
+                now=timezone.now(),
+            )
+            return
         obj.id = names.new_id()
         services.create_product(
             product_id=obj.id,

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -52,7 +53,7 @@ class Products(views.APIView):
         product = services.create_product(
             **asked | {"owner_id": _owner_of_new(request.user, asked.get("owner_id"))},
             product_id=names.new_id(),
-            image=image.read(images.MAX_UPLOAD_BYTES + 1) if image else None,
+            image=_content(image),
             actor=request.user.sub,
             now=datetime.now(UTC),
         )
@@ -60,11 +61,37 @@ class Products(views.APIView):
 
 
 class OneProduct(views.APIView):
+    parser_classes: ClassVar = [parsers.JSONParser, parsers.MultiPartParser]
+
+    def get_permissions(self) -> list[object]:
+        if self.request.method == "PATCH":
+            return [api.has_role("seller", "operator")()]
+        return super().get_permissions()
+
     @extend_schema(operation_id="get_product", responses=serializers.Product)
     def get(self, request: Request, product_id: str) -> Response:
         """One of your products; any, if you are an operator."""
         product = selectors.get_product(product_id, owner_id=_only_owner(request.user))
         return Response(serializers.Product(product).data)
+
+    @extend_schema(
+        operation_id="correct_product", request=serializers.Correction, responses=serializers.Product
+    )
+    def patch(self, request: Request, product_id: str) -> Response:
+        """Correct what one of your products says of itself; any, if you are an operator. A lot that is listed keeps the
+        text and the picture that it was listed with.
+        """
+        asked = serializers.Correction.of(request.data)
+        selectors.get_product(product_id, owner_id=_only_owner(request.user))
+        image = asked.pop("image", None)
+        services.correct_product(
+            **asked,
+            product_id=product_id,
+            image=_content(image),
+            actor=request.user.sub,
+            now=datetime.now(UTC),
+        )
+        return Response(serializers.Product(selectors.get_product(product_id)).data)
 
 
 class AnyType(renderers.BaseRenderer):
@@ -88,13 +115,19 @@ class Picture(views.APIView):
     @extend_schema(responses={(200, images.CONTENT_TYPE): OpenApiTypes.BINARY})
     def get(self, request: Request, product_id: str) -> HttpResponse:
         """The picture as JPEG. The address that a product names is good for ever."""
-        picture = selectors.get_picture(product_id, is_thumbnail=self.is_thumbnail)
-        named = request.query_params.get("v") == picture.digest[: models.DIGEST_CHARACTERS]
+        version = request.query_params.get("v", "")
+        picture = selectors.get_picture(product_id, is_thumbnail=self.is_thumbnail, version=version)
+        named = version == picture.digest[: models.DIGEST_CHARACTERS]
         response = HttpResponse(picture.content, content_type=images.CONTENT_TYPE)
         response["Cache-Control"] = (
             f"public, max-age={CACHE_SECONDS}, immutable" if named else "public, max-age=60"
         )
         return response
+
+
+def _content(image: UploadedFile | None) -> bytes | None:
+    """What was sent, read no further than the service looks."""
+    return image.read(images.MAX_UPLOAD_BYTES + 1) if image else None
 
 
 def _only_owner(user: tokens.Claims) -> str | None:

@@ -113,7 +113,7 @@ class ThresholdForm(StockForm):
 
 
 class ProductForm(forms.ModelForm):
-    """A new product, with its picture."""
+    """A new product, with its picture; or what a product says of itself, and the picture in place of the present one."""
 
     picture = forms.FileField(required=False, widget=widgets.UnfoldAdminImageFieldWidget)
 

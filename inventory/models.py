@@ -4,6 +4,7 @@ Every rule that one row can state is a CHECK here, too. Nobody outside this file
 `save`; a move never changes (a trigger refuses it), and nothing is ever deleted.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from inventory import refusals
 DATABASE = "inventory"
 HOUSE = "house"
 DIGEST_CHARACTERS = 12
+DESCRIPTION = ("title", "description", "condition", "image", "thumbnail", "image_digest")  # may be corrected
 THUMBNAIL_PATH = "/api/v1/products/{id}/thumbnail?v={digest}"
 IMAGE_PATH = "/api/v1/products/{id}/image?v={digest}"
 MAX_UNITS = 1_000_000
@@ -62,7 +64,7 @@ class Product(models.Model):
 
     class Meta:
         ordering: ClassVar = ["sku"]
-        default_permissions = ("add", "view")
+        default_permissions = ("add", "change", "view")
         permissions: ClassVar = [
             ("receive_stock", "Can receive stock"),
             ("adjust_stock", "Can adjust stock and its threshold"),
@@ -88,6 +90,19 @@ class Product(models.Model):
             else ""
         )
 
+    def correct(self, corrected: Mapping[str, str], *, actor: str, now: datetime) -> None:
+        """Say `corrected` (some of DESCRIPTION) from now on; a Correction keeps what was said. Nothing, if that is the
+        same. The row must be locked.
+        """
+        changed = [name for name, value in corrected.items() if getattr(self, name) != value]
+        if not changed:
+            return
+        said = {name: str(getattr(self, name)) for name in DESCRIPTION}
+        Correction.objects.create(product=self, actor=actor, at=now, **said)
+        for name in changed:
+            setattr(self, name, corrected[name])
+        self.save(update_fields=changed)
+
     def next_version(self) -> None:
         """The stock has changed. The row must be locked."""
         self.stock_version += 1
@@ -102,6 +117,27 @@ class Product(models.Model):
         elif available <= self.low_threshold:
             self.is_low = True
         return self.is_low and not was_low
+
+
+class Correction(models.Model):
+    """What a product said of itself until `actor` corrected it: lots that were listed before still show its picture."""
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="corrections")
+    title = models.CharField(max_length=120)
+    description = models.TextField(max_length=5000, blank=True)
+    condition = models.CharField(max_length=10, choices=Condition.choices)
+    image = models.FileField(max_length=120, blank=True)
+    thumbnail = models.FileField(max_length=120, blank=True)
+    image_digest = models.CharField(max_length=64, blank=True)
+    actor = models.CharField("corrected by", max_length=64)
+    at = models.DateTimeField("corrected at")
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.title}, until {self.at:%Y-%m-%d %H:%M}"
 
 
 class Warehouse(models.Model):

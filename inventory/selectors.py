@@ -11,6 +11,7 @@ from auction_project import errors
 from inventory import models
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_VERSION = re.compile(rf"[0-9a-f]{{{models.DIGEST_CHARACTERS}}}")
 _STATES = ("available", "reserved", "committed", "set_aside")
 
 
@@ -55,17 +56,23 @@ def get_product(product_id: str, *, owner_id: str | None = None) -> models.Produ
     return product
 
 
-def get_picture(product_id: str, *, is_thumbnail: bool) -> Picture:
-    """Raises ProductNotFound, PictureNotFound."""
+def get_picture(product_id: str, *, is_thumbnail: bool, version: str = "") -> Picture:
+    """The picture whose digest begins with `version`, if the product ever had it; else the present one.
+
+    Raises ProductNotFound, PictureNotFound.
+    """
     product = models.Product.objects.filter(id=_checked(product_id)).first()
     if product is None:
         raise ProductNotFound
-    name = (product.thumbnail if is_thumbnail else product.image).name
+    said: models.Product | models.Correction = product
+    if _VERSION.fullmatch(version) and not product.image_digest.startswith(version):
+        said = product.corrections.filter(image_digest__startswith=version).first() or product
+    name = (said.thumbnail if is_thumbnail else said.image).name
     if not name:
         raise PictureNotFound
     try:
         with default_storage.open(name) as stored:
-            return Picture(stored.read(), product.image_digest)
+            return Picture(stored.read(), said.image_digest)
     except FileNotFoundError:
         raise PictureNotFound from None
 

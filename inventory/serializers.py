@@ -34,6 +34,19 @@ class NewProduct(api.StrictSerializer):
     )
 
 
+class Correction(api.StrictSerializer):
+    """What is left out stays as it is."""
+
+    title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS, required=False)
+    description = serializers.CharField(
+        max_length=services.MAX_DESCRIPTION_CHARACTERS, required=False, allow_blank=True
+    )
+    condition = serializers.ChoiceField(choices=models.Condition.choices, required=False)
+    image = serializers.FileField(
+        required=False, help_text="In place of the present picture; send the body as multipart/form-data."
+    )
+
+
 class Product(serializers.Serializer):
     id = serializers.CharField()
     sku = serializers.CharField()

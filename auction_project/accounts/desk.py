@@ -18,6 +18,7 @@ GROUPS: dict[str, Desk] = {
         view=("inventory",),
         may=(
             "inventory.add_product",
+            "inventory.change_product",
             "inventory.receive_stock",
             "inventory.adjust_stock",
             "inventory.transfer_stock",

@@ -10,6 +10,7 @@ from inventory.services.products import (
     MAX_DESCRIPTION_CHARACTERS,
     MAX_SKU_CHARACTERS,
     MAX_TITLE_CHARACTERS,
+    correct_product,
     create_product,
 )
 from inventory.services.sales import commit, release, reserve, restock
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_TITLE_CHARACTERS",
     "adjust_stock",
     "commit",
+    "correct_product",
     "create_product",
     "receive_stock",
     "release",

@@ -1,4 +1,4 @@
-"""The catalogue: a product with its picture. Files are named by their content and stored before the row: a crash
+"""The catalogue: a product with its picture, and corrections of both. Files are named by their content and stored before the row: a crash
 between the two leaves a file that nobody names, never a row without its file.
 """
 
@@ -39,7 +39,8 @@ def create_product(
         created_by=actor,
     )
     if image is not None:
-        _store_image(product, image)
+        for name, value in _stored_image(product_id, image).items():
+            setattr(product, name, value)
     try:
         with transaction.atomic(using=models.DATABASE):
             product.save(force_insert=True)
@@ -51,12 +52,45 @@ def create_product(
     return product
 
 
-def _store_image(product: models.Product, upload: bytes) -> None:
+def correct_product(
+    *,
+    product_id: str,
+    actor: str,
+    now: datetime,
+    title: str | None = None,
+    description: str | None = None,
+    condition: str | None = None,
+    image: bytes | None = None,
+) -> models.Product:
+    """Correct what a product says of itself; what is None stays. Asking again changes nothing. A lot keeps the text that
+    it was listed with, and its picture. Raises UnknownProduct, InvalidText, UnusableImage.
+    """
+    corrected: dict[str, str] = {}
+    if title is not None:
+        corrected["title"] = _text("title", title, MAX_TITLE_CHARACTERS)
+    if description is not None:
+        corrected["description"] = _text(
+            "description", description, MAX_DESCRIPTION_CHARACTERS, may_be_empty=True
+        )
+    if condition is not None:
+        corrected["condition"] = _condition(condition)
+    if image is not None:
+        corrected |= _stored_image(product_id, image)
+    with transaction.atomic(using=models.DATABASE):
+        product = ledger.lock_product(product_id)
+        product.correct(corrected, actor=actor, now=now)
+    return product
+
+
+def _stored_image(product_id: str, upload: bytes) -> dict[str, str]:
+    """The fields of a product with this picture, whose files are stored. Raises UnusableImage."""
     rendered = images.render(upload)
-    folder = f"products/{product.id}/{rendered.digest[:16]}"
-    product.image = _stored(f"{folder}.jpg", rendered.image)
-    product.thumbnail = _stored(f"{folder}-thumbnail.jpg", rendered.thumbnail)
-    product.image_digest = rendered.digest
+    folder = f"products/{product_id}/{rendered.digest[:16]}"
+    return {
+        "image": _stored(f"{folder}.jpg", rendered.image),
+        "thumbnail": _stored(f"{folder}-thumbnail.jpg", rendered.thumbnail),
+        "image_digest": rendered.digest,
+    }
 
 
 def _stored(name: str, content: bytes) -> str:
