@@ -65,6 +65,7 @@ class Hub:
         )
         self._redis = redis_clients.asking()
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_ending = False
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,8 @@ class Hub:
             self._tasks.append(asyncio.create_task(work))
 
     def end_streams(self) -> None:
-        """Say goodbye to every client: they connect again, elsewhere, and resume."""
+        """Say goodbye to every client, and to whoever still comes: they connect again, elsewhere, and resume."""
+        self._is_ending = True
         for socket in self.sockets:
             socket.close(sockets.GOING_AWAY)
 
@@ -99,6 +101,8 @@ class Hub:
         socket = sockets.Socket(user_id=user_id, transport=transport, drained=self._on_drained)
         self.sockets.add(socket)
         metrics.sockets.labels(transport).inc()
+        if self._is_ending:
+            socket.close(sockets.GOING_AWAY)
         return socket
 
     def disconnect(self, socket: sockets.Socket) -> None:
@@ -339,6 +343,12 @@ async def start() -> None:
     global _hub
     _hub = Hub()
     _hub.start()
+
+
+def end_streams() -> None:
+    """End every stream of this process, if it serves any; the hub goes on until `stop`."""
+    if _hub is not None:
+        _hub.end_streams()
 
 
 async def stop() -> None:

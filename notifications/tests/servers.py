@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ START_SECONDS = 20.0
 
 
 class Server:
-    """One process; `url` is where its WebSockets are."""
+    """One process with the streams alone; `url` is where its WebSockets are."""
 
     def __init__(self) -> None:
         listening = socket.socket()
@@ -48,16 +49,41 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
-        self.process.terminate()
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to stop; the exit code."""
+        self.process.send_signal(number)
         return self.process.wait(timeout=START_SECONDS)
 
 
+class WebRole(Server):
+    """The web role as it is run, with nothing to serve but the streams."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "web", "--port", str(self.port)],
+            cwd=settings.BASE_DIR,
+            env=os.environ | _addresses() | {"SERVICES": "notifications"},
+        )
+
+    def stream(self) -> socket.socket:
+        """An open SSE stream that has been greeted."""
+        asked = socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS)
+        asked.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b""
+        while b"ready" not in answer:
+            part = asked.recv(4096)
+            assert part, answer
+            answer += part
+        return asked
+
+
 @contextlib.contextmanager
-def serving(count: int) -> Iterator[list[Server]]:
+def serving(count: int, kind: type[Server] = Server) -> Iterator[list[Server]]:
     """Servers that answer."""
-    servers = [Server() for _ in range(count)]
+    servers = [kind() for _ in range(count)]
     try:
         for server in servers:
             _wait(server)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import signal
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -131,3 +133,20 @@ async def test_a_stop_tells_every_socket_to_connect_again(auction_id: str) -> No
 
             assert connection.close_code == 1012
     assert code in (0, -15)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_of_the_web_role_ends_open_streams_and_waits_for_none(number: int) -> None:
+    with servers.serving(1, servers.WebRole) as (server,):
+        streams = [server.stream() for _ in range(3)]
+
+        began = time.monotonic()
+        code = server.stop(number)
+        took = time.monotonic() - began
+
+        ends = [stream.makefile("rb").read() for stream in streams]
+        for stream in streams:
+            stream.close()
+    assert code == 0
+    assert took < 4.0  # uvicorn would wait 10 s for answers that never end
+    assert [end.endswith(b"0\r\n\r\n") for end in ends] == [True] * 3

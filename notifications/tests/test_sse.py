@@ -173,6 +173,17 @@ async def test_a_quiet_stream_shows_that_it_lives(
     assert stream.comments >= 3
 
 
+async def test_a_stream_that_comes_while_the_others_end_ends_too(running_hub: hub.Hub) -> None:
+    async with streams.server_sent_events() as before:
+        hub.end_streams()
+        await before.ended()
+
+        async with streams.server_sent_events() as late:
+            await late.ended()
+
+    assert running_hub.sockets == set()
+
+
 async def test_a_stop_ends_the_streams() -> None:
     await hub.start()
 

@@ -1,14 +1,26 @@
 """`manage.py web`: the web role, under uvicorn."""
 
 import argparse
+import contextlib
 import signal
+import socket
 import sys
 
 import uvicorn
 from django.core.management.base import BaseCommand
 
+from notifications import hub
+
 BACKLOG = 4096
 GRACE_SECONDS = 10
+
+
+class Server(uvicorn.Server):
+    """Waits for every answer that is under way, but for streams, which have no end of their own."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        hub.end_streams()
+        await super().shutdown(sockets)
 
 
 class Command(BaseCommand):
@@ -21,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: object) -> None:
         # uvicorn drains, then raises the signal again: that is a clean end.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        uvicorn.run(
+        config = uvicorn.Config(
             "auction_project.asgi:application",
             host=str(options["host"]),
             port=int(str(options["port"])),
@@ -38,3 +50,5 @@ class Command(BaseCommand):
             ws_max_size=16 * 1024,
             ws_per_message_deflate=False,  # costs CPU per socket and frame; frames are small
         )
+        with contextlib.suppress(KeyboardInterrupt):  # SIGINT, raised again in the same way
+            Server(config).run()
