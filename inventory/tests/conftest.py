@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.utils.module_loading import import_string
 
 from auction_project import contracts
 from auction_project.contracts import events, names
@@ -52,6 +55,25 @@ def make_product(now: datetime) -> Callable[..., models.Product]:
         return product
 
     return make
+
+
+@pytest.fixture
+def sign_in(client):
+    """`sign_in("stock clerk")`: a member of that group at the admin; without a group, a superuser."""
+
+    def sign_in(group=None):
+        # By name: the apps do not import accounts, and these tests want the groups' real rights.
+        import_string("auction_project.accounts.services.sync_desk_permissions")()
+        user = get_user_model().objects.create_user(f"{names.new_id()}@example.com", "secret", is_staff=True)
+        if group:
+            user.groups.add(Group.objects.get(name=group))
+        else:
+            user.is_superuser = True
+            user.save()
+        client.force_login(user)
+        return user
+
+    return sign_in
 
 
 def receive(

@@ -1,17 +1,13 @@
 """The stock desk: what each role sees and may do, that everything goes through the services, and who did it."""
 
 import io
-import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils.module_loading import import_string
 from PIL import Image
 
-from auction_project.contracts import names
 from inventory import models, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told_names
 
@@ -24,25 +20,6 @@ DESK_ROLES = ("stock clerk", "auction operator", "viewer")
 @pytest.fixture(autouse=True)
 def media(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
-
-
-@pytest.fixture
-def sign_in(client):
-    """`sign_in("stock clerk")`: a member of that group at the admin; without a group, a superuser."""
-
-    def sign_in(group=None):
-        # By name: the apps do not import accounts, and these tests want the groups' real rights.
-        import_string("auction_project.accounts.services.sync_desk_permissions")()
-        user = get_user_model().objects.create_user(f"{names.new_id()}@example.com", "secret", is_staff=True)
-        if group:
-            user.groups.add(Group.objects.get(name=group))
-        else:
-            user.is_superuser = True
-            user.save()
-        client.force_login(user)
-        return user
-
-    return sign_in
 
 
 def address(product, action):
@@ -399,70 +376,3 @@ def test_a_sku_is_taken_once(client, sign_in, make_product):
 
     assert "sku" in answer.context["adminform"].form.errors
     assert models.Product.objects.count() == 1
-
-
-# --- a product that is corrected -----------------------------------------------------------------------------------
-
-CORRECTED = {"title": "Brass octant", "description": "Liverpool, 1874.", "condition": "FAIR"}
-
-
-def submit(client, product, **fields):
-    """Open the product's page, and send it with what a browser sends anyway and these fields."""
-    place = f"/admin/inventory/product/{product.id}/change/"
-    page = client.get(place).content.decode()
-    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
-    return client.post(place, hidden | fields)
-
-
-@pytest.mark.parametrize("group", [None, "stock clerk"])
-def test_a_clerk_corrects_text_and_picture_and_is_recorded(client, sign_in, make_product, group):
-    product = make_product(CENTRAL=2)
-    user = sign_in(group)
-    others = {"sku": "MINE", "owner_id": "5" * 32, "low_threshold": 9}
-
-    answer = submit(client, product, **CORRECTED, **others, picture=upload())
-
-    now_said = models.Product.objects.get(id=product.id)
-    assert answer.status_code == 302
-    assert (now_said.title, now_said.description, now_said.condition) == tuple(CORRECTED.values())
-    assert (now_said.sku, now_said.owner_id, now_said.low_threshold) == (product.sku, "house", 0)
-    assert client.get(now_said.image_url).status_code == 200
-    [correction] = product.corrections.all()
-    assert (correction.title, correction.actor) == ("Brass sextant", user.pk)
-    assert LogEntry.objects.get().user_id == user.pk
-    assert submit(client, product, **CORRECTED).status_code == 302
-    assert product.corrections.count() == 1
-    page = client.get(f"/admin/inventory/product/{product.id}/change/").content.decode()
-    assert "what it said before it was corrected" in page.lower()
-    assert "Brass sextant" in page
-
-
-@pytest.mark.parametrize("group", ["auction operator", "viewer", "finance"])
-def test_a_role_that_only_looks_corrects_nothing(client, sign_in, make_product, group):
-    product = make_product(CENTRAL=2)
-    sign_in(group)
-
-    answer = client.post(f"/admin/inventory/product/{product.id}/change/", CORRECTED)
-
-    assert answer.status_code == 403
-    product.refresh_from_db()
-    assert (product.title, product.corrections.count()) == ("Brass sextant", 0)
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"title": " "}, "title"),
-        ({"condition": "BROKEN"}, "condition"),
-        ({"picture": SimpleUploadedFile("x.png", b"<svg>")}, "picture"),
-    ],
-)
-def test_a_bad_correction_is_refused_beside_its_field(client, sign_in, make_product, changes, field):
-    product = make_product()
-    sign_in()
-
-    answer = submit(client, product, **CORRECTED | changes)
-
-    assert field in answer.context["adminform"].form.errors
-    product.refresh_from_db()
-    assert (product.title, product.corrections.count()) == ("Brass sextant", 0)
