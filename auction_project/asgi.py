@@ -5,6 +5,7 @@ bid log's committer, the push hub) start and stop with the server's lifespan.
 """
 
 import asyncio
+import gc
 import os
 from typing import Any
 
@@ -57,6 +58,8 @@ async def _lifespan(receive: Any, send: Any) -> None:
                 await runtime.start()
             if _SERVES_NOTIFICATIONS:
                 await hub.start()
+            gc.collect()
+            gc.freeze()  # what a process starts with is never garbage: collections need not walk through it
             await send({"type": "lifespan.startup.complete"})
         else:
             if _SERVES_NOTIFICATIONS:

@@ -73,8 +73,6 @@ class Bounds:
         try:
             body = await _read(scope, receive, limit)
             _check_content(content_type, body)
-        except TimeoutError:
-            await refuse(send, BodyTooSlow())
         except errors.Invalid as error:
             await refuse(send, error)
         except Gone:
@@ -98,14 +96,24 @@ class _Replay:
 
 
 async def _read(scope: Any, receive: Any, limit: int) -> bytes:
-    """The whole body. Raises TimeoutError, BodyTooLarge, Gone."""
+    """The whole body. Raises BodyTooSlow, BodyTooLarge, Gone."""
     declared = _declared_bytes(scope)
     if declared is not None and declared > limit:
         raise BodyTooLarge(limit_bytes=limit)
     if declared == 0:  # nothing to wait for
         return await _read_all(receive, limit)
-    async with asyncio.timeout(BODY_SECONDS):
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - this is a coroutine
+    timer = asyncio.get_running_loop().call_later(BODY_SECONDS, task.cancel, BodyTooSlow)
+    try:  # as asyncio.timeout, which would cost every bid as much as deciding it
         return await _read_all(receive, limit)
+    except asyncio.CancelledError as cancelled:
+        if cancelled.args != (BodyTooSlow,):
+            raise
+        task.uncancel()
+        raise BodyTooSlow from cancelled
+    finally:
+        timer.cancel()
 
 
 async def _read_all(receive: Any, limit: int) -> bytes:

@@ -14,10 +14,11 @@ import django
 
 django.setup()
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bids, sales, writer
+from benchmarks import bids, push, sales, writer
 
 RESULTS = Path("var/benchmarks.json")
 
@@ -52,7 +53,17 @@ def _sales(table: Table) -> dict[str, Any]:
     return figures
 
 
-SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales}
+def _push(table: Table) -> dict[str, Any]:
+    figures = push.run()
+    for (name, figure), goal in zip(figures.items(), ("", "", "p99 <= 100 ms"), strict=True):
+        spread = f"p50 {figure.p50_ms:.0f}, p99 {figure.p99_ms:.0f}, worst {figure.worst_ms:.0f} ms"
+        table.add_row(
+            f"{name}, {push.SOCKETS}", spread, f"{figure.cpu_microseconds:.1f} us of CPU each", goal
+        )
+    return {name: msgspec.structs.asdict(figure) for name, figure in figures.items()}
+
+
+SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales, "push": _push}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Bid -> 1,000 sockets: how long until the last of them has a bid's frame. `python -m benchmarks.push`.
+"""Bid -> 1,000 sockets: how long until the last of them has a bid's frame.
 
 Three figures of one run, each over every (frame, socket) pair: a bare application that sends the same text to as many
 sockets (the floor on this machine); a frame from the consumer's handler through Redis and the hub to the sockets; and a
@@ -7,21 +7,12 @@ bid from its request through log, relay, consumer and hub. The clients do as lit
 
 import asyncio
 import base64
-import os
 import re
 import secrets
 import tempfile
 import time
 from pathlib import Path
 from urllib import parse
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
-os.environ.setdefault("GAVEL_LOG_LEVEL", "WARNING")
-
-import django
-
-if __name__ == "__main__":
-    django.setup()
 
 import httpx
 import msgspec
@@ -238,15 +229,3 @@ def run() -> dict[str, Figure]:
         finally:
             running.stop()
     return {"bare fan-out": bare, "frame -> sockets": push, "bid -> sockets": bid}
-
-
-def main() -> None:
-    for name, figure in run().items():
-        print(
-            f"{name:17} p50 {figure.p50_ms:6.1f} ms   p99 {figure.p99_ms:6.1f} ms   worst {figure.worst_ms:6.1f} ms   "
-            f"{figure.cpu_microseconds:5.1f} us of CPU per frame and socket   ({SOCKETS} sockets)"
-        )
-
-
-if __name__ == "__main__":
-    main()

@@ -12,9 +12,10 @@ import httpx
 from django.core.management import call_command
 
 from auction_project import stack, tokens
-from auction_project.contracts import names
+from auction_project.contracts import events, names
 from inventory import models as stock
 from inventory import services as inventory
+from notifications import services as notifications
 from orders import services as orders
 from sagas import models as sagas
 
@@ -75,6 +76,12 @@ def _buyers() -> list[str]:
             closed=False,
             created_at=datetime(2020, 1, 1, tzinfo=UTC),
         )
+        notifications.follow_account(
+            account=events.AccountChanged(
+                user_id=user_id, email=f"{user_id}@example.org", email_verified=True, created_at=0, roles=("bidder",),
+                closed=False, version=1,
+            )
+        )  # fmt: skip
         token = tokens.sign(sub=user_id, roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
         headers.append(f"Bearer {token}")
     return headers

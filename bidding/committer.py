@@ -98,10 +98,10 @@ class Committer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         rounds.fail_all(self._waiting, StoreAway())
 
-    def submit(self, command: commands.Command) -> "asyncio.Future[rounds.Outcome]":
+    def submit(self, command: commands.Command) -> rounds.Awaited:
         """The outcome to come: an Entry (stored) or a Refusal. Fails with KeyReused, errors.NotFound, StoreAway.
 
-        A repeat of what is in flight joins it: shield the future when awaiting with a timeout.
+        A repeat of what is in flight joins it.
         """
         key = command.idempotency
         first = self._in_flight.get(key)
@@ -113,7 +113,7 @@ class Committer:
         first.ask_again(command)
         return first.future
 
-    def look(self, auction_id: str) -> "asyncio.Future[rounds.Outcome]":
+    def look(self, auction_id: str) -> rounds.Awaited:
         """The State of an auction, current after this call. Fails with errors.NotFound, StoreAway."""
         return self._enqueue(rounds.Look(auction_id, self._now()), None)
 
@@ -122,12 +122,10 @@ class Committer:
         """Whether the store has been leaving outcomes open for longer than a client waits."""
         return self._stalled_since is not None and time.monotonic() - self._stalled_since > ANSWER_SECONDS / 2
 
-    def _enqueue(
-        self, command: commands.Command | rounds.Look, key: str | None
-    ) -> "asyncio.Future[rounds.Outcome]":
+    def _enqueue(self, command: commands.Command | rounds.Look, key: str | None) -> rounds.Awaited:
         if self._draining or self.stalled or len(self._waiting) >= MAX_WAITING:
             return rounds.failed(StoreAway())
-        pending = rounds.Pending(command, asyncio.get_running_loop().create_future(), time.monotonic())
+        pending = rounds.Pending(command, key)
         if key is not None:
             self._in_flight[key] = pending
         self._waiting.append(pending)
@@ -175,8 +173,8 @@ class Committer:
             if not pending.future.done():
                 self._waiting.append(pending)
                 self._wake.set()
-            elif isinstance(pending.command, commands.Command):
-                self._in_flight.pop(pending.command.idempotency, None)
+            elif pending.key is not None:
+                self._in_flight.pop(pending.key, None)
 
     async def _expire(self) -> None:
         """Tell the clients of overdue commands 503; the commands themselves go on where they were sent."""
@@ -371,7 +369,7 @@ class Committer:
 
     async def _answer_repeats(self, pendings: list[rounds.Pending]) -> None:
         """Resolve those whose key stands in the log."""
-        wanted = {p.command.idempotency: p for p in pendings if isinstance(p.command, commands.Command)}
+        wanted = {pending.key: pending for pending in pendings if pending.key is not None}
         found = await self._store.find(wanted) if wanted else {}
         for key, entry in found.items():
             pending = wanted[key]

@@ -21,17 +21,23 @@ class Look(msgspec.Struct, frozen=True):
     at: int
 
 
+class Awaited(asyncio.Future[Outcome]):
+    """A client that goes away must not cancel a command that is under way, and that others may have joined."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
 class Pending:
-    """One command or look under way."""
+    """One command or look under way. `key` is the command's idempotency string; a look has none."""
 
-    __slots__ = ("command", "future", "since")
+    __slots__ = ("command", "future", "key", "since")
 
-    def __init__(
-        self, command: commands.Command | Look, future: "asyncio.Future[Outcome]", since: float
-    ) -> None:
+    def __init__(self, command: commands.Command | Look, key: str | None) -> None:
         self.command = command
-        self.future = future
-        self.since = since
+        self.key = key
+        self.since = time.monotonic()
+        self.future = Awaited()
 
     def ask_again(self, command: commands.Command) -> None:
         """A repeat of this command. What stands is its answer; what was refused or given up for its client, while the
@@ -40,7 +46,7 @@ class Pending:
             self.future.exception() or not isinstance(self.future.result(), log.Entry)
         ):
             self.command = command
-            self.future = asyncio.get_running_loop().create_future()
+            self.future = Awaited()
             self.since = time.monotonic()
 
     def resolve(self, outcome: Outcome) -> None:
@@ -80,8 +86,8 @@ def is_final(answer: rules.Refusal | rules.State) -> bool:
     return isinstance(answer, rules.Refusal) and answer.rule == "auction_cancelled"
 
 
-def failed(error: Exception) -> "asyncio.Future[Outcome]":
-    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+def failed(error: Exception) -> Awaited:
+    future = Awaited()
     future.set_exception(error)
     future.exception()
     return future

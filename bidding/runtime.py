@@ -6,7 +6,7 @@ Synchronous code (REST views, handlers, clock) uses `submit`, `look` and `call`.
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -115,8 +115,8 @@ def ping() -> None:
         raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")
 
 
-async def _await(begin: Any) -> rounds.Outcome:
-    return await asyncio.shield(begin())
+async def _await(begin: Callable[[], rounds.Awaited]) -> rounds.Outcome:
+    return await begin()
 
 
 def refused(refusal: rules.Refusal) -> errors.DomainError:

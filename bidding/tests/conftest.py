@@ -50,6 +50,12 @@ def scripted():
 
 
 @pytest.fixture
+def unhurried(monkeypatch):
+    """Time for a busy machine, where it is not the time that is tested."""
+    monkeypatch.setattr(committer, "ANSWER_SECONDS", 60.0)
+
+
+@pytest.fixture
 async def writer(scripted):
     """A committer on it; whatever happened, its logs are sound afterwards."""
     found = committer.Committer(scripted, now=lambda: scripted_store.NOW)

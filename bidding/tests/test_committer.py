@@ -46,7 +46,7 @@ async def test_what_gathers_goes_in_one_bulk(writer, scripted):
     assert [scripted.head(a) for a in "xyz"] == [53, 53, 53]
 
 
-async def test_a_bulk_is_never_larger_than_1000(writer, scripted):
+async def test_a_bulk_is_never_larger_than_1000(unhurried, writer, scripted):
     await asyncio.gather(*(writer.submit(bid(ANN, 20_00 + i, key=f"{i}")) for i in range(2500)))
 
     assert [len(entries) for _, entries in scripted.appends] == [1000, 1000, 500]

@@ -11,7 +11,7 @@ from bidding.tests.lots import ANN, BEN, T0
 from bidding.tests.test_committer import NOW, bid
 
 
-async def test_repeats_that_the_rules_would_accept_are_looked_up_together(writer, scripted):
+async def test_repeats_that_the_rules_would_accept_are_looked_up_together(unhurried, writer, scripted):
     """Everybody who heard 503 sends his key again."""
     bids = [bid(f"{i:032x}", 20_00 + i * 500_00, key=f"{i}") for i in range(300)]
     first = await asyncio.gather(*map(writer.submit, bids))
@@ -27,7 +27,7 @@ async def test_repeats_that_the_rules_would_accept_are_looked_up_together(writer
     await again.stop()
 
 
-async def test_raises_that_are_sent_again_delay_nobody(writer, scripted):
+async def test_raises_that_are_sent_again_delay_nobody(unhurried, writer, scripted):
     raises = [bid(ANN, 20_00 + i * 10_00, key=f"{i}") for i in range(300)]
     first = await asyncio.gather(*map(writer.submit, raises))
     scripted.appends.clear()
