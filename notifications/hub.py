@@ -245,7 +245,12 @@ class Hub:
         if news.head.closed:
             self._expel(room)
             return
-        found = [frames.notification(row, news.head.epoch) for row in news.notifications]
+        try:
+            found = [frames.notification(row, news.head.epoch) for row in news.notifications]
+        except Exception:  # one user's trouble is not that of those who were read with him
+            log.exception("feed_cannot_be_shown", user_id=room.key)
+            self._expel(room, sockets.FAILED)
+            return
         last = max(news.head.last_seq, found[-1].seq if found else 0)
         room.take(msgspec.structs.replace(news.head, last_seq=last), rooms.Backlog(question, last, found))
 
@@ -256,9 +261,9 @@ class Hub:
             await asyncio.sleep(PAUSE_SECONDS)
             due.add(*again)
 
-    def _expel(self, room: rooms.UserRoom) -> None:
+    def _expel(self, room: rooms.UserRoom, code: int = sockets.UNAUTHENTICATED) -> None:
         for socket in room.members():
-            socket.close(sockets.UNAUTHENTICATED)
+            socket.close(code)
 
     async def _look_at_users(self) -> None:
         """Find who has news without having heard of it, and whose account was closed."""

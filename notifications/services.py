@@ -23,6 +23,7 @@ from notifications import (
     metrics,
     models,
     selectors,
+    wording,
 )
 
 
@@ -33,7 +34,7 @@ class CursorUnknown(errors.Conflict):
 def notify(
     *, user_id: str, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime
 ) -> None:
-    """Tell one user. Told again of the same source, nothing happens."""
+    """Tell one user. Told again of the same source, nothing happens. Raises KeyError for figures that no words fit."""
     with transaction.atomic(using=models.DATABASE):
         _tell([user_id], kind=kind, source=source, data=data, at=at, now=now)
 
@@ -47,6 +48,9 @@ def notify_operators(*, kind: models.Kind, source: str, data: dict[str, Any], at
 def _tell(
     user_ids: list[str], *, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime
 ) -> None:
+    wording.headline(
+        kind, wording.public(data)
+    )  # what cannot be shown is not stored: its event is a dead letter
     told: list[models.Notification] = []
     for user_id in user_ids:
         feed = models.Feed.lock(user_id, now=now)

@@ -14,6 +14,7 @@ from notifications import frames, metrics
 QUEUE_FRAMES = 256
 
 # Close codes of WebSocket; an SSE stream just ends.
+FAILED = 1011
 GOING_AWAY = 1012
 TOO_MANY = 1013
 POLICY = 1008

@@ -39,15 +39,13 @@ def client_of() -> Callable[[str], APIClient]:
 
 def envelope_of(event: events.Event, *, event_id: str | None = None, version: int = 0) -> contracts.Envelope:
     """The envelope of `event` after a journey through the transport."""
-    message = contracts.encode(
-        event,
-        event_id=event_id or new_id(),
-        source="tests",
-        time=NOW,
-        version=version,
-        correlation_id="c" * 32,
+    return contracts.decode(encoded(event, event_id or new_id(), version=version))[0]
+
+
+def encoded(event: events.Event, event_id: str, *, version: int = 0) -> bytes:
+    return contracts.encode(
+        event, event_id=event_id, source="tests", time=NOW, version=version, correlation_id="c" * 32
     )
-    return contracts.decode(message)[0]
 
 
 def tell(

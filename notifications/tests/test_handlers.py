@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import transaction
 
 from auction_project import contracts
 from auction_project.contracts import events
-from auction_project.messaging import broker, consuming, memory
+from auction_project.messaging import broker, consuming, dead_letters, failure, memory
 from notifications import handlers, models, redis_clients
 from notifications.tests import conftest
 
@@ -174,3 +175,24 @@ def test_frames_need_no_postgresql(auction_id: str, django_assert_num_queries: C
 
     assert transport.lag("auction-frames", ["auction.log"]) == 0
     assert redis_clients.blocking().llen(redis_clients.frames_key(auction_id)) == 1
+
+
+@pytest.mark.django_db(databases=["notifications"], transaction=True)
+def test_what_cannot_be_shown_is_a_dead_letter_and_leaves_the_feed_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failure, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(consuming, "POLL_SECONDS", 0.05)
+    handle(OUTBID)
+    transport = memory.MemoryBroker()
+    loop = consuming.ConsumerLoop(handlers.SUBSCRIPTION, transport, member="one")
+    unknown = msgspec.structs.replace(OUTBID, currency="XXX")
+    transport.append([broker.Message(OUTBID.TOPIC, USER, conftest.encoded(unknown, "event-2"))])
+
+    while transport.lag(handlers.SUBSCRIPTION.group, [OUTBID.TOPIC]):
+        loop.step()
+
+    (letter,) = transport.read(dead_letters.topic_of(OUTBID.TOPIC))
+    assert dead_letters.decode(letter)[1].error == "KeyError('XXX')"
+    assert [kind for _, kind, _ in told()] == ["OUTBID"]
+    assert models.Feed.objects.get(user_id=USER).last_seq == 1

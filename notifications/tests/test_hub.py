@@ -9,7 +9,7 @@ import django.db
 import pytest
 import pytest_asyncio
 
-from notifications import auction_frames, bridge, hub, redis_clients, selectors, sockets
+from notifications import auction_frames, bridge, hub, models, redis_clients, selectors, sockets
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
@@ -371,3 +371,21 @@ async def test_a_frame_is_encoded_once_for_all_its_sockets(
             assert seqs([await client.hear()]) == [2]
 
     assert len(made) == 1
+
+
+async def test_a_feed_that_cannot_be_shown_is_closed_and_silences_nobody_else(
+    running_hub: hub.Hub, user_id: str
+) -> None:
+    other = conftest.new_id()
+    await tell(user_id)
+    await tell(other)
+    spoilt = models.Notification.objects.filter(user_id=user_id)
+    await bridge.call(spoilt.update, data={"price": 1, "currency": "XXX"})
+    heads = await bridge.call(selectors.list_heads, [user_id, other])
+
+    async with streams.websocket(user_id) as unlucky, streams.websocket(other) as lucky:
+        await unlucky.say(type="resume", cursor=f"{heads[user_id].epoch}:0")
+        await lucky.say(type="resume", cursor=f"{heads[other].epoch}:0")
+
+        assert await unlucky.closed() == 1011
+        assert seqs(await lucky.hear_until("resumed")) == [1]
