@@ -25,6 +25,11 @@ PAID_POINTS, MIN_PAID_POINTS = -5, -25
 VELOCITY_WINDOW = timedelta(minutes=10)
 VELOCITY_STEPS = ((30, 40), (10, 20))  # (more than this many sales in the window, points), steepest first
 
+# More of a kind changes no score: nobody needs to count further.
+DECLINED_COUNTED = MAX_DECLINED_POINTS // DECLINED_POINTS
+PAID_COUNTED = MIN_PAID_POINTS // PAID_POINTS
+SALES_COUNTED = VELOCITY_STEPS[0][0] + 1
+
 
 class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a buyer. `created_at` is None for an account that is not known here (yet)."""
@@ -98,20 +103,25 @@ def _declined(buyer: Buyer) -> Reason | None:
     if buyer.declined == 0:
         return None
     points = min(MAX_DECLINED_POINTS, buyer.declined * DECLINED_POINTS)
-    return Reason("payments_declined", points, f"Declined in {DECLINED_WINDOW.days} days: {buyer.declined}.")
+    counted = _counted(buyer.declined, DECLINED_COUNTED)
+    return Reason("payments_declined", points, f"Declined in {DECLINED_WINDOW.days} days: {counted}.")
 
 
 def _paid(buyer: Buyer) -> Reason | None:
     if buyer.paid == 0:
         return None
-    return Reason(
-        "payments_made", max(MIN_PAID_POINTS, buyer.paid * PAID_POINTS), f"Paid before: {buyer.paid}."
-    )
+    points = max(MIN_PAID_POINTS, buyer.paid * PAID_POINTS)
+    return Reason("payments_made", points, f"Paid before: {_counted(buyer.paid, PAID_COUNTED)}.")
 
 
 def _velocity(buyer: Buyer) -> Reason | None:
     for more_than, points in VELOCITY_STEPS:
         if buyer.recent_sales > more_than:
             minutes = int(VELOCITY_WINDOW.total_seconds() // 60)
-            return Reason("velocity", points, f"Sales within {minutes} minutes: {buyer.recent_sales}.")
+            counted = _counted(buyer.recent_sales, SALES_COUNTED)
+            return Reason("velocity", points, f"Sales within {minutes} minutes: {counted}.")
     return None
+
+
+def _counted(found: int, limit: int) -> str:
+    return str(found) if found < limit else f"{limit} or more"

@@ -47,8 +47,10 @@ def assess_risk(
 
 
 def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
-    """What is known of a buyer; sales of one buyer are counted one after the other."""
-    recent = models.RiskAssessment.count_recent(user_id, now=now, window=risk.VELOCITY_WINDOW)
+    """What is known of a buyer, counted as far as the rules look; sales of one buyer one after the other."""
+    recent = models.RiskAssessment.count_recent(
+        user_id, now=now, window=risk.VELOCITY_WINDOW, most=risk.SALES_COUNTED
+    )
     account = models.Account.objects.filter(user_id=user_id).first()
     paid = models.Payment.objects.filter(user_id=user_id, state=states.PaymentState.CAPTURED)
     declined = models.Payment.objects.filter(
@@ -58,8 +60,8 @@ def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
         created_at=account.created_at if account else None,
         email_verified=account.email_verified if account else False,
         closed=account.closed if account else False,
-        declined=declined.count(),
-        paid=paid.count(),
+        declined=declined[: risk.DECLINED_COUNTED].count(),
+        paid=paid[: risk.PAID_COUNTED].count(),
         recent_sales=recent,
     )
 

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from auction_project.messaging import once
 from orders import exceptions, models, risk, services
@@ -147,6 +149,23 @@ def test_payments_of_the_past_count_declined_ones_for_thirty_days(sale: sales.Sa
 
     assert models.RiskAssessment.objects.get(order_number=sale.order_number).score == 30 + 30 + 60 - 10
     assert month_later["score"] == 30 + 30 - 10
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> None:
+    for _ in range(7):
+        sales.pay(sales.new_sale(user_id=sale.user_id))
+
+    with CaptureQueriesContext(connections["orders"]) as asked:
+        outcome = sale.assess()
+
+    assert outcome["reasons"][-1] == {
+        "rule": "payments_made",
+        "points": -25,
+        "detail": "Paid before: 5 or more.",
+    }
+    counts = [query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"]]
+    assert [sql.rpartition("LIMIT ")[2].partition(")")[0] for sql in counts] == ["31", "3", "5"]
 
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)
