@@ -11,7 +11,8 @@ ATTEMPTS = prometheus_client.Counter(
 )
 RESENT = prometheus_client.Counter("gavel_sagas_resent", "Chains that the sweep sent again.")
 PARKED = prometheus_client.Gauge(
-    "gavel_sagas_parked", "Sagas that wait for an operator, as the last sweep found."
+    "gavel_sagas_parked",
+    "Sales that wait for an operator (parked sagas, dead letters of sale-confirmed), as the last sweep found.",
 )
 SECONDS = prometheus_client.Histogram(
     "gavel_saga_seconds",

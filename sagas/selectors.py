@@ -5,21 +5,10 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from auction_project import errors
+from auction_project.contracts import events
+from auction_project.messaging import models as messaging
+from auction_project.messaging import selectors as letters
 from sagas import definitions, engine, models
-
-
-def get_saga(saga_id: str) -> models.Saga:
-    """Raises NotFound."""
-    saga = models.Saga.objects.filter(pk=saga_id).first()
-    if saga is None:
-        raise errors.NotFound("There is no such saga.", saga_id=saga_id)
-    return saga
-
-
-def list_timeline(saga_id: str) -> QuerySet[models.SagaStep]:
-    """What happened to the saga, in order."""
-    return models.SagaStep.objects.filter(saga_id=saga_id).order_by("id")
 
 
 def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[models.Saga]:
@@ -34,5 +23,10 @@ def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[mo
 
 
 def count_parked() -> int:
-    """How many sagas wait for an operator."""
-    return models.Saga.objects.filter(status=engine.Status.PARKED.value).count()
+    """How many sales wait for an operator: parked, or dead before they had a saga."""
+    return models.Saga.objects.filter(status=engine.Status.PARKED.value).count() + dead_sales().count()
+
+
+def dead_sales() -> QuerySet[messaging.DeadLetter]:
+    """The dead letters that no saga began with. A letter's key is its sale's id."""
+    return letters.list_waiting(topic=events.SaleConfirmed.TOPIC)

@@ -191,6 +191,26 @@ def test_a_broken_invariant_is_named(house: House, sales: Sales, name: str) -> N
     assert any(text.format(**words) in violation for violation in found[invariant])
 
 
+def test_a_sale_that_died_before_its_saga_is_parked_and_not_lost(house: House, sales: Sales) -> None:
+    _, alias, statements, undo, _ = BREAKS["a sale that lost its saga"]
+    letter = (
+        'INSERT INTO messaging_deadletter (digest, status, topic, key, "group", event_type, event_id, partition,'
+        " position, error, attempts, times, first_at, last_at, value) VALUES ('dead', 'WAITING', 'sale-confirmed',"
+        " '{done}', 'sagas', 'SaleConfirmed', 'e', 0, '1', 'boom', 5, 1, now(), now(), '')"
+    )
+    words = sales.words
+    with (
+        broken_rows(alias, [s.format(**words) for s in statements], [s.format(**words) for s in undo]),
+        broken_rows(
+            "default", [letter.format(**words)], ["DELETE FROM messaging_deadletter WHERE digest = 'dead'"]
+        ),
+    ):
+        found = violations(house, settle_seconds=0.0)
+
+    assert "S6" not in found
+    assert "saga lost has no sale" in found["S1"]
+
+
 def test_a_lot_that_sold_more_than_it_had_is_named(house: House, sales: Sales) -> None:
     with _bids(house) as bids:
         first = bids.find_one({"_id": f"{sales.auction_id}:000000000001"})
@@ -297,7 +317,7 @@ def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: Hou
 
     assert found.returncode == 0, found.stdout
     assert json.loads((tmp_path / "report.json").read_text())["set_aside"] == 1
-    assert "set aside as unfinished: 1 sales" in found.stdout
+    assert "set aside as unfinished: 1 sales, 0 of them wait for an operator" in found.stdout
     house.stack["worker"].start()
     house.stack.wait_ready()
     house.wait_until(lambda: house.auction(auction_id)["sold"] == 1, "the sale to end well")

@@ -7,12 +7,14 @@ from bidding import runtime, store
 from notifications import models as notices
 from orders import models as orders
 from sagas import models as sagas
+from sagas import selectors
 
 ENDED = ("COMPLETED", "COMPENSATED")
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`sagas` by status, `undone` by reason; `entries` of the bid log."""
+    """`sagas` by status (PARKED: with the sales that died before they had one), `undone` by reason; `entries` of the bid
+    log."""
 
     entries: int
     sagas: dict[str, int]
@@ -39,7 +41,7 @@ def read() -> Figures:
     entries, open_lots = runtime.call(_auctions())
     return Figures(
         entries=entries,
-        sagas=dict(by_status),
+        sagas=dict(by_status) | ({"PARKED": parked} if (parked := selectors.count_parked()) else {}),
         undone=dict(undone),
         orders=orders.Order.objects.count(),
         notifications=notices.Notification.objects.count(),

@@ -24,14 +24,15 @@ POLL_SECONDS = 0.5
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was found; `set_aside` sales were not finished and not judged."""
+    """What was found; `set_aside` sales were not finished and not judged, `parked` of them wait for an operator."""
 
     findings: tuple[Finding, ...]
     set_aside: int
+    parked: int
 
 
 def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
-    """Check everything. With `settle_seconds`, wait that long for quiet and set nothing aside.
+    """Check everything. With `settle_seconds`, wait that long for quiet and set aside only what is parked.
 
     Raises errors.Unavailable, django.db.OperationalError when a store is away.
     """
@@ -49,7 +50,7 @@ def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
         *events.check(found, settled=settled),
         *notification_checks.check(),
     ]
-    return Report(_by_invariant(findings), len(set_aside))
+    return Report(_by_invariant(findings), len(set_aside), len(found.parked()))
 
 
 def _by_invariant(findings: Iterable[Finding]) -> tuple[Finding, ...]:

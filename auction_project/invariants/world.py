@@ -14,6 +14,7 @@ from bidding.rules import log
 from inventory import models as stock
 from orders import models as orders
 from sagas import models as sagas
+from sagas import selectors as saga_selectors
 
 ENTRIES_PER_READ = 1000
 FINAL = frozenset({"COMPLETED", "COMPENSATED"})
@@ -46,10 +47,11 @@ class SagaRow(msgspec.Struct, frozen=True):
 
 
 class World(msgspec.Struct, kw_only=True):
-    """By sale id: `sagas`, `reservations` (state), `sales`. By order number: `facts`, `amounts`, `payments`. By auction:
+    """By sale id: `sagas`, `dead` (before they had one), `reservations` (state), `sales`. By order number: `facts`, `amounts`, `payments`. By auction:
     `states` (the fold of the whole log), `marks` (published up to there)."""
 
     sagas: dict[str, SagaRow]
+    dead: set[str]
     facts: dict[str, set[str]]
     amounts: dict[str, tuple[str, str, int, int]]
     payments: dict[str, str]
@@ -67,8 +69,9 @@ class World(msgspec.Struct, kw_only=True):
         }
 
     def parked(self) -> set[str]:
-        """The sales that wait for an operator."""
-        return {sale_id for sale_id, saga in self.sagas.items() if saga.status == "PARKED"}
+        """The sales that wait for an operator: parked, or dead before they had a saga."""
+        dead = {sale_id for sale_id in self.dead & self.sales.keys() if sale_id not in self.sagas}
+        return dead | {sale_id for sale_id, saga in self.sagas.items() if saga.status == "PARKED"}
 
     def status_of(self, sale_id: str) -> str:
         """The status of the sale's saga, "" without one."""
@@ -78,6 +81,7 @@ class World(msgspec.Struct, kw_only=True):
 
 def read() -> World:
     """Raises errors.Unavailable, django.db.OperationalError."""
+    dead = set(saga_selectors.dead_sales().values_list("key", flat=True))
     rows = sagas.Saga.objects.order_by("pk").iterator()
     saga_rows = {
         row.sale_id: SagaRow(row.status, row.order_number, row.user_id, row.price, row.quantity)
@@ -96,6 +100,7 @@ def read() -> World:
     )
     world = World(
         sagas=saga_rows,
+        dead=dead,
         facts=facts,
         amounts=amounts,
         payments=payments,

@@ -157,9 +157,16 @@ class ConsumerLoop:
         except Exception as failed:
             raise DeadLetterFailed(f"{topic}: {failed}") from failed
         metrics.DEAD_LETTERED.labels(record.topic, group).inc()
-        tell = log.critical if record.topic in _ALARMING_TOPICS else log.error
+        is_alarming = record.topic in _ALARMING_TOPICS
+        tell = log.critical if is_alarming else log.error
         tell(
-            "dead_letter", topic=record.topic, key=record.key, group=group, error=letter.error, exc_info=error
+            "dead_letter",
+            alert=is_alarming,
+            topic=record.topic,
+            key=record.key,
+            group=group,
+            error=letter.error,
+            exc_info=error,
         )
 
     def _measure_lag(self) -> None:

@@ -20,7 +20,7 @@ from sagas import checks, courier, models, selectors, services, tasks
 from sagas.tests import participants
 from sagas.tests.conftest import make_sale, pass_time, saga, timeline, told
 
-pytestmark = pytest.mark.django_db(databases=["sagas"], transaction=True)
+pytestmark = pytest.mark.django_db(databases=["default", "sagas"], transaction=True)
 ALL = list(participants.ACTIONS)
 QUEUES = ("inventory", "orders", "sweep")
 START_SECONDS = 60.0

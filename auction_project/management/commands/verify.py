@@ -17,14 +17,14 @@ SETTLE_SECONDS = 30.0
 class Command(BaseCommand):
     help = (
         "Check every invariant over all stores. On a live system what belongs to an unfinished sale is set aside and "
-        "counted; with --settled nothing may be unfinished."
+        "counted; with --settled only a sale that waits for an operator is."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--settled",
             action="store_true",
-            help=f"wait up to {SETTLE_SECONDS:g} s until nothing is under way, then set nothing aside",
+            help=f"wait up to {SETTLE_SECONDS:g} s until nothing is under way, then judge all that is not parked",
         )
         parser.add_argument(
             "--answers", type=Path, help="a file of `manage.py load`: what each bidder was answered"
@@ -43,7 +43,9 @@ class Command(BaseCommand):
         for finding in report.findings:
             self._print(finding)
         held = all(not finding.violations for finding in report.findings)
-        self.stdout.write(f"set aside as unfinished: {report.set_aside} sales")
+        self.stdout.write(
+            f"set aside as unfinished: {report.set_aside} sales, {report.parked} of them wait for an operator"
+        )
         self.stdout.write(f"{'all hold' if held else 'VIOLATED'} ({time.monotonic() - started:.1f} s)")
         if options["json"]:
             Path(str(options["json"])).write_bytes(msgspec.json.encode(report))

@@ -226,7 +226,12 @@ def test_a_dead_sale_is_told_as_critical(
     consuming.ConsumerLoop(subscription, memory_broker, member="one").step()
 
     ((event, data),) = told
-    assert (event, data["topic"], data["key"]) == ("dead_letter", "sale-confirmed", "sale-1")
+    assert (event, data["alert"], data["topic"], data["key"]) == (
+        "dead_letter",
+        True,
+        "sale-confirmed",
+        "sale-1",
+    )
     assert _metric("gavel_messages_dead_lettered_total", topic="sale-confirmed", group="sagas") == 1
 
 
