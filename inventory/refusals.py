@@ -39,6 +39,10 @@ class InsufficientStock(errors.Refused):
     """So many units are not free: the rest is reserved or committed."""
 
 
+class FormReused(errors.Refused):
+    """This form was sent before, with other figures. Open it again to change more."""
+
+
 class SkuTaken(errors.Refused):
     """Another product has this SKU."""
 

@@ -1,6 +1,7 @@
 """The stock desk: what a clerk does by hand. Each change names who did it, and goes through the ledger.
 
-`key` makes a form that is sent twice one change; a refused one may be sent again, corrected, under the same key.
+`key` makes a form that is sent twice one change, and is bound to what was asked: the same form with other figures is
+refused. A refused one may be sent again, corrected, under the same key.
 """
 
 from datetime import datetime
@@ -16,7 +17,10 @@ MAX_REASON_CHARACTERS = 200
 def receive_stock(
     *, key: str, product_id: str, warehouse: str, quantity: int, actor: str, now: datetime, reason: str = ""
 ) -> keyed.Outcome:
-    """Units arrive from the supplier; the product's figures. Raises InvalidFigure, UnknownProduct, UnknownWarehouse."""
+    """Units arrive from the supplier; the product's figures.
+
+    Raises FormReused, InvalidFigure, UnknownProduct, UnknownWarehouse.
+    """
     _check_units(quantity, "quantity")
 
     def effect() -> keyed.Outcome:
@@ -24,7 +28,8 @@ def receive_stock(
         leg = ledger.Leg(quantity, ledger.SUPPLIER, ledger.available_in(warehouse))
         return ledger.post(product, [leg], _cause(models.MoveKind.RECEIVE, key, reason, actor, now)).as_dict()
 
-    return keyed.perform_or_forget(key, effect, now=now)
+    asked = _asked(models.MoveKind.RECEIVE, product_id, warehouse=warehouse, quantity=quantity)
+    return keyed.perform_for(asked, _own(key), effect, now=now)
 
 
 def adjust_stock(
@@ -41,7 +46,7 @@ def adjust_stock(
     """Set the units on hand to `counted`, provided that they are still `expected`; the product's figures.
 
     Only free units can be missing: what is reserved or committed is somebody's. Raises StaleFigure with the present
-    figure, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
+    figure, FormReused, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
     """
     _check_units(counted, "counted", least=0)
     if not reason.strip():
@@ -62,7 +67,10 @@ def adjust_stock(
         leg = ledger.Leg(abs(counted - present), source, destination)
         return ledger.post(product, [leg], _cause(models.MoveKind.ADJUST, key, reason, actor, now)).as_dict()
 
-    return keyed.perform_or_forget(key, effect, now=now)
+    asked = _asked(
+        models.MoveKind.ADJUST, product_id, warehouse=warehouse, expected=expected, counted=counted
+    )
+    return keyed.perform_for(asked, _own(key), effect, now=now)
 
 
 def transfer_stock(
@@ -78,7 +86,7 @@ def transfer_stock(
 ) -> keyed.Outcome:
     """Free units go from one warehouse to another; the product's figures.
 
-    Raises SameWarehouse, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
+    Raises SameWarehouse, FormReused, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
     """
     _check_units(quantity, "quantity")
     if source == destination:
@@ -91,7 +99,10 @@ def transfer_stock(
             product, [leg], _cause(models.MoveKind.TRANSFER, key, reason, actor, now)
         ).as_dict()
 
-    return keyed.perform_or_forget(key, effect, now=now)
+    asked = _asked(
+        models.MoveKind.TRANSFER, product_id, source=source, destination=destination, quantity=quantity
+    )
+    return keyed.perform_for(asked, _own(key), effect, now=now)
 
 
 def set_threshold(*, product_id: str, threshold: int, now: datetime) -> models.Product:
@@ -116,7 +127,16 @@ def _check_units(units: int, field: str, *, least: int = 1) -> None:
         )
 
 
+def _own(key: str) -> str:
+    """The desk's keys are apart from the sagas', whatever a clerk's browser sends."""
+    return f"desk:{key}"
+
+
+def _asked(kind: models.MoveKind, product_id: str, **figures: str | int) -> keyed.Asked:
+    return {"kind": kind.value, "product_id": product_id, **figures}
+
+
 def _cause(kind: models.MoveKind, key: str, reason: str, actor: str, now: datetime) -> ledger.Cause:
     return ledger.Cause(
-        kind=kind, reference=key, actor=actor, reason=reason.strip()[:MAX_REASON_CHARACTERS], now=now
+        kind=kind, reference=_own(key), actor=actor, reason=reason.strip()[:MAX_REASON_CHARACTERS], now=now
     )

@@ -16,6 +16,7 @@ from auction_project.messaging import once
 from inventory import models, refusals
 
 Outcome = dict[str, Any]
+Asked = dict[str, str | int]
 UNDO_SUFFIX = ":undo"
 
 
@@ -29,13 +30,18 @@ def perform(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcom
     return row.outcome
 
 
-def perform_or_forget(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
-    """The outcome of `effect`, once by `key`; a refusal is raised and forgotten, so the key may be used again."""
+def perform_for(asked: Asked, key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
+    """The outcome of `effect`, once by `key`, which belongs to what was asked under it first. Raises FormReused.
+
+    A refusal is raised and forgotten: then the key is free again.
+    """
     with transaction.atomic(using=models.DATABASE):
         row, is_new = once.claim(models.Once, key, now=now)
         if is_new:
-            row.finish(once.State.DONE, effect())
-        return row.outcome
+            row.finish(once.State.DONE, {"asked": asked, "outcome": effect()})
+        elif row.outcome["asked"] != asked:
+            raise refusals.FormReused(**row.outcome["asked"])
+        return row.outcome["outcome"]
 
 
 def undo(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:

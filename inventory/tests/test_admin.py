@@ -199,6 +199,19 @@ def test_a_form_that_is_sent_twice_is_one_change(client, sign_in, make_product):
     assert figures(product) == {"available": 3}
 
 
+def test_a_form_that_is_sent_again_with_other_figures_shows_what_it_did(client, sign_in, make_product):
+    product = make_product()
+    sign_in("stock clerk")
+    sent = {"_form_submitted": "on", "key": "k"} | fields_for("receive")
+    client.post(address(product, "receive"), sent)
+
+    answer = client.post(address(product, "receive"), sent | {"quantity": 7})
+
+    assert "This form was sent before, with other figures." in answer.content.decode()
+    assert figures(product) == {"available": 3}
+    assert LogEntry.objects.count() == 1
+
+
 def test_a_stale_adjustment_shows_the_present_figure_and_can_be_sent_again(client, sign_in, make_product):
     product = make_product(CENTRAL=5)
     sign_in("stock clerk")

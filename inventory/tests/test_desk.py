@@ -132,6 +132,53 @@ def test_a_stale_adjustment_is_refused_with_the_present_figure(make_product):
     assert_unchanged(product, {"available": 5})
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"quantity": 7}, {"warehouse": "HARBOUR"}, {"product_id": "another"}],
+    ids=lambda c: next(iter(c)),
+)
+def test_a_form_that_is_sent_again_with_other_figures_is_refused(make_product, change):
+    product = make_product()
+    form = {"key": "form 1", "product_id": product.id, "warehouse": "CENTRAL", "quantity": 5}
+    services.receive_stock(**form, actor="clerk", now=NOW)
+
+    with pytest.raises(refusals.FormReused) as refused:
+        services.receive_stock(**form | change, actor="clerk", now=NOW)
+
+    assert refused.value.figures == {
+        "kind": "RECEIVE",
+        "product_id": product.id,
+        "warehouse": "CENTRAL",
+        "quantity": 5,
+    }
+    assert figures(product) == {"available": 5}
+
+
+def test_a_key_of_one_form_is_no_key_of_another_kind(make_product):
+    product = make_product(CENTRAL=5)
+    adjust(product, expected=5, counted=6, key="form 1")
+
+    with pytest.raises(refusals.FormReused):
+        transfer(product, 1, key="form 1")
+
+    assert figures(product) == {"available": 6}
+
+
+def test_a_clerk_cannot_take_the_key_of_a_sagas_step(make_product):
+    product = make_product(CENTRAL=1)
+    stolen = "saga:s-1:reserve_stock"
+    services.receive_stock(
+        key=stolen, product_id=product.id, warehouse="CENTRAL", quantity=1, actor="clerk", now=NOW
+    )
+
+    outcome = services.reserve(
+        key=stolen, sale_id="s-1", auction_id="s", product_id=product.id, quantity=1, now=NOW
+    )
+
+    assert outcome == {"quantity": 1, "from_lot": 0, "warehouses": ["CENTRAL"]}
+    assert figures(product) == {"available": 1, "reserved": 1}
+
+
 def test_a_refused_form_may_be_corrected_and_sent_again_under_its_key(make_product):
     product = make_product(CENTRAL=5)
     with pytest.raises(refusals.StaleFigure):
