@@ -3,10 +3,11 @@
 `answers` is a file of JSON lines that `manage.py load` writes, one a bid: {"auction_id", "actor", "key", "at_sent",
 "at_answered", "body", "status", "answer"}. B1: what was answered 2xx is in the log. B4: every answer that names a seq,
 refusals too, is decided again at that seq. The file is read first, then the log: on a live system the log has it all.
+The log is long and read once: whoever else wants to see it all may `follow`.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
 READ_ENTRIES = 500
 CLOCK_TOLERANCE_MS = 100
 _OF_A_PROBLEM = {"type", "title", "status", "detail", "code", "field", "seq", "hash"}
+
+
+# (auction, its mark, its entries): the same entries.
+Follow = Callable[[str, int, Iterator[log.Entry]], Iterator[log.Entry]]
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -43,15 +48,20 @@ class _Place(msgspec.Struct, frozen=True):
     code: str = ""
 
 
-def check(answers: Path | None = None) -> list[verification.Finding]:
-    """All invariants of the bid log. Raises errors.Unavailable."""
+def unfollowed(_auction_id: str, _mark: int, entries: Iterator[log.Entry]) -> Iterator[log.Entry]:
+    """Nobody else wants to see them."""
+    return entries
+
+
+def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[verification.Finding]:
+    """All invariants of the bid log. Each log is led through `follow` to its end. Raises errors.Unavailable."""
     verdicts = judging.Verdicts()
     said = _read_answers(answers) if answers is not None else {}
     log_store = runtime.current().store
     in_all = runtime.call(log_store.count_entries())
     read = 0
     for auction_id in sorted({*runtime.call(log_store.all_auction_ids()), *said}):
-        read += _check_auction(auction_id, said.get(auction_id, []), verdicts)
+        read += _check_auction(auction_id, said.get(auction_id, []), verdicts, follow)
     verdicts.look("B3", read >= in_all, f"{in_all - read} entries are behind a gap, or of no auction")
     return [verdicts.finding(invariant) for invariant in INVARIANTS]
 
@@ -67,16 +77,18 @@ def _read_answers(path: Path) -> dict[str, list[Said]]:
     return found
 
 
-def _check_auction(auction_id: str, said: list[Said], verdicts: judging.Verdicts) -> int:
+def _check_auction(auction_id: str, said: list[Said], verdicts: judging.Verdicts, follow: Follow) -> int:
     """Read and judge one log; the number of entries."""
     judge = judging.Judge(auction_id, verdicts)
     witness = _Witness(said, verdicts)
     snapshot, mark = _snapshot(auction_id)
     witness.at_state(judge.state)
-    for entry in _entries(auction_id):
+    entries = follow(auction_id, mark, _entries(auction_id))
+    for entry in entries:
         before = judge.state
         judge.see(entry)
         if judge.broken:
+            deque(entries, maxlen=0)  # for those who follow
             return entry.seq
         witness.at_entry(before, entry)
         witness.at_state(judge.state)

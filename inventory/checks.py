@@ -51,17 +51,18 @@ SELECT format('%s of %s in %s', state, product_id, warehouse_id),
 # One row for each holder; a live sale holds exactly its units, a lot with stock of its own has them all, itself or in
 # its sales; a final reservation holds none; and what live ones hold is what the balances call reserved and committed.
 _I3 = """
-WITH held AS (
+WITH claims AS (
+    SELECT sale.auction_id, sum(holding.from_lot) AS units
+      FROM inventory_reservation AS sale JOIN inventory_holding AS holding ON holding.reservation_id = sale.id
+     WHERE sale.kind = 'SALE' AND sale.state IN ('HELD', 'COMMITTED') GROUP BY 1
+), held AS (
     SELECT reservation.id, reservation.kind, reservation.holder, reservation.state, reservation.product_id,
            reservation.quantity, coalesce(sum(holding.quantity), 0) AS units,
-           count(holding.id) AS places,
-           coalesce((SELECT sum(claimed.from_lot) FROM inventory_holding AS claimed
-                       JOIN inventory_reservation AS sale ON sale.id = claimed.reservation_id
-                      WHERE reservation.kind = 'LOT' AND sale.kind = 'SALE' AND sale.auction_id = reservation.holder
-                        AND sale.state IN ('HELD', 'COMMITTED')), 0) AS claimed
+           count(holding.id) AS places, coalesce(claims.units, 0) AS claimed
       FROM inventory_reservation AS reservation
       LEFT JOIN inventory_holding AS holding ON holding.reservation_id = reservation.id
-     GROUP BY reservation.id
+      LEFT JOIN claims ON reservation.kind = 'LOT' AND claims.auction_id = reservation.holder
+     GROUP BY reservation.id, claims.units
 ), by_place AS (
     SELECT reservation.product_id, holding.warehouse_id, reservation.state, sum(holding.quantity) AS units
       FROM inventory_holding AS holding JOIN inventory_reservation AS reservation ON reservation.id = holding.reservation_id

@@ -10,6 +10,7 @@ from typing import Any
 from auction_project import contracts, roles
 from auction_project.invariants import world as worlds
 from auction_project.messaging import broker as brokers
+from auction_project.messaging import models as messaging
 from auction_project.messaging import outbox
 from auction_project.verification import Finding
 from inventory import models as stock
@@ -61,10 +62,11 @@ def _both_or_neither(world: worlds.World, settled: bool) -> Finding:
         violations += (f"{key} changed without {name}" for key in sorted(changed - told))
         if settled:
             violations += (f"{name} of {key} without its change" for key in sorted(told - changed))
-    moved = _ids(stock.Move.objects.filter(at__gte=since), "product_id")
-    told_stock = _keys(stock.Outbox, "StockChanged")
+    moved = set(stock.Move.objects.filter(at__gte=since).values_list("product_id", "version").distinct())
+    told_stock = set(_versions(stock.Outbox, "StockChanged"))
     violations += (
-        f"stock of {product_id} moved without StockChanged" for product_id in sorted(moved - told_stock)
+        f"stock of {product_id} moved to version {version} without StockChanged"
+        for product_id, version in sorted(moved - told_stock)
     )
     if settled:
         checked += len(world.states)
@@ -84,17 +86,26 @@ def _keys(table: type[outbox.OutboxRow], event_type: str) -> set[str]:
     return set(table.objects.filter(type=event_type).values_list("key", flat=True))
 
 
+def _versions(table: type[outbox.OutboxRow], event_type: str) -> Iterator[tuple[str, int]]:
+    for key, body in table.objects.filter(type=event_type).values_list("key", "body").iterator():
+        yield key, contracts.decode_envelope(bytes(body)).version
+
+
 def _order_per_key(transport: brokers.Broker) -> Finding:
-    """The first arrival of each event, per topic and key, is in the order in which its source made it."""
+    """The first arrival of each event, per topic and key, is in the order in which its source made it.
+
+    What an operator had sent again comes late on purpose, and its first arrival may be gone from the transport.
+    """
     positions = {
         event_id: row_id
         for table in roles.outboxes()
         for event_id, row_id in table.objects.values_list("event_id", "id").iterator()
     }
+    replayed = messaging.Replay.objects.values_list("dead_letter__event_id", flat=True)
     violations: list[str] = []
     checked = 0
     for topic in contracts.events.TOPICS:
-        seen: set[str] = set()
+        seen = set(replayed)
         last: dict[tuple[str, str, str], int] = {}
         for source, key, event_id, version in _arrivals(transport, topic):
             if event_id in seen:
@@ -135,13 +146,13 @@ def _applied_once() -> Finding:
 
 
 def _flows(transport: brokers.Broker, settled: bool) -> Finding:
-    """When everything has settled no group has anything left before it."""
+    """When everything has settled no group has anything left before it; a live system is not looked at."""
     lags = (
         {group: transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS}
         if settled
         else {}
     )
-    return Finding("E4", len(roles.GROUPS), tuple(_stuck(lags.items())))
+    return Finding("E4", len(lags), tuple(_stuck(lags.items())))
 
 
 def _stuck(lags: Iterable[tuple[str, int]]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from auction_project.invariants import events, sales, world
 from auction_project.messaging import broker as brokers
 from auction_project.verification import Finding
 from bidding import checks as bidding_checks
+from bidding import runtime, store
 from inventory import checks as inventory_checks
 from notifications import checks as notification_checks
 from notifications import models as notices
@@ -40,10 +41,11 @@ def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
     if settle_seconds is not None:
         _wait_for_quiet(settle_seconds)
     found = world.read()
+    of_the_log = bidding_checks.check(answers, found.follow)
     set_aside = found.parked() if settled else found.unfinished()
     findings = [
-        *bidding_checks.check(answers),
-        *sales.check(found, set_aside),
+        *of_the_log,
+        *sales.check(found, set_aside, settled=settled),
         *saga_checks.check(now=datetime.now(UTC)),
         *inventory_checks.check(),
         *order_checks.check(_parked_numbers if settled else _unfinished_numbers),
@@ -90,15 +92,17 @@ def _wait_for_quiet(seconds: float) -> None:
 
 
 def _is_busy(transport: brokers.Broker) -> bool:
-    if sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")).exists():
-        return True
-    if any(table.objects.filter(published_at__isnull=True).exists() for table in roles.outboxes()):
-        return True
-    if any(transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS):
-        return True
-    if notices.Email.objects.filter(state__in=("PENDING", "SENDING")).exists():
-        return True
-    found = world.read()
-    return bool(found.unfinished() - found.parked()) or any(
-        state.seq != found.marks[auction_id] for auction_id, state in found.states.items()
+    """Whether anything is under way, by what each store can tell at once: the log itself is read when all is quiet."""
+    return (
+        sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")).exists()
+        or any(table.objects.filter(published_at__isnull=True).exists() for table in roles.outboxes())
+        or any(transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS)
+        or notices.Email.objects.filter(state__in=("PENDING", "SENDING")).exists()
+        or runtime.call(_has_unpublished_entries(runtime.current().store))
     )
+
+
+async def _has_unpublished_entries(log_store: store.MongoStore) -> bool:
+    """Whether an entry follows the mark of an auction that has not ended."""
+    marks = await log_store.unfinished_marks()
+    return bool(await log_store.read((auction_id, mark + 1) for auction_id, mark in marks.items()))

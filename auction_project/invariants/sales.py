@@ -1,7 +1,8 @@
-"""S1, S3, S6 and I4: what one sale did in all stores together.
+"""S1, S3, S6, I4 and N1: what one sale did in all stores together.
 
 S1: one confirmed order XOR one complete compensation. S3: each step's effect at most once. S6: no sale of the log is
 without its saga, whatever became of the transport. I4: never more than k sales, and no unit out of sale for nothing.
+N1: when everything has settled, whoever won was told.
 """
 
 from collections.abc import Iterator
@@ -12,14 +13,21 @@ from auction_project.invariants import world as worlds
 from auction_project.verification import Finding
 from bidding import rules
 from inventory import models as stock
+from notifications import models as notices
 from orders import models as orders
 
 _MONEY_IS_BACK = frozenset({"", "DECLINED", "CANCELLED", "REFUNDED"})
 _STOCK_IS_BACK = frozenset({"", "RELEASED", "REFUSED"})
 
 
-def check(world: worlds.World, set_aside: set[str]) -> list[Finding]:
-    return [_one_end(world, set_aside), _effects_once(), _none_lost(world, set_aside), _never_oversold(world)]
+def check(world: worlds.World, set_aside: set[str], *, settled: bool) -> list[Finding]:
+    return [
+        _one_end(world, set_aside),
+        _effects_once(),
+        _none_lost(world, set_aside),
+        _never_oversold(world),
+        *([_winners_told(world)] if settled else []),
+    ]
 
 
 def _one_end(world: worlds.World, set_aside: set[str]) -> Finding:
@@ -78,6 +86,17 @@ def _flaws(sale: worlds.Sale, world: worlds.World) -> Iterator[str]:
 def _none_lost(world: worlds.World, set_aside: set[str]) -> Finding:
     lost = (sale_id for sale_id in world.sales if sale_id not in world.sagas and sale_id not in set_aside)
     return Finding("S6", len(world.sales), tuple(f"sale {sale_id} has no saga" for sale_id in lost))
+
+
+def _winners_told(world: worlds.World) -> Finding:
+    won = notices.Notification.objects.filter(kind=notices.Kind.WON)
+    told = set(won.values_list("user_id", "data__sale_id").iterator())
+    silent = (sale for sale in world.sales.values() if (sale.user_id, sale.sale_id) not in told)
+    return Finding(
+        "N1",
+        len(world.sales),
+        tuple(f"{sale.user_id} was never told that sale {sale.sale_id} is his" for sale in silent),
+    )
 
 
 def _effects_once() -> Finding:

@@ -1,7 +1,8 @@
 """One reading of all stores: the sales of the bid log beside their sagas, orders, payments and reservations.
 
 What came last is read first: sagas, then orders, payments and stock, then the log. So on a live system every effect
-seen has its cause among what is seen, and of a saga seen as ended all effects are seen.
+seen has its cause among what is seen, and of a saga seen as ended all effects are seen. The log is read once: bidding's
+checks read it, and `follow` looks over their shoulder.
 """
 
 from collections.abc import Iterator
@@ -9,14 +10,13 @@ from collections.abc import Iterator
 import msgspec
 
 from auction_project.contracts import names
-from bidding import rules, runtime
+from bidding import rules
 from bidding.rules import log
 from inventory import models as stock
 from orders import models as orders
 from sagas import models as sagas
 from sagas import selectors as saga_selectors
 
-ENTRIES_PER_READ = 1000
 FINAL = frozenset({"COMPLETED", "COMPENSATED"})
 
 
@@ -78,9 +78,33 @@ class World(msgspec.Struct, kw_only=True):
         saga = self.sagas.get(sale_id)
         return saga.status if saga else ""
 
+    def follow(self, auction_id: str, mark: int, entries: Iterator[log.Entry]) -> Iterator[log.Entry]:
+        """The same entries, a whole log; what they say of sales is known here afterwards."""
+        self.marks[auction_id] = mark
+        state = self.states[auction_id] = rules.State(auction_id)
+        for entry in entries:
+            state = self.states[auction_id] = rules.apply(state, entry)
+            self._see(entry)
+            yield entry
+
+    def _see(self, entry: log.Entry) -> None:
+        facts = entry.facts
+        if isinstance(facts, log.Settled | log.SaleFailed) and facts.sale_id in self.sales:
+            self.sales[facts.sale_id].outcome = entry.kind
+            self.sales[facts.sale_id].next = facts.next if isinstance(facts, log.SaleFailed) else ""
+        made = getattr(facts, "sale", None)
+        if made is not None:
+            self.sales[made.sale_id] = Sale(
+                sale_id=made.sale_id,
+                auction_id=entry.auction_id,
+                user_id=entry.hidden.buyer or entry.actor,
+                price=made.price,
+                quantity=made.quantity,
+            )
+
 
 def read() -> World:
-    """Raises errors.Unavailable, django.db.OperationalError."""
+    """All but the log. Raises django.db.OperationalError."""
     dead = set(saga_selectors.dead_sales().values_list("key", flat=True))
     rows = sagas.Saga.objects.order_by("pk").iterator()
     saga_rows = {
@@ -98,7 +122,7 @@ def read() -> World:
     reservations = dict(
         stock.Reservation.objects.filter(kind="SALE").values_list("holder", "state").order_by("pk")
     )
-    world = World(
+    return World(
         sagas=saga_rows,
         dead=dead,
         facts=facts,
@@ -109,36 +133,3 @@ def read() -> World:
         states={},
         marks={},
     )
-    for auction_id in sorted(runtime.call(runtime.current().store.all_auction_ids())):
-        world.marks[auction_id] = runtime.call(runtime.current().store.get_auction(auction_id)).mark
-        world.states[auction_id] = _read_sales(auction_id, world.sales)
-    return world
-
-
-def entries(auction_id: str) -> Iterator[log.Entry]:
-    """A whole log, read in chunks."""
-    after = 0
-    while chunk := runtime.call(runtime.current().store.read_from(auction_id, after, ENTRIES_PER_READ)):
-        yield from chunk
-        after = chunk[-1].seq
-
-
-def _read_sales(auction_id: str, sales: dict[str, Sale]) -> rules.State:
-    """Fold the log; its sales and their outcomes go into `sales`."""
-    state = rules.State(auction_id)
-    for entry in entries(auction_id):
-        state = rules.apply(state, entry)
-        facts = entry.facts
-        if isinstance(facts, log.Settled | log.SaleFailed) and facts.sale_id in sales:
-            sales[facts.sale_id].outcome = entry.kind
-            sales[facts.sale_id].next = facts.next if isinstance(facts, log.SaleFailed) else ""
-        made = getattr(facts, "sale", None)
-        if made is not None:
-            sales[made.sale_id] = Sale(
-                sale_id=made.sale_id,
-                auction_id=auction_id,
-                user_id=entry.hidden.buyer or entry.actor,
-                price=made.price,
-                quantity=made.quantity,
-            )
-    return state
