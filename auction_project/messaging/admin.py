@@ -74,6 +74,7 @@ class DeadLetterAdmin(ReadOnly, unfold_admin.ModelAdmin):
         "last_at",
         "partition",
         "position",
+        "whole_bytes",
         "message",
     )
     readonly_fields = fields

@@ -16,6 +16,7 @@ from auction_project import errors
 
 PARTITIONS = 8
 MAX_MESSAGE_BYTES = 512 * 1024
+MAX_KEY_BYTES = 2 * 1024
 MAX_DEAD_LETTER_BYTES = (
     960 * 1024
 )  # holds any message in base64 beside the error; Kafka's own default bound is 1 MiB
@@ -119,6 +120,8 @@ def max_bytes(topic: str) -> int:
 def refuse_oversize(messages: Sequence[Message]) -> None:
     """Raises Oversize for the first message that is larger than its topic carries."""
     for message in messages:
+        if len(message.key.encode()) > MAX_KEY_BYTES:
+            raise Oversize(f"a key of {len(message.key)} characters for {message.topic}", limit=MAX_KEY_BYTES)
         if len(message.value) > max_bytes(message.topic):
             raise Oversize(
                 f"{len(message.value)} bytes for {message.topic} {message.key}",

@@ -151,11 +151,11 @@ class ConsumerLoop:
         letter = dead_letters.letter(
             record, group=group, error=error, attempts=attempts, at=datetime.now(UTC)
         )
-        topic = dead_letters.topic_of(record.topic)
+        message = dead_letters.message(letter)
         try:
-            self._broker.append([brokers.Message(topic, record.key, dead_letters.encode(letter))])
+            self._broker.append([message])
         except Exception as failed:
-            raise DeadLetterFailed(f"{topic}: {failed}") from failed
+            raise DeadLetterFailed(f"{message.topic}: {failed}") from failed
         metrics.DEAD_LETTERED.labels(record.topic, group).inc()
         is_alarming = record.topic in _ALARMING_TOPICS
         tell = log.critical if is_alarming else log.error
@@ -163,7 +163,7 @@ class ConsumerLoop:
             "dead_letter",
             alert=is_alarming,
             topic=record.topic,
-            key=record.key,
+            key=message.key,
             group=group,
             error=letter.error,
             exc_info=error,

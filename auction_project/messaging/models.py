@@ -31,6 +31,9 @@ class DeadLetter(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField(db_index=True)
     value = models.BinaryField()
+    whole_bytes = models.IntegerField(
+        default=0, help_text="not 0: so long was the message of which only the beginning is kept"
+    )
 
     class Meta:
         default_permissions = ("view",)

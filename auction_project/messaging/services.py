@@ -14,7 +14,7 @@ log = logs.get(__name__)
 
 
 class NotReplayable(errors.Conflict):
-    """Nobody knows where this message came from, so it cannot be sent there again."""
+    """This message cannot be sent again: nobody knows where it came from, or only its beginning was kept."""
 
 
 def record_dead_letter(*, letter: dead_letters.Letter) -> models.DeadLetter:
@@ -37,6 +37,7 @@ def record_dead_letter(*, letter: dead_letters.Letter) -> models.DeadLetter:
                 "first_at": letter.at,
                 "last_at": letter.at,
                 "value": letter.value,
+                "whole_bytes": letter.whole_bytes,
             },
         )
         if not is_new:
@@ -58,7 +59,7 @@ def replay_dead_letter(
             f"Give a reason of 1 to {models.MAX_REASON_CHARACTERS} characters.", field="reason"
         )
     row = selectors.get_dead_letter(dead_letter_id)
-    if not row.group:
+    if not row.group or row.whole_bytes:
         raise NotReplayable
     with transaction.atomic(using=ALIAS):
         replay = row.begin_replay(by=by, reason=reason, now=now)
