@@ -1,38 +1,43 @@
 """The relay of the bid log: publishes each entry's events in seq order per auction, and keeps the auctions' documents.
 
 What has news it learns from the writers' batch numbers (a hint, asked for every few milliseconds) and from a slow sweep
-that compares heads and marks (the truth). What is published is, per auction, always mark + 1, + 2 …; the mark moves after
-the broker's acknowledgement. As it folds every entry anyhow, it replaces the auction's document by the fold at its mark,
-at most once a second: mark = snapshot = what lists show. If it dies, the next one begins at the stored mark and repeats
-at most that second. Any number may run; a lease lets one work.
+that compares heads and marks, slice by slice (the truth). What is published is, per auction, always mark + 1, + 2 …; the
+mark moves after the broker's acknowledgement. As it folds every entry anyhow, it replaces the auction's document by the
+fold at its mark, at most once a second: mark = snapshot = what lists show. If it dies, the next one begins at the stored
+mark and repeats at most that second. Any number may run; a lease lets one work.
+
+Every step is bounded, whatever waits: one pass over what has news, a piece of each. An auction whose log or document is
+unreadable (somebody changed the database by hand) is set aside, and holds up no other.
 """
 
 import asyncio
 import time
 import uuid
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
-from auction_project import contracts, errors, failpoints, logs
+from auction_project import errors, failpoints, logs
 from auction_project.messaging import broker as brokers
-from auction_project.messaging import outbox
-from bidding import log_events, rules, runtime, store
-from bidding.book import Book
+from auction_project.messaging import failure, outbox
+from bidding import log_messages, log_refill, rules, runtime, store
 from bidding.rules import log
 
-SOURCE = "bidding"
-REFILL = "bidding.refill"
 POLL_SECONDS = 0.025
 IDLE_POLL_SECONDS = 0.1
 IDLE_AFTER_SECONDS = 1.0
 LEASE_MS = 3_000
 LOOK_AHEAD_BATCHES = 2
 MAX_LOOK_AHEAD_BATCHES = 32
-ENTRIES_PER_AUCTION = 500
-MESSAGES_PER_APPEND = 500
+PUBLISH_SECONDS = 0.5  # of one step; then the writers are asked again, documents saved, the lease renewed
 AUCTIONS_PER_READ = 32
-SWEEP_SECONDS = 2.0
+ENTRIES_PER_READ = 1_600  # of these auctions together
+SWEEP_SECONDS = 2.0  # from the beginning of one round to that of the next, if it takes no longer
+AUCTIONS_PER_PAGE = 2_000
+SLICE_AUCTIONS = 256
+SLICE_SECONDS = 2.0
+EPOCH_CHECK_SECONDS = 2.0
 SAVE_SECONDS = 1.0
 SAVES_PER_STEP = 64
+SET_ASIDE_SECONDS = 60.0
 WRITER_KEPT_MS = 10 * 60 * 1000
 MAX_BOOKS = 50_000
 
@@ -40,14 +45,13 @@ logger = logs.get(__name__)
 
 
 class _Progress:
-    """One auction as far as it is published."""
+    """One auction as far as it is published: the fold at its mark."""
 
-    __slots__ = ("book", "created_at", "saved_at", "saved_mark")
+    __slots__ = ("created_at", "saved_at", "state")
 
     def __init__(self, document: store.AuctionDocument) -> None:
-        self.book = Book(document.id, document.snapshot)
+        self.state = rules.load(document.snapshot) if document.snapshot else rules.State(document.id)
         self.created_at = document.created_at
-        self.saved_mark = document.mark
         self.saved_at = 0.0
 
 
@@ -90,80 +94,63 @@ class LogRelay:
     """`step()` publishes what there is; see the module."""
 
     name = "relay:bidding"
+    longest_pause_seconds = 1.0
 
     def __init__(self, transport: brokers.Broker) -> None:
         self._broker = transport
         self._owner = uuid.uuid4().hex
         self._lease_until = 0
+        self._refill: log_refill.Refill | None = None
+        self._next_epoch_check = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin from what is stored: another relay worked meanwhile, or nothing is remembered yet."""
+        self._refill = None
+        self._news: dict[
+            str, None
+        ] = {}  # auctions with entries beyond their marks, the longest waiting first
         self._progress: dict[str, _Progress] = {}
-        self._writers: dict[str, _Writer] = {}
-        self._next_sweep = 0.0
         self._unsaved: dict[str, None] = {}
+        self._set_aside_until: dict[str, float] = {}
+        self._writers: dict[str, _Writer] = {}
+        self._to_compare: list[tuple[str, int]] = []  # (auction, mark): what is left of a page of the sweep
+        self._page_end = ""
+        self._round_began = 0.0
+        self._next_slice = 0.0
 
     def step(self) -> bool:
         """Always True: it paces itself. Raises errors.Unavailable."""
         if not self._hold_lease():
             time.sleep(SAVE_SECONDS / 2)
             return True
-        swept = time.monotonic() >= self._next_sweep
-        news = runtime.call(self._news(sweep=swept))
         try:
-            if swept:  # even when there is no news: an emptied transport lacks what was published before
-                self._broker.append([], source=SOURCE)
-            published = self._publish(news)
+            if self._refill is not None:
+                self._go_on_refilling(self._refill)
+                return True
+            runtime.call(self._ask_writers())
+            published = self._publish()
         except brokers.EpochMissing:
-            self.refill()
-            self._next_sweep = 0.0
+            self._begin_refill()
             return True
-        except errors.Unavailable:
-            self._next_sweep = 0.0  # what was news is found by comparing
-            raise
-        runtime.call(self._save(force=False))
-        if not published:
+        self._sweep()
+        runtime.call(self._save(SAVES_PER_STEP))
+        if not published and not self._news:
             time.sleep(POLL_SECONDS)
         return True
 
     def close(self) -> None:
-        if self._lease_until:
-            runtime.call(self._save(force=True))
-            now = int(time.time() * 1000)
-            runtime.call(runtime.current().store.hold_lease("relay", self._owner, now=now, until=now - 1))
-        runtime.stop_thread()
-
-    def refill(self) -> int:
-        """Publish again every entry that is younger than the outboxes' days, then begin the epoch; their number.
-
-        An epoch of the refill itself tells when the transport is emptied once more in the middle: then it is broken off,
-        as it is when another relay took over, and begins again with the next step.
-        """
-        since = int(time.time() * 1000) - outbox.KEEP_DAYS * 24 * 3600 * 1000
-        self._broker.begin_epoch(REFILL)
-        runtime.call(self._save(force=True))
-        count = 0
-        for auction_id in runtime.call(runtime.current().store.all_auction_ids()):
-            if not self._hold_lease():
-                return count
-            try:
-                count += self._refill_one(auction_id, since)
-            except brokers.EpochMissing:
-                return count
-        self._broker.begin_epoch(SOURCE)
-        logger.warning("transport_refilled", source=SOURCE, messages=count)
-        return count
-
-    def _refill_one(self, auction_id: str, since: int) -> int:
-        document = runtime.call(runtime.current().store.get_auction(auction_id))
-        book = Book(auction_id)
-        count = 0
-        while book.state.seq < document.mark:
-            wanted = min(ENTRIES_PER_AUCTION, document.mark - book.state.seq)
-            entries = runtime.call(runtime.current().store.read_from(auction_id, book.state.seq, wanted))
-            messages = [m for entry, ms in _messages(book, entries) if entry.at >= since for m in ms]
-            self._append(messages, source=REFILL)
-            count += len(messages)
-        return count
-
-    # --- what has news -------------------------------------------------------------------------------------------
+        """A store that is away costs nothing: the lease ends by itself, and what was not saved is published twice."""
+        try:
+            if self._lease_until:
+                runtime.call(self._save())
+                now = int(time.time() * 1000)
+                released = runtime.current().store.hold_lease("relay", self._owner, now=now, until=now - 1)
+                runtime.call(released)
+        except errors.Unavailable as away:
+            logger.warning("log_relay_closed_without_store", error=str(away))
+        finally:
+            runtime.stop_thread()
 
     def _hold_lease(self) -> bool:
         now = int(time.time() * 1000)
@@ -178,156 +165,206 @@ class LogRelay:
         self._lease_until = until if held else 0
         return held
 
-    def _forget(self) -> None:
-        """Another relay works: what this one remembers is of no use."""
-        self._progress.clear()
-        self._unsaved.clear()
-        self._writers.clear()
-        self._next_sweep = 0.0
+    def _begin_refill(self) -> None:
+        """The transport has nothing of ours: first again what was published lately, then anything new."""
+        logger.warning("transport_emptied", source=log_messages.SOURCE)
+        runtime.call(self._save())
+        self._forget()
+        since = int(time.time() * 1000) - outbox.KEEP_DAYS * 24 * 3600 * 1000
+        self._refill = log_refill.Refill(self._broker, since=since)
 
-    async def _news(self, *, sweep: bool) -> set[str]:
-        """The auctions that have entries beyond what is published."""
-        log_store = runtime.current().store
-        news: set[str] = set()
-        if sweep:
-            await self._meet_writers()
-            news |= await self._sweep()
-            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+    def _go_on_refilling(self, refill: log_refill.Refill) -> None:
+        until = time.monotonic() + PUBLISH_SECONDS
+        while refill.step():
+            if time.monotonic() >= until:
+                return
+        self._broker.begin_epoch(log_messages.SOURCE)
+        self._refill = None
+        logger.warning("transport_refilled", source=log_messages.SOURCE, messages=refill.messages)
+
+    # --- what has news -------------------------------------------------------------------------------------------
+
+    async def _ask_writers(self) -> None:
+        """Which auctions do their next batches touch?"""
         now = time.monotonic()
         asked = {name: writer.to_ask(now) for name, writer in self._writers.items()}
         names = [store.batch_name(name, number) for name, numbers in asked.items() for number in numbers]
         highest: dict[str, int] = {}
-        for batch, auctions in (await log_store.auctions_of_batches(names)).items():
+        for batch, auctions in (await runtime.current().store.auctions_of_batches(names)).items():
             incarnation, number = store.batch_of(batch)
             highest[incarnation] = max(number, highest.get(incarnation, 0))
-            news.update(
+            self._note(
                 auction_id for auction_id, seq in auctions.items() if not self._is_published(auction_id, seq)
             )
         for name, numbers in asked.items():
             if numbers:
                 self._writers[name].found(highest.get(name, 0), now)
-        return news
+
+    def _sweep(self) -> None:
+        """Compare a slice, when it is time. What the writers tell is published even if this fails."""
+        if time.monotonic() < self._next_slice:
+            return
+        try:
+            runtime.call(self._compare_slice(), seconds=SLICE_SECONDS)
+        except Exception as error:
+            self._next_slice = time.monotonic() + SWEEP_SECONDS
+            logger.warning("sweep_failed", after=self._page_end, error=repr(error))
+
+    async def _compare_slice(self) -> None:
+        """Note those of the next auctions whose log is longer than what is published."""
+        log_store = runtime.current().store
+        if not self._to_compare:
+            if not self._page_end:
+                self._round_began = time.monotonic()
+                await self._meet_writers()
+            marks = await log_store.marks(after=self._page_end, limit=AUCTIONS_PER_PAGE, unfinished=True)
+            self._to_compare = list(marks.items())
+            self._page_end = next(reversed(marks)) if len(marks) == AUCTIONS_PER_PAGE else ""
+        heads = {
+            auction_id: self._progress[auction_id].state.seq if auction_id in self._progress else mark
+            for auction_id, mark in self._to_compare[:SLICE_AUCTIONS]
+            if not self._is_set_aside(auction_id)
+        }
+        try:
+            found = await log_store.read((auction_id, head + 1) for auction_id, head in heads.items())
+            self._note(auction_id for auction_id, _ in found)
+        except Exception as error:
+            if failure.classify(error) is failure.Fate.OUTAGE:
+                raise
+            self._note(heads)  # one of them is unreadable: each is looked at by itself
+        del self._to_compare[:SLICE_AUCTIONS]
+        if not self._to_compare and not self._page_end:
+            self._next_slice = self._round_began + SWEEP_SECONDS
 
     async def _meet_writers(self) -> None:
         """Learn of new writers, and forget those that are gone."""
         since = int(time.time() * 1000) - WRITER_KEPT_MS
+        await runtime.current().store.forget_incarnations(before=since)
         living = await runtime.current().store.incarnations(since=since)
         self._writers = {name: writer for name, writer in self._writers.items() if name in living}
         for name, number in living.items():
             self._writers.setdefault(name, _Writer(number)).registered(number)
 
-    async def _sweep(self) -> set[str]:
-        """The auctions whose log is longer than what is published."""
-        log_store = runtime.current().store
-        marks = await log_store.unfinished_marks()
-        for auction_id, progress in self._progress.items():
-            if auction_id in marks:
-                marks[auction_id] = progress.book.state.seq
-        found = await log_store.read((auction_id, mark + 1) for auction_id, mark in marks.items())
-        return {auction_id for auction_id, _ in found}
+    def _note(self, auction_ids: Iterable[str]) -> None:
+        for auction_id in auction_ids:
+            if not self._is_set_aside(auction_id):
+                self._news[auction_id] = None
 
     def _is_published(self, auction_id: str, seq: int) -> bool:
         progress = self._progress.get(auction_id)
-        return progress is not None and progress.book.state.seq >= seq
+        return progress is not None and progress.state.seq >= seq
+
+    def _is_set_aside(self, auction_id: str) -> bool:
+        return self._set_aside_until.get(auction_id, 0.0) > time.monotonic()
+
+    def _set_aside(self, auction_id: str, error: BaseException) -> None:
+        """It is looked at again after SET_ASIDE_SECONDS. An outage is raised: it is not this auction's fault."""
+        if failure.classify(error) is failure.Fate.OUTAGE or not isinstance(error, Exception):
+            raise error
+        logger.error("log_is_unreadable", auction_id=auction_id, exc_info=error)
+        self._set_aside_until[auction_id] = time.monotonic() + SET_ASIDE_SECONDS
 
     # --- publish -------------------------------------------------------------------------------------------------
 
-    def _publish(self, news: set[str]) -> int:
-        """Publish what follows the marks of these auctions; the number of entries."""
+    def _publish(self) -> int:
+        """One pass over what has news, a piece of each, as far as PUBLISH_SECONDS reach; the number of entries.
+
+        Who has more waits behind the others.
+        """
+        if time.monotonic() >= self._next_epoch_check:  # an emptied transport lacks what was published before
+            self._broker.append([], source=log_messages.SOURCE)
+            self._next_epoch_check = time.monotonic() + EPOCH_CHECK_SECONDS
+        until = time.monotonic() + PUBLISH_SECONDS
+        waiting = list(self._news)
         count = 0
-        waiting = sorted(news)
-        while waiting:
-            group, waiting = waiting[:AUCTIONS_PER_READ], waiting[AUCTIONS_PER_READ:]
-            found = runtime.call(self._read(group))
-            books, messages = {}, []
-            for auction_id, entries in found.items():
-                books[auction_id] = ahead = Book(auction_id)
-                ahead.state = self._progress[auction_id].book.state
-                messages += [m for _, ms in _messages(ahead, entries) for m in ms]
-            self._append(messages, source=SOURCE)
-            failpoints.reach("log_relay.before_mark")
-            for auction_id, entries in found.items():
-                self._move(self._progress[auction_id], books[auction_id], entries)
-                count += len(entries)
-            waiting += [
-                auction_id for auction_id, entries in found.items() if len(entries) == ENTRIES_PER_AUCTION
-            ]
+        for start in range(0, len(waiting), AUCTIONS_PER_READ):
+            if start and time.monotonic() >= until:
+                break
+            count += self._publish_group(waiting[start : start + AUCTIONS_PER_READ])
         return count
 
-    async def _read(self, auction_ids: list[str]) -> dict[str, list[log.Entry]]:
-        """What follows the mark of each, where something does."""
+    def _publish_group(self, group: list[str]) -> int:
+        limit = ENTRIES_PER_READ // len(group)
+        found = runtime.call(self._read(group, limit))
+        messages: list[brokers.Message] = []
+        states: dict[str, rules.State] = {}
+        for auction_id, entries in found.items():
+            try:
+                states[auction_id], made = log_messages.follow(self._progress[auction_id].state, entries)
+            except Exception as error:
+                self._set_aside(auction_id, error)
+            else:
+                messages += [message for _, of_entry in made for message in of_entry]
+        log_messages.append(self._broker, messages, source=log_messages.SOURCE)
+        failpoints.reach("log_relay.before_mark")
+        for auction_id in group:
+            del self._news[auction_id]
+        for auction_id, state in states.items():
+            self._move(auction_id, state, found[auction_id])
+            if len(found[auction_id]) == limit:
+                self._news[auction_id] = None
+        return sum(len(found[auction_id]) for auction_id in states)
+
+    async def _read(self, auction_ids: list[str], limit: int) -> dict[str, list[log.Entry]]:
+        """What follows the mark of each, where something readable does."""
         if len(self._progress) + len(auction_ids) > MAX_BOOKS:
-            await self._save(force=True)
-            self._progress.clear()
+            await self._save()
+            self._progress = {auction_id: self._progress[auction_id] for auction_id in self._unsaved}
         log_store = runtime.current().store
 
         async def read(auction_id: str) -> list[log.Entry]:
             progress = self._progress.get(auction_id)
             if progress is None:
                 progress = self._progress[auction_id] = _Progress(await log_store.get_auction(auction_id))
-            return await log_store.read_from(auction_id, progress.book.state.seq, ENTRIES_PER_AUCTION)
+            return await log_store.read_from(auction_id, progress.state.seq, limit)
 
-        found = await asyncio.gather(*map(read, auction_ids))
-        return {
-            auction_id: entries for auction_id, entries in zip(auction_ids, found, strict=True) if entries
-        }
+        outcomes = await asyncio.gather(*map(read, auction_ids), return_exceptions=True)
+        found: dict[str, list[log.Entry]] = {}
+        for auction_id, outcome in zip(auction_ids, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                self._set_aside(auction_id, outcome)
+            elif outcome:
+                found[auction_id] = outcome
+        return found
 
-    def _move(self, progress: _Progress, book: Book, entries: list[log.Entry]) -> None:
+    def _move(self, auction_id: str, state: rules.State, entries: list[log.Entry]) -> None:
         """These entries are published: the mark moves; what changes an auction's status is saved at once."""
-        progress.book = book
-        self._unsaved[book.auction_id] = None
+        progress = self._progress[auction_id]
+        progress.state = state
+        self._unsaved[auction_id] = None
         if any(not isinstance(entry.facts, log.Bid) for entry in entries):
             progress.saved_at = 0.0
 
-    def _append(self, messages: list[brokers.Message], *, source: str) -> None:
-        for start in range(0, len(messages), MESSAGES_PER_APPEND):
-            self._broker.append(messages[start : start + MESSAGES_PER_APPEND], source=source)
-
     # --- the auctions' documents -----------------------------------------------------------------------------------
 
-    async def _save(self, *, force: bool) -> None:
+    async def _save(self, limit: int | None = None) -> None:
+        """Save what is due, up to `limit` documents; without one, all. What cannot be saved is due again in SAVE_SECONDS."""
         now = time.monotonic()
         due = [
             auction_id
             for auction_id in self._unsaved
-            if force or now - self._progress[auction_id].saved_at >= SAVE_SECONDS
+            if limit is None or now - self._progress[auction_id].saved_at >= SAVE_SECONDS
         ]
-        if not force:
-            due = due[:SAVES_PER_STEP]
-        await asyncio.gather(*(self._save_one(auction_id, now) for auction_id in due))
+        due = due[:limit]
+        for start in range(0, len(due), SAVES_PER_STEP):
+            await asyncio.gather(*map(self._save_one, due[start : start + SAVES_PER_STEP]))
 
-    async def _save_one(self, auction_id: str, now: float) -> None:
+    async def _save_one(self, auction_id: str) -> None:
+        """While it waits for the store, the auction may move on: then it stays unsaved."""
         progress = self._progress[auction_id]
-        state = progress.book.state
-        await runtime.current().store.save_progress(_document(state, progress.created_at))
-        progress.saved_at, progress.saved_mark = now, state.seq
-        del self._unsaved[auction_id]
-        if state.ended:
-            del self._progress[auction_id]
-
-
-def _messages(book: Book, entries: list[log.Entry]) -> list[tuple[log.Entry, list[brokers.Message]]]:
-    """Each entry with its messages; `book` moves on."""
-    found = []
-    for entry in entries:
-        before = book.state
-        book.take({(entry.auction_id, entry.seq): entry})
-        found.append(
-            (entry, [_message(entry, event) for event in log_events.of_entry(before, entry, book.state)])
-        )
-    return found
-
-
-def _message(entry: log.Entry, event: contracts.events.Event) -> brokers.Message:
-    body = contracts.encode(
-        event,
-        event_id=log_events.event_id(entry, event),
-        source=SOURCE,
-        time=datetime.fromtimestamp(entry.at / 1000, UTC),
-        version=entry.seq,
-        correlation_id=entry.correlation_id or f"{entry.auction_id}-{entry.seq}",
-    )
-    return brokers.Message(event.TOPIC, event.key(), body)
+        state = progress.state
+        progress.saved_at = time.monotonic()
+        try:
+            await runtime.current().store.save_progress(_document(state, progress.created_at))
+        except errors.Unavailable as away:
+            logger.warning("auction_not_saved", auction_id=auction_id, error=str(away))
+            return
+        except Exception as error:
+            self._set_aside(auction_id, error)
+        if self._progress.get(auction_id) is progress and progress.state is state:
+            self._unsaved.pop(auction_id, None)
+            if state.ended:
+                self._progress.pop(auction_id, None)
 
 
 def _document(state: rules.State, created_at: int) -> store.AuctionDocument:

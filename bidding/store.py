@@ -240,6 +240,10 @@ class MongoStore:
         rows = await _guard(self._incarnations.find({}).to_list())
         return {row["_id"]: row["batch"] for row in rows if row["at"] >= since}
 
+    async def forget_incarnations(self, *, before: int) -> int:
+        """Delete the writers that were last seen before (milliseconds); their number."""
+        return (await _guard(self._incarnations.delete_many({"at": {"$lt": before}}))).deleted_count
+
     async def auctions_of_batches(self, batches: Sequence[str]) -> dict[str, dict[str, int]]:
         """By batch, the auctions that it touched with the last seq there; one that stored nothing is absent."""
         rows = await self._find_each("batch", list(batches), {"batch": 1, "auction_id": 1, "seq": 1})
@@ -305,9 +309,13 @@ class MongoStore:
         cursor = self._auctions.find({"due_at": {"$lt": before}}, {"due_at": 1}).limit(limit)
         return [(row["_id"], row["due_at"]) for row in await _guard(cursor.to_list())]
 
-    async def unfinished_marks(self) -> dict[str, int]:
-        """The mark of every auction whose log may still grow."""
-        rows = await _guard(self._auctions.find({"ended": False}, {"mark": 1}).to_list())
+    async def marks(self, *, after: str, limit: int, unfinished: bool = False) -> dict[str, int]:
+        """The marks of up to `limit` auctions that follow the id `after`, in the order of their ids; perhaps only of those
+        whose log may still grow."""
+        where: dict[str, Any] = {"_id": {"$gt": after}} if after else {}
+        if unfinished:
+            where["ended"] = False
+        rows = await _guard(self._auctions.find(where, {"mark": 1}).sort("_id").limit(limit).to_list())
         return {row["_id"]: row["mark"] for row in rows}
 
     async def auctions_of_product(self, product_id: str) -> list[AuctionDocument]:

@@ -7,8 +7,9 @@ import pymongo
 import pytest
 from django.conf import settings
 
-from bidding import committer, runtime, store
-from bidding.tests import lots, scripted_store
+from auction_project.messaging import memory
+from bidding import committer, log_messages, log_relay, runtime, store
+from bidding.tests import lots, relaying, scripted_store
 
 
 @pytest.fixture
@@ -65,3 +66,22 @@ async def writer(scripted):
         scripted.release()
     await found.stop()
     assert scripted_store.flaw(scripted) is None
+
+
+@pytest.fixture
+def log(bid_log):
+    """Writes logs into the store as some writer's batches."""
+    bid_log.call(bid_log.current().store.prepare())
+    return relaying.Log(bid_log)
+
+
+@pytest.fixture
+def transport():
+    found = memory.MemoryBroker()
+    found.begin_epoch(log_messages.SOURCE)
+    return found
+
+
+@pytest.fixture
+def relay(log, transport):
+    return log_relay.LogRelay(transport)

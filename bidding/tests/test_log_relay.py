@@ -6,90 +6,12 @@ import msgspec
 import pytest
 
 from auction_project import contracts
-from auction_project.contracts import events
 from auction_project.messaging import broker as brokers
-from auction_project.messaging import memory
-from bidding import log_relay, rules, runtime, store
+from bidding import log_messages, log_refill, log_relay, rules, runtime
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
-
-
-@pytest.fixture
-def log(bid_log):
-    """Writes logs into the store as some writer's batches."""
-    bid_log.call(bid_log.current().store.prepare())
-    return Log(bid_log)
-
-
-class Log:
-    def __init__(self, bid_log):
-        self._store = bid_log.current().store
-        self.call = bid_log.call
-
-    def register(self, writer="w", number=0):
-        now = int(time.time() * 1000)
-        self.call(self._store.register_incarnation(writer, batch_number=number, now=now))
-
-    def append(self, entries, *, batch="w:1"):
-        for auction_id in sorted({entry.auction_id for entry in entries}):
-            self.call(self._store.insert_auction(_document(auction_id)))
-        for start in range(0, len(entries), 100):
-            bulk = entries[start : start + 100]
-            assert self.call(self._store.append(bulk, batch=batch)).stored == len(bulk)
-
-    def document(self, auction_id):
-        return self.call(self._store.get_auction(auction_id))
-
-
-def _document(auction_id):
-    return store.AuctionDocument(
-        id=auction_id,
-        product_id="p",
-        requested_by=lots.SELLER,
-        format="english",
-        currency="EUR",
-        starts_at=T0,
-        ends_at=T0,
-        created_at=T0,
-        due_at=T0,
-    )
-
-
-@pytest.fixture
-def transport():
-    found = memory.MemoryBroker()
-    found.begin_epoch(log_relay.SOURCE)
-    return found
-
-
-@pytest.fixture
-def relay(log, transport):
-    return log_relay.LogRelay(transport)
-
-
-def published(transport, auction_id):
-    """The seqs of the public records of an auction, in the order in which they came."""
-    found = []
-    for record in transport.read("auction.log"):
-        _, event = contracts.decode(record.value)
-        if event.auction_id == auction_id and not isinstance(event, events.AuctionExtended):
-            found.append(event.seq)
-    return found
-
-
-def bids_on(auction_id, count, **changes):
-    lot = lots.open_lot(auction_id, **changes)
-    for i in range(count):
-        lot.bid((ANN, BEN)[i % 2], 20_00 + i * 100_00, at=T0 + i)
-    return lot
-
-
-def step_until(relay, condition, seconds=15.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the relay did not get there"
-        relay.step()
+from bidding.tests.relaying import bids_on, document, published, resealed, step_until
 
 
 def test_a_whole_log_is_published_in_order_without_gap(log, relay, transport):
@@ -172,7 +94,7 @@ def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, 
     first = log_relay.LogRelay(transport)
     monkeypatch.setattr(log_relay.failpoints, "reach", _die)
     with pytest.raises(_Death):
-        first.step()
+        step_until(first, lambda: False)
     monkeypatch.undo()
     monkeypatch.setattr(log_relay, "LEASE_MS", 1)
     log.append([lot.bid(ANN, 900_00)], batch="w:2")
@@ -186,7 +108,7 @@ def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, 
 def test_a_double_is_recognised_by_its_id(log, transport):
     lot = bids_on("x", 2)
     lot.close()
-    messages = [log_relay._messages(log_relay.Book("x"), lot.entries) for _ in range(2)]
+    messages = [log_messages.follow(rules.State("x"), lot.entries)[1] for _ in range(2)]
 
     ids = [[contracts.decode(m.value)[0].id for _, ms in found for m in ms] for found in messages]
     assert ids[0] == ids[1]
@@ -211,7 +133,7 @@ def test_one_relay_works_and_another_takes_over_when_it_has_gone(log, transport)
     assert published(transport, "x") == []
     step_until(first, lambda: published(transport, "x") == [1, 2, 3, 4])
 
-    runtime.call(first._save(force=True))
+    runtime.call(first._save())
     began = time.monotonic()
     log.append([lot.bid(BEN, 900_00)], batch="w:2")
     step_until(second, lambda: published(transport, "x")[-1:] == [5], seconds=10)
@@ -243,7 +165,7 @@ def test_an_emptied_transport_is_filled_again_though_nothing_is_new(log, relay, 
     now = int(time.time() * 1000)
     lot = lots.open_lot("x")
     young = [msgspec.structs.replace(entry, at=now) for entry in lot.entries]
-    log.append(_resealed(young))
+    log.append(resealed(young))
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
 
     transport.wipe()
@@ -260,13 +182,18 @@ def test_a_refill_leaves_out_what_is_older_than_seven_days(log, relay, transport
     lot = lots.open_lot("x")
     times = (now - week - 60_000, now - week + 60_000, now)
     log.append(
-        _resealed([msgspec.structs.replace(e, at=at) for e, at in zip(lot.entries, times, strict=True)])
+        resealed([msgspec.structs.replace(e, at=at) for e, at in zip(lot.entries, times, strict=True)])
     )
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
 
+    step_until(relay, lambda: log.document("x").mark == 3)
+
     transport.wipe()
-    assert relay.refill() == 2
-    assert published(transport, "x") == [2, 3]
+    refill = log_refill.Refill(transport, since=now - week)
+    while refill.step():
+        pass
+
+    assert (refill.messages, published(transport, "x")) == (2, [2, 3])
 
 
 def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole(
@@ -277,7 +204,7 @@ def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole
     for auction_id in ("x", "y"):
         lot = lots.open_lot(auction_id)
         log.append(
-            _resealed([msgspec.structs.replace(e, at=now) for e in lot.entries]), batch=f"w:{auction_id}"
+            resealed([msgspec.structs.replace(e, at=now) for e in lot.entries]), batch=f"w:{auction_id}"
         )
     step_until(relay, lambda: published(transport, "y") == [1, 2, 3])
     transport.wipe()
@@ -295,21 +222,10 @@ def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole
         transport.append([], source="another")
 
 
-def _resealed(entries):
-    """The same facts with other times, chained anew."""
-    prev, found = rules.GENESIS, []
-    for entry in entries:
-        names = ("auction_id", "seq", "at", "actor", "key", "request", "facts", "hidden", "correlation_id")
-        sealed = rules.log.seal(prev=prev, **{name: getattr(entry, name) for name in names})
-        found.append(sealed)
-        prev = sealed.hash
-    return found
-
-
 def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
     """End to end in one process: commands through the runtime, events out of the broker."""
     now = int(time.time() * 1000)
-    log.call(log._store.insert_auction(_document("x")))
+    log.call(log.store.insert_auction(document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     common = {"auction_id": "x", "salt": "s", "at": now}
     for command in (

@@ -378,15 +378,17 @@ async def test_lists_filter_search_sort_and_page(log_store):
     assert await listed(search="sextant .*") == ([], 0)
     assert await listed(status="NEW") == (["requested"], 1)
     assert [document.id for document in await log_store.auctions_of_product("p1")] == ["a4"]
-    assert sorted(await log_store.unfinished_marks()) == [
-        "a0",
-        "a1",
-        "a2",
-        "a3",
-        "a4",
-        "requested",
-    ]
     assert len(await log_store.all_auction_ids()) == 7
+
+
+async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):
+    for auction_id, mark, ended in (("c", 3, False), ("a", 1, False), ("d", 4, True), ("b", 2, False)):
+        await log_store.insert_auction(a_document(auction_id, mark=mark, ended=ended))
+
+    assert list((await log_store.marks(after="", limit=2)).items()) == [("a", 1), ("b", 2)]
+    assert await log_store.marks(after="b", limit=2) == {"c": 3, "d": 4}
+    assert await log_store.marks(after="b", limit=2, unfinished=True) == {"c": 3}
+    assert await log_store.marks(after="d", limit=2) == {}
 
 
 # --- writers, leases, clock -----------------------------------------------------------------------------------------------------
@@ -399,6 +401,8 @@ async def test_writers_are_those_seen_lately(log_store):
 
     assert await log_store.incarnations(since=T0) == {"old": 5, "new": 9}
     assert await log_store.incarnations(since=T0 + 1) == {"new": 9}
+    assert await log_store.forget_incarnations(before=T0 + 1) == 1
+    assert await log_store.incarnations(since=0) == {"new": 9}
 
 
 async def test_a_lease_has_one_owner_until_it_ends(log_store):

@@ -1,0 +1,51 @@
+"""The entries of a log as messages for the transport, and the way there. A repeat is a recognisable double: ids of events
+are functions of (auction, seq).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from auction_project import contracts
+from auction_project.messaging import broker as brokers
+from bidding import log_events, rules
+from bidding.book import Book
+from bidding.rules import log
+
+SOURCE = "bidding"
+MESSAGES_PER_APPEND = 500
+
+
+def follow(
+    state: rules.State, entries: Iterable[log.Entry]
+) -> tuple[rules.State, list[tuple[log.Entry, list[brokers.Message]]]]:
+    """The state after `entries`, and each of them with its messages.
+
+    Raises BrokenChain, and whatever a log raises that somebody changed by hand.
+    """
+    book = Book(state.auction_id)
+    book.state = state
+    found = []
+    for entry in entries:
+        before = book.state
+        book.take({(entry.auction_id, entry.seq): entry})
+        events = log_events.of_entry(before, entry, book.state)
+        found.append((entry, [_message(entry, event) for event in events]))
+    return book.state, found
+
+
+def append(transport: brokers.Broker, messages: Sequence[brokers.Message], *, source: str) -> None:
+    """In bounded pieces. Raises brokers.EpochMissing, errors.Unavailable: then any prefix may be stored."""
+    for start in range(0, len(messages), MESSAGES_PER_APPEND):
+        transport.append(messages[start : start + MESSAGES_PER_APPEND], source=source)
+
+
+def _message(entry: log.Entry, event: contracts.events.Event) -> brokers.Message:
+    body = contracts.encode(
+        event,
+        event_id=log_events.event_id(entry, event),
+        source=SOURCE,
+        time=datetime.fromtimestamp(entry.at / 1000, UTC),
+        version=entry.seq,
+        correlation_id=entry.correlation_id or f"{entry.auction_id}-{entry.seq}",
+    )
+    return brokers.Message(event.TOPIC, event.key(), body)

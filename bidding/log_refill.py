@@ -1,0 +1,82 @@
+"""The refill: publishes again what an emptied transport has lost of the bid log, every published entry since some time.
+
+It goes through the auctions in the order of their ids, in bounded pieces. An epoch of its own tells when the transport
+is emptied once more in the middle: then a new refill must begin. What is not published yet is none of its business.
+"""
+
+from collections import deque
+
+from auction_project import logs
+from auction_project.messaging import broker as brokers
+from auction_project.messaging import failure
+from bidding import log_messages, rules, runtime
+
+EPOCH = "bidding.refill"
+AUCTIONS_PER_PAGE = 2_000
+ENTRIES_PER_STEP = 1_000
+
+logger = logs.get(__name__)
+
+
+class Refill:
+    """`step()` until it says that there is no more; `since` in milliseconds."""
+
+    def __init__(self, transport: brokers.Broker, *, since: int) -> None:
+        self._transport = transport
+        self._since = since
+        self._page_end = ""
+        self._waiting: deque[tuple[str, int]] = deque()  # (auction, mark)
+        self._state: rules.State | None = None  # of the first that waits: as far as it has come
+        self.messages = 0
+        transport.begin_epoch(EPOCH)
+
+    def step(self) -> bool:
+        """Publish a piece; whether there is more. Raises brokers.EpochMissing, errors.Unavailable (a step can be
+        repeated)."""
+        if self._waiting:
+            self._publish_a_piece(*self._waiting[0])
+            return True
+        if self._turn_the_page():
+            return True
+        self._transport.append([], source=EPOCH)
+        return False
+
+    def _turn_the_page(self) -> bool:
+        """Whether there was another page. What has not moved since is left out: `at` never decreases within a log."""
+        store = runtime.current().store
+        marks = runtime.call(store.marks(after=self._page_end, limit=AUCTIONS_PER_PAGE))
+        published = [(auction_id, mark) for auction_id, mark in marks.items() if mark]
+        try:
+            last = runtime.call(store.read(published))
+        except Exception as error:
+            if failure.classify(error) is failure.Fate.OUTAGE:
+                raise
+            last = {}  # one of them is unreadable: each is looked at by itself
+        self._waiting.extend(
+            place for place in published if place not in last or last[place].at >= self._since
+        )
+        self._page_end = next(reversed(marks), "")
+        return bool(marks)
+
+    def _publish_a_piece(self, auction_id: str, mark: int) -> None:
+        state = self._state or rules.State(auction_id)
+        wanted = min(ENTRIES_PER_STEP, mark - state.seq)
+        try:
+            entries = runtime.call(runtime.current().store.read_from(auction_id, state.seq, wanted))
+            state, found = log_messages.follow(state, entries)
+        except Exception as error:
+            if failure.classify(error) is failure.Fate.OUTAGE:
+                raise
+            logger.exception("log_is_unreadable", auction_id=auction_id)
+            self._go_on()
+            return
+        messages = [m for entry, ms in found if entry.at >= self._since for m in ms]
+        log_messages.append(self._transport, messages, source=EPOCH)
+        self.messages += len(messages)
+        self._state = state
+        if state.seq >= mark or not entries:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._waiting.popleft()
+        self._state = None

@@ -1,0 +1,78 @@
+"""What the tests of the relay share: logs written as some writer's batches, and what came out of the transport."""
+
+import time
+
+from auction_project import contracts
+from auction_project.contracts import events
+from bidding import rules, store
+from bidding.tests import lots
+from bidding.tests.lots import ANN, BEN, T0
+
+
+class Log:
+    def __init__(self, bid_log):
+        self.store = bid_log.current().store
+        self.call = bid_log.call
+
+    def register(self, writer="w", number=0):
+        now = int(time.time() * 1000)
+        self.call(self.store.register_incarnation(writer, batch_number=number, now=now))
+
+    def append(self, entries, *, batch="w:1"):
+        for auction_id in sorted({entry.auction_id for entry in entries}):
+            self.call(self.store.insert_auction(document(auction_id)))
+        for start in range(0, len(entries), 100):
+            bulk = entries[start : start + 100]
+            assert self.call(self.store.append(bulk, batch=batch)).stored == len(bulk)
+
+    def document(self, auction_id):
+        return self.call(self.store.get_auction(auction_id))
+
+
+def document(auction_id):
+    return store.AuctionDocument(
+        id=auction_id,
+        product_id="p",
+        requested_by=lots.SELLER,
+        format="english",
+        currency="EUR",
+        starts_at=T0,
+        ends_at=T0,
+        created_at=T0,
+        due_at=T0,
+    )
+
+
+def published(transport, auction_id):
+    """The seqs of the public records of an auction, in the order in which they came."""
+    found = []
+    for record in transport.read("auction.log"):
+        _, event = contracts.decode(record.value)
+        if event.auction_id == auction_id and not isinstance(event, events.AuctionExtended):
+            found.append(event.seq)
+    return found
+
+
+def bids_on(auction_id, count, **changes):
+    lot = lots.open_lot(auction_id, **changes)
+    for i in range(count):
+        lot.bid((ANN, BEN)[i % 2], 20_00 + i * 100_00, at=T0 + i)
+    return lot
+
+
+def step_until(relay, condition, seconds=15.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the relay did not get there"
+        relay.step()
+
+
+def resealed(entries):
+    """The same facts with other times, chained anew."""
+    prev, found = rules.GENESIS, []
+    for entry in entries:
+        names = ("auction_id", "seq", "at", "actor", "key", "request", "facts", "hidden", "correlation_id")
+        sealed = rules.log.seal(prev=prev, **{name: getattr(entry, name) for name in names})
+        found.append(sealed)
+        prev = sealed.hash
+    return found

@@ -1,0 +1,307 @@
+"""What keeps the relay of the bid log going: every step is bounded, and nobody's trouble is another's."""
+
+import time
+
+import msgspec
+import pymongo
+import pytest
+from django.conf import settings as gavel
+
+from auction_project import errors
+from auction_project.messaging import broker as brokers
+from auction_project.messaging import memory
+from bidding import log_messages, log_refill, log_relay, runtime
+from bidding.tests import lots
+from bidding.tests.lots import ANN, BEN
+from bidding.tests.relaying import bids_on, published, resealed, step_until
+
+NEVER = 3600.0
+WEEK_MS = 7 * 24 * 3600 * 1000
+
+
+@pytest.fixture
+def raw(log, database_name):
+    """The server without our code between: somebody changes the database by hand."""
+    with pymongo.MongoClient(gavel.MONGODB_URL) as client:
+        yield client[database_name]["bids"]
+
+
+# --- one pass a step -----------------------------------------------------------------------------------------------
+
+
+class _Growing(memory.MemoryBroker):
+    """While it takes messages, `grow` is called."""
+
+    def append(self, messages, *, source=None):
+        super().append(messages, source=source)
+        if messages:
+            self.grow()
+
+
+def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from_ending(log, monkeypatch):
+    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", NEVER)
+    monkeypatch.setattr(log_relay, "ENTRIES_PER_READ", 4)
+    log.register()
+    transport = _Growing()
+    transport.begin_epoch(log_messages.SOURCE)
+    relay = log_relay.LogRelay(transport)
+    hot, quiet = bids_on("hot", 1), bids_on("quiet", 1)
+    grown = []
+
+    def grow():
+        bids = [hot.bid((BEN, ANN)[i % 2], 500_00 + (len(grown) * 4 + i) * 100_00) for i in range(4)]
+        grown.append(bids)
+        assert len(grown) < 50, "the step has no end"
+        log.append(bids, batch="unregistered:1")
+
+    transport.grow = grow
+    log.append(hot.entries)
+    relay.step()
+    relay.step()
+    assert published(transport, "hot") == [1, 2, 3, 4]
+    log.append(quiet.entries, batch="w:2")
+
+    for _ in range(8):
+        relay.step()
+
+    assert published(transport, "quiet") == [1, 2, 3, 4]
+    assert published(transport, "hot") == list(range(1, len(published(transport, "hot")) + 1))
+    assert len(grown) <= 9
+    assert log.document("hot").mark >= 4
+
+
+def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_who_waited(
+    log, relay, transport, monkeypatch
+):
+    monkeypatch.setattr(log_relay, "PUBLISH_SECONDS", 0.0)
+    monkeypatch.setattr(log_relay, "AUCTIONS_PER_READ", 1)
+    log.register()
+    for auction_id in ("a", "b", "c"):
+        log.append(lots.open_lot(auction_id).entries)
+
+    relay.step()
+    seen = []
+    for _ in range(3):
+        relay.step()
+        seen.append([auction_id for auction_id in ("a", "b", "c") if published(transport, auction_id)])
+
+    assert seen == [["a"], ["a", "b"], ["a", "b", "c"]]
+
+
+# --- the sweep -----------------------------------------------------------------------------------------------------
+
+
+def test_the_sweep_compares_a_slice_a_step_and_misses_nobody(log, relay, transport, monkeypatch):
+    monkeypatch.setattr(log_relay, "AUCTIONS_PER_PAGE", 3)
+    monkeypatch.setattr(log_relay, "SLICE_AUCTIONS", 2)
+    log.register()
+    for auction_id in "abcde":
+        log.append(lots.open_lot(auction_id).entries, batch="unregistered:1")
+
+    seen = []
+    for _ in range(5):
+        relay.step()
+        seen.append("".join(auction_id for auction_id in "abcde" if published(transport, auction_id)))
+
+    assert seen == ["", "ab", "abc", "abcde", "abcde"]
+
+
+def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
+    log, relay, transport, monkeypatch
+):
+    async def too_slow(**_which):
+        raise errors.Unavailable("MongoDB: timed out")
+
+    monkeypatch.setattr(log.store, "marks", too_slow)
+    log.register()
+    lot = bids_on("x", 1)
+    log.append(lot.entries, batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
+    log.append([lot.bid(BEN, 900_00)], batch="w:2")
+
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
+
+
+def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
+    long_ago = int(time.time() * 1000) - log_relay.WRITER_KEPT_MS - 60_000
+    log.call(log.store.register_incarnation("gone", batch_number=7, now=long_ago))
+    log.register("living")
+
+    relay.step()
+
+    assert set(log.call(log.store.incarnations(since=0))) == {"living"}
+
+
+# --- unreadable logs -----------------------------------------------------------------------------------------------
+
+
+def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(
+    log, relay, transport, raw, monkeypatch, caplog
+):
+    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(log_relay, "SET_ASIDE_SECONDS", 2.0)
+    log.register()
+    for auction_id in ("x", "y", "z", "sound"):
+        log.append(bids_on(auction_id, 1).entries, batch="unregistered:1")  # the sweep alone finds them
+    first_of_z = raw.find_one({"_id": f"z:{1:012d}"})
+    second = {auction_id: raw.find_one({"_id": f"{auction_id}:{2:012d}"}) for auction_id in "xy"}
+    raw.update_one({"_id": f"x:{2:012d}"}, {"$set": {"prev": "0" * 64}})
+    raw.update_one({"_id": f"y:{2:012d}"}, {"$set": {"facts": {"kind": "invented"}}})
+    raw.update_one({"_id": f"z:{1:012d}"}, {"$unset": {"facts": ""}})
+
+    for _ in range(12):
+        relay.step()
+
+    assert published(transport, "sound") == [1, 2, 3, 4]
+    assert [published(transport, auction_id) for auction_id in "xyz"] == [[], [], []]
+    told = [record.msg for record in caplog.records if "log_is_unreadable" in str(record.msg)]
+    assert sorted(line["auction_id"] for line in told) == ["x", "y", "z"]
+
+    for document in (first_of_z, *second.values()):
+        raw.replace_one({"_id": document["_id"]}, document)
+    step_until(relay, lambda: all(published(transport, auction_id) == [1, 2, 3, 4] for auction_id in "xyz"))
+
+
+def test_an_auction_without_its_document_is_set_aside(log, relay, transport):
+    log.register()
+    orphan = lots.open_lot("orphan")
+    log.call(log.store.append(orphan.entries, batch="w:1"))
+    log.append(bids_on("x", 1).entries, batch="w:2")
+
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
+
+    assert published(transport, "orphan") == []
+
+
+# --- saving --------------------------------------------------------------------------------------------------------
+
+
+def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(log, relay, monkeypatch):
+    save, failed = log.store.save_progress, []
+
+    async def fail_at_first(document):
+        if document.id == "x" and not failed:
+            failed.append(document.mark)
+            raise errors.Unavailable("MongoDB: timed out")
+        return await save(document)
+
+    monkeypatch.setattr(log.store, "save_progress", fail_at_first)
+    log.register()
+    for auction_id in ("x", "y"):
+        log.append(bids_on(auction_id, 1).entries)
+
+    step_until(relay, lambda: log.document("y").mark == 4)
+    assert (failed, log.document("x").mark) == ([4], 0)
+    step_until(relay, lambda: log.document("x").mark == 4)
+
+
+def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, transport, monkeypatch):
+    monkeypatch.setattr(log_relay, "SAVE_SECONDS", 0.0)
+    save = log.store.save_progress
+    lot = bids_on("x", 1)
+    ahead = bids_on("x", 2).state
+
+    async def move_on_meanwhile(document):
+        done = await save(document)
+        if document.mark == 4:
+            relay._progress["x"].state = ahead
+        return done
+
+    monkeypatch.setattr(log.store, "save_progress", move_on_meanwhile)
+    log.register()
+    log.append(lot.entries)
+
+    step_until(relay, lambda: log.document("x").mark == 4)
+
+    step_until(relay, lambda: log.document("x").mark == 5)
+
+
+def test_a_relay_closes_while_the_store_is_away(log, relay, transport, monkeypatch):
+    async def away(*_what, **_which):
+        raise errors.Unavailable("MongoDB: connection refused")
+
+    log.register()
+    log.append(bids_on("x", 1).entries)
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
+    monkeypatch.setattr(log.store, "save_progress", away)
+    monkeypatch.setattr(log.store, "hold_lease", away)
+    relay._unsaved["x"] = None
+
+    relay.close()
+
+    assert runtime._current is None
+
+
+# --- the refill ----------------------------------------------------------------------------------------------------
+
+
+def _at(lot, *times):
+    return resealed(
+        [msgspec.structs.replace(entry, at=at) for entry, at in zip(lot.entries, times, strict=True)]
+    )
+
+
+def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
+    log, relay, transport, monkeypatch
+):
+    monkeypatch.setattr(log_relay, "PUBLISH_SECONDS", 0.0)
+    monkeypatch.setattr(log_refill, "ENTRIES_PER_STEP", 2)
+    monkeypatch.setattr(log_refill, "AUCTIONS_PER_PAGE", 2)
+    now = int(time.time() * 1000)
+    log.register()
+    for auction_id, at in (("a", now), ("b", now - WEEK_MS - 60_000), ("c", now)):
+        log.append(_at(lots.open_lot(auction_id), at, at, at))
+    step_until(relay, lambda: all(log.document(auction_id).mark == 3 for auction_id in "abc"))
+    transport.wipe()
+    read, asked = log.store.read_from, []
+
+    async def remember(auction_id, after, limit):
+        asked.append((auction_id, after, limit))
+        return await read(auction_id, after, limit)
+
+    monkeypatch.setattr(log.store, "read_from", remember)
+    monkeypatch.setattr(log_relay, "EPOCH_CHECK_SECONDS", 0.0)
+    relay._next_epoch_check = 0.0
+    relay.step()
+    steps = 0
+    while relay._refill is not None:
+        before = len(published(transport, "a")) + len(published(transport, "c"))
+        relay.step()
+        steps += 1
+        assert len(published(transport, "a")) + len(published(transport, "c")) - before <= 2
+
+    assert asked == [("a", 0, 2), ("a", 2, 1), ("c", 0, 2), ("c", 2, 1)]
+    assert [published(transport, auction_id) for auction_id in "abc"] == [[1, 2, 3], [], [1, 2, 3]]
+    assert steps == 7
+
+
+def test_a_refill_passes_over_an_unreadable_log(log, relay, transport, raw):
+    now = int(time.time() * 1000)
+    log.register()
+    for auction_id in ("a", "b"):
+        log.append(_at(lots.open_lot(auction_id), now, now, now))
+    step_until(relay, lambda: all(log.document(auction_id).mark == 3 for auction_id in "ab"))
+    raw.update_one({"_id": f"a:{3:012d}"}, {"$set": {"facts": {"kind": "invented"}}})
+    transport.wipe()
+
+    step_until(relay, lambda: published(transport, "b") == [1, 2, 3])
+    step_until(relay, lambda: relay._refill is None)
+
+    transport.append([], source=log_messages.SOURCE)  # the epoch has begun
+
+
+def test_a_transport_that_is_emptied_after_the_last_piece_is_noticed(log, relay, transport):
+    now = int(time.time() * 1000)
+    log.register()
+    log.append(_at(lots.open_lot("x"), now, now, now))
+    step_until(relay, lambda: log.document("x").mark == 3)
+    transport.wipe()
+    refill = log_refill.Refill(transport, since=now - WEEK_MS)
+    while refill.messages < 3:
+        refill.step()
+    assert published(transport, "x") == [1, 2, 3]
+
+    transport.wipe()
+
+    with pytest.raises(brokers.EpochMissing):
+        refill.step()
