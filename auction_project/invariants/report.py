@@ -22,6 +22,7 @@ from sagas import checks as saga_checks
 from sagas import models as sagas
 
 POLL_SECONDS = 0.5
+AUCTIONS_PER_READ = 1000
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -104,5 +105,9 @@ def _is_busy(transport: brokers.Broker) -> bool:
 
 async def _has_unpublished_entries(log_store: store.MongoStore) -> bool:
     """Whether an entry follows the mark of an auction that has not ended."""
-    marks = await log_store.unfinished_marks()
-    return bool(await log_store.read((auction_id, mark + 1) for auction_id, mark in marks.items()))
+    last = ""
+    while marks := await log_store.marks(after=last, limit=AUCTIONS_PER_READ, unfinished=True):
+        if await log_store.read((auction_id, mark + 1) for auction_id, mark in marks.items()):
+            return True
+        last = max(marks)
+    return False
