@@ -1,5 +1,5 @@
 """The loop that keeps the stores small: topics below what all groups have acknowledged, outboxes and inboxes past their
-days. Any number may run; each piece of work is bounded and may be repeated.
+days. Any number may run; each piece of work is bounded and may be repeated, and is repeated at once while there is more.
 """
 
 import time
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import once, outbox
 
+FULL_TRIM = 5_000  # dropped of one topic: there may be as many more
 PAUSE_SECONDS = 120.0  # what was read stays that long at least, for replays and for `verify`
 
 
@@ -32,16 +33,15 @@ class Maintenance:
         self._next = 0.0
 
     def step(self) -> bool:
-        """Raises errors.Unavailable, django.db.OperationalError."""
+        """One piece of each; whether one of them was full. Raises errors.Unavailable, django.db.OperationalError."""
         if time.monotonic() < self._next:
             return False
         now = datetime.now(UTC)
-        for topic, groups in self._groups.items():
-            self._broker.trim(topic, groups)
-        for table in self._outboxes:
-            outbox.prune(table, now=now)
-        for inbox in self._inboxes:
-            once.prune(inbox, now=now)
+        full = [self._broker.trim(topic, groups) >= FULL_TRIM for topic, groups in self._groups.items()]
+        full += [outbox.prune(table, now=now) >= outbox.PRUNE_ROWS for table in self._outboxes]
+        full += [once.prune(inbox, now=now) >= once.PRUNE_ROWS for inbox in self._inboxes]
+        if any(full):
+            return True
         self._next = time.monotonic() + PAUSE_SECONDS
         return False
 
