@@ -1,8 +1,8 @@
 """How every role runs: named loops in threads, one stop, shared waiting, drain and health.
 
 `run(role, loops)` waits for what the role needs, steps its loops until SIGTERM or SIGINT, lets each finish its step,
-closes it, and exits 0. An outage makes a loop wait (at most failure.MAX_PAUSE_SECONDS); any other error ends the
-process with code 1 after a log line, and its supervisor starts it again: no state is held that another copy lacks.
+closes it, and exits 0. An outage makes a loop wait (at most failure.MAX_PAUSE_SECONDS, or its own
+`longest_pause_seconds` where everybody waits for it); any other error ends the process with code 1 after a log line, and its supervisor starts it again: no state is held that another copy lacks.
 """
 
 import os
@@ -25,7 +25,8 @@ log = logs.get(__name__)
 
 
 class Loop(Protocol):
-    """One unit of repeated work."""
+    """One unit of repeated work. One that many wait for says with `longest_pause_seconds` how long an outage that is over
+    may go unnoticed."""
 
     name: str
 
@@ -106,7 +107,8 @@ def _drive(
                 if failure.classify(error) is not failure.Fate.OUTAGE:
                     raise
                 outages += 1
-                pause = failure.pause_seconds(outages)
+                longest = getattr(loop, "longest_pause_seconds", failure.MAX_PAUSE_SECONDS)
+                pause = min(longest, failure.pause_seconds(outages))
                 log.warning(
                     "waiting_for_service", loop=_name(loop, name), seconds=round(pause, 1), error=str(error)
                 )

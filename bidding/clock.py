@@ -16,6 +16,7 @@ HORIZON_MS = 2_000
 MAX_DUE = 20_000
 RING_BATCH = 1_000
 NOT_DUE_AGAIN_MS = 1_000
+EMPTY_AGAIN_MS = 60_000
 
 logger = logs.get(__name__)
 
@@ -28,10 +29,12 @@ class Clock:
     """`step()` rings for what is due by now."""
 
     name = "clock"
+    longest_pause_seconds = 1.0
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, str]] = []
         self._known: dict[str, int] = {}
+        self._pauses: dict[str, int] = {}  # of auctions without an entry
         self._next_poll = 0.0
 
     def step(self) -> bool:
@@ -61,6 +64,7 @@ class Clock:
         )
         listed = {auction_id for auction_id, _ in found}
         self._known = {auction_id: at for auction_id, at in self._known.items() if auction_id in listed}
+        self._pauses = {auction_id: ms for auction_id, ms in self._pauses.items() if auction_id in listed}
         self._heap = [item for item in self._heap if item[1] in listed]
         heapq.heapify(self._heap)
         for auction_id, at in found:
@@ -73,18 +77,29 @@ class Clock:
 
     def _ring(self, auction_ids: list[str]) -> None:
         """Look at each: looking makes the writer do what is due. Then remember when to come again."""
-        for auction_id, outcome in zip(auction_ids, runtime.call(_look_at(auction_ids)), strict=True):
-            if isinstance(outcome, errors.Unavailable):
-                self._remember(auction_id, _milliseconds() + NOT_DUE_AGAIN_MS)
-            elif isinstance(outcome, rules.State):
-                again = rules.due_at(outcome)
-                soon = _milliseconds() + NOT_DUE_AGAIN_MS
-                self._remember(
-                    auction_id, again if again is not None and again > soon - NOT_DUE_AGAIN_MS else soon
-                )
+        try:
+            outcomes = runtime.call(_look_at(auction_ids))
+        except errors.Unavailable as away:
+            outcomes = [away] * len(auction_ids)
+        for auction_id, outcome in zip(auction_ids, outcomes, strict=True):
+            now = _milliseconds()
+            if isinstance(outcome, rules.State):
+                self._remember(auction_id, self._again(outcome, now))
+            elif isinstance(outcome, errors.Unavailable):
+                self._remember(auction_id, now + NOT_DUE_AGAIN_MS)
             else:
                 logger.warning("clock_met_error", auction_id=auction_id, error=repr(outcome))
-                self._remember(auction_id, _milliseconds() + 60_000)
+                self._remember(auction_id, now + EMPTY_AGAIN_MS)
+
+    def _again(self, state: rules.State, now: int) -> int:
+        """When to look again. A document whose log never began is asked ever more seldom: its first entry may be on its
+        way, or will never come."""
+        if state.status is rules.Status.NEW:
+            pause = min(EMPTY_AGAIN_MS, 2 * self._pauses.get(state.auction_id, NOT_DUE_AGAIN_MS // 2))
+            self._pauses[state.auction_id] = pause
+            return now + pause
+        due = rules.due_at(state)
+        return due if due is not None and due > now else now + NOT_DUE_AGAIN_MS
 
 
 async def _look_at(auction_ids: list[str]) -> list[object]:

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from auction_project import errors, health, needs, running
 from auction_project.messaging import failure
+from bidding import clock, log_relay
 
 
 class Counting:
@@ -75,6 +76,23 @@ def test_an_outage_is_waited_for_and_the_loop_goes_on() -> None:
 
     assert running.run("test", [], [lambda: loop], stop) == 0
     assert (loop.steps, loop.closed) == (6, 1)
+
+
+def test_a_loop_that_many_wait_for_notices_the_end_of_an_outage_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failure, "FIRST_PAUSE_SECONDS", 15.0)
+    stop = threading.Event()
+
+    def fail_at_first(number: int) -> None:
+        if number < 4:
+            raise errors.Unavailable("the database is away")
+
+    loop = _stop_after(4, stop, fail_at_first)
+    loop.longest_pause_seconds = 0.05  # type: ignore[attr-defined]
+    began = time.monotonic()
+
+    assert running.run("test", [], [lambda: loop], stop) == 0
+    assert time.monotonic() - began < 5.0
+    assert clock.Clock.longest_pause_seconds == log_relay.LogRelay.longest_pause_seconds == 1.0
 
 
 def test_a_loop_that_cannot_be_made_yet_is_made_later() -> None:
