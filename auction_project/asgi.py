@@ -4,7 +4,6 @@ Two hops to a bid: this table, then `bidding.bid_endpoint`. What a process serve
 bid log's committer, the push hub) start and stop with the server's lifespan.
 """
 
-import asyncio
 import gc
 import os
 from typing import Any
@@ -25,6 +24,7 @@ from notifications import hub, routing, sse
 _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"
 _SERVES_BIDDING = "bidding" in settings.SERVICES
 _SERVES_NOTIFICATIONS = "notifications" in settings.SERVICES
+_readiness = needs.Readiness(roles.BY_NAME["web"].needs, vital=("mongodb",))
 
 
 async def _front(scope: Any, receive: Any, send: Any) -> None:
@@ -75,13 +75,10 @@ async def _livez(send: Any) -> None:
 
 
 async def _readyz(send: Any) -> None:
-    """Ready: what the role needs answers. Asked of the stores themselves, in threads."""
-    reasons = await asyncio.gather(
-        *(asyncio.to_thread(needs.missing, need) for need in roles.BY_NAME["web"].needs)
-    )
-    missing = [reason for reason in reasons if reason]
-    if missing:
-        await bounds.refuse(send, needs.NotReady("; ".join(missing)))
+    """Ready: what bids need answers. Without PostgreSQL or Redis bids are taken all the same."""
+    unmet = await _readiness.unmet()
+    if unmet:
+        await bounds.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
     else:
         await _plain(send, 200, b'{"role": "web", "ready": true}', b"application/json")
 

@@ -1,13 +1,17 @@
 """What a role waits for before it works, by name: `postgres:<alias>` (reachable and migrated), `redis`, `mongodb`,
 `broker`, `celery`. One line of log says what is missing; waiting has no end, a role starts in any order.
+
+Reasons name hosts and users: they are for the log. The outside hears names of needs.
 """
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import redis
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from kombu import Connection
 
@@ -15,6 +19,9 @@ from auction_project import db_router, errors, logs
 from auction_project.messaging import broker
 
 PAUSE_SECONDS = 0.5
+ANSWER_SECONDS = 1.0  # how long an answer to a probe may be old
+
+_migrated: set[str] = set()  # databases whose migrations were all seen applied
 
 log = logs.get(__name__)
 
@@ -47,8 +54,51 @@ def wait(required: Sequence[str], stop: threading.Event) -> bool:
     return False
 
 
+class Readiness:
+    """What a probe hears: ready once everything required was met, and from then on while the vital answers.
+
+    For one event loop; however many ask, the stores are asked once in ANSWER_SECONDS.
+    """
+
+    def __init__(self, required: Sequence[str], *, vital: Sequence[str]) -> None:
+        self._asked = required
+        self._vital = vital
+        self._reasons: dict[str, str] = {}
+        self._next = 0.0
+        self._asking = asyncio.Lock()
+
+    async def unmet(self) -> list[str]:
+        """The needs that do not answer."""
+        async with self._asking:
+            if time.monotonic() >= self._next:
+                await self._ask()
+                self._next = time.monotonic() + ANSWER_SECONDS
+            return list(self._reasons)
+
+    async def _ask(self) -> None:
+        answers = await asyncio.gather(*(asyncio.to_thread(missing, need) for need in self._asked))
+        reasons = {need: reason for need, reason in zip(self._asked, answers, strict=True) if reason}
+        if reasons.keys() - self._reasons.keys():
+            log.warning("not_ready", reasons=list(reasons.values()))
+        self._reasons = reasons
+        if not reasons:
+            self._asked = self._vital
+
+
 def _postgres(alias: str) -> None:
-    close_old_connections()
+    """Leaves no connection behind: it is asked in threads that nobody cleans up after."""
+    try:
+        if alias in _migrated:
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT 1")
+        else:
+            _check_migrations(alias)
+            _migrated.add(alias)
+    finally:
+        connections[alias].close()
+
+
+def _check_migrations(alias: str) -> None:
     executor = MigrationExecutor(connections[alias])
     targets = [node for node in executor.loader.graph.leaf_nodes() if db_router.database_of(node[0]) == alias]
     plan = executor.migration_plan(targets)

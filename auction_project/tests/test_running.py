@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 
 from auction_project import errors, health, needs, running
-from auction_project.messaging import failure
+from auction_project.messaging import failure, metrics
 from bidding import clock, log_relay
 
 
@@ -200,7 +200,7 @@ def test_health_tells_live_ready_and_figures(monkeypatch: pytest.MonkeyPatch) ->
 
         status, body = _get(f"{server.url}/metrics")
         assert status == 200
-        assert b"gavel_messages_published_total" in body
+        assert f"{metrics.PUBLISHED._name}_total".encode() in body
         assert _get(f"{server.url}/other")[0] == 404
     finally:
         server.close()
