@@ -86,6 +86,17 @@ def lock_product(product_id: str) -> models.Product:
         raise refusals.UnknownProduct(product_id=product_id) from None
 
 
+def lock_product_of_sale(sale_id: str) -> models.Product:
+    """The product that the sale has reserved, locked until the transaction ends. Raises NotReserved."""
+    sold = models.Product.objects.filter(
+        reservations__kind=models.ReservationKind.SALE, reservations__holder=sale_id
+    )
+    try:
+        return sold.select_for_update(of=("self",)).get()
+    except models.Product.DoesNotExist:
+        raise refusals.NotReserved(sale_id=sale_id) from None
+
+
 def open_balances(product: models.Product) -> None:
     """A balance of 0 in every warehouse that has none yet."""
     codes = models.Warehouse.objects.order_by("priority").values_list("code", flat=True)
@@ -120,13 +131,18 @@ def figures_of(balances: Sequence[models.Balance]) -> Figures:
     )
 
 
-def post(product: models.Product, legs: Sequence[Leg], cause: Cause) -> Figures:
+def post(
+    product: models.Product,
+    legs: Sequence[Leg],
+    cause: Cause,
+    locked: Sequence[models.Balance] | None = None,
+) -> Figures:
     """Move the units of `legs`; the product's figures after it. The product must be locked.
 
-    Raises InsufficientStock and UnknownWarehouse; then nothing has been written.
+    `locked` are its balances where the caller has them from `lock_balances`, as they are. Raises InsufficientStock and UnknownWarehouse; then nothing has been written.
     """
     demand = _sum_demand(legs)
-    balances = {balance.warehouse_id: balance for balance in _balances_for(product, demand)}
+    balances = {balance.warehouse_id: balance for balance in _balances_for(product, demand, locked)}
     before = figures_of(list(balances.values()))
     for place, quantity in demand.items():
         balances[place.warehouse].add(place.location, quantity)
@@ -180,10 +196,12 @@ def _sum_demand(legs: Sequence[Leg]) -> dict[Place, int]:
     return {place: quantity for place, quantity in demand.items() if place.warehouse is not None}
 
 
-def _balances_for(product: models.Product, demand: dict[Place, int]) -> list[models.Balance]:
+def _balances_for(
+    product: models.Product, demand: dict[Place, int], locked: Sequence[models.Balance] | None
+) -> Sequence[models.Balance]:
     """All balances of the product, locked; those of warehouses that are newer than the product are opened first."""
     wanted = {place.warehouse for place in demand}
-    balances = lock_balances(product)
+    balances = lock_balances(product) if locked is None else locked
     if wanted - {balance.warehouse_id for balance in balances}:
         open_balances(product)
         balances = lock_balances(product)

@@ -5,11 +5,14 @@ migration 0002). What becomes of an order is a fact of its own; an order is conf
 machine: `states.TRANSITIONS` is all that may happen to it, each step leaves a fact, and a final state stays.
 """
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from django.db import connections, models
+import psycopg
+from django.db import IntegrityError, connections, models
 
 from auction_project.messaging import once, outbox
 from orders import exceptions, states
@@ -28,6 +31,17 @@ class Once(once.OnceRow):
     class Meta(once.OnceRow.Meta):
         abstract = False
         verbose_name_plural = "once"
+
+
+@contextlib.contextmanager
+def _told_when_taken(order_number: str) -> Iterator[None]:
+    """What is stored inside is the only one of its number; the transaction is lost otherwise. Raises OrderNumberTaken."""
+    try:
+        yield
+    except IntegrityError as error:
+        if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+            raise exceptions.OrderNumberTaken(order_number=order_number) from error
+        raise
 
 
 # --- orders ------------------------------------------------------------------------------------------------------
@@ -74,9 +88,8 @@ class Order(models.Model):
 
     def place(self) -> None:
         """Store this new order. Raises OrderNumberTaken."""
-        if Order.objects.filter(models.Q(number=self.number) | models.Q(sale_id=self.sale_id)).exists():
-            raise exceptions.OrderNumberTaken(order_number=self.number)
-        self.save(force_insert=True)
+        with _told_when_taken(self.number):
+            self.save(force_insert=True)
         self.add_fact(OrderFact.Kind.PLACED, now=self.placed_at)
 
     def add_fact(self, kind: str, *, now: datetime, detail: str = "") -> None:
@@ -173,9 +186,10 @@ class Payment(models.Model):
         return cls.objects.select_for_update().filter(order_number=order_number).first()
 
     def start(self) -> None:
-        """Store this new intent."""
+        """Store this new intent. Raises OrderNumberTaken."""
         self.state, self.changed_at = states.PaymentState.STARTED, self.started_at
-        self.save(force_insert=True)
+        with _told_when_taken(self.order_number):
+            self.save(force_insert=True)
         self.add_fact(states.PaymentState.STARTED, now=self.started_at)
 
     def may_become(self, state: str) -> bool:

@@ -28,10 +28,10 @@ def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | No
     Without a card it is declined at once. Raises OrderNumberTaken.
     """
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.claim(intent.key, now=now)
+        row, is_new = repeats.claim(intent.key, now=now)
         if row.state != once.State.STARTED:
             return None
-        payment = models.Payment.locked(intent.order_number)
+        payment = None if is_new else models.Payment.locked(intent.order_number)
         if payment is not None:
             if payment.key != intent.key:
                 raise exceptions.OrderNumberTaken(order_number=intent.order_number)
@@ -50,7 +50,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
     """
     state = _State(result.status.name)
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.claim(payment.key, now=now)
+        row = repeats.lock(payment.key)
         current = _locked(payment)
         if not current.may_become(state):
             return current
@@ -70,7 +70,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
 def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Count one unanswered capture; after MAX_TIMEOUTS the capture is not sent again but cancelled."""
     with transaction.atomic(using=models.DATABASE):
-        repeats.claim(payment.key, now=now)
+        repeats.lock(payment.key)
         current = _locked(payment)
         if current.state == _State.STARTED:
             current.count_timeout(now=now)
@@ -104,7 +104,7 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
     CANCELLING: the provider must decide it by a cancellation. REFUNDING: the money must go back. Else nothing is left.
     """
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.claim(key, now=now)
+        row, _ = repeats.claim(key, now=now)
         payment = models.Payment.locked(order_number)
         if payment is not None and payment.key == key:
             if models.OrderFact.objects.filter(
@@ -124,11 +124,11 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
 def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Write down that the provider gave the money back, once."""
     with transaction.atomic(using=models.DATABASE):
-        repeats.claim(payment.key, now=now)
+        repeats.lock(payment.key)
         current = _locked(payment)
         if not current.may_become(_State.REFUNDED):
             return current
-        marker = repeats.claim(payment.key + repeats.UNDO_SUFFIX, now=now)
+        marker = repeats.lock(payment.key + repeats.UNDO_SUFFIX)
         current.become(_State.REFUNDED, now=now)
         models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
         publish(current, contracts.events.PaymentRefunded, now=now)

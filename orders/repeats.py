@@ -14,10 +14,14 @@ from orders import exceptions, models
 UNDO_SUFFIX = ":undo"
 
 
-def claim(key: str, *, now: datetime) -> models.Once:
-    """The row of a step, locked. Its state is STARTED while its effect is still to be decided."""
-    row, _ = once.claim(models.Once, key, now=now)
-    return row
+def claim(key: str, *, now: datetime) -> tuple[models.Once, bool]:
+    """The row of a step, locked, and whether it is new. It is STARTED while its effect is still to be decided."""
+    return once.claim(models.Once, key, now=now)
+
+
+def lock(key: str) -> models.Once:
+    """The row of a step that was claimed before, locked."""
+    return models.Once.objects.select_for_update().get(pk=key)
 
 
 def refuse(row: models.Once, refusal: errors.Refused) -> None:
@@ -25,10 +29,10 @@ def refuse(row: models.Once, refusal: errors.Refused) -> None:
     row.finish(once.State.REFUSED, {"code": refusal.code, "detail": refusal.detail})
 
 
-def answer(key: str) -> dict[str, Any]:
+def answer(key: str, decided: models.Once | None = None) -> dict[str, Any]:
     """The stored outcome of a step. Raises its refusal, Voided when it was undone (before it came, too), and Unavailable
-    while it is not decided."""
-    rows = models.Once.objects.in_bulk([key, key + UNDO_SUFFIX])
+    while it is not decided. `decided` is the row where this very call has made it: nobody can have undone that."""
+    rows = {key: decided} if decided else models.Once.objects.in_bulk([key, key + UNDO_SUFFIX])
     row = rows[key]
     if row.state == once.State.REFUSED:
         raise exceptions.REFUSALS[row.outcome["code"]](row.outcome["detail"])

@@ -25,7 +25,7 @@ def assess_risk(
 ) -> dict[str, Any]:
     """Score the sale and store score and reasons; {"score", "reasons"}. Raises RiskRefused, Voided."""
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.claim(key, now=now)
+        row, is_new = repeats.claim(key, now=now)
         if row.state == once.State.STARTED:
             assessment = risk.assess(_buyer(user_id, now=now), now)
             models.RiskAssessment.objects.create(
@@ -43,7 +43,7 @@ def assess_risk(
                 repeats.refuse(row, exceptions.RiskRefused())
             else:
                 row.finish(once.State.DONE, {"score": assessment.score, "reasons": assessment.as_reasons()})
-    return repeats.answer(key)
+    return repeats.answer(key, row if is_new else None)
 
 
 def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
@@ -211,13 +211,13 @@ def place_order(
         placed_at=now,
     )
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.claim(key, now=now)
+        row, is_new = repeats.claim(key, now=now)
         if row.state == once.State.STARTED:
             order.place()
             row.finish(
                 once.State.DONE, {"order_number": order_number, "status": models.OrderFact.Kind.PLACED.value}
             )
-    return repeats.answer(key)
+    return repeats.answer(key, row if is_new else None)
 
 
 def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def confirm_order(*, key: str, order_number: str, now: datetime) -> dict[str, An
     Raises OrderNotFound, OrderIsCancelled, OrderNotPaid.
     """
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.claim(key, now=now)
+        row, is_new = repeats.claim(key, now=now)
         if row.state == once.State.STARTED:
             order = models.Order.locked(order_number)
             if order.status == models.OrderFact.Kind.CANCELLED:
@@ -260,7 +260,7 @@ def confirm_order(*, key: str, order_number: str, now: datetime) -> dict[str, An
                 once.State.DONE,
                 {"order_number": order_number, "status": models.OrderFact.Kind.CONFIRMED.value},
             )
-    return repeats.answer(key)
+    return repeats.answer(key, row if is_new else None)
 
 
 def _publish(

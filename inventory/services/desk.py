@@ -65,7 +65,8 @@ def adjust_stock(
         found = counted > present
         source, destination = (ledger.LOSS, free) if found else (free, ledger.LOSS)
         leg = ledger.Leg(abs(counted - present), source, destination)
-        return ledger.post(product, [leg], _cause(models.MoveKind.ADJUST, key, reason, actor, now)).as_dict()
+        cause = _cause(models.MoveKind.ADJUST, key, reason, actor, now)
+        return ledger.post(product, [leg], cause, balances).as_dict()
 
     asked = _asked(
         models.MoveKind.ADJUST, product_id, warehouse=warehouse, expected=expected, counted=counted

@@ -22,12 +22,14 @@ UNDO_SUFFIX = ":undo"
 
 def perform(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
     """The outcome of `effect`, stored under `key`. Raises errors.Refused (stored, too), Voided."""
-    with transaction.atomic(using=models.DATABASE):
-        row, is_new = once.claim(models.Once, key, now=now)
-        refusal = _run(row, effect) if is_new else _stored_refusal(row)
-    if refusal is not None:
-        raise refusal
-    return row.outcome
+    try:
+        with transaction.atomic(using=models.DATABASE):
+            row, is_new = once.claim(models.Once, key, now=now)
+            if is_new:
+                row.finish(once.State.DONE, effect())
+    except errors.Refused as refusal:
+        row = _store_refusal(key, refusal, now=now)
+    return _told(row)
 
 
 def perform_for(asked: Asked, key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
@@ -58,23 +60,21 @@ def undo(key: str, effect: Callable[[], Outcome], *, now: datetime) -> Outcome:
         return marker.outcome
 
 
-def _run(row: models.Once, effect: Callable[[], Outcome]) -> errors.Refused | None:
-    """Do it; what was refused has left nothing behind but its stored answer."""
-    try:
-        with transaction.atomic(using=models.DATABASE):
-            outcome = effect()
-    except errors.Refused as refusal:
-        answer = {"code": refusal.code, "detail": refusal.detail, "figures": refusal.figures}
-        row.finish(once.State.REFUSED, answer)
-        return refusal
-    row.finish(once.State.DONE, outcome)
-    return None
+def _store_refusal(key: str, refusal: errors.Refused, *, now: datetime) -> models.Once:
+    """What was refused is rolled back, and its answer stands in its stead; unless another caller has decided meanwhile."""
+    with transaction.atomic(using=models.DATABASE):
+        row, is_new = once.claim(models.Once, key, now=now)
+        if is_new:
+            answer = {"code": refusal.code, "detail": refusal.detail, "figures": refusal.figures}
+            row.finish(once.State.REFUSED, answer)
+    return row
 
 
-def _stored_refusal(row: models.Once) -> errors.Refused | None:
+def _told(row: models.Once) -> Outcome:
+    """The outcome in `row`. Raises the refusal in it, Voided."""
     if row.state == once.State.VOID:
-        return refusals.Voided()
+        raise refusals.Voided
     if row.state == once.State.REFUSED:
         kind = refusals.by_code(row.outcome["code"])
-        return kind(row.outcome["detail"], **row.outcome["figures"])
-    return None
+        raise kind(row.outcome["detail"], **row.outcome["figures"])
+    return row.outcome

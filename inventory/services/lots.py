@@ -141,7 +141,7 @@ def _hold(lot: models.Reservation, product: models.Product, now: datetime) -> No
         ledger.Leg(units, ledger.available_in(place), ledger.reserved_in(place))
         for place, units in taken.items()
     ]
-    ledger.post(product, legs, _cause(models.MoveKind.RESERVE, lot.holder, now))
+    ledger.post(product, legs, _cause(models.MoveKind.RESERVE, lot.holder, now), balances)
 
 
 def _tell_refused(auction_id: str, product_id: str, version: int, reason: str, now: datetime) -> None:

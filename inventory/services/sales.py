@@ -5,10 +5,10 @@ it came from: to the lot while the auction runs, so that the next buyer claims t
 the auction has ended. Each service is idempotent by `key`; an undoing takes the key of what it undoes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from inventory import ledger, models, refusals
 from inventory.services import allocation, keyed
@@ -50,7 +50,7 @@ def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now:
         quantity, ((place, holding.quantity) for place, holding in held_by_lot.items())
     )
     rest = quantity - sum(from_lot.values())
-    balances = ledger.lock_balances(product)
+    balances = ledger.lock_balances(product) if rest else []
     free = allocation.take(rest, ledger.by_priority(balances))
     if not 1 <= quantity <= models.MAX_UNITS or sum(free.values()) < rest:
         obtainable = sum(balance.available for balance in balances) + sum(from_lot.values())
@@ -70,7 +70,8 @@ def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now:
         for place in places
     )
     if free:
-        _post(product, free, ledger.available_in, ledger.reserved_in, models.MoveKind.RESERVE, sale_id, now)
+        kind = models.MoveKind.RESERVE
+        _post(product, free, ledger.available_in, ledger.reserved_in, kind, sale_id, now, locked=balances)
     return {"quantity": quantity, "from_lot": sum(from_lot.values()), "warehouses": places}
 
 
@@ -111,17 +112,15 @@ def _restock(sale_id: str, now: datetime) -> keyed.Outcome:
 
 def _locked_sale(sale_id: str) -> tuple[models.Product, models.Reservation, models.Reservation | None]:
     """Product, the sale's reservation and its lot's if that still runs, all locked. Raises NotReserved."""
-    found = models.Reservation.objects.filter(kind=models.ReservationKind.SALE, holder=sale_id).first()
-    if found is None:
-        raise refusals.NotReserved(sale_id=sale_id)
-    product = ledger.lock_product(found.product_id)
-    sale, lot = _lock(sale_id, found.auction_id, product)
+    product = ledger.lock_product_of_sale(sale_id)
+    of_sale = models.Reservation.objects.filter(kind=models.ReservationKind.SALE, holder=sale_id)
+    sale, lot = _lock(sale_id, of_sale.values("auction_id")[:1], product)
     assert sale is not None  # noqa: S101 - reservations are never deleted
     return product, sale, lot
 
 
 def _lock(
-    sale_id: str, auction_id: str, product: models.Product
+    sale_id: str, auction_id: str | QuerySet[models.Reservation], product: models.Product
 ) -> tuple[models.Reservation | None, models.Reservation | None]:
     """The sale's reservation and the one that its lot holds, in primary-key order. The product must be locked."""
     rows = models.Reservation.objects.filter(
@@ -155,7 +154,8 @@ def _post(
     kind: models.MoveKind,
     sale_id: str,
     now: datetime,
+    locked: Sequence[models.Balance] | None = None,
 ) -> None:
     legs = [ledger.Leg(quantity, source(place), destination(place)) for place, quantity in units.items()]
     cause = ledger.Cause(kind=kind, reference=f"sale:{sale_id}", actor=SYSTEM, now=now)
-    ledger.post(product, legs, cause)
+    ledger.post(product, legs, cause, locked)
