@@ -75,7 +75,7 @@ class Crowd:
     ) -> None:
         self._host, self._port = http.loopback_address(url)
         self._targets = itertools.cycle(targets)
-        self._amounts = {target.auction_id: itertools.count(target.start, RISE) for target in targets}
+        self._amounts = {target.auction_id: target.start for target in targets}  # of the next bid
         self._bidders = itertools.cycle(bidders)
         self._connections = connections
         self._answers = answers
@@ -113,7 +113,8 @@ class Crowd:
 
     async def _bid(self, link: http.Connection) -> http.Connection:
         target, bidder = next(self._targets), next(self._bidders)
-        amount = next(self._amounts[target.auction_id])
+        amount = self._amounts[target.auction_id]
+        self._amounts[target.auction_id] += RISE
         key = uuid.uuid4().hex
         body = {"amount": money.format(amount, target.currency), "currency": target.currency}
         request = http.post(
@@ -153,6 +154,9 @@ class Crowd:
         answered = time.time()
         self.tally.latencies.append(answered - sent)
         found: dict[str, Any] = msgspec.json.decode(answer) if answer else {}
+        if minimum := found.get("minimum"):  # others were faster
+            least = money.parse(minimum, target.currency)
+            self._amounts[target.auction_id] = max(self._amounts[target.auction_id], least)
         self.tally.accepted += status == 201
         self.tally.outcomes["accepted" if status == 201 else str(found.get("code", status))] += 1
         if self._answers is not None:
