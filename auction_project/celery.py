@@ -1,5 +1,8 @@
 """The Celery application: one queue per app that a saga calls, one for the sweep, one for e-mail; JSON only.
 
+Live: the loop of worker or beat turns, and no task has been running for health.STALE_SECONDS. Whoever waits for the broker
+has nothing to say, and is alive.
+
 A chain is a courier and may be lost, doubled or late: correctness rests on the sagas' rows and on `once`. So messages
 are acknowledged late and redelivered soon; results are never stored.
 """
@@ -7,11 +10,12 @@ are acknowledged late and redelivered soon; results are never stored.
 import logging
 import os
 import threading
+from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, beat, bootsteps, signals
 from kombu import Exchange, Queue
 
-from auction_project import health, logs
+from auction_project import celery_transport, health, logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 
@@ -19,10 +23,12 @@ QUEUES = ("inventory", "orders", "sweep", "email")
 SWEEP_SECONDS = 1.0
 EMAIL_SWEEP_SECONDS = 10.0
 SWEEP_EXPIRES_SECONDS = 5.0  # rings that nobody heard must not pile up
+BEAT_SECONDS = 5.0
 
 log = logs.get(__name__)
 _state = health.State("worker")
 
+celery_transport.install(QUEUES)
 app = Celery("gavel")
 app.conf.update(
     task_queues=[Queue(name, Exchange("gavel", type="direct"), routing_key=name) for name in QUEUES],
@@ -37,7 +43,7 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
-    beat_scheduler="celery.beat:Scheduler",  # one ring a second needs no memory of the last
+    beat_scheduler="auction_project.celery:Scheduler",
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
@@ -95,6 +101,55 @@ def _become_ready(**_: object) -> None:
 @signals.worker_shutting_down.connect
 def _drain(**_: object) -> None:
     _state.ready = False
+
+
+@signals.task_prerun.connect
+def _begin_task(task_id: str, **_: object) -> None:
+    _state.beat(f"task:{task_id}")
+
+
+@signals.task_postrun.connect
+def _end_task(task_id: str, **_: object) -> None:
+    _state.rest(f"task:{task_id}")
+
+
+class ConsumerBeat(bootsteps.StartStopStep):
+    """Beats on the worker's loop. Celery stops its steps when the broker is lost and starts them when it is back."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._entry: Any = None
+
+    def start(self, consumer: Any) -> None:
+        _state.beat("consumer")
+        self._entry = consumer.timer.call_repeatedly(BEAT_SECONDS, _state.beat, ("consumer",))
+
+    def stop(self, consumer: Any) -> None:
+        if self._entry is not None:
+            consumer.timer.cancel(self._entry)
+        _state.rest("consumer")
+
+
+app.steps["consumer"].add(ConsumerBeat)
+
+
+class Scheduler(beat.Scheduler):
+    """One ring a second needs no memory of the last; every tick is a sign of life."""
+
+    max_interval = BEAT_SECONDS
+
+    def tick(self, *arguments: Any, **options: Any) -> Any:
+        _state.beat("beat")
+        return super().tick(*arguments, **options)
+
+    def _ensure_connected(self) -> Any:
+        _state.rest("beat")
+        try:
+            return super()._ensure_connected()
+        finally:
+            _state.beat("beat")
 
 
 def _start(role: str) -> None:

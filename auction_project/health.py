@@ -26,6 +26,10 @@ class State:
     def beat(self, loop: str) -> None:
         self._beats[loop] = time.monotonic()
 
+    def rest(self, loop: str) -> None:
+        """It has nothing to do: its silence is no illness."""
+        self._beats.pop(loop, None)
+
     def stale_loops(self) -> list[str]:
         now = time.monotonic()
         return sorted(name for name, beat in list(self._beats.items()) if now - beat > STALE_SECONDS)

@@ -1,0 +1,64 @@
+"""Celery's Redis transport, which survives what is no message: one junk element in a list, whoever put it there, would end
+the worker that takes it, and the next.
+
+Kombu has taken the element from the list when it finds that it cannot be read; so it is told of, and gone. The client
+library finds this class by the scheme of the broker's URL, so that `rediss` keeps its meaning and `amqp` is untouched.
+"""
+
+from queue import Empty
+from typing import Any
+
+from kombu import transport
+from kombu.transport import redis
+
+from auction_project import logs
+
+MAX_SHOWN_CHARACTERS = 200
+TASK_QUEUES: set[str] = set()
+
+log = logs.get(__name__)
+
+
+class Channel(redis.Channel):
+    """Reads past what is no JSON."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            log.error("task_message_dropped", error=repr(error)[:MAX_SHOWN_CHARACTERS])
+            raise Empty from error
+
+
+class Transport(redis.Transport):
+    """Delivers what Celery can take for a task, or for an answer to a command; anything else it drops."""
+
+    Channel = Channel
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        if _is_message(message, task=queue in TASK_QUEUES):
+            super()._deliver(message, queue)
+        else:
+            shown = repr(message)[:MAX_SHOWN_CHARACTERS]
+            log.error("task_message_dropped", queue=queue, message=shown)
+
+
+def install(queues: tuple[str, ...]) -> None:
+    """Use this transport for Redis; what comes from `queues` is a task or nothing."""
+    TASK_QUEUES.update(queues)
+    for scheme in ("redis", "rediss"):
+        transport.TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__qualname__}"
+
+
+def _is_message(message: Any, *, task: bool) -> bool:
+    """Whether it has all that kombu and Celery take for granted in one."""
+    if not isinstance(message, dict):
+        return False
+    body, headers, properties = message.get("body"), message.get("headers"), message.get("properties")
+    if not isinstance(body, str) or not isinstance(headers, dict) or not isinstance(properties, dict):
+        return False
+    if not isinstance(properties.get("delivery_tag"), str) or not isinstance(
+        properties.get("delivery_info"), dict
+    ):
+        return False
+    return not task or all(isinstance(headers.get(name), str) for name in ("id", "task"))

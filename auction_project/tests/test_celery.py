@@ -1,0 +1,165 @@
+"""The Celery processes as an operator sees them: a real worker and a real beat on the real broker, and their probes."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from django.conf import settings
+
+from auction_project import celery
+
+PATIENCE_SECONDS = 60.0
+
+# The application with short times, a task that hangs, and nothing to wait for but the broker.
+_PROGRAM = """
+import sys, time
+from auction_project import celery, health, needs
+health.STALE_SECONDS = 2.0
+celery.BEAT_SECONDS = 0.3
+needs._CHECKS["postgres"] = lambda _name: None
+def hang(path, seconds):
+    open(path, "a").write("taken ")
+    time.sleep(seconds)
+celery.app.task(name="tests.hang")(hang)
+celery.app.start(sys.argv[1:])
+"""
+
+
+class Process:
+    def __init__(self, log_file: Path, *arguments: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._log = log_file
+        with log_file.open("wb") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, *arguments],
+                cwd=settings.BASE_DIR,
+                env={**os.environ, "GAVEL_HEALTH_PORT": str(self._port), "CELERY_SKIP_CHECKS": "1"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def probe(self, path: str) -> tuple[int, dict[str, object]]:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self._port}{path}", timeout=5)
+        except httpx.TransportError:
+            return 0, {}
+        return answer.status_code, answer.json()
+
+    def dropped(self) -> int:
+        return self._log.read_text().count("task_message_dropped")
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as client:
+        client.delete(*celery.QUEUES, "unacked", "unacked_index", "unacked_mutex")
+        yield client
+        client.delete(*celery.QUEUES, "unacked", "unacked_index", "unacked_mutex")
+
+
+@pytest.fixture
+def worker(tmp_path: Path, broker: redis.Redis) -> Iterator[Process]:
+    name = f"tests@{os.getpid()}"
+    started = Process(
+        tmp_path / "worker.log", "worker", "-Q", "inventory", "-P", "threads", "-c", "2", "-n", name
+    )
+    _until(lambda: started.probe("/readyz")[0] == 200)
+    yield started
+    started.popen.kill()
+    started.popen.wait()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _send(path: Path, *, seconds: float = 0.0) -> None:
+    celery.app.send_task("tests.hang", kwargs={"path": str(path), "seconds": seconds}, queue="inventory")
+
+
+def _altered(broker: redis.Redis, path: Path, **changes: object) -> str:
+    """What a task's message looks like, with other values."""
+    _send(path)
+    (message,) = broker.lrange("inventory", 0, -1)
+    broker.delete("inventory")
+    return json.dumps(json.loads(message) | changes)
+
+
+def test_junk_in_a_queue_is_dropped_and_the_worker_goes_on(tmp_path: Path, broker: redis.Redis) -> None:
+    path = tmp_path / "taken"
+    junk: list[str | bytes] = [
+        b"x",
+        b"\xff\xfe",
+        b"",
+        "[" * 100_000,
+        "1",
+        "null",
+        "[]",
+        "{}",
+        '{"__type__": "uuid", "__value__": 7}',
+        _altered(broker, path, properties={}),
+        _altered(broker, path, properties=None),
+        _altered(broker, path, headers=[]),
+        _altered(broker, path, headers={}),
+        _altered(broker, path, headers={"task": ["tests.hang"], "id": "1"}),
+        _altered(broker, path, headers={"task": "tests.hang"}),
+        _altered(broker, path, body=7),
+        _altered(broker, path, body="x"),
+    ]
+    broker.lpush("inventory", *junk)
+    _send(path)
+    name = f"tests@{os.getpid()}"
+    started = Process(
+        tmp_path / "worker.log", "worker", "-Q", "inventory", "-P", "threads", "-c", "2", "-n", name
+    )
+    try:
+        _until(path.exists)
+
+        assert started.popen.poll() is None
+        assert started.dropped() == len(junk)
+        _until(lambda: broker.hlen("unacked") == 0)
+        assert broker.llen("inventory") == 0
+    finally:
+        started.popen.kill()
+        started.popen.wait()
+
+
+def test_a_worker_whose_task_hangs_is_not_live_until_it_ends(worker: Process, tmp_path: Path) -> None:
+    assert worker.probe("/livez") == (200, {"role": "worker", "stale": []})
+
+    _send(tmp_path / "taken", seconds=6.0)
+    _until(lambda: worker.probe("/livez")[0] == 503)
+
+    (stale,) = worker.probe("/livez")[1]["stale"]  # type: ignore[misc]
+    assert stale.startswith("task:")
+    _until(lambda: worker.probe("/livez")[0] == 200)
+
+
+def test_a_worker_with_nothing_to_do_stays_live(worker: Process) -> None:
+    for _ in range(30):
+        assert worker.probe("/livez")[0] == 200
+        time.sleep(0.1)
+
+
+def test_beat_is_live_as_long_as_it_ticks(tmp_path: Path, broker: redis.Redis) -> None:
+    beat = Process(tmp_path / "beat.log", "beat")
+    try:
+        _until(lambda: beat.probe("/readyz")[0] == 200)
+        _until(lambda: broker.llen("sweep") >= 4)
+        assert beat.probe("/livez") == (200, {"role": "beat", "stale": []})
+    finally:
+        beat.popen.kill()
+        beat.popen.wait()
