@@ -75,7 +75,6 @@ class TooOften(DomainError):
     """This was asked for too often. Wait as long as Retry-After says."""
 
     remedy = "Wait for as many seconds as Retry-After says, then send the request again."
-    retry_after_seconds: int = 60
 
     def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 60, **figures: Any) -> None:
         super().__init__(detail, retry_after_seconds=retry_after_seconds, **figures)

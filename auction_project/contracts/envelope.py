@@ -56,7 +56,6 @@ def encode(
     time: datetime,
     version: int,
     correlation_id: str,
-    traceparent: str | None = None,
 ) -> bytes:
     """The message for `event`; its subject is the event's key."""
     return _encoder.encode(
@@ -68,7 +67,6 @@ def encode(
             subject=event.key(),
             version=version,
             correlationid=correlation_id,
-            traceparent=traceparent,
             data=msgspec.Raw(_encoder.encode(event)),
         )
     )
