@@ -10,35 +10,21 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
-from auction_project import errors
+from auction_project import desks, errors
 from auction_project.contracts import names
 from inventory import desk_filters, desk_forms, models, selectors, services
 
 SHOWN_CHARACTERS = 14
-DIALOG_TEMPLATE = "unfold/helpers/dialog.html"
 
 
-class ReadOnly:
-    """A model to look at."""
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-class BalanceInline(ReadOnly, unfold_admin.TabularInline):
+class BalanceInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.Balance
     fields = ("warehouse", "on_hand", "available", "reserved", "committed", "set_aside")
     readonly_fields = fields
@@ -47,7 +33,7 @@ class BalanceInline(ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "units by warehouse"
 
 
-class CorrectionInline(ReadOnly, unfold_admin.TabularInline):
+class CorrectionInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.Correction
     fields = ("title", "condition", "description", "actor", "at")
     readonly_fields = fields
@@ -66,18 +52,14 @@ def _figure(name: str, description: str) -> Callable[..., int]:
     return column
 
 
-def _dialog(title: str, description: str, form: type[desk_forms.StockForm]) -> Any:
-    return {"title": title, "description": description, "form_class": form, "form_submit_text": title}
-
-
-RECEIVE = _dialog("Receive", "Units arrive from the supplier.", desk_forms.ReceiveForm)
-ADJUST = _dialog(
+RECEIVE = desks.dialog("Receive", "Units arrive from the supplier.", desk_forms.ReceiveForm)
+ADJUST = desks.dialog(
     "Adjust",
     "Set what is on hand to what was counted. Only free units can be missing.",
     desk_forms.AdjustForm,
 )
-TRANSFER = _dialog("Transfer", "Free units go to another warehouse.", desk_forms.TransferForm)
-THRESHOLD = _dialog(
+TRANSFER = desks.dialog("Transfer", "Free units go to another warehouse.", desk_forms.TransferForm)
+THRESHOLD = desks.dialog(
     "Low-stock threshold", "Operators are told when free units fall to it.", desk_forms.ThresholdForm
 )
 
@@ -289,16 +271,12 @@ class ProductAdmin(unfold_admin.ModelAdmin):
         done: str,
         service: Callable[[dict[str, Any]], object],
     ) -> HttpResponse:
-        """Call the service and show the product again, or the form with the refusal (dialogs are htmx's)."""
+        """Call the service and show the product again, or the form with the refusal."""
         try:
             service({"product_id": product_id, "actor": str(request.user.pk), "now": timezone.now()})
         except errors.DomainError as error:
             form.refuse(error)
-            return render(
-                request,
-                DIALOG_TEMPLATE,
-                {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]},
-            )
+            return desks.show_again(request, dialog, form)
         self.log_change(request, models.Product.objects.get(id=product_id), done)
         messages.success(request, done)
         return HttpResponse(
@@ -307,7 +285,7 @@ class ProductAdmin(unfold_admin.ModelAdmin):
 
 
 @admin.register(models.Move)
-class MoveAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class MoveAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     """The ledger."""
 
     list_display = (
@@ -328,7 +306,6 @@ class MoveAdmin(ReadOnly, unfold_admin.ModelAdmin):
     list_select_related = ("product", "source_warehouse", "destination_warehouse")
     date_hierarchy = "at"
     show_full_result_count = False
-    actions = None
 
     @admin.display(description="at (UTC)", ordering="at")
     def when(self, move: models.Move) -> str:
@@ -354,7 +331,7 @@ class MoveAdmin(ReadOnly, unfold_admin.ModelAdmin):
         return lookup == "product__id__exact" or super().lookup_allowed(lookup, value, request)
 
 
-class HoldingInline(ReadOnly, unfold_admin.TabularInline):
+class HoldingInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.Holding
     fields = ("warehouse", "quantity", "from_lot")
     readonly_fields = fields
@@ -364,14 +341,13 @@ class HoldingInline(ReadOnly, unfold_admin.TabularInline):
 
 
 @admin.register(models.Reservation)
-class ReservationAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class ReservationAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("holder", "kind", "state", "product", "quantity", "holds", "created_at", "changed_at")
     list_filter = ("kind", "state")
     search_fields = ("holder", "auction_id", "product__sku", "product__title")
     search_help_text = "Sale, auction or product"
     list_select_related = ("product",)
     show_full_result_count = False
-    actions = None
     inlines: ClassVar = [HoldingInline]
 
     @admin.display(description="holds now")
@@ -383,9 +359,8 @@ class ReservationAdmin(ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.Warehouse)
-class WarehouseAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class WarehouseAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("name", "code", "priority")
-    actions = None
 
 
 def _place(location: str, warehouse: models.Warehouse | None) -> str:

@@ -6,7 +6,6 @@ Nothing is added, edited or deleted here. Who may look is decided by the groups'
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,32 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
-from unfold import forms as unfold_forms
-from unfold import widgets
 
-from auction_project import errors, money
+from auction_project import desks, errors, money
 from orders import models, selectors, services
-
-
-class ReadOnly:
-    """A model to look at."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-class ReasonForm(unfold_forms.BaseDialogForm):
-    """What a settlement asks for."""
-
-    reason = forms.CharField(max_length=500, widget=widgets.UnfoldAdminTextInputWidget)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -56,7 +32,7 @@ class StatusFilter(admin.SimpleListFilter):
         )
 
 
-class OrderFactInline(ReadOnly, unfold_admin.TabularInline):
+class OrderFactInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.OrderFact
     fields = ("at", "kind", "detail")
     readonly_fields = fields
@@ -64,7 +40,7 @@ class OrderFactInline(ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "what happened"
 
 
-class PaymentFactInline(ReadOnly, unfold_admin.TabularInline):
+class PaymentFactInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.PaymentFact
     fields = ("at", "kind", "detail")
     readonly_fields = fields
@@ -72,7 +48,7 @@ class PaymentFactInline(ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "what happened"
 
 
-class JournalInline(ReadOnly, unfold_admin.TabularInline):
+class JournalInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.JournalEntry
     fields = ("at", "kind")
     readonly_fields = fields
@@ -80,7 +56,7 @@ class JournalInline(ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "in the ledger"
 
 
-class PostingInline(ReadOnly, unfold_admin.TabularInline):
+class PostingInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.Posting
     fields = ("account", "debit", "credit", "currency")
     readonly_fields = fields
@@ -93,7 +69,7 @@ def total(row: models.Order | models.Payment | models.RiskAssessment) -> str:
 
 
 @admin.register(models.Order)
-class OrderAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class OrderAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("number", "title", total, "status", "user_id", "placed_at")
     list_filter = (StatusFilter, "currency")
     search_fields = ("number", "sale_id", "user_id", "auction_id", "title")
@@ -128,7 +104,7 @@ class OrderAdmin(ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.Payment)
-class PaymentAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class PaymentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("order_number", total, "state", "timeouts", "user_id", "started_at", "changed_at")
     list_filter = ("state", "currency")
     search_fields = ("order_number", "key", "user_id", "sale_id")
@@ -158,14 +134,12 @@ class PaymentAdmin(ReadOnly, unfold_admin.ModelAdmin):
         permissions=[
             "settle"
         ],  # not the codename itself: a system check would look for it before it is migrated
-        dialog={
-            "title": "Settle with the provider",
-            "description": "Takes what the provider has captured; what it has not is cancelled there for good.",
-            "form_class": ReasonForm,
-            "form_submit_text": "Settle",
-        },
+        dialog=desks.dialog(
+            "Settle with the provider",
+            "Takes what the provider has captured; what it has not is cancelled there for good.",
+        ),
     )
-    def settle(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def settle(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         try:
             state = services.resolve_payment(
                 order_number=object_id,
@@ -181,7 +155,7 @@ class PaymentAdmin(ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.JournalEntry)
-class JournalEntryAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class JournalEntryAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("id", "at", "kind", "payment")
     list_filter = ("kind",)
     list_select_related = ("payment",)
@@ -193,7 +167,7 @@ class JournalEntryAdmin(ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.RiskAssessment)
-class RiskAssessmentAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class RiskAssessmentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("order_number", "score", "refused", total, "user_id", "at")
     list_filter = ("refused", "policy")
     search_fields = ("order_number", "user_id")

@@ -7,23 +7,17 @@ the timeline keeps who said it, and why.
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
-from unfold import forms as unfold_forms
-from unfold import widgets
 
-from auction_project import errors, money
+from auction_project import desks, errors, money
 from sagas import definitions, engine, models, services
 
-DIALOG_TEMPLATE = "unfold/helpers/dialog.html"
-MAX_REASON_CHARACTERS = 500
 STATUS_COLOURS = {
     "running": "info",
     "compensating": "warning",
@@ -33,42 +27,15 @@ STATUS_COLOURS = {
 }
 
 
-class ReadOnly:
-    """A model to look at."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-class ReasonForm(unfold_forms.BaseDialogForm):
-    """What every word of an operator asks for."""
-
-    reason = forms.CharField(
-        max_length=MAX_REASON_CHARACTERS, widget=widgets.UnfoldAdminTextInputWidget, label="Why?"
-    )
-
-
-def _dialog(title: str, description: str) -> dict[str, Any]:
-    return {"title": title, "description": description, "form_class": ReasonForm, "form_submit_text": title}
-
-
-RETRY = _dialog(
+RETRY = desks.dialog(
     "Retry",
     "Try what is due now, whatever pause is on. A parked saga gets this one attempt and is parked again if it fails.",
 )
-COMPENSATE = _dialog(
+COMPENSATE = desks.dialog(
     "Compensate now",
     "Undo everything, beginning with the step that is due. There is no way forward again. The bidder reads the reason.",
 )
-RESUME = _dialog("Resume", "A parked saga goes on the way that it went, with all its attempts anew.")
+RESUME = desks.dialog("Resume", "A parked saga goes on the way that it went, with all its attempts anew.")
 
 
 class WaitFilter(admin.SimpleListFilter):
@@ -96,7 +63,7 @@ class WaitFilter(admin.SimpleListFilter):
         return queryset
 
 
-class TimelineInline(ReadOnly, unfold_admin.TabularInline):
+class TimelineInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.SagaStep
     fields = ("started_at", "step", "direction", "attempt", "event", "duration", "error", "who")
     readonly_fields = fields
@@ -110,7 +77,7 @@ class TimelineInline(ReadOnly, unfold_admin.TabularInline):
 
 
 @admin.register(models.Saga)
-class SagaAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = (
         "order_number",
         "coloured_status",
@@ -212,38 +179,34 @@ class SagaAdmin(ReadOnly, unfold_admin.ModelAdmin):
         return bool(request.user.has_perm("sagas.operate_saga"))
 
     @unfold.action(description="Retry", url_path="retry", permissions=["operate"], dialog=RETRY)
-    def retry(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def retry(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._say(request, object_id, form, RETRY, services.retry_saga)
 
     @unfold.action(
         description="Compensate now", url_path="compensate", permissions=["operate"], dialog=COMPENSATE
     )
-    def compensate_now(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def compensate_now(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._say(request, object_id, form, COMPENSATE, services.compensate_saga)
 
     @unfold.action(description="Resume", url_path="resume", permissions=["operate"], dialog=RESUME)
-    def resume(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def resume(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._say(request, object_id, form, RESUME, services.resume_saga)
 
     def _say(
         self,
         request: HttpRequest,
         saga_id: str,
-        form: ReasonForm,
+        form: desks.ReasonForm,
         dialog: dict[str, Any],
         service: Callable[..., None],
     ) -> HttpResponse:
-        """Call the service and show the saga again, or the form with the refusal (dialogs are htmx's)."""
+        """Call the service and show the saga again, or the form with the refusal."""
         reason = form.cleaned_data["reason"]
         try:
             service(saga_id=saga_id, who=str(request.user), reason=reason, now=timezone.now())
         except errors.DomainError as error:
             form.add_error("reason", error.detail)
-            return render(
-                request,
-                DIALOG_TEMPLATE,
-                {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]},
-            )
+            return desks.show_again(request, dialog, form)
         self.log_change(request, models.Saga.objects.get(pk=saga_id), f"{dialog['title']}: {reason}")
         messages.success(request, f"{dialog['title']}: done.")
         return HttpResponse(headers={"HX-Redirect": reverse("admin:sagas_saga_change", args=[saga_id])})

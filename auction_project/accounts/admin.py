@@ -19,9 +19,8 @@ from django.utils import timezone
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 from unfold import forms as unfold_forms
-from unfold import widgets
 
-from auction_project import errors
+from auction_project import desks, errors
 from auction_project.accounts import desk, models, selectors, services
 
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -29,13 +28,7 @@ admin.site.unregister(auth_models.Group)
 admin.site.unregister(allauth_models.EmailAddress)
 
 
-class ReasonForm(unfold_forms.BaseDialogForm):
-    """What every action asks for."""
-
-    reason = forms.CharField(max_length=500, widget=widgets.UnfoldAdminTextInputWidget)
-
-
-class DeskForm(ReasonForm):
+class DeskForm(desks.ReasonForm):
     """The groups at the desk; the present ones are ticked."""
 
     groups = forms.MultipleChoiceField(
@@ -49,24 +42,7 @@ class DeskForm(ReasonForm):
         self.initial["groups"] = selectors.get_desk_groups(account) if account else ()
 
 
-def _dialog(title: str, description: str, form: type[ReasonForm] = ReasonForm) -> Any:
-    return {"title": title, "description": description, "form_class": form, "form_submit_text": title}
-
-
-class ReadOnly:
-    """A model to look at."""
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-class ActionInline(ReadOnly, unfold_admin.TabularInline):
+class ActionInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.AccountAction
     fields = ("at", "act", "detail", "reason", "actor")
     readonly_fields = fields
@@ -75,7 +51,7 @@ class ActionInline(ReadOnly, unfold_admin.TabularInline):
 
 
 @admin.register(auth_models.Group)
-class GroupAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class GroupAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     """What each group may do: the table is `desk.py`."""
 
     fields = ("name", "permissions")
@@ -156,52 +132,52 @@ class AccountAdmin(auth_admin.UserAdmin, unfold_admin.ModelAdmin):
         description="Grant seller",
         url_path="grant-seller",
         permissions=["grant_seller"],
-        dialog=_dialog("Grant seller", "The account may list its own products."),
+        dialog=desks.dialog("Grant seller", "The account may list its own products."),
     )
-    def grant_seller(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def grant_seller(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.grant_role, form, role="seller")
 
     @unfold.action(
         description="Revoke seller",
         url_path="revoke-seller",
         permissions=["grant_seller"],
-        dialog=_dialog("Revoke seller", "The account lists nothing new; its lots run on."),
+        dialog=desks.dialog("Revoke seller", "The account lists nothing new; its lots run on."),
     )
-    def revoke_seller(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def revoke_seller(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.revoke_role, form, role="seller")
 
     @unfold.action(
         description="Bar",
         url_path="bar",
         permissions=["bar_account"],
-        dialog=_dialog("Bar", "The account gets no new token and stops bidding within five minutes."),
+        dialog=desks.dialog("Bar", "The account gets no new token and stops bidding within five minutes."),
     )
-    def bar_account(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def bar_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.bar_account, form)
 
     @unfold.action(
         description="Reinstate",
         url_path="reinstate",
         permissions=["bar_account"],
-        dialog=_dialog("Reinstate", "A barred account may sign in again."),
+        dialog=desks.dialog("Reinstate", "A barred account may sign in again."),
     )
-    def reinstate_account(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def reinstate_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.reinstate_account, form)
 
     @unfold.action(
         description="Close",
         url_path="close",
         permissions=["bar_account"],
-        dialog=_dialog("Close", "For good: a closed account is never opened again."),
+        dialog=desks.dialog("Close", "For good: a closed account is never opened again."),
     )
-    def close_account(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def close_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.close_account, form)
 
     @unfold.action(
         description="Assign desk groups",
         url_path="desk-groups",
         permissions=["superuser"],
-        dialog=_dialog("Assign desk groups", "What the account may do in this admin.", DeskForm),
+        dialog=desks.dialog("Assign desk groups", "What the account may do in this admin.", DeskForm),
     )
     def assign_desk_groups(self, request: HttpRequest, form: DeskForm, object_id: str) -> HttpResponse:
         return self._act(
@@ -209,7 +185,12 @@ class AccountAdmin(auth_admin.UserAdmin, unfold_admin.ModelAdmin):
         )
 
     def _act(
-        self, request: HttpRequest, user_id: str, service: Callable[..., Any], form: ReasonForm, **what: Any
+        self,
+        request: HttpRequest,
+        user_id: str,
+        service: Callable[..., Any],
+        form: desks.ReasonForm,
+        **what: Any,
     ) -> HttpResponse:
         """Call the service, say what came of it, and show the account again (the dialog is htmx's)."""
         try:

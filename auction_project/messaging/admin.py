@@ -4,7 +4,6 @@ import contextlib
 from typing import Any, ClassVar
 
 import msgspec
-from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,39 +13,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
-from unfold import forms as unfold_forms
-from unfold import widgets
 
-from auction_project import errors
+from auction_project import desks, errors
 from auction_project.messaging import broker, models, services
 
 MAX_SHOWN_BYTES = 20_000
 
 
-class ReadOnly:
-    """A model to look at."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-class ReasonForm(unfold_forms.BaseDialogForm):
-    """What a replay asks for."""
-
-    reason = forms.CharField(
-        max_length=models.MAX_REASON_CHARACTERS, widget=widgets.UnfoldAdminTextInputWidget
-    )
-
-
-class ReplayInline(ReadOnly, unfold_admin.TabularInline):
+class ReplayInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.Replay
     fields = ("at", "by", "reason", "sent_at")
     readonly_fields = fields
@@ -55,7 +29,7 @@ class ReplayInline(ReadOnly, unfold_admin.TabularInline):
 
 
 @admin.register(models.DeadLetter)
-class DeadLetterAdmin(ReadOnly, unfold_admin.ModelAdmin):
+class DeadLetterAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("event", "topic", "group", "key", "status", "times", "last_at", "short_error")
     list_filter = ("status", "topic", "group", "event_type")
     search_fields = ("key", "event_id", "error")
@@ -100,14 +74,11 @@ class DeadLetterAdmin(ReadOnly, unfold_admin.ModelAdmin):
         description="Replay",
         url_path="replay",
         permissions=["replay"],
-        dialog={
-            "title": "Send this message again",
-            "description": "Every reader of its topic gets it; those that have dealt with it recognise it.",
-            "form_class": ReasonForm,
-            "form_submit_text": "Replay",
-        },
+        dialog=desks.dialog(
+            "Replay", "Every reader of its topic gets it; those that have dealt with it recognise it."
+        ),
     )
-    def replay(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def replay(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         transport = broker.from_settings()
         try:
             services.replay_dead_letter(

@@ -9,8 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from auction_project import errors
-from orders import admin as desk
+from auction_project import desks, errors
 from orders import models
 from orders.tests import bank_process, sales
 
@@ -90,8 +89,8 @@ def test_every_registered_model_of_orders_is_to_look_at_only() -> None:
     assert set(registered) == set(MODELS)
     for model in registered:
         page = admin.site._registry[model]
-        assert isinstance(page, desk.ReadOnly)
-        assert all(issubclass(inline, desk.ReadOnly) for inline in page.inlines)
+        assert isinstance(page, desks.ReadOnly)
+        assert all(issubclass(inline, desks.ReadOnly) for inline in page.inlines)
         assert page.actions is None
 
 
