@@ -163,7 +163,6 @@ class Location(models.TextChoices):
     COMMITTED = "COMMITTED", "Committed"
     SET_ASIDE = "SET_ASIDE", "Set aside"
     SUPPLIER = "SUPPLIER", "Supplier"
-    CUSTOMER = "CUSTOMER", "Customer"
     LOSS = "LOSS", "Loss"
 
 

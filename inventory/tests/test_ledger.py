@@ -174,9 +174,9 @@ def test_a_depleted_product_is_told_to_be_so_once(make_product):
     product = make_product(CENTRAL=2)
     cause = ledger.Cause(kind=models.MoveKind.COMMIT, reference="r", actor="a", now=NOW)
     sold = ledger.Leg(2, ledger.available_in("CENTRAL"), ledger.committed_in("CENTRAL"))
-    handed_over = ledger.Leg(1, ledger.committed_in("CENTRAL"), ledger.Place(models.Location.CUSTOMER))
+    lost = ledger.Leg(1, ledger.committed_in("CENTRAL"), ledger.LOSS)
 
-    for leg in (sold, handed_over):
+    for leg in (sold, lost):
         with transaction.atomic(using="inventory"):
             ledger.post(ledger.lock_product(product.id), [leg], cause)
 
