@@ -285,9 +285,12 @@ def test_poison_blocks_nothing_and_is_kept(house: House, market: Market) -> None
 # --- outages ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("service", ["postgres", "redis"])
+@pytest.mark.parametrize(
+    ("service", "path", "answer"),
+    [("postgres", "/api/v1/orders", (503, "1")), ("redis", "/api/v1/auctions", (200, None))],
+)
 def test_bids_go_on_without_it_and_the_sales_catch_up(
-    house: House, market: Market, crowd: Crowd, service: str
+    house: House, market: Market, crowd: Crowd, service: str, path: str, answer: tuple[int, str | None]
 ) -> None:
     before = market.sell(2)
     house.control("kill", service)
@@ -295,8 +298,11 @@ def test_bids_go_on_without_it_and_the_sales_catch_up(
     during = market.sell(2)
     last_for(house, OUTAGE_SECONDS)
     attempts = crowd.since(began, until=time.monotonic())
+    look = house.operator.get(path)
     house.control("start", service)
 
+    assert (look.status_code, look.headers.get("Retry-After")) == answer
+    assert look.elapsed.total_seconds() <= ANSWERED_WITHIN_SECONDS
     assert {attempt.status for attempt in attempts} == {201, 409}
     assert max(attempt.seconds for attempt in attempts) <= ANSWERED_WITHIN_SECONDS
     market.assert_sold(before + during)
