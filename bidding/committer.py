@@ -347,7 +347,9 @@ class Committer:
         unproved = [
             self._books[auction_id]
             for auction_id, answers in current.answers.items()
-            if auction_id not in proposed and not all(rounds.is_final(answer) for _, answer in answers)
+            if auction_id not in proposed
+            and auction_id in self._books
+            and not all(rounds.is_final(answer) for _, answer in answers)
         ]
         moved = await self._books.catch_up(unproved)
         answerable = [

@@ -82,7 +82,7 @@ class Round:
 
 
 def is_final(answer: rules.Refusal | rules.State) -> bool:
-    """Whether no later entry can change the answer: bids after the close."""
+    """Whether no later entry can change the answer: that of a bid on a cancelled auction."""
     return isinstance(answer, rules.Refusal) and answer.rule == "auction_cancelled"
 
 

@@ -7,7 +7,7 @@ not those that gathered beside it, and is looked at again when next asked for.
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
-from auction_project import logs
+from auction_project import errors, logs
 from bidding import store
 from bidding.book import Book
 from bidding.rules import log
@@ -59,12 +59,27 @@ class Shelf:
         moved: set[str] = set()
         behind = books
         while behind:
-            found = await self._store.read(place for book in behind for place in book.ahead(ahead))
+            found = await self._read(behind, ahead)
             taken = [(book, self._take(book, found)) for book in behind]
             moved.update(book.auction_id for book, count in taken if count)
             behind = [book for book, count in taken if count == ahead]
             ahead = store.READ_CHUNK
         return moved | self.damaged
+
+    async def _read(self, books: list[Book], ahead: int) -> dict[tuple[str, int], log.Entry]:
+        """What follows each book. Where somebody's entry cannot be read, each is asked for by itself."""
+        try:
+            return await self._store.read(place for book in books for place in book.ahead(ahead))
+        except errors.Unavailable:
+            raise
+        except Exception:
+            if len(books) == 1:
+                self._is_damaged(books[0].auction_id)
+                return {}
+        found: dict[tuple[str, int], log.Entry] = {}
+        for book in books:
+            found |= await self._read([book], ahead)
+        return found
 
     async def _open_some(self, auction_ids: list[str]) -> None:
         snapshots = await self._store.load_snapshots(auction_ids)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from auction_project import errors
@@ -107,6 +108,23 @@ async def test_a_log_that_cannot_be_read_or_applied_stops_its_own_auction_only(s
     await books.open(["fine", "strange"])
 
     assert ("fine" in books, "strange" in books, books.damaged) == (True, False, {"strange"})
+
+
+async def test_an_entry_that_cannot_be_read_stops_its_own_auction_only(scripted):
+    """A newer version of the program wrote it, or somebody's hand."""
+    read = scripted.read
+
+    async def reading(places):
+        places = list(places)
+        if ("y", 3) in places:
+            raise msgspec.ValidationError("what is this?")
+        return await read(places)
+
+    scripted.read = reading
+    books = shelf.Shelf(scripted)
+    await books.open(["x", "y", "z"])
+
+    assert ({name for name in "xyz" if name in books}, books.damaged) == ({"x", "z"}, {"y"})
 
 
 async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_came_in_time(scripted):
