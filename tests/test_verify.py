@@ -28,8 +28,8 @@ from tests.house import House
 DECLINES = "4000000000000002"
 DEAD_LETTER = (
     'INSERT INTO messaging_deadletter (digest, status, topic, key, "group", event_type, event_id, partition, position,'
-    " error, attempts, times, first_at, last_at, value) VALUES ('dead', '{status}', '{topic}', '{key}', 'sagas', '',"
-    " '{event_id}', 0, '1', 'boom', 5, 1, now(), now(), '')"
+    " error, attempts, times, first_at, last_at, value, whole_bytes) VALUES ('dead', '{status}', '{topic}', '{key}',"
+    " 'sagas', '', '{event_id}', 0, '1', 'boom', 5, 1, now(), now(), '', 0)"
 )
 FORGET_DEAD_LETTER = [
     "DELETE FROM messaging_replay WHERE by = 'test'",
