@@ -168,7 +168,8 @@ class Judge:
             low, high = sorted((amount, self._maxima[leader][0]))
             forced = min(high, low + increments.increment(low, table=terms.increments))
             self._price = max(self._price, forced)
-        self._maxima[entry.actor] = (amount, entry.seq)
+        since = self._maxima[leader][1] if leader == entry.actor else entry.seq
+        self._maxima[entry.actor] = (amount, since)
         leader = self._leader() or ""
         met = reserve is None or self._maxima[leader][0] >= reserve
         if reserve is not None and met:

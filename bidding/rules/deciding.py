@@ -158,8 +158,9 @@ def _apply_opened(_state: State, _entry: log.Entry, facts: log.Opened) -> dict[s
 
 def _apply_bid(state: State, entry: log.Entry, facts: log.Bid) -> dict[str, Any]:
     maximum = entry.hidden.maximum or facts.price
+    since = state.bidders[entry.actor].seq if entry.actor == state.leader else entry.seq
     changes: dict[str, Any] = {
-        "bidders": state.bidders.insert(entry.actor, Bidder(facts.bidder, maximum, entry.seq)),
+        "bidders": state.bidders.insert(entry.actor, Bidder(facts.bidder, maximum, since)),
         "price": facts.price,
         "bids": facts.bids,
         "ends_at": facts.ends_at,

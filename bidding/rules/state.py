@@ -25,7 +25,7 @@ class Status(enum.StrEnum):
 
 
 class Bidder(msgspec.Struct, frozen=True):
-    """One bidder's highest bid: `seq` is where it reached `maximum`."""
+    """One bidder's highest bid: `seq` is its priority on a tie, the entry in which he reached `maximum` or took the lead."""
 
     alias: str
     maximum: int

@@ -140,14 +140,27 @@ def test_a_maximum_can_be_lowered_to_the_visible_price_and_no_further():
     assert placed(lot.bid(BEN, 40_00)) == (32_00, "Bidder 2", 33_00)
 
 
-def test_a_raised_maximum_leads_against_a_later_equal_one_and_counts_from_where_it_was_reached():
+def test_a_raised_maximum_leads_against_a_later_equal_one():
     lot = open_lot()
     lot.bid(ANN, 40_00)
     lot.bid(BEN, 40_00)
     lot.bid(ANN, 50_00)
 
     assert placed(lot.bid(CID, 50_00)) == (50_00, "Bidder 1", 51_00)
-    assert lot.state.bidders[ANN] == rules.state.Bidder("Bidder 1", 50_00, 6)
+
+
+def test_who_lowers_his_maximum_to_a_later_equal_one_still_leads():
+    """While he led, nobody else reached an amount before him: he keeps the priority of the bid that took the lead."""
+    lot = open_lot()
+    lot.bid(ANN, 40_00)
+    lot.bid(BEN, 40_00)
+    lot.bid(ANN, 50_00)
+
+    assert placed(lot.bid(ANN, 40_00)) == (40_00, "Bidder 1", 41_00)
+    assert lot.state.bidders[ANN] == rules.state.Bidder("Bidder 1", 40_00, 4)
+    lot.bid(CID, 60_00)
+    lot.close()
+    assert lot.fail("lot-9").hidden.buyer == ANN
 
 
 def test_an_outbid_bidder_who_returns_keeps_his_alias():

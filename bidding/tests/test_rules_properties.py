@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bidding import rules
+from bidding import judging, rules
 from bidding.rules import increments, log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, DOT, HOUR, SELLER, T0
@@ -62,7 +62,8 @@ def test_english(reserve, actions):
             price = entry.facts.price
             leader = oracle_leader(maxima)
             assert entry.hidden.maximum >= minimum or leader == entry.actor
-            maxima[entry.actor] = (entry.hidden.maximum, entry.seq)
+            since = maxima[leader][1] if leader == entry.actor else entry.seq
+            maxima[entry.actor] = (entry.hidden.maximum, since)
             assert lot_alias(lot, oracle_leader(maxima)) == entry.facts.leader
             assert price <= maxima[oracle_leader(maxima)][0]
         if isinstance(entry.facts, log.Closed):
@@ -88,7 +89,14 @@ def test_buy_now(quantity, actions):
 
 
 def check_log(lot):
-    """Replay gives the same state, the chain holds, `dump` loses nothing, a lot ends once and then nothing follows."""
+    """Replay gives the same state, the chain holds, `dump` loses nothing, a lot ends once and then nothing follows; and the
+    judge of `verify` finds nothing wrong."""
+    verdicts = judging.Verdicts()
+    judge = judging.Judge("lot", verdicts)
+    for entry in lot.entries:
+        judge.see(entry)
+    judge.end()
+    assert [verdicts.finding(name).violations for name in ("B2", "B3", "B5", "B6", "B7", "B9")] == [()] * 6
     assert rules.fold("lot", lot.entries) == lot.state
     assert rules.verify_chain(lot.entries) is None
     assert rules.load(rules.dump(lot.state)) == lot.state
@@ -107,7 +115,7 @@ def check_log(lot):
 
 
 def oracle_leader(maxima):
-    """The highest maximum, the earliest on a tie."""
+    """The highest maximum, the earliest on a tie. Who changes his own while he leads loses no priority."""
     return min(maxima, key=lambda user: (-maxima[user][0], maxima[user][1]), default=None)
 
 
