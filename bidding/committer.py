@@ -13,6 +13,7 @@ If the process dies here: what was sent may stand, and a repeat by key finds it;
 """
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -33,7 +34,7 @@ BREATH_EVERY_SECONDS = 0.5
 BREATH_BULKS = 4.0  # another writer needs a failed bulk, a read and a bulk
 MAX_BREATH_SECONDS = 0.25
 RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5)
-HEARTBEAT_SECONDS = 30.0
+HEARTBEAT_SECONDS = 10.0
 MAX_CLOCK_OFFSET_MS = 100.0
 
 entries_stored = prometheus_client.Counter("gavel_bid_log_entries_total", "Entries stored in the bid log.")
@@ -85,7 +86,8 @@ class Committer:
     # --- the outside ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._expire())]
+        work = (self._run(), self._expire(), self._stay_known())
+        self._tasks = [asyncio.create_task(loop) for loop in work]
 
     async def stop(self) -> None:
         """Take nothing new, finish what waits (at most ANSWER_SECONDS), end."""
@@ -184,6 +186,14 @@ class Committer:
             for pending in [*self._batch, *self._waiting]:
                 if pending.since < overdue:
                     pending.fail(StoreAway())
+
+    async def _stay_known(self) -> None:
+        """A writer that has written is registered as long as it lives: the relay soon stops asking for the others."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            if self._registered_at > float("-inf"):
+                with contextlib.suppress(errors.Unavailable):
+                    await self._beat()
 
     async def _commit(self, batch: list[rounds.Pending]) -> None:
         """Bring every command of the batch to its outcome. It ends: who has waited for too long is told so (`_expire`)."""

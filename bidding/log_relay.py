@@ -38,7 +38,7 @@ EPOCH_CHECK_SECONDS = 2.0
 SAVE_SECONDS = 1.0
 SAVES_PER_STEP = 64
 SET_ASIDE_SECONDS = 60.0
-WRITER_KEPT_MS = 10 * 60 * 1000
+WRITER_KEPT_MS = 30 * 1000  # after its last heartbeat; what it may still write is found by the sweep
 MAX_BOOKS = 50_000
 
 logger = logs.get(__name__)
