@@ -60,6 +60,9 @@ _SESSION = {
 }
 for _database in DATABASES.values():
     _database["CONN_MAX_AGE"] = 0
+    _database["CONN_HEALTH_CHECKS"] = (
+        True  # a server that was away leaves dead connections in the pool: nobody should meet them
+    )
     _database["OPTIONS"] = {
         **_database.get("OPTIONS", {}),
         "pool": DATABASE_POOL,
