@@ -15,12 +15,15 @@ from django.conf import settings
 from auction_project.stack import Stack
 from tests import house
 
+LAST = ("test_faults", "test_hot_auctions")  # they leave the most behind for others to read through
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks the whole wants the machine to itself."""
     for item in items:
         if "house" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.stack)
+    items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
 
 
 @pytest.fixture(scope="session", name="house")

@@ -98,7 +98,12 @@ def _is_busy(transport: brokers.Broker) -> bool:
         sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")).exists()
         or any(table.objects.filter(published_at__isnull=True).exists() for table in roles.outboxes())
         or any(transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS)
-        or notices.Email.objects.filter(state__in=("PENDING", "SENDING")).exists()
+        or notices.Email.objects.filter(
+            state__in=("PENDING", "SENDING"),  # of those that have an address: the others wait for one
+            notification__user_id__in=notices.Account.objects.filter(
+                email_verified=True, closed=False
+            ).values("user_id"),
+        ).exists()
         or runtime.call(_has_unpublished_entries(runtime.current().store))
     )
 
