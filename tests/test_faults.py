@@ -128,11 +128,12 @@ def test_an_undoing_outlives_a_death_between_any_two_of_its_steps(house: House, 
     worker.start()
 
 
-@pytest.mark.parametrize("place", ["capture_payment.before_call", "capture_payment.after_effect"])
-def test_a_payment_outlives_a_death_beside_its_call(house: House, market: Market, place: str) -> None:
-    restarts = start_armed(house.stack["worker"], f"{place}=kill")
-    sales = market.sell(1)
-    wait_until_it_died(house, house.stack["worker"], restarts)
+def test_a_payment_outlives_a_death_beside_its_call(house: House, market: Market) -> None:
+    worker, sales = house.stack["worker"], []
+    for place in ("capture_payment.before_call", "capture_payment.after_effect"):
+        restarts = start_armed(worker, f"{place}=kill")
+        sales += market.sell(1)
+        wait_until_it_died(house, worker, restarts)
 
     market.assert_sold(sales)
 

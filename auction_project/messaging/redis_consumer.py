@@ -17,7 +17,7 @@ import redis
 from auction_project import errors
 from auction_project.messaging import broker
 
-LEASE_SECONDS = 5.0
+LEASE_SECONDS = 4.0
 REBALANCE_SECONDS = 1.0
 HANDOVER_SECONDS = 0.1  # until a stream of ours is looked for again that another member still has
 BATCH_RECORDS = 16  # of each stream at a time
