@@ -21,7 +21,7 @@ LAST = ("test_faults", "test_hot_auctions")  # they leave the most behind for ot
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks the whole wants the machine to itself."""
     for item in items:
-        if "house" in getattr(item, "fixturenames", ()):
+        if "house" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(house.ROOT / "tests"):
             item.add_marker(pytest.mark.stack)
     items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
 

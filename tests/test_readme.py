@@ -52,7 +52,10 @@ def readme(house: House) -> Iterator[Readme]:
     auction_id = house.new_auction(product_id, seconds=WEEK_SECONDS, start_price="100.00")
     listed = {"status": "OPEN", "format": "english", "order": "-ends_at"}
     house.wait_until(
-        lambda: house.http.get("/api/v1/auctions", params=listed).json()["items"][0]["id"] == auction_id,
+        lambda: (
+            [item["id"] for item in house.http.get("/api/v1/auctions", params=listed).json()["items"]][:1]
+            == [auction_id]
+        ),
         "the auction to be listed",
     )
     yield Readme((ROOT / "README.md").read_text(), house, house.new_account("bidder"))
