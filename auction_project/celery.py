@@ -19,6 +19,9 @@ from auction_project import celery_transport, health, logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 
+# As for every role (running.RoleCommand): a worker that died is back sooner without Django's system checks.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
 QUEUES = ("inventory", "orders", "sweep", "email")
 SWEEP_SECONDS = 1.0
 EMAIL_SWEEP_SECONDS = 10.0

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from auction_project import health, logs, needs
@@ -34,6 +35,12 @@ class Loop(Protocol):
         """Do a bounded piece of work; whether there may be more at once."""
 
     def close(self) -> None: ...
+
+
+class RoleCommand(BaseCommand):
+    """The command of a role. It leaves Django's system checks to `make check`: a role that died is back sooner."""
+
+    requires_system_checks = []
 
 
 def stop_on_signals() -> threading.Event:

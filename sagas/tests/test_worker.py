@@ -72,7 +72,7 @@ class Processes:
             process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", "sagas.tests.worker", *arguments],
                 cwd=settings.BASE_DIR,
-                env={**os.environ, "DATABASE_URL_SAGAS": url, "CELERY_SKIP_CHECKS": "1", **environment},
+                env={**os.environ, "DATABASE_URL_SAGAS": url, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

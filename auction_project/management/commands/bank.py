@@ -6,7 +6,6 @@ import urllib.parse
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from auction_project import roles, running
 from orders.bank import server
@@ -15,9 +14,8 @@ LATE_SECONDS = 20.0
 HANG_SECONDS = 30.0
 
 
-class Command(BaseCommand):
+class Command(running.RoleCommand):
     help = "Serve the simulated payment provider, for demo and tests. Its data are in a file of its own."
-    requires_system_checks = []  # it uses neither models nor pages, and starts sooner without them
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         address = urllib.parse.urlsplit(settings.BANK_URL)

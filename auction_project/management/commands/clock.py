@@ -2,13 +2,11 @@
 
 import sys
 
-from django.core.management.base import BaseCommand
-
 from auction_project import roles, running
 from bidding import clock
 
 
-class Command(BaseCommand):
+class Command(running.RoleCommand):
     help = (
         "Open and close auctions when they are due. Only an alarm: any writer closes a due auction by itself."
     )

@@ -6,13 +6,11 @@ import socket
 import sys
 import uuid
 
-from django.core.management.base import BaseCommand
-
 from auction_project import roles, running
 from auction_project.messaging import broker, consuming
 
 
-class Command(BaseCommand):
+class Command(running.RoleCommand):
     help = "Consume events for one app, or for all of them in one process."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Callable
 
-from django.core.management.base import BaseCommand
-
 from auction_project import roles, running
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import maintenance, relay
@@ -21,7 +19,7 @@ def _maintenance() -> maintenance.Maintenance:
     )
 
 
-class Command(BaseCommand):
+class Command(running.RoleCommand):
     help = (
         "Publish what the outboxes and the bid log hold. Any number may run: one at a time works per source."
     )

@@ -7,8 +7,8 @@ import socket
 import sys
 
 import uvicorn
-from django.core.management.base import BaseCommand
 
+from auction_project import running
 from notifications import hub
 
 BACKLOG = 4096
@@ -23,7 +23,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class Command(BaseCommand):
+class Command(running.RoleCommand):
     help = "Serve pages, REST, WebSocket and SSE. SIGTERM finishes the requests in hand, then stops."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
