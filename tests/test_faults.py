@@ -64,6 +64,24 @@ def wait_until_it_died(house: House, process: Process, restarts: int) -> None:
     )
 
 
+def die_at_each(
+    house: House, market: Market, process: Process, failpoints: list[str], always: str = ""
+) -> list[str]:
+    """A sale for each of `failpoints`, at which the process dies; it begins each life with the next one armed, its last
+    with `always` alone. The sale ids."""
+    lives = [*(",".join(filter(None, (always, failpoint))) for failpoint in failpoints), always]
+    process.kill()
+    process.start(GAVEL_FAILPOINTS=lives[0])
+    sales = []
+    for next_life in lives[1:]:
+        restarts = process.restarts
+        process.environment["GAVEL_FAILPOINTS"] = next_life
+        sales += market.sell(1)
+        wait_until_it_died(house, process, restarts)
+    del process.environment["GAVEL_FAILPOINTS"]
+    return sales
+
+
 def last_for(house: House, seconds: float) -> None:
     """An outage has its length."""
     until = time.monotonic() + seconds
@@ -102,40 +120,28 @@ def test_an_auction_closes_on_time_or_later_without_its_clock(house: House, mark
 
 
 def test_a_saga_outlives_a_death_between_any_two_of_its_steps(house: House, market: Market) -> None:
-    worker, sales = house.stack["worker"], []
-    for step in STEPS:
-        for place in ("after_effect", "after_record"):
-            restarts = start_armed(worker, f"saga.{step}.{place}=kill")
-            sales += market.sell(1)
-            wait_until_it_died(house, worker, restarts)
+    deaths = [f"saga.{step}.{place}=kill" for step in STEPS for place in ("after_effect", "after_record")]
 
-    market.assert_sold(sales)
+    market.assert_sold(die_at_each(house, market, house.stack["worker"], deaths))
 
 
 def test_an_undoing_outlives_a_death_between_any_two_of_its_steps(house: House, market: Market) -> None:
-    worker, sales = house.stack["worker"], []
-    refusing = "saga.commit_stock.before_call=raise"
-    worker.environment["GAVEL_FAILPOINTS"] = refusing  # after each death, too: no sale of this test ends well
-    for number, step in enumerate(UNDONE_STEPS):
-        place = ("after_effect", "after_record")[number % 2]  # undoing does the same at every step
-        restarts = start_armed(worker, f"{refusing},saga.{step}.compensation.{place}=kill")
-        sales += market.sell(1)
-        wait_until_it_died(house, worker, restarts)
+    places = ("after_effect", "after_record") * 2  # undoing does the same at every step
+    deaths = [
+        f"saga.{step}.compensation.{place}=kill" for step, place in zip(UNDONE_STEPS, places, strict=True)
+    ]
+    refusing = "saga.commit_stock.before_call=raise"  # no sale of this test ends well
+    sales = die_at_each(house, market, house.stack["worker"], deaths, always=refusing)
 
     market.assert_undone(sales)
-    del worker.environment["GAVEL_FAILPOINTS"]
-    worker.kill()
-    worker.start()
+    house.stack["worker"].kill()
+    house.stack["worker"].start()
 
 
 def test_a_payment_outlives_a_death_beside_its_call(house: House, market: Market) -> None:
-    worker, sales = house.stack["worker"], []
-    for place in ("capture_payment.before_call", "capture_payment.after_effect"):
-        restarts = start_armed(worker, f"{place}=kill")
-        sales += market.sell(1)
-        wait_until_it_died(house, worker, restarts)
+    deaths = ["capture_payment.before_call=kill", "capture_payment.after_effect=kill"]
 
-    market.assert_sold(sales)
+    market.assert_sold(die_at_each(house, market, house.stack["worker"], deaths))
 
 
 @pytest.mark.parametrize("place", ["relay.before_mark", "log_relay.before_mark"])

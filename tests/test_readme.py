@@ -90,10 +90,15 @@ def test_the_stream_follows_the_auction(typed: dict[str, str], readme: Readme, h
         heard = iter(follower.stdout.readline, "")
         assert any('"watching"' in message for message in heard)
         house.stranger().bid(typed["AUCTION"], "5000.00")
-        message = next(message for message in heard if '"BidPlaced"' in message)
+        message = next(message for message in heard if '"Bidder 2"' in message)
         follower.terminate()
 
-    assert json.loads(message.removeprefix("data: "))["data"]["leader"] == "Bidder 2"
+    frame = json.loads(message.removeprefix("data: "))
+    assert (frame["event"], frame["data"]["leader"], frame["data"]["price"]) == (
+        "BidPlaced",
+        "Bidder 2",
+        "2025.00",
+    )
 
 
 def test_the_websocket_client_follows_the_auction(
