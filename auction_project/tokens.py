@@ -6,7 +6,7 @@ until it ends, because checking a signature costs more than deciding a bid.
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jwt
@@ -44,9 +44,17 @@ class Claims(msgspec.Struct, frozen=True):
 _cache: dict[str, Claims] = {}
 
 
-def sign(*, sub: str, roles: Sequence[str], created_at: int, now: float, seconds: float) -> str:
+def sign(
+    *,
+    sub: str,
+    roles: Sequence[str],
+    created_at: int,
+    now: float,
+    seconds: float,
+    changed: Mapping[str, Any] | None = None,
+) -> str:
     """An access token as accounts would issue it: for load generators, the demo's crowd and tests, on a machine that
-    holds JWT_PRIVATE_KEY."""
+    holds JWT_PRIVATE_KEY. `changed` claims are as given."""
     claims = {
         "sub": sub,
         "roles": list(roles),
@@ -55,7 +63,7 @@ def sign(*, sub: str, roles: Sequence[str], created_at: int, now: float, seconds
         "token_use": "access",
         "iat": int(now),
         "exp": int(now + seconds),
-    }
+    } | dict(changed or {})
     return jwt.encode(claims, _private_key(settings.JWT_PRIVATE_KEY), algorithm=ALGORITHM)
 
 

@@ -37,20 +37,21 @@ class Process:
     def __init__(self, log_file: Path, *arguments: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+            port = probe.getsockname()[1]
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5)
         self._log = log_file
         with log_file.open("wb") as output:
             self.popen = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, *arguments],
                 cwd=settings.BASE_DIR,
-                env={**os.environ, "GAVEL_HEALTH_PORT": str(self._port), "CELERY_SKIP_CHECKS": "1"},
+                env={**os.environ, "GAVEL_HEALTH_PORT": str(port)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
 
     def probe(self, path: str) -> tuple[int, dict[str, object]]:
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self._port}{path}", timeout=5)
+            answer = self._http.get(path)
         except httpx.TransportError:
             return 0, {}
         return answer.status_code, answer.json()

@@ -66,9 +66,8 @@ def sign_in(client):
         import_string("auction_project.accounts.services.sync_desk_permissions")()
         user = get_user_model().objects.create_user(f"{names.new_id()}@example.com", "secret", is_staff=True)
         if group:
-            user.groups.add(
-                Group.objects.get_or_create(name=group)[0]
-            )  # a test that commits empties all tables
+            # A test that commits empties all tables.
+            user.groups.add(Group.objects.get_or_create(name=group)[0])
         else:
             user.is_superuser = True
             user.save()

@@ -3,7 +3,6 @@
 import io
 import time
 
-import jwt
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
@@ -23,39 +22,30 @@ def media(settings, tmp_path):
     return tmp_path
 
 
-def bearer(sub, *roles, settings):
+def bearer(sub, *roles):
     now = int(time.time())
-    payload = {
-        "sub": sub,
-        "exp": now + 300,
-        "iat": now,
-        "token_use": "access",
-        "roles": list(roles),
-        "email_verified": True,
-        "created_at": now,
-    }
-    token = jwt.encode(payload, settings.JWT_PRIVATE_KEY, algorithm=tokens.ALGORITHM)
+    token = tokens.sign(sub=sub, roles=roles, created_at=now, now=now, seconds=300)
     return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture
-def seller(settings):
-    return bearer(SELLER, "bidder", "seller", settings=settings)
+def seller():
+    return bearer(SELLER, "bidder", "seller")
 
 
 @pytest.fixture
-def other(settings):
-    return bearer(OTHER, "bidder", "seller", settings=settings)
+def other():
+    return bearer(OTHER, "bidder", "seller")
 
 
 @pytest.fixture
-def bidder(settings):
-    return bearer(OTHER, "bidder", settings=settings)
+def bidder():
+    return bearer(OTHER, "bidder")
 
 
 @pytest.fixture
-def operator(settings):
-    return bearer(OPERATOR, "operator", settings=settings)
+def operator():
+    return bearer(OPERATOR, "operator")
 
 
 def picture(kind="PNG", size=(800, 600)):

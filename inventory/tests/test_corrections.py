@@ -173,13 +173,13 @@ def test_a_version_that_never_was_shows_the_present_picture(client, make_product
 
 
 @pytest.fixture
-def people(settings):
+def people():
     return {
         "nobody": {},
-        "a bidder": bearer(SELLER, "bidder", settings=settings),
-        "another seller": bearer(OTHER, "bidder", "seller", settings=settings),
-        "the owner": bearer(SELLER, "bidder", "seller", settings=settings),
-        "an operator": bearer("0" * 32, "operator", settings=settings),
+        "a bidder": bearer(SELLER, "bidder"),
+        "another seller": bearer(OTHER, "bidder", "seller"),
+        "the owner": bearer(SELLER, "bidder", "seller"),
+        "an operator": bearer("0" * 32, "operator"),
     }
 
 

@@ -14,6 +14,9 @@ from django.conf import settings
 
 API_KEY = "the-bank-s-key-in-tests-0123456789"
 START_SECONDS = 120.0
+# One for all: to make a client takes longer than most of what is asked. A connection does not outlive its answer, nor
+# must it outlive a bank.
+_http = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def free_port() -> int:
@@ -53,7 +56,7 @@ class BankProcess:
             if not self.is_running():
                 raise RuntimeError("the bank ended at once")
             try:
-                if httpx.get(f"{self.url}/healthz", timeout=1, trust_env=False).status_code == 200:
+                if _http.get(f"{self.url}/healthz", timeout=1).status_code == 200:
                     return
             except httpx.HTTPError:
                 time.sleep(0.05)
@@ -78,9 +81,7 @@ class BankProcess:
     def ask(self, method: str, path: str, *, timeout: float = 5.0, **options: Any) -> httpx.Response:
         """A request with the right key, unless `headers` say otherwise."""
         headers = {"Authorization": f"Bearer {API_KEY}"} | options.pop("headers", {})
-        return httpx.request(
-            method, self.url + path, headers=headers, timeout=timeout, trust_env=False, **options
-        )
+        return _http.request(method, self.url + path, headers=headers, timeout=timeout, **options)
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

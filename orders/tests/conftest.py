@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from django.test import Client
 
-from auction_project.contracts import names
+from auction_project import tokens
 from orders import bank_client
 from orders.tests import bank_process, sales
 
@@ -60,22 +59,12 @@ def sale() -> sales.Sale:
 
 
 @pytest.fixture
-def client_of(settings: Any) -> Callable[..., Client]:
+def client_of() -> Callable[..., Client]:
     """`client_of(user_id, "bidder")`: a client that sends that user's access token."""
 
     def make(user_id: str, *roles: str) -> Client:
         now = int(time.time())
-        claims = {
-            "sub": user_id,
-            "iat": now,
-            "exp": now + 300,
-            "token_use": "access",
-            "roles": list(roles or ("bidder",)),
-            "email_verified": True,
-            "created_at": now,
-            "jti": names.new_id(),
-        }
-        token = jwt.encode(claims, settings.JWT_PRIVATE_KEY, algorithm="RS256")
+        token = tokens.sign(sub=user_id, roles=roles or ("bidder",), created_at=now, now=now, seconds=300)
         return Client(headers={"Authorization": f"Bearer {token}"})
 
     return make
