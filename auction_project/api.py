@@ -7,6 +7,7 @@ import math
 import re
 from typing import Any
 
+import msgspec
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, JsonResponse
 from rest_framework import authentication, exceptions, permissions, request, response, serializers
@@ -78,6 +79,13 @@ def headers(error: errors.DomainError) -> dict[str, str]:
     if isinstance(error, errors.Unavailable | errors.TooOften):
         return {"Retry-After": str(error.retry_after_seconds)}
     return {"WWW-Authenticate": "Bearer"} if status_of(error) == 401 else {}
+
+
+def raw_answer(error: errors.DomainError) -> tuple[int, tuple[tuple[bytes, bytes], ...], bytes]:
+    """Status, headers and body of a problem, as ASGI takes them."""
+    status, body = problem(error)
+    more = tuple((name.lower().encode(), value.encode()) for name, value in headers(error).items())
+    return status, ((b"content-type", CONTENT_TYPE.encode()), *more), msgspec.json.encode(body)
 
 
 def _as_domain_error(error: Exception) -> errors.DomainError | None:

@@ -8,8 +8,6 @@ import asyncio
 import re
 from typing import Any
 
-import msgspec
-
 from auction_project import api, errors
 
 MAX_BODY_BYTES = 64 * 1024
@@ -166,11 +164,9 @@ def _is_too_deep(body: bytes) -> bool:
 
 async def refuse(send: Any, error: errors.DomainError) -> None:
     """Answer a problem without any framework."""
-    status, problem = api.problem(error)
-    body = msgspec.json.encode(problem)
-    headers = [(b"content-type", api.CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in api.headers(error).items()]
+    status, headers, body = api.raw_answer(error)
+    headers = (*headers, (b"content-length", str(len(body)).encode()))
     if status in (408, 413):
-        headers.append((b"connection", b"close"))
+        headers = (*headers, (b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -11,6 +11,7 @@ import time
 
 import msgspec
 
+from auction_project import instants
 from auction_project.contracts import names
 from auction_project.load import crowd
 from benchmarks import processes
@@ -31,7 +32,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 def open_auctions(count: int) -> list[crowd.Target]:
     """Auctions brought to OPEN by commands, without the other services."""
-    now = int(time.time() * 1000)
+    now = instants.now()
     targets = []
     for _ in range(count):
         auction_id = names.new_id()

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 from django.core.management import call_command
 
-from auction_project import stack, tokens
+from auction_project import instants, stack, tokens
 from auction_project.contracts import events, names
 from benchmarks import processes, sales
 
@@ -174,7 +174,7 @@ async def _push(server: processes.Server) -> Figure:
     for seq in range(1, FRAMES + 1):
         await _pace(seq, began)
         record = events.BidPlaced(
-            auction_id=auction_id, seq=seq, at=int(time.time() * 1000), hash="0" * 64, bidder="Bidder 7", price=1000,
+            auction_id=auction_id, seq=seq, at=instants.now(), hash="0" * 64, bidder="Bidder 7", price=1000,
             currency="EUR", minimum=1050, leader="Bidder 7", bids=seq, ends_at=0, reserve_met=True, quantity_left=1,
         )  # fmt: skip
         sent[seq] = time.monotonic()

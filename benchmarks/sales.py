@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from django.core.management import call_command
 
-from auction_project import stack, tokens
+from auction_project import instants, stack, tokens
 from auction_project.contracts import events, names
 from inventory import models as stock
 from inventory import services as inventory
@@ -103,7 +103,7 @@ async def listing(url: str, *, auction_format: str, quantity: int) -> str:
 
     await asyncio.to_thread(shelve)
     token = tokens.sign(sub=names.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
-    start = int(time.time() * 1000)
+    start = instants.now()
     body = {
         "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": "10.00",
         "quantity": quantity, "starts_at": start, "ends_at": start + 3_600_000,

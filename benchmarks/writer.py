@@ -8,6 +8,7 @@ import time
 
 import pymongo
 
+from auction_project import instants
 from auction_project.contracts import names
 from auction_project.load import crowd
 from benchmarks import bids
@@ -45,7 +46,7 @@ async def _submit(targets: list[crowd.Target], submitters: int) -> float:
                     auction_id=target.auction_id,
                     actor=f"bidder-{number}",
                     key=names.new_id(),
-                    at=time.time_ns() // 1_000_000,
+                    at=instants.now(),
                     salt=secrets.token_hex(16),
                     amount=amounts[target.auction_id],
                     currency="EUR",

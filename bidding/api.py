@@ -1,14 +1,13 @@
 """The REST views of bidding, save the bid itself (bid_endpoint): translate in, one call, translate out."""
 
 import math
-import time
 from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import permissions, request, response, serializers, views
 
-from auction_project import api, errors, money
+from auction_project import api, errors, instants, money
 from auction_project.contracts import names
 from bidding import bid_endpoint, presentation, rules, runtime, selectors, services, store
 
@@ -16,10 +15,6 @@ MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
 _ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
 _LISTED = [status.value for status in rules.Status if status is not rules.Status.NEW]
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class SoftCloseBody(api.StrictSerializer):
@@ -84,7 +79,7 @@ class TimeView(views.APIView):
         summary="Server time", responses={200: OpenApiResponse(description='{"now": milliseconds}')}
     )
     def get(self, _request: request.Request) -> response.Response:
-        return response.Response({"now": _now()})
+        return response.Response({"now": instants.now()})
 
 
 class AuctionsView(views.APIView):
@@ -128,7 +123,12 @@ class AuctionsView(views.APIView):
         auction_id = names.auction_id(request.user.sub, key)
         terms, reserve = _terms(body, as_operator=operator)
         services.request_auction(
-            auction_id=auction_id, actor=request.user.sub, key=key, terms=terms, reserve=reserve, now=_now()
+            auction_id=auction_id,
+            actor=request.user.sub,
+            key=key,
+            terms=terms,
+            reserve=reserve,
+            now=instants.now(),
         )
         return response.Response(presentation.auction(selectors.get_auction(auction_id)), status=201)
 
@@ -179,7 +179,7 @@ class OpenView(views.APIView):
             auction_id=auction_id,
             actor=request.user.sub,
             by_operator=request.user.has("operator"),
-            now=_now(),
+            now=instants.now(),
         )
         return response.Response(presentation.auction(selectors.get_auction(auction_id)))
 
@@ -199,7 +199,7 @@ class CancelView(views.APIView):
             actor=request.user.sub,
             by_operator=request.user.has("operator"),
             reason=body["reason"],
-            now=_now(),
+            now=instants.now(),
         )
         return response.Response(presentation.auction(selectors.get_auction(auction_id)))
 

@@ -6,12 +6,11 @@ A bid in this process waits for its future only; nothing here touches a database
 
 import os
 import re
-import time
 from typing import Any
 
 import msgspec
 
-from auction_project import api, errors, middleware, money, tokens
+from auction_project import api, errors, instants, middleware, money, tokens
 from bidding import presentation, rules, runtime
 from bidding.rules import commands, refusals
 
@@ -58,7 +57,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, Headers, bytes]:
     """Place the bid that the request asks for: status, headers and body of the answer. Runs on the runtime's loop."""
-    arrived_at = time.time_ns() // 1_000_000
+    arrived_at = instants.now()
     try:
         command = _command(path, headers, body, arrived_at)
         outcome = await runtime.current().committer.submit(command)
@@ -66,8 +65,7 @@ async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[in
             raise _refused(outcome)
         return 201, _JSON, _encode(presentation.answer(outcome))
     except errors.DomainError as error:
-        status, problem = api.problem(error)
-        return status, _ERROR_HEADERS.get(status, _PROBLEM), _encode(problem)
+        return api.raw_answer(error)
 
 
 def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: int) -> commands.PlaceBid:
@@ -121,8 +119,3 @@ def _refused(refusal: rules.Refusal) -> errors.DomainError:
 
 
 _JSON: Headers = ((b"content-type", b"application/json"),)
-_PROBLEM: Headers = ((b"content-type", api.CONTENT_TYPE.encode()),)
-_ERROR_HEADERS: dict[int, Headers] = {
-    401: (*_PROBLEM, (b"www-authenticate", b"Bearer")),
-    503: (*_PROBLEM, (b"retry-after", b"1")),
-}

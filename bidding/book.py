@@ -15,6 +15,14 @@ class BrokenChain(RuntimeError):
     """The stored log does not follow from itself: somebody changed the database by hand."""
 
 
+def follow(state: rules.State, entry: log.Entry) -> rules.State:
+    """The state after `entry`, which is the next of its log. Raises BrokenChain, and whatever the fold of a log raises
+    that somebody changed by hand."""
+    if entry.seq != state.seq + 1 or entry.prev != state.hash:
+        raise BrokenChain(f"{state.auction_id}: entry {entry.seq} does not follow its predecessor")
+    return rules.apply(state, entry)
+
+
 class Book:
     """One auction: `state` is the fold of entries that are known to be stored.
 
@@ -53,8 +61,6 @@ class Book:
         """Apply what follows without a gap; the entries that were new. Raises BrokenChain."""
         taken: list[log.Entry] = []
         while (entry := found.get((self.auction_id, self.state.seq + 1))) is not None:
-            if entry.prev != self.state.hash:
-                raise BrokenChain(f"{self.auction_id}: entry {entry.seq} does not follow its predecessor")
-            self.advance(entry, rules.apply(self.state, entry))
+            self.advance(entry, follow(self.state, entry))
             taken.append(entry)
         return taken

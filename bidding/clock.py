@@ -8,7 +8,7 @@ import asyncio
 import heapq
 import time
 
-from auction_project import errors, logs
+from auction_project import errors, instants, logs
 from bidding import rules, runtime
 
 POLL_SECONDS = 0.5
@@ -19,10 +19,6 @@ NOT_DUE_AGAIN_MS = 1_000
 EMPTY_AGAIN_MS = 60_000
 
 logger = logs.get(__name__)
-
-
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Clock:
@@ -42,7 +38,7 @@ class Clock:
         if time.monotonic() >= self._next_poll:
             self._poll()
             self._next_poll = time.monotonic() + POLL_SECONDS
-        now = _milliseconds()
+        now = instants.now()
         due: list[str] = []
         while self._heap and self._heap[0][0] <= now and len(due) < RING_BATCH:
             at, auction_id = heapq.heappop(self._heap)
@@ -60,7 +56,7 @@ class Clock:
 
     def _poll(self) -> None:
         found = runtime.call(
-            runtime.current().store.due_auctions(before=_milliseconds() + HORIZON_MS, limit=MAX_DUE)
+            runtime.current().store.due_auctions(before=instants.now() + HORIZON_MS, limit=MAX_DUE)
         )
         listed = {auction_id for auction_id, _ in found}
         self._known = {auction_id: at for auction_id, at in self._known.items() if auction_id in listed}
@@ -82,7 +78,7 @@ class Clock:
         except errors.Unavailable as away:
             outcomes = [away] * len(auction_ids)
         for auction_id, outcome in zip(auction_ids, outcomes, strict=True):
-            now = _milliseconds()
+            now = instants.now()
             if isinstance(outcome, rules.State):
                 self._remember(auction_id, self._again(outcome, now))
             elif isinstance(outcome, errors.Unavailable):

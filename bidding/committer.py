@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 
 import prometheus_client
 
-from auction_project import errors, failpoints, logs
+from auction_project import errors, failpoints, instants, logs
 from bidding import rounds, rules, shelf, store
 from bidding.rules import commands, log
 
@@ -57,14 +57,10 @@ class StoreAway(errors.Unavailable):
     """The bid log cannot be written at the moment. Your bid may or may not stand: ask by its key, or send it again."""
 
 
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Committer:
     """Make and use it within one event loop. `now` gives milliseconds since the epoch."""
 
-    def __init__(self, log_store: store.LogStore, *, now: Callable[[], int] = _milliseconds) -> None:
+    def __init__(self, log_store: store.LogStore, *, now: Callable[[], int] = instants.now) -> None:
         self._store = log_store
         self._now = now
         self.incarnation = uuid.uuid4().hex[:16]

@@ -1,45 +1,40 @@
 """What bidding does about events of others. It has no inbox: the log recognises a repeat by (event, id)."""
 
-import time
-
+from auction_project import instants
 from auction_project.contracts import Envelope, events
 from auction_project.messaging import consuming
 from bidding import services
 
 
 def on_lot_accepted(envelope: Envelope, event: events.LotAccepted) -> None:
-    services.schedule_auction(event_id=envelope.id, accepted=event, now=_now())
+    services.schedule_auction(event_id=envelope.id, accepted=event, now=instants.now())
 
 
 def on_lot_refused(envelope: Envelope, event: events.LotRefused) -> None:
     services.refuse_auction(
-        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=_now()
+        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=instants.now()
     )
 
 
 def on_stock_depleted(envelope: Envelope, event: events.StockDepleted) -> None:
     services.cancel_depleted_auctions(
-        event_id=envelope.id, product_id=event.product_id, stock_version=event.version, now=_now()
+        event_id=envelope.id, product_id=event.product_id, stock_version=event.version, now=instants.now()
     )
 
 
 def on_sale_settled(_envelope: Envelope, event: events.SaleSettled) -> None:
-    services.settle_sale(sale_id=event.sale_id, now=_now())
+    services.settle_sale(sale_id=event.sale_id, now=instants.now())
 
 
 def on_bid_failed(_envelope: Envelope, event: events.BidFailed) -> None:
-    services.fail_sale(sale_id=event.sale_id, reason=event.reason, now=_now())
+    services.fail_sale(sale_id=event.sale_id, reason=event.reason, now=instants.now())
 
 
 def on_auction_ended(envelope: Envelope, event: events.AuctionEnded) -> None:
     if event.relist_as is not None:
         services.relist_auction(
-            event_id=envelope.id, auction_id=event.auction_id, relist_as=event.relist_as, now=_now()
+            event_id=envelope.id, auction_id=event.auction_id, relist_as=event.relist_as, now=instants.now()
         )
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 SUBSCRIPTION = consuming.Subscription(

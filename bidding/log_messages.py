@@ -3,12 +3,10 @@ are functions of (auction, seq).
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
-from auction_project import contracts
+from auction_project import contracts, instants
 from auction_project.messaging import broker as brokers
-from bidding import log_events, rules
-from bidding.book import Book
+from bidding import book, log_events, rules
 from bidding.rules import log
 
 SOURCE = "bidding"
@@ -22,15 +20,12 @@ def follow(
 
     Raises BrokenChain, and whatever a log raises that somebody changed by hand.
     """
-    book = Book(state.auction_id)
-    book.state = state
     found = []
     for entry in entries:
-        before = book.state
-        book.take({(entry.auction_id, entry.seq): entry})
-        events = log_events.of_entry(before, entry, book.state)
+        before, state = state, book.follow(state, entry)
+        events = log_events.of_entry(before, entry, state)
         found.append((entry, [_message(entry, event) for event in events]))
-    return book.state, found
+    return state, found
 
 
 def append(transport: brokers.Broker, messages: Sequence[brokers.Message], *, source: str) -> None:
@@ -44,7 +39,7 @@ def _message(entry: log.Entry, event: contracts.events.Event) -> brokers.Message
         event,
         event_id=log_events.event_id(entry, event),
         source=SOURCE,
-        time=datetime.fromtimestamp(entry.at / 1000, UTC),
+        time=instants.moment(entry.at),
         version=entry.seq,
         correlation_id=entry.correlation_id or f"{entry.auction_id}-{entry.seq}",
     )

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterable
 
-from auction_project import errors, failpoints, logs
+from auction_project import errors, failpoints, instants, logs
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import failure, outbox
 from bidding import log_messages, log_refill, rules, runtime, store
@@ -107,9 +107,8 @@ class LogRelay:
     def _forget(self) -> None:
         """Begin from what is stored: another relay worked meanwhile, or nothing is remembered yet."""
         self._refill = None
-        self._news: dict[
-            str, None
-        ] = {}  # auctions with entries beyond their marks, the longest waiting first
+        # Auctions with entries beyond their marks, the longest waiting first.
+        self._news: dict[str, None] = {}
         self._progress: dict[str, _Progress] = {}
         self._unsaved: dict[str, None] = {}
         self._set_aside_until: dict[str, float] = {}
@@ -144,7 +143,7 @@ class LogRelay:
         try:
             if self._lease_until:
                 runtime.call(self._save())
-                now = int(time.time() * 1000)
+                now = instants.now()
                 released = runtime.current().store.hold_lease("relay", self._owner, now=now, until=now - 1)
                 runtime.call(released)
         except errors.Unavailable as away:
@@ -153,7 +152,7 @@ class LogRelay:
             runtime.stop_thread()
 
     def _hold_lease(self) -> bool:
-        now = int(time.time() * 1000)
+        now = instants.now()
         if now < self._lease_until - LEASE_MS // 2:
             return True
         until = now + LEASE_MS
@@ -170,7 +169,7 @@ class LogRelay:
         logger.warning("transport_emptied", source=log_messages.SOURCE)
         runtime.call(self._save())
         self._forget()
-        since = int(time.time() * 1000) - outbox.KEEP_DAYS * 24 * 3600 * 1000
+        since = instants.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
         self._refill = log_refill.Refill(self._broker, since=since)
 
     def _go_on_refilling(self, refill: log_refill.Refill) -> None:
@@ -238,7 +237,7 @@ class LogRelay:
 
     async def _meet_writers(self) -> None:
         """Learn of new writers, and forget those that are gone."""
-        since = int(time.time() * 1000) - WRITER_KEPT_MS
+        since = instants.now() - WRITER_KEPT_MS
         await runtime.current().store.forget_incarnations(before=since)
         living = await runtime.current().store.incarnations(since=since)
         self._writers = {name: writer for name, writer in self._writers.items() if name in living}

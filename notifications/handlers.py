@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project import contracts
+from auction_project import contracts, instants
 from auction_project.contracts import events
 from auction_project.messaging import consuming
 from notifications import models, services
@@ -50,7 +50,7 @@ def _tell_buyer(
     envelope: contracts.Envelope, event: events.OrderEvent | events.BidFailed, kind: models.Kind, source: str
 ) -> None:
     data = msgspec.to_builtins(event)
-    at = int(envelope.time.timestamp() * 1000)
+    at = instants.of(envelope.time)
     services.notify(user_id=data.pop("user_id"), kind=kind, source=source, data=data, at=at, now=_now())
 
 
@@ -77,7 +77,7 @@ def _end_of(event: events.OrderCancelled | events.BidFailed) -> str:
 
 def on_stock_low(envelope: contracts.Envelope, event: events.StockLow) -> None:
     data: dict[str, Any] = msgspec.to_builtins(event)
-    at = int(envelope.time.timestamp() * 1000)
+    at = instants.of(envelope.time)
     services.notify_operators(kind=models.Kind.LOW_STOCK, source=envelope.id, data=data, at=at, now=_now())
 
 

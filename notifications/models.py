@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import models
 
+from auction_project import instants
 from auction_project.messaging import once, outbox
 
 DATABASE = "notifications"
@@ -101,7 +102,7 @@ class Feed(models.Model):
     @classmethod
     def open(cls, user_ids: list[str], *, now: datetime) -> None:
         """See that each user has a feed. The epoch is the instant of its making, so that it never comes twice."""
-        epoch = f"{int(now.timestamp() * 1000):x}"
+        epoch = f"{instants.of(now):x}"
         cls.objects.bulk_create([cls(user_id=each, epoch=epoch) for each in user_ids], ignore_conflicts=True)
 
     @classmethod

@@ -48,9 +48,8 @@ def notify_operators(*, kind: models.Kind, source: str, data: dict[str, Any], at
 def _tell(
     user_ids: list[str], *, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime
 ) -> None:
-    wording.headline(
-        kind, wording.public(data)
-    )  # what cannot be shown is not stored: its event is a dead letter
+    # What cannot be shown is not stored: its event is a dead letter.
+    wording.headline(kind, wording.public(data))
     told: list[models.Notification] = []
     for user_id in user_ids:
         feed = models.Feed.lock(user_id, now=now)

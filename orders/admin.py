@@ -131,9 +131,8 @@ class PaymentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     @unfold.action(
         description="Settle with the provider",
         url_path="settle",
-        permissions=[
-            "settle"
-        ],  # not the codename itself: a system check would look for it before it is migrated
+        # Not the codename itself: a system check would look for it before it is migrated.
+        permissions=["settle"],
         dialog=desks.dialog(
             "Settle with the provider",
             "Takes what the provider has captured; what it has not is cancelled there for good.",

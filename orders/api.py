@@ -12,7 +12,7 @@ from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import request, response, serializers, views
 
-from auction_project import api, money
+from auction_project import api, instants, money
 from orders import cards, exceptions, models, risk, selectors, services, states
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
@@ -175,7 +175,7 @@ class StatisticsView(views.APIView):
         tallies = selectors.get_tallies(since=since)
         return response.Response(
             {
-                "since": _milliseconds(since),
+                "since": instants.of(since),
                 "by_status": _totals(tallies),
                 "by_day": [
                     {"day": tally.day.date().isoformat()}
@@ -223,7 +223,7 @@ def _order(order: models.Order, payment: models.Payment | None) -> dict[str, Any
         "quantity": order.quantity,
         "amount": money.format(order.amount, order.currency),
         "currency": order.currency,
-        "placed_at": _milliseconds(order.placed_at),
+        "placed_at": instants.of(order.placed_at),
         "sale_id": order.sale_id,
         "auction_id": order.auction_id,
         "product_id": order.product_id,
@@ -232,7 +232,7 @@ def _order(order: models.Order, payment: models.Payment | None) -> dict[str, Any
 
 
 def _happening(line: selectors.Happening) -> dict[str, Any]:
-    return {"at": _milliseconds(line.at), "about": line.about, "kind": line.kind, "detail": line.detail}
+    return {"at": instants.of(line.at), "about": line.about, "kind": line.kind, "detail": line.detail}
 
 
 def _risk(assessment: models.RiskAssessment | None) -> dict[str, Any] | None:
@@ -261,7 +261,3 @@ def _tally(group: tuple[str, str], orders: int, amount: int) -> dict[str, Any]:
 
 def _card(card: models.Card) -> dict[str, Any]:
     return {"brand": card.brand, "last4": card.last4, "behaviour": card.behaviour}
-
-
-def _milliseconds(instant: datetime) -> int:
-    return int(instant.timestamp() * 1000)

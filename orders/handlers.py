@@ -1,8 +1,6 @@
 """What orders learns from events of others."""
 
-from datetime import UTC, datetime
-
-from auction_project import contracts
+from auction_project import contracts, instants
 from auction_project.messaging import consuming
 from orders import models, services
 
@@ -13,7 +11,7 @@ def on_account_changed(_envelope: contracts.Envelope, event: contracts.events.Ac
         version=event.version,
         email_verified=event.email_verified,
         closed=event.closed,
-        created_at=datetime.fromtimestamp(event.created_at / 1000, UTC),
+        created_at=instants.moment(event.created_at),
     )
 
 

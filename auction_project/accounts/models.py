@@ -13,7 +13,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from auction_project import errors, tokens
+from auction_project import errors, instants, tokens
 from auction_project.contracts import events, names
 from auction_project.messaging import once, outbox
 
@@ -146,7 +146,7 @@ class User(auth_models.AbstractUser):
             version=self.version,
             email=self.email,
             email_verified=self.email_verified,
-            created_at=int(self.date_joined.timestamp() * 1000),
+            created_at=instants.of(self.date_joined),
             roles=self.roles,
             closed=self.state == State.CLOSED,
         )

@@ -3,9 +3,9 @@
 import asyncio
 import itertools
 import random
-import time
 from typing import Any
 
+from auction_project import instants
 from auction_project.demo.catalogue import PIECES, Piece
 from auction_project.demo.client import Client
 from auction_project.demo.seed import House
@@ -48,7 +48,7 @@ class Market:
             await client.close()
 
     async def _list(self, piece: Piece, seconds: int) -> None:
-        starts_at = int(time.time() * 1000)
+        starts_at = instants.now()
         body: dict[str, Any] = {
             "product_id": self._products[piece.sku],
             "format": "buy_now" if piece.buy_now else "english",

@@ -2,7 +2,7 @@
 
 import time
 
-from auction_project import contracts
+from auction_project import contracts, instants
 from auction_project.contracts import events
 from bidding import rules, store
 from bidding.tests import lots
@@ -15,7 +15,7 @@ class Log:
         self.call = bid_log.call
 
     def register(self, writer="w", number=0):
-        now = int(time.time() * 1000)
+        now = instants.now()
         self.call(self.store.register_incarnation(writer, batch_number=number, now=now))
 
     def append(self, entries, *, batch="w:1"):

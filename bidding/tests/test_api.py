@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from auction_project import instants
 from auction_project.contracts import names
 from bidding import presentation, runtime, store
 from bidding.rules import log
@@ -44,7 +45,7 @@ def refused(response):
 
 
 def terms(**changes):
-    now = time.time_ns() // 1_000_000
+    now = instants.now()
     plain = {
         "product_id": "p" * 32,
         "format": "english",

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from auction_project import asgi, bounds
+from auction_project import asgi, bounds, instants
 from bidding import bid_endpoint, runtime, store
 from bidding.rules import commands
 from bidding.tests import lots, web
@@ -28,7 +28,7 @@ def listing(bid_log):
 
 def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **changes):
     """An auction that opened now and ends in an hour, brought there by the committer."""
-    now = time.time_ns() // 1_000_000
+    now = instants.now()
     terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lasts_ms, **changes)
     document = store.AuctionDocument(
         id=auction_id,
@@ -322,7 +322,7 @@ def test_before_the_opening_and_after_the_cancellation(bid_log):
 
 def test_a_closed_auction_takes_no_bid(auction, monkeypatch):
     later = runtime.look(auction).ends_at + lots.HOUR
-    monkeypatch.setattr(bid_endpoint, "time", types.SimpleNamespace(time_ns=lambda: later * 1_000_000))
+    monkeypatch.setattr(bid_endpoint, "instants", types.SimpleNamespace(now=lambda: later))
 
     assert problem(web.bid(auction, GOOD, **web.bearer(ANN))) == (409, "auction_closed", None)
     assert (runtime.look(auction).status, head(auction)) == ("CLOSED", 4)

@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from auction_project import errors
+from auction_project import errors, instants
 from bidding import clock, rules, runtime
 from bidding.tests import lots, relaying
 
@@ -24,7 +24,7 @@ def looks(log, monkeypatch):
 
 
 def _now():
-    return int(time.time() * 1000)
+    return instants.now()
 
 
 def _insert(log, auction_id, *, due_at):

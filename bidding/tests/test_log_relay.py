@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from auction_project import contracts
+from auction_project import contracts, instants
 from auction_project.messaging import broker as brokers
 from bidding import log_messages, log_refill, log_relay, rules, runtime
 from bidding.rules import commands
@@ -162,7 +162,7 @@ def test_the_document_is_the_fold_at_the_mark_and_snapshot_plus_tail_is_the_whol
 
 def test_an_emptied_transport_is_filled_again_though_nothing_is_new(log, relay, transport):
     log.register()
-    now = int(time.time() * 1000)
+    now = instants.now()
     lot = lots.open_lot("x")
     young = [msgspec.structs.replace(entry, at=now) for entry in lot.entries]
     log.append(resealed(young))
@@ -178,7 +178,7 @@ def test_an_emptied_transport_is_filled_again_though_nothing_is_new(log, relay, 
 
 def test_a_refill_leaves_out_what_is_older_than_seven_days(log, relay, transport):
     log.register()
-    now, week = int(time.time() * 1000), 7 * 24 * 3600 * 1000
+    now, week = instants.now(), 7 * 24 * 3600 * 1000
     lot = lots.open_lot("x")
     times = (now - week - 60_000, now - week + 60_000, now)
     log.append(
@@ -200,7 +200,7 @@ def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole
     log, relay, transport, monkeypatch
 ):
     log.register()
-    now = int(time.time() * 1000)
+    now = instants.now()
     for auction_id in ("x", "y"):
         lot = lots.open_lot(auction_id)
         log.append(
@@ -224,7 +224,7 @@ def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole
 
 def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
     """End to end in one process: commands through the runtime, events out of the broker."""
-    now = int(time.time() * 1000)
+    now = instants.now()
     log.call(log.store.insert_auction(document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     common = {"auction_id": "x", "salt": "s", "at": now}

@@ -1,13 +1,11 @@
 """What keeps the relay of the bid log going: every step is bounded, and nobody's trouble is another's."""
 
-import time
-
 import msgspec
 import pymongo
 import pytest
 from django.conf import settings as gavel
 
-from auction_project import errors
+from auction_project import errors, instants
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import memory
 from bidding import log_messages, log_refill, log_relay, runtime
@@ -123,7 +121,7 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
 
 
 def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
-    long_ago = int(time.time() * 1000) - log_relay.WRITER_KEPT_MS - 60_000
+    long_ago = instants.now() - log_relay.WRITER_KEPT_MS - 60_000
     log.call(log.store.register_incarnation("gone", batch_number=7, now=long_ago))
     log.register("living")
 
@@ -247,7 +245,7 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
     monkeypatch.setattr(log_relay, "PUBLISH_SECONDS", 0.0)
     monkeypatch.setattr(log_refill, "ENTRIES_PER_STEP", 2)
     monkeypatch.setattr(log_refill, "AUCTIONS_PER_PAGE", 2)
-    now = int(time.time() * 1000)
+    now = instants.now()
     log.register()
     for auction_id, at in (("a", now), ("b", now - WEEK_MS - 60_000), ("c", now)):
         log.append(_at(lots.open_lot(auction_id), at, at, at))
@@ -276,7 +274,7 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
 
 
 def test_a_refill_passes_over_an_unreadable_log(log, relay, transport, raw):
-    now = int(time.time() * 1000)
+    now = instants.now()
     log.register()
     for auction_id in ("a", "b"):
         log.append(_at(lots.open_lot(auction_id), now, now, now))
@@ -291,7 +289,7 @@ def test_a_refill_passes_over_an_unreadable_log(log, relay, transport, raw):
 
 
 def test_a_transport_that_is_emptied_after_the_last_piece_is_noticed(log, relay, transport):
-    now = int(time.time() * 1000)
+    now = instants.now()
     log.register()
     log.append(_at(lots.open_lot("x"), now, now, now))
     step_until(relay, lambda: log.document("x").mark == 3)
