@@ -58,9 +58,8 @@ def configure(*, json: bool, level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 "uvicorn.access": {"level": "WARNING"},
-                "uvicorn.error": {
-                    "level": "WARNING"
-                },  # it logs each WebSocket's address, one-time ticket and all
+                # It logs each WebSocket's address, one-time ticket and all.
+                "uvicorn.error": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
             },

@@ -17,7 +17,7 @@ import psycopg
 import redis
 from django.conf import settings
 
-from auction_project import db_router, tokens
+from auction_project import db_router, instants, tokens
 from auction_project.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,16 +49,16 @@ class House:
         self.http.close()
         self._clerk.communicate()
 
-    def manage(self, *arguments: str) -> str:
-        """Run a management command against the stack's stores; its output."""
+    def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A management command that was run against the stack's stores."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self.stack.environment,
-            check=True,
+            env=self.stack.environment | environment,
+            check=False,
             capture_output=True,
             text=True,
-        ).stdout
+        )
 
     def call(self, function: str, **arguments: Any) -> Any:
         """What a function of `clerk` answers."""
@@ -80,19 +80,9 @@ class House:
         rows = self.rows(alias, statement, *parameters)
         return rows[0][0] if rows else None
 
-    def verify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", "verify", *(arguments or ("--settled",))],
-            cwd=ROOT,
-            env=self.stack.environment,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-
     def assert_verified(self, *arguments: str) -> None:
         """Everything has come to rest and every invariant holds."""
-        found = self.verify("--settled", *arguments)
+        found = self.manage("verify", "--settled", *arguments)
         assert found.returncode == 0, found.stdout + found.stderr
 
     def control(self, action: str, service: str) -> None:
@@ -129,7 +119,7 @@ class House:
 
     def new_auction(self, product_id: str, *, seconds: float = 600.0, **terms: Any) -> str:
         """An auction of a product that is open, or the test fails."""
-        now = int(time.time() * 1000)
+        now = instants.now()
         body = {
             "product_id": product_id,
             "format": "english",
@@ -216,9 +206,8 @@ def empty_stores() -> None:
 
 def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection to the stack's database `alias`; each statement is a transaction."""
-    parameters = environ.Env().db_url(
-        f"DATABASE_URL_{alias.upper()}"
-    )  # not Django's: it may name a test database
+    # Not Django's: it may name a test database.
+    parameters = environ.Env().db_url(f"DATABASE_URL_{alias.upper()}")
     return psycopg.connect(
         host=parameters["HOST"],
         port=parameters["PORT"],

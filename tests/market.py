@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from auction_project import instants
 from tests.house import House, Person
 
 PATIENCE_SECONDS = 90.0
@@ -45,7 +46,7 @@ class AnswersFile:
             "actor": actor,
             "key": key,
             "at_sent": int(sent * 1000),
-            "at_answered": int(time.time() * 1000),
+            "at_answered": instants.now(),
             "body": body,
             "status": answer.status_code,
             "answer": answer.json(),

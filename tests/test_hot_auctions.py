@@ -131,10 +131,11 @@ def test_the_last_unit_of_a_product_goes_to_exactly_one_of_fifty_buyers(
     assert house.value("orders", money, auction_id) == 1
     house.wait_until(lambda: house.auction(auction_id)["undecided_sales"] == 0, "the log to hear of all ends")
     auction = house.auction(auction_id)
+    # Sold out unit by unit, or cancelled when the stock was gone.
     assert (auction["ended"], auction["sold"]) == (
         True,
         1,
-    )  # sold out unit by unit, or cancelled when the stock was gone
+    )
     product = house.operator.get(f"/api/v1/products/{product_id}").json()
     assert (product["available"], product["reserved"], product["committed"]) == (0, 0, 1)
 

@@ -6,8 +6,6 @@ Raw data is broken in the running stack's stores and put back after each look; n
 
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -332,7 +330,7 @@ def test_the_command_names_what_is_broken_and_exits_with_1(
     with broken_rows(
         alias, [s.format(**sales.words) for s in statements], [s.format(**sales.words) for s in undo]
     ):
-        found = house.verify("--json", str(file))
+        found = house.manage("verify", "--json", str(file))
 
     broken = {f["invariant"]: f["violations"] for f in json.loads(file.read_text())["findings"]}
     assert found.returncode == 1
@@ -348,7 +346,7 @@ def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: Hou
     saga = "SELECT status FROM sagas_saga WHERE sale_id = %s"
     house.wait_until(lambda: house.value("sagas", saga, sale_id) == "RUNNING", "the saga to begin")
 
-    found = house.verify("--json", str(tmp_path / "report.json"))
+    found = house.manage("verify", "--json", str(tmp_path / "report.json"))
 
     assert found.returncode == 0, found.stdout
     report = json.loads((tmp_path / "report.json").read_text())
@@ -361,14 +359,7 @@ def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: Hou
 
 
 def test_a_store_that_is_away_is_no_verdict(house: House) -> None:
-    found = subprocess.run(
-        [sys.executable, "manage.py", "verify"],
-        cwd=houses.ROOT,
-        env={**house.stack.environment, "MONGODB_URL": "mongodb://127.0.0.1:1"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    found = house.manage("verify", MONGODB_URL="mongodb://127.0.0.1:1")
 
     assert found.returncode == 2
     assert "a store is away" in found.stderr

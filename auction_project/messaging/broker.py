@@ -17,9 +17,8 @@ from auction_project import errors
 PARTITIONS = 8
 MAX_MESSAGE_BYTES = 512 * 1024
 MAX_KEY_BYTES = 2 * 1024
-MAX_DEAD_LETTER_BYTES = (
-    960 * 1024
-)  # holds any message in base64 beside the error; Kafka's own default bound is 1 MiB
+# Holds any message in base64 beside the error; Kafka's own default bound is 1 MiB.
+MAX_DEAD_LETTER_BYTES = 960 * 1024
 DLQ_SUFFIX = ".dlq"
 
 

@@ -46,9 +46,8 @@ _NO_TOPIC = frozenset(
 )
 
 _library_log = logging.getLogger("confluent_kafka")
-_library_log.addFilter(
-    lambda line: "CONFWARN" not in line.getMessage()
-)  # gapless delivery counts as experimental
+# Gapless delivery counts as experimental.
+_library_log.addFilter(lambda line: "CONFWARN" not in line.getMessage())
 log = logs.get(__name__)
 
 

@@ -60,9 +60,8 @@ _SESSION = {
 }
 for _database in DATABASES.values():
     _database["CONN_MAX_AGE"] = 0
-    _database["CONN_HEALTH_CHECKS"] = (
-        True  # a server that was away leaves dead connections in the pool: nobody should meet them
-    )
+    # A server that was away leaves dead connections in the pool: nobody should meet them.
+    _database["CONN_HEALTH_CHECKS"] = True
     _database["OPTIONS"] = {
         **_database.get("OPTIONS", {}),
         "pool": DATABASE_POOL,
@@ -81,9 +80,8 @@ MONGODB_URL = env.str("MONGODB_URL", default="mongodb://127.0.0.1:27017/")
 MONGODB_DATABASE = env.str("MONGODB_DATABASE", default="gavel")
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
-EVENTS_NAMESPACE = env.str(
-    "EVENTS_NAMESPACE", default=""
-)  # keeps installations apart that share one transport
+# Keeps installations apart that share one transport.
+EVENTS_NAMESPACE = env.str("EVENTS_NAMESPACE", default="")
 
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")

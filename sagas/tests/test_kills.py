@@ -31,9 +31,8 @@ def deliver_in_a_process(post, point):
     """Deliver what the courier has in a process that dies at `point`."""
     connections.close_all()  # no connection survives a fork
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of threads that other tests left: the child has none
+        # Of threads that other tests left: the child has none.
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         failpoints._armed = {point: "kill"}

@@ -113,9 +113,10 @@ def test_the_admins_menu_shows_what_its_user_may_see(house: houses.House, open_w
         ("chief", ["--superuser", "--roles", "operator"]),
     ):
         email = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
-        house.manage(
+        made = house.manage(
             "create_account", "--email", email, "--password", houses.PASSWORD, "--verified", *options
         )
+        assert made.returncode == 0, made.stderr
         window = open_window(houses.Person(house, "", email, houses.PASSWORD, ()))
         window.page.goto("/admin/")
         seen[name] = set(window.page.locator("#nav-sidebar a, nav a, aside a").all_inner_texts())
