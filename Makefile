@@ -19,7 +19,7 @@ demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARG
 	@$(RUN) -m auction_project.embedded run -- $(RUN) manage.py demo $(ARGS)
 
 test: $(STAMP) ## All tests that need neither a Chromium nor servers that are not embedded; kills and outages, too.
-	@PATH="$$PWD/.venv/bin:$$PATH" $(RUN) -m auction_project.embedded run --data var/test -- .ci/test $(ARGS)
+	@PATH="$$PWD/.venv/bin:$$PATH" .ci/test $(ARGS)
 
 check: $(STAMP) ## Format, lint, types, architecture, settings, migrations.
 	@PATH="$$PWD/.venv/bin:$$PATH" bash .ci/check
@@ -28,7 +28,7 @@ services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the serv
 	@$(RUN) -m pytest -m "services or everywhere or browser" $(ARGS)
 
 browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium.
-	@$(RUN) -m auction_project.embedded run --data var/test -- $(RUN) -m pytest -m browser $(ARGS)
+	@$(RUN) -m auction_project.embedded run --data var/test-browser -- $(RUN) -m pytest -m browser $(ARGS)
 
 bench: $(STAMP) ## Measure, with the reference points in the same run.
 	@$(RUN) -m auction_project.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)

@@ -19,7 +19,7 @@ LAST = ("test_faults", "test_hot_auctions")  # they leave the most behind for ot
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks the whole wants the machine to itself."""
+    """What asks the whole runs on servers of its own: it stops them."""
     for item in items:
         if "house" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(house.ROOT / "tests"):
             item.add_marker(pytest.mark.stack)

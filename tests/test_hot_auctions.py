@@ -20,7 +20,7 @@ from auction_project.load import http
 from tests import house as houses
 from tests.house import House, Person
 
-BIDDERS, BIDDING_SECONDS = 16, 6
+BIDDERS, BIDDING_SECONDS = 16, 4
 BUYERS = 50
 LATE_BIDS, LATE_CONNECTIONS, LATE_SECONDS = 500, 50, 1.0
 _canonical = msgspec.json.Encoder(order="sorted")
