@@ -18,7 +18,7 @@ from tests.house import House, Person
 
 PATIENCE_SECONDS = 90.0
 RETRY_SECONDS = 0.1
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.4
 UNITS = 2_000
 
 
