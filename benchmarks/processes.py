@@ -4,13 +4,17 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from django.core.management import call_command
+
 from auction_project import stack
+from auction_project.contracts import names
 
 READY_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,3 +63,17 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"nothing answers at {url}")
+
+
+@contextlib.contextmanager
+def whole() -> Iterator[stack.Stack]:
+    """The running stack, with a bid log of its own: it must not wait for the relay of what was bid in another scenario."""
+    with tempfile.TemporaryDirectory() as directory:
+        call_command("migrate_all", verbosity=0)
+        environment = {"GAVEL_LOG_LEVEL": "WARNING", "MONGODB_DATABASE": f"bench_{names.new_id()}"}
+        running = stack.Stack(Path(directory), environment=environment, web_port=0)
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()

@@ -9,16 +9,13 @@ import asyncio
 import base64
 import re
 import secrets
-import tempfile
 import time
-from pathlib import Path
 from urllib import parse
 
 import httpx
 import msgspec
-from django.core.management import call_command
 
-from auction_project import instants, stack, tokens
+from auction_project import instants, tokens
 from auction_project.contracts import events, names
 from benchmarks import processes, sales
 
@@ -218,14 +215,8 @@ def run() -> dict[str, Figure]:
     """The three figures, by name."""
     with processes.serving("-m", "benchmarks.fanout", path="/nothing") as server:
         bare = asyncio.run(_bare(server))
-    with tempfile.TemporaryDirectory() as directory:
-        call_command("migrate_all", verbosity=0)
-        running = stack.Stack(Path(directory), environment={"GAVEL_LOG_LEVEL": "WARNING"}, web_port=0)
-        try:
-            running.start()
-            web = processes.Server(running["web"].pid, running.url)
-            push = asyncio.run(_push(web))
-            bid = asyncio.run(_bids(web))
-        finally:
-            running.stop()
+    with processes.whole() as running:
+        web = processes.Server(running["web"].pid, running.url)
+        push = asyncio.run(_push(web))
+        bid = asyncio.run(_bids(web))
     return {"bare fan-out": bare, "frame -> sockets": push, "bid -> sockets": bid}
