@@ -172,6 +172,16 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter of ours
 }
 
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Gavel",
+    "VERSION": "0.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "DESCRIPTION": "Auctions in real time, and what becomes of their sales.",
+    "SWAGGER_UI_DIST": "SIDECAR",  # its files come from here: the page asks nobody else for scripts
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
 # --- accounts: allauth, for pages at /accounts/ and for programs at /_allauth/ -------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

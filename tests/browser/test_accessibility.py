@@ -135,6 +135,19 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
     assert nobody.errors + window.errors == []
 
 
+def test_the_browser_of_the_api_asks_nobody_else_for_its_files(
+    house: houses.House, open_window: Open
+) -> None:
+    window, asked = open_window(), []
+    window.page.on("request", lambda request: asked.append(request.url))
+
+    window.page.goto("/api/")
+
+    window.page.get_by_text("Place a bid").wait_for()
+    assert [url for url in asked if not url.startswith((house.url, "data:"))] == []
+    assert window.errors == []
+
+
 def test_pages_allow_no_script_but_their_own(house: houses.House, open_window: Open) -> None:
     answer = open_window().page.goto("/")
 
