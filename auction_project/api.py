@@ -62,7 +62,7 @@ def problem(error: errors.DomainError) -> tuple[int, dict[str, Any]]:
 def problem_response(error: errors.DomainError) -> JsonResponse:
     """The same for a plain Django view."""
     status, body = problem(error)
-    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers(error))
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers(error, status))
 
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> response.Response | None:
@@ -71,20 +71,20 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> response.Re
     if domain is None:
         return None
     status, body = problem(domain)
-    return response.Response(body, status=status, content_type=CONTENT_TYPE, headers=headers(domain))
+    return response.Response(body, status=status, content_type=CONTENT_TYPE, headers=headers(domain, status))
 
 
-def headers(error: errors.DomainError) -> dict[str, str]:
+def headers(error: errors.DomainError, status: int) -> dict[str, str]:
     """What HTTP wants beside the body: when to come again, or how to sign in."""
     if isinstance(error, errors.Unavailable | errors.TooOften):
         return {"Retry-After": str(error.retry_after_seconds)}
-    return {"WWW-Authenticate": "Bearer"} if status_of(error) == 401 else {}
+    return {"WWW-Authenticate": "Bearer"} if status == 401 else {}
 
 
 def raw_answer(error: errors.DomainError) -> tuple[int, tuple[tuple[bytes, bytes], ...], bytes]:
     """Status, headers and body of a problem, as ASGI takes them."""
     status, body = problem(error)
-    more = tuple((name.lower().encode(), value.encode()) for name, value in headers(error).items())
+    more = tuple((name.lower().encode(), value.encode()) for name, value in headers(error, status).items())
     return status, ((b"content-type", CONTENT_TYPE.encode()), *more), msgspec.json.encode(body)
 
 

@@ -31,9 +31,8 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
     """The stack, started once; emptied stores before, everything ended after."""
     directory = tmp_path_factory.mktemp("stack")
     database = f"gavel_stack_{uuid.uuid4().hex[:8]}"
-    settings.EVENTS_NAMESPACE = (
-        database  # Kafka's topics cannot be emptied: tests read those of their own session
-    )
+    # Kafka's topics cannot be emptied: tests read those of their own session.
+    settings.EVENTS_NAMESPACE = database
     environment = {
         "EVENTS_NAMESPACE": database,
         "DJANGO_SETTINGS_MODULE": "auction_project.settings.base",

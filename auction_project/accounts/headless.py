@@ -99,7 +99,7 @@ def _as_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     answer.status_code, body = api.problem(error)
     answer.content = json.dumps(body)
     answer.headers["Content-Type"] = api.CONTENT_TYPE
-    for name, value in api.headers(error).items():
+    for name, value in api.headers(error, answer.status_code).items():
         answer.headers[name] = value
     return answer
 

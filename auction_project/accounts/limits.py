@@ -48,4 +48,4 @@ def too_often(request: HttpRequest) -> errors.TooOften:
 def page_too_often(request: HttpRequest) -> HttpResponse:
     """What allauth's pages answer: `handler429` of the URLs."""
     page = loader.render_to_string("429.html", request=request)
-    return HttpResponse(page, status=429, headers=api.headers(too_often(request)))
+    return HttpResponse(page, status=429, headers=api.headers(too_often(request), 429))

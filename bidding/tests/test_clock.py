@@ -23,10 +23,6 @@ def looks(log, monkeypatch):
     return found
 
 
-def _now():
-    return instants.now()
-
-
 def _insert(log, auction_id, *, due_at):
     document = msgspec.structs.replace(relaying.document(auction_id), due_at=due_at)
     log.call(log.store.insert_auction(document))
@@ -46,7 +42,7 @@ def _scheduled(auction_id, *, starts_at):
 
 
 def test_what_is_due_is_opened_on_time(log, looks):
-    starts_at = _now() + 300
+    starts_at = instants.now() + 300
     log.append(_scheduled("x", starts_at=starts_at).entries)
     _insert(log, "x", due_at=starts_at)
     log.call(log.store._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
@@ -61,7 +57,7 @@ def test_what_is_due_is_opened_on_time(log, looks):
 def test_a_document_whose_log_never_began_is_looked_at_ever_more_seldom(log, looks, monkeypatch):
     monkeypatch.setattr(clock, "NOT_DUE_AGAIN_MS", 50)
     monkeypatch.setattr(clock, "EMPTY_AGAIN_MS", 400)
-    _insert(log, "empty", due_at=_now() - 1)
+    _insert(log, "empty", due_at=instants.now() - 1)
 
     _step_for(clock.Clock(), 1.5)
 
@@ -70,7 +66,7 @@ def test_a_document_whose_log_never_began_is_looked_at_ever_more_seldom(log, loo
 
 def test_an_auction_whose_first_entries_come_after_the_first_look_is_opened_soon(log, looks, monkeypatch):
     monkeypatch.setattr(clock, "NOT_DUE_AGAIN_MS", 50)
-    starts_at = _now() - 1
+    starts_at = instants.now() - 1
     _insert(log, "late", due_at=starts_at)
     ringing = clock.Clock()
     while not looks:
@@ -84,7 +80,7 @@ def test_an_auction_whose_first_entries_come_after_the_first_look_is_opened_soon
 
 def test_what_could_not_be_looked_at_is_looked_at_again(log, looks, monkeypatch):
     monkeypatch.setattr(clock, "NOT_DUE_AGAIN_MS", 50)
-    starts_at = _now() - 1
+    starts_at = instants.now() - 1
     log.append(_scheduled("x", starts_at=starts_at).entries)
     log.call(log.store._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
     look_at, failed = clock._look_at, []
