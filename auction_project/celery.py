@@ -22,7 +22,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 # As for every role (running.RoleCommand): a worker that died is back sooner without Django's system checks.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-QUEUES = ("inventory", "orders", "sweep", "email")
+# In this order a worker takes them: sagas that are on their way end before others begin, and mail waits for both.
+QUEUES = ("sweep", "orders", "inventory", "email")
 SWEEP_SECONDS = 1.0
 EMAIL_SWEEP_SECONDS = 10.0
 SWEEP_EXPIRES_SECONDS = 5.0  # rings that nobody heard must not pile up
@@ -50,6 +51,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
+        "queue_order_strategy": "priority",
         "visibility_timeout": 60,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,

@@ -1,10 +1,12 @@
-"""Celery's Redis transport, which survives what is no message: one junk element in a list, whoever put it there, would end
-the worker that takes it, and the next.
+"""Celery's Redis transport, with two things mended. It survives what is no message: one junk element in a list, whoever
+put it there, would end the worker that takes it, and the next. And it makes one client a channel, not one a command.
 
 Kombu has taken the element from the list when it finds that it cannot be read; so it is told of, and gone. The client
 library finds this class by the scheme of the broker's URL, so that `rediss` keeps its meaning and `amqp` is untouched.
 """
 
+import contextlib
+from collections.abc import Iterator
 from queue import Empty
 from typing import Any
 
@@ -21,6 +23,16 @@ log = logs.get(__name__)
 
 class Channel(redis.Channel):
     """Reads past what is no JSON."""
+
+    _commands: Any = None
+
+    @contextlib.contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        """A client takes a connection from the pool for each command, so one serves all threads; to make one costs more
+        than most commands."""
+        if client is None and (self._commands is None or self._commands.connection_pool is not self.pool):
+            self._commands = self._create_client()
+        yield client or self._commands
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

@@ -26,6 +26,7 @@ IDLE_POLL_SECONDS = 0.1
 IDLE_AFTER_SECONDS = 1.0
 LEASE_MS = 3_000
 LOOK_AHEAD_BATCHES = 2
+FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; between them only its next number is asked for
 MAX_LOOK_AHEAD_BATCHES = 32
 PUBLISH_SECONDS = 0.5  # of one step; then the writers are asked again, documents saved, the lease renewed
 AUCTIONS_PER_READ = 32
@@ -59,11 +60,12 @@ class _Writer:
     """One incarnation, as far as its batches are known. `floor`: all before it are done with; it is asked for until its
     successor was seen by an earlier poll, for a bulk may become visible piece by piece."""
 
-    __slots__ = ("asked_at", "floor", "heard_at", "seen", "width")
+    __slots__ = ("asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
 
     def __init__(self, registered: int) -> None:
         self.floor = self.seen = registered
         self.width = LOOK_AHEAD_BATCHES
+        self.quiet_polls = 0
         self.asked_at = 0.0
         self.heard_at = time.monotonic()
 
@@ -77,6 +79,8 @@ class _Writer:
         if now - self.heard_at > IDLE_AFTER_SECONDS and now - self.asked_at < IDLE_POLL_SECONDS:
             return range(0)
         self.asked_at = now
+        if self.quiet_polls % FULL_LOOK_EVERY:
+            return range(self.seen + 1, self.seen + 2)
         return range(self.floor, self.floor + self.width + 1)
 
     def found(self, highest: int, now: float) -> None:
@@ -86,8 +90,10 @@ class _Writer:
             self.heard_at = now
             self.width = min(MAX_LOOK_AHEAD_BATCHES, self.width * 2)
             self.seen = highest
+            self.quiet_polls = 0
         else:
             self.width = LOOK_AHEAD_BATCHES
+            self.quiet_polls += 1
 
 
 class LogRelay:
