@@ -1,13 +1,15 @@
 """Durable bids per CPU-second of the web process, against the bare echo (R1) and the plain DRF view (R4).
 
-The same crowd over the same connections loads all three, one after the other; each round repeats so that a slow moment
-of the machine does not decide.
+The same crowd over the same connections loads all three in turn, round after round, so that a slow moment of the
+machine meets them all.
 """
 
 import asyncio
+import contextlib
 import secrets
 import statistics
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -71,18 +73,26 @@ def open_auctions(count: int) -> list[crowd.Target]:
     return targets
 
 
-def measure(server: processes.Server, targets: list[crowd.Target], bidders: list[crowd.Bidder]) -> Figure:
-    """Load `server` and read what it cost. The first second warms it up and does not count."""
-    asyncio.run(_load(server, targets, bidders, 1.0))
-    rounds = []
+def measure(
+    servers: Mapping[str, processes.Server], targets: list[crowd.Target], bidders: list[crowd.Bidder]
+) -> dict[str, Figure]:
+    """Load each server in turn, ROUNDS times, and read what it cost. A first second warms each up and does not count."""
+    for server in servers.values():
+        asyncio.run(_load(server, targets, bidders, 1.0))
+    rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in servers}
     for number in range(ROUNDS):
         risen = [crowd.Target(t.auction_id, t.currency, t.start + (number + 1) * 10**8) for t in targets]
-        cpu, clock = server.cpu_seconds(), time.monotonic()
-        tally = asyncio.run(_load(server, risen, bidders, SECONDS))
-        cpu, clock = server.cpu_seconds() - cpu, time.monotonic() - clock
-        waits = sorted(tally.latencies)
-        rounds.append((tally.accepted / cpu, tally.accepted / clock, waits[int(len(waits) * 0.99)] * 1000))
-    return Figure(*(statistics.median(column) for column in zip(*rounds, strict=True)))
+        for name, server in servers.items():
+            cpu, clock = server.cpu_seconds(), time.monotonic()
+            tally = asyncio.run(_load(server, risen, bidders, SECONDS))
+            cpu, clock = server.cpu_seconds() - cpu, time.monotonic() - clock
+            waits = sorted(tally.latencies)
+            p99 = waits[int(len(waits) * 0.99)] * 1000
+            rounds[name].append((tally.accepted / cpu, tally.accepted / clock, p99))
+    return {
+        name: Figure(*(statistics.median(column) for column in zip(*figures, strict=True)))
+        for name, figures in rounds.items()
+    }
 
 
 async def _load(
@@ -95,11 +105,15 @@ def run() -> dict[str, Figure]:
     """The three figures."""
     targets = open_auctions(AUCTIONS)
     bidders = crowd.make_bidders(BIDDERS, now=time.time())
-    names_ = ",".join(target.auction_id for target in targets)
-    with processes.serving("-m", "benchmarks.echo", path="/") as server:
-        echo = measure(server, targets, bidders)
-    with processes.serving("manage.py", "web", path="/livez") as server:
-        gavel = measure(server, targets, bidders)
-    with processes.serving("-m", "benchmarks.plain_drf", "--auctions", names_, path="/") as server:
-        plain = measure(server, targets, bidders)
-    return {"R1 bare echo": echo, "R4 plain DRF + ORM": plain, "Gavel": gavel}
+    auction_ids = ",".join(target.auction_id for target in targets)
+    argv = {
+        "R1 bare echo": ("-m", "benchmarks.echo"),
+        "R4 plain DRF + ORM": ("-m", "benchmarks.plain_drf", "--auctions", auction_ids),
+        "Gavel": ("manage.py", "web"),
+    }
+    with contextlib.ExitStack() as running:
+        servers = {
+            name: running.enter_context(processes.serving(*command, path="/livez"))
+            for name, command in argv.items()
+        }
+        return measure(servers, targets, bidders)

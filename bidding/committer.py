@@ -30,6 +30,8 @@ SLOW_BULK_SECONDS = 0.4
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 1.5  # the client's 2 s, less a busy machine's delays
 EXPIRY_CHECK_SECONDS = 0.05
+LOST_RACES = 2  # in a row, before a writer asks the others for room
+ROOM_SECONDS = 2.0  # so long they grant it
 BREATH_EVERY_SECONDS = 0.5
 BREATH_BULKS = 4.0  # another writer needs a failed bulk, a read and a bulk
 MAX_BREATH_SECONDS = 0.1
@@ -77,6 +79,8 @@ class Committer:
         self._draining = False
         self._ended_at = 0.0
         self._breathed_at = 0.0
+        self._lost_races = 0
+        self._asked_for_room_at = float("-inf")
         self._bulk_seconds = 0.0
 
     # --- the outside ---------------------------------------------------------------------------------------------
@@ -154,15 +158,26 @@ class Committer:
                 self._ended_at = time.monotonic()
 
     async def _breathe(self) -> None:
-        """A writer that is never idle leaves a gap now and then in which another writer's read and bulk fit: without one
-        it would win every race for a hot auction. What gathers meanwhile goes in one bulk, so little is lost."""
+        """A writer that is never idle would win every race for a hot auction. While another one asks for room, it leaves
+        a gap now and then in which that one's read and bulk fit; what gathers meanwhile goes in one bulk."""
         gap = min(BREATH_BULKS * self._bulk_seconds, MAX_BREATH_SECONDS)
         now = time.monotonic()
         if now - self._ended_at > gap:
             self._breathed_at = now
         elif now - self._breathed_at > BREATH_EVERY_SECONDS:
-            await asyncio.sleep(gap)
+            since = self._now() - int(ROOM_SECONDS * 1000)
+            with contextlib.suppress(errors.Unavailable):
+                if await self._store.is_room_asked_for(since=since, besides=self.incarnation):
+                    await asyncio.sleep(gap)
             self._breathed_at = time.monotonic()
+
+    async def _ask_for_room(self) -> None:
+        """A race was lost. One may happen to anybody; who loses one after the other has a busier writer beside him."""
+        self._lost_races += 1
+        now = time.monotonic()
+        if self._lost_races >= LOST_RACES and now - self._asked_for_room_at > ROOM_SECONDS / 2:
+            await self._store.ask_for_room(self.incarnation, now=self._now())
+            self._asked_for_room_at = now
 
     def _finish(self, batch: list[rounds.Pending]) -> None:
         """Forget what is answered; what was asked again after its answer goes into the next batch."""
@@ -303,6 +318,7 @@ class Committer:
             if appended.conflict and ours == appended.stored:
                 conflicts.inc()
                 break
+            self._lost_races = 0
         if not done and not tries:
             self._batch_number -= 1  # nothing has it: a number that stored nothing would be a hole
         return done
@@ -342,7 +358,11 @@ class Committer:
         """
         lost = proposals[0]
         moved = await self._books.catch_up([self._books[lost.entry.auction_id]], ahead=store.READ_CHUNK)
-        suspects = proposals[:1] if lost.entry.auction_id in moved else proposals
+        if lost.entry.auction_id in moved:
+            await self._ask_for_room()
+            suspects = proposals[:1]
+        else:
+            suspects = proposals
         await self._answer_repeats(
             [p.pending for p in suspects if p.pending is not None and self._may_stand(p.pending.command)]
         )

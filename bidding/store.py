@@ -108,6 +108,12 @@ class LogStore(Protocol):
     async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
         """This writer lives, and its last batch was that one."""
 
+    async def ask_for_room(self, incarnation: str, *, now: int) -> None:
+        """This writer keeps losing races for an auction at this time (milliseconds). Raises errors.Unavailable."""
+
+    async def is_room_asked_for(self, *, since: int, besides: str) -> bool:
+        """Whether a writer but `besides` has asked since (milliseconds). Raises errors.Unavailable."""
+
     async def clock_offset_ms(self) -> float:
         """The store's clock minus ours, as far as it is certain: a slow answer is no wrong clock."""
 
@@ -234,6 +240,13 @@ class MongoStore:
     async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
         fields = {"at": now, "batch": batch_number}
         await _guard(self._incarnations.update_one({"_id": incarnation}, {"$set": fields}, upsert=True))
+
+    async def ask_for_room(self, incarnation: str, *, now: int) -> None:
+        await _guard(self._incarnations.update_one({"_id": incarnation}, {"$set": {"crowded_at": now}}))
+
+    async def is_room_asked_for(self, *, since: int, besides: str) -> bool:
+        crowded = {"_id": {"$ne": besides}, "crowded_at": {"$gte": since}}
+        return await _guard(self._incarnations.find_one(crowded, {"_id": 1})) is not None
 
     async def incarnations(self, *, since: int) -> dict[str, int]:
         """The writers that were seen since (milliseconds), with a batch number at or before their last."""

@@ -84,6 +84,7 @@ class ScriptedStore:
         self.finds: list[list[str]] = []
         self.loads: list[list[str]] = []
         self.registered: list[tuple[str, int]] = []
+        self.crowded: dict[str, int] = {}
         self.offset_ms = 0.0
         self.seconds_per_entry = 0.0
         self.pause: Callable[[], asyncio.Future[None] | None] = lambda: None
@@ -180,6 +181,14 @@ class ScriptedStore:
     async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
         await self._answering()
         self.registered.append((incarnation, batch_number))
+
+    async def ask_for_room(self, incarnation: str, *, now: int) -> None:
+        await self._answering()
+        self.crowded[incarnation] = now
+
+    async def is_room_asked_for(self, *, since: int, besides: str) -> bool:
+        await self._answering()
+        return any(at >= since for incarnation, at in self.crowded.items() if incarnation != besides)
 
     async def clock_offset_ms(self) -> float:
         await self._answering()

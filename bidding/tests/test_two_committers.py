@@ -126,15 +126,71 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
     pressing = [asyncio.create_task(press(number)) for number in range(8)]
     await asyncio.sleep(0.05)
 
-    outcomes = [await slow.submit(a_bid(BIDDERS[1], 1_000_000_00 + i * 1_000_00, f"{i}")) for i in range(5)]
-
-    for task in pressing:
-        task.cancel()
-    await asyncio.gather(*pressing, return_exceptions=True)
-    await busy.stop()
-    await slow.stop()
+    try:
+        outcomes = [
+            await slow.submit(a_bid(BIDDERS[1], 1_000_000_00 + i * 1_000_00, f"{i}")) for i in range(5)
+        ]
+    finally:
+        for task in pressing:
+            task.cancel()
+        await asyncio.gather(*pressing, return_exceptions=True)
+        await busy.stop()
+        await slow.stop()
     assert [type(outcome) for outcome in outcomes] == [log.Entry] * 5
     assert scripted_store.flaw(scripted) is None
+
+
+@pytest.fixture
+async def never_idle(monkeypatch):
+    """A writer that always counts as busy, and whose gap would never end."""
+    monkeypatch.setattr(committer, "BREATH_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(committer, "BREATH_BULKS", float("inf"))
+    monkeypatch.setattr(committer, "MAX_BREATH_SECONDS", 3600.0)
+    scripted = scripted_store.ScriptedStore()
+    scripted.holds(lots.open_lot("x").entries)
+    writer = committer.Committer(scripted, now=lambda: NOW)
+    writer.start()
+    assert (await writer.submit(a_bid(BIDDERS[0], 20_00, "first"))).seq == 4
+    yield writer
+    await writer.stop()
+
+
+@pytest.mark.parametrize("asked_ms_ago", [None, 2001])
+async def test_a_busy_writer_leaves_no_gap_that_nobody_asks_for(never_idle, asked_ms_ago):
+    never_idle._store.crowded[never_idle.incarnation] = NOW
+    if asked_ms_ago is not None:
+        never_idle._store.crowded["another"] = NOW - asked_ms_ago
+
+    assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
+
+
+async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle):
+    never_idle._store.crowded["another"] = NOW - 2000
+
+    with pytest.raises(errors.Unavailable):
+        await never_idle.submit(a_bid(BIDDERS[0], 30_00, "next"))
+
+    assert never_idle._store.head("x") == 4
+
+
+async def test_a_writer_asks_for_room_when_it_has_lost_two_races_in_a_row():
+    scripted = scripted_store.ScriptedStore()
+    scripted.holds(lots.open_lot("x").entries)
+    writer = committer.Committer(scripted, now=lambda: NOW)
+    writer.start()
+
+    def lose(amount):
+        return Step(foreign=scripted_store.another_bid(BIDDERS[1], amount))
+
+    for i, steps in enumerate(([lose(30_00)], [lose(50_00)])):
+        scripted.script += steps
+        assert isinstance(await writer.submit(a_bid(BIDDERS[0], 40_00 + i * 20_00, f"{i}")), log.Entry)
+    assert scripted.crowded == {}
+    scripted.script += [lose(70_00), lose(90_00)]
+    assert isinstance(await writer.submit(a_bid(BIDDERS[0], 200_00, "last")), log.Entry)
+
+    assert scripted.crowded == {writer.incarnation: NOW}
+    await writer.stop()
 
 
 def a_bid(actor, amount, key):
