@@ -155,14 +155,18 @@ def test_what_was_published_and_not_marked_is_published_again_and_happens_once(
     market.assert_sold(sales)
 
 
-@pytest.mark.parametrize("group", ["sagas", "bidding", "inventory", "notifications"])
+@pytest.mark.parametrize(
+    "group", ["sagas", "bidding", "inventory", "orders", "notifications", "auction-frames"]
+)
 def test_what_was_handled_and_not_acknowledged_comes_again_and_happens_once(
     house: House, market: Market, group: str
 ) -> None:
     consume = house.stack["consume"]
     restarts = start_armed(consume, f"consume:{group}.before_acknowledge=kill")
     sales = market.sell(1)
-    if group == "inventory":
+    if group == "orders":
+        house.new_accounts(1)
+    elif group == "inventory":
         auction_id = house.new_auction(house.new_product(stock=1))
         house.operator.post(f"/api/v1/auctions/{auction_id}/cancel", {"reason": "The test is over."})
     wait_until_it_died(house, consume, restarts)
@@ -170,14 +174,8 @@ def test_what_was_handled_and_not_acknowledged_comes_again_and_happens_once(
     market.assert_sold(sales)
 
 
-@pytest.mark.parametrize(
-    ("role", "place"),
-    [
-        ("web", "committer.before_append"),
-        ("web", "committer.after_append"),
-        ("consume", "committer.after_append"),
-    ],
-)
+@pytest.mark.parametrize("role", ["web", "consume"])
+@pytest.mark.parametrize("place", ["committer.before_append", "committer.after_append"])
 def test_an_entry_outlives_the_death_of_its_writer(
     house: House, market: Market, role: str, place: str
 ) -> None:
