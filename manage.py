@@ -8,4 +8,11 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Exception as error:  # roles wait for their stores; a person hears which one is away, and no traceback
+        from auction_project.messaging import failure
+
+        if failure.classify(error) is not failure.Fate.OUTAGE:
+            raise
+        sys.exit(f"A store is away: {error}\nStart it, or name another in the environment (see .env.example).")

@@ -55,6 +55,8 @@ async def stop() -> None:
 def current() -> Runtime:
     """This process's runtime, on a thread of its own unless `start` made it."""
     global _current
+    if (found := _current) is not None:  # every bid asks: no lock for what stays as it is
+        return found
     with _lock:
         if _current is None:
             loop = asyncio.new_event_loop()

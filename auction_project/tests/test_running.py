@@ -284,3 +284,22 @@ def test_an_armed_failpoint_acts(action: str, code: int | None, last: str) -> No
     if code is not None:
         assert role.returncode == code
         assert out.splitlines()[-1] == last
+
+
+@pytest.mark.parametrize("command", ["migrate_all", "load"])
+def test_a_command_whose_database_is_away_says_so_and_what_to_do(command: str) -> None:
+    names = [name for name in os.environ if name.startswith("DATABASE_URL_")]
+    away = dict.fromkeys(names, "postgres://nobody@127.0.0.1:9/nothing")
+    found = subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **away, "GAVEL_LOG_LEVEL": "CRITICAL"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert found.returncode == 1
+    assert "A store is away: " in found.stderr
+    assert found.stderr.endswith("Start it, or name another in the environment (see .env.example).\n")
+    assert "Traceback" not in found.stderr
