@@ -10,9 +10,12 @@ if __name__ == "__main__":
 
     try:
         execute_from_command_line(sys.argv)
-    except Exception as error:  # roles wait for their stores; a person hears which one is away, and no traceback
+    # Roles wait for their stores; a person hears that one is away, and no traceback.
+    except Exception as error:
         from auction_project.messaging import failure
 
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise
-        sys.exit(f"A store is away: {error}\nStart it, or name another in the environment (see .env.example).")
+        sys.exit(
+            f"A store is away: {error}\nStart it, or name another in the environment (see .env.example)."
+        )
