@@ -1,5 +1,6 @@
 """Celery's Redis transport, with two things mended. It survives what is no message: one junk element in a list, whoever
-put it there, would end the worker that takes it, and the next. And it makes one client a channel, not one a command.
+put it there, would end the worker that takes it, and the next; one among the unacknowledged would keep the others from
+being delivered again. And it makes one client a channel, not one a command.
 
 Kombu has taken the element from the list when it finds that it cannot be read; so it is told of, and gone. The client
 library finds this class by the scheme of the broker's URL, so that `rediss` keeps its meaning and `amqp` is untouched.
@@ -17,13 +18,26 @@ from auction_project import logs
 
 MAX_SHOWN_CHARACTERS = 200
 TASK_QUEUES: set[str] = set()
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)  # what kombu meets in junk
 
 log = logs.get(__name__)
+
+
+class QoS(redis.QoS):
+    """Delivers again what nobody acknowledged, and drops what nobody can read."""
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except _UNREADABLE as error:
+            log.error("task_message_dropped", unacknowledged=True, error=repr(error)[:MAX_SHOWN_CHARACTERS])
+            self._remove_from_indices(tag).execute()
 
 
 class Channel(redis.Channel):
     """Reads past what is no JSON."""
 
+    QoS = QoS
     _commands: Any = None
 
     @contextlib.contextmanager
@@ -37,7 +51,7 @@ class Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        except _UNREADABLE as error:
             log.error("task_message_dropped", error=repr(error)[:MAX_SHOWN_CHARACTERS])
             raise Empty from error
 

@@ -138,6 +138,30 @@ def test_junk_in_a_queue_is_dropped_and_the_worker_goes_on(tmp_path: Path, broke
         started.popen.wait()
 
 
+def test_junk_among_the_unacknowledged_is_dropped_and_a_dead_workers_task_is_done(
+    tmp_path: Path, broker: redis.Redis
+) -> None:
+    path = tmp_path / "taken"
+    lost = [json.loads(_altered(broker, path)), "gavel", "inventory"]
+    junk: list[str | bytes] = [b"x", b"\xff\xfe", b"", "[" * 100_000, "7", "[1]", "{}"]
+    for number, entry in enumerate([json.dumps(lost), *junk]):  # the oldest is restored last
+        broker.hset("unacked", f"{number}", entry)
+        broker.zadd("unacked_index", {f"{number}": number})
+    name = f"tests@{os.getpid()}"
+    started = Process(
+        tmp_path / "worker.log", "worker", "-Q", "inventory", "-P", "threads", "-c", "2", "-n", name
+    )
+    try:
+        _until(path.exists)
+
+        _until(lambda: broker.hlen("unacked") == broker.zcard("unacked_index") == 0)
+        assert started.popen.poll() is None
+        assert path.read_text() == "taken "
+    finally:
+        started.popen.kill()
+        started.popen.wait()
+
+
 def test_a_worker_whose_task_hangs_is_not_live_until_it_ends(worker: Process, tmp_path: Path) -> None:
     assert worker.probe("/livez") == (200, {"role": "worker", "stale": []})
 
