@@ -28,7 +28,10 @@ OVERFLOW = 4408
 class Socket:
     """One connected client. Everything here happens on the event loop."""
 
-    __slots__ = ("_backlog", "_drained", "_queue", "_waiter", "code", "transport", "user_id", "watched")
+    __slots__ = (
+        *("_backlog", "_drained", "_frames_sent", "_queue", "_waiter"),
+        *("code", "transport", "user_id", "watched"),
+    )
 
     def __init__(self, *, user_id: str | None, transport: str, drained: Callable[["Socket"], None]) -> None:
         self.user_id = user_id
@@ -39,6 +42,7 @@ class Socket:
         self._waiter: asyncio.Future[None] | None = None
         self._backlog: Sequence[frames.Frame] | None = None
         self._drained = drained
+        self._frames_sent = metrics.frames_sent.labels(transport)
 
     def put(self, frame: frames.Frame) -> None:
         if self.code is not None:
@@ -80,7 +84,7 @@ class Socket:
 
     def sent(self, entry: Sequence[frames.Frame]) -> None:
         """`entry`, as `next` gave it, was handed to the connection."""
-        metrics.frames_sent.labels(self.transport).inc(len(entry))
+        self._frames_sent.inc(len(entry))
         if entry is self._backlog:
             self._backlog = None
             self._drained(self)
