@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 import prometheus_client
 
 from auction_project import errors, failpoints, instants, logs
-from bidding import rounds, rules, shelf, store
+from bidding import rounds, rules, sharing, shelf, store
 from bidding.rules import commands, log
 
 MAX_BATCH = store.MAX_BULK
@@ -30,11 +30,6 @@ SLOW_BULK_SECONDS = 0.4
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 1.5  # the client's 2 s, less a busy machine's delays
 EXPIRY_CHECK_SECONDS = 0.05
-LOST_RACES = 2  # in a row, before a writer asks the others for room
-ROOM_SECONDS = 2.0  # so long they grant it
-BREATH_EVERY_SECONDS = 0.5
-BREATH_BULKS = 4.0  # another writer needs a failed bulk, a read and a bulk
-MAX_BREATH_SECONDS = 0.1
 RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5)
 HEARTBEAT_SECONDS = 10.0
 MAX_CLOCK_OFFSET_MS = 100.0
@@ -77,11 +72,7 @@ class Committer:
         self._tasks: list[asyncio.Task[None]] = []
         self._stalled_since: float | None = None
         self._draining = False
-        self._ended_at = 0.0
-        self._breathed_at = 0.0
-        self._lost_races = 0
-        self._asked_for_room_at = float("-inf")
-        self._bulk_seconds = 0.0
+        self._sharing = sharing.Sharing(log_store, self.incarnation, now=now)
 
     # --- the outside ---------------------------------------------------------------------------------------------
 
@@ -139,7 +130,7 @@ class Committer:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            await self._breathe()
+            await self._sharing.leave_room()
             batch = self._batch = self._waiting[: self._batch_limit]
             del self._waiting[: len(batch)]
             if not self._waiting:
@@ -155,29 +146,7 @@ class Committer:
                 rounds.fail_all(batch, StoreAway())
             finally:
                 self._finish(batch)
-                self._ended_at = time.monotonic()
-
-    async def _breathe(self) -> None:
-        """A writer that is never idle would win every race for a hot auction. While another one asks for room, it leaves
-        a gap now and then in which that one's read and bulk fit; what gathers meanwhile goes in one bulk."""
-        gap = min(BREATH_BULKS * self._bulk_seconds, MAX_BREATH_SECONDS)
-        now = time.monotonic()
-        if now - self._ended_at > gap:
-            self._breathed_at = now
-        elif now - self._breathed_at > BREATH_EVERY_SECONDS:
-            since = self._now() - int(ROOM_SECONDS * 1000)
-            with contextlib.suppress(errors.Unavailable):
-                if await self._store.is_room_asked_for(since=since, besides=self.incarnation):
-                    await asyncio.sleep(gap)
-            self._breathed_at = time.monotonic()
-
-    async def _ask_for_room(self) -> None:
-        """A race was lost. One may happen to anybody; who loses one after the other has a busier writer beside him."""
-        self._lost_races += 1
-        now = time.monotonic()
-        if self._lost_races >= LOST_RACES and now - self._asked_for_room_at > ROOM_SECONDS / 2:
-            await self._store.ask_for_room(self.incarnation, now=self._now())
-            self._asked_for_room_at = now
+                self._sharing.ended()
 
     def _finish(self, batch: list[rounds.Pending]) -> None:
         """Forget what is answered; what was asked again after its answer goes into the next batch."""
@@ -308,8 +277,9 @@ class Committer:
                 await asyncio.sleep(pause)
                 continue
             self._stalled_since = None
-            self._bulk_seconds = time.monotonic() - began
-            self._learn(len(rest), self._bulk_seconds)
+            seconds = time.monotonic() - began
+            self._sharing.took(seconds)
+            self._learn(len(rest), seconds)
             bulks_sent.inc()
             entries_stored.inc(ours)
             for proposal in proposals[done : done + ours]:
@@ -318,7 +288,7 @@ class Committer:
             if appended.conflict and ours == appended.stored:
                 conflicts.inc()
                 break
-            self._lost_races = 0
+            self._sharing.won()
         if not done and not tries:
             self._batch_number -= 1  # nothing has it: a number that stored nothing would be a hole
         return done
@@ -359,7 +329,7 @@ class Committer:
         lost = proposals[0]
         moved = await self._books.catch_up([self._books[lost.entry.auction_id]], ahead=store.READ_CHUNK)
         if lost.entry.auction_id in moved:
-            await self._ask_for_room()
+            await self._sharing.lost()
             suspects = proposals[:1]
         else:
             suspects = proposals

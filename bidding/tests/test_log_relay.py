@@ -79,6 +79,27 @@ def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, rela
     step_until(relay, lambda: published(transport, "y") == [1, 2, 3, 4, 5])
 
 
+def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time_for_more(
+    log, relay, monkeypatch
+):
+    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(log_relay, "IDLE_AFTER_SECONDS", 3600.0)
+    log.register(number=7)
+    step_until(relay, lambda: relay._writers)
+    asked, find = [], log.store.auctions_of_batches
+
+    async def recording(names):
+        asked.append(list(names))
+        return await find(names)
+
+    monkeypatch.setattr(log.store, "auctions_of_batches", recording)
+    for _ in range(8):
+        relay.step()
+
+    wide, narrow = ["w:7", "w:8", "w:9"], ["w:8"]
+    assert asked == [wide, narrow, narrow, narrow] * 2
+
+
 def test_the_sweep_finds_what_batch_numbers_missed(log, relay, transport):
     log.register(number=1000)
     log.append(bids_on("x", 1).entries, batch="unregistered:1")

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from auction_project import errors
-from bidding import committer, rules
+from bidding import committer, rules, sharing
 from bidding.rules import commands, log
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import T0
@@ -143,9 +143,9 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
 @pytest.fixture
 async def never_idle(monkeypatch):
     """A writer that always counts as busy, and whose gap would never end."""
-    monkeypatch.setattr(committer, "BREATH_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(committer, "BREATH_BULKS", float("inf"))
-    monkeypatch.setattr(committer, "MAX_BREATH_SECONDS", 3600.0)
+    monkeypatch.setattr(sharing, "GAP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(sharing, "GAP_BULKS", float("inf"))
+    monkeypatch.setattr(sharing, "MAX_GAP_SECONDS", 3600.0)
     scripted = scripted_store.ScriptedStore()
     scripted.holds(lots.open_lot("x").entries)
     writer = committer.Committer(scripted, now=lambda: NOW)
@@ -171,6 +171,15 @@ async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle):
         await never_idle.submit(a_bid(BIDDERS[0], 30_00, "next"))
 
     assert never_idle._store.head("x") == 4
+
+
+async def test_a_busy_writer_that_cannot_hear_goes_on(never_idle):
+    async def broken(**_):
+        raise RuntimeError("what is this?")
+
+    never_idle._store.is_room_asked_for = broken
+
+    assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
 
 
 async def test_a_writer_asks_for_room_when_it_has_lost_two_races_in_a_row():
