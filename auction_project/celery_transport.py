@@ -35,7 +35,7 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """Reads past what is no JSON."""
+    """Reads past what is no JSON, and asks by one client."""
 
     QoS = QoS
     _commands: Any = None

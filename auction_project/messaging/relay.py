@@ -1,9 +1,10 @@
 """The relay of one outbox: publishes its rows in id order, marks them after the broker's acknowledgement.
 
 One relay per database works at a time, under a session advisory lock on a connection of its own (SKIP LOCKED would
-reorder a key); on the same connection it hears of commits (`outbox.publish` notifies), so an idle relay publishes within
-milliseconds. When the transport was emptied, everything younger than KEEP_DAYS goes again before anything new; an idle
-relay asks for that now and then, or what was published and not consumed would wait for the next change.
+reorder a key). On the same connection it reads and marks, so one that has lost its session stops, and hears of commits
+(`outbox.publish` notifies), so an idle relay publishes within milliseconds. When the transport was emptied, everything
+younger than KEEP_DAYS goes again before anything new; an idle relay asks for that now and then, or what was published and
+not consumed would wait for the next change.
 """
 
 import time

@@ -1,5 +1,6 @@
 """The Celery processes as an operator sees them: a real worker and a real beat on the real broker, and their probes."""
 
+import contextlib
 import json
 import os
 import socket
@@ -68,16 +69,25 @@ def broker() -> Iterator[redis.Redis]:
         client.delete(*celery.QUEUES, "unacked", "unacked_index", "unacked_mutex")
 
 
-@pytest.fixture
-def worker(tmp_path: Path, broker: redis.Redis) -> Iterator[Process]:
+@contextlib.contextmanager
+def _working(directory: Path) -> Iterator[Process]:
+    """A worker, until the end of the block."""
     name = f"tests@{os.getpid()}"
     started = Process(
-        tmp_path / "worker.log", "worker", "-Q", "inventory", "-P", "threads", "-c", "2", "-n", name
+        directory / "worker.log", "worker", "-Q", "inventory", "-P", "threads", "-c", "2", "-n", name
     )
-    _until(lambda: started.probe("/readyz")[0] == 200)
-    yield started
-    started.popen.kill()
-    started.popen.wait()
+    try:
+        yield started
+    finally:
+        started.popen.kill()
+        started.popen.wait()
+
+
+@pytest.fixture
+def worker(tmp_path: Path, broker: redis.Redis) -> Iterator[Process]:
+    with _working(tmp_path) as started:
+        _until(lambda: started.probe("/readyz")[0] == 200)
+        yield started
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -122,20 +132,13 @@ def test_junk_in_a_queue_is_dropped_and_the_worker_goes_on(tmp_path: Path, broke
     ]
     broker.lpush("inventory", *junk)
     _send(path)
-    name = f"tests@{os.getpid()}"
-    started = Process(
-        tmp_path / "worker.log", "worker", "-Q", "inventory", "-P", "threads", "-c", "2", "-n", name
-    )
-    try:
+    with _working(tmp_path) as started:
         _until(path.exists)
 
         assert started.popen.poll() is None
         assert started.dropped() == len(junk)
         _until(lambda: broker.hlen("unacked") == 0)
         assert broker.llen("inventory") == 0
-    finally:
-        started.popen.kill()
-        started.popen.wait()
 
 
 def test_junk_among_the_unacknowledged_is_dropped_and_a_dead_workers_task_is_done(
@@ -147,19 +150,12 @@ def test_junk_among_the_unacknowledged_is_dropped_and_a_dead_workers_task_is_don
     for number, entry in enumerate([json.dumps(lost), *junk]):  # the oldest is restored last
         broker.hset("unacked", f"{number}", entry)
         broker.zadd("unacked_index", {f"{number}": number})
-    name = f"tests@{os.getpid()}"
-    started = Process(
-        tmp_path / "worker.log", "worker", "-Q", "inventory", "-P", "threads", "-c", "2", "-n", name
-    )
-    try:
+    with _working(tmp_path) as started:
         _until(path.exists)
 
         _until(lambda: broker.hlen("unacked") == broker.zcard("unacked_index") == 0)
         assert started.popen.poll() is None
         assert path.read_text() == "taken "
-    finally:
-        started.popen.kill()
-        started.popen.wait()
 
 
 def test_a_worker_whose_task_hangs_is_not_live_until_it_ends(worker: Process, tmp_path: Path) -> None:

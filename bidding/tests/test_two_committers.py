@@ -141,65 +141,56 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
 
 
 @pytest.fixture
-async def never_idle(monkeypatch):
+async def never_idle(monkeypatch, writer):
     """A writer that always counts as busy, and whose gap would never end."""
     monkeypatch.setattr(sharing, "GAP_EVERY_SECONDS", 0.0)
     monkeypatch.setattr(sharing, "GAP_BULKS", float("inf"))
     monkeypatch.setattr(sharing, "MAX_GAP_SECONDS", 3600.0)
-    scripted = scripted_store.ScriptedStore()
-    scripted.holds(lots.open_lot("x").entries)
-    writer = committer.Committer(scripted, now=lambda: NOW)
-    writer.start()
     assert (await writer.submit(a_bid(BIDDERS[0], 20_00, "first"))).seq == 4
-    yield writer
-    await writer.stop()
+    return writer
 
 
 @pytest.mark.parametrize("asked_ms_ago", [None, 2001])
-async def test_a_busy_writer_leaves_no_gap_that_nobody_asks_for(never_idle, asked_ms_ago):
-    never_idle._store.crowded[never_idle.incarnation] = NOW
+async def test_a_busy_writer_leaves_no_gap_that_nobody_asks_for(never_idle, scripted, asked_ms_ago):
+    scripted.crowded[never_idle.incarnation] = NOW
     if asked_ms_ago is not None:
-        never_idle._store.crowded["another"] = NOW - asked_ms_ago
+        scripted.crowded["another"] = NOW - asked_ms_ago
 
     assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
 
 
-async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle):
-    never_idle._store.crowded["another"] = NOW - 2000
+async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle, scripted):
+    scripted.crowded["another"] = NOW - 2000
 
     with pytest.raises(errors.Unavailable):
         await never_idle.submit(a_bid(BIDDERS[0], 30_00, "next"))
 
-    assert never_idle._store.head("x") == 4
+    assert scripted.head("x") == 4
 
 
-async def test_a_busy_writer_that_cannot_hear_goes_on(never_idle):
+async def test_a_busy_writer_that_cannot_hear_goes_on(never_idle, scripted):
     async def broken(**_):
         raise RuntimeError("what is this?")
 
-    never_idle._store.is_room_asked_for = broken
+    scripted.is_room_asked_for = broken
 
     assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
 
 
-async def test_a_writer_asks_for_room_when_it_has_lost_two_races_in_a_row():
-    scripted = scripted_store.ScriptedStore()
-    scripted.holds(lots.open_lot("x").entries)
-    writer = committer.Committer(scripted, now=lambda: NOW)
-    writer.start()
-
+async def test_a_writer_asks_for_room_when_it_has_lost_two_races_in_a_row(writer, scripted):
     def lose(amount):
-        return Step(foreign=scripted_store.another_bid(BIDDERS[1], amount))
+        scripted.script.append(Step(foreign=scripted_store.another_bid(BIDDERS[1], amount)))
 
-    for i, steps in enumerate(([lose(30_00)], [lose(50_00)])):
-        scripted.script += steps
-        assert isinstance(await writer.submit(a_bid(BIDDERS[0], 40_00 + i * 20_00, f"{i}")), log.Entry)
+    lose(30_00)
+    assert isinstance(await writer.submit(a_bid(BIDDERS[0], 40_00, "1")), log.Entry)
+    lose(50_00)
+    assert isinstance(await writer.submit(a_bid(BIDDERS[0], 60_00, "2")), log.Entry)
     assert scripted.crowded == {}
-    scripted.script += [lose(70_00), lose(90_00)]
+    lose(70_00)
+    lose(90_00)
     assert isinstance(await writer.submit(a_bid(BIDDERS[0], 200_00, "last")), log.Entry)
 
     assert scripted.crowded == {writer.incarnation: NOW}
-    await writer.stop()
 
 
 def a_bid(actor, amount, key):
