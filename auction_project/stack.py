@@ -7,6 +7,7 @@ RESTART_SECONDS, as an init system would. The children end with `stop()`, and wi
 import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,6 +27,10 @@ READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
 RESTART_SECONDS = 0.5
 POLL_SECONDS = 0.1
+PORT_ATTEMPTS = 200
+# Below the ephemeral range: while a role restarts, no outgoing connection may take its port.
+_PORTS = range(15_000, 32_768)
+_given: set[int] = set()  # a role binds its port seconds later: until then it looks free
 _ROOT = Path(__file__).resolve().parents[1]
 _PR_SET_PDEATHSIG = 1
 
@@ -37,12 +42,17 @@ class NotReady(RuntimeError):
 
 
 def free_port(preferred: int = 0) -> int:
-    """`preferred` when nobody listens there, else any free port of the loopback address."""
-    for port in (preferred, 0):
+    """`preferred` when nobody listens there, else a port of the loopback address that is free and was given to nobody yet.
+
+    Raises NotReady.
+    """
+    others = [port for port in random.sample(_PORTS, PORT_ATTEMPTS) if port not in _given]
+    for port in [preferred, *others] if preferred else others:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+            _given.add(port)
+            return port
     raise NotReady("no free port on 127.0.0.1")
 
 
