@@ -169,8 +169,10 @@ def _write(running: stack.Stack, house: seed.House) -> None:
         "REDIS_URL",
         "CELERY_BROKER_URL",
         "KAFKA_BOOTSTRAP_SERVERS",
+        "BANK_URL",
         "GAVEL_SERVICE_CONTROL",
     ]
+    found = running.environment
     _FILE.parent.mkdir(parents=True, exist_ok=True)
     draft = _FILE.with_suffix(".draft")
     draft.touch(mode=0o600)
@@ -193,7 +195,7 @@ def _write(running: stack.Stack, house: seed.House) -> None:
                     }
                     for a in house.accounts
                 ],
-                "services": {name: os.environ[name] for name in sorted(names) if os.environ.get(name)},
+                "services": {name: found[name] for name in sorted(names) if found.get(name)},
                 "logs": str(running.directory),
             },
             indent=2,
