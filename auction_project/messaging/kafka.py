@@ -1,9 +1,13 @@
 """Broker over Apache Kafka: the one file that imports confluent_kafka.
 
-Order per key rests on three things: an idempotent producer, an `append` that awaits every delivery, and a producer
-that is thrown away with all it still holds at the first delivery that fails or is overdue, so nothing later overtakes
-what is sent again. Offsets are committed by hand, after the acknowledgements, once a poll. A consumer whose group has
-gone on without it starts anew from what is committed.
+Order per key rests on four things: an idempotent producer, one request in flight (see Note [one in flight]), an
+`append` that awaits every delivery, and a producer that is thrown away with all it still holds at the first delivery
+that fails or is overdue, so nothing later overtakes what is sent again. Offsets are committed by hand, after the
+acknowledgements, once a poll. A consumer whose group has gone on without it starts anew from what is committed.
+
+Note [one in flight]: a partition that knows nothing of a producer (a topic made anew, a producer that was silent for a
+day) takes any sequence number for the first. Of several requests in flight, the first may come before the leader is
+ready, and the second be taken: the client then counts the first as stored, and it is lost.
 """
 
 import logging
@@ -188,6 +192,7 @@ class KafkaBroker:
         config = self._common | {
             "enable.idempotence": True,
             "enable.gapless.guarantee": True,
+            "max.in.flight.requests.per.connection": 1,
             "acks": "all",
             "linger.ms": 0,
             "message.max.bytes": broker.MAX_DEAD_LETTER_BYTES + 4096,
