@@ -298,17 +298,22 @@ def test_an_emptied_transport_is_filled_from_the_outbox_and_nothing_is_applied_t
     publisher = relay.OutboxRelay(tables.Outbox, broker)
     loop = consuming.ConsumerLoop(subscription, broker, member="one")
     _publish("lamp", range(1, 6))
-    _work_until(publisher, loop, 5)
+    _work_until(publisher, loop, lambda: tables.Applied.objects.count() == 5, "five applied")
 
     broker.wipe()
     _publish("lamp", range(6, 9))
-    _work_until(publisher, loop, 8)
-    _work(publisher, loop, 3)
+    _work_until(publisher, loop, lambda: tables.Applied.objects.count() == 8, "eight applied")
+    everything = {bytes(body) for body in tables.Outbox.objects.values_list("body", flat=True)}
+    assert len(everything) == 8
+    _work_until(
+        publisher,
+        loop,
+        lambda: {record.value for record in broker.read("inventory.stock")} == everything,
+        "all events in the transport again",
+    )
+    _work_until(publisher, loop, lambda: broker.lag(subscription.group, ["inventory.stock"]) == 0, "no lag")
 
     assert _applied("lamp") == list(range(1, 9))
-    assert {record.value for record in broker.read("inventory.stock")} == {
-        bytes(body) for body in tables.Outbox.objects.values_list("body", flat=True)
-    }
     assert tables.Outbox.objects.filter(published_at__isnull=True).count() == 0
     loop.close()
     publisher.close()
@@ -425,18 +430,22 @@ def _applied(product: str) -> list[int]:
     return list(rows.values_list("number", flat=True))
 
 
-def _work(publisher: relay.OutboxRelay, loop: consuming.ConsumerLoop, rounds: int) -> None:
-    for _ in range(rounds):
-        for step in (publisher.step, loop.step):
-            with contextlib.suppress(errors.Unavailable):
-                step()
+def _work_until(
+    publisher: relay.OutboxRelay, loop: consuming.ConsumerLoop, done: Callable[[], bool], what: str
+) -> None:
+    """Work and look, through outages."""
 
+    def attempt(step: Callable[[], bool]) -> bool:
+        with contextlib.suppress(errors.Unavailable):
+            return step()
+        return False
 
-def _work_until(publisher: relay.OutboxRelay, loop: consuming.ConsumerLoop, count: int) -> None:
-    deadline = time.monotonic() + transports.PATIENCE_SECONDS
-    while tables.Applied.objects.count() < count:
-        assert time.monotonic() < deadline, f"{tables.Applied.objects.count()} of {count} applied"
-        _work(publisher, loop, 1)
+    def work_and_look() -> bool:
+        attempt(publisher.step)
+        attempt(loop.step)
+        return attempt(done)
+
+    _wait_for(work_and_look, what)
 
 
 class _Stream:
