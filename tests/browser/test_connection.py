@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright import sync_api
 
 from tests import house as houses
@@ -27,6 +28,34 @@ def test_a_page_reconnects_by_itself_says_so_and_misses_nothing(
 
     window.expect_text("#connection", "Connected again")
     window.expect_text("#price", "€10.00")
+    window.expect_text("#log", "Bidder 1 leads")
+
+
+@pytest.mark.parametrize(
+    ("address", "place", "text"),
+    [("/auctions/{}", "#meta", "1 bid by 1 bidder"), ("/sell/auctions/{}", "#figures", "Bidder 1")],
+)
+def test_a_bid_between_the_figures_and_the_record_is_not_missed(
+    house: houses.House,
+    open_window: Open,
+    bidders: Bidders,
+    product: str,
+    address: str,
+    place: str,
+    text: str,
+) -> None:
+    """A page asks for one after the other; its stream begins where the older ends."""
+    auction_id = house.new_auction(product)
+    window = open_window(house.operator)
+
+    def bid_before_the_answer(route: sync_api.Route) -> None:
+        assert bidders[0].bid(auction_id, "77").status_code == 201
+        route.continue_()
+
+    window.page.route("**/history?*", bid_before_the_answer, times=1)
+    window.page.goto(address.format(auction_id))
+
+    window.expect_text(place, text)
     window.expect_text("#log", "Bidder 1 leads")
 
 

@@ -70,7 +70,7 @@ async function start() {
     return;
   }
   showProblem(byId("problem"), null);
-  stream.watch(id, Math.max(lot.seq, record.last), { onFrame, onLost: () => reload() });
+  stream.watch(id, lot.seq, { onFrame, onLost: () => reload() });
   clock.onTick(tick);
   form.recover();
 }

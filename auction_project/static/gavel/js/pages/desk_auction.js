@@ -45,7 +45,7 @@ async function start() {
     return;
   }
   showProblem(byId("problem"), null);
-  stream.watch(id, Math.max(lot.seq, record.last), { onFrame, onLost: reload });
+  stream.watch(id, lot.seq, { onFrame, onLost: reload });
 }
 
 function onFrame(frame) {
