@@ -30,6 +30,7 @@ REQUEST_SECONDS = 5.0
 SESSION_SECONDS = 10.0  # of the classic protocol; the newer one takes the broker's
 EPOCH_SECONDS = 1.0  # between two looks at the markers: what goes astray meanwhile is in the refill
 COMMIT_SECONDS = 1.0
+LOOK_SECONDS = 0.05  # between two looks at topics that come or go
 BATCH_RECORDS = 64
 RETENTION_DAYS = 8  # a day longer than the outboxes
 
@@ -179,7 +180,7 @@ class KafkaBroker:
             for future in self._admin.delete_topics(names, request_timeout=REQUEST_SECONDS).values():
                 _result(future)
         while self._topic_names() & set(names):
-            time.sleep(0.05)
+            time.sleep(LOOK_SECONDS)
         self._prepared.clear()
 
     def close(self) -> None:
@@ -206,6 +207,7 @@ class KafkaBroker:
         self.prepare(topics)
 
     def _create(self, topics: list[admin.NewTopic]) -> None:
+        """Returns when they can be seen."""
         if not topics:
             return
         for future in self._admin.create_topics(topics, request_timeout=REQUEST_SECONDS).values():
@@ -216,6 +218,11 @@ class KafkaBroker:
                     raise errors.Unavailable(f"Kafka did not make a topic: {error}") from error
             except TimeoutError as error:
                 raise errors.Unavailable("Kafka did not make a topic in time") from error
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while unseen := {topic.topic for topic in topics} - self._topic_names():
+            if time.monotonic() > deadline:
+                raise errors.Unavailable(f"Kafka made topics that are not to be seen: {sorted(unseen)}")
+            time.sleep(LOOK_SECONDS)
 
     def _epoch_topic(self, source: str) -> str:
         return f"{self._prefix}epoch.{source}"
