@@ -1,0 +1,74 @@
+"""`manage.py load`: every answer is written down, each of them stands, and nothing goes to another machine."""
+
+import asyncio
+import json
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from auction_project.load import crowd
+from tests.house import House
+
+RATE, SECONDS = 100, 2
+
+
+def test_every_answer_is_written_down_and_holds(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "answers.jsonl"
+    bounds = f"--rate {RATE} --seconds {SECONDS} --bidders 10 --auctions 2 --connections 16".split()
+
+    found = house.manage("load", "--url", house.url, *bounds, "--answers", str(file))
+
+    assert found.returncode == 0, found.stderr
+    answers = [json.loads(line) for line in file.read_text().splitlines()]
+    told = dict(re.findall(r"^  (\S+) +(\d+)$", found.stdout, re.MULTILINE))
+    outcomes = Counter("accepted" if a["status"] == 201 else a["answer"]["code"] for a in answers)
+    assert {name: int(count) for name, count in told.items() if name in outcomes} == outcomes
+    assert outcomes["accepted"] > 0
+    assert len(answers) <= RATE * SECONDS
+    assert f"{len(answers)} bids in " in found.stdout
+    assert len({a["auction_id"] for a in answers}) == 2
+    assert len({a["actor"] for a in answers}) == 10
+    house.assert_verified("--answers", str(file))
+
+
+def test_a_refusal_is_written_down_too_and_the_next_bid_is_high_enough(house: House, tmp_path: Path) -> None:
+    auction_id = house.new_auction(house.new_product(stock=1), start_price="500.00")
+    file = tmp_path / "answers.jsonl"
+    with file.open("wb") as answers:
+        target = crowd.Target(auction_id, "EUR", 1_00)
+        bidders = crowd.make_bidders(1, now=time.time())
+        run = crowd.Crowd(house.url, [target], bidders, connections=1, answers=answers).run(
+            seconds=10, most=2
+        )
+        tally = asyncio.run(run)
+
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(line["body"]["amount"], line["status"]) for line in lines] == [("1.00", 409), ("500.00", 201)]
+    assert (lines[0]["answer"]["code"], lines[0]["answer"]["minimum"]) == ("bid_too_low", "500.00")
+    assert tally.outcomes == {"bid_too_low": 1, "accepted": 1}
+    house.assert_verified("--answers", str(file))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rule"),
+    [
+        ("--url", "http://192.0.2.1:8000", "http://192.0.2.1:8000 is not an address of this machine"),
+        ("--rate", "50001", "must be between 1 and 50000"),
+        ("--seconds", "0", "must be between 1 and 3600"),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused_before_anything_is_asked(
+    house: House, tmp_path: Path, option: str, value: str, rule: str
+) -> None:
+    file = tmp_path / "answers.jsonl"
+    products = house.value("inventory", "SELECT count(*) FROM inventory_product")
+
+    found = house.manage("load", "--answers", str(file), option, value)
+
+    assert found.returncode != 0
+    assert rule in found.stderr
+    assert not file.exists()
+    assert house.value("inventory", "SELECT count(*) FROM inventory_product") == products
