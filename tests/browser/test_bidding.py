@@ -43,6 +43,39 @@ def test_two_bidders_see_each_others_bids_at_once(
     assert first.faults + second.faults == []
 
 
+def test_an_answer_that_comes_before_the_frame_of_an_earlier_bid_leaves_no_wrong_figure(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    window = open_window(bidders[0])
+    late: list[tuple[sync_api.WebSocketRoute, str | bytes]] = []
+
+    def hold_frames(page: sync_api.WebSocketRoute) -> None:
+        def forward(message: str | bytes) -> None:
+            if '"type":"auction"' in str(message):
+                late.append((page, message))
+            else:
+                page.send(message)
+
+        page.connect_to_server().on_message(forward)
+
+    window.page.route_web_socket("**/ws/v1/stream*", hold_frames)
+    window.see_auction(auction_id)
+
+    assert bidders[1].bid(auction_id, "20").status_code == 201
+    window.bid("25")
+    window.expect_text("#standing", "You lead")
+    for _ in range(visitor.PATIENCE_MS // 50):
+        if len(late) < 2:
+            window.page.wait_for_timeout(50)
+    assert len(late) == 2
+    for page, message in late:
+        page.send(message)
+
+    window.expect_text("#meta", "2 bids by 2 bidders")
+    window.expect_text("#price", "€20.50")
+
+
 def test_a_refusal_names_the_rule_and_its_figures_and_changes_nothing(
     house: houses.House, open_window: Open, bidders: Bidders, product: str
 ) -> None:

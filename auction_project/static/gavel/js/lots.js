@@ -7,9 +7,10 @@ import { statusOf } from "./words.js";
 
 const SOON_MS = 60_000;
 
-/** `lot` as it is after the frame; null when the frame does not say enough and the lot must be loaded. */
+/** `lot` as it is after the frame; null when the frame does not say enough and the lot must be loaded. A frame of the
+ * lot's own seq counts, too: it knows what a bidder's answer, which brought the lot there, could not. */
 export function after(lot, { seq, event, data }) {
-  if (seq <= lot.seq) return lot;
+  if (seq < lot.seq) return lot;
   if (event === "BidPlaced") {
     const { price, minimum, ends_at, bids, leader, reserve_met, quantity_left, hash } = data;
     return { ...lot, seq, hash, price, minimum, ends_at, bids, leader, reserve_met, quantity_left, status: "OPEN" };
