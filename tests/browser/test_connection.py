@@ -1,5 +1,6 @@
 """What pages do while the server is away: they say so, come back by themselves, and a bid counts once."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,8 @@ from tests.browser import visitor
 
 Bidders = tuple[houses.Person, houses.Person]
 Open = Callable[..., visitor.Window]
+
+LATE_SECONDS = 1.5  # long enough for a frame to overtake an answer; a test holds, too, when it does not
 
 
 def test_a_page_reconnects_by_itself_says_so_and_misses_nothing(
@@ -57,6 +60,51 @@ def test_a_bid_between_the_figures_and_the_record_is_not_missed(
 
     window.expect_text(place, text)
     window.expect_text("#log", "Bidder 1 leads")
+
+
+def test_a_standing_that_is_older_than_the_frames_does_not_hide_them(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    window = open_window(bidders[0])
+    window.see_auction(auction_id)
+
+    def answer_late(route: sync_api.Route) -> None:
+        answer = route.fetch()
+        assert bidders[1].bid(auction_id, "90").status_code == 201
+        time.sleep(LATE_SECONDS)
+        route.fulfill(response=answer)
+
+    window.page.route("**/mine", answer_late, times=1)
+    window.bid("20")
+
+    window.expect_text("#log", "Bidder 2 leads")
+    window.page.wait_for_load_state("networkidle")
+    window.expect_text("#standing", "You were outbid")
+
+
+def test_a_list_of_notifications_that_is_older_than_the_stream_hides_none(
+    house: houses.House, open_window: Open, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    reader, rival = house.new_account("bidder"), house.stranger()
+    assert reader.bid(auction_id, "20").status_code == 201
+    window = open_window(reader)
+    window.expect_text("#unread", "1")
+
+    def answer_late(route: sync_api.Route) -> None:
+        answer = route.fetch()
+        assert rival.bid(auction_id, "90").status_code == 201
+        time.sleep(LATE_SECONDS)
+        route.fulfill(response=answer)
+
+    window.page.route("**/api/v1/notifications?limit=100", answer_late, times=1)
+    window.page.goto("/notifications")
+
+    window.expect_text("#notices", "outbid")
+    window.expect_text("#notices", "lead")
+    sync_api.expect(window.page.locator("#notices li")).to_have_count(2)
+    window.expect_text("#unread", "2")
 
 
 def test_a_bid_that_meets_a_dead_server_is_sent_again_and_counts_once(

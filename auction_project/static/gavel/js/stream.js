@@ -10,6 +10,12 @@ const PING_MS = 20_000;
 const PONG_MS = 8_000;
 const OVERFLOW = 4408;
 
+/** Whether the cursor "<epoch>:<seq>" leads beyond `known`, or into another numbering. */
+function isBeyond(cursor, known = ":0") {
+  const [[epoch, seq], [knownEpoch, knownSeq]] = [cursor.split(":"), known.split(":")];
+  return epoch !== knownEpoch || Number(seq) > Number(knownSeq);
+}
+
 class Stream extends EventTarget {
   #socket = null;
   #attempt = 0;
@@ -39,7 +45,7 @@ class Stream extends EventTarget {
     });
   }
 
-  /** Hear of my notifications after `cursor`. */
+  /** Hear of my notifications after `cursor`, once each; whoever loads them by REST says so here. */
   resume(cursor) {
     this.#cursor = cursor;
     this.#say({ type: "resume", cursor });
@@ -119,6 +125,7 @@ class Stream extends EventTarget {
         for (const [id, { after }] of this.#watched) this.#say({ type: "watch", auction_id: id, after });
         break;
       case "notification":
+        if (!isBeyond(message.cursor, this.#cursor)) break;
         this.#cursor = message.cursor;
         this.dispatchEvent(new CustomEvent("notification", { detail: message }));
         break;

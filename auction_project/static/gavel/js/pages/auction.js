@@ -53,11 +53,18 @@ async function loadStanding() {
   if (!me.id) return;
   try {
     standing = await get(`${path}/mine`);
+    if (standing.seq < lot.seq) followLeader();
     showStanding();
     showHistory();
   } catch {
     // the next frame asks again
   }
+}
+
+/** Bids came after the standing was read: whoever has bid leads, or is outbid. */
+function followLeader() {
+  if (!standing.alias || lot.format === "buy_now" || lot.status !== "OPEN") return;
+  standing = { ...standing, standing: lot.leader === standing.alias ? "leading" : "outbid" };
 }
 
 async function start() {
@@ -89,8 +96,8 @@ function onFrame(frame) {
   if (next) show(next);
   else showHistory();
   if (frame.event !== "BidPlaced") reload();
-  else if (standing.alias && lot.format !== "buy_now") {
-    standing = { ...standing, standing: lot.leader === standing.alias ? "leading" : "outbid" };
+  else {
+    followLeader();
     showStanding();
   }
 }

@@ -79,10 +79,14 @@ function table(elements) {
 }
 
 let loading = null;
+let isOutdated = false;
 
+/** What happens while the list is loaded may not be in it: then it is loaded once more. */
 function load() {
+  isOutdated = loading !== null;
   loading ??= fetchAndShow().finally(() => {
     loading = null;
+    if (isOutdated) load();
   });
   return loading;
 }

@@ -32,6 +32,7 @@ async function load() {
     showProblem(byId("problem"), null);
     list.removeAttribute("aria-busy");
     cursor = feed.cursor;
+    stream.resume(cursor);
     button.disabled = feed.unread === 0;
     showUnread(feed.unread);
     if (feed.items.length) list.replaceChildren(...feed.items.reverse().map(line));
