@@ -39,9 +39,13 @@ class Producer:
         self._thread.join(2 * _POLL_SECONDS + 1)
 
     def _poll(self) -> None:
-        while not self._discarded.is_set():
-            self._client.poll(_POLL_SECONDS)
-        self._client.poll(_POLL_SECONDS)  # the purged deliveries
+        is_last = False
+        while not is_last:
+            is_last = self._discarded.is_set()  # one more: the purged deliveries
+            try:
+                self._client.poll(_POLL_SECONDS)
+            except Exception:  # it has failed for good: its batches are overdue, and it is discarded
+                self._discarded.wait(_POLL_SECONDS)
 
 
 class _Batch:

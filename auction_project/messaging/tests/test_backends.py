@@ -296,6 +296,8 @@ class _Client:
             outcomes, self._outcomes = self._outcomes[: len(ready)], self._outcomes[len(ready) :]
         for deliver, outcome in zip(ready, outcomes, strict=True):
             deliver(outcome, None)
+        if self.purged:
+            raise RuntimeError("no gapless order from here on")
 
     def purge(self, *, blocking: bool) -> None:
         with self._lock:
