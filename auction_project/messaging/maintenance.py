@@ -10,7 +10,7 @@ from auction_project.messaging import broker as brokers
 from auction_project.messaging import once, outbox
 
 FULL_TRIM = 5_000  # dropped of one topic: there may be as many more
-PAUSE_SECONDS = 120.0  # what was read stays that long at least, for replays and for `verify`
+PAUSE_SECONDS = 120.0  # so most of what was read lately is still there, for replays and for `verify`
 
 
 class Maintenance:
