@@ -293,33 +293,39 @@ def opened_late(event: events.Event, version: int) -> brokers.Message:
 
 
 @contextlib.contextmanager
-def _appended(house: House, *messages: brokers.Message) -> Iterator[None]:
-    """Messages of one topic that are in the transport until the look is over: the relay, which would trim them, rests."""
-    house.stack["relay"].kill()
-    transport = brokers.from_settings()
-    transport.append(messages)
-    bodies = {message.value for message in messages}
-    records = [record for record in transport.read(messages[0].topic) if record.value in bodies]
-    transport.close()
-    assert len(records) == len(messages)
+def _dead(house: House, role: str) -> Iterator[None]:
+    """`role` is dead until the end of the block."""
+    house.stack[role].kill()
     try:
         yield
     finally:
-        prefix = f"{settings.EVENTS_NAMESPACE}:events" if settings.EVENTS_NAMESPACE else "events"
-        with redis.Redis.from_url(settings.REDIS_URL) as client:
-            for record in records:
-                assert client.xdel(f"{prefix}:{record.topic}:{record.partition}", record.position) == 1
-        house.stack["relay"].start()
+        house.stack[role].start()
         house.stack.wait_ready()
 
 
+@contextlib.contextmanager
+def _appended(house: House, *messages: brokers.Message) -> Iterator[None]:
+    """Messages of one topic that are in the transport until the look is over: the relay, which would trim them, is dead."""
+    with _dead(house, "relay"):
+        transport = brokers.from_settings()
+        transport.append(messages)
+        bodies = {message.value for message in messages}
+        records = [record for record in transport.read(messages[0].topic) if record.value in bodies]
+        transport.close()
+        assert len(records) == len(messages)
+        try:
+            yield
+        finally:
+            prefix = f"{settings.EVENTS_NAMESPACE}:events" if settings.EVENTS_NAMESPACE else "events"
+            with redis.Redis.from_url(settings.REDIS_URL) as client:
+                for record in records:
+                    assert client.xdel(f"{prefix}:{record.topic}:{record.partition}", record.position) == 1
+
+
 def test_a_group_that_stands_still_is_named(house: House, sales: Sales) -> None:
-    house.stack["consume"].kill()
     late = events.AuctionOpened(auction_id=sales.auction_id, seq=10**6, at=0, hash="0" * 64, ends_at=0)
-    with _appended(house, opened_late(late, late.seq)):
+    with _dead(house, "consume"), _appended(house, opened_late(late, late.seq)):
         found = violations(house, settle_seconds=0.0)
-    house.stack["consume"].start()
-    house.stack.wait_ready()
 
     assert found == {"E4": ["group auction-frames has 1 messages before it"]}
 
@@ -344,20 +350,18 @@ def test_the_command_names_what_is_broken_and_exits_with_1(
 def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: House, tmp_path: Path) -> None:
     buyer = house.new_accounts(1)[0]
     auction_id = house.new_auction(house.new_product(stock=1), format="buy_now")
-    house.stack["worker"].kill()
-    sale_id = buyer.buy(auction_id).json()["sale_id"]
-    saga = "SELECT status FROM sagas_saga WHERE sale_id = %s"
-    house.wait_until(lambda: house.value("sagas", saga, sale_id) == "RUNNING", "the saga to begin")
+    with _dead(house, "worker"):
+        sale_id = buyer.buy(auction_id).json()["sale_id"]
+        saga = "SELECT status FROM sagas_saga WHERE sale_id = %s"
+        house.wait_until(lambda: house.value("sagas", saga, sale_id) == "RUNNING", "the saga to begin")
 
-    found = house.manage("verify", "--json", str(tmp_path / "report.json"))
+        found = house.manage("verify", "--json", str(tmp_path / "report.json"))
 
     assert found.returncode == 0, found.stdout
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["set_aside"] == 1
     assert [f["checked"] for f in report["findings"] if f["invariant"] == "E4"] == [0]
     assert "set aside as unfinished: 1 sales, 0 of them wait for an operator" in found.stdout
-    house.stack["worker"].start()
-    house.stack.wait_ready()
     house.wait_until(lambda: house.auction(auction_id)["sold"] == 1, "the sale to end well")
 
 

@@ -69,13 +69,7 @@ def test_a_standing_that_is_older_than_the_frames_does_not_hide_them(
     window = open_window(bidders[0])
     window.see_auction(auction_id)
 
-    def answer_late(route: sync_api.Route) -> None:
-        answer = route.fetch()
-        assert bidders[1].bid(auction_id, "90").status_code == 201
-        time.sleep(LATE_SECONDS)
-        route.fulfill(response=answer)
-
-    window.page.route("**/mine", answer_late, times=1)
+    window.page.route("**/mine", overtaken_by(bidders[1], auction_id), times=1)
     window.bid("20")
 
     window.expect_text("#log", "Bidder 2 leads")
@@ -92,13 +86,7 @@ def test_a_list_of_notifications_that_is_older_than_the_stream_hides_none(
     window = open_window(reader)
     window.expect_text("#unread", "1")
 
-    def answer_late(route: sync_api.Route) -> None:
-        answer = route.fetch()
-        assert rival.bid(auction_id, "90").status_code == 201
-        time.sleep(LATE_SECONDS)
-        route.fulfill(response=answer)
-
-    window.page.route("**/api/v1/notifications?limit=100", answer_late, times=1)
+    window.page.route("**/api/v1/notifications?limit=100", overtaken_by(rival, auction_id), times=1)
     window.page.goto("/notifications")
 
     window.expect_text("#notices", "outbid")
@@ -175,6 +163,18 @@ def test_a_503_is_tried_again_under_the_same_key(
     assert len(keys) == 3
     assert len(set(keys)) == 1
     assert house.auction(auction_id)["bids"] == 1
+
+
+def overtaken_by(rival: houses.Person, auction_id: str) -> Callable[[sync_api.Route], None]:
+    """An answer that was made before a bid of `rival`, and comes after what the bid brings."""
+
+    def answer_late(route: sync_api.Route) -> None:
+        answer = route.fetch()
+        assert rival.bid(auction_id, "90").status_code == 201
+        time.sleep(LATE_SECONDS)
+        route.fulfill(response=answer)
+
+    return answer_late
 
 
 def is_bid(sent: sync_api.Request) -> bool:

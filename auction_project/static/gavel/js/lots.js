@@ -21,6 +21,9 @@ export function after(lot, { seq, event, data }) {
   return null;
 }
 
+/** How the bidder of that alias stands in an English auction that is open. */
+export const standingOf = (lot, alias) => (lot.leader === alias ? "leading" : "outbid");
+
 /** {label, text, isSoon} of the time that matters. */
 export function timing(lot, now) {
   const until = (at) => ({ text: span(at - now), isSoon: at - now < SOON_MS });

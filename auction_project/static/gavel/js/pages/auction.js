@@ -6,7 +6,7 @@ import * as clock from "../clock.js";
 import { byId, flash, h, note, readJson, setText } from "../dom.js";
 import { instant, money, plural } from "../format.js";
 import { showProblem } from "../lists.js";
-import { after, priceOf, timing } from "../lots.js";
+import { after, priceOf, standingOf, timing } from "../lots.js";
 import { draw } from "../plot.js";
 import { fromFrame, Record, showRecord } from "../record.js";
 import { stream } from "../stream.js";
@@ -64,7 +64,7 @@ async function loadStanding() {
 /** Bids came after the standing was read: whoever has bid leads, or is outbid. */
 function followLeader() {
   if (!standing.alias || lot.format === "buy_now" || lot.status !== "OPEN") return;
-  standing = { ...standing, standing: lot.leader === standing.alias ? "leading" : "outbid" };
+  standing = { ...standing, standing: standingOf(lot, standing.alias) };
 }
 
 async function start() {

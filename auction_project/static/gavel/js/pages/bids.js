@@ -5,7 +5,7 @@ import * as clock from "../clock.js";
 import { byId, chip, h, setText } from "../dom.js";
 import { money } from "../format.js";
 import { empty, showProblem } from "../lists.js";
-import { after, priceOf, timing } from "../lots.js";
+import { after, priceOf, standingOf, timing } from "../lots.js";
 import { stream } from "../stream.js";
 
 const STANDINGS = {
@@ -57,7 +57,7 @@ class Row {
   #hear(frame) {
     const lot = after(this.lot, frame);
     if (lot && frame.event === "BidPlaced" && lot.format !== "buy_now") {
-      this.show({ auction: lot, standing: lot.leader === this.alias ? "leading" : "outbid", alias: this.alias, maximum: this.maximumText });
+      this.show({ auction: lot, standing: standingOf(lot, this.alias), alias: this.alias, maximum: this.maximumText });
     }
     load();
   }
