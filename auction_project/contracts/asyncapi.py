@@ -28,7 +28,9 @@ TOPICS: dict[str, Topic] = {
         "bidding",
         "notifications, anyone",
     ),
-    "auction.private": Topic("What one bidder is told about his own bids.", "bidding", "notifications"),
+    "auction.private": Topic(
+        "What one bidder or seller is told about the own bids and lots.", "bidding", "notifications"
+    ),
     "auction.lots": Topic(
         "Lots that ask for stock, and lots that are done with it.", "bidding", "inventory, bidding"
     ),
@@ -43,7 +45,10 @@ TOPICS: dict[str, Topic] = {
     "sale-settled": Topic("The sale ended well.", "sagas", "bidding"),
     "bid-failed": Topic("The sale was undone completely.", "sagas", "bidding, notifications"),
     "orders": Topic("What happens to an order and its payment.", "orders", "notifications"),
-    "accounts": Topic("Each account as a versioned state.", "accounts", "orders, notifications, bidding"),
+    "cards": Topic("Whether each user has a usable card, as a versioned state.", "orders", "bidding"),
+    "accounts": Topic(
+        "Each account as a versioned state, and the sessions that ended.", "accounts", "orders, notifications"
+    ),
 }
 
 

@@ -71,6 +71,18 @@ class BidPlaced(LogRecord, frozen=True, kw_only=True):
     sale_id: str | None = None
 
 
+class MaximumChanged(LogRecord, frozen=True, kw_only=True):
+    """The leader changed the own maximum. No public bid: `bids` and the end stay; the price moves only to a met reserve."""
+
+    price: int
+    currency: str
+    minimum: int
+    leader: str
+    bids: int
+    ends_at: int
+    reserve_met: bool
+
+
 class AuctionExtended(LogRecord, frozen=True, kw_only=True):
     """Derived from the same entry as a BidPlaced: the soft close moved the end."""
 
@@ -93,6 +105,12 @@ class AuctionWithdrawn(LogRecord, frozen=True, kw_only=True):
     reason: str
 
 
+class AuctionSoldOut(LogRecord, frozen=True, kw_only=True):
+    """The stock of a listing is used up by its own sales. It opens again if one of them is undone."""
+
+    ended: bool
+
+
 class LotSettled(LogRecord, frozen=True, kw_only=True):
     """A sale of the lot ended well."""
 
@@ -101,12 +119,18 @@ class LotSettled(LogRecord, frozen=True, kw_only=True):
 
 
 class LotSaleFailed(LogRecord, frozen=True, kw_only=True):
-    """A sale of the lot was undone. `next` says what follows."""
+    """A sale of the lot was undone. `next` says what follows, `leader` and `price` who leads now and at what price.
+
+    Why it was undone is the buyer's own affair and is not public.
+    """
 
     sale_id: str
     next: Literal["runner_up", "back_on_sale", "relist", "nothing"]
     quantity_left: int
     ended: bool
+    leader: str = ""
+    price: int = 0
+    currency: str = ""
 
 
 # --- auction.private: to one bidder ------------------------------------------------------------------------------
@@ -159,10 +183,46 @@ class Lost(BidderNotice, frozen=True, kw_only=True):
     currency: str
 
 
+class NotSold(BidderNotice, frozen=True, kw_only=True):
+    """The auction ended below the reserve, at `price`. Only the highest bidder reads by how much the own maximum missed
+    it: by less than `missed_by_percent` of the reserve, which rounds up so that the reserve stays hidden."""
+
+    price: int
+    currency: str
+    highest: bool = False
+    missed_by_percent: int | None = None
+
+
+class NextInLine(BidderNotice, frozen=True, kw_only=True):
+    """The auction ended and somebody else won. Should the payment fail, this bidder gets the lot at `next_price`."""
+
+    price: int
+    next_price: int
+    currency: str
+
+
 class AuctionCancelled(BidderNotice, frozen=True, kw_only=True):
-    """The auction will not end: no bid of it counts."""
+    """The auction was cancelled. With `sale_pending` the reader's own sale still runs to its end; else no bid counts."""
 
     reason: str
+    sale_pending: bool = False
+
+
+class LotSold(BidderNotice, frozen=True, kw_only=True):
+    """To the seller: a sale of the lot is paid."""
+
+    sale_id: str
+    price: int
+    currency: str
+    quantity: int = 1
+
+
+class LotUnsold(BidderNotice, frozen=True, kw_only=True):
+    """To the seller: the lot ended without a sale. `relisted` says whether it is listed again."""
+
+    bids: int
+    reserve_met: bool
+    relisted: bool = False
 
 
 # --- auction.lots: between bidding and inventory -----------------------------------------------------------------
@@ -228,6 +288,19 @@ class LotRefused(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class LotStockLost(Event, frozen=True, kw_only=True):
+    """`quantity` units that were set aside for the lot are broken or gone. `reason` is for people."""
+
+    TOPIC: ClassVar[str] = "inventory.stock"
+    KEY: ClassVar[str] = "product_id"
+
+    auction_id: str
+    product_id: str
+    quantity: int
+    reason: str
+    version: int
+
+
 class StockState(Event, frozen=True, kw_only=True):
     """A state event: the figures of one product over all warehouses, at its stock `version`."""
 
@@ -244,7 +317,9 @@ class StockState(Event, frozen=True, kw_only=True):
 
 
 class StockChanged(StockState, frozen=True, kw_only=True):
-    """The figures have changed in whatever way."""
+    """The figures have changed. `sale_id`: the sale whose units this change reserved."""
+
+    sale_id: str | None = None
 
 
 class StockLow(StockState, frozen=True, kw_only=True):
@@ -346,6 +421,20 @@ class PaymentRefunded(OrderEvent, frozen=True, kw_only=True):
     """The money was given back."""
 
 
+# --- cards -------------------------------------------------------------------------------------------------------
+
+
+class CardChanged(Event, frozen=True, kw_only=True):
+    """A state event: whether the user has a usable card on file. A declined payment makes its card unusable."""
+
+    TOPIC: ClassVar[str] = "cards"
+    KEY: ClassVar[str] = "user_id"
+
+    user_id: str
+    version: int
+    usable: bool
+
+
 # --- accounts ----------------------------------------------------------------------------------------------------
 
 
@@ -362,6 +451,16 @@ class AccountChanged(Event, frozen=True, kw_only=True):
     created_at: int
     roles: tuple[str, ...]
     closed: bool
+
+
+class SessionEnded(Event, frozen=True, kw_only=True):
+    """A session was ended: the streams that it opened end, too. `session_id` is the access token's claim `session`."""
+
+    TOPIC: ClassVar[str] = "accounts"
+    KEY: ClassVar[str] = "user_id"
+
+    user_id: str
+    session_id: str
 
 
 def _concrete(base: type[Event]) -> list[type[Event]]:
