@@ -49,6 +49,7 @@ async def _submit(targets: list[crowd.Target], submitters: int) -> float:
                     at=instants.now(),
                     salt=secrets.token_hex(16),
                     amount=amounts[target.auction_id],
+                    has_card=True,
                     currency="EUR",
                 )
             )

@@ -35,6 +35,9 @@ class AuctionBody(api.StrictSerializer):
     quantity = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
     starts_at = serializers.IntegerField(min_value=0, max_value=10**14)
     ends_at = serializers.IntegerField(min_value=0, max_value=10**14)
+    card_required = serializers.BooleanField(
+        default=True, help_text="Only bidders with a usable card may bid."
+    )
     allocate = serializers.ChoiceField(["on_listing", "on_sale"], allow_null=True, default=None)
     soft_close = SoftCloseBody(required=False)
     relistings_left = serializers.IntegerField(min_value=0, max_value=5, default=5)
@@ -65,6 +68,9 @@ class BidBody(api.StrictSerializer):
     )
     currency = serializers.CharField(required=False)
     quantity = serializers.IntegerField(default=1, help_text="On a buy_now listing.")
+    confirmation = serializers.CharField(
+        required=False, help_text="The token of a `confirmation_required`: you mean this very bid."
+    )
 
 
 _PROBLEM = OpenApiResponse(description="problem+json: code, detail, the field and the figures of the rule")
@@ -130,7 +136,7 @@ class AuctionsView(views.APIView):
             reserve=reserve,
             now=instants.now(),
         )
-        return response.Response(presentation.auction(selectors.get_auction(auction_id)), status=201)
+        return response.Response(selectors.get_presented(auction_id), status=201)
 
 
 def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int | None]:
@@ -151,6 +157,7 @@ def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int
         allocate=body["allocate"] or ("on_sale" if body["format"] == "buy_now" else "on_listing"),
         soft_close=rules.SoftClose(**body.get("soft_close", {})),
         relistings_left=body["relistings_left"],
+        card_required=body["card_required"],
     )
     return terms, reserve
 
@@ -163,7 +170,7 @@ class AuctionView(views.APIView):
         responses={200: OpenApiResponse(description="the auction"), 404: _PROBLEM},
     )
     def get(self, _request: request.Request, auction_id: str) -> response.Response:
-        return response.Response(presentation.auction(selectors.get_auction(auction_id)))
+        return response.Response(selectors.get_presented(auction_id))
 
 
 class OpenView(views.APIView):
@@ -181,7 +188,7 @@ class OpenView(views.APIView):
             by_operator=request.user.has("operator"),
             now=instants.now(),
         )
-        return response.Response(presentation.auction(selectors.get_auction(auction_id)))
+        return response.Response(selectors.get_presented(auction_id))
 
 
 class CancelView(views.APIView):
@@ -201,7 +208,7 @@ class CancelView(views.APIView):
             reason=body["reason"],
             now=instants.now(),
         )
-        return response.Response(presentation.auction(selectors.get_auction(auction_id)))
+        return response.Response(selectors.get_presented(auction_id))
 
 
 class BidsView(views.APIView):
@@ -231,7 +238,11 @@ class BidsView(views.APIView):
 class OutcomeView(views.APIView):
     @extend_schema(
         summary="The outcome of one's own key",
-        responses={200: OpenApiResponse(description="what the bid was answered"), 404: _PROBLEM},
+        responses={
+            200: OpenApiResponse(description="what the bid was answered"),
+            404: _PROBLEM,
+            503: _PROBLEM,
+        },
     )
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
         entry = selectors.get_outcome(auction_id, actor=request.user.sub, key=key)
@@ -278,7 +289,7 @@ class OwnBidsView(views.APIView):
     def get(self, request: request.Request) -> response.Response:
         states = selectors.list_own(request.user.sub)
         items = [
-            {"auction": presentation.auction(state), **presentation.standing(state, request.user.sub)}
-            for state in states
+            {"auction": body, **presentation.standing(state, request.user.sub)}
+            for state, body in zip(states, selectors.present(states), strict=True)
         ]
         return response.Response({"items": items})

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from auction_project import api, errors, instants, middleware, money, tokens
-from bidding import presentation, rules, runtime
+from bidding import confirmations, presentation, rules, runtime
 from bidding.rules import commands, refusals
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -28,6 +28,7 @@ class BidBody(msgspec.Struct, forbid_unknown_fields=True):
     amount: str | None = None
     currency: str | None = None
     quantity: int = 1
+    confirmation: str | None = None
 
 
 class BodyInvalid(errors.Invalid):
@@ -59,10 +60,10 @@ async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[in
     """Place the bid that the request asks for: status, headers and body of the answer. Runs on the runtime's loop."""
     arrived_at = instants.now()
     try:
-        command = _command(path, headers, body, arrived_at)
+        command = await _with_reports(_command(path, headers, body, arrived_at))
         outcome = await runtime.current().committer.submit(command)
         if isinstance(outcome, rules.Refusal):
-            raise _refused(outcome)
+            raise _refused(command, outcome)
         return 201, _JSON, _encode(presentation.answer(outcome))
     except errors.DomainError as error:
         return api.raw_answer(error)
@@ -86,7 +87,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     if bid.amount is not None or bid.currency is not None:
         amount = money.parse(bid.amount, bid.currency)
     fresh = os.urandom(SALT_BYTES + CORRELATION_BYTES).hex()
-    return commands.PlaceBid(
+    command = commands.PlaceBid(
         auction_id=auction_id,
         actor=claims.sub,
         key=key,
@@ -96,7 +97,27 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
         amount=amount,
         currency=bid.currency,
         quantity=bid.quantity,
+        is_operator=claims.has("operator"),
     )
+    if bid.confirmation is None:
+        return command
+    return msgspec.structs.replace(command, confirmed=confirmations.confirmed(command, bid.confirmation))
+
+
+async def _with_reports(command: commands.PlaceBid) -> commands.PlaceBid:
+    """The bid with what other apps have reported: its bidder's card, and the stock where that is set aside at the sale.
+
+    Raises errors.NotFound, errors.Unavailable.
+    """
+    found = runtime.current()
+    state = found.committer.peek(command.auction_id) or await found.committer.look(command.auction_id)
+    assert isinstance(state, rules.State)  # noqa: S101 - looks answer with states
+    terms, has_card, stock = state.terms, False, None
+    if terms is not None:
+        has_card = not terms.card_required or await found.cards.has_usable(command.actor)
+        if terms.format == "buy_now" and terms.allocate == "on_sale":
+            stock = await found.stock.of(terms.product_id)
+    return msgspec.structs.replace(command, has_card=has_card, stock=stock)
 
 
 def decode_body(body: bytes) -> BidBody:
@@ -114,8 +135,11 @@ def _correlation_id(headers: dict[bytes, bytes]) -> str:
     return middleware.correlation_id_of(sent.decode("latin-1")) if sent else ""
 
 
-def _refused(refusal: rules.Refusal) -> errors.DomainError:
-    return runtime.refused(msgspec.structs.replace(refusal, figures=presentation.refusal_figures(refusal)))
+def _refused(command: commands.PlaceBid, refusal: rules.Refusal) -> errors.DomainError:
+    figures = presentation.refusal_figures(refusal)
+    if refusal.rule == "confirmation_required":
+        figures["confirmation"] = confirmations.issue(command, figures["because"])
+    return runtime.refused(msgspec.structs.replace(refusal, figures=figures))
 
 
 _JSON: Headers = ((b"content-type", b"application/json"),)

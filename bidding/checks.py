@@ -20,7 +20,7 @@ from bidding.rules import commands, log
 INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
 READ_ENTRIES = 500
 CLOCK_TOLERANCE_MS = 100
-_OF_A_PROBLEM = {"type", "title", "status", "detail", "code", "field", "seq", "hash"}
+_OF_A_PROBLEM = {"type", "title", "status", "detail", "code", "field", "seq", "hash", "confirmation"}
 
 
 # (auction, its mark, its entries): the same entries.
@@ -147,7 +147,12 @@ class _Witness:
                 _unsigned(told) == _unsigned(now),
                 f"{where}: {one.key} was told {told}, a repeat hears {now}",
             )
-            again = self._decide(before, one, at=entry.at, salt=entry.hidden.salt)
+            left = (
+                entry.facts.quantity_left + bid_endpoint.decode_body(bytes(one.body)).quantity
+                if isinstance(entry.facts, log.Bid)
+                else None
+            )
+            again = self._decide(before, one, at=entry.at, salt=entry.hidden.salt, left=left)
             ok = isinstance(again, log.Entry) and again.hash == entry.hash
             look("B4", ok, f"{where}: decided again at {before.seq} the bid becomes {again}")
 
@@ -163,7 +168,10 @@ class _Witness:
                 one.at_answered,
                 one.at_answered + CLOCK_TOLERANCE_MS,
             }
-            again = [self._decide(state, one, at=at, salt="") for at in sorted(times)]
+            left = told.get("quantity_left")
+            again = [
+                self._decide(state, one, at=at, salt="", left=left, code=told["code"]) for at in sorted(times)
+            ]
             same = any(isinstance(found, rules.Refusal) and _tells(told, found) for found in again)
             self._verdicts.look("B4", same, f"{where}: {one.key} was told {told['code']}, but is {again[0]}")
 
@@ -178,7 +186,11 @@ class _Witness:
                 "B4", False, f"{one.auction_id}: {one.key} was refused at a seq that is not there"
             )
 
-    def _decide(self, state: rules.State, one: Said, *, at: int, salt: str) -> log.Entry | rules.Refusal:
+    def _decide(
+        self, state: rules.State, one: Said, *, at: int, salt: str, left: int | None, code: str = ""
+    ) -> log.Entry | rules.Refusal:
+        """What the rules say at `state`. The log does not hold what other apps had reported at that moment (card, role,
+        stock) and what was confirmed: this takes it from the answer, `code` and the units `left`."""
         body = bid_endpoint.decode_body(bytes(one.body))
         amount = None if body.amount is None else money.parse(body.amount, body.currency)
         command = commands.PlaceBid(
@@ -190,8 +202,16 @@ class _Witness:
             amount=amount,
             currency=body.currency,
             quantity=body.quantity,
+            has_card=code != "card_missing",
+            is_operator=code == "house_lot",
+            stock=None if left is None else commands.Stock(left, frozenset(state.open_sales)),
         )
-        return rules.decide(state, command)
+        outcome = rules.decide(state, command)
+        if isinstance(outcome, rules.Refusal) and outcome.rule == "confirmation_required" != code:
+            outcome = rules.decide(
+                state, msgspec.structs.replace(command, confirmed=outcome.figures["because"])
+            )
+        return outcome
 
 
 def _unsigned(answer: dict[str, Any]) -> dict[str, Any]:

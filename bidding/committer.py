@@ -110,6 +110,14 @@ class Committer:
         """The State of an auction, current after this call. Fails with errors.NotFound, StoreAway."""
         return self._enqueue(rounds.Look(auction_id, self._now()), None)
 
+    def peek(self, auction_id: str) -> rules.State | None:
+        """The state as far as this writer has followed it, without asking the store; None where it holds none."""
+        return self._books[auction_id].state if auction_id in self._books else None
+
+    def is_undecided(self, idempotency: str) -> bool:
+        """Whether a command of that idempotency string waits here for its outcome: its entry may yet be stored."""
+        return idempotency in self._in_flight
+
     @property
     def stalled(self) -> bool:
         """Whether the store has been leaving outcomes open for longer than a client waits."""
@@ -203,7 +211,9 @@ class Committer:
                 speculative[auction_id] = state = self._do_what_is_due(current, state, pending)
                 speculative[auction_id] = self._do(current, state, pending)
             except Exception:  # a bug of the rules costs its own command, not those that gathered beside it
-                logger.exception("decision_failed", auction_id=auction_id, command=repr(pending.command))
+                logger.exception(
+                    "decision_failed", auction_id=auction_id, command=type(pending.command).__name__
+                )
                 pending.fail(StoreAway())
         return current
 
@@ -305,13 +315,28 @@ class Committer:
         count = 0
         while count < len(entries):
             chunk = entries[count : count + store.READ_CHUNK]
-            found = await self._store.read((entry.auction_id, entry.seq) for entry in chunk)
+            found = await self._read_each(chunk)
             for entry in chunk:
                 standing = found.get((entry.auction_id, entry.seq))
                 if standing is None or standing.hash != entry.hash:
                     return count
                 count += 1
         return count
+
+    async def _read_each(self, entries: list[log.Entry]) -> dict[tuple[str, int], log.Entry]:
+        """What stands at the places of `entries`. One that is unreadable is not ours, and hides no other."""
+        try:
+            return await self._store.read((entry.auction_id, entry.seq) for entry in entries)
+        except errors.Unavailable:
+            raise
+        except Exception:
+            if len(entries) == 1:
+                logger.exception("entry_is_unreadable", auction_id=entries[0].auction_id, seq=entries[0].seq)
+                return {}
+        found: dict[tuple[str, int], log.Entry] = {}
+        for entry in entries:
+            found |= await self._read_each([entry])
+        return found
 
     def _settle(self, proposal: rounds.Proposal) -> None:
         book = self._books[proposal.entry.auction_id]
@@ -362,13 +387,18 @@ class Committer:
             pending.resolve(answer)
 
     def _may_stand(self, command: commands.Command | rounds.Look) -> bool:
-        """Whether its key can be in the log, as far as its book knows: most refused bids need no look into the store."""
+        """Whether its key can be in the log, as far as its book knows: most refused bids need no look into the store.
+
+        A damaged auction has no book any more; its commands fail in the next pass.
+        """
+        if command.auction_id not in self._books:
+            return False
         return not isinstance(command, commands.PlaceBid) or self._books[command.auction_id].may_hold(command)
 
     async def _answer_repeats(self, pendings: list[rounds.Pending]) -> None:
         """Resolve those whose key stands in the log."""
         wanted = {pending.key: pending for pending in pendings if pending.key is not None}
-        found = await self._store.find(wanted) if wanted else {}
+        found = await self._find_each(wanted)
         for key, entry in found.items():
             pending = wanted[key]
             command = pending.command
@@ -376,6 +406,23 @@ class Committer:
                 pending.fail(KeyReused())
             else:
                 pending.resolve(entry)
+
+    async def _find_each(self, wanted: dict[str, rounds.Pending]) -> dict[str, log.Entry]:
+        """The entries of these keys. The command of one that is unreadable fails by itself."""
+        try:
+            return await self._store.find(wanted) if wanted else {}
+        except errors.Unavailable:
+            raise
+        except Exception:
+            if len(wanted) == 1:
+                for pending in wanted.values():
+                    logger.exception("entry_is_unreadable", auction_id=pending.command.auction_id)
+                    pending.fail(StoreAway())
+                return {}
+        found: dict[str, log.Entry] = {}
+        for key, pending in wanted.items():
+            found |= await self._find_each({key: pending})
+        return found
 
     async def _beat(self) -> None:
         """Register this writer before its first bulk and now and then, and compare its clock with the store's."""

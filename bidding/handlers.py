@@ -22,6 +22,22 @@ def on_stock_depleted(envelope: Envelope, event: events.StockDepleted) -> None:
     )
 
 
+def on_stock_changed(_envelope: Envelope, event: events.StockChanged) -> None:
+    services.record_stock(
+        product_id=event.product_id, available=event.available, version=event.version, sale_id=event.sale_id
+    )
+
+
+def on_lot_stock_lost(envelope: Envelope, event: events.LotStockLost) -> None:
+    services.refuse_auction(
+        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=instants.now()
+    )
+
+
+def on_card_changed(_envelope: Envelope, event: events.CardChanged) -> None:
+    services.record_card(user_id=event.user_id, usable=event.usable, version=event.version)
+
+
 def on_sale_settled(_envelope: Envelope, event: events.SaleSettled) -> None:
     services.settle_sale(sale_id=event.sale_id, now=instants.now())
 
@@ -43,7 +59,10 @@ SUBSCRIPTION = consuming.Subscription(
     handlers={
         events.LotAccepted: on_lot_accepted,
         events.LotRefused: on_lot_refused,
+        events.LotStockLost: on_lot_stock_lost,
+        events.StockChanged: on_stock_changed,
         events.StockDepleted: on_stock_depleted,
+        events.CardChanged: on_card_changed,
         events.SaleSettled: on_sale_settled,
         events.BidFailed: on_bid_failed,
         events.AuctionEnded: on_auction_ended,

@@ -2,7 +2,7 @@
 but the increment table: a checker that shared the code which keeps an invariant could share its mistake.
 
 Pure: the caller reads. Invariants: B2 (keys), B3 (seq, increments, prices), B5 (only while open), B6 (chain, winner, closed
-once, replay), B7 (not the seller), B9 (what is hidden stays hidden).
+once, replay, result without struck bids), B7 (not the seller, not the house), B9 (what is hidden stays hidden).
 """
 
 from collections import Counter, defaultdict
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from auction_project import verification
+from auction_project.contracts import names
 from bidding import log_events, presentation, rules
 from bidding.rules import increments, log
 
@@ -31,15 +32,21 @@ _FACTS: dict[str, set[str]] = {
         *("bids", "quantity_left", "sale"),
     },
     "cancelled": {"reason", "by", "ended"},
+    "sold_out": {"ended"},
     "closed": {"winner", "price", "reserve_met", "quantity_left", "ended", "sale"},
     "settled": {"sale_id", "ended"},
-    "sale_failed": {"sale_id", "reason", "next", "quantity_left", "ended", "sale", "relist_as"},
+    "sale_failed": {
+        *("sale_id", "next", "leader", "price", "reserve_met", "quantity_left", "ended", "sale", "relist_as")
+    },
 }
+_FACTS["maximum_changed"] = _FACTS["bid"]
 _TERMS = {
     *("format", "product_id", "as_operator", "currency", "start_price", "starts_at", "ends_at", "quantity"),
-    *("has_reserve", "allocate", "soft_close", "relistings_left", "relist_of", "rules", "increments"),
+    *("has_reserve", "allocate", "soft_close", "relistings_left", "relist_of", "card_required", "rules"),
+    "increments",
 }
-_OF_BIDDERS = ("bid", "closed", "sale_failed")  # entries whose actor or buyer is a bidder
+_BUYERS_FAULT = ("payment_refused", "risk_refused")
+_OF_BIDDERS = ("bid", "maximum_changed", "closed", "sale_failed")  # entries whose actor or buyer is a bidder
 
 
 class Verdicts:
@@ -122,12 +129,25 @@ class Judge:
                 self._see_close(entry, facts, where)
         elif isinstance(facts, log.SaleFailed):
             self._left = facts.quantity_left
+            self._see_failed_sale(entry, facts, where)
+        elif isinstance(facts, log.SoldOut):
+            self._left = 0
 
     def _see_bid(self, entry: log.Entry, facts: log.Bid, where: str) -> None:
         look = self._verdicts.look
         look("B5", self._open and not self._over, f"{where}: a bid while the auction was not open")
         look("B5", entry.at < self._ends_at, f"{where}: a bid at {entry.at}, the end was {self._ends_at}")
         look("B7", entry.actor != self.state.seller_id, f"{where}: a bid by the seller")
+        by_house = self.state.seller_id == names.HOUSE and entry.actor == self.state.requested_by
+        look("B7", not by_house, f"{where}: a bid on the house's lot by the operator who listed it")
+        is_own_change = self._leader() == entry.actor and self.state.known_terms.format == "english"
+        moved = facts.ends_at != self._ends_at or facts.bids != self.state.bids
+        look("B3", isinstance(facts, log.MaximumChanged) == is_own_change, f"{where}: it is no {entry.kind}")
+        look(
+            "B3",
+            not (is_own_change and moved),
+            f"{where}: the leader's own change moved the end or the count",
+        )
         self._ends_at = facts.ends_at
         self._aliases.setdefault(entry.actor, facts.bidder)
         same = self._aliases[entry.actor] == facts.bidder
@@ -146,7 +166,7 @@ class Judge:
             sale is not None
             and quantity > 0
             and sale.price == total
-            and facts.quantity_left == self._left >= 0
+            and 0 <= facts.quantity_left <= self._left
         )
         self._verdicts.look(
             "B3", ok, f"{where}: {quantity} units for {sale and sale.price}, {self._left} left"
@@ -189,6 +209,29 @@ class Judge:
         found = (entry.hidden.buyer, facts.winner, facts.sale.price if facts.sale else None)
         self._verdicts.look("B6", found == expected, f"{where}: the winner is {found}, not {expected}")
         self._verdicts.look("B6", entry.at >= self._ends_at, f"{where}: closed before the end")
+
+    def _see_failed_sale(self, entry: log.Entry, facts: log.SaleFailed, where: str) -> None:
+        """When the buyer is at fault, the lot goes on as if this buyer had never bid."""
+        if self.state.known_terms.format == "buy_now" or entry.hidden.reason not in _BUYERS_FAULT:
+            self._verdicts.look(
+                "B6", facts.next != "runner_up", f"{where}: a runner-up without the buyer's fault"
+            )
+            return
+        failed = self.state.open_sales.get(facts.sale_id)
+        if failed is not None:
+            self._maxima.pop(failed.user_id, None)
+        terms, reserve, leader = self.state.known_terms, self.state.reserve, self._leader()
+        first, *others = sorted((maximum for maximum, _ in self._maxima.values()), reverse=True) or [0]
+        self._price = terms.start_price if leader else 0
+        if others:
+            forced = others[0] + increments.increment(others[0], table=terms.increments)
+            self._price = min(first, forced)
+        if reserve is not None and first >= reserve:
+            self._price = max(self._price, reserve)
+        sold = leader is not None and (reserve is None or first >= reserve)
+        expected = (leader, self._price, self._price) if sold else (None, self._price, None)
+        found = (entry.hidden.buyer, facts.price, facts.sale.price if facts.sale else None)
+        self._verdicts.look("B6", found == expected, f"{where}: what follows is {found}, not {expected}")
 
     def _leader(self) -> str | None:
         """The highest valid maximum, the earliest on a tie."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from auction_project.contracts import events, names
 from bidding import rules
-from bidding.rules import log
+from bidding.rules import english, log
+
+MISSED_BY_STEPS = (5, 10, 25, 50, 100)  # percent; coarse, so that the reserve cannot be computed from it
 
 
 def of_entry(before: rules.State, entry: log.Entry, after: rules.State) -> Iterator[events.Event]:
@@ -47,7 +49,7 @@ def _notice(user_id: str, entry: log.Entry, state: rules.State) -> dict[str, Any
 
 
 def _sale(entry: log.Entry, state: rules.State, sale: log.Sale) -> Iterator[events.Event]:
-    """A sale: the buyer is told that he won, the saga starts."""
+    """A sale: the buyer learns of it, the saga starts."""
     buyer = state.open_sales[sale.sale_id].user_id
     terms = state.known_terms
     number = names.order_number(sale.sale_id)
@@ -134,12 +136,38 @@ def _bid(before: rules.State, entry: log.Entry, after: rules.State, facts: log.B
         yield events.Outbid(**_notice(outbid, entry, after), minimum=facts.minimum, **money)
 
 
+def _maximum_changed(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.MaximumChanged
+) -> Iterator[events.Event]:
+    yield events.MaximumChanged(
+        **_record(entry),
+        price=facts.price,
+        currency=facts.currency,
+        minimum=facts.minimum,
+        leader=facts.leader,
+        bids=facts.bids,
+        ends_at=facts.ends_at,
+        reserve_met=facts.reserve_met,
+    )
+
+
+def _sold_out(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: log.SoldOut
+) -> Iterator[events.Event]:
+    yield events.AuctionSoldOut(**_record(entry), ended=facts.ended)
+
+
 def _cancelled(
     before: rules.State, entry: log.Entry, after: rules.State, facts: log.Cancelled
 ) -> Iterator[events.Event]:
+    """Bidders and the seller; of a listing's buyers only those whose sale is still under way."""
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
-    for user_id in sorted({*after.bidders.keys(), after.seller_id or after.requested_by} - {"house"}):
-        yield events.AuctionCancelled(**_notice(user_id, entry, after), reason=facts.reason)
+    buying = {sale.user_id for sale in after.open_sales.values()}
+    bidders = buying if after.known_terms.format == "buy_now" else {*after.bidders.keys()}
+    for user_id in sorted({*bidders, after.seller_id or after.requested_by} - {names.HOUSE}):
+        yield events.AuctionCancelled(
+            **_notice(user_id, entry, after), reason=facts.reason, sale_pending=user_id in buying
+        )
 
 
 def _closed(
@@ -155,16 +183,25 @@ def _closed(
     )
     if facts.sale is not None:
         yield from _sale(entry, after, facts.sale)
-    if after.known_terms.format == "english":
-        winner = entry.hidden.buyer
-        for user_id in sorted(user_id for user_id in after.bidders if user_id != winner):
-            yield events.Lost(**_notice(user_id, entry, after), price=facts.price, currency=currency)
+        yield from _next_in_line(entry, after)
+    elif after.outcome == "unsold":
+        yield from _unsold(entry, after, relisted=False)
 
 
 def _settled(
     before: rules.State, entry: log.Entry, after: rules.State, facts: log.Settled
 ) -> Iterator[events.Event]:
+    """The sale is paid: the seller and, of an English auction, all other bidders learn how it ended."""
     yield events.LotSettled(**_record(entry), sale_id=facts.sale_id, ended=facts.ended)
+    sale = before.open_sales[facts.sale_id]
+    money = {"price": sale.price, "currency": after.known_terms.currency}
+    if after.seller_id != names.HOUSE:
+        yield events.LotSold(
+            **_notice(after.seller_id, entry, after), sale_id=facts.sale_id, quantity=sale.quantity, **money
+        )
+    if after.known_terms.format == "english":
+        for user_id in _losers(after):
+            yield events.Lost(**_notice(user_id, entry, after), **money)
 
 
 def _sale_failed(
@@ -176,9 +213,70 @@ def _sale_failed(
         next=facts.next,
         quantity_left=facts.quantity_left,
         ended=facts.ended,
+        leader=facts.leader,
+        price=facts.price,
+        currency=after.known_terms.currency,
     )
     if facts.sale is not None:
         yield from _sale(entry, after, facts.sale)
+        yield from _next_in_line(entry, after)
+    elif after.ended and after.outcome == "unsold":
+        yield from _unsold(entry, after, relisted=facts.relist_as is not None)
+
+
+def _next_in_line(entry: log.Entry, after: rules.State) -> Iterator[events.Event]:
+    """Who gets the lot if the sale that begins here fails, and at what price."""
+    without = {*after.passed_over, *(sale.user_id for sale in after.open_sales.values())}
+    result = english.result_without(after, without)
+    if result is not None and result.reserve_met:
+        yield events.NextInLine(
+            **_notice(result.user_id, entry, after),
+            price=after.price,
+            next_price=result.price,
+            currency=after.known_terms.currency,
+        )
+
+
+def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator[events.Event]:
+    """The lot ended without a sale: its bidders and its seller."""
+    currency = after.known_terms.currency
+    if after.known_terms.format == "english":
+        result = english.result_without(after, after.passed_over)
+        for user_id in _losers(after):
+            is_highest = result is not None and user_id == result.user_id
+            yield events.NotSold(
+                **_notice(user_id, entry, after),
+                price=after.price,
+                currency=currency,
+                highest=is_highest,
+                missed_by_percent=_missed_by(result.maximum, after.reserve)
+                if result and is_highest
+                else None,
+            )
+    if after.seller_id != names.HOUSE:
+        yield events.LotUnsold(
+            **_notice(after.seller_id, entry, after),
+            bids=after.bids,
+            reserve_met=after.reserve_met,
+            relisted=relisted,
+        )
+
+
+def _losers(state: rules.State) -> list[str]:
+    """The bidders who neither bought the lot nor had a sale of their own undone."""
+    return sorted(
+        user_id
+        for user_id in state.bidders
+        if user_id not in state.buyers and user_id not in state.passed_over
+    )
+
+
+def _missed_by(maximum: int, reserve: int | None) -> int | None:
+    """By how many percent of the reserve the maximum missed it, rounded up to a step; None when it did not."""
+    if reserve is None or maximum >= reserve:
+        return None
+    missed = (reserve - maximum) * 100 / reserve
+    return next(step for step in MISSED_BY_STEPS if missed <= step)
 
 
 _BY_FACTS: dict[
@@ -188,6 +286,8 @@ _BY_FACTS: dict[
     log.Scheduled: _scheduled,
     log.Opened: _opened,
     log.Bid: _bid,
+    log.MaximumChanged: _maximum_changed,
+    log.SoldOut: _sold_out,
     log.Cancelled: _cancelled,
     log.Closed: _closed,
     log.Settled: _settled,

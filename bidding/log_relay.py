@@ -395,6 +395,8 @@ def _document(state: rules.State, created_at: int) -> store.AuctionDocument:
         start_price=terms.start_price,
         bids=state.bids,
         quantity_left=state.quantity_left,
+        allocate=terms.allocate,
+        outcome=state.outcome,
         mark=state.seq,
         hash=state.hash,
         snapshot=rules.dump(state),

@@ -1,6 +1,6 @@
 """Bodies that the REST API shows: amounts as decimal strings, instants in milliseconds, bidders under their alias.
 
-Hidden maxima and the reserve never pass through here, except a bidder's own maximum to himself.
+Hidden maxima and the reserve never pass through here, except a bidder's own maximum to that bidder.
 """
 
 from typing import Any
@@ -9,12 +9,12 @@ import msgspec
 
 from auction_project import money
 from bidding import rules, store
-from bidding.rules import log
+from bidding.rules import commands, log
 from bidding.rules.refusals import MONEY
 
 
-def auction(state: rules.State) -> dict[str, Any]:
-    """One auction as it is now."""
+def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str, Any]:
+    """One auction as it is now; `stock` as inventory reported it, for a listing whose units are set aside at the sale."""
     terms = state.known_terms
     return {
         "id": state.auction_id,
@@ -22,6 +22,7 @@ def auction(state: rules.State) -> dict[str, Any]:
         "hash": state.hash,
         "status": state.status.value,
         "ended": state.ended,
+        "outcome": state.outcome,
         "format": terms.format,
         "title": state.title,
         "text": state.text,
@@ -37,7 +38,7 @@ def auction(state: rules.State) -> dict[str, Any]:
         "has_reserve": terms.has_reserve,
         "reserve_met": state.reserve_met,
         "quantity": terms.quantity,
-        "quantity_left": state.quantity_left,
+        "quantity_left": state.units_left(stock),
         "sold": state.sold,
         "undecided_sales": len(state.open_sales),
         "seller_id": state.seller_id,
@@ -49,19 +50,22 @@ def auction(state: rules.State) -> dict[str, Any]:
             "soft_close": msgspec.to_builtins(terms.soft_close),
             "relistings_left": terms.relistings_left,
             "relist_of": terms.relist_of,
+            "card_required": terms.card_required,
             "rules": terms.rules,
             "increments": terms.increments,
         },
     }
 
 
-def summary(document: store.AuctionDocument) -> dict[str, Any]:
+def summary(document: store.AuctionDocument, stock: commands.Stock | None = None) -> dict[str, Any]:
     """One auction in a list: at most a second or so old, as its seq tells."""
+    left = document.quantity_left if stock is None else min(document.quantity_left, stock.available)
     return {
         "id": document.id,
         "seq": document.mark,
         "status": document.status,
         "ended": document.ended,
+        "outcome": document.outcome,
         "format": document.format,
         "title": document.title,
         "thumbnail": document.thumbnail,
@@ -72,20 +76,26 @@ def summary(document: store.AuctionDocument) -> dict[str, Any]:
         "starts_at": document.starts_at,
         "ends_at": document.ends_at,
         "bids": document.bids,
-        "quantity_left": document.quantity_left,
+        "quantity_left": left,
         "seller_id": document.seller_id,
         "product_id": document.product_id,
     }
 
 
 def answer(entry: log.Entry) -> dict[str, Any]:
-    """What the one who bid is told; the same to every repeat."""
+    """The answer to the bidder, the same for every repeat. The receipt opens the entry's commitment to its owner: the
+    SHA-256 of the canonical JSON of `opening` is `commitment` (docs/bid-log.md)."""
     body = rules.answer_of(entry)
     currency = body.get("currency")
     if currency:
         body["price"] = money.format(body["price"], currency)
         body["minimum"] = money.format(body["minimum"], currency)
-    body["receipt"] = {"seq": entry.seq, "hash": entry.hash}
+    body["receipt"] = {
+        "seq": entry.seq,
+        "hash": entry.hash,
+        "commitment": entry.commitment,
+        "opening": msgspec.to_builtins(entry.hidden),
+    }
     return body
 
 
@@ -104,23 +114,11 @@ def standing(state: rules.State, user_id: str) -> dict[str, Any]:
     return {
         "auction_id": state.auction_id,
         "seq": state.seq,
-        "standing": _word(state, user_id),
+        "standing": rules.standing_of(state, user_id),
         "alias": own.alias,
         "maximum": money.format(own.maximum, currency),
         "currency": currency,
     }
-
-
-def _word(state: rules.State, user_id: str) -> str:
-    """How a bidder stands: what he has, or may still have, or that nothing is left of it."""
-    has_bought = user_id in state.buyers or any(sale.user_id == user_id for sale in state.open_sales.values())
-    if state.known_terms.format == "buy_now":
-        return "bought" if has_bought else "ended"
-    if has_bought:
-        return "won"
-    if state.status is rules.Status.OPEN:
-        return "leading" if state.leader == user_id else "outbid"
-    return "cancelled" if state.status is rules.Status.CANCELLED else "ended"
 
 
 def history_entry(entry: log.Entry) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from auction_project import errors
-from bidding import committer, rounds, rules, store
+from bidding import committer, reports, rounds, rules, store
 from bidding.rules import commands, log, refusals
 
 CALL_SECONDS = 5.0
@@ -21,13 +21,15 @@ _T = TypeVar("_T")
 
 
 class Runtime:
-    """Store and committer on `loop`."""
+    """Store, committer and what other apps have reported, on `loop`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.store = store.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
         self.committer = committer.Committer(self.store)
         self.committer.start()
+        self.cards = reports.Cards(self.store)
+        self.stock = reports.Stock(self.store)
 
     async def close(self) -> None:
         await self.committer.stop()

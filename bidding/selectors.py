@@ -27,6 +27,11 @@ def get_auction(auction_id: str) -> rules.State:
     return state
 
 
+def get_presented(auction_id: str) -> dict[str, Any]:
+    """The body of one auction as it is now. Raises errors.NotFound, errors.Unavailable."""
+    return present([get_auction(auction_id)])[0]
+
+
 def list_auctions(query: store.Query) -> dict[str, Any]:
     """One page: `items` and `total`."""
     key = f"auctions:{hashlib.sha256(msgspec.json.encode(query)).hexdigest()}"
@@ -34,9 +39,20 @@ def list_auctions(query: store.Query) -> dict[str, Any]:
     if found is not None:
         return dict(found)
     documents, total = runtime.call(runtime.current().store.list_auctions(query))
-    page = {"items": [presentation.summary(document) for document in documents], "total": total}
+    on_sale = [document.product_id for document in documents if document.allocate == "on_sale"]
+    stock = runtime.call(runtime.current().stock.of_all(on_sale)) if on_sale else {}
+    items = [presentation.summary(document, stock.get(document.product_id)) for document in documents]
+    page = {"items": items, "total": total}
     cache.set(key, page, CACHE_SECONDS)
     return page
+
+
+def present(states: list[rules.State]) -> list[dict[str, Any]]:
+    """The bodies of these auctions, with the units that are really left. Raises errors.Unavailable."""
+    found = runtime.current()
+    on_sale = [s.known_terms.product_id for s in states if s.known_terms.allocate == "on_sale"]
+    stock = runtime.call(found.stock.of_all(on_sale)) if on_sale else {}
+    return [presentation.auction(state, stock.get(state.known_terms.product_id)) for state in states]
 
 
 def list_history(auction_id: str, *, after: int, limit: int) -> list[log.Entry]:
@@ -46,9 +62,19 @@ def list_history(auction_id: str, *, after: int, limit: int) -> list[log.Entry]:
 
 
 def get_outcome(auction_id: str, *, actor: str, key: str) -> log.Entry | None:
-    """The entry that `actor` made under `key`, None when there is none (yet)."""
+    """The entry that `actor` made under `key`, None when there is none. Raises errors.Unavailable while that is open."""
     wanted = log.idempotency(auction_id, actor, key)
-    return runtime.call(runtime.current().store.find([wanted])).get(wanted)
+    return runtime.call(_outcome(wanted))
+
+
+async def _outcome(wanted: str) -> log.Entry | None:
+    """A command is open before its entry is stored: what is open neither before nor after the look stands or does not."""
+    found = runtime.current()
+    if not found.committer.is_undecided(wanted):
+        entry = (await found.store.find([wanted])).get(wanted)
+        if entry is not None or not found.committer.is_undecided(wanted):
+            return entry
+    raise errors.Unavailable("This bid is still being decided. Send it again under the same key.")
 
 
 def list_own(user_id: str) -> list[rules.State]:

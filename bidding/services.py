@@ -11,7 +11,7 @@ import msgspec
 
 from auction_project import errors, logs
 from auction_project.contracts import events, names
-from bidding import committer, rules, runtime, store
+from bidding import committer, reports, rules, runtime, store
 from bidding.rules import commands, log
 
 logger = logs.get(__name__)
@@ -48,9 +48,8 @@ def request_auction(
     refusal = rules.decide(rules.State(auction_id), command)
     if not isinstance(refusal, rules.Refusal):
         runtime.call(log_store.insert_auction(document))
-    elif not runtime.call(
-        log_store.find([command.idempotency])
-    ):  # a repeat hears what it heard when it was in time
+    elif not runtime.call(log_store.find([command.idempotency])):
+        # A retry gets the answer of the original request, even if the terms have expired since.
         raise runtime.refused(refusal)
     return _firmly(command)
 
@@ -100,7 +99,7 @@ def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -
 
 
 def refuse_auction(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Inventory refused the lot."""
+    """Inventory refused the lot, or lost the units that it had set aside for it."""
     _quietly(_cancel_by_inventory(event_id, auction_id, reason, None, now))
 
 
@@ -108,9 +107,21 @@ def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: i
     """Nothing of the product is left: its buy_now lots that are older than this news are cancelled."""
     for document in runtime.call(runtime.current().store.auctions_of_product(product_id)):
         if document.format == "buy_now":
-            _quietly(
-                _cancel_by_inventory(event_id, document.id, "The stock is depleted.", stock_version, now)
-            )
+            _quietly(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
+
+
+def record_card(*, user_id: str, usable: bool, version: int) -> None:
+    """Orders reported whether the user has a usable card. Raises errors.Unavailable."""
+    runtime.call(runtime.current().store.save_card(user_id, usable=usable, version=version))
+
+
+def record_stock(*, product_id: str, available: int, version: int, sale_id: str | None) -> None:
+    """Inventory reported the stock of a product. Raises errors.Unavailable."""
+    runtime.call(
+        reports.record_stock(
+            runtime.current().store, product_id, available=available, version=version, sale_id=sale_id
+        )
+    )
 
 
 def settle_sale(*, sale_id: str, now: int) -> None:

@@ -1,7 +1,8 @@
 """The bid log and the auctions' documents in MongoDB: the only file that knows pymongo.
 
 Collections: `bids` (one document an entry, `_id` = "<auction>:<seq, 12 digits>" is the fence), `auctions` (one document
-an auction: list fields, mark, snapshot), `incarnations` (the writers), `leases`. Needs of a server: ordered bulk inserts,
+an auction: list fields, mark, snapshot), `incarnations` (the writers), `leases`, `cards` and `stock` (what other apps
+have reported, by version). Needs of a server: ordered bulk inserts,
 unique indexes, point reads by `_id` and by single fields; no transaction, no change stream, no array filter.
 
 Promises: an acknowledged append is durable (w=majority, j=true); the driver never repeats a write by itself; whatever
@@ -9,6 +10,7 @@ leaves an outcome open is OutcomeUnknown, whatever else keeps the server from an
 """
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Iterable, Sequence
@@ -19,6 +21,7 @@ import msgspec
 import pymongo
 import pymongo.errors
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -70,9 +73,19 @@ class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
     start_price: int = 0
     bids: int = 0
     quantity_left: int = 0
+    allocate: str = "on_listing"
+    outcome: str | None = None
     mark: int = 0
     hash: str = log.GENESIS
     snapshot: str | None = None
+
+
+class ReportedStock(msgspec.Struct, frozen=True, kw_only=True):
+    """A product's stock as inventory reported it at `version`. `reserved`: the latest sales whose units are set aside."""
+
+    version: int
+    available: int
+    reserved: tuple[str, ...] = ()
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +156,8 @@ class MongoStore:
         self._auctions = database_["auctions"]
         self._incarnations = database_["incarnations"]
         self._leases = database_["leases"]
+        self._cards = database_["cards"]
+        self._stock = database_["stock"]
 
     async def prepare(self) -> None:
         """Make the indexes (idempotent)."""
@@ -338,6 +353,44 @@ class MongoStore:
 
     async def all_auction_ids(self) -> list[str]:
         return [row["_id"] for row in await _guard(self._auctions.find({}, {"_id": 1}).to_list())]
+
+    # --- what other apps have reported -----------------------------------------------------------------------------
+
+    async def save_card(self, user_id: str, *, usable: bool, version: int) -> None:
+        """Keep the newest state of a user's card."""
+        await self._keep_newest(self._cards, user_id, {"usable": usable, "version": version})
+
+    async def usable_cards(self, user_ids: Sequence[str]) -> set[str]:
+        """Those of the users who have a usable card. Raises errors.Unavailable."""
+        rows = await self._by_id(self._cards, user_ids)
+        return {row["_id"] for row in rows if row["usable"]}
+
+    async def save_stock(self, product_id: str, stock: ReportedStock) -> None:
+        """Keep the newest stock of a product."""
+        await self._keep_newest(self._stock, product_id, msgspec.to_builtins(stock))
+
+    async def reported_stock(self, product_ids: Sequence[str]) -> dict[str, ReportedStock]:
+        """What inventory has reported of these products. Raises errors.Unavailable."""
+        rows = await self._by_id(self._stock, product_ids)
+        return {row["_id"]: msgspec.convert(row, ReportedStock) for row in rows}
+
+    async def _by_id(
+        self, collection: AsyncCollection[dict[str, Any]], ids: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(ids), READ_CHUNK):
+            found = collection.find({"_id": {"$in": list(ids[start : start + READ_CHUNK])}})
+            rows += await _guard(found.to_list())
+        return rows
+
+    async def _keep_newest(
+        self, collection: AsyncCollection[dict[str, Any]], key: str, fields: dict[str, Any]
+    ) -> None:
+        older = {"_id": key, "version": {"$lt": fields["version"]}}
+        if (await _guard(collection.replace_one(older, fields))).matched_count:
+            return
+        with contextlib.suppress(pymongo.errors.DuplicateKeyError):  # as new a state is there
+            await _guard(collection.insert_one(fields | {"_id": key}))
 
     # --- leases ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ Pure functions of (auction, seq); nothing here is random or stored.
 import hashlib
 import uuid
 
+HOUSE = "house"  # the owner and seller of the house's own products and lots
+
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RELISTINGS = uuid.UUID("7b0a6f6e-6f3d-5c53-9a55-3a7d1c0c8a11")
 

@@ -8,8 +8,9 @@ bids and what its end means (FORMATS below). A rule is found by its name: `incre
 """
 
 from bidding.rules.deciding import FORMATS, apply, decide, due_at, due_command, fold
-from bidding.rules.log import GENESIS, Entry, Kind, answer_of, verify_chain
+from bidding.rules.log import GENESIS, Entry, answer_of, verify_chain
 from bidding.rules.refusals import Refusal
+from bidding.rules.standing import Standing, next_in_line, standing_of
 from bidding.rules.state import State, Status, dump, load
 from bidding.rules.terms import SoftClose, Terms
 
@@ -17,9 +18,9 @@ __all__ = [
     "FORMATS",
     "GENESIS",
     "Entry",
-    "Kind",
     "Refusal",
     "SoftClose",
+    "Standing",
     "State",
     "Status",
     "Terms",
@@ -31,5 +32,7 @@ __all__ = [
     "dump",
     "fold",
     "load",
+    "next_in_line",
+    "standing_of",
     "verify_chain",
 ]

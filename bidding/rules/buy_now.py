@@ -1,10 +1,11 @@
-"""Buy now: a fixed price, a quantity; a bid is a sale."""
+"""Buy now: a fixed price, a quantity; a bid is a sale. Nothing is sold that inventory has reported as gone."""
 
 from auction_project.contracts import names
 from bidding.rules import log
 from bidding.rules.commands import PlaceBid
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import State
+from bidding.rules.terms import MAX_AMOUNT
 
 
 def decide_bid(state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
@@ -18,12 +19,20 @@ def decide_bid(state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
             field="amount",
             figures={"amount": command.amount, "price": total},
         )
-    if command.quantity > state.quantity_left:
+    if total > MAX_AMOUNT:
+        return Refusal(
+            rule="amount_out_of_range",
+            detail="The total of a purchase is bounded: buy fewer units at once.",
+            field="quantity",
+            figures={"amount": total, "maximum": MAX_AMOUNT},
+        )
+    left = state.units_left(command.stock)
+    if command.quantity > left:
         return Refusal(
             rule="sold_out",
-            detail="There are not that many units left.",
+            detail=f"Only {left} left." if left else "Sold out.",
             field="quantity",
-            figures={"quantity_left": state.quantity_left},
+            figures={"quantity_left": left},
         )
     buyer = state.next_alias(command.actor)
     return log.Bid(
@@ -36,7 +45,7 @@ def decide_bid(state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
         previous_ends_at=state.ends_at,
         reserve_met=True,
         bids=state.bids + 1,
-        quantity_left=state.quantity_left - command.quantity,
+        quantity_left=left - command.quantity,
         sale=log.Sale(
             sale_id=names.sale_id(state.auction_id, state.seq + 1),
             buyer=buyer,

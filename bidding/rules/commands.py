@@ -61,12 +61,27 @@ class Open(Command, frozen=True, kw_only=True):
     by_operator: bool = False
 
 
+class Stock(msgspec.Struct, frozen=True):
+    """A product's stock as inventory last reported it: `available` units, after it reserved those of the sales `reserved`."""
+
+    available: int
+    reserved: frozenset[str] = frozenset()
+
+
 class PlaceBid(Command, frozen=True, kw_only=True):
-    """English: `amount` is the hidden maximum. Buy now: `quantity`; an `amount` must equal the total."""
+    """English: `amount` is the hidden maximum. Buy now: `quantity`; an `amount` must equal the total.
+
+    The edge adds what it knows: whether the bidder has a usable card and is an operator, which question the bidder has
+    confirmed (a `because` of `confirmation_required`), and the product's stock (None: unknown).
+    """
 
     amount: int | None = None
     currency: str | None = None
     quantity: int = 1
+    has_card: bool = False
+    is_operator: bool = False
+    confirmed: str = ""
+    stock: Stock | None = None
 
     def request(self) -> str:
         return f"{self.amount}/{self.currency}/{self.quantity}"

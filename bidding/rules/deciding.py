@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from auction_project.contracts import names
 from bidding.rules import buy_now, commands, english, lifecycle, log
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import Bidder, OpenSale, State, Status
@@ -32,7 +33,7 @@ _LIFECYCLE: dict[type[commands.Command], Callable[[State, Any, int], lifecycle.O
 def decide(state: State, command: commands.Command) -> log.Entry | Refusal:
     """The entry that `command` becomes, or why not. Its time is its arrival, raised to the log's last time."""
     at = max(command.at, state.at)
-    maximum = reserve = buyer = None
+    maximum = reserve = buyer = reason = None
     if type(command) is commands.PlaceBid:
         decided: Any = _decide_bid(state, command, at)
         maximum = command.amount
@@ -42,6 +43,8 @@ def decide(state: State, command: commands.Command) -> log.Entry | Refusal:
             decided, buyer = decided
         if type(command) is commands.Request:
             reserve = command.reserve
+        elif type(command) is commands.FailSale:
+            reason = command.reason
     if isinstance(decided, Refusal):
         currency = state.terms.currency if state.terms else ""
         return msgspec.structs.replace(decided, seq=state.seq, hash=state.hash, currency=currency)
@@ -54,7 +57,12 @@ def decide(state: State, command: commands.Command) -> log.Entry | Refusal:
         request=command.request(),
         facts=decided,
         hidden=log.Hidden(
-            actor=command.actor, salt=command.salt, maximum=maximum, reserve=reserve, buyer=buyer
+            actor=command.actor,
+            salt=command.salt,
+            maximum=maximum,
+            reserve=reserve,
+            buyer=buyer,
+            reason=reason,
         ),
         prev=state.hash,
         correlation_id=command.correlation_id,
@@ -65,9 +73,10 @@ def _decide_bid(state: State, command: commands.PlaceBid, at: int) -> log.Bid | 
     """What every format asks first."""
     if state.status is not Status.OPEN or at >= state.ends_at:
         return _not_open(state)
+    refusal = _may_not_bid(state, command)
+    if refusal is not None:
+        return refusal
     terms = state.known_terms
-    if command.actor == state.seller_id:
-        return Refusal(rule="own_lot", detail="Nobody bids on his own lot.")
     if command.currency is not None and command.currency != terms.currency:
         return Refusal(
             rule="currency_mismatch",
@@ -76,13 +85,25 @@ def _decide_bid(state: State, command: commands.PlaceBid, at: int) -> log.Bid | 
             figures={"currency": terms.currency},
         )
     if command.amount is not None and not 0 < command.amount <= MAX_AMOUNT:
-        return Refusal(rule="amount_out_of_range", detail="Nobody pays that.", field="amount")
+        return Refusal(rule="amount_out_of_range", detail="The amount is out of range.", field="amount")
     if not 0 < command.quantity <= MAX_QUANTITY:
         return Refusal(rule="quantity_out_of_range", detail="1 or more.", field="quantity")
     return FORMATS[terms.format](state, command, at)
 
 
+def _may_not_bid(state: State, command: commands.PlaceBid) -> Refusal | None:
+    if command.actor == state.seller_id:
+        return Refusal(rule="own_lot", detail="You can't bid on your own lot.")
+    if command.is_operator and state.seller_id == names.HOUSE:
+        return Refusal(rule="house_lot", detail="Operators can't bid on the house's lots.")
+    if state.known_terms.card_required and not command.has_card:
+        return Refusal(rule="card_missing", detail="You need a usable card on file before you can bid.")
+    return None
+
+
 def _not_open(state: State) -> Refusal:
+    if state.status is Status.SOLD_OUT:
+        return Refusal(rule="sold_out", detail="Sold out.", field="quantity", figures={"quantity_left": 0})
     if state.status is Status.NEW:
         return Refusal(rule="auction_not_found", detail="There is no such auction.")
     if state.status is Status.CANCELLED:
@@ -165,13 +186,20 @@ def _apply_bid(state: State, entry: log.Entry, facts: log.Bid) -> dict[str, Any]
         "bids": facts.bids,
         "ends_at": facts.ends_at,
         "reserve_met": facts.reserve_met,
-        "quantity_left": facts.quantity_left,
     }
     if facts.leader and facts.leader == facts.bidder:
         changes["leader"] = entry.actor
     if facts.sale is not None:
+        left = state.quantity_left - facts.sale.quantity
         changes["open_sales"] = _with_sale(state, entry.actor, facts.sale)
+        changes["quantity_left"] = left
+        if left == 0:
+            changes["status"] = Status.SOLD_OUT
     return changes
+
+
+def _apply_sold_out(_state: State, _entry: log.Entry, facts: log.SoldOut) -> dict[str, Any]:
+    return {"status": Status.SOLD_OUT, "quantity_left": 0, "ended": facts.ended}
 
 
 def _apply_cancelled(_state: State, _entry: log.Entry, facts: log.Cancelled) -> dict[str, Any]:
@@ -196,7 +224,6 @@ def _apply_settled(state: State, _entry: log.Entry, facts: log.Settled) -> dict[
         "sold": state.sold + sale.quantity,
         "buyers": state.buyers.insert(sale.user_id),
         "ended": facts.ended,
-        "status": _final_status(state, ended=facts.ended),
     }
 
 
@@ -205,18 +232,26 @@ def _apply_sale_failed(state: State, entry: log.Entry, facts: log.SaleFailed) ->
     open_sales = state.open_sales.remove(facts.sale_id)
     if facts.sale is not None and entry.hidden.buyer is not None:
         open_sales = open_sales.insert(facts.sale.sale_id, _open_sale(entry.hidden.buyer, facts.sale))
-    return {
+    changes: dict[str, Any] = {
         "open_sales": open_sales,
         "passed_over": state.passed_over.insert(failed.user_id),
         "quantity_left": facts.quantity_left,
         "ended": facts.ended,
-        "status": _final_status(state, ended=facts.ended),
+        "price": facts.price,
     }
+    if state.known_terms.format == "english":
+        changes["leader"] = entry.hidden.buyer or ""
+        changes["reserve_met"] = facts.reserve_met
+    elif state.status is Status.SOLD_OUT:
+        changes["status"] = _status_after_failure(state, facts)
+    return changes
 
 
-def _final_status(state: State, *, ended: bool) -> Status:
-    """A buy_now listing with nothing left is over although nobody closed it."""
-    return Status.CLOSED if ended and state.status is Status.OPEN else state.status
+def _status_after_failure(state: State, facts: log.SaleFailed) -> Status:
+    """A sold-out listing opens again for units that are back, and is unsold when it ends without a sale."""
+    if facts.quantity_left:
+        return Status.OPEN
+    return Status.CLOSED if facts.ended and not state.sold else Status.SOLD_OUT
 
 
 def _with_sale(state: State, user_id: str, sale: log.Sale) -> Any:
@@ -232,6 +267,8 @@ _APPLY: dict[type[log.Facts], Callable[[State, log.Entry, Any], dict[str, Any]]]
     log.Scheduled: _apply_scheduled,
     log.Opened: _apply_opened,
     log.Bid: _apply_bid,
+    log.MaximumChanged: _apply_bid,
+    log.SoldOut: _apply_sold_out,
     log.Cancelled: _apply_cancelled,
     log.Closed: _apply_closed,
     log.Settled: _apply_settled,

@@ -11,7 +11,8 @@ from bidding.rules.state import OpenSale, State, Status
 from bidding.rules.terms import MAX_AMOUNT, MAX_DURATION_MS, MAX_QUANTITY
 
 CLOSE_GRACE_MS = 50
-_CHARGED_AGAIN = ("payment_refused", "risk_refused")
+_BUYERS_FAULT = ("payment_refused", "risk_refused")
+_CANCELLABLE = (Status.REQUESTED, Status.SCHEDULED, Status.OPEN, Status.SOLD_OUT)
 
 Outcome = tuple[log.AnyFacts, str | None]  # the facts, and the user who buys
 
@@ -24,6 +25,11 @@ def decide_request(state: State, command: commands.Request, at: int) -> Outcome 
         (1 <= terms.start_price <= MAX_AMOUNT, "start_price", f"between 1 and {MAX_AMOUNT} minor units"),
         (1 <= terms.quantity <= MAX_QUANTITY, "quantity", f"between 1 and {MAX_QUANTITY}"),
         (terms.format != "english" or terms.quantity == 1, "quantity", "1 in an english auction"),
+        (
+            terms.start_price * terms.quantity <= MAX_AMOUNT,
+            "quantity",
+            f"so small that all units together cost at most {MAX_AMOUNT} minor units",
+        ),
         (terms.ends_at > max(at, terms.starts_at), "ends_at", "after the start and after now"),
         (terms.ends_at - terms.starts_at <= MAX_DURATION_MS, "ends_at", "at most 90 days after the start"),
         (
@@ -75,7 +81,7 @@ def decide_open(state: State, command: commands.Open, at: int) -> Outcome | Refu
 
 
 def decide_cancel(state: State, command: commands.Cancel, at: int) -> Outcome | Refusal:
-    if state.status not in (Status.REQUESTED, Status.SCHEDULED, Status.OPEN):
+    if state.ended or state.status not in _CANCELLABLE:
         return _not_now(state, "cancelled")
     if command.by == "seller":
         if command.actor not in (state.seller_id, state.requested_by):
@@ -93,6 +99,8 @@ def decide_cancel(state: State, command: commands.Cancel, at: int) -> Outcome | 
             return Refusal(rule="nothing_left", detail="Every unit of the lot is in a sale.")
         if state.status is Status.REQUESTED:
             return _not_now(state, "cancelled")
+        if state.sold or state.open_sales:
+            return log.SoldOut(ended=not state.open_sales), None
     return log.Cancelled(reason=command.reason, by=command.by, ended=not state.open_sales), None
 
 
@@ -134,37 +142,45 @@ def decide_fail(state: State, command: commands.FailSale, at: int) -> Outcome | 
 
 
 def _fail_buy_now(state: State, command: commands.FailSale, sale: OpenSale) -> log.SaleFailed:
-    """On an open listing the units are for sale again when only the buyer failed; else they leave it."""
-    back = state.status is Status.OPEN and command.reason in _CHARGED_AGAIN
+    """While the listing runs, the units are for sale again when only the buyer failed; else they leave it."""
+    back = state.status in (Status.OPEN, Status.SOLD_OUT) and command.reason in _BUYERS_FAULT
     left = state.quantity_left + (sale.quantity if back else 0)
     last = len(state.open_sales) == 1
     return log.SaleFailed(
         sale_id=command.key,
-        reason=command.reason,
         next="back_on_sale" if back else "nothing",
+        leader="",
+        price=state.price,
+        reserve_met=True,
         quantity_left=left,
         ended=last and (_bids_are_over(state) or left == 0),
     )
 
 
 def _fail_english(state: State, command: commands.FailSale, sale: OpenSale) -> Outcome:
-    """The next bidder whose own highest bid meets the reserve, else relisting, else nothing."""
+    """When the buyer is at fault, the bids of that buyer are struck and the result is computed again without them: the
+    next bidder pays that price, if it meets the reserve; else the lot is listed again; else nothing follows."""
     terms = state.known_terms
     follow: log.Next = "nothing"
     buyer: str | None = None
     next_sale: log.Sale | None = None
     relist_as: str | None = None
-    if command.reason in _CHARGED_AGAIN and state.status is Status.CLOSED:
-        found = english.runner_up(state, but=sale.user_id)
-        if found is not None:
-            buyer, bidder = found
-            follow, next_sale = "runner_up", _sale(state, buyer, bidder.maximum)
+    price, reserve_met = state.price, state.reserve_met
+    if command.reason in _BUYERS_FAULT and state.status is Status.CLOSED:
+        result = english.result_without(state, state.passed_over.insert(sale.user_id))
+        price = result.price if result else 0
+        reserve_met = result.reserve_met if result else state.reserve is None
+        if result is not None and result.reserve_met:
+            buyer = result.user_id
+            follow, next_sale = "runner_up", _sale(state, buyer, result.price)
         elif terms.relistings_left > 0:
             follow, relist_as = "relist", names.relisted_auction_id(state.auction_id, state.seq + 1)
     facts = log.SaleFailed(
         sale_id=command.key,
-        reason=command.reason,
         next=follow,
+        leader=state.alias_of(buyer) if buyer else "",
+        price=price,
+        reserve_met=reserve_met,
         quantity_left=0,
         ended=next_sale is None,
         sale=next_sale,

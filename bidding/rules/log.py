@@ -14,7 +14,6 @@ import msgspec
 from bidding.rules.terms import Terms
 
 GENESIS = "0" * 64
-Kind = Literal["requested", "scheduled", "opened", "bid", "cancelled", "closed", "settled", "sale_failed"]
 Next = Literal["runner_up", "back_on_sale", "relist", "nothing"]
 
 
@@ -63,6 +62,16 @@ class Bid(Facts, frozen=True, kw_only=True, tag="bid"):
     sale: Sale | None = None
 
 
+class MaximumChanged(Bid, frozen=True, kw_only=True, tag="maximum_changed"):
+    """The leader changed the own maximum. It is no public bid: `bids` and `ends_at` stay as they are."""
+
+
+class SoldOut(Facts, frozen=True, kw_only=True, tag="sold_out"):
+    """The sales of a listing used up its stock, although the listing had promised more."""
+
+    ended: bool
+
+
 class Cancelled(Facts, frozen=True, kw_only=True, tag="cancelled"):
     reason: str
     by: str
@@ -86,28 +95,43 @@ class Settled(Facts, frozen=True, kw_only=True, tag="settled"):
 
 
 class SaleFailed(Facts, frozen=True, kw_only=True, tag="sale_failed"):
-    """`next` says what follows; a runner-up is a new `sale`; `relist_as` is the next auction's id."""
+    """`next` says what follows; a runner-up is a new `sale`; `relist_as` is the next auction's id. `leader` and `price` are
+    what the remaining bids give. Why the sale failed is hidden: it is the buyer's own affair."""
 
     sale_id: str
-    reason: str
     next: Next
+    leader: str
+    price: int
+    reserve_met: bool
     quantity_left: int
     ended: bool
     sale: Sale | None = None
     relist_as: str | None = None
 
 
-AnyFacts = Requested | Scheduled | Opened | Bid | Cancelled | Closed | Settled | SaleFailed
+AnyFacts = (
+    Requested
+    | Scheduled
+    | Opened
+    | Bid
+    | MaximumChanged
+    | SoldOut
+    | Cancelled
+    | Closed
+    | Settled
+    | SaleFailed
+)
 
 
 class Hidden(msgspec.Struct, frozen=True, kw_only=True):
-    """What the entry commits to and nobody but the house may see before the close."""
+    """What the entry commits to and only the house and its actor may see before the close."""
 
     actor: str
     salt: str
     maximum: int | None = None
     reserve: int | None = None
     buyer: str | None = None
+    reason: str | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from auction_project import errors
 
-MONEY = frozenset({"amount", "minimum", "price"})
+MONEY = frozenset({"amount", "minimum", "price", "maximum"})
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,25 @@ class AuctionCancelled(errors.Refused):
 
 
 class OwnLot(errors.Forbidden):
-    """Nobody bids on his own lot."""
+    """You can't bid on your own lot."""
+
+
+class HouseLot(errors.Forbidden):
+    """Operators can't bid on the house's lots, because they see reserves and maxima."""
+
+
+class CardMissing(errors.Forbidden):
+    """You need a usable card on file before you can bid."""
+
+    remedy = "Put a card on file (PUT /api/v1/payments/card), then send the same bid again. After a declined payment, use another card."
+
+
+class ConfirmationRequired(errors.Refused):
+    """This bid is unusual: `because` says why. Confirm that you mean it."""
+
+    remedy = (
+        "Send the same bid again with the value of `confirmation` in the body. It is valid for five minutes."
+    )
 
 
 class CurrencyMismatch(errors.Invalid):
@@ -60,7 +78,7 @@ class AmountMissing(errors.Invalid):
 
 
 class AmountOutOfRange(errors.Invalid):
-    """An amount is more than nothing, and not beyond what anybody pays."""
+    """An amount, and a price times its quantity, is more than 0 and at most 1,000,000,000.00."""
 
 
 class QuantityOutOfRange(errors.Invalid):
@@ -92,7 +110,7 @@ class PriceDiffers(errors.Refused):
 
 
 class SoldOut(errors.Refused):
-    """There are not that many units left."""
+    """There are not that many units left: `quantity_left` says how many."""
 
     remedy = "Ask for `quantity_left` or fewer; a sale that falls through brings its units back."
 
@@ -141,7 +159,8 @@ class NoSuchSale(errors.Refused):
 ERRORS: dict[str, type[errors.DomainError]] = {
     kind.code: kind
     for kind in (
-        *(AuctionNotFound, AuctionNotOpen, AuctionClosed, AuctionCancelled, OwnLot, CurrencyMismatch),
+        *(AuctionNotFound, AuctionNotOpen, AuctionClosed, AuctionCancelled, OwnLot, HouseLot, CardMissing),
+        *(CurrencyMismatch, ConfirmationRequired),
         *(AmountMissing, AmountOutOfRange, QuantityOutOfRange, QuantityNotAllowed, BidTooLow, BidUnchanged),
         *(
             PriceDiffers,

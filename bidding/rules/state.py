@@ -3,29 +3,36 @@ almost everything with the committed one and is dropped for free.
 """
 
 import enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from rpds import HashTrieMap, HashTrieSet
 
 from bidding.rules import increments
+from bidding.rules.commands import Stock
 from bidding.rules.log import GENESIS
 from bidding.rules.terms import Terms
 
+Outcome = Literal["sold", "sold_out", "unsold", "cancelled"]
+
 
 class Status(enum.StrEnum):
-    """NEW is an auction without entries. CLOSED and CANCELLED are final for bids; `ended` says whether sales are too."""
+    """NEW is an auction without entries. CLOSED and CANCELLED are final for bids; `ended` says whether sales are too.
+
+    SOLD_OUT: every unit of a listing is in a sale. A sale that falls through opens it again, until it has `ended`.
+    """
 
     NEW = "NEW"
     REQUESTED = "REQUESTED"
     SCHEDULED = "SCHEDULED"
     OPEN = "OPEN"
+    SOLD_OUT = "SOLD_OUT"
     CLOSED = "CLOSED"
     CANCELLED = "CANCELLED"
 
 
 class Bidder(msgspec.Struct, frozen=True):
-    """One bidder's highest bid: `seq` is its priority on a tie, the entry in which he reached `maximum` or took the lead."""
+    """One bidder's highest bid: `seq` is its priority on a tie, the entry that reached `maximum` or took the lead."""
 
     alias: str
     maximum: int
@@ -50,7 +57,7 @@ else:  # rpds' classes cannot be subscripted at run time
 
 
 class State(msgspec.Struct, frozen=True):
-    """`price` is the visible price (0 before the first bid of an english auction)."""
+    """`price` is the visible price (0 before the first bid of an english auction). `passed_over`: their sales failed."""
 
     auction_id: str
     seq: int = 0
@@ -92,6 +99,24 @@ class State(msgspec.Struct, frozen=True):
         if terms.format == "buy_now" or not self.leader:
             return terms.start_price
         return increments.minimum_above(self.price, table=terms.increments)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of the lot; None while that is open. A sale whose payment is under way counts as one."""
+        if self.status is Status.CANCELLED:
+            return "cancelled"
+        if self.status is Status.SOLD_OUT:
+            return "sold_out"
+        if self.status is not Status.CLOSED:
+            return None
+        return "sold" if self.sold or self.open_sales else "unsold"
+
+    def units_left(self, stock: Stock | None = None) -> int:
+        """The units that can be bought: of the listing, and, where stock is set aside at the sale, really there."""
+        if stock is None or self.known_terms.allocate != "on_sale":
+            return self.quantity_left
+        waiting = sum(s.quantity for sale_id, s in self.open_sales.items() if sale_id not in stock.reserved)
+        return max(0, min(self.quantity_left, stock.available - waiting))
 
     def alias_of(self, user_id: str) -> str:
         """The name under which `user_id` appears here; "" for nobody."""

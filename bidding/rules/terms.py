@@ -21,20 +21,21 @@ Allocation = Literal["on_listing", "on_sale"]
 class SoftClose(msgspec.Struct, frozen=True, kw_only=True):
     """A bid within `window_ms` of the end moves the end to `extension_ms` after the bid (mode `reset`).
 
-    The end never moves by more than `cap_total_ms` in all, nor beyond `hard_stop_at`. A window of 0 switches it off.
+    Only a bid that changes the leader or the price does: a leader who changes the own maximum moves nothing. The end never
+    moves by more than `cap_total_ms` in all, nor beyond `hard_stop_at`. A window of 0 switches it off.
     """
 
     window_ms: int = 120_000
     extension_ms: int = 120_000
     mode: Literal["reset"] = "reset"
-    trigger: Literal["any_bid"] = "any_bid"
+    trigger: Literal["leader_or_price"] = "leader_or_price"
     cap_total_ms: int = 3_600_000
     hard_stop_at: int | None = None
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """`start_price` is the unit price of a buy_now listing. `relistings_left`: how often a lot whose sales all failed
-    is listed again. `rules` and `increments` pin the versions."""
+    is listed again. `card_required`: only bidders with a usable card may bid. `rules` and `increments` pin the versions."""
 
     format: Format
     product_id: str
@@ -49,7 +50,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     soft_close: SoftClose = SoftClose()
     relistings_left: int = MAX_RELISTINGS
     relist_of: str | None = None
-    rules: int = 1
+    card_required: bool = True
+    rules: int = 2
     increments: str = increments.CURRENT
 
 

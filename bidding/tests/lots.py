@@ -67,7 +67,12 @@ class Lot:
         return self.do(commands.Request(**self._common(SELLER, None, at), terms=asked, reserve=reserve))
 
     def schedule(
-        self, *, at: int = T0 - HOUR, stock_version: int = 7, key: str | None = None
+        self,
+        *,
+        at: int = T0 - HOUR,
+        stock_version: int = 7,
+        key: str | None = None,
+        seller_id: str = SELLER,
     ) -> log.Entry | rules.Refusal:
         return self.do(
             commands.Schedule(
@@ -75,7 +80,7 @@ class Lot:
                 title="Brass sextant",
                 text="London, about 1880.",
                 thumbnail="/thumb.png",
-                seller_id=SELLER,
+                seller_id=seller_id,
                 stock_version=stock_version,
             )
         )
@@ -92,10 +97,18 @@ class Lot:
         key: str | None = None,
         **changes: Any,
     ) -> log.Entry | rules.Refusal:
+        """A bid of a bidder with a card, who confirms what is asked first unless the test says what is `confirmed`."""
         currency = changes.pop("currency", "EUR" if amount is not None else None)
-        return self.do(
-            commands.PlaceBid(**self._common(actor, key, at), amount=amount, currency=currency, **changes)
-        )
+        asked = {"has_card": True} | changes
+        command = commands.PlaceBid(**self._common(actor, key, at), amount=amount, currency=currency, **asked)
+        outcome = self.do(command)
+        if (
+            isinstance(outcome, rules.Refusal)
+            and outcome.rule == "confirmation_required"
+            and "confirmed" not in changes
+        ):
+            return self.do(msgspec.structs.replace(command, confirmed=outcome.figures["because"]))
+        return outcome
 
     def close(self, *, at: int | None = None) -> log.Entry | rules.Refusal:
         return self.do(commands.Close(**self._common(commands.CLOCK, "close", at or self.state.ends_at + 50)))
@@ -119,10 +132,10 @@ class Lot:
         return rules.fold(self.state.auction_id, self.entries)
 
 
-def open_lot(auction_id: str = "lot", **changes: Any) -> Lot:
+def open_lot(auction_id: str = "lot", *, seller_id: str = SELLER, **changes: Any) -> Lot:
     """A lot that is OPEN since T0: entries 1 to 3."""
     lot = Lot(auction_id)
-    for outcome in (lot.request(**changes), lot.schedule(), lot.open()):
+    for outcome in (lot.request(**changes), lot.schedule(seller_id=seller_id), lot.open()):
         assert isinstance(outcome, log.Entry), outcome
     return lot
 

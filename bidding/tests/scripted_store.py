@@ -42,6 +42,8 @@ def another_bid(actor: str, amount: int) -> Callable[["ScriptedStore", log.Entry
                 at=entry.at,
                 salt="other",
                 amount=amount,
+                has_card=True,
+                confirmed="far_above_minimum",
                 currency="EUR",
             )
         )
@@ -65,6 +67,8 @@ def same_key_elsewhere(scripted: "ScriptedStore", entry: log.Entry) -> None:
             at=entry.at,
             salt="other",
             amount=entry.hidden.maximum,
+            has_card=True,
+            confirmed="far_above_minimum",
             currency=entry.facts.currency,
         )
     )

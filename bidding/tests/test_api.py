@@ -1,6 +1,9 @@
 """The REST views of bidding: each with nobody, another and the right one; and input that is refused changes nothing."""
 
+import asyncio
+import concurrent.futures
 import json
+import threading
 import time
 
 import pytest
@@ -81,12 +84,12 @@ def test_anybody_reads_an_auction_as_it_is_now(auction, rest):
 
 def test_what_is_hidden_is_in_no_body(bid_log, rest):
     auction = open_auction(AUCTION)
-    web.bid(auction, {"amount": "77.31", "currency": "EUR"}, **ANNS)
+    web.bid(auction, {"amount": "47.31", "currency": "EUR"}, **ANNS)
 
     for path in (f"auctions/{auction}", "auctions", f"auctions/{auction}/history"):
         text = rest("get", path).content.decode()
         assert ANN not in text
-        assert "77.31" not in text
+        assert "47.31" not in text
         assert "7731" not in text
 
 
@@ -325,16 +328,38 @@ def test_one_asks_for_the_outcome_of_ones_own_key_and_for_nobody_elses(auction, 
     assert refused(rest("get", f"auctions/{auction}/bids/by-key/other", ANNS))[0] == 404
 
 
+def test_a_key_whose_bid_is_still_being_decided_is_503_and_never_404(auction, rest, monkeypatch):
+    log_store = runtime.current().store
+    released, append = threading.Event(), log_store.append
+
+    async def append_late(entries, *, batch):
+        await asyncio.to_thread(released.wait, 10)
+        return await append(entries, batch=batch)
+
+    monkeypatch.setattr(log_store, "append", append_late)
+    path = f"auctions/{auction}/bids/by-key/key-1"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        placed = pool.submit(web.bid, auction, GOOD, **ANNS)
+        deadline = time.monotonic() + 5
+        while (early := refused(rest("get", path, ANNS))[0]) != 503 and time.monotonic() < deadline:
+            assert early == 404  # the bid has not arrived yet
+        released.set()
+        answer = placed.result(10)
+
+    assert (early, answer.status_code) == (503, 201)
+    assert rest("get", path, ANNS).json() == answer.json()
+
+
 def test_a_standing_is_ones_own(auction, rest):
-    web.bid(auction, {"amount": "77.31", "currency": "EUR"}, **ANNS)
-    web.bid(auction, {"amount": "50.00", "currency": "EUR"}, **BENS)
+    web.bid(auction, {"amount": "47.31", "currency": "EUR"}, **ANNS)
+    web.bid(auction, {"amount": "30.00", "currency": "EUR"}, **BENS)
 
     anns, bens, others = (
         rest("get", f"auctions/{auction}/mine", headers).json()
         for headers in (ANNS, BENS, web.bearer("9" * 32))
     )
-    assert (anns["standing"], anns["maximum"], anns["alias"]) == ("leading", "77.31", "Bidder 1")
-    assert (bens["standing"], bens["maximum"], bens["alias"]) == ("outbid", "50.00", "Bidder 2")
+    assert (anns["standing"], anns["maximum"], anns["alias"]) == ("leading", "47.31", "Bidder 1")
+    assert (bens["standing"], bens["maximum"], bens["alias"]) == ("outbid", "30.00", "Bidder 2")
     assert (others["standing"], others["maximum"], others["alias"]) == ("none", None, None)
     assert refused(rest("get", f"auctions/{auction}/mine"))[0] == 401
 
@@ -391,7 +416,9 @@ def test_the_openapi_document_contains_the_bid_endpoint(client):
         ("Idempotency-Key", True)
     ]
     schema = bid["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    assert set(document["components"]["schemas"][schema]["properties"]) == {"amount", "currency", "quantity"}
+    assert set(document["components"]["schemas"][schema]["properties"]) == {
+        *("amount", "currency", "quantity", "confirmation")
+    }
 
 
 def test_while_the_store_is_away_reads_are_503_with_retry_after(auction, rest, monkeypatch):

@@ -1,6 +1,7 @@
 """The bid endpoint through the whole ASGI application: what a bid is answered, and that bad input changes nothing."""
 
 import asyncio
+import hashlib
 import json
 import time
 import types
@@ -8,10 +9,10 @@ import types
 import pytest
 
 from auction_project import asgi, bounds, instants
-from bidding import bid_endpoint, runtime, store
+from bidding import bid_endpoint, reports, runtime, services, store
 from bidding.rules import commands
 from bidding.tests import lots, web
-from bidding.tests.lots import ANN, BEN, SELLER
+from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER
 
 NO_DECIMALS = "100000000"
 
@@ -27,8 +28,10 @@ def listing(bid_log):
 
 
 def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **changes):
-    """An auction that opened now and ends in an hour, brought there by the committer."""
+    """An auction that opened now and ends in an hour, brought there by the committer; its bidders have cards."""
     now = instants.now()
+    for user_id in (ANN, BEN, CID, OPERATOR, SELLER):
+        services.record_card(user_id=user_id, usable=True, version=1)
     terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lasts_ms, **changes)
     document = store.AuctionDocument(
         id=auction_id,
@@ -79,7 +82,7 @@ ANNS = web.bearer(ANN)
 
 
 def test_a_bid_is_answered_with_its_place_in_the_log(auction):
-    response = web.bid(auction, {"amount": "125.50", "currency": "EUR"}, **web.bearer(ANN))
+    response = web.bid(auction, {"amount": "45.50", "currency": "EUR"}, **web.bearer(ANN))
 
     state = runtime.look(auction)
     body = response.json()
@@ -98,8 +101,68 @@ def test_a_bid_is_answered_with_its_place_in_the_log(auction):
         "reserve_met": True,
         "quantity_left": 1,
         "sale_id": None,
-        "receipt": {"seq": 4, "hash": state.hash},
+        "receipt": body["receipt"],
     }
+    opening = body["receipt"]["opening"]
+    assert (body["receipt"]["seq"], body["receipt"]["hash"]) == (4, state.hash)
+    assert (opening["actor"], opening["maximum"]) == (ANN, 45_50)
+    canonical = json.dumps(opening, sort_keys=True, separators=(",", ":")).encode()
+    assert hashlib.sha256(canonical).hexdigest() == body["receipt"]["commitment"]
+
+
+def test_an_unusual_bid_is_confirmed_with_the_token_of_the_refusal_and_with_no_other(auction):
+    unusual = {"amount": "80", "currency": "EUR"}
+
+    refused = web.bid(auction, unusual, **web.bearer(ANN))
+    assert (refused.status_code, refused.json()["code"], refused.json()["because"]) == (
+        409,
+        "confirmation_required",
+        "far_above_minimum",
+    )
+    token = refused.json()["confirmation"]
+    for headers, amount, sent in ((BEN, "80", token), (ANN, "81", token), (ANN, "80", "forged")):
+        asked = {"amount": amount, "currency": "EUR", "confirmation": sent}
+        assert web.bid(auction, asked, **web.bearer(headers)).json()["code"] == "confirmation_required"
+    assert head(auction) == 3
+
+    placed = web.bid(auction, unusual | {"confirmation": token}, **web.bearer(ANN))
+    assert (placed.status_code, placed.json()["standing"], head(auction)) == (201, "leading", 4)
+
+
+def test_a_card_counts_as_soon_as_it_is_reported_and_a_removed_one_no_longer_after_a_while(
+    auction, monkeypatch
+):
+    monkeypatch.setattr(reports, "CARD_SECONDS", 0.0)
+    bid = {"amount": "20", "currency": "EUR"}
+
+    refused = web.bid(auction, bid, **web.bearer(DOT))
+    assert (refused.status_code, refused.json()["code"], head(auction)) == (403, "card_missing", 3)
+
+    services.record_card(user_id=DOT, usable=True, version=5)
+    assert web.bid(auction, bid, **web.bearer(DOT)).status_code == 201
+
+    services.record_card(user_id=DOT, usable=False, version=6)
+    services.record_card(user_id=DOT, usable=True, version=5)
+    again = web.bid(auction, {"amount": "30", "currency": "EUR"}, Idempotency_Key="key-2", **web.bearer(DOT))
+    assert (again.json()["code"], head(auction)) == ("card_missing", 4)
+
+
+def test_what_inventory_reports_as_gone_is_not_sold(bid_log):
+    listing = open_auction("3" * 32, format="buy_now", quantity=10, allocate="on_sale")
+    services.record_stock(product_id="p" * 32, available=1, version=4, sale_id=None)
+
+    assert web.request("GET", f"auctions/{listing}").json()["quantity_left"] == 1
+    sold = web.bid(listing, {"quantity": 1}, **web.bearer(ANN))
+    assert (sold.status_code, sold.json()["quantity_left"]) == (201, 0)
+    refused = web.bid(listing, {"quantity": 1}, **web.bearer(BEN))
+    assert (refused.status_code, refused.json()["code"], refused.json()["quantity_left"]) == (
+        409,
+        "sold_out",
+        0,
+    )
+
+    services.record_stock(product_id="p" * 32, available=1, version=5, sale_id=sold.json()["sale_id"])
+    assert web.request("GET", f"auctions/{listing}").json()["quantity_left"] == 1
 
 
 def test_a_purchase_is_answered_with_its_sale(listing):
@@ -121,7 +184,7 @@ def test_a_repeat_is_answered_the_same_and_stored_once(auction):
 
 
 def test_an_outbid_bidder_hears_so_and_what_to_bid_next(auction):
-    web.bid(auction, {"amount": "80", "currency": "EUR"}, **web.bearer(ANN))
+    web.bid(auction, {"amount": "45", "currency": "EUR"}, **web.bearer(ANN))
     body = web.bid(auction, {"amount": "30.00", "currency": "EUR"}, **web.bearer(BEN)).json()
 
     assert (body["standing"], body["price"], body["minimum"]) == ("outbid", "31.00", "32.00")

@@ -3,6 +3,7 @@
 import pytest
 
 from auction_project import errors
+from auction_project.contracts import names
 from bidding import rules
 from bidding.rules import commands, increments, log, refusals
 from bidding.tests import lots
@@ -318,21 +319,37 @@ def test_a_window_of_0_switches_the_soft_close_off():
     assert facts(lot.bid(ANN, 20_00, at=END - 1))["ends_at"] == END
 
 
-def test_any_bid_extends_one_that_does_not_lead_and_ones_own_raise_too():
+def test_a_bid_that_only_moves_the_price_extends_and_the_leaders_own_change_does_not():
     lot = open_lot()
     lot.bid(ANN, 80_00)
     lot.bid(BEN, 20_00, at=END - 60_000)
     assert lot.state.ends_at == END + 60_000
-    lot.bid(ANN, 90_00, at=END)
-    assert lot.state.ends_at == END + 2 * MINUTE
+
+    raised = facts(lot.bid(ANN, 90_00, at=END))
+
+    assert (raised["kind"], raised["bids"], raised["ends_at"]) == ("maximum_changed", 2, END + 60_000)
+    assert (lot.state.ends_at, lot.state.bids, lot.state.bidders[ANN].maximum) == (END + 60_000, 2, 90_00)
+
+
+def test_a_raise_that_meets_the_reserve_moves_the_price_and_neither_the_end_nor_the_count():
+    lot = open_lot(reserve=60_00)
+    lot.bid(ANN, 50_00)
+
+    raised = facts(lot.bid(ANN, 70_00, at=END - 1))
+
+    assert (raised["price"], raised["reserve_met"], raised["bids"], raised["ends_at"]) == (
+        60_00,
+        True,
+        1,
+        END,
+    )
 
 
 def test_extensions_end_at_the_cap():
     lot = open_lot(soft_close=rules.SoftClose(cap_total_ms=3 * MINUTE))
-    amount, at = 20_00, END
-    for _ in range(5):
-        at = lot.state.ends_at - 1
-        lot.bid(ANN, amount := amount + 10_00, at=at)
+    amount = 20_00
+    for bidder in (ANN, BEN, ANN, BEN, ANN):
+        lot.bid(bidder, amount := amount + 10_00, at=lot.state.ends_at - 1)
 
     assert lot.state.ends_at == END + 3 * MINUTE
     assert lot.entries[-1].facts.previous_ends_at == END + 3 * MINUTE
@@ -343,3 +360,64 @@ def test_extensions_end_at_the_hard_stop():
     lot.bid(ANN, 20_00, at=END - 1)
 
     assert lot.state.ends_at == END + 30_000
+
+
+# --- who may bid, and what is asked first -----------------------------------------------------------------------------
+
+
+def test_without_a_usable_card_no_bid_counts_unless_the_terms_do_not_ask_for_one():
+    assert refused_without_effect(open_lot(), "bid", ANN, 10_00, has_card=False) == ("card_missing", {})
+
+    assert facts(open_lot(card_required=False).bid(ANN, 10_00, has_card=False))["leader"] == "Bidder 1"
+
+
+def test_an_operator_bids_on_sellers_lots_and_not_on_the_houses():
+    sellers, houses = open_lot(), open_lot(seller_id=names.HOUSE)
+
+    assert facts(sellers.bid(OPERATOR, 10_00, is_operator=True))["leader"] == "Bidder 1"
+    assert refused_without_effect(houses, "bid", OPERATOR, 10_00, is_operator=True) == ("house_lot", {})
+    assert facts(houses.bid(ANN, 10_00))["leader"] == "Bidder 1"
+
+
+def test_a_bid_above_five_times_the_minimum_is_confirmed_first():
+    lot = open_lot()
+
+    assert facts(lot.bid(ANN, 50_00, confirmed=""))["price"] == 10_00
+    assert refused_without_effect(lot, "bid", BEN, 52_51, confirmed="lowers_maximum") == (
+        "confirmation_required",
+        {"because": "far_above_minimum", "amount": 52_51, "minimum": 10_50},
+    )
+    assert facts(lot.bid(BEN, 52_51, confirmed="far_above_minimum"))["leader"] == "Bidder 2"
+
+
+def test_a_confirmed_bid_runs_through_all_rules_again():
+    lot = open_lot()
+    lot.bid(BEN, 90_00)
+
+    assert refused_without_effect(lot, "bid", ANN, 10_00, confirmed="far_above_minimum") == (
+        "bid_too_low",
+        {"amount": 10_00, "minimum": 10_50},
+    )
+
+
+def test_lowering_ones_own_maximum_is_confirmed_first():
+    lot = open_lot()
+    lot.bid(ANN, 40_00)
+
+    assert refused_without_effect(lot, "bid", ANN, 30_00, confirmed="") == (
+        "confirmation_required",
+        {"because": "lowers_maximum", "amount": 30_00, "maximum": 40_00},
+    )
+    assert facts(lot.bid(ANN, 30_00, confirmed="lowers_maximum"))["kind"] == "maximum_changed"
+    assert (lot.state.bidders[ANN].maximum, lot.state.bids) == (30_00, 1)
+
+
+@pytest.mark.parametrize(("quantity", "taken"), [(100, True), (101, False)])
+def test_the_price_of_all_units_of_a_listing_is_bounded(quantity, taken):
+    lot = lots.Lot()
+
+    asked = lot.request(format="buy_now", start_price=10**9, quantity=quantity)
+
+    assert isinstance(asked, log.Entry) is taken
+    if not taken:
+        assert (asked.rule, asked.field, lot.entries) == ("terms_invalid", "quantity", [])

@@ -19,7 +19,15 @@ NOW = scripted_store.NOW
 
 def bid(actor, amount, *, auction="x", key="k", at=NOW, salt="salt"):
     return commands.PlaceBid(
-        auction_id=auction, actor=actor, key=key, at=at, salt=salt, amount=amount, currency="EUR"
+        auction_id=auction,
+        actor=actor,
+        key=key,
+        at=at,
+        salt=salt,
+        amount=amount,
+        currency="EUR",
+        has_card=True,
+        confirmed="far_above_minimum",
     )
 
 
@@ -513,7 +521,15 @@ async def test_a_log_that_somebody_tampered_with_stops_its_own_auction_only(writ
 
 async def test_a_command_that_the_rules_choke_on_fails_alone(writer, scripted):
     choking = commands.PlaceBid(
-        auction_id="x", actor=ANN, key="k", at=NOW, salt="s", amount="many", currency="EUR"
+        auction_id="x",
+        actor=ANN,
+        key="k",
+        at=NOW,
+        salt="s",
+        amount="many",
+        currency="EUR",
+        has_card=True,
+        confirmed="far_above_minimum",
     )  # type: ignore[arg-type]
 
     broken, fine = await asyncio.gather(

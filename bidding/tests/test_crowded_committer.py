@@ -7,8 +7,9 @@ import pytest
 
 from auction_project import errors
 from bidding import book, committer, rules, shelf, store
-from bidding.tests import lots
-from bidding.tests.lots import ANN, BEN, T0
+from bidding.tests import lots, scripted_store
+from bidding.tests.lots import ANN, BEN, CID, T0
+from bidding.tests.scripted_store import Step
 from bidding.tests.test_committer import NOW, bid
 
 
@@ -148,3 +149,32 @@ async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_
 )
 def test_a_slow_answer_is_no_wrong_clock(there, before, after, offset):
     assert store.offset_ms(there, before=before, after=after) == pytest.approx(offset)
+
+
+# --- a damaged auction costs only its own bids ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["xyz", "yxz", "yzx"])
+async def test_an_unreadable_entry_that_won_the_race_fails_the_bids_of_its_own_auction_only(
+    writer, scripted, order
+):
+    await asyncio.gather(*(writer.look(a) for a in "xyz"))
+    scripted.script += [Step(foreign=scripted_store.another_bid(CID, 30_00), foreign_at=order.index("x"))]
+    read = scripted.read
+
+    async def reading(places):
+        places = list(places)
+        if ("x", 4) in places:
+            raise msgspec.ValidationError("what is this?")
+        return await read(places)
+
+    scripted.read = reading
+
+    outcomes = await asyncio.gather(
+        *(writer.submit(bid(ANN, 20_00, auction=a)) for a in order), return_exceptions=True
+    )
+
+    failed = {a for a, outcome in zip(order, outcomes, strict=True) if isinstance(outcome, Exception)}
+    assert failed == {"x"}
+    assert {a: scripted.head(a) for a in "yz"} == {"y": 4, "z": 4}
+    assert [writer.peek(a) is None for a in "xyz"] == [True, False, False]

@@ -222,7 +222,20 @@ def test_a_depletion_leaves_a_sold_out_listing_to_its_sales():
     assert refused_without_effect(lot, "cancel", "inventory", stock_version=8) == ("nothing_left", {})
 
     lot.settle(f"lot-{lot.state.seq}")
-    assert (lot.state.status, lot.state.ended, lot.state.sold) == (rules.Status.CLOSED, True, 2)
+    assert (lot.state.status, lot.state.ended, lot.state.sold) == (rules.Status.SOLD_OUT, True, 2)
+
+
+def test_a_listing_that_sold_what_there_was_is_sold_out_and_not_cancelled():
+    lot = listing(quantity=9)
+    lot.bid(ANN)
+
+    assert facts(lot.cancel("inventory", stock_version=8)) == {"kind": "sold_out", "ended": False}
+    assert (lot.state.status, lot.state.quantity_left, lot.state.outcome) == ("SOLD_OUT", 0, "sold_out")
+    assert refused_without_effect(lot, "bid", BEN) == ("sold_out", {"quantity_left": 0})
+
+    assert facts(lot.settle("lot-4"))["ended"] is True
+    assert (lot.state.status, lot.state.outcome, rules.due_at(lot.state)) == ("SOLD_OUT", "sold_out", None)
+    assert refused_without_effect(lot, "cancel", "operator")[0] == "wrong_status"
 
 
 # --- the log --------------------------------------------------------------------------------------------------------------

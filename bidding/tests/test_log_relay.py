@@ -261,8 +261,8 @@ def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
             seller_id=lots.SELLER,
             stock_version=1,
         ),
-        commands.PlaceBid(**common, actor=ANN, key="1", amount=20_00, currency="EUR"),
-        commands.PlaceBid(**common, actor=BEN, key="1", amount=40_00, currency="EUR"),
+        commands.PlaceBid(**common, actor=ANN, key="1", amount=20_00, currency="EUR", has_card=True),
+        commands.PlaceBid(**common, actor=BEN, key="1", amount=40_00, currency="EUR", has_card=True),
     ):
         assert isinstance(runtime.submit(command), rules.Entry)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bidding import rules
+from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import (
     ANN,
@@ -24,6 +25,47 @@ END = T0 + HOUR
 # --- what becomes of a sale -----------------------------------------------------------------------------------------------
 
 
+def struck(*bids, start=10_00, reserve=None):
+    """(next, price) after the winner of a lot with these (bidder, maximum) cannot pay."""
+    lot = open_lot(start_price=start, reserve=reserve)
+    for bidder, maximum in bids:
+        lot.bid(bidder, maximum)
+    lot.close()
+    found = facts(lot.fail(f"lot-{lot.state.seq}"))
+    assert (lot.state.price, lot.state.alias_of(lot.state.leader)) == (found["price"], found["leader"])
+    return found["next"], found["sale"] and found["sale"]["price"]
+
+
+@pytest.mark.parametrize(
+    ("bids", "reserve", "follows"),
+    [
+        ([(ANN, 100_00), (BEN, 100_000_00)], None, ("runner_up", 10_00)),
+        ([(ANN, 100_00), (CID, 40_00), (BEN, 100_000_00)], None, ("runner_up", 41_00)),
+        ([(ANN, 100_00), (CID, 99_80), (BEN, 100_000_00)], None, ("runner_up", 100_00)),
+        ([(ANN, 100_00), (BEN, 100_000_00)], 60_00, ("runner_up", 60_00)),
+        ([(ANN, 100_00), (BEN, 100_000_00)], 100_01, ("relist", None)),
+        ([(BEN, 100_000_00)], None, ("relist", None)),
+    ],
+)
+def test_the_runner_up_pays_the_price_as_if_the_struck_bids_had_never_been_made(bids, reserve, follows):
+    assert struck(*bids, reserve=reserve) == follows
+
+
+def test_the_next_in_line_is_the_earlier_of_equal_maxima_of_the_remaining_bidders():
+    lot = three_bidders()
+
+    assert rules.next_in_line(lot.state) == BEN
+    assert [rules.standing_of(lot.state, who) for who in (ANN, BEN, CID, DOT)] == [
+        "won", "next_in_line", "lost", "lost",
+    ]  # fmt: skip
+
+    lot.fail("lot-8")
+
+    assert [rules.standing_of(lot.state, who) for who in (ANN, BEN, CID, DOT)] == [
+        "failed", "won", "next_in_line", "lost",
+    ]  # fmt: skip
+
+
 def three_bidders(reserve=None, **changes):
     """ANN 80, BEN 70, CID 70 (later), DOT 20; closed: ANN buys at 71.00."""
     lot = open_lot(reserve=reserve, **changes)
@@ -42,7 +84,7 @@ def test_a_settled_sale_ends_the_lot():
     assert (lot.state.ended, lot.state.sold, dict(lot.state.open_sales.items())) == (True, 1, {})
 
 
-def test_the_runner_up_chain_each_at_his_own_highest_bid_the_earlier_first_then_relisting():
+def test_the_runner_up_chain_each_at_the_price_without_the_struck_the_earlier_first_then_relisting():
     lot = three_bidders()
 
     chain = []
@@ -60,8 +102,8 @@ def test_the_runner_up_chain_each_at_his_own_highest_bid_the_earlier_first_then_
 
     assert chain == [
         ("runner_up", ("Bidder 2", 70_00), False),
-        ("runner_up", ("Bidder 3", 70_00), False),
-        ("runner_up", ("Bidder 1", 20_00), False),
+        ("runner_up", ("Bidder 3", 20_50), False),
+        ("runner_up", ("Bidder 1", 10_00), False),
         ("relist", None, True),
     ]
     assert [entry.hidden.buyer for entry in lot.entries[-4:]] == [BEN, CID, DOT, None]
@@ -176,11 +218,43 @@ def test_a_listing_with_nothing_left_ends_with_its_last_sale_and_the_clock_has_n
     lot.bid(ANN)
     lot.bid(BEN)
     lot.settle("lot-4", at=T0 + 5 * MINUTE)
-    assert (lot.state.ended, lot.state.status) == (False, "OPEN")
+    assert (lot.state.ended, lot.state.status) == (False, "SOLD_OUT")
 
     assert facts(lot.settle("lot-5", at=T0 + 5 * MINUTE))["ended"] is True
-    assert (lot.state.status, rules.due_at(lot.state)) == ("CLOSED", None)
-    assert refused_without_effect(lot, "bid", CID) == ("auction_closed", {"ends_at": END})
+    assert (lot.state.status, rules.due_at(lot.state)) == ("SOLD_OUT", None)
+    assert refused_without_effect(lot, "bid", CID) == ("sold_out", {"quantity_left": 0})
+
+
+def test_a_sold_out_listing_opens_again_when_a_sale_falls_through_and_is_unsold_when_all_stock_is_refused():
+    lot = listing(quantity=1)
+    lot.bid(ANN)
+    lot.fail("lot-4", at=T0 + 5 * MINUTE)
+    assert (lot.state.status, lot.state.quantity_left, lot.state.outcome) == ("OPEN", 1, None)
+
+    lot.bid(BEN)
+    lot.fail("lot-6", "stock_refused", at=T0 + 6 * MINUTE)
+    assert (lot.state.status, lot.state.ended, lot.state.outcome) == ("CLOSED", True, "unsold")
+
+
+@pytest.mark.parametrize(
+    ("available", "reserved", "left"),
+    [(3, (), 2), (3, ("lot-4",), 3), (1, (), 0), (0, ("lot-4",), 0), (20, (), 9)],
+)
+def test_what_is_left_is_what_inventory_has_less_the_sales_that_it_has_not_reserved_yet(
+    available, reserved, left
+):
+    lot = listing(quantity=10)
+    lot.bid(ANN)
+    stock = commands.Stock(available, frozenset(reserved))
+
+    assert lot.state.units_left(stock) == left
+    assert refused_without_effect(lot, "bid", BEN, quantity=left + 1, stock=stock) == (
+        "sold_out",
+        {"quantity_left": left},
+    )
+    if left:
+        assert facts(lot.bid(BEN, quantity=left, stock=stock))["quantity_left"] == 0
+        assert lot.state.quantity_left == 9 - left
 
 
 def test_a_closed_listing_ends_with_its_last_sale_and_nothing_comes_back_on_sale():

@@ -29,6 +29,7 @@ def place(actor: str, key: str) -> rules.Entry | rules.Refusal:
             at=state.at,
             salt="s",
             amount=state.minimum,
+            has_card=True,
             currency="EUR",
         )
     )
@@ -112,11 +113,11 @@ def test_a_runner_up_who_paid_has_won_and_the_winner_who_did_not_has_not():
     lot.bid(BEN, 50_00)
     lot.close()
 
-    assert words(lot, ANN, BEN, CID) == ["ended", "won", "none"]
+    assert words(lot, ANN, BEN, CID) == ["next_in_line", "won", "none"]
     lot.fail("lot-6")
-    assert words(lot, ANN, BEN) == ["won", "ended"]
+    assert words(lot, ANN, BEN) == ["won", "failed"]
     lot.settle("lot-7")
-    assert words(lot, ANN, BEN) == ["won", "ended"]
+    assert words(lot, ANN, BEN) == ["won", "failed"]
 
 
 def test_who_bought_has_bought_until_his_sale_is_undone():
@@ -126,4 +127,4 @@ def test_who_bought_has_bought_until_his_sale_is_undone():
     listing.settle("lot-4")
     listing.fail("lot-5")
 
-    assert words(listing, ANN, BEN) == ["bought", "ended"]
+    assert words(listing, ANN, BEN) == ["bought", "failed"]

@@ -300,7 +300,15 @@ async def test_a_committer_over_lost_answers_stores_each_bid_once(proxied, log_s
 
 def a_bid(actor, amount, key):
     return commands.PlaceBid(
-        auction_id="x", actor=actor, key=key, at=T0, salt="s", amount=amount, currency="EUR"
+        auction_id="x",
+        actor=actor,
+        key=key,
+        at=T0,
+        salt="s",
+        amount=amount,
+        currency="EUR",
+        has_card=True,
+        confirmed="far_above_minimum",
     )
 
 

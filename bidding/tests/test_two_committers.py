@@ -67,6 +67,8 @@ async def client(rng, witness, writers, number):
             at=NOW,
             salt="none",
             amount=low + rng.randrange(-100, 400),
+            has_card=True,
+            confirmed="far_above_minimum",
             currency="EUR",
         )
         asked = [witness.ask(rng.choice(writers), command) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
@@ -195,5 +197,13 @@ async def test_a_writer_asks_for_room_when_it_has_lost_two_races_in_a_row(writer
 
 def a_bid(actor, amount, key):
     return commands.PlaceBid(
-        auction_id="x", actor=actor, key=key, at=NOW, salt="s", amount=amount, currency="EUR"
+        auction_id="x",
+        actor=actor,
+        key=key,
+        at=NOW,
+        salt="s",
+        amount=amount,
+        currency="EUR",
+        has_card=True,
+        confirmed="far_above_minimum",
     )

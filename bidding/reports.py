@@ -1,0 +1,113 @@
+"""What other apps have reported and a bid needs to know: who has a usable card (orders), how much stock a product has
+(inventory). Handlers write the reports to the store; the web process reads them here.
+
+Bids never cause a read each: those that wait at the same time share one, and a usable card is remembered for
+CARD_SECONDS. So a new card counts as soon as its event is handled, and a declined one stops its bidder within
+CARD_SECONDS; until then the strike at the sale limits what such a bid can do. Use within one event loop.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from bidding import store
+from bidding.rules import commands
+
+CARD_SECONDS = 5.0
+MAX_REMEMBERED = 100_000
+MAX_RESERVED = 500  # sales whose reservation is remembered with a product's stock
+
+_T = TypeVar("_T")
+
+
+class _Shared(Generic[_T]):
+    """Reads of single keys, made together: all that ask in one turn of the loop share a read."""
+
+    def __init__(self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, _T]]]) -> None:
+        self._read = read
+        self._waiting: dict[str, asyncio.Future[_T | None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def get(self, key: str) -> _T | None:
+        """What is stored under `key`. Raises errors.Unavailable."""
+        found = self._waiting.get(key)
+        if found is None:
+            loop = asyncio.get_running_loop()
+            if not self._waiting:
+                loop.call_soon(self._begin)
+            found = self._waiting[key] = loop.create_future()
+        return await asyncio.shield(found)
+
+    def _begin(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._fetch())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        try:
+            found = await self._read(list(waiting))
+        except Exception as error:
+            for future in waiting.values():
+                future.set_exception(error)
+                future.exception()  # its client may have gone
+            return
+        for key, future in waiting.items():
+            future.set_result(found.get(key))
+
+
+class Cards:
+    """Who has a usable card."""
+
+    def __init__(self, log_store: store.MongoStore) -> None:
+        self._usable_until: dict[str, float] = {}
+
+        async def read(user_ids: Sequence[str]) -> Mapping[str, bool]:
+            return dict.fromkeys(await log_store.usable_cards(user_ids), True)
+
+        self._reads = _Shared(read)
+
+    async def has_usable(self, user_id: str) -> bool:
+        """Raises errors.Unavailable."""
+        now = time.monotonic()
+        if self._usable_until.get(user_id, 0.0) > now:
+            return True
+        if not await self._reads.get(user_id):
+            return False
+        if len(self._usable_until) >= MAX_REMEMBERED:
+            self._usable_until.clear()
+        self._usable_until[user_id] = now + CARD_SECONDS
+        return True
+
+
+class Stock:
+    """How much a product has; None where inventory has not reported it."""
+
+    def __init__(self, log_store: store.MongoStore) -> None:
+        self._reads = _Shared(log_store.reported_stock)
+
+    async def of(self, product_id: str) -> commands.Stock | None:
+        """Raises errors.Unavailable."""
+        found = await self._reads.get(product_id)
+        return commands.Stock(found.available, frozenset(found.reserved)) if found else None
+
+    async def of_all(self, product_ids: Collection[str]) -> dict[str, commands.Stock | None]:
+        """The stock of each of these products. Raises errors.Unavailable."""
+        ids = list(dict.fromkeys(product_ids))
+        return dict(zip(ids, await asyncio.gather(*map(self.of, ids)), strict=True))
+
+
+async def record_stock(
+    log_store: store.MongoStore, product_id: str, *, available: int, version: int, sale_id: str | None
+) -> None:
+    """Keep what inventory has reported, unless a newer report is there. Raises errors.Unavailable."""
+    found = (await log_store.reported_stock([product_id])).get(product_id)
+    if found is not None and found.version >= version:
+        return
+    reserved = found.reserved if found else ()
+    if sale_id is not None:
+        reserved = (*reserved, sale_id)[-MAX_RESERVED:]
+    await log_store.save_stock(
+        product_id, store.ReportedStock(version=version, available=available, reserved=reserved)
+    )
