@@ -4,7 +4,6 @@ What may be asked twice takes a `key` and happens once; a repeat gets the stored
 undoing takes the key of what it undoes: it takes the effect back once, or sees to it that there never is one.
 """
 
-import uuid
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.db import transaction
 
 from auction_project import contracts, failpoints, logs
 from auction_project.messaging import once, outbox
-from orders import cards, exceptions, models, payments, provider, repeats, risk, states
+from orders import card_file, exceptions, models, payments, provider, repeats, risk, states
 
 log = logs.get(__name__)
 
@@ -284,21 +283,11 @@ def _publish(
 
 def set_card(*, user_id: str, number: str, now: datetime) -> models.Card:
     """Put a simulated card on file, in place of another. The number is not kept. Raises UnknownTestCard."""
-    test_card = cards.recognise(number)
-    card = models.Card(
-        user_id=user_id,
-        token=f"tok_{test_card.behaviour}_{uuid.uuid4().hex}",
-        brand=test_card.brand,
-        last4=test_card.last4,
-        behaviour=test_card.behaviour,
-        changed_at=now,
-    )
     with transaction.atomic(using=models.DATABASE):
-        card.put_on_file()
-    return card
+        return card_file.put(user_id, number, now=now)
 
 
-def remove_card(*, user_id: str) -> None:
-    """Forget the card. Raises NoCard."""
+def remove_card(*, user_id: str, now: datetime) -> None:
+    """Remove the card from file. Raises NoCard."""
     with transaction.atomic(using=models.DATABASE):
-        models.Card.forget(user_id)
+        card_file.remove(user_id, now=now)
