@@ -14,6 +14,7 @@ from typing import ClassVar
 import psycopg
 from django.db import IntegrityError, connections, models
 
+from auction_project import money
 from auction_project.messaging import once, outbox
 from orders import cards, exceptions, states
 
@@ -154,7 +155,9 @@ class Payment(models.Model):
     )
     state = models.CharField(max_length=20, choices=states.PaymentState.choices)
     timeouts = models.PositiveSmallIntegerField(
-        default=0, help_text="unanswered captures while the provider was well"
+        default=0,
+        verbose_name="capture timeouts",
+        help_text="captures that a healthy provider did not answer",
     )
     detail = models.TextField(blank=True)
     started_at = models.DateTimeField()
@@ -283,7 +286,8 @@ class JournalEntry(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
-        verbose_name_plural = "journal entries"
+        verbose_name = "accounting entry"
+        verbose_name_plural = "accounting entries"
         constraints = [
             models.UniqueConstraint(fields=["payment", "kind"], name="orders_journal_once_per_kind")
         ]
@@ -334,7 +338,10 @@ class Posting(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account} {self.debit - self.credit:+} {self.currency}"
+        side = "debit" if self.debit else "credit"
+        return (
+            f"{self.account} {side} {money.format(self.debit or self.credit, self.currency)} {self.currency}"
+        )
 
 
 # --- risk and cards ----------------------------------------------------------------------------------------------
