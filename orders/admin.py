@@ -1,9 +1,9 @@
-"""The finance desk: orders, payments, ledger and risk, to look at. The one thing to do is to have a payment settled.
+"""The finance desk: orders, payments, accounting entries and risk, to look at. One action: to settle an open payment.
 
 Nothing is added, edited or deleted here. Who may look is decided by the groups' view permissions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -11,11 +11,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
 from auction_project import desks, errors, money
 from orders import models, selectors, services
+
+PASSED, REFUSED = "Passed", "Refused"
+OUTCOME_COLOURS = {PASSED: "success", REFUSED: "danger"}
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -53,19 +58,41 @@ class JournalInline(desks.ReadOnly, unfold_admin.TabularInline):
     fields = ("at", "kind")
     readonly_fields = fields
     extra = 0
-    verbose_name_plural = "in the ledger"
+    verbose_name_plural = "accounting entries"
+
+
+def _side(name: str) -> Callable[..., str]:
+    """A column with one side of a posting in whole money; the empty side stays empty."""
+
+    @admin.display(description=name)
+    def column(_inline: Any, posting: models.Posting) -> str:
+        minor_units = getattr(posting, name)
+        return money.format(minor_units, posting.currency) if minor_units else ""
+
+    return column
 
 
 class PostingInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.Posting
-    fields = ("account", "debit", "credit", "currency")
+    fields = ("account", "debit_amount", "credit_amount", "currency")
     readonly_fields = fields
     extra = 0
+
+    debit_amount = _side("debit")
+    credit_amount = _side("credit")
 
 
 @admin.display(description="amount", ordering="amount")
 def total(row: models.Order | models.Payment | models.RiskAssessment) -> str:
+    return _amount(row)
+
+
+def _amount(row: models.Order | models.Payment | models.RiskAssessment) -> str:
     return f"{money.format(row.amount, row.currency)} {row.currency}"
+
+
+def _link(page: str, key: str, text: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse(page, args=[key]), text)
 
 
 @admin.register(models.Order)
@@ -82,11 +109,13 @@ class OrderAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         total,
         "payment",
         "risk",
+        "placed_at",
         "user_id",
-        "sale_id",
+        "sale",
         "auction_id",
+        "product_id",
     )
-    readonly_fields = (*fields, "product_id", "placed_at")
+    readonly_fields = fields
     inlines: ClassVar[list[Any]] = [OrderFactInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[models.Order]:
@@ -95,12 +124,16 @@ class OrderAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     @admin.display(description="payment")
     def payment(self, order: models.Order) -> str:
         payment = selectors.get_payments([order.number]).get(order.number)
-        return payment.state if payment else "none"
+        return _link("admin:orders_payment_change", order.number, payment.state) if payment else "none"
 
     @admin.display(description="risk")
     def risk(self, order: models.Order) -> str:
         assessment = selectors.get_risk(number=order.number)
         return reasons(assessment) if assessment else "not assessed"
+
+    @admin.display(description="sale")
+    def sale(self, order: models.Order) -> str:
+        return _link("admin:sagas_saga_change", order.sale_id, order.sale_id)
 
 
 @admin.register(models.Payment)
@@ -116,7 +149,7 @@ class PaymentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         total,
         "timeouts",
         "user_id",
-        "sale_id",
+        "sale",
         "key",
         "started_at",
         "changed_at",
@@ -124,6 +157,16 @@ class PaymentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     readonly_fields = fields
     inlines: ClassVar[list[Any]] = [PaymentFactInline, JournalInline]
     actions_detail: ClassVar[list[str]] = ["settle"]
+
+    @admin.display(description="sale")
+    def sale(self, payment: models.Payment) -> str:
+        return _link("admin:sagas_saga_change", payment.sale_id, payment.sale_id)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Only what can be done: a payment with an outcome has nothing to settle."""
+        payment = self.get_object(request, object_id)
+        is_open = payment is not None and not payment.is_decided
+        return super().get_actions_detail(request, object_id) if is_open else []
 
     def has_settle_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("orders.resolve_payment"))
@@ -135,7 +178,7 @@ class PaymentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         permissions=["settle"],
         dialog=desks.dialog(
             "Settle with the provider",
-            "Takes what the provider has captured; what it has not is cancelled there for good.",
+            "If the provider has captured the money, the payment counts as captured; otherwise it is cancelled for good.",
         ),
     )
     def settle(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
@@ -155,24 +198,57 @@ class PaymentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
 
 @admin.register(models.JournalEntry)
 class JournalEntryAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
-    list_display = ("id", "at", "kind", "payment")
-    list_filter = ("kind",)
+    list_display = ("id", "at", "kind", "entry_amount", "postings_text", "order")
+    list_filter = ("kind", "payment__currency")
     list_select_related = ("payment",)
     search_fields = ("payment__order_number",)
     ordering = ("-id",)
-    fields = ("at", "kind", "payment")
+    fields = ("at", "kind", "entry_amount", "order")
     readonly_fields = fields
     inlines: ClassVar[list[Any]] = [PostingInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[models.JournalEntry]:
+        return super().get_queryset(request).prefetch_related("postings")
+
+    @admin.display(description="amount", ordering="payment__amount")
+    def entry_amount(self, entry: models.JournalEntry) -> str:
+        return _amount(entry.payment)
+
+    @admin.display(description="debit → credit")
+    def postings_text(self, entry: models.JournalEntry) -> str:
+        sides = sorted(entry.postings.all(), key=lambda posting: -posting.debit)
+        return " → ".join(posting.get_account_display() for posting in sides)
+
+    @admin.display(description="order", ordering="payment")
+    def order(self, entry: models.JournalEntry) -> str:
+        return _link("admin:orders_payment_change", entry.payment_id, entry.payment_id)
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return (("passed", PASSED), ("refused", REFUSED))
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[models.RiskAssessment]
+    ) -> QuerySet[models.RiskAssessment]:
+        return queryset.filter(refused=self.value() == "refused") if self.value() else queryset
 
 
 @admin.register(models.RiskAssessment)
 class RiskAssessmentAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
-    list_display = ("order_number", "score", "refused", total, "user_id", "at")
-    list_filter = ("refused", "policy")
+    list_display = ("order_number", "outcome", "score", "explained", total, "user_id", "at")
+    list_filter = (OutcomeFilter, "policy")
     search_fields = ("order_number", "user_id")
     ordering = ("-at", "order_number")
-    fields = ("order_number", "score", "refused", "explained", total, "user_id", "policy", "at")
+    fields = ("order_number", "outcome", "score", "explained", total, "user_id", "policy", "at")
     readonly_fields = fields
+
+    @unfold.display(description="outcome", ordering="refused", label=OUTCOME_COLOURS)
+    def outcome(self, assessment: models.RiskAssessment) -> str:
+        return REFUSED if assessment.refused else PASSED
 
     @admin.display(description="reasons")
     def explained(self, assessment: models.RiskAssessment) -> str:

@@ -122,6 +122,12 @@ class CardSerializer(serializers.Serializer[Any]):
     brand = serializers.CharField()
     last4 = serializers.CharField()
     behaviour = serializers.ChoiceField(sorted(set(cards.TEST_NUMBERS.values())))
+    usable = serializers.BooleanField(help_text="Whether the user may bid with it.")
+    unusable_reason = serializers.ChoiceField(
+        ("declined",),
+        allow_null=True,
+        help_text="`declined`: a payment with this card was declined. Put another card on file to bid again.",
+    )
 
 
 # --- views -------------------------------------------------------------------------------------------------------
@@ -194,15 +200,15 @@ class CardView(views.APIView):
 
     @openapi.extend_schema(request=CardRequestSerializer, responses=CardSerializer, tags=["card"])
     def put(self, request: request.Request) -> response.Response:
-        """Put a simulated card on file, in place of another. Only test numbers are taken, and none is kept."""
+        """Put a simulated card on file, in place of another. Only test numbers are accepted, and none is stored."""
         body = _checked(CardRequestSerializer, request.data)
         card = services.set_card(user_id=request.user.sub, number=body["number"], now=timezone.now())
         return response.Response(_card(card))
 
     @openapi.extend_schema(request=None, responses={204: None}, tags=["card"])
     def delete(self, request: request.Request) -> response.Response:
-        """Forget my card."""
-        services.remove_card(user_id=request.user.sub)
+        """Remove my card."""
+        services.remove_card(user_id=request.user.sub, now=timezone.now())
         return response.Response(status=204)
 
 
@@ -260,4 +266,10 @@ def _tally(group: tuple[str, str], orders: int, amount: int) -> dict[str, Any]:
 
 
 def _card(card: models.Card) -> dict[str, Any]:
-    return {"brand": card.brand, "last4": card.last4, "behaviour": card.behaviour}
+    return {
+        "brand": card.brand,
+        "last4": card.last4,
+        "behaviour": card.behaviour,
+        "usable": card.is_usable,
+        "unusable_reason": None if card.is_usable else "declined",
+    }

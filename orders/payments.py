@@ -11,7 +11,7 @@ from django.db import transaction
 
 from auction_project import contracts, logs
 from auction_project.messaging import once, outbox
-from orders import exceptions, models, provider, repeats, states
+from orders import card_file, exceptions, models, provider, repeats, states
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
@@ -46,7 +46,8 @@ def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | No
 def record(payment: models.Payment, result: provider.Result, *, now: datetime) -> models.Payment:
     """Write down a definite answer of the provider, once; the payment as it is then.
 
-    The answer to a step that is being undone binds the payment, not the step, which stays void.
+    The answer to a step that is being undone binds the payment, not the step, which stays void. A card that the provider
+    declines is suspended.
     """
     state = _State(result.status.name)
     with transaction.atomic(using=models.DATABASE):
@@ -63,6 +64,8 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
         else:
             detail = result.reason or current.detail or f"The payment was {state.value.lower()}."
             _refuse(row, current, state, detail, now=now)
+        if state is _State.DECLINED:
+            card_file.suspend(current.user_id, token=current.token, now=now)
     _DECIDED.labels(state.value).inc()
     return current
 

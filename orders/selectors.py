@@ -89,9 +89,9 @@ def get_tallies(*, since: datetime) -> list[Tally]:
 
 
 def get_card(*, user_id: str) -> models.Card:
-    """The buyer's card. Raises NoCard."""
+    """The user's card. Raises NoCard."""
     found = models.Card.objects.filter(user_id=user_id).first()
-    if found is None:
+    if found is None or not found.is_on_file:
         raise exceptions.NoCard
     return found
 

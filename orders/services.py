@@ -4,7 +4,8 @@ What may be asked twice takes a `key` and happens once; a repeat gets the stored
 undoing takes the key of what it undoes: it takes the effect back once, or sees to it that there never is one.
 """
 
-import uuid
+import functools
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import transaction
 
 from auction_project import contracts, failpoints, logs
 from auction_project.messaging import once, outbox
-from orders import cards, exceptions, models, payments, provider, repeats, risk, states
+from orders import bank_calls, card_file, exceptions, models, payments, provider, repeats, risk, states
 
 log = logs.get(__name__)
 
@@ -128,14 +129,31 @@ def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Ask the provider; the payment, CANCELLING after the last silence. Raises errors.Unavailable while undecided."""
     bank = provider.from_settings()
     failpoints.reach("capture_payment.before_call")
-    try:
-        result = bank.capture(
+    return bank_calls.CALLS.make(
+        payment.key,
+        functools.partial(
+            bank.capture,
             key=payment.key,
             token=payment.token,
             amount=payment.amount,
             currency=payment.currency,
             reference=payment.order_number,
-        )
+        ),
+        functools.partial(_conclude_capture, bank, payment, now=now),
+        was_silent=payment.timeouts > 0,
+    )
+
+
+def _conclude_capture(
+    bank: provider.PaymentProvider,
+    payment: models.Payment,
+    answer: Callable[[], provider.Result],
+    *,
+    now: datetime,
+) -> models.Payment:
+    """Write down the provider's answer, or its silence. Raises what `answer` raises while the capture may be sent."""
+    try:
+        result = answer()
     except provider.NoAnswer:
         if not bank.is_healthy():
             raise
@@ -284,21 +302,11 @@ def _publish(
 
 def set_card(*, user_id: str, number: str, now: datetime) -> models.Card:
     """Put a simulated card on file, in place of another. The number is not kept. Raises UnknownTestCard."""
-    test_card = cards.recognise(number)
-    card = models.Card(
-        user_id=user_id,
-        token=f"tok_{test_card.behaviour}_{uuid.uuid4().hex}",
-        brand=test_card.brand,
-        last4=test_card.last4,
-        behaviour=test_card.behaviour,
-        changed_at=now,
-    )
     with transaction.atomic(using=models.DATABASE):
-        card.put_on_file()
-    return card
+        return card_file.put(user_id, number, now=now)
 
 
-def remove_card(*, user_id: str) -> None:
-    """Forget the card. Raises NoCard."""
+def remove_card(*, user_id: str, now: datetime) -> None:
+    """Remove the card from file. Raises NoCard."""
     with transaction.atomic(using=models.DATABASE):
-        models.Card.forget(user_id)
+        card_file.remove(user_id, now=now)

@@ -1,7 +1,7 @@
 """The operators' view of the sagas: a list, and one page a saga with its timeline. Nothing is edited or deleted here.
 
-The three words of an operator (retry, compensate now, resume) each ask for a reason and are one call of a service;
-the timeline keeps who said it, and why.
+An operator's three actions (retry, undo, resume) each ask for a reason and are one call of a service; the timeline
+keeps who did it, and why. The page offers only what the saga's state allows.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
@@ -19,23 +21,34 @@ from auction_project import desks, errors, money
 from sagas import definitions, engine, models, services
 
 STATUS_COLOURS = {
-    "running": "info",
-    "compensating": "warning",
-    "completed": "success",
-    "compensated": "warning",
-    "parked": "danger",
+    models.Status.RUNNING.label: "info",
+    models.Status.COMPENSATING.label: "warning",
+    models.Status.COMPLETED.label: "success",
+    models.Status.COMPENSATED.label: "warning",
+    models.Status.PARKED.label: "danger",
 }
-
-
+CALLS_IN_WORDS = {
+    "reserve_stock": "Reserve the stock",
+    "assess_risk": "Assess the risk",
+    "capture_payment": "Charge the card",
+    "place_order": "Place the order",
+    "commit_stock": "Commit the stock",
+    "confirm_order": "Confirm the order",
+    "release_stock": "Release the stock",
+    "refund_payment": "Refund the payment",
+    "cancel_order": "Cancel the order",
+    "restock": "Put the stock back",
+}
 RETRY = desks.dialog(
     "Retry",
-    "Try what is due now, whatever pause is on. A parked saga gets this one attempt and is parked again if it fails.",
+    "Makes the next attempt now. If a sale that needs attention fails again, it stops again.",
 )
-COMPENSATE = desks.dialog(
-    "Compensate now",
-    "Undo everything, beginning with the step that is due. There is no way forward again. The bidder reads the reason.",
+UNDO = desks.dialog(
+    "Undo the sale",
+    "Reverses every step. The sale cannot be resumed afterwards. The buyer sees your reason.",
 )
-RESUME = desks.dialog("Resume", "A parked saga goes on the way that it went, with all its attempts anew.")
+RESUME = desks.dialog("Resume", "Lets a sale that needs attention go on, with all its attempts again.")
+WORDS = {"retry": models.Event.RETRIED, "undo": models.Event.TURNED, "resume": models.Event.RESUMED}
 
 
 class WaitFilter(admin.SimpleListFilter):
@@ -48,7 +61,7 @@ class WaitFilter(admin.SimpleListFilter):
         return [
             ("open", "Open"),
             ("failing", "Open, after failed attempts"),
-            ("parked", "Waits for an operator"),
+            ("parked", "Needs attention"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[models.Saga]) -> QuerySet[models.Saga]:
@@ -65,15 +78,39 @@ class WaitFilter(admin.SimpleListFilter):
 
 class TimelineInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.SagaStep
-    fields = ("started_at", "step", "direction", "attempt", "event", "duration", "error", "who")
+    fields = ("after", "call", "attempt", "event", "duration", "error", "who")
     readonly_fields = fields
     ordering = ("id",)
     extra = 0
     verbose_name_plural = "timeline"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[models.SagaStep]:
+        return super().get_queryset(request).select_related("saga")
+
+    @admin.display(description="after")
+    def after(self, line: models.SagaStep) -> str:
+        """From the start of the saga to the start of this line."""
+        return f"+{_seconds((line.started_at - line.saga.created_at).total_seconds())}"
+
+    @admin.display(description="step")
+    def call(self, line: models.SagaStep) -> str:
+        definition = definitions.find(line.saga.definition, line.saga.version)
+        steps = {step.name: step for step in definition.steps} if definition else {}
+        step = steps.get(line.step)
+        is_undoing = line.direction == models.Direction.BACKWARD
+        return in_words((step.compensation if step and is_undoing else None) or line.step)
+
     @admin.display(description="duration")
     def duration(self, line: models.SagaStep) -> str:
-        return f"{line.seconds * 1000:.0f} ms" if line.seconds < 1 else f"{line.seconds:.1f} s"
+        return _seconds(line.seconds)
+
+
+def in_words(call: str) -> str:
+    return CALLS_IN_WORDS.get(call, call)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 @admin.register(models.Saga)
@@ -104,7 +141,7 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
                     "next_look",
                     "failure_reason",
                     "failure_detail",
-                    "parked_detail",
+                    "waiting_reason",
                 )
             },
         ),
@@ -112,14 +149,14 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
             "Sale",
             {
                 "fields": (
-                    "order_number",
                     "title",
                     "quantity",
                     "price_text",
-                    "user_id",
-                    "auction_id",
-                    "product_id",
-                    "sale_id",
+                    "buyer",
+                    "auction",
+                    "product",
+                    "order",
+                    "payment",
                 )
             },
         ),
@@ -128,6 +165,7 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
             {
                 "classes": ("collapse",),
                 "fields": (
+                    "sale_id",
                     "definition",
                     "version",
                     "tries",
@@ -143,7 +181,7 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     )
     readonly_fields = tuple(name for _, options in fieldsets for name in options["fields"])
     inlines: ClassVar[list[Any]] = [TimelineInline]
-    actions_detail: ClassVar[list[str]] = ["retry", "compensate_now", "resume"]
+    actions_detail: ClassVar[list[str]] = ["retry", "undo", "resume"]
 
     # --- columns -------------------------------------------------------------------------------------------------
 
@@ -151,7 +189,7 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     def coloured_status(self, saga: models.Saga) -> str:
         return saga.get_status_display()
 
-    @admin.display(description="at")
+    @admin.display(description="current step")
     def now_at(self, saga: models.Saga) -> str:
         definition = definitions.find(saga.definition, saga.version)
         if definition is None:
@@ -159,9 +197,13 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         if saga.state.status in engine.FINAL:
             return "–"
         doing = " (under way)" if saga.started_at else ""
-        return engine.current_leg(definition, saga.state).name + doing
+        return in_words(engine.current_leg(definition, saga.state).name) + doing
 
-    @admin.display(description="the sweep looks at it")
+    @admin.display(description="why it is waiting")
+    def waiting_reason(self, saga: models.Saga) -> str:
+        return saga.parked_detail or "–"
+
+    @admin.display(description="next check")
     def next_look(self, saga: models.Saga) -> str:
         return saga.due_at.isoformat(timespec="seconds") if saga.due_at else "–"
 
@@ -173,7 +215,36 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     def took(self, saga: models.Saga) -> str:
         return f"{(saga.finished_at - saga.created_at).total_seconds():.2f} s" if saga.finished_at else "–"
 
-    # --- words ---------------------------------------------------------------------------------------------------
+    @admin.display(description="buyer")
+    def buyer(self, saga: models.Saga) -> str:
+        return _link("admin:accounts_user_change", saga.user_id, saga.user_id)
+
+    @admin.display(description="auction")
+    def auction(self, saga: models.Saga) -> str:
+        return _link("auction", saga.auction_id, saga.auction_id)
+
+    @admin.display(description="product")
+    def product(self, saga: models.Saga) -> str:
+        return _link("admin:inventory_product_change", saga.product_id, saga.product_id)
+
+    @admin.display(description="order")
+    def order(self, saga: models.Saga) -> str:
+        return _link("admin:orders_order_change", saga.order_number, saga.order_number)
+
+    @admin.display(description="payment")
+    def payment(self, saga: models.Saga) -> str:
+        return _link("admin:orders_payment_change", saga.order_number, saga.order_number)
+
+    # --- actions ---------------------------------------------------------------------------------------------------
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Only what the saga's state allows. A word that came too late is refused by its service."""
+        possible = services.list_possible_words(saga_id=object_id)
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if WORDS[action.method.original_function_name] in possible
+        ]
 
     def has_operate_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("sagas.operate_saga"))
@@ -182,11 +253,9 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     def retry(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._say(request, object_id, form, RETRY, services.retry_saga)
 
-    @unfold.action(
-        description="Compensate now", url_path="compensate", permissions=["operate"], dialog=COMPENSATE
-    )
-    def compensate_now(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
-        return self._say(request, object_id, form, COMPENSATE, services.compensate_saga)
+    @unfold.action(description="Undo the sale", url_path="undo", permissions=["operate"], dialog=UNDO)
+    def undo(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+        return self._say(request, object_id, form, UNDO, services.compensate_saga)
 
     @unfold.action(description="Resume", url_path="resume", permissions=["operate"], dialog=RESUME)
     def resume(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
@@ -210,3 +279,12 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         self.log_change(request, models.Saga.objects.get(pk=saga_id), f"{dialog['title']}: {reason}")
         messages.success(request, f"{dialog['title']}: done.")
         return HttpResponse(headers={"HX-Redirect": reverse("admin:sagas_saga_change", args=[saga_id])})
+
+
+def _link(page: str, key: str, text: str) -> SafeString:
+    """A link to a page of another desk, which checks its own permissions. Plain text for a key that no page has."""
+    try:
+        path = reverse(page, args=[key])
+    except NoReverseMatch:
+        return format_html("{}", text)
+    return format_html('<a href="{}">{}</a>', path, text)

@@ -220,11 +220,16 @@ def record(definition: Definition, state: State, outcome: Outcome) -> State:
 
 def turn(definition: Definition, state: State, reason: Reason) -> State:
     """From here on back: beginning with the step that was due. An attempt under way is not waited for: what it
-    still does is undone, or meets the tombstone. Raises NotAllowed past the pivot, or when it walks back already."""
-    if state.status is not Status.RUNNING:
-        raise NotAllowed(f"only a running saga can turn; this one is {state.status}")
+    still does is undone, or meets the tombstone. A parked saga turns, too, where it stands before the pivot.
+
+    Raises NotAllowed past the pivot, or when it walks back already."""
+    if state.status in FINAL:
+        raise NotAllowed("The sale has ended.")
+    if state.direction is Direction.BACKWARD:
+        raise NotAllowed("The sale is being undone already.")
     if not may_turn(definition, state):
-        raise NotAllowed(f"{definition.steps[definition.pivot].name} was started: the saga can only go on")
+        pivot = definition.steps[definition.pivot].name
+        raise NotAllowed(f"The sale cannot be undone any more: {pivot} was started. Retry or resume it.")
     return _turn(definition, state, reason)
 
 
@@ -232,9 +237,9 @@ def retry(state: State) -> State:
     """Try what is due now, whatever pause was on. A parked saga gets this one attempt, and is parked again if it
     fails. Raises NotAllowed when an attempt is under way or the saga has ended."""
     if state.status in FINAL:
-        raise NotAllowed(f"the saga has ended: {state.status}")
+        raise NotAllowed("The sale has ended.")
     if state.is_started:
-        raise NotAllowed("an attempt is under way")
+        raise NotAllowed("An attempt is under way.")
     if state.status in LIVE:
         return state
     return _unpark(state, faults=MAX_FAULTS - 1, lost=MAX_LOST - 1)
@@ -243,7 +248,7 @@ def retry(state: State) -> State:
 def resume(state: State) -> State:
     """A parked saga goes on the way that it went, with all its attempts anew. Raises NotAllowed unless parked."""
     if state.status is not Status.PARKED:
-        raise NotAllowed(f"only a parked saga can be resumed; this one is {state.status}")
+        raise NotAllowed("Only a sale that needs attention can be resumed.")
     return _unpark(state, faults=0, lost=0)
 
 

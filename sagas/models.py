@@ -33,29 +33,29 @@ class Status(models.TextChoices):
     """The engine's statuses, for people."""
 
     RUNNING = engine.Status.RUNNING.value, "running"
-    COMPENSATING = engine.Status.COMPENSATING.value, "compensating"
+    COMPENSATING = engine.Status.COMPENSATING.value, "being undone"
     COMPLETED = engine.Status.COMPLETED.value, "completed"
-    COMPENSATED = engine.Status.COMPENSATED.value, "compensated"
-    PARKED = engine.Status.PARKED.value, "parked"
+    COMPENSATED = engine.Status.COMPENSATED.value, "undone"
+    PARKED = engine.Status.PARKED.value, "needs attention"
 
 
 class Direction(models.TextChoices):
     """The engine's directions, for people."""
 
     FORWARD = engine.Direction.FORWARD.value, "forward"
-    BACKWARD = engine.Direction.BACKWARD.value, "backward"
+    BACKWARD = engine.Direction.BACKWARD.value, "undoing"
 
 
 class Event(models.TextChoices):
-    """What a line of the timeline tells: the end of an attempt, or an operator's word."""
+    """What a line of the timeline records: the end of an attempt, or what an operator did."""
 
     DONE = engine.Outcome.DONE.value, "done"
     REFUSED = engine.Outcome.REFUSED.value, "refused"
     FAULT = engine.Outcome.FAULT.value, "failed"
-    OUTAGE = engine.Outcome.OUTAGE.value, "service away"
-    LOST = engine.Outcome.LOST.value, "lost with its worker"
+    OUTAGE = engine.Outcome.OUTAGE.value, "service unavailable"
+    LOST = engine.Outcome.LOST.value, "worker stopped"
     RETRIED = "RETRIED", "retried by an operator"
-    TURNED = "TURNED", "turned by an operator"
+    TURNED = "TURNED", "undone by an operator"
     RESUMED = "RESUMED", "resumed by an operator"
 
 
@@ -96,7 +96,7 @@ class Saga(models.Model):
 
     class Meta:
         ordering = ["-created_at", "sale_id"]
-        permissions = [("operate_saga", "Can retry, turn and resume sagas")]
+        permissions = [("operate_saga", "Can retry, undo and resume sagas")]
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["due_at"], name="sagas_due", condition=models.Q(status__in=_LIVE)),

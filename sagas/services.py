@@ -149,7 +149,7 @@ def retry_saga(*, saga_id: str, who: str, reason: str, now: datetime) -> None:
 
 
 def compensate_saga(*, saga_id: str, who: str, reason: str, now: datetime) -> None:
-    """Turn a running saga: everything is undone, and the bidder reads `reason`.
+    """Turn a saga before its pivot, running or parked: everything is undone, and the buyer reads `reason`.
 
     Raises NotFound, Invalid without a reason, Conflict past the point of no return or when it already turned.
     """
@@ -171,10 +171,27 @@ _WORDS: Mapping[models.Event, Callable[[engine.Definition, engine.State], engine
 }
 
 
+def list_possible_words(*, saga_id: str) -> frozenset[models.Event]:
+    """The operators' words that the saga's state allows now."""
+    saga = models.Saga.objects.filter(pk=saga_id).first()
+    definition = definitions.find(saga.definition, saga.version) if saga else None
+    if saga is None or definition is None:
+        return frozenset()
+    return frozenset(word for word in _WORDS if _is_possible(word, definition, saga.state))
+
+
+def _is_possible(word: models.Event, definition: engine.Definition, state: engine.State) -> bool:
+    try:
+        _WORDS[word](definition, state)
+    except engine.NotAllowed:
+        return False
+    return True
+
+
 def _obey(saga_id: str, word: models.Event, who: str, reason: str, now: datetime) -> None:
     reason = reason.strip()
     if not reason:
-        raise errors.Invalid("Say why: the timeline keeps it.", field="reason")
+        raise errors.Invalid("A reason is required: the timeline keeps it.", field="reason")
     with transaction.atomic(using=_DATABASE):
         saga = models.Saga.objects.select_for_update().filter(pk=saga_id).first()
         if saga is None:
@@ -187,7 +204,7 @@ def _obey(saga_id: str, word: models.Event, who: str, reason: str, now: datetime
             after = _WORDS[word](definition, before)
         except engine.NotAllowed as refusal:
             raise errors.Conflict(str(refusal), status=saga.status) from refusal
-        texts = {"failure_detail": reason} if word is models.Event.TURNED else {"parked_detail": ""}
+        texts = {"parked_detail": ""} | ({"failure_detail": reason} if word is models.Event.TURNED else {})
         saga.move(after, now=now, due_at=_after(now, CHAIN_SECONDS), **texts)
         _write_line(saga, definition, before, word, text=reason, who=who, started_at=now, now=now)
         _tell(saga, after, now)
@@ -317,5 +334,5 @@ def _alert(saga: models.Saga) -> None:
         direction=saga.direction,
         position=saga.position,
         detail=saga.parked_detail,
-        act="admin > Sagas: retry, resume or compensate now",
+        act="admin > Sagas: retry, resume or undo",
     )

@@ -7,15 +7,17 @@ worker may die on any line: the row then says that an attempt was begun, and the
 from datetime import UTC, datetime
 
 import celery
+import prometheus_client
 from celery.exceptions import Ignore
 
 from auction_project import failpoints, logs
 from auction_project.messaging import failure
-from sagas import courier, engine, metrics, selectors, services, steps
+from sagas import courier, engine, metrics, services, steps
 
 MAX_SWEEPS = 10  # batches of one sweep task
 
 log = logs.get(__name__)
+prometheus_client.REGISTRY.register(metrics.ParkedSagas())  # here: only workers import the tasks
 
 
 @celery.shared_task(name=courier.RUN_STEP, bind=True)
@@ -48,7 +50,6 @@ def sweep() -> None:
         for _ in range(MAX_SWEEPS):
             if services.claim_due(now=datetime.now(UTC)) < services.SWEEP_ROWS:
                 break
-        metrics.PARKED.set(selectors.count_parked())
     except Exception as error:
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise

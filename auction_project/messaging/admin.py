@@ -1,4 +1,7 @@
-"""The desk of dead letters: what consumers gave up on, to look at and to send again with a reason. Nothing is edited."""
+"""The desk of dead letters: what consumers gave up on, to look at, to replay, and to dismiss with a reason.
+
+Nothing is edited. The page offers only what can be done with its letter.
+"""
 
 import contextlib
 from typing import Any, ClassVar
@@ -6,7 +9,6 @@ from typing import Any, ClassVar
 import msgspec
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -25,7 +27,15 @@ class ReplayInline(desks.ReadOnly, unfold_admin.TabularInline):
     fields = ("at", "by", "reason", "sent_at")
     readonly_fields = fields
     extra = 0
-    verbose_name_plural = "sent again"
+    verbose_name_plural = "replays"
+
+
+class DismissalInline(desks.ReadOnly, unfold_admin.TabularInline):
+    model = models.Dismissal
+    fields = ("at", "by", "reason")
+    readonly_fields = fields
+    extra = 0
+    verbose_name_plural = "dismissals"
 
 
 @admin.register(models.DeadLetter)
@@ -52,8 +62,9 @@ class DeadLetterAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         "message",
     )
     readonly_fields = fields
-    inlines: ClassVar[list[Any]] = [ReplayInline]
-    actions_detail: ClassVar[list[str]] = ["replay"]
+    inlines: ClassVar[list[Any]] = [ReplayInline, DismissalInline]
+    actions_detail: ClassVar[list[str]] = ["replay", "dismiss"]
+    empty_text = "No dead letters. Every message was handled."
 
     @admin.display(description="event", ordering="event_type")
     def event(self, letter: models.DeadLetter) -> str:
@@ -67,6 +78,19 @@ class DeadLetterAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     def message(self, letter: models.DeadLetter) -> SafeString:
         return format_html("<pre>{}</pre>", readable(bytes(letter.value)))
 
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Only what can be done with this letter."""
+        letter = self.get_object(request, object_id)
+        possible = set()
+        if letter is not None:
+            possible = {"replay"} if letter.is_replayable else set()
+            possible |= set() if letter.is_dismissed else {"dismiss"}
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if action.method.original_function_name in possible
+        ]
+
     def has_replay_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("messaging.replay_deadletter"))
 
@@ -75,25 +99,59 @@ class DeadLetterAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         url_path="replay",
         permissions=["replay"],
         dialog=desks.dialog(
-            "Replay", "Every reader of its topic gets it; those that have dealt with it recognise it."
+            "Replay", "All consumers of this topic receive it again; duplicates are ignored."
         ),
     )
     def replay(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         transport = broker.from_settings()
         try:
             services.replay_dead_letter(
-                dead_letter_id=int(object_id),
+                dead_letter_id=_id(object_id),
                 by=str(request.user),
                 reason=form.cleaned_data["reason"],
                 now=timezone.now(),
                 transport=transport,
             )
-            messages.success(request, "The message was sent again.")
+            messages.success(request, "The message was replayed.")
         except errors.DomainError as error:
             messages.error(request, error.detail)
         finally:
             transport.close()
-        return redirect(reverse("admin:messaging_deadletter_change", args=[object_id]))
+        return _page(object_id)
+
+    @unfold.action(
+        description="Dismiss",
+        url_path="dismiss",
+        permissions=["replay"],
+        dialog=desks.dialog(
+            "Dismiss",
+            "Closes this dead letter; the message is not handled. It returns if its consumer fails on it again.",
+        ),
+    )
+    def dismiss(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+        try:
+            services.dismiss_dead_letter(
+                dead_letter_id=_id(object_id),
+                by=str(request.user),
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+            )
+            messages.success(request, "The dead letter was dismissed.")
+        except errors.DomainError as error:
+            messages.error(request, error.detail)
+        return _page(object_id)
+
+
+def _id(object_id: str) -> int:
+    """The number in a page's path; 0, which no letter has, for what is no number."""
+    return int(object_id) if object_id.isdecimal() else 0
+
+
+def _page(object_id: str) -> HttpResponse:
+    """The letter again. The dialog is htmx's, which follows this header only."""
+    return HttpResponse(
+        headers={"HX-Redirect": reverse("admin:messaging_deadletter_change", args=[object_id])}
+    )
 
 
 def readable(value: bytes) -> str:

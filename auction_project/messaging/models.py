@@ -1,4 +1,4 @@
-"""The list of dead letters, in the database `default`: what consumers gave up on, and who sent it again and why."""
+"""The list of dead letters, in the database `default`: what consumers gave up on, and who replayed or dismissed it, and why."""
 
 from datetime import datetime
 
@@ -15,32 +15,35 @@ class DeadLetter(models.Model):
     class Status(models.TextChoices):
         WAITING = "WAITING"
         REPLAYED = "REPLAYED"
+        DISMISSED = "DISMISSED"
 
     digest = models.CharField(max_length=64, unique=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     topic = models.TextField()
     key = models.TextField()
-    group = models.TextField(help_text="who gave up; empty: this was no dead letter of ours")
-    event_type = models.TextField(help_text="empty: undecodable")
+    group = models.TextField(
+        verbose_name="consumer", help_text="Consumer that failed. Empty: not a dead letter of Gavel."
+    )
+    event_type = models.TextField(help_text="Empty: the message cannot be decoded.")
     event_id = models.TextField()
     partition = models.IntegerField()
     position = models.TextField()
     error = models.TextField()
     attempts = models.IntegerField()
-    times = models.IntegerField(default=1, help_text="how often it came here")
+    times = models.IntegerField(default=1, help_text="Times received.")
     first_at = models.DateTimeField()
     last_at = models.DateTimeField(db_index=True)
     value = models.BinaryField()
     whole_bytes = models.IntegerField(
-        default=0, help_text="not 0: so long was the message of which only the beginning is kept"
+        default=0, verbose_name="original size", help_text="In bytes, if the message was truncated."
     )
 
     class Meta:
         default_permissions = ("view",)
-        permissions = [("replay_deadletter", "Can send a dead letter again")]
+        permissions = [("replay_deadletter", "Can replay and dismiss dead letters")]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(status__in=["WAITING", "REPLAYED"]), name="deadletter_status"
+                condition=models.Q(status__in=["WAITING", "REPLAYED", "DISMISSED"]), name="deadletter_status"
             ),
             models.CheckConstraint(condition=models.Q(times__gte=1), name="deadletter_times"),
         ]
@@ -71,9 +74,26 @@ class DeadLetter(models.Model):
         seen = DeadLetter.objects.filter(pk=self.pk, last_at=self.last_at)
         seen.update(status=self.Status.REPLAYED)
 
+    def dismiss(self, *, by: str, reason: str, now: datetime) -> None:
+        """It needs no more attention. The row is locked by the caller."""
+        self.dismissals.create(by=by, reason=reason, at=now)
+        self.status = self.Status.DISMISSED
+        self.save(update_fields=["status"])
+
+    # --- Queries ------------------------------------------------------------------------------------------------
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether its origin is known and the whole message was kept."""
+        return bool(self.group) and not self.whole_bytes
+
+    @property
+    def is_dismissed(self) -> bool:
+        return bool(self.status == self.Status.DISMISSED)
+
 
 class Replay(models.Model):
-    """Somebody had a dead letter sent again. `sent_at` is empty where the transport did not take it."""
+    """An operator had a dead letter sent again. `sent_at` is empty where the transport did not take it."""
 
     dead_letter = models.ForeignKey(DeadLetter, on_delete=models.PROTECT, related_name="replays")
     by = models.CharField(max_length=200)
@@ -84,6 +104,22 @@ class Replay(models.Model):
     class Meta:
         default_permissions = ("view",)
         constraints = [models.CheckConstraint(condition=~models.Q(reason=""), name="replay_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.by}: {self.reason}"
+
+
+class Dismissal(models.Model):
+    """An operator decided that a dead letter needs no more attention."""
+
+    dead_letter = models.ForeignKey(DeadLetter, on_delete=models.PROTECT, related_name="dismissals")
+    by = models.CharField(max_length=200)
+    reason = models.CharField(max_length=MAX_REASON_CHARACTERS)
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [models.CheckConstraint(condition=~models.Q(reason=""), name="dismissal_reason")]
 
     def __str__(self) -> str:
         return f"{self.by}: {self.reason}"

@@ -10,16 +10,17 @@ class NoSuchDeadLetter(errors.NotFound):
     """There is no such dead letter."""
 
 
-def get_dead_letter(dead_letter_id: int) -> models.DeadLetter:
-    """Raises NoSuchDeadLetter."""
-    row: models.DeadLetter | None = models.DeadLetter.objects.filter(pk=dead_letter_id).first()
+def get_dead_letter(dead_letter_id: int, *, locked: bool = False) -> models.DeadLetter:
+    """The letter; `locked` until the open transaction ends. Raises NoSuchDeadLetter."""
+    rows = models.DeadLetter.objects.select_for_update() if locked else models.DeadLetter.objects.all()
+    row: models.DeadLetter | None = rows.filter(pk=dead_letter_id).first()
     if row is None:
         raise NoSuchDeadLetter
     return row
 
 
 def list_waiting(*, topic: str | None = None) -> "QuerySet[models.DeadLetter]":
-    """Those that nobody has replayed since they last came in, oldest first."""
+    """Those that were neither replayed nor dismissed since they last came in, oldest first."""
     waiting = models.DeadLetter.objects.filter(status=models.DeadLetter.Status.WAITING).order_by(
         "first_at", "pk"
     )

@@ -1,4 +1,4 @@
-"""What is done with dead letters: kept when they come in, sent again when a person says so."""
+"""What is done with dead letters: kept when they come in, replayed or dismissed when an operator says so."""
 
 from datetime import datetime
 
@@ -14,7 +14,11 @@ log = logs.get(__name__)
 
 
 class NotReplayable(errors.Conflict):
-    """This message cannot be sent again: nobody knows where it came from, or only its beginning was kept."""
+    """This message cannot be replayed: its origin is unknown, or only its beginning was kept."""
+
+
+class AlreadyDismissed(errors.Conflict):
+    """This dead letter is dismissed already."""
 
 
 def record_dead_letter(*, letter: dead_letters.Letter) -> models.DeadLetter:
@@ -53,13 +57,9 @@ def replay_dead_letter(
     Every group gets it; those that have dealt with it recognise it. Raises errors.NotFound, errors.Invalid,
     NotReplayable, errors.Unavailable (then it may have been sent all the same).
     """
-    reason = reason.strip()
-    if not reason or len(reason) > models.MAX_REASON_CHARACTERS:
-        raise errors.Invalid(
-            f"Give a reason of 1 to {models.MAX_REASON_CHARACTERS} characters.", field="reason"
-        )
+    reason = _reason(reason)
     row = selectors.get_dead_letter(dead_letter_id)
-    if not row.group or row.whole_bytes:
+    if not row.is_replayable:
         raise NotReplayable
     with transaction.atomic(using=ALIAS):
         replay = row.begin_replay(by=by, reason=reason, now=now)
@@ -70,6 +70,34 @@ def replay_dead_letter(
         "dead_letter_replayed", topic=row.topic, key=row.key, event_id=row.event_id, by=by, reason=reason
     )
     return selectors.get_dead_letter(dead_letter_id)
+
+
+def dismiss_dead_letter(*, dead_letter_id: int, by: str, reason: str, now: datetime) -> models.DeadLetter:
+    """Close a letter that needs no more attention, whatever it is; who dismissed it and why is kept.
+
+    If its consumer gives up on the same message once more, the letter waits again. Raises errors.NotFound,
+    errors.Invalid, AlreadyDismissed.
+    """
+    reason = _reason(reason)
+    with transaction.atomic(using=ALIAS):
+        row = selectors.get_dead_letter(dead_letter_id, locked=True)
+        if row.is_dismissed:
+            raise AlreadyDismissed
+        row.dismiss(by=by, reason=reason, now=now)
+    log.warning(
+        "dead_letter_dismissed", topic=row.topic, key=row.key, event_id=row.event_id, by=by, reason=reason
+    )
+    return row
+
+
+def _reason(given: str) -> str:
+    """The reason, trimmed. Raises errors.Invalid."""
+    reason = given.strip()
+    if not reason or len(reason) > models.MAX_REASON_CHARACTERS:
+        raise errors.Invalid(
+            f"Give a reason of 1 to {models.MAX_REASON_CHARACTERS} characters.", field="reason"
+        )
+    return reason
 
 
 def _event_of(letter: dead_letters.Letter) -> tuple[str, str]:

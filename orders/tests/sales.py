@@ -145,10 +145,21 @@ def pay(sale: Sale) -> None:
 
 
 def published() -> list[tuple[str, contracts.events.Event]]:
-    """(event id, event) of each row of the outbox, in order."""
-    rows = models.Outbox.objects.order_by("id")
+    """(event id, event) of each row of the outbox about orders, in order."""
+    rows = models.Outbox.objects.filter(topic=contracts.events.OrderEvent.TOPIC).order_by("id")
     return [(row.event_id, contracts.decode(bytes(row.body))[1]) for row in rows]
 
 
 def published_types() -> list[str]:
-    return list(models.Outbox.objects.order_by("id").values_list("type", flat=True))
+    return [type(event).__name__ for _, event in published()]
+
+
+def card_states() -> list[tuple[str, int, bool]]:
+    """(user, version, usable) of each row of the outbox about cards, in order."""
+    states = []
+    for row in models.Outbox.objects.filter(topic=contracts.events.CardChanged.TOPIC).order_by("id"):
+        envelope, event = contracts.decode(bytes(row.body))
+        assert isinstance(event, contracts.events.CardChanged)
+        assert (envelope.version, envelope.subject) == (event.version, event.user_id)
+        states.append((event.user_id, event.version, event.usable))
+    return states

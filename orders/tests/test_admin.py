@@ -106,6 +106,61 @@ def test_the_list_of_orders_filters_by_status_and_shows_money() -> None:
     assert "125.50 EUR" in listed
 
 
+def test_the_journal_shows_money_in_whole_units() -> None:
+    sale = sales.sale_with_order()
+    client = client_with(*VIEWS)
+    listed, shown = pages(models.JournalEntry, str(models.JournalEntry.objects.get().pk))
+
+    row = client.get(listed).content.decode()
+    assert "125.50 EUR" in row
+    assert "Provider → Buyers" in row
+    assert sale.order_number in row
+    page = client.get(shown).content.decode()
+    assert page.count("125.50") == 5  # the entry; its debit and its credit, each with its title
+    assert "12550" not in page
+
+
+def test_the_risk_list_says_passed_or_refused_in_words() -> None:
+    passed, refused = sales.new_sale(), sales.new_sale()
+    for sale, is_refused in ((passed, False), (refused, True)):
+        models.RiskAssessment.objects.create(
+            order_number=sale.order_number,
+            user_id=sale.user_id,
+            amount=100,
+            currency="EUR",
+            policy=1,
+            score=10,
+            reasons=[{"rule": "account_age", "points": 10, "detail": "The account is 3 days old."}],
+            refused=is_refused,
+            at=sales.NOW,
+        )
+    client = client_with("view_riskassessment")
+    path = reverse("admin:orders_riskassessment_changelist")
+
+    def listed(outcome: str) -> str:
+        return client.get(path, {"outcome": outcome}).content.decode()
+
+    assert passed.order_number in listed("passed")
+    assert refused.order_number not in listed("passed")
+    assert refused.order_number in listed("refused")
+    page = client.get(path).content.decode()
+    assert "icon-no" not in page
+    assert "The account is 3 days old." in page
+    for sale, word in ((passed, "Passed"), (refused, "Refused")):
+        shown = client.get(
+            reverse("admin:orders_riskassessment_change", args=[sale.order_number])
+        ).content.decode()
+        assert word in shown
+
+
+def test_a_payment_with_an_outcome_offers_nothing_to_settle() -> None:
+    paid = sales.sale_with_order()
+    client = client_with(*VIEWS, "resolve_payment")
+    path = reverse("admin:orders_payment_settle", args=[paid.order_number])
+
+    assert path not in client.get(pages(models.Payment, paid.order_number)[1]).content.decode()
+
+
 @pytest.mark.django_db(databases=["default", "orders"], transaction=True)
 def test_finance_settles_a_hanging_payment_with_a_reason(
     bank: bank_process.BankProcess, sale: sales.Sale
@@ -116,6 +171,7 @@ def test_finance_settles_a_hanging_payment_with_a_reason(
     path = reverse("admin:orders_payment_settle", args=[sale.order_number])
     viewer, finance = client_with(*VIEWS), client_with(*VIEWS, "resolve_payment", email="finance@example.org")
 
+    assert path in finance.get(pages(models.Payment, sale.order_number)[1]).content.decode()
     refused = viewer.post(path, {"reason": "It hangs.", "_form_submitted": "True"})
     assert (refused.status_code, sale.payment().state) == (403, "STARTED")
     without_reason = finance.post(path, {"reason": "", "_form_submitted": "True"})

@@ -243,12 +243,29 @@ def test_a_buyer_puts_sees_replaces_and_forgets_his_card_and_nobody_elses(client
     answer = put(mine, {"number": "4242424242424242"})
     assert (answer.status_code, answer.json()) == (
         200,
-        {"brand": "Gavel Test", "last4": "4242", "behaviour": "accepts"},
+        {
+            "brand": "Gavel Test",
+            "last4": "4242",
+            "behaviour": "accepts",
+            "usable": True,
+            "unusable_reason": None,
+        },
     )
     assert mine.get(CARD).json() == answer.json()
     assert (other.get(CARD).status_code, other.delete(CARD).status_code) == (404, 404)
     assert mine.delete(CARD).status_code == 204
     assert mine.delete(CARD).status_code == 404
+
+
+def test_a_suspended_card_says_why_until_the_same_number_is_put_in_again(client_of: ClientOf) -> None:
+    mine = client_of("u" * 32)
+    put(mine, {"number": "4242424242424242"})
+    models.Card.objects.get().suspend(now=sales.NOW)
+
+    assert [mine.get(CARD).json()[name] for name in ("usable", "unusable_reason")] == [False, "declined"]
+    answer = put(mine, {"number": "4242424242424242"})
+
+    assert [answer.json()[name] for name in ("usable", "unusable_reason")] == [True, None]
 
 
 @pytest.mark.parametrize(

@@ -294,18 +294,19 @@ def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_
 
 
 class ScriptedBank:
-    """A provider that does what the test says; it sees whether a transaction is open while it is asked."""
+    """A provider that does what the test says; it sees whether the test has a transaction open while it is asked."""
 
     def __init__(self, *answers: object, healthy: bool = True) -> None:
         self._answers = list(answers)
         self._healthy = healthy
+        self._connection = connections["orders"]  # the test's: captures are asked on threads of their own
         self.calls: list[str] = []
         self.in_transaction: list[bool] = []
 
     def __getattr__(self, name: str) -> Any:
         def ask(**_: Any) -> Any:
             self.calls.append(name)
-            self.in_transaction.append(connections["orders"].in_atomic_block)
+            self.in_transaction.append(self._connection.in_atomic_block)
             answer = self._answers.pop(0)
             if isinstance(answer, Exception):
                 raise answer

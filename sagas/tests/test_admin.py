@@ -13,7 +13,7 @@ from sagas.tests.conftest import saga, timeline
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
 LIST = "/admin/sagas/saga/"
-WORDS = ("retry", "compensate", "resume")
+WORDS = ("retry", "undo", "resume")
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def test_the_desks_see_the_list_and_the_timeline(client, sign_in, waiting, parke
 
     assert saga(waiting).order_number in listed
     assert saga(parked).order_number in listed
-    assert "reserve_stock" in shown
+    assert "Reserve the stock" in shown
+    assert "Refund the payment" in shown
     assert "refund_payment was declined" in shown
 
 
@@ -98,7 +99,6 @@ def test_an_operator_is_asked_why(client, sign_in, waiting):
     revision = saga(waiting).revision
 
     for word in WORDS:
-        assert page(waiting, word) in client.get(page(waiting)).content.decode()
         assert "Why?" in client.get(page(waiting, word)).content.decode()
         assert client.get(page(waiting, word)).status_code == 200
         assert say(client, waiting, word, "").context["form"].errors
@@ -119,10 +119,10 @@ def test_retry_tries_at_once_and_records_who_and_why(client, sign_in, waiting, p
     assert LogEntry.objects.get().get_change_message() == "Retry: the bank is back"
 
 
-def test_compensate_now_undoes_the_sale(client, sign_in, waiting, post):
+def test_undo_undoes_the_sale(client, sign_in, waiting, post):
     sign_in("finance")
 
-    say(client, waiting, "compensate", "the lot was damaged")
+    say(client, waiting, "undo", "the lot was damaged")
     post.deliver()
 
     assert (saga(waiting).status, saga(waiting).failure_reason) == ("COMPENSATED", "operator")
@@ -137,10 +137,66 @@ def test_resume_is_for_parked_sagas_and_a_refusal_is_shown_in_the_form(
 
     refused = say(client, waiting, "resume", "go")
 
-    assert "only a parked saga can be resumed" in refused.content.decode()
+    assert "Only a sale that needs attention can be resumed." in refused.content.decode()
     assert saga(waiting).revision == before
     say(client, parked, "resume", "the refund was allowed")
     assert saga(parked).status == "COMPENSATING"
+
+
+@pytest.fixture
+def stuck(begin, post):
+    """A saga that is parked past the point of no return."""
+    sale = begin("confirm_order=refuse")
+    post.deliver()
+    return sale
+
+
+def test_the_page_offers_only_what_can_be_done(client, sign_in, waiting, parked, stuck, begin, post):
+    sign_in("auction operator")
+    settled = begin()
+    post.deliver()
+
+    def offered(sale):
+        shown = client.get(page(sale)).content.decode()
+        return [word for word in WORDS if page(sale, word) in shown]
+
+    assert offered(waiting) == ["retry", "undo"]
+    assert offered(parked) == ["retry", "resume"]
+    assert offered(stuck) == ["retry", "resume"]
+    assert offered(settled) == []
+    models.Saga.objects.filter(pk=waiting).update(version=99)
+    assert offered(waiting) == []
+
+
+def test_undo_works_on_a_parked_saga_before_the_pivot_and_not_past_it(client, sign_in, waiting, stuck, post):
+    sign_in("auction operator")
+    models.Saga.objects.filter(pk=waiting).update(status="PARKED", due_at=None, parked_detail="It hangs.")
+    before = models.Saga.objects.filter(pk=stuck).values().get()
+
+    assert page(waiting, "undo") in client.get(page(waiting)).content.decode()
+    say(client, waiting, "undo", "the lot was damaged")
+    refused = say(client, stuck, "undo", "the lot was damaged")
+    post.deliver()
+
+    assert (saga(waiting).status, saga(waiting).parked_detail) == ("COMPENSATED", "")
+    assert "cannot be undone any more" in refused.content.decode()
+    assert models.Saga.objects.filter(pk=stuck).values().get() == before
+
+
+def test_the_page_links_to_the_order_the_payment_the_buyer_and_the_lot(client, sign_in, waiting):
+    sign_in("viewer")
+    shown, row = client.get(page(waiting)).content.decode(), saga(waiting)
+
+    for path in (
+        f"/admin/orders/order/{row.order_number}/change/",
+        f"/admin/orders/payment/{row.order_number}/change/",
+        f"/admin/accounts/user/{row.user_id}/change/",
+        f"/admin/inventory/product/{row.product_id}/change/",
+        f"/auctions/{row.auction_id}",
+    ):
+        assert f'href="{path}"' in shown
+    models.Saga.objects.filter(pk=waiting).update(auction_id="no id")
+    assert "no id" in client.get(page(waiting)).content.decode()
 
 
 def test_the_list_is_filtered_and_searched(client, sign_in, waiting, parked):

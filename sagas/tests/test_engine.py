@@ -1,5 +1,6 @@
 """The engine, rule by rule: every prefix of the definition with every outcome, and every word of an operator."""
 
+import msgspec
 import pytest
 
 from sagas import definitions, engine
@@ -220,6 +221,20 @@ def test_a_retried_parked_saga_has_one_attempt_and_a_resumed_one_five():
         resumed = attempt(resumed, O.FAULT)
     assert resumed.status is S.RUNNING
     assert attempt(resumed, O.FAULT).status is S.PARKED
+
+
+def test_a_parked_saga_turns_before_the_pivot_and_not_past_it():
+    before = msgspec.structs.replace(at_step(PIVOT - 1), status=S.PARKED)
+    past = attempt(at_step(PIVOT), O.REFUSED)
+    undoing = attempt(engine.turn(SETTLE, at_step(3), "operator"), O.REFUSED)
+
+    turned = engine.turn(SETTLE, before, "operator")
+
+    assert (turned.status, turned.direction, turned.position) == (S.COMPENSATING, D.BACKWARD, PIVOT - 1)
+    for parked in (past, undoing):
+        assert parked.status is S.PARKED
+        with pytest.raises(engine.NotAllowed):
+            engine.turn(SETTLE, parked, "operator")
 
 
 def test_retry_changes_no_live_saga_and_waits_for_an_attempt_under_way():

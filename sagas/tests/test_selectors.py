@@ -1,13 +1,16 @@
 """What waits for an operator: parked sagas, and sales that died before they had one."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import prometheus_client
 import pytest
+from django.db import OperationalError
 
 from auction_project.messaging import dead_letters, memory
 from auction_project.messaging import services as messaging
-from sagas import selectors, tasks
+from sagas import selectors, tasks  # noqa: F401 - the tasks bring the gauge
 from sagas.tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
@@ -28,6 +31,10 @@ def bury(topic: str, sale_id: str):
     return messaging.record_dead_letter(letter=letter)
 
 
+def gauge() -> float | None:
+    return prometheus_client.REGISTRY.get_sample_value("gavel_sagas_parked")
+
+
 def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, post):
     begin("commit_stock=refuse cancel_order=refuse")
     post.deliver()
@@ -35,10 +42,7 @@ def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, post):
     letter = bury("sale-confirmed", "sale-1")
     bury("orders", "sale-2")
 
-    tasks.sweep()
-
-    assert selectors.count_parked() == 2
-    assert prometheus_client.REGISTRY.get_sample_value("gavel_sagas_parked") == 2
+    assert (selectors.count_parked(), gauge()) == (2, 2)
     assert list(selectors.dead_sales().values_list("key", flat=True)) == ["sale-1"]
 
     messaging.replay_dead_letter(
@@ -48,4 +52,38 @@ def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, post):
         now=datetime.now(UTC),
         transport=memory.MemoryBroker(),
     )
-    assert selectors.count_parked() == 1
+    assert (selectors.count_parked(), gauge()) == (1, 1)
+
+
+def test_a_dismissed_dead_sale_waits_for_nobody():
+    letter = bury("sale-confirmed", "sale-1")
+    assert (selectors.count_parked(), gauge()) == (1, 1)
+
+    messaging.dismiss_dead_letter(dead_letter_id=letter.pk, by="operator", reason="A test.", now=NOW)
+
+    assert (selectors.count_parked(), gauge()) == (0, 0)
+
+
+def test_a_process_that_cannot_count_names_no_figure_and_its_other_metrics_stay(monkeypatch):
+    def away():
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(selectors, "count_parked", away)
+
+    assert gauge() is None
+    assert b"gavel_sagas_started_total" in prometheus_client.generate_latest()
+
+
+def test_a_process_that_runs_no_sagas_names_no_figure():
+    """A gauge that nothing sets would say 0 there."""
+    look = "import prometheus_client, sagas.services; print(prometheus_client.generate_latest().decode())"
+    names = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup(); {look}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+    assert "gavel_sagas_started_total" in names
+    assert "gavel_sagas_parked" not in names

@@ -250,6 +250,61 @@ def test_replaying_an_overtaken_state_event_changes_nothing(
     assert tables.Once.objects.get(key="event:e1").state == "DONE"
 
 
+# --- dismissed ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"topic": "sale-confirmed"},
+        {"value": b"\xff no event"},
+        {"group": ""},
+        {"whole_bytes": 9_000_000, "whole_digest": "d" * 64},
+    ],
+    ids=["an event", "a sale", "undecodable", "foreign", "truncated"],
+)
+def test_every_letter_can_be_dismissed_and_who_and_why_is_kept(changes: dict[str, Any]) -> None:
+    row = services.record_dead_letter(letter=_letter(**changes))
+
+    services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason="  A test message. ", now=NOW)
+
+    assert models.DeadLetter.objects.get().status == "DISMISSED"
+    dismissal = models.Dismissal.objects.get()
+    assert (dismissal.by, dismissal.reason, dismissal.at) == ("operator", "A test message.", NOW)
+    assert list(selectors.list_waiting()) == []
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+def test_a_dismissal_without_a_fit_reason_is_refused(reason: str) -> None:
+    row = services.record_dead_letter(letter=_letter())
+
+    with pytest.raises(errors.Invalid) as refused:
+        services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason=reason, now=NOW)
+
+    assert refused.value.field == "reason"
+    assert (_row().status, models.Dismissal.objects.count()) == ("WAITING", 0)
+
+
+def test_a_letter_is_dismissed_once_until_it_comes_back() -> None:
+    row = services.record_dead_letter(letter=_letter())
+    services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason="First.", now=NOW)
+
+    with pytest.raises(services.AlreadyDismissed):
+        services.dismiss_dead_letter(dead_letter_id=row.pk, by="another", reason="Second.", now=NOW)
+
+    assert list(models.Dismissal.objects.values_list("reason", flat=True)) == ["First."]
+    services.record_dead_letter(letter=_letter(at=NOW + timedelta(minutes=1)))
+    assert (_row().status, _row().times) == ("WAITING", 2)
+    services.dismiss_dead_letter(dead_letter_id=row.pk, by="another", reason="Second.", now=NOW)
+    assert _row().status == "DISMISSED"
+
+
+def test_a_letter_that_is_not_there_cannot_be_dismissed() -> None:
+    with pytest.raises(selectors.NoSuchDeadLetter):
+        services.dismiss_dead_letter(dead_letter_id=77, by="operator", reason="Gone.", now=NOW)
+
+
 # --- the desk ----------------------------------------------------------------------------------------------------
 
 
@@ -260,8 +315,8 @@ def desk_broker(monkeypatch: pytest.MonkeyPatch) -> memory.MemoryBroker:
     return one
 
 
-def _desk(*permissions: str) -> Client:
-    user = get_user_model().objects.create_user(email="clerk@example.com", password="x", is_staff=True)
+def _desk(*permissions: str, email: str = "clerk@example.com") -> Client:
+    user = get_user_model().objects.create_user(email=email, password="x", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="messaging", codename__in=permissions)
     )
@@ -324,3 +379,57 @@ def test_an_operator_replays_with_a_reason(desk_broker: memory.MemoryBroker) -> 
 
 def _raise(*_args: object, **_options: object) -> None:
     raise ValueError("cannot be kept")
+
+
+def test_an_operator_dismisses_with_a_reason_and_others_do_not() -> None:
+    row = services.record_dead_letter(letter=_letter(value=b"no event"))
+    dismissed = reverse("admin:messaging_deadletter_dismiss", args=[row.pk])
+    submitted = {"_form_submitted": "True", "reason": "A test message."}
+
+    viewer = _desk("view_deadletter")
+    assert viewer.post(dismissed, submitted).status_code == 403
+    assert _row().status == "WAITING"
+    operator = _desk("view_deadletter", "view_dismissal", "replay_deadletter", email="operator@example.com")
+    operator.post(dismissed, {"_form_submitted": "True", "reason": ""})
+    assert _row().status == "WAITING"
+    answer = operator.post(dismissed, submitted)
+
+    assert answer.headers["HX-Redirect"] == _paths(row)[1]
+    assert _row().status == "DISMISSED"
+    page = operator.get(_paths(row)[1]).content.decode()
+    assert "A test message." in page
+    assert "operator@example.com" in page
+
+
+def test_the_desk_offers_only_what_can_be_done() -> None:
+    whole = services.record_dead_letter(letter=_letter())
+    foreign = services.record_dead_letter(letter=_letter(group="", key="foreign"))
+    client = _desk("view_deadletter", "replay_deadletter")
+
+    def offered(row: models.DeadLetter) -> list[str]:
+        page = client.get(_paths(row)[1]).content.decode()
+        path = f"/admin/messaging/deadletter/{row.pk}/"
+        return [word for word in ("replay", "dismiss") if f"{path}{word}/" in page]
+
+    assert offered(whole) == ["replay", "dismiss"]
+    assert offered(foreign) == ["dismiss"]
+    services.dismiss_dead_letter(dead_letter_id=whole.pk, by="operator", reason="Known.", now=NOW)
+    assert offered(whole) == ["replay"]
+
+
+def test_an_empty_list_says_that_all_is_well() -> None:
+    page = _desk("view_deadletter").get(reverse("admin:messaging_deadletter_changelist")).content.decode()
+
+    assert "No dead letters. Every message was handled." in page
+
+
+@pytest.mark.parametrize("word", ["replay", "dismiss"])
+def test_a_path_without_a_letter_changes_nothing(desk_broker: memory.MemoryBroker, word: str) -> None:
+    client = _desk("view_deadletter", "replay_deadletter")
+
+    answer = client.post(
+        f"/admin/messaging/deadletter/x/{word}/", {"_form_submitted": "True", "reason": "Because."}
+    )
+
+    assert answer.status_code == 200
+    assert models.Dismissal.objects.count() + models.Replay.objects.count() == 0

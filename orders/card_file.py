@@ -1,0 +1,44 @@
+"""The card that each user has on file: every change of it and its state event `CardChanged`, in the open transaction.
+
+A card is usable from the moment it is put on file until it is removed or the provider declines a payment with it. Only
+another card ends that suspension. A payment lost to a silent provider says nothing of the card and changes nothing.
+"""
+
+import uuid
+from datetime import datetime
+
+from auction_project import contracts
+from auction_project.messaging import outbox
+from orders import cards, exceptions, models
+
+
+def put(user_id: str, number: str, *, now: datetime) -> models.Card:
+    """Put the card of a test number on file in place of another; a new token each time. Raises UnknownTestCard."""
+    test_card = cards.recognise(number)
+    card = models.Card.locked_or_new(user_id, now=now)
+    card.put_on_file(test_card, token=f"tok_{test_card.behaviour}_{uuid.uuid4().hex}", now=now)
+    _publish(card, now=now)
+    return card
+
+
+def remove(user_id: str, *, now: datetime) -> None:
+    """Remove the card. Raises NoCard."""
+    card = models.Card.locked(user_id)
+    if card is None or not card.is_on_file:
+        raise exceptions.NoCard
+    card.remove(now=now)
+    _publish(card, now=now)
+
+
+def suspend(user_id: str, *, token: str, now: datetime) -> None:
+    """The provider declined a payment with the card `token`: suspend that card if it is the one on file."""
+    card = models.Card.locked(user_id)
+    if card is not None and card.token == token and card.is_usable:
+        card.suspend(now=now)
+        _publish(card, now=now)
+
+
+def _publish(card: models.Card, *, now: datetime) -> None:
+    event = contracts.events.CardChanged(user_id=card.user_id, version=card.version, usable=card.is_usable)
+    event_id = f"{card.user_id}:card:{card.version}"
+    outbox.publish(models.Outbox, event, now=now, version=card.version, event_id=event_id)
