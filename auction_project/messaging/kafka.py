@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import confluent_kafka
@@ -59,16 +59,19 @@ log = logs.get(__name__)
 
 
 class KafkaBroker:
-    """See the module; `servers` as `bootstrap.servers` takes them."""
+    """See the module; `servers` as `bootstrap.servers` takes them, `options` as librdkafka does (TLS and SASL)."""
 
     durable: ClassVar[bool] = True
 
-    def __init__(self, servers: str, *, namespace: str = "") -> None:
+    def __init__(
+        self, servers: str, *, namespace: str = "", options: Mapping[str, str] | None = None
+    ) -> None:
         self._prefix = f"{namespace}." if namespace else ""
         self._common = {
             "bootstrap.servers": servers,
             "reconnect.backoff.max.ms": 1000,
             "socket.connection.setup.timeout.ms": 3000,
+            **(options or {}),
         }
         self._lock = threading.Lock()
         self._producer: delivery.Producer | None = None
