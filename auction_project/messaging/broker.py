@@ -153,7 +153,10 @@ def from_settings() -> Broker:
         from auction_project.messaging import kafka
 
         return kafka.KafkaBroker(
-            settings.KAFKA_BOOTSTRAP_SERVERS, namespace=namespace, options=settings.KAFKA_OPTIONS
+            settings.KAFKA_BOOTSTRAP_SERVERS,
+            namespace=namespace,
+            options=settings.KAFKA_OPTIONS,
+            retention_days=settings.EVENTS_KEEP_DAYS + 1,  # a day longer than the outboxes
         )
     from auction_project.messaging import redis_streams
 

@@ -32,7 +32,7 @@ EPOCH_SECONDS = 1.0  # between two looks at the markers: what goes astray meanwh
 COMMIT_SECONDS = 1.0
 LOOK_SECONDS = 0.05  # between two looks at topics that come or go
 BATCH_RECORDS = 64
-RETENTION_DAYS = 8  # a day longer than the outboxes
+RETENTION_DAYS = 8
 
 _LOST = frozenset(
     {
@@ -64,8 +64,14 @@ class KafkaBroker:
     durable: ClassVar[bool] = True
 
     def __init__(
-        self, servers: str, *, namespace: str = "", options: Mapping[str, str] | None = None
+        self,
+        servers: str,
+        *,
+        namespace: str = "",
+        options: Mapping[str, str] | None = None,
+        retention_days: int = RETENTION_DAYS,
     ) -> None:
+        self._retention_ms = retention_days * 24 * 3600 * 1000
         self._prefix = f"{namespace}." if namespace else ""
         self._common = {
             "bootstrap.servers": servers,
@@ -90,7 +96,7 @@ class KafkaBroker:
                         -1,
                         config={
                             "max.message.bytes": str(broker.max_bytes(name) + 4096),
-                            "retention.ms": str(RETENTION_DAYS * 24 * 3600 * 1000),
+                            "retention.ms": str(self._retention_ms),
                         },
                     )
                     for name in sorted(missing)

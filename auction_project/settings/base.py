@@ -95,6 +95,11 @@ KAFKA_OPTIONS = {option: env.str(variable) for variable, option in _KAFKA_OPTION
 # Keeps installations apart that share one transport.
 EVENTS_NAMESPACE = env.str("EVENTS_NAMESPACE", default="")
 
+# --- retention: what maintenance (role relay) deletes after how many days ------------------------------------------
+EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", default=7)  # outboxes; inboxes and Kafka's topics a day longer
+DEAD_LETTERS_KEEP_DAYS = env.int("DEAD_LETTERS_KEEP_DAYS", default=90)
+EMAILS_KEEP_DAYS = env.int("EMAILS_KEEP_DAYS", default=90)
+
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")
 # kombu verifies no certificate unless it is asked to; `ssl_…` options in the URL go before.

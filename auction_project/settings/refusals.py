@@ -43,6 +43,8 @@ _UNVERIFIED = {
     ("tlsinsecure", "true"),
     ("tlsallowinvalidcertificates", "true"),
 }
+# A day for what verify looks back, or for what is still on its way, and one to keep.
+_MIN_DAYS = {"EVENTS_KEEP_DAYS": 2, "EMAILS_KEEP_DAYS": 2, "DEAD_LETTERS_KEEP_DAYS": 1}
 _KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _RATES = re.compile(r"([1-9]\d*/\d*[smhd]/(ip|user|key))(,[1-9]\d*/\d*[smhd]/(ip|user|key))*")
 
@@ -181,6 +183,9 @@ def _limits(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iter
         limit = environment.get(name)
         if limit is not None and not _RATES.fullmatch(limit):
             yield f"{name} is {limit!r}, which limits nothing. Write it as 30/m/ip, or leave the variable out."
+    for name, least in _MIN_DAYS.items():
+        if settings[name] < least:
+            yield f"{name} is {settings[name]}, which deletes what is still needed. Keep it {least} days or longer."
 
 
 def _tests(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[str]:
