@@ -1,6 +1,7 @@
 """`/livez`, `/readyz` and `/metrics` for roles that serve no HTTP of their own, on a thread of the standard library.
 
-Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs answered and it is not draining.
+Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs answered, it is
+not draining, and no loop has halted (a restart alone mends nothing, so a halted role is live).
 """
 
 import json
@@ -21,6 +22,7 @@ class State:
     def __init__(self, role: str) -> None:
         self.role = role
         self.ready = False
+        self.halted: set[str] = set()
         self._beats: dict[str, float] = {}
 
     def beat(self, loop: str) -> None:
@@ -65,9 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
             stale = self.state.stale_loops()
             self._answer_json(503 if stale else 200, {"role": self.state.role, "stale": stale})
         elif self.path == "/readyz":
-            self._answer_json(
-                200 if self.state.ready else 503, {"role": self.state.role, "ready": self.state.ready}
-            )
+            halted = sorted(self.state.halted)
+            ready = self.state.ready and not halted
+            body = {"role": self.state.role, "ready": ready, **({"halted": halted} if halted else {})}
+            self._answer_json(200 if ready else 503, body)
         else:
             self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})
 

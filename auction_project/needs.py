@@ -126,7 +126,8 @@ def _broker(_name: str) -> None:
 
 
 def _celery(_name: str) -> None:
-    with Connection(settings.CELERY_BROKER_URL, connect_timeout=2) as connection:
+    address, tls = settings.CELERY_BROKER_URL, settings.CELERY_BROKER_USE_SSL
+    with Connection(address, ssl=tls, connect_timeout=2) as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
 
 

@@ -27,7 +27,7 @@ log = logs.get(__name__)
 
 class Loop(Protocol):
     """One unit of repeated work. One that many wait for says with `longest_pause_seconds` how long an outage that is over
-    may go unnoticed."""
+    may go unnoticed. One that has stopped working for an operator to look says so with `halted`."""
 
     name: str
 
@@ -109,6 +109,8 @@ def _drive(
                 if loop is None:
                     loop = make()
                 busy = loop.step()
+                if getattr(loop, "halted", ""):
+                    state.halted.add(loop.name)
             except Exception as error:
                 close_old_connections()
                 if failure.classify(error) is not failure.Fate.OUTAGE:

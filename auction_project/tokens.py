@@ -1,10 +1,14 @@
 """Access tokens, verified by signature alone: no service asks a database who somebody is.
 
-`accounts` signs them (RS256, five minutes); everybody verifies with JWT_PUBLIC_KEY. A verified token is remembered
-until it ends, because checking a signature costs more than deciding a bid.
+`accounts` signs them (RS256, five minutes) and names the key as `kid`; every process verifies with JWT_PUBLIC_KEY, and
+during a rotation with JWT_SECOND_PUBLIC_KEY, too. A verified token is remembered until it ends, because checking a
+signature costs more than deciding a bid.
 """
 
+import base64
 import functools
+import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -64,7 +68,12 @@ def sign(
         "iat": int(now),
         "exp": int(now + seconds),
     } | dict(changed or {})
-    return jwt.encode(claims, _private_key(settings.JWT_PRIVATE_KEY), algorithm=ALGORITHM)
+    return jwt.encode(
+        claims,
+        _private_key(settings.JWT_PRIVATE_KEY),
+        algorithm=ALGORITHM,
+        headers={"kid": key_id(settings.JWT_PUBLIC_KEY)},
+    )
 
 
 def from_header(header: str) -> Claims:
@@ -96,15 +105,33 @@ def _private_key(pem: str) -> Any:
 
 
 @functools.cache
-def _public_key(pem: str) -> Any:
+def public_key(pem: str) -> Any:
     return serialization.load_pem_public_key(pem.encode())
+
+
+@functools.cache
+def key_id(pem: str) -> str:
+    """The `kid` of a public key: its thumbprint by RFC 7638, as allauth computes it."""
+    key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(public_key(pem)))
+    members = json.dumps({name: key[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).rstrip(b"=").decode()
+
+
+def _key_of(token: str) -> Any:
+    """The public key that `token` names; without a name, the current one. Raises InvalidToken, jwt.PyJWTError."""
+    current, second = settings.JWT_PUBLIC_KEY, settings.JWT_SECOND_PUBLIC_KEY
+    kid = jwt.get_unverified_header(token).get("kid", key_id(current))
+    for pem in filter(None, (current, second)):
+        if kid == key_id(pem):
+            return public_key(pem)
+    raise InvalidToken("The key that signed the access token is not in use.")
 
 
 def _decode(token: str) -> Claims:
     try:
         payload = jwt.decode(
             token,
-            _public_key(settings.JWT_PUBLIC_KEY),
+            _key_of(token),
             algorithms=[ALGORITHM],
             options={"require": list(_CLAIMS)},
         )

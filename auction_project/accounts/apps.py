@@ -10,6 +10,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from auction_project.accounts import checks
+        from auction_project.accounts import checks, key_rotation
 
         django_checks.register(checks.check_signing_keys)
+        key_rotation.install()

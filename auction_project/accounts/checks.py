@@ -5,11 +5,29 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+from auction_project import tokens
 from auction_project.settings import development_keys
 
 
 def check_signing_keys(**_: Any) -> list[checks.CheckMessage]:
-    """JWT_PUBLIC_KEY must belong to JWT_PRIVATE_KEY wherever accounts are served."""
+    """JWT_PUBLIC_KEY must belong to JWT_PRIVATE_KEY wherever accounts are served, and a second key must be one."""
+    return [*_check_second_key(), *_check_pair()]
+
+
+def _check_second_key() -> list[checks.CheckMessage]:
+    if settings.JWT_SECOND_PUBLIC_KEY:
+        try:
+            tokens.key_id(settings.JWT_SECOND_PUBLIC_KEY)
+        except (ValueError, TypeError, AttributeError) as error:
+            return [
+                checks.Error(
+                    f"JWT_SECOND_PUBLIC_KEY is no RSA public key in PEM: {error}", id="accounts.E003"
+                )
+            ]
+    return []
+
+
+def _check_pair() -> list[checks.CheckMessage]:
     if "accounts" not in settings.SERVICES:
         return []
     try:

@@ -152,7 +152,12 @@ def from_settings() -> Broker:
     if settings.KAFKA_BOOTSTRAP_SERVERS:
         from auction_project.messaging import kafka
 
-        return kafka.KafkaBroker(settings.KAFKA_BOOTSTRAP_SERVERS, namespace=namespace)
+        return kafka.KafkaBroker(
+            settings.KAFKA_BOOTSTRAP_SERVERS,
+            namespace=namespace,
+            options=settings.KAFKA_OPTIONS,
+            retention_days=settings.EVENTS_KEEP_DAYS + 1,  # a day longer than the outboxes
+        )
     from auction_project.messaging import redis_streams
 
     return redis_streams.RedisStreamsBroker(settings.REDIS_URL, namespace=namespace)

@@ -3,6 +3,8 @@
 A handler gets `(envelope, event)` inside a transaction on its app's database that also holds the `once` row of the
 event; the acknowledgement follows the commit. An app without PostgreSQL (bidding) has no inbox: its log recognises
 repeats. A failing record holds its partition and nothing else; what a rule refused is stored as refused and done with.
+A loop that has buried too many records of a topic in a row halts: it keeps its partitions, takes nothing, and waits for
+an operator to mend the cause and restart the process.
 """
 
 import enum
@@ -22,6 +24,7 @@ Handler = Callable[[contracts.Envelope, Any], None]
 Decode = Callable[[brokers.Record], tuple[contracts.Envelope, Any]]
 POLL_SECONDS = 1.0
 LAG_SECONDS = 10.0
+HALTED_SECONDS = 15.0  # between two looks of a loop that has halted: they keep its membership
 _ALARMING_TOPICS = frozenset({contracts.events.SaleConfirmed.TOPIC})  # nobody is charged, and nobody is told
 
 log = logs.get(__name__)
@@ -68,20 +71,26 @@ class _Trouble(msgspec.Struct):
 
 
 class ConsumerLoop:
-    """`step()` deals with what one poll brings."""
+    """`step()` deals with what one poll brings. `halted` names the topic whose dead letters stopped it, or is empty."""
 
     def __init__(self, subscription: Subscription, broker: brokers.Broker, *, member: str) -> None:
         self._subscription = subscription
         self._broker = broker
         self._consumer = broker.consumer(subscription.group, subscription.topics, member=member)
         self._troubles: dict[tuple[str, int], _Trouble] = {}
+        self._buried: dict[str, int] = {}  # by topic: dead letters since the last record that was dealt with
         self._next_lag = 0.0
+        self.halted = ""
+        metrics.HALTED.labels(subscription.group).set(0)
         self.name = f"consume:{subscription.group}"
 
     def step(self) -> bool:
         """Always True: it waits by itself. Raises errors.Unavailable when the broker is away, DeadLetterFailed."""
         records = self._consumer.poll(POLL_SECONDS)
         self._measure_lag()
+        if self.halted:
+            self._leave(records)
+            return True
         close_old_connections()
         waiting: set[tuple[str, int]] = set()
         for record in records:
@@ -93,6 +102,9 @@ class ConsumerLoop:
             except brokers.OwnershipLost:
                 log.info("partition_lost", topic=record.topic, partition=record.partition)
                 verdict = _Verdict.HELD
+            if self.halted:
+                self._leave(records)
+                break
             if verdict is _Verdict.AWAY:
                 break  # every try of an outage may take its time-out: back to the poll, which keeps the membership
             if verdict is _Verdict.HELD:
@@ -108,6 +120,7 @@ class ConsumerLoop:
         except Exception as error:
             return self._fail(record, error)
         failpoints.reach(f"{self.name}.before_acknowledge")
+        self._buried.pop(record.topic, None)
         self._done_with(record)
         return _Verdict.DONE
 
@@ -132,6 +145,9 @@ class ConsumerLoop:
             return _Verdict.AWAY if fate is failure.Fate.OUTAGE else _Verdict.HELD
         self._bury(record, error, trouble.attempts)
         self._done_with(record)
+        self._buried[record.topic] = self._buried.get(record.topic, 0) + 1
+        if self._buried[record.topic] >= failure.MAX_DEAD_LETTERS_IN_A_ROW:
+            self._halt(record.topic)
         return _Verdict.DONE
 
     def _hold(self, record: brokers.Record, trouble: _Trouble, fate: failure.Fate, error: Exception) -> None:
@@ -168,6 +184,25 @@ class ConsumerLoop:
             error=letter.error,
             exc_info=error,
         )
+
+    def _halt(self, topic: str) -> None:
+        group = self._subscription.group
+        self.halted = topic
+        metrics.HALTED.labels(group).set(1)
+        log.critical(
+            "consumer_halted",
+            alert=True,
+            group=group,
+            topic=topic,
+            dead_letters=self._buried[topic],
+            next_step="Read the errors under Dead letters in the admin, mend their cause, restart this process, "
+            "and replay the letters.",
+        )
+
+    def _leave(self, records: list[brokers.Record]) -> None:
+        """What is not acknowledged stays in its partition."""
+        for record in records:
+            self._consumer.hold(record, HALTED_SECONDS)
 
     def _measure_lag(self) -> None:
         if time.monotonic() >= self._next_lag:

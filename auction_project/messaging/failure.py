@@ -3,7 +3,8 @@
 OUTAGE  a store, broker or provider is away, or a lock was not to be had in time: again without end, at most
         MAX_PAUSE_SECONDS apart, no attempt used.
 REFUSED a rule said no: store the answer, never ask again.
-FAULT   anything else: MAX_ATTEMPTS, then the dead-letter topic (consumer) or turn and park (saga).
+FAULT   anything else: MAX_ATTEMPTS, then the dead-letter topic (consumer) or turn and park (saga). A consumer that
+        gives up on MAX_DEAD_LETTERS_IN_A_ROW of one topic stops: the handler is at fault, not the messages.
 """
 
 import enum
@@ -17,6 +18,7 @@ import redis
 from auction_project import errors
 
 MAX_ATTEMPTS = 5
+MAX_DEAD_LETTERS_IN_A_ROW = 20
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 15.0
 

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import confluent_kafka
@@ -32,7 +32,7 @@ EPOCH_SECONDS = 1.0  # between two looks at the markers: what goes astray meanwh
 COMMIT_SECONDS = 1.0
 LOOK_SECONDS = 0.05  # between two looks at topics that come or go
 BATCH_RECORDS = 64
-RETENTION_DAYS = 8  # a day longer than the outboxes
+RETENTION_DAYS = 8
 
 _LOST = frozenset(
     {
@@ -59,16 +59,25 @@ log = logs.get(__name__)
 
 
 class KafkaBroker:
-    """See the module; `servers` as `bootstrap.servers` takes them."""
+    """See the module; `servers` as `bootstrap.servers` takes them, `options` as librdkafka does (TLS and SASL)."""
 
     durable: ClassVar[bool] = True
 
-    def __init__(self, servers: str, *, namespace: str = "") -> None:
+    def __init__(
+        self,
+        servers: str,
+        *,
+        namespace: str = "",
+        options: Mapping[str, str] | None = None,
+        retention_days: int = RETENTION_DAYS,
+    ) -> None:
+        self._retention_ms = retention_days * 24 * 3600 * 1000
         self._prefix = f"{namespace}." if namespace else ""
         self._common = {
             "bootstrap.servers": servers,
             "reconnect.backoff.max.ms": 1000,
             "socket.connection.setup.timeout.ms": 3000,
+            **(options or {}),
         }
         self._lock = threading.Lock()
         self._producer: delivery.Producer | None = None
@@ -87,7 +96,7 @@ class KafkaBroker:
                         -1,
                         config={
                             "max.message.bytes": str(broker.max_bytes(name) + 4096),
-                            "retention.ms": str(RETENTION_DAYS * 24 * 3600 * 1000),
+                            "retention.ms": str(self._retention_ms),
                         },
                     )
                     for name in sorted(missing)

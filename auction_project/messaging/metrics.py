@@ -21,6 +21,11 @@ DEAD_LETTERED = prometheus_client.Counter(
     "Messages given up on. Any on sale-confirmed needs a person at once.",
     ["topic", "group"],
 )
+HALTED = prometheus_client.Gauge(
+    "gavel_consumer_halted",
+    "1: the group takes no messages, because it gave up on too many in a row. An operator must act.",
+    ["group"],
+)
 LAG = prometheus_client.Gauge(
     "gavel_consumer_lag", "Messages that the group has not acknowledged, over all its topics.", ["group"]
 )

@@ -9,9 +9,10 @@ KEEP_DAYS, a day longer than an outbox can repeat one.
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import models, transaction
 
-KEEP_DAYS = 8
+KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS + 1
 PRUNE_ROWS = 5_000
 EVENT_PREFIX = "event:"
 

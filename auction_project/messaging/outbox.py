@@ -1,19 +1,20 @@
 """The transactional outbox: an event is a row beside the change it tells of, in the same transaction.
 
 Each PostgreSQL app has one table (`class Outbox(outbox.OutboxRow)`). Write after the aggregate's row lock is held:
-then ids of one key grow in the order of the changes. Rows stay for KEEP_DAYS after they were published: they are the
-second copy of every event.
+then ids of one key grow in the order of the changes. Rows stay for KEEP_DAYS (EVENTS_KEEP_DAYS of the settings) after
+they were published: they are the second copy of every event.
 """
 
 import uuid
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models, transaction
 
 from auction_project import contracts, logs
 from auction_project.messaging import broker as brokers
 
-KEEP_DAYS = 7
+KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS
 PRUNE_ROWS = 5_000
 WAKE_CHANNEL = "outbox"
 

@@ -1,26 +1,26 @@
-"""Every setting, read from the environment by django-environ: `.env.example` gives each variable's meaning.
+"""Every setting, read from the environment (see `environment`): `.env.example` gives each variable's meaning.
 
 The defaults suit a developer's machine; the servers' addresses come from a site engineer or from the embedded servers.
 """
 
+import ssl
 from pathlib import Path
 
-import environ
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from auction_project import db_router, logs
-from auction_project.settings import development_keys
+from auction_project.settings import development_keys, environment
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env = environment.read(BASE_DIR / ".env")
 VAR_DIR = Path(env.str("GAVEL_VAR_DIR", default=str(BASE_DIR / "var")))  # files of a developer's machine
 
 # --- what a site must set (production checks them) ---------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or development_keys.secret_key(VAR_DIR)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
@@ -32,10 +32,11 @@ if not (JWT_PRIVATE_KEY or JWT_PUBLIC_KEY):
     JWT_PRIVATE_KEY = development_keys.jwt_private_key(VAR_DIR)
 if not JWT_PUBLIC_KEY:
     JWT_PUBLIC_KEY = development_keys.public_key_of(JWT_PRIVATE_KEY)
+JWT_SECOND_PUBLIC_KEY = env.str("JWT_SECOND_PUBLIC_KEY", multiline=True, default="")  # during a rotation
 ACCESS_TOKEN_SECONDS = 300
 REFRESH_TOKEN_SECONDS = 24 * 3600
 
-# --- stores ------------------------------------------------------------------------------------------------------
+# --- stores: TLS and its files stand in the URLs -------------------------------------------------------------------
 DATABASES = {
     alias: env.db_url(
         f"DATABASE_URL_{alias.upper()}", default=f"postgres://gavel_{alias}@127.0.0.1:5432/gavel_{alias}"
@@ -80,11 +81,31 @@ MONGODB_URL = env.str("MONGODB_URL", default="mongodb://127.0.0.1:27017/")
 MONGODB_DATABASE = env.str("MONGODB_DATABASE", default="gavel")
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+_KAFKA_OPTIONS = {
+    "KAFKA_SECURITY_PROTOCOL": "security.protocol",
+    "KAFKA_SASL_MECHANISM": "sasl.mechanism",
+    "KAFKA_SASL_USERNAME": "sasl.username",
+    "KAFKA_SASL_PASSWORD": "sasl.password",
+    "KAFKA_SSL_CA_FILE": "ssl.ca.location",
+    "KAFKA_SSL_CERT_FILE": "ssl.certificate.location",
+    "KAFKA_SSL_KEY_FILE": "ssl.key.location",
+    "KAFKA_SSL_KEY_PASSWORD": "ssl.key.password",
+}
+KAFKA_OPTIONS = {option: env.str(variable) for variable, option in _KAFKA_OPTIONS.items() if variable in env}
 # Keeps installations apart that share one transport.
 EVENTS_NAMESPACE = env.str("EVENTS_NAMESPACE", default="")
 
+# --- retention: what maintenance (role relay) deletes after how many days ------------------------------------------
+EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", default=7)  # outboxes; inboxes and Kafka's topics a day longer
+DEAD_LETTERS_KEEP_DAYS = env.int("DEAD_LETTERS_KEEP_DAYS", default=90)
+EMAILS_KEEP_DAYS = env.int("EMAILS_KEEP_DAYS", default=90)
+
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")
+# kombu verifies no certificate unless it is asked to; `ssl_…` options in the URL go before.
+CELERY_BROKER_USE_SSL = (
+    {"ssl_cert_reqs": ssl.CERT_REQUIRED} if CELERY_BROKER_URL.startswith("rediss:") else False
+)
 
 # --- applications ------------------------------------------------------------------------------------------------
 SERVICES = env.list(
@@ -222,6 +243,12 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_PORT = env.int("EMAIL_PORT", default=465 if EMAIL_USE_SSL else 587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_TIMEOUT = 10  # seconds; a mail server that hangs must not keep its worker
 EMAIL_FILE_PATH = env.str("EMAIL_FILE_PATH", default=str(VAR_DIR / "mail"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Gavel <auctions@localhost>")

@@ -4,9 +4,12 @@ import sys
 from collections.abc import Callable
 
 from auction_project import roles, running
+from auction_project.accounts import retention as sessions
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import maintenance, relay
+from auction_project.messaging import retention as dead_letters
 from bidding import log_relay
+from notifications import retention as emails
 
 
 def _maintenance() -> maintenance.Maintenance:
@@ -16,6 +19,7 @@ def _maintenance() -> maintenance.Maintenance:
         groups={topic: roles.groups_of_topic(topic) for found in subscriptions for topic in found.topics},
         outboxes=roles.outboxes(),
         inboxes=[found.inbox for found in subscriptions if found.inbox is not None],
+        prunes=[dead_letters.prune, emails.prune, sessions.prune],
     )
 
 

@@ -1,0 +1,21 @@
+"""Deletes the records of e-mails that are over and done with, EMAILS_KEEP_DAYS after they were made. Feeds and
+notifications stay; one that still waits or is being sent stays, too.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from auction_project.messaging import maintenance
+from notifications import models
+
+_ENDED = [state for state in models.EmailState if not models.TRANSITIONS[state]]
+
+
+def prune(now: datetime) -> int:
+    """Delete a bounded number of records; the number deleted."""
+    before = now - timedelta(days=settings.EMAILS_KEEP_DAYS)
+    old = models.Email.objects.filter(state__in=_ENDED, created_at__lt=before).order_by("pk")
+    ids = list(old.values_list("pk", flat=True)[: maintenance.FULL_PRUNE])
+    deleted, _ = models.Email.objects.filter(pk__in=ids, state__in=_ENDED).delete()
+    return int(deleted)
