@@ -26,6 +26,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 QUEUES = ("sweep", "orders", "inventory", "email")
 SWEEP_SECONDS = 1.0
 EMAIL_SWEEP_SECONDS = 10.0
+EXPIRED_LOTS_SECONDS = 60.0
 SWEEP_EXPIRES_SECONDS = 5.0  # rings that nobody heard must not pile up
 BEAT_SECONDS = 5.0
 
@@ -72,6 +73,11 @@ app.conf.beat_schedule = {
         "task": "notifications.sweep_emails",
         "schedule": EMAIL_SWEEP_SECONDS,
         "options": {"queue": "email", "expires": EMAIL_SWEEP_SECONDS},
+    },
+    "expired-lots": {
+        "task": "inventory.release_expired_lots",
+        "schedule": EXPIRED_LOTS_SECONDS,
+        "options": {"queue": "inventory", "expires": EXPIRED_LOTS_SECONDS},
     },
 }
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -76,10 +76,10 @@ SELECT kind || ' ' || holder,
   FROM held GROUP BY kind, holder
 UNION ALL
 SELECT kind || ' ' || holder,
-       CASE WHEN state NOT IN ('HELD', 'COMMITTED', 'RELEASED', 'REFUSED')
+       CASE WHEN state NOT IN ('HELD', 'COMMITTED', 'RELEASED', 'LOST', 'REFUSED')
               OR (kind = 'SALE' AND state IN ('HELD', 'COMMITTED') AND units <> quantity)
               OR (kind = 'LOT' AND state = 'HELD' AND places > 0 AND units + claimed <> quantity)
-              OR (state IN ('RELEASED', 'REFUSED') AND units <> 0)
+              OR (state IN ('RELEASED', 'LOST', 'REFUSED') AND units <> 0)
             THEN format('%s holds %s of %s, its sales %s', state, units, quantity, claimed)
        END
   FROM held

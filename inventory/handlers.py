@@ -22,7 +22,7 @@ def on_listing_requested(_envelope: contracts.Envelope, event: events.ListingReq
 
 
 def on_auction_ended(_envelope: contracts.Envelope, event: events.AuctionEnded) -> None:
-    services.release_lot(auction_id=event.auction_id, now=datetime.now(UTC))
+    services.release_lot(auction_id=event.auction_id, relist_as=event.relist_as, now=datetime.now(UTC))
 
 
 SUBSCRIPTION = consuming.Subscription(

@@ -36,13 +36,14 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a posting happens, and by whom."""
+    """Why a posting happens, and by whom. `sale_id`: the sale for which it reserves units."""
 
     kind: models.MoveKind
     reference: str
     actor: str
     now: datetime
     reason: str = ""
+    sale_id: str | None = None
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -153,20 +154,35 @@ def post(
     product.next_version()
     models.Move.objects.bulk_create([_move(product, leg, cause) for leg in legs])
     is_depleted_now = after.is_depleted and not before.is_depleted
-    _tell(product, after, cause.now, is_low_now=is_low_now, is_depleted_now=is_depleted_now)
+    _publish(
+        product,
+        after,
+        cause.now,
+        sale_id=cause.sale_id,
+        is_low_now=is_low_now,
+        is_depleted_now=is_depleted_now,
+    )
     return after
 
 
-def restate(product: models.Product, *, now: datetime) -> None:
-    """The product's threshold has changed: its state is told anew. The product must be locked."""
+def restate(product: models.Product, *, now: datetime, sale_id: str | None = None) -> None:
+    """Publish the product's state anew: its threshold has changed, or the sale `sale_id` reserved units that its lot
+    held already. The product must be locked.
+    """
     figures = figures_of(lock_balances(product))
     is_low_now = product.crosses_low(figures.available)
     product.next_version()
-    _tell(product, figures, now, is_low_now=is_low_now, is_depleted_now=False)
+    _publish(product, figures, now, sale_id=sale_id, is_low_now=is_low_now, is_depleted_now=False)
 
 
-def _tell(
-    product: models.Product, figures: Figures, now: datetime, *, is_low_now: bool, is_depleted_now: bool
+def _publish(
+    product: models.Product,
+    figures: Figures,
+    now: datetime,
+    *,
+    sale_id: str | None,
+    is_low_now: bool,
+    is_depleted_now: bool,
 ) -> None:
     """StockChanged, and StockLow or StockDepleted where that has just come true."""
     state = {
@@ -178,12 +194,12 @@ def _tell(
         "reserved": figures.reserved,
         "committed": figures.committed,
     }
-    told: list[events.StockState] = [events.StockChanged(**state)]
+    published: list[events.StockState] = [events.StockChanged(**state, sale_id=sale_id)]
     if is_low_now:
-        told.append(events.StockLow(**state, threshold=product.low_threshold))
+        published.append(events.StockLow(**state, threshold=product.low_threshold))
     if is_depleted_now:
-        told.append(events.StockDepleted(**state))
-    for event in told:
+        published.append(events.StockDepleted(**state))
+    for event in published:
         outbox.publish(models.Outbox, event, now=now, version=product.stock_version)
 
 

@@ -31,12 +31,22 @@ class Voided(errors.Refused):
     """This step was undone before it came."""
 
 
+class StockLost(errors.Refused):
+    """A unit that was reserved for this sale is broken or missing."""
+
+
+class LotsConcerned(errors.Refused):
+    """Lots or sales would lose reserved units. Read which ones, and confirm."""
+
+    remedy = "Send the same count again with `confirmation` if the units in `lots` are to be lost."
+
+
 class StaleFigure(errors.Refused):
     """The stock has changed since you looked."""
 
 
 class InsufficientStock(errors.Refused):
-    """So many units are not free: the rest is reserved or committed."""
+    """Not so many units are available: the others are reserved or sold."""
 
 
 class FormReused(errors.Refused):
@@ -61,6 +71,11 @@ class InvalidText(errors.Invalid):
 
 class InvalidFigure(errors.Invalid):
     """The figure is out of bounds."""
+
+
+def units(number: int) -> str:
+    """The number with its noun, as sentences need it."""
+    return f"{number} unit" if number == 1 else f"{number} units"
 
 
 _BY_CODE = {kind.code: kind for kind in errors.Refused.__subclasses__() if kind.__module__ == __name__}

@@ -10,26 +10,41 @@ from collections.abc import Mapping
 from sagas import engine
 
 # Compensation runs upwards from the step that was due. Nothing turns back once confirm_order has been started.
-SETTLE_SALE = engine.Definition(
+_UP_TO_ORDER = (
+    engine.Step(
+        name="reserve_stock", queue="inventory", compensation="release_stock", refusal="stock_refused"
+    ),
+    engine.Step(name="assess_risk", queue="orders", refusal="risk_refused"),
+    engine.Step(
+        name="capture_payment", queue="orders", compensation="refund_payment", refusal="payment_refused"
+    ),
+    engine.Step(name="place_order", queue="orders", compensation="cancel_order"),
+)
+_CONFIRM_ORDER = engine.Step(name="confirm_order", queue="orders", is_pivot=True)
+
+# Version 1 said step_failed when stock that was reserved could not be committed. Sales of it may still be open.
+SETTLE_SALE_1 = engine.Definition(
     name="SETTLE_SALE",
     version=1,
     steps=(
-        engine.Step(
-            name="reserve_stock", queue="inventory", compensation="release_stock", refusal="stock_refused"
-        ),
-        engine.Step(name="assess_risk", queue="orders", refusal="risk_refused"),
-        engine.Step(
-            name="capture_payment", queue="orders", compensation="refund_payment", refusal="payment_refused"
-        ),
-        engine.Step(name="place_order", queue="orders", compensation="cancel_order"),
+        *_UP_TO_ORDER,
         engine.Step(name="commit_stock", queue="inventory", compensation="restock"),
-        engine.Step(name="confirm_order", queue="orders", is_pivot=True),
+        _CONFIRM_ORDER,
+    ),
+)
+SETTLE_SALE = engine.Definition(
+    name="SETTLE_SALE",
+    version=2,
+    steps=(
+        *_UP_TO_ORDER,
+        engine.Step(name="commit_stock", queue="inventory", compensation="restock", refusal="stock_refused"),
+        _CONFIRM_ORDER,
     ),
 )
 
 NEWEST = SETTLE_SALE
 KNOWN: Mapping[tuple[str, int], engine.Definition] = {
-    (definition.name, definition.version): definition for definition in (SETTLE_SALE,)
+    (definition.name, definition.version): definition for definition in (SETTLE_SALE_1, SETTLE_SALE)
 }
 QUEUES = frozenset(step.queue for definition in KNOWN.values() for step in definition.steps)
 

@@ -17,7 +17,7 @@ from notifications import models as notices
 from orders import models as orders
 
 _MONEY_IS_BACK = frozenset({"", "DECLINED", "CANCELLED", "REFUNDED"})
-_STOCK_IS_BACK = frozenset({"", "RELEASED", "REFUSED"})
+_STOCK_IS_BACK = frozenset({"", "RELEASED", "LOST", "REFUSED"})
 
 
 def check(world: worlds.World, set_aside: set[str], *, settled: bool) -> list[Finding]:

@@ -5,7 +5,7 @@ catalogue. What may be asked twice takes a `key` and answers a repeat with the s
 """
 
 from inventory.services.desk import adjust_stock, receive_stock, set_threshold, transfer_stock
-from inventory.services.lots import release_lot, reserve_for_lot
+from inventory.services.lots import LISTING_WAIT, release_expired_lots, release_lot, reserve_for_lot
 from inventory.services.products import (
     MAX_DESCRIPTION_CHARACTERS,
     MAX_SKU_CHARACTERS,
@@ -16,6 +16,7 @@ from inventory.services.products import (
 from inventory.services.sales import commit, release, reserve, restock
 
 __all__ = [
+    "LISTING_WAIT",
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_SKU_CHARACTERS",
     "MAX_TITLE_CHARACTERS",
@@ -25,6 +26,7 @@ __all__ = [
     "create_product",
     "receive_stock",
     "release",
+    "release_expired_lots",
     "release_lot",
     "reserve",
     "reserve_for_lot",

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from inventory import ledger, models, refusals
-from inventory.services import keyed
+from inventory.services import keyed, losses
 
 MAX_REASON_CHARACTERS = 200
 
@@ -42,11 +42,13 @@ def adjust_stock(
     reason: str,
     actor: str,
     now: datetime,
+    confirmation: str = "",
 ) -> keyed.Outcome:
     """Set the units on hand to `counted`, provided that they are still `expected`; the product's figures.
 
-    Only free units can be missing: what is reserved or committed is somebody's. Raises StaleFigure with the present
-    figure, FormReused, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
+    When reserved units are missing, lots and sales lose them: LotsConcerned names these and a `confirmation`, which
+    the same count must carry. Sold units cannot be missing. Raises StaleFigure with the present figure, LotsConcerned,
+    FormReused, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
     """
     _check_units(counted, "counted", least=0)
     if not reason.strip():
@@ -58,15 +60,21 @@ def adjust_stock(
         balances = ledger.lock_balances(product)
         present = sum(balance.on_hand for balance in balances if balance.warehouse_id == warehouse)
         if present != expected:
-            raise refusals.StaleFigure(present=present, expected=expected)
+            raise refusals.StaleFigure(
+                f"The stock has changed since you looked: {refusals.units(present)} on hand now, not {expected}.",
+                present=present,
+                expected=expected,
+            )
         if counted == present:
             return ledger.figures_of(balances).as_dict()
-        free = ledger.available_in(warehouse)
-        found = counted > present
-        source, destination = (ledger.LOSS, free) if found else (free, ledger.LOSS)
-        leg = ledger.Leg(abs(counted - present), source, destination)
         cause = _cause(models.MoveKind.ADJUST, key, reason, actor, now)
-        return ledger.post(product, [leg], cause, balances).as_dict()
+        if counted > present:
+            leg = ledger.Leg(counted - present, ledger.LOSS, ledger.available_in(warehouse))
+            return ledger.post(product, [leg], cause, balances).as_dict()
+        loss = losses.assess(product, warehouse, present - counted, balances)
+        if loss.confirmation and loss.confirmation != confirmation:
+            raise refusals.LotsConcerned(confirmation=loss.confirmation, lots=loss.concerned)
+        return losses.book(product, loss, balances, cause).as_dict()
 
     asked = _asked(
         models.MoveKind.ADJUST, product_id, warehouse=warehouse, expected=expected, counted=counted

@@ -3,6 +3,9 @@
 A sale claims from its lot's reservation first, then from free stock, and an undone one gives each unit back to where
 it came from: to the lot while the auction runs, so that the next buyer claims the same unit, and to free stock after
 the auction has ended. Each service is idempotent by `key`; an undoing takes the key of what it undoes.
+
+Each reservation publishes exactly one StockChanged with its `sale_id`, also when its lot held the units already: so a
+reader of the stock's events knows which sales the figures count.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +34,7 @@ def release(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
 
 
 def commit(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
-    """The sale's units are sold. Raises NotReserved, WrongState, Voided."""
+    """The sale's units are sold. Raises NotReserved, StockLost, WrongState, Voided."""
     return keyed.perform(key, lambda: _commit(sale_id, now), now=now)
 
 
@@ -70,43 +73,49 @@ def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now:
         for place in places
     )
     if free:
-        kind = models.MoveKind.RESERVE
-        _post(product, free, ledger.available_in, ledger.reserved_in, kind, sale_id, now, locked=balances)
+        cause = _cause(models.MoveKind.RESERVE, sale_id, now)
+        _post(product, free, ledger.available_in, ledger.reserved_in, cause, balances)
+    else:
+        ledger.restate(product, now=now, sale_id=sale_id)
     return {"quantity": quantity, "from_lot": sum(from_lot.values()), "warehouses": places}
 
 
 def _release(sale_id: str, now: datetime) -> keyed.Outcome:
     product, sale, lot = _locked_sale(sale_id)
+    if (
+        sale.state == models.ReservationState.LOST
+    ):  # a count has taken its units, and given back what was left
+        return {"quantity": 0, "to_lot": 0}
     sale.become(models.ReservationState.RELEASED, now=now)
-    held_by_lot = _holdings(lot) if lot else {}
     free: dict[str, int] = {}
     for place, holding in _holdings(sale).items():
         back_to_lot = holding.from_lot if lot else 0
-        if back_to_lot:
-            held_by_lot[place].become(held_by_lot[place].quantity + back_to_lot)
+        if lot and back_to_lot:
+            lot.add_units({place: back_to_lot})
         if holding.quantity > back_to_lot:
             free[place] = holding.quantity - back_to_lot
         holding.become(0)
     if free:
-        _post(product, free, ledger.reserved_in, ledger.available_in, models.MoveKind.RELEASE, sale_id, now)
+        cause = _cause(models.MoveKind.RELEASE, sale_id, now)
+        _post(product, free, ledger.reserved_in, ledger.available_in, cause)
     return {"quantity": sale.quantity, "to_lot": sale.quantity - sum(free.values())}
 
 
 def _commit(sale_id: str, now: datetime) -> keyed.Outcome:
     product, sale, _ = _locked_sale(sale_id)
+    if sale.state == models.ReservationState.LOST:
+        raise refusals.StockLost(sale_id=sale_id)
     sale.become(models.ReservationState.COMMITTED, now=now)
-    _post(
-        product, _units(sale), ledger.reserved_in, ledger.committed_in, models.MoveKind.COMMIT, sale_id, now
-    )
+    cause = _cause(models.MoveKind.COMMIT, sale_id, now)
+    _post(product, _units(sale), ledger.reserved_in, ledger.committed_in, cause)
     return {"quantity": sale.quantity}
 
 
 def _restock(sale_id: str, now: datetime) -> keyed.Outcome:
     product, sale, _ = _locked_sale(sale_id)
     sale.become(models.ReservationState.HELD, now=now)
-    _post(
-        product, _units(sale), ledger.committed_in, ledger.reserved_in, models.MoveKind.RESTOCK, sale_id, now
-    )
+    cause = _cause(models.MoveKind.RESTOCK, sale_id, now)
+    _post(product, _units(sale), ledger.committed_in, ledger.reserved_in, cause)
     return {"quantity": sale.quantity}
 
 
@@ -151,11 +160,19 @@ def _post(
     units: dict[str, int],
     source: Step,
     destination: Step,
-    kind: models.MoveKind,
-    sale_id: str,
-    now: datetime,
+    cause: ledger.Cause,
     locked: Sequence[models.Balance] | None = None,
 ) -> None:
     legs = [ledger.Leg(quantity, source(place), destination(place)) for place, quantity in units.items()]
-    cause = ledger.Cause(kind=kind, reference=f"sale:{sale_id}", actor=SYSTEM, now=now)
     ledger.post(product, legs, cause, locked)
+
+
+def _cause(kind: models.MoveKind, sale_id: str, now: datetime) -> ledger.Cause:
+    """Only a reservation names its sale in the event."""
+    return ledger.Cause(
+        kind=kind,
+        reference=f"sale:{sale_id}",
+        actor=SYSTEM,
+        now=now,
+        sale_id=sale_id if kind == models.MoveKind.RESERVE else None,
+    )

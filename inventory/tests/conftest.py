@@ -12,7 +12,8 @@ from django.utils.module_loading import import_string
 
 from auction_project import contracts
 from auction_project.contracts import events, names
-from inventory import ledger, models, services
+from auction_project.messaging import broker, consuming, memory
+from inventory import handlers, ledger, models, services
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 _serial = itertools.count(1)
@@ -55,6 +56,26 @@ def make_product(now: datetime) -> Callable[..., models.Product]:
         return product
 
     return make
+
+
+@pytest.fixture
+def deliver(monkeypatch):
+    """`deliver(event, event_id)`: publish the message and let the stock's consumer take it."""
+    # A test's connections are the test's: the loop must not close them between two messages.
+    monkeypatch.setattr(consuming, "close_old_connections", lambda: None)
+    transport = memory.MemoryBroker()
+    loop = consuming.ConsumerLoop(handlers.SUBSCRIPTION, transport, member="test")
+
+    def deliver(event, event_id):
+        body = contracts.encode(
+            event, event_id=event_id, source="bidding", time=NOW, version=1, correlation_id="test-correlation"
+        )
+        transport.append([broker.Message(event.TOPIC, event.key(), body)])
+        loop.step()
+        assert transport.lag("inventory", [event.TOPIC]) == 0
+
+    yield deliver
+    loop.close()
 
 
 @pytest.fixture

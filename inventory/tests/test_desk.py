@@ -189,21 +189,6 @@ def test_a_refused_form_may_be_corrected_and_sent_again_under_its_key(make_produ
     assert figures(product) == {"available": 12}
 
 
-def test_an_adjustment_counts_what_is_reserved_but_never_takes_it(make_product):
-    product = make_product(CENTRAL=2)
-    reserve(product)
-    product.refresh_from_db()
-    models.Outbox.objects.all().delete()
-
-    with pytest.raises(refusals.InsufficientStock) as refused:
-        adjust(product, expected=2, counted=0)
-    assert refused.value.figures == {"warehouse": "CENTRAL", "state": "available", "present": 1, "asked": 2}
-    assert_unchanged(product, {"available": 1, "reserved": 1})
-
-    adjust(product, expected=2, counted=1)
-    assert figures(product) == {"reserved": 1}
-
-
 def test_a_count_that_confirms_the_figure_writes_nothing(make_product):
     product = make_product(CENTRAL=5)
     moves = models.Move.objects.count()

@@ -2,33 +2,11 @@
 
 import pytest
 
-from auction_project import contracts
 from auction_project.contracts import events
-from auction_project.messaging import broker, consuming, memory
-from inventory import handlers, models
-from inventory.tests.conftest import NOW, figures, told_names
+from inventory import models
+from inventory.tests.conftest import figures, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
-
-
-@pytest.fixture
-def deliver(monkeypatch):
-    """`deliver(event, event_id)`: publish the message and let the stock's consumer take it."""
-    # A test's connections are the test's: the loop must not close them between two messages.
-    monkeypatch.setattr(consuming, "close_old_connections", lambda: None)
-    transport = memory.MemoryBroker()
-    loop = consuming.ConsumerLoop(handlers.SUBSCRIPTION, transport, member="test")
-
-    def deliver(event, event_id):
-        body = contracts.encode(
-            event, event_id=event_id, source="bidding", time=NOW, version=1, correlation_id="test-correlation"
-        )
-        transport.append([broker.Message(event.TOPIC, event.key(), body)])
-        loop.step()
-        assert transport.lag("inventory", [event.TOPIC]) == 0
-
-    yield deliver
-    loop.close()
 
 
 def requested(product, **changes):

@@ -193,31 +193,6 @@ def test_the_end_of_a_refused_lot_or_of_one_without_stock_of_its_own_changes_not
     assert (figures(product), told_names()) == ({"available": 1}, told_before)
 
 
-def test_a_relisting_takes_over_the_units_of_the_auction_before_it_whatever_comes_first(make_product):
-    product = make_product(CENTRAL=1)
-    list_lot(product.id, "before")
-
-    list_lot(product.id, "after", relists="before")
-    end_lot("before")
-
-    assert refusals_told() == []
-    assert (lot("before").state, lot("after").state, figures(product)) == (
-        "RELEASED",
-        "HELD",
-        {"reserved": 1},
-    )
-    assert_sound()
-
-
-def test_a_relisting_takes_no_units_of_another_product(make_product):
-    product, other = make_product(CENTRAL=1), make_product(CENTRAL=1)
-    list_lot(other.id, "before")
-
-    list_lot(product.id, "after", relists="before")
-
-    assert (lot("before").state, figures(other)) == ("HELD", {"reserved": 1})
-
-
 def test_the_answer_names_the_thumbnail(make_product, settings, tmp_path):
     product = make_product(CENTRAL=1)
     models.Product.objects.filter(id=product.id).update(

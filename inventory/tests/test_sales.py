@@ -3,6 +3,7 @@
 import pytest
 
 from auction_project import errors
+from auction_project.contracts import events
 from inventory import checks, models, refusals, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
 
@@ -84,7 +85,6 @@ def test_the_lots_reservation_is_claimed_before_free_stock(make_product):
 
     assert outcome == {"quantity": 1, "from_lot": 1, "warehouses": ["CENTRAL"]}
     assert (figures(product), lot_holds()) == ({"available": 2, "reserved": 1}, 0)
-    assert told() == []  # no figure of the product has changed
     assert_sound()
 
 
@@ -336,6 +336,71 @@ def test_a_sale_has_one_reservation_whatever_the_key(make_product):
 
 
 # --- what is told -------------------------------------------------------------------------------------------------
+
+
+def stock_changed(product, version, sale_id, *, available, reserved, on_hand):
+    return events.StockChanged(
+        product_id=product.id,
+        version=version,
+        title="Brass sextant",
+        on_hand=on_hand,
+        available=available,
+        reserved=reserved,
+        committed=0,
+        sale_id=sale_id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "quantity", "available", "reserved"),
+    [(0, 1, 2, 1), (1, 1, 2, 1), (2, 3, 0, 3), (2, 1, 1, 2)],
+    ids=["free units", "its lot's only unit", "its lot's units and a free one", "a part of its lot"],
+)
+def test_a_reservation_publishes_one_change_with_its_sale_wherever_the_units_come_from(
+    make_product, listed, quantity, available, reserved
+):
+    product = make_product(CENTRAL=2, HARBOUR=1)
+    if listed:
+        list_lot(product, quantity=listed)
+    product.refresh_from_db()
+
+    reserve(product, quantity=quantity)
+    reserve(product, quantity=quantity)
+
+    change = stock_changed(
+        product, product.stock_version + 1, "a-7", available=available, reserved=reserved, on_hand=3
+    )
+    assert told() == [change]
+    product.refresh_from_db()
+    assert product.stock_version == change.version
+    assert_sound()
+
+
+def test_no_other_change_of_a_sale_names_it(make_product):
+    product = make_product(CENTRAL=1)
+    reserve(product)
+    models.Outbox.objects.all().delete()
+
+    commit()
+    restock()
+    release()
+
+    assert [(type(e).__name__, getattr(e, "sale_id", None)) for e in told()] == [
+        ("StockChanged", None),
+        ("StockDepleted", None),
+        ("StockChanged", None),
+        ("StockChanged", None),
+    ]
+
+
+def test_a_refused_reservation_publishes_nothing_and_a_buyer_after_it_is_published_alone(make_product):
+    product = make_product(CENTRAL=1)
+    with pytest.raises(refusals.SoldOut):
+        reserve(product, sale="a-6", quantity=2)
+
+    reserve(product)
+
+    assert [event.sale_id for event in told()] == ["a-7"]
 
 
 def test_every_change_is_told_with_the_next_version_and_the_figures_after_it(make_product):

@@ -21,7 +21,7 @@ REFUSALS = {
     "assess_risk": "risk_refused",
     "capture_payment": "payment_refused",
     "place_order": "step_failed",
-    "commit_stock": "step_failed",
+    "commit_stock": "stock_refused",
 }
 S, D, O = engine.Status, engine.Direction, engine.Outcome  # noqa: E741
 
@@ -77,7 +77,8 @@ def test_the_definition_is_that_of_the_design():
         ("confirm_order", None),
     ]
     assert SETTLE.pivot == PIVOT
-    assert definitions.find("SETTLE_SALE", 1) is SETTLE
+    assert definitions.find("SETTLE_SALE", 2) is SETTLE is definitions.NEWEST
+    assert definitions.find("SETTLE_SALE", 1) is definitions.SETTLE_SALE_1
     assert definitions.find("SETTLE_SALE", 2) is None
 
 

@@ -53,7 +53,7 @@ def test_the_handler_starts_the_saga_with_the_sales_data_and_the_requests_id(pos
     row = saga(sale.sale_id)
     told = {name: getattr(row, name) for name in sale.__struct_fields__}
     assert contracts.events.SaleConfirmed(**told) == sale
-    assert (row.correlation_id, row.definition, row.version) == ("from-the-bid", "SETTLE_SALE", 1)
+    assert (row.correlation_id, row.definition, row.version) == ("from-the-bid", "SETTLE_SALE", 2)
     assert handlers.SUBSCRIPTION.topics == ("sale-confirmed",)
     assert handlers.SUBSCRIPTION.inbox is models.Once
 
@@ -181,15 +181,15 @@ def test_a_worker_that_does_not_know_the_version_leaves_the_saga_alone(begin, po
 
 def test_a_saga_keeps_the_version_that_it_started_with(begin, post, monkeypatch):
     sale = begin()
-    second = engine.Definition(name="SETTLE_SALE", version=2, steps=definitions.SETTLE_SALE.steps[::-1])
+    second = engine.Definition(name="SETTLE_SALE", version=3, steps=definitions.SETTLE_SALE.steps[::-1])
     monkeypatch.setattr(definitions, "NEWEST", second)
-    monkeypatch.setattr(definitions, "KNOWN", {**definitions.KNOWN, ("SETTLE_SALE", 2): second})
+    monkeypatch.setattr(definitions, "KNOWN", {**definitions.KNOWN, ("SETTLE_SALE", 3): second})
 
     post.deliver()
     newer = begin()
 
     assert participants.calls(sale)[0] == "reserve_stock"
-    assert (saga(sale).status, saga(newer).version) == ("COMPLETED", 2)
+    assert (saga(sale).status, saga(newer).version) == ("COMPLETED", 3)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

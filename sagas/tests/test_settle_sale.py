@@ -50,7 +50,11 @@ def test_a_good_sale_runs_every_step_once_and_settles(begin, post):
         ("assess_risk", "risk_refused", ["reserve_stock"]),
         ("capture_payment", "payment_refused", ["capture_payment", "reserve_stock"]),
         ("place_order", "step_failed", ["place_order", "capture_payment", "reserve_stock"]),
-        ("commit_stock", "step_failed", ["commit_stock", "place_order", "capture_payment", "reserve_stock"]),
+        (
+            "commit_stock",
+            "stock_refused",
+            ["commit_stock", "place_order", "capture_payment", "reserve_stock"],
+        ),
     ],
 )
 def test_a_refused_step_undoes_the_sale_from_itself_backwards(begin, post, refuser, reason, undone):

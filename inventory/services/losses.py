@@ -1,0 +1,208 @@
+"""Losses among reserved units: which lots and sales a count concerns, and what becomes of them.
+
+A count below what is reserved means that reserved units are broken or gone. Free units of other warehouses stand in for
+as many of them as they can. The rest is lost to lots and sales in a fixed order, those listed last first: lots, then
+lots with a sale under way, then the sales themselves. A lot that lost units is published as LotStockLost; a sale that
+lost one is LOST as a whole, and its saga is refused when it commits. Units that are committed are sold: none is taken.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from auction_project.contracts import events, names
+from auction_project.messaging import outbox
+from inventory import ledger, models, refusals
+from inventory.services import allocation
+
+TOKEN_CHARACTERS = 16
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Reserved units of one holding that are broken or gone: `lost` to the lot or sale, or `replaced` from elsewhere."""
+
+    holding: models.Holding
+    lost: int
+    replaced: int
+
+    @property
+    def reservation(self) -> models.Reservation:
+        return self.holding.reservation
+
+    @property
+    def is_sale(self) -> bool:
+        return self.reservation.kind == models.ReservationKind.SALE
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """What a count takes from one warehouse: `free` units, then `claims`."""
+
+    warehouse: str
+    free: int
+    claims: tuple[Claim, ...]
+
+    @property
+    def concerned(self) -> list[dict[str, str | int]]:
+        """The lots and sales that lose units, for people; a sale is named by its order."""
+        return [
+            {
+                "auction_id": claim.reservation.auction_id,
+                "order_number": names.order_number(claim.reservation.holder) if claim.is_sale else "",
+                "title": claim.reservation.product.title if claim.reservation.product else "",
+                "quantity": claim.lost,
+            }
+            for claim in self.claims
+            if claim.lost
+        ]
+
+    @property
+    def confirmation(self) -> str:
+        """A token of exactly these lots and sales; empty when there are none."""
+        lines = [f"{c.reservation.kind} {c.reservation.holder} {c.lost}" for c in self.claims if c.lost]
+        digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return digest[:TOKEN_CHARACTERS] if lines else ""
+
+
+def assess(product: models.Product, warehouse: str, missing: int, balances: Sequence[models.Balance]) -> Loss:
+    """What `missing` units of the warehouse mean. The product and its balances must be locked.
+
+    Raises InsufficientStock when sold units would have to be among them.
+    """
+    here = next(balance for balance in balances if balance.warehouse_id == warehouse)
+    if missing > here.available + here.reserved:
+        removable = here.available + here.reserved
+        raise refusals.InsufficientStock(
+            f"Only {refusals.units(removable)} can be removed from {here.warehouse.name}: the other units are sold.",
+            warehouse=warehouse,
+            present=removable,
+            asked=missing,
+        )
+    free = min(missing, here.available)
+    short = missing - free
+    spare = sum(balance.available for balance in balances if balance.warehouse_id != warehouse)
+    to_lose = short - min(short, spare)
+    claims = []
+    for holding in _in_order(product, warehouse) if short else ():
+        units = min(holding.quantity, short)
+        lost = min(units, to_lose)
+        if lost and holding.reservation.kind == models.ReservationKind.SALE:
+            lost = units  # a sale that cannot have all of its units has none
+        claims.append(Claim(holding, lost, units - lost))
+        short -= units
+        to_lose -= min(lost, to_lose)
+        if not short:
+            break
+    return Loss(warehouse, free, tuple(claims))
+
+
+def book(
+    product: models.Product,
+    loss: Loss,
+    balances: Sequence[models.Balance],
+    cause: ledger.Cause,
+) -> ledger.Figures:
+    """Take the loss in the ledger, from its lots and sales, and publish LotStockLost. All must be locked."""
+    broken = ledger.reserved_in(loss.warehouse)
+    legs = [ledger.Leg(loss.free, ledger.available_in(loss.warehouse), ledger.LOSS)] if loss.free else []
+    offers = [(place, units) for place, units in ledger.by_priority(balances) if place != loss.warehouse]
+    lost_by_lot: dict[str, int] = defaultdict(int)
+    for claim in loss.claims:
+        legs.append(ledger.Leg(claim.lost + claim.replaced, broken, ledger.LOSS))
+        if claim.replaced:
+            taken = allocation.take(claim.replaced, offers)
+            offers = [(place, units - taken.get(place, 0)) for place, units in offers]
+            _replace(claim, taken)
+            legs += [
+                ledger.Leg(units, ledger.available_in(place), ledger.reserved_in(place))
+                for place, units in taken.items()
+            ]
+        if claim.lost and claim.is_sale:
+            freed, lost_from_lot = _lose_sale(claim, cause.now)
+            legs += [
+                ledger.Leg(units, ledger.reserved_in(place), ledger.available_in(place))
+                for place, units in freed.items()
+            ]
+        elif claim.lost:
+            lost_from_lot = claim.lost
+            claim.reservation.add_units({loss.warehouse: -claim.lost})
+            claim.reservation.lose(claim.lost, now=cause.now)
+        else:
+            lost_from_lot = 0
+        lost_by_lot[claim.reservation.auction_id] += lost_from_lot
+    figures = ledger.post(product, legs, cause, balances)
+    _publish(product, lost_by_lot, cause)
+    return figures
+
+
+def _in_order(product: models.Product, warehouse: str) -> list[models.Holding]:
+    """Every holding of reserved units in the warehouse, in the order in which they are lost."""
+    rows = models.Holding.objects.filter(
+        reservation__product=product,
+        reservation__state=models.ReservationState.HELD,
+        warehouse=warehouse,
+        quantity__gt=0,
+    )
+    holdings = list(rows.select_related("reservation__product"))
+    selling = set(
+        models.Reservation.objects.filter(
+            product=product, kind=models.ReservationKind.SALE, state=models.ReservationState.HELD
+        ).values_list("auction_id", flat=True)
+    )
+
+    def rank(holding: models.Holding) -> tuple[bool, bool, int]:
+        of_sale = holding.reservation.kind == models.ReservationKind.SALE
+        return of_sale, holding.reservation.auction_id in selling, -holding.reservation_id
+
+    return sorted(holdings, key=rank)
+
+
+def _replace(claim: Claim, taken: dict[str, int]) -> None:
+    """The reservation holds `taken` in place of as many units of its holding; those of its lot stay its lot's."""
+    holding = claim.holding
+    own = holding.quantity - holding.from_lot
+    of_lot = max(0, claim.replaced - own)
+    holding.become(holding.quantity - claim.replaced, from_lot=holding.from_lot - of_lot)
+    for place, units in taken.items():
+        from_lot = min(units, of_lot)
+        of_lot -= from_lot
+        claim.reservation.add_units({place: units}, from_lot=from_lot)
+
+
+def _lose_sale(claim: Claim, now: datetime) -> tuple[dict[str, int], int]:
+    """The sale is LOST. What it holds besides is free, by warehouse, or its lot's again; and how much its lot lost."""
+    sale = claim.reservation
+    lot = models.Reservation.running_lot(sale.auction_id, claim.reservation.product)
+    freed: dict[str, int] = {}
+    lost_from_lot = 0
+    for holding in sale.holdings.filter(quantity__gt=0):
+        is_broken = holding.pk == claim.holding.pk
+        lost = claim.lost if is_broken else 0
+        of_lot = holding.from_lot if lot else 0
+        lost_of_lot = max(0, lost - (holding.quantity - of_lot))
+        back = of_lot - lost_of_lot
+        if lot and back:
+            lot.add_units({holding.warehouse_id: back})
+        if rest := holding.quantity - lost - back:
+            freed[holding.warehouse_id] = rest
+        lost_from_lot += lost_of_lot
+        holding.become(0)
+    sale.become(models.ReservationState.LOST, now=now)
+    if lot and lost_from_lot:
+        lot.lose(lost_from_lot, now=now)
+    return freed, lost_from_lot
+
+
+def _publish(product: models.Product, lost_by_lot: dict[str, int], cause: ledger.Cause) -> None:
+    for auction_id, units in lost_by_lot.items():
+        if units:
+            event = events.LotStockLost(
+                auction_id=auction_id,
+                product_id=product.id,
+                quantity=units,
+                reason=cause.reason,
+                version=product.stock_version,
+            )
+            outbox.publish(models.Outbox, event, now=cause.now, version=product.stock_version)
