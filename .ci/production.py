@@ -34,6 +34,7 @@ COMPLETE = {
     "REDIS_URL": "redis://redis.example/0",
     "CELERY_BROKER_URL": "redis://redis.example/1",
     "BANK_URL": "https://bank.example",
+    "TRUSTED_PROXY_COUNT": "1",
     "BANK_API_KEY": secrets.token_urlsafe(40),
 }
 REFUSED = (
@@ -43,6 +44,7 @@ REFUSED = (
     ("DATABASE_URL_ORDERS", ""),
     ("ALLOWED_HOSTS", "*"),
     ("DEBUG", "true"),
+    ("TRUSTED_PROXY_COUNT", "0"),
     ("GAVEL_FAILPOINTS", "relay.before_mark=kill"),
 )
 

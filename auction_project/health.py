@@ -1,9 +1,10 @@
-"""`/livez`, `/readyz` and `/metrics` for roles that serve no HTTP of their own, on a thread of the standard library.
+"""`/livez`, `/readyz` and `/metrics` of every role on a private port, on a thread of the standard library.
 
 Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs answered and it is not draining.
 """
 
 import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,9 @@ class State:
         """It has nothing to do: its silence is no illness."""
         self._beats.pop(loop, None)
 
+    def is_ready(self) -> bool:
+        return self.ready
+
     def stale_loops(self) -> list[str]:
         now = time.monotonic()
         return sorted(name for name, beat in list(self._beats.items()) if now - beat > STALE_SECONDS)
@@ -54,6 +58,12 @@ def serve(state: State, *, host: str = "127.0.0.1", port: int = 0) -> Server:
     return Server(state, host, port)
 
 
+def serve_by_environment(state: State) -> Server:
+    """Start answering on GAVEL_HEALTH_HOST and GAVEL_HEALTH_PORT."""
+    host = os.environ.get("GAVEL_HEALTH_HOST", "127.0.0.1")
+    return serve(state, host=host, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+
+
 class _Handler(BaseHTTPRequestHandler):
     state: State
     timeout = REQUEST_SECONDS
@@ -65,9 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
             stale = self.state.stale_loops()
             self._answer_json(503 if stale else 200, {"role": self.state.role, "stale": stale})
         elif self.path == "/readyz":
-            self._answer_json(
-                200 if self.state.ready else 503, {"role": self.state.role, "ready": self.state.ready}
-            )
+            ready = self.state.is_ready()
+            self._answer_json(200 if ready else 503, {"role": self.state.role, "ready": ready})
         else:
             self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})
 

@@ -39,7 +39,14 @@ environ.Env.read_env(Path(__file__).resolve().parents[2] / ".env")
 _refuse_incomplete()
 
 from auction_project.settings.base import *  # noqa: E402, F403
-from auction_project.settings.base import ALLOWED_HOSTS, DEBUG, LOG_LEVEL, SERVICES, env  # noqa: E402
+from auction_project.settings.base import (  # noqa: E402
+    ALLOWED_HOSTS,
+    DEBUG,
+    LOG_LEVEL,
+    SERVICES,
+    TRUSTED_PROXY_COUNT,
+    env,
+)
 
 
 def _refuse_unsafe() -> None:
@@ -57,14 +64,18 @@ def _refuse_unsafe() -> None:
         raise ImproperlyConfigured("DEBUG is on: production must not show its insides")
     if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
         raise ImproperlyConfigured("ALLOWED_HOSTS holds a wildcard: name each host")
+    if SECURE_SSL_REDIRECT and not TRUSTED_PROXY_COUNT:
+        raise ImproperlyConfigured(
+            "TRUSTED_PROXY_COUNT is 0: without a trusted proxy every request looks like plain HTTP and is redirected for"
+            " ever. Say how many proxies stand in front, or set SECURE_SSL_REDIRECT=false"
+        )
     if os.environ.get(failpoints.VARIABLE):
         raise ImproperlyConfigured(f"{failpoints.VARIABLE} is set: failpoints are for tests")
 
 
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 _refuse_unsafe()
 
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
