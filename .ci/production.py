@@ -51,6 +51,7 @@ COMPLETE = {
     "REDIS_URL": "redis://:secret@redis.example/0",
     "CELERY_BROKER_URL": "redis://:secret@redis.example/1",
     "BANK_URL": "https://bank.example",
+    "TRUSTED_PROXY_COUNT": "1",
     "BANK_API_KEY": secrets.token_urlsafe(40),
     "DEFAULT_FROM_EMAIL": "Gavel <auctions@gavel.example>",
     "EMAIL_HOST": "smtp.example",
@@ -172,6 +173,7 @@ REFUSED: tuple[tuple[str, dict[str, str]], ...] = (
     ("DEAD_LETTERS_KEEP_DAYS", {"DEAD_LETTERS_KEEP_DAYS": "0"}),
     ("DATABASE_POOL_SIZE", {"DATABASE_POOL_SIZE": "8  # connections"}),
     ("SECURE_SSL_REDIRECT", {"SECURE_SSL_REDIRECT": "enabled"}),
+    ("TRUSTED_PROXY_COUNT", {"TRUSTED_PROXY_COUNT": "0"}),
     ("DEBUG", {"DEBUG": "true"}),
     ("GAVEL_FAILPOINTS", {"GAVEL_FAILPOINTS": "relay.before_mark=kill"}),
 )

@@ -24,6 +24,7 @@ _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.Conflict, 409),
     (errors.Refused, 409),
     (errors.TooOften, 429),
+    (errors.Fault, 500),
     (errors.Unavailable, 503),
 )
 
@@ -56,7 +57,7 @@ def problem(error: errors.DomainError) -> tuple[int, dict[str, Any]]:
     }
     if error.field:
         body["field"] = error.field
-    return status, body | error.figures
+    return status, error.figures | body  # a figure never takes the place of a member of every problem
 
 
 def problem_response(error: errors.DomainError) -> JsonResponse:

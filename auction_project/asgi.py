@@ -1,11 +1,13 @@
-"""The ASGI entry: bounds in front, then the bare paths (bids, streams, health), WebSockets, and Django for the rest.
+"""The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each behind its edge.
 
-Two hops to a bid: this table, then `bidding.bid_endpoint`. What a process serves is SERVICES; its background parts (the
-bid log's committer, the push hub) start and stop with the server's lifespan.
+Three hops to a bid: this table, `edge` and `bounds`, then `bidding.bid_endpoint`. What a process serves is SERVICES; its
+background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
 """
 
+import asyncio
 import gc
 import os
+from collections.abc import Coroutine
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
@@ -14,21 +16,27 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-import prometheus_client
 from django.conf import settings
 
-from auction_project import bounds, needs, roles
+from auction_project import addresses, bounds, edge, health, needs, roles
 from bidding import bid_endpoint, runtime
 from notifications import hub, routing, sse
 
+ANSWER_SECONDS = 4.0  # below the time-outs of probes
 _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"
 _SERVES_BIDDING = "bidding" in settings.SERVICES
 _SERVES_NOTIFICATIONS = "notifications" in settings.SERVICES
+_HAS_PROXIES = settings.TRUSTED_PROXY_COUNT > 0
 _readiness = needs.Readiness(roles.BY_NAME["web"].needs, vital=("mongodb",))
 
 
-async def _front(scope: Any, receive: Any, send: Any) -> None:
+async def application(scope: Any, receive: Any, send: Any) -> None:
     kind = scope["type"]
+    if kind == "lifespan":
+        await _lifespan(receive, send)
+        return
+    if _HAS_PROXIES:
+        addresses.believe_proxies(scope)
     if kind == "http":
         path: str = scope["path"]
         if (
@@ -37,17 +45,11 @@ async def _front(scope: Any, receive: Any, send: Any) -> None:
             and path.endswith(_BIDS)
             and path.startswith(_AUCTIONS)
         ):
-            await bid_endpoint.application(scope, receive, send)
-        elif _SERVES_NOTIFICATIONS and path == sse.PATH:
-            await sse.application(scope, receive, send)
-        elif path in _HEALTH:
-            await _HEALTH[path](send)
+            await _bids(scope, receive, send)
         else:
-            await django_application(scope, receive, send)
+            await _BARE.get(path, _django)(scope, receive, send)
     elif kind == "websocket" and _SERVES_NOTIFICATIONS:
         await routing.application(scope, receive, send)
-    elif kind == "lifespan":
-        await _lifespan(receive, send)
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
@@ -58,6 +60,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
                 await runtime.start()
             if _SERVES_NOTIFICATIONS:
                 await hub.start()
+            state.loop = asyncio.get_running_loop()
             gc.collect()
             gc.freeze()  # what a process starts with is never garbage: collections need not walk through it
             await send({"type": "lifespan.startup.complete"})
@@ -70,31 +73,53 @@ async def _lifespan(receive: Any, send: Any) -> None:
             return
 
 
-async def _livez(send: Any) -> None:
-    await _plain(send, 200, b'{"role": "web"}', b"application/json")
+class WebState(health.State):
+    """What the private health port says of this process: whether the loop that serves its requests answers."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def stale_loops(self) -> list[str]:
+        return [] if self.loop is None or _answers(self.loop, asyncio.sleep(0, True)) else ["web"]
+
+    def is_ready(self) -> bool:
+        return self.loop is not None and _answers(self.loop, _is_ready())
 
 
-async def _readyz(send: Any) -> None:
+def _answers(loop: asyncio.AbstractEventLoop, question: Coroutine[Any, Any, bool]) -> bool:
+    """What `loop` answers within ANSWER_SECONDS; False without an answer. For the threads of the health server."""
+    try:
+        return asyncio.run_coroutine_threadsafe(question, loop).result(ANSWER_SECONDS)
+    except (TimeoutError, RuntimeError):  # RuntimeError: the loop has ended
+        question.close()
+        return False
+
+
+async def _is_ready() -> bool:
+    return not await _readiness.unmet()
+
+
+async def _livez(_scope: Any, _receive: Any, send: Any) -> None:
+    await _plain(send, b'{"role": "web"}')
+
+
+async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
     """Ready: what bids need answers. Without PostgreSQL or Redis bids are taken all the same."""
     unmet = await _readiness.unmet()
     if unmet:
         await bounds.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
     else:
-        await _plain(send, 200, b'{"role": "web", "ready": true}', b"application/json")
+        await _plain(send, b'{"role": "web", "ready": true}')
 
 
-async def _metrics(send: Any) -> None:
-    await _plain(
-        send, 200, prometheus_client.generate_latest(), prometheus_client.CONTENT_TYPE_LATEST.encode()
-    )
-
-
-async def _plain(send: Any, status: int, body: bytes, content_type: bytes) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+async def _plain(send: Any, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-_HEALTH = {"/livez": _livez, "/readyz": _readyz, "/metrics": _metrics}
-
-application = bounds.Bounds(_front)
+state = WebState("web")
+_django = edge.Framework(django_application)
+_bids = edge.Bare(bounds.Bounds(bid_endpoint.application))
+_BARE = {"/livez": edge.Bare(_livez), "/readyz": edge.Bare(_readyz)}
+if _SERVES_NOTIFICATIONS:
+    _BARE[sse.PATH] = edge.Bare(bounds.Bounds(sse.application))

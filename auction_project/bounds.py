@@ -1,21 +1,25 @@
 """The ASGI middleware in front of everything: no request is larger, slower or deeper than its bounds.
 
-A body is read whole before the application sees it (a body that trickles in never holds a worker); forms with files get
-a bound of their own below some paths. Answers problem+json and changes nothing.
+A body is read whole before the application sees it, so a body that trickles in never holds a worker. Forms with files
+have a larger bound below some paths, for signed-in senders: a bounded number at once, a share of them per address, and
+a deadline for those that wait. Answers problem+json and changes nothing.
 """
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from auction_project import api, errors
+from auction_project import addresses, api, errors, gates
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = 6 * 1024 * 1024
 UPLOADS_AT_ONCE = 16
+UPLOADS_PER_ADDRESS = 4
+UPLOAD_WAIT_SECONDS = 10.0
 BODY_SECONDS = 10.0
 MAX_NESTING = 32
-UPLOAD_PREFIXES = ("/admin/", "/sell/", "/api/v1/products")
+UPLOAD_PREFIXES = ("/admin/", "/api/v1/products")
 
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
@@ -50,33 +54,43 @@ class Gone(Exception):
 
 
 class Bounds:
-    def __init__(self, app: Any) -> None:
+    """`may_upload(scope)` says before a form with files is read whether its sender may send one; without it no one may."""
+
+    def __init__(self, app: Any, may_upload: Callable[[Any], Awaitable[bool]] | None = None) -> None:
         self._app = app
-        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._may_upload = may_upload
+        self._uploads = gates.Gate(
+            most=UPLOADS_AT_ONCE, share=UPLOADS_PER_ADDRESS, seconds=UPLOAD_WAIT_SECONDS
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        content_type = next(
-            (value.lower() for name, value in scope["headers"] if name == b"content-type"), b""
-        )
-        if content_type.startswith(b"multipart/") and scope["path"].startswith(UPLOAD_PREFIXES):
-            async with self._uploads:
-                await self._bounded(scope, receive, send, content_type, MAX_UPLOAD_BYTES)
-        else:
-            await self._bounded(scope, receive, send, content_type, MAX_BODY_BYTES)
-
-    async def _bounded(self, scope: Any, receive: Any, send: Any, content_type: bytes, limit: int) -> None:
+        headers = dict(scope["headers"])
+        content_type = headers.get(b"content-type", b"").lower()
         try:
-            body = await _read(scope, receive, limit)
-            _check_content(content_type, body)
-        except errors.Invalid as error:
-            await refuse(send, error)
+            if content_type.startswith(b"multipart/") and scope["path"].startswith(UPLOAD_PREFIXES):
+                body = await self._read_upload(scope, receive, headers)
+            else:
+                body = await _read(receive, headers, MAX_BODY_BYTES)
+            if content_type != b"application/json":
+                _check_charset(content_type)
+            if body.count(b"[") + body.count(b"{") > MAX_NESTING:
+                _check_nesting(content_type, body)
+        except errors.DomainError as error:
+            await refuse(send, error, close=True)
         except Gone:
             return
         else:
             await self._app(scope, _Replay(body, receive), send)
+
+    async def _read_upload(self, scope: Any, receive: Any, headers: dict[bytes, bytes]) -> bytes:
+        """The body of a form with files. Raises errors.DomainError, Gone."""
+        if self._may_upload is not None and await self._may_upload(scope):
+            async with self._uploads.turn(addresses.network_of(addresses.client_address(scope))):
+                return await _read(receive, headers, MAX_UPLOAD_BYTES)
+        try:  # a form without files passes: its view says how to sign in
+            return await _read(receive, headers, MAX_BODY_BYTES)
+        except BodyTooLarge as error:
+            raise errors.Unauthenticated from error
 
 
 class _Replay:
@@ -93,9 +107,9 @@ class _Replay:
         return message if message is not None else await self._receive()
 
 
-async def _read(scope: Any, receive: Any, limit: int) -> bytes:
+async def _read(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
     """The whole body. Raises BodyTooSlow, BodyTooLarge, Gone."""
-    declared = _declared_bytes(scope)
+    declared = _declared_bytes(headers)
     if declared is not None and declared > limit:
         raise BodyTooLarge(limit_bytes=limit)
     if declared == 0:  # nothing to wait for
@@ -131,25 +145,24 @@ async def _read_all(receive: Any, limit: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _declared_bytes(scope: Any) -> int | None:
+def _declared_bytes(headers: dict[bytes, bytes]) -> int | None:
     """How long the body says that it is; None: it comes in chunks."""
-    length: int | None = 0
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else None
-        if name == b"transfer-encoding":
-            length = None
-    return length
+    length = headers.get(b"content-length")
+    if length is not None:
+        return int(length) if length.isdigit() else None
+    return None if b"transfer-encoding" in headers else 0
 
 
-def _check_content(content_type: bytes, body: bytes) -> None:
-    """Raises WrongCharset, BodyTooDeep. What is no form with files is taken for JSON by somebody, whatever its type."""
+def _check_charset(content_type: bytes) -> None:
+    """Raises WrongCharset."""
     charset = _CHARSET.search(content_type)
     if charset and charset[1] != b"utf-8":
         raise WrongCharset(field="Content-Type")
-    if content_type.startswith(b"multipart/"):
-        return
-    if body.count(b"[") + body.count(b"{") > MAX_NESTING and _is_too_deep(body):
+
+
+def _check_nesting(content_type: bytes, body: bytes) -> None:
+    """Raises BodyTooDeep. Any body but a form with files may be read as JSON, whatever type it claims."""
+    if not content_type.startswith(b"multipart/") and _is_too_deep(body):
         raise BodyTooDeep(limit=MAX_NESTING)
 
 
@@ -162,11 +175,11 @@ def _is_too_deep(body: bytes) -> bool:
     return b"[" in brackets
 
 
-async def refuse(send: Any, error: errors.DomainError) -> None:
-    """Answer a problem without any framework."""
+async def refuse(send: Any, error: errors.DomainError, *, close: bool = False) -> None:
+    """Answer a problem without any framework; `close` the connection whose body was not read to its end."""
     status, headers, body = api.raw_answer(error)
     headers = (*headers, (b"content-length", str(len(body)).encode()))
-    if status in (408, 413):
+    if close:
         headers = (*headers, (b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -168,8 +168,7 @@ def _start(role: str) -> None:
     from auction_project import needs, roles
 
     _state.role = role
-    host = os.environ.get("GAVEL_HEALTH_HOST", "127.0.0.1")
-    server = health.serve(_state, host=host, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+    server = health.serve_by_environment(_state)
     log.info("role_starting", role=role, health=server.url)
     needs.wait(roles.BY_NAME[role].needs, threading.Event())
     _state.ready = role == "beat"  # a worker is ready when it consumes

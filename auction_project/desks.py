@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import django.db
 from django import forms
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from unfold import forms as unfold_forms
@@ -11,7 +14,19 @@ from unfold import widgets
 MAX_REASON_CHARACTERS = 500
 
 
-class ReadOnly:
+class Lookups:
+    """A list whose address asks for what no database can compare (the year 0, a number of thirty digits) is shown
+    without its filters: Django sees to that for some of them only."""
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        try:
+            found: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
+        except (ValueError, OverflowError, django.db.DataError) as error:
+            raise IncorrectLookupParameters(error) from error
+        return found
+
+
+class ReadOnly(Lookups):
     """A model to look at."""
 
     actions = None

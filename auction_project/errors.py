@@ -71,6 +71,12 @@ class Unavailable(DomainError):
     retry_after_seconds: int = 1
 
 
+class Fault(DomainError):
+    """Something went wrong in the house itself, and was logged under the X-Correlation-Id of this answer."""
+
+    remedy = "Send it again, under the same key. If that fails, too, report the X-Correlation-Id."
+
+
 class TooOften(DomainError):
     """This was asked for too often. Wait as long as Retry-After says."""
 

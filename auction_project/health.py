@@ -1,10 +1,11 @@
-"""`/livez`, `/readyz` and `/metrics` for roles that serve no HTTP of their own, on a thread of the standard library.
+"""`/livez`, `/readyz` and `/metrics` of every role on a private port, on a thread of the standard library.
 
 Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs answered, it is
 not draining, and no loop has halted (a restart alone mends nothing, so a halted role is live).
 """
 
 import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,9 @@ class State:
         """It has nothing to do: its silence is no illness."""
         self._beats.pop(loop, None)
 
+    def is_ready(self) -> bool:
+        return self.ready
+
     def stale_loops(self) -> list[str]:
         now = time.monotonic()
         return sorted(name for name, beat in list(self._beats.items()) if now - beat > STALE_SECONDS)
@@ -56,6 +60,12 @@ def serve(state: State, *, host: str = "127.0.0.1", port: int = 0) -> Server:
     return Server(state, host, port)
 
 
+def serve_by_environment(state: State) -> Server:
+    """Start answering on GAVEL_HEALTH_HOST and GAVEL_HEALTH_PORT."""
+    host = os.environ.get("GAVEL_HEALTH_HOST", "127.0.0.1")
+    return serve(state, host=host, port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+
+
 class _Handler(BaseHTTPRequestHandler):
     state: State
     timeout = REQUEST_SECONDS
@@ -68,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_json(503 if stale else 200, {"role": self.state.role, "stale": stale})
         elif self.path == "/readyz":
             halted = sorted(self.state.halted)
-            ready = self.state.ready and not halted
+            ready = self.state.is_ready() and not halted
             body = {"role": self.state.role, "ready": ready, **({"halted": halted} if halted else {})}
             self._answer_json(200 if ready else 503, body)
         else:

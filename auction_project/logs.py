@@ -1,16 +1,18 @@
 """Structured logs that carry the ids of the work at hand: correlation, auction, sale and saga.
 
 `with logs.bound(sale_id=…)` adds ids to every line inside; `correlation_id()` is what events and tasks pass on.
-JSON when GAVEL_LOG_FORMAT=json (production), readable lines otherwise.
+JSON when GAVEL_LOG_FORMAT=json (production), readable lines otherwise. What a client sent cannot forge a line: control
+characters are escaped, and each line of a traceback is marked as one.
 """
 
 import contextlib
+import io
 import logging
 import logging.config
 import sys
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -30,7 +32,7 @@ def configure(*, json: bool, level: str) -> None:
         structlog.processors.JSONRenderer()
         if json
         else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=_marked_traceback
         )
     )
     structlog.configure(
@@ -51,7 +53,11 @@ def configure(*, json: bool, level: str) -> None:
                 "gavel": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "foreign_pre_chain": shared,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        _escape_control_characters,
+                        renderer,
+                    ],
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "gavel"}},
@@ -65,6 +71,23 @@ def configure(*, json: bool, level: str) -> None:
             },
         }
     )
+
+
+def _escape_control_characters(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A processor: every text of one line stays on it. Tracebacks have lines; see `_marked_traceback`."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable() and name not in ("exception", "stack"):
+            event[name] = "".join(
+                c if c.isprintable() else c.encode("unicode_escape").decode() for c in value
+            )
+    return event
+
+
+def _marked_traceback(output: TextIO, exc_info: Any) -> None:
+    """A traceback whose message may hold line breaks: no line of it can pass for a line of the log."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    output.write("\n" + "\n".join(f"  | {line}" for line in text.getvalue().strip().splitlines()))
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ closes it, and exits 0. An outage makes a loop wait (at most failure.MAX_PAUSE_S
 `longest_pause_seconds` where everybody waits for it); any other error ends the process with code 1 after a log line, and its supervisor starts it again: no state is held that another copy lacks.
 """
 
-import os
 import signal
 import threading
 import time
@@ -59,7 +58,7 @@ def run(
 ) -> int:
     """Run the loops until `stop`; the exit code. Each loop is made in its own thread, after its needs answer."""
     state = health.State(role)
-    server = health.serve(state, host=_health_host(), port=int(os.environ.get("GAVEL_HEALTH_PORT", "0")))
+    server = health.serve_by_environment(state)
     log.info("role_starting", role=role, health=server.url)
     try:
         if not needs.wait(required, stop):
@@ -89,10 +88,6 @@ def _run_loops(
     undrained = [thread.name for thread in threads if thread.is_alive()]
     log.info("role_stopped", role=role, failed=failed.is_set(), undrained=undrained)
     return 1 if failed.is_set() or undrained else 0
-
-
-def _health_host() -> str:
-    return os.environ.get("GAVEL_HEALTH_HOST", "127.0.0.1")
 
 
 def _drive(

@@ -67,6 +67,7 @@ class Process:
         self.environment = dict(environment)
         self.log_file = log_file
         self.health_port = health
+        self.port = 0  # where a web process serves
         self.wanted = False
         self.restarts = 0
         self._popen: subprocess.Popen[bytes] | None = None
@@ -106,6 +107,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=0o077,  # logs, mails and pictures are for this user alone
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
@@ -190,14 +192,15 @@ class Stack:
         role = roles.BY_NAME[role_name]
         number = 1 + sum(name.partition("-")[0] == role_name for name in self.processes)
         name = role.name if number == 1 else f"{role.name}-{number}"
-        argv, health = role.argv(), free_port()
+        argv, health, port = role.argv(), free_port(), 0
         if role.name == "web":
-            health = self.web_port if number == 1 else health
-            argv += ["--port", str(health)]
+            port = self.web_port if number == 1 else free_port()
+            argv += ["--port", str(port)]
         elif role.name == "beat":
             argv += ["-s", str(self.directory / "celerybeat-schedule")]
         environment = {**self.environment, "GAVEL_HEALTH_PORT": str(health)}
         process = Process(name, argv, environment, self.directory / f"{name}.log", health)
+        process.port = port
         self.processes[name] = process
         return process
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project import api, errors, instants, middleware, money, tokens
+from auction_project import api, budgets, errors, instants, middleware, money, tokens
 from bidding import confirmations, presentation, rules, runtime
 from bidding.rules import commands, refusals
 
@@ -82,6 +82,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
     if not api.IDEMPOTENCY_KEY.fullmatch(key):
         raise KeyMissing(field="Idempotency-Key")
+    budgets.BIDS.spend((claims.sub, auction_id))
     bid = decode_body(body)
     amount = None
     if bid.amount is not None or bid.currency is not None:

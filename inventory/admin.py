@@ -65,7 +65,7 @@ THRESHOLD = desks.dialog(
 
 
 @admin.register(models.Product)
-class ProductAdmin(unfold_admin.ModelAdmin):
+class ProductAdmin(desks.Lookups, unfold_admin.ModelAdmin):
     list_display = (
         "shown_picture",
         "sku",

@@ -203,7 +203,7 @@ def _obey(saga_id: str, word: models.Event, who: str, reason: str, now: datetime
         try:
             after = _WORDS[word](definition, before)
         except engine.NotAllowed as refusal:
-            raise errors.Conflict(str(refusal), status=saga.status) from refusal
+            raise errors.Conflict(str(refusal), state=saga.status) from refusal
         texts = {"parked_detail": ""} | ({"failure_detail": reason} if word is models.Event.TURNED else {})
         saga.move(after, now=now, due_at=_after(now, CHAIN_SECONDS), **texts)
         _write_line(saga, definition, before, word, text=reason, who=who, started_at=now, now=now)

@@ -32,7 +32,7 @@ def webs(house: House) -> Iterator[list[str]]:
     second = house.stack.add("web")
     second.start()
     house.stack.wait_ready()
-    yield [house.url, f"http://127.0.0.1:{second.health_port}"]
+    yield [house.url, f"http://127.0.0.1:{second.port}"]
     second.end()
     second.wait(30)
 

@@ -59,7 +59,7 @@ class GroupAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.User)
-class AccountAdmin(auth_admin.UserAdmin, unfold_admin.ModelAdmin):
+class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin):
     change_password_form = unfold_forms.AdminPasswordChangeForm
     list_display = ("email", "state", "email_verified", "roles", "is_staff", "date_joined")
     list_filter = ("state", "email_verified", "groups", "is_staff")

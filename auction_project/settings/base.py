@@ -24,6 +24,9 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
+TRUSTED_PROXY_COUNT = env.int(
+    "TRUSTED_PROXY_COUNT", default=0
+)  # the only thing that makes forwarded headers count
 
 # --- signing keys: accounts signs access tokens with the private key; every other process needs the public one -----
 JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", multiline=True, default="")
@@ -139,6 +142,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "auction_project.middleware.CorrelationMiddleware",
+    "auction_project.middleware.ProblemMiddleware",
+    "auction_project.middleware.PrivateAnswersMiddleware",
     "auction_project.pages.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -148,7 +153,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "auction_project.middleware.ProblemMiddleware",
 ]
 ROOT_URLCONF = "auction_project.urls"
 ASGI_APPLICATION = "auction_project.asgi.application"
@@ -222,7 +226,7 @@ ACCOUNT_RATE_LIMITS = {
     "signup": env.str("SIGNUP_RATE_LIMIT", default="20/m/ip"),
     "token": "30/m/user",
 }
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+ALLAUTH_TRUSTED_PROXY_COUNT = 0  # the address that it gets is the client's: see auction_project/addresses.py
 HEADLESS_CLIENTS = ("app", "browser")
 HEADLESS_TOKEN_STRATEGY = "auction_project.accounts.token_strategy.AccessTokenStrategy"  # noqa: S105 - a class
 HEADLESS_JWT_ALGORITHM = "RS256"
@@ -230,6 +234,12 @@ HEADLESS_JWT_PRIVATE_KEY = JWT_PRIVATE_KEY
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
 HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
+
+# --- budgets: see auction_project/budgets.py; 0 means no limit --------------------------------------------------------
+ANONYMOUS_REQUESTS_PER_SECOND = env.float("ANONYMOUS_REQUESTS_PER_SECOND", default=10)
+USER_REQUESTS_PER_SECOND = env.float("USER_REQUESTS_PER_SECOND", default=20)
+AUCTIONS_PER_HOUR = env.float("AUCTIONS_PER_HOUR", default=3600)
+BIDS_PER_SECOND = env.float("BIDS_PER_SECOND", default=20)
 
 # --- language, time, files ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -242,7 +252,7 @@ STATICFILES_DIRS = [BASE_DIR / "auction_project" / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="auction_project.mail_files.EmailBackend")
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
 EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)

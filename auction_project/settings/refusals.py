@@ -124,6 +124,14 @@ def _addresses(environment: Mapping[str, str], settings: Mapping[str, Any]) -> I
         yield "PUBLIC_URL has more than a scheme and a host. Write https://gavel.example: no path, no user, no final slash."
     if host and host not in [allowed.strip("[]") for allowed in hosts]:
         yield f"PUBLIC_URL leads to {host}, which ALLOWED_HOSTS does not name. Add it there."
+    if (
+        environment.get("SECURE_SSL_REDIRECT", "true").lower() != "false"
+        and not settings["TRUSTED_PROXY_COUNT"]
+    ):
+        yield (
+            "TRUSTED_PROXY_COUNT is 0: without a trusted proxy every request looks like plain HTTP and is redirected for "
+            "ever. Say how many proxies stand in front, or set SECURE_SSL_REDIRECT=false."
+        )
 
 
 def _databases(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[str]:

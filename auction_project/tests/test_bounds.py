@@ -41,6 +41,7 @@ async def _ask(
     method: str = "POST",
     path: str = "/api/v1/auctions",
     app: _Application | None = None,
+    may_upload: Any = None,
 ) -> tuple[int | None, dict[str, Any], _Application]:
     """Status, problem and the application; status None: nothing was answered."""
     app = app or _Application()
@@ -55,7 +56,7 @@ async def _ask(
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
-    await bounds.Bounds(app)(scope, receive, send)
+    await bounds.Bounds(app, may_upload)(scope, receive, send)
     if not sent:
         return None, {}, app
     body = sent[1]["body"]
@@ -67,6 +68,48 @@ def _length(size: int) -> tuple[bytes, bytes]:
 
 
 GONE = {"type": "http.disconnect"}
+
+
+async def _anyone(_scope: Any) -> bool:
+    return True
+
+
+async def _no_one(_scope: Any) -> bool:
+    return False
+
+
+class _Sender:
+    """An upload whose body ends when the test says so."""
+
+    def __init__(self, address: str = "192.0.2.1") -> None:
+        self.status: int | None = None
+        self.is_read = False
+        self._address = address
+        self._whole = asyncio.Event()
+        self._messages = [*_parts(b"x"), GONE]
+
+    def finish(self) -> None:
+        self._whole.set()
+
+    async def send_to(self, edge: bounds.Bounds) -> None:
+        scope = {"type": "http", "method": "POST", "path": "/api/v1/products", "client": (self._address, 1)}
+        await edge({**scope, "headers": [FORM, _length(1)]}, self._receive, self._send)
+
+    async def _receive(self) -> dict[str, Any]:
+        self.is_read = True
+        await self._whole.wait()
+        return self._messages.pop(0)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        self.status = message.get("status", self.status)
+
+
+async def _settle(holds: Any) -> None:
+    for _ in range(20_000):  # only bounds a test that fails
+        if holds():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it did not happen")
 
 
 async def test_a_body_reaches_the_application_whole_and_then_the_disconnect() -> None:
@@ -101,10 +144,70 @@ async def test_a_body_that_says_it_is_too_large_is_refused_unread() -> None:
 
 async def test_uploads_have_a_bound_of_their_own() -> None:
     for path in bounds.UPLOAD_PREFIXES:
-        status, _, app = await _ask([*_parts(b"x" * 100_000), GONE], _length(100_000), FORM, path=path)
+        status, _, app = await _ask(
+            [*_parts(b"x" * 100_000), GONE], _length(100_000), FORM, path=path, may_upload=_anyone
+        )
         assert (status, len(app.bodies)) == (200, 1)
-    status, problem, _ = await _ask([], _length(bounds.MAX_UPLOAD_BYTES + 1), FORM, path="/admin/")
+    status, problem, _ = await _ask(
+        [], _length(bounds.MAX_UPLOAD_BYTES + 1), FORM, path="/admin/", may_upload=_anyone
+    )
     assert (status, problem["limit_bytes"]) == (413, 6291456)
+
+
+@pytest.mark.parametrize("path", bounds.UPLOAD_PREFIXES)
+async def test_an_upload_of_a_stranger_is_refused_unread(path: str) -> None:
+    status, problem, app = await _ask([], _length(100_000), FORM, path=path, may_upload=_no_one)
+
+    assert (status, problem["code"], app.bodies) == (401, "unauthenticated", [])
+
+
+async def test_a_form_of_a_stranger_without_files_takes_no_place_of_an_upload() -> None:
+    """The view says how to sign in; the sender is as slow as with any other body."""
+    at_once = bounds.UPLOADS_AT_ONCE + 1
+    senders = [_Sender() for _ in range(at_once)]
+    edge = bounds.Bounds(_Application(), _no_one)
+    slow = [asyncio.create_task(sender.send_to(edge)) for sender in senders]
+    await _settle(lambda: all(sender.is_read for sender in senders))
+
+    for sender in senders:
+        sender.finish()
+    await asyncio.gather(*slow)
+
+    assert [sender.status for sender in senders] == [200] * at_once
+
+
+async def test_an_address_has_its_share_of_the_uploads_and_holds_up_no_other() -> None:
+    edge = bounds.Bounds(_Application(), _anyone)
+    slow = [_Sender("192.0.2.1") for _ in range(3 * bounds.UPLOADS_AT_ONCE)]
+    tasks = [asyncio.create_task(sender.send_to(edge)) for sender in slow]
+    await _settle(lambda: sum(sender.is_read for sender in slow) == bounds.UPLOADS_PER_ADDRESS)
+
+    other = _Sender("192.0.2.2")
+    other.finish()
+    await other.send_to(edge)
+
+    assert other.status == 200
+    assert sum(sender.is_read for sender in slow) == bounds.UPLOADS_PER_ADDRESS
+    for sender in slow:
+        sender.finish()
+    await asyncio.gather(*tasks)
+    assert {sender.status for sender in slow} == {200}
+
+
+async def test_an_upload_waits_for_its_turn_up_to_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "UPLOAD_WAIT_SECONDS", 0.05)
+    edge = bounds.Bounds(_Application(), _anyone)
+    slow = [_Sender() for _ in range(bounds.UPLOADS_PER_ADDRESS)]
+    tasks = [asyncio.create_task(sender.send_to(edge)) for sender in slow]
+    await _settle(lambda: all(sender.is_read for sender in slow))
+
+    late = _Sender()
+    await late.send_to(edge)
+
+    assert (late.status, late.is_read) == (503, False)
+    for sender in slow:
+        sender.finish()
+    await asyncio.gather(*tasks)
 
 
 async def test_what_is_no_form_with_files_is_no_upload_wherever_it_goes() -> None:
@@ -173,14 +276,3 @@ async def test_json_nests_32_deep_at_most(body: bytes, status: int) -> None:
     assert found == status
     assert problem.get("code") == ("body_too_deep" if status == 400 else None)
     assert len(app.bodies) == (status == 200)
-
-
-async def test_other_scopes_pass_untouched() -> None:
-    seen: list[Any] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append((scope, receive, send))
-
-    await bounds.Bounds(app)({"type": "websocket"}, "receive", "send")
-
-    assert seen == [({"type": "websocket"}, "receive", "send")]

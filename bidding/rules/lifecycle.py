@@ -208,7 +208,7 @@ def _not_now(state: State, wanted: str) -> Refusal:
     return Refusal(
         rule="wrong_status",
         detail=f"An auction that is {state.status.lower()} cannot be {wanted}.",
-        figures={"status": state.status.value},
+        figures={"state": state.status.value},
     )
 
 

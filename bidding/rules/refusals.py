@@ -141,7 +141,7 @@ class NotDue(errors.Refused):
 
 
 class WrongStatus(errors.Conflict):
-    """The auction is in a state that does not allow this: `status` names it."""
+    """The auction is in a state that does not allow this: `state` names it."""
 
 
 class StockNewsIsOld(errors.Refused):

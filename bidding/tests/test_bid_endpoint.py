@@ -404,6 +404,7 @@ def test_a_body_that_trickles_in_is_given_up(auction, monkeypatch):
 
     headers = [(b"content-type", b"application/json"), (b"idempotency-key", b"k")]
     headers += [
+        (b"host", b"localhost"),
         (b"transfer-encoding", b"chunked"),
         (b"authorization", web.bearer(ANN)["Authorization"].encode()),
     ]

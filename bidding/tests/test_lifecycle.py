@@ -49,10 +49,10 @@ def test_operators_and_the_seller_open_early_and_nobody_else():
 
 def test_an_auction_opens_and_closes_once():
     lot = open_lot()
-    assert refused_without_effect(lot, "open") == ("wrong_status", {"status": "OPEN"})
+    assert refused_without_effect(lot, "open") == ("wrong_status", {"state": "OPEN"})
     lot.close()
-    assert refused_without_effect(lot, "close") == ("wrong_status", {"status": "CLOSED"})
-    assert refused_without_effect(lot, "schedule") == ("wrong_status", {"status": "CLOSED"})
+    assert refused_without_effect(lot, "close") == ("wrong_status", {"state": "CLOSED"})
+    assert refused_without_effect(lot, "schedule") == ("wrong_status", {"state": "CLOSED"})
 
 
 def test_the_close_waits_for_the_end_as_it_is_now():
@@ -154,7 +154,7 @@ def test_an_operator_cancels_with_bids_the_seller_only_without():
         "by": "operator",
         "ended": True,
     }
-    assert refused_without_effect(lot, "cancel", "operator") == ("wrong_status", {"status": "CANCELLED"})
+    assert refused_without_effect(lot, "cancel", "operator") == ("wrong_status", {"state": "CANCELLED"})
 
 
 def test_the_seller_cancels_while_there_is_no_bid():
@@ -168,7 +168,7 @@ def test_a_closed_auction_cannot_be_cancelled():
     lot = open_lot()
     lot.close()
 
-    assert refused_without_effect(lot, "cancel", "operator") == ("wrong_status", {"status": "CLOSED"})
+    assert refused_without_effect(lot, "cancel", "operator") == ("wrong_status", {"state": "CLOSED"})
 
 
 def test_pending_sales_of_a_cancelled_listing_run_to_their_end():

@@ -8,11 +8,14 @@ import sys
 
 import uvicorn
 
-from auction_project import running
+from auction_project import asgi, health, http_protocol, logs, running
 from notifications import hub
 
 BACKLOG = 4096
 GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 15  # a connection without a request
+
+log = logs.get(__name__)
 
 
 class Server(uvicorn.Server):
@@ -24,7 +27,7 @@ class Server(uvicorn.Server):
 
 
 class Command(running.RoleCommand):
-    help = "Serve pages, REST, WebSocket and SSE. SIGTERM finishes the requests in hand, then stops."
+    help = "Serve pages, REST, WebSocket and SSE. Probes and metrics are on GAVEL_HEALTH_PORT. SIGTERM finishes the requests in hand, then stops."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -33,18 +36,23 @@ class Command(running.RoleCommand):
     def handle(self, *_args: object, **options: object) -> None:
         # uvicorn drains, then raises the signal again: that is a clean end.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        http_protocol.raise_descriptor_limit()
+        private = health.serve_by_environment(asgi.state)
+        log.info("role_starting", role="web", health=private.url)
         config = uvicorn.Config(
-            "auction_project.asgi:application",
+            asgi.application,
             host=str(options["host"]),
             port=int(str(options["port"])),
             loop="uvloop",
-            http="httptools",
+            http=http_protocol.Protocol,
             ws="websockets-sansio",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,  # addresses.believe_proxies does it, by the house's own setting
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE_SECONDS,
             ws_max_size=16 * 1024,

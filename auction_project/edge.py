@@ -1,0 +1,188 @@
+"""What a request passes before its application: the bounds of its address and body, and a share of what there is.
+
+`Framework` stands in front of Django: budgets, bounds, and a bounded number of requests at once, because each of them
+takes time from the loop that takes the bids. `Bare` stands in front of the applications that Django does not see
+(bids, streams, health) and does what Django's SecurityMiddleware and its check of the host do for the rest.
+"""
+
+import asyncio
+from http import cookies
+from importlib import import_module
+from typing import Any
+
+import django.db
+import msgspec
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.db import connections
+from django.http.request import split_domain_port, validate_host
+
+from auction_project import addresses, bounds, budgets, errors, gates, tokens
+
+SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
+ANONYMOUS_AT_ONCE, ANONYMOUS_SHARE = 4, 2
+TURN_SECONDS = 2.0
+STATIC_COST = 0.1  # of a request: a page comes with a dozen files, which browsers keep
+MAX_HOSTS = 64
+_AUCTIONS = "/api/v1/auctions"
+_LOCAL_HOSTS = [".localhost", "127.0.0.1", "[::1]"]  # as Django's, with DEBUG and no ALLOWED_HOSTS
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+
+
+class NullCharacter(errors.Invalid):
+    """The address holds a null character, which no text here may."""
+
+
+class HostUnknown(errors.Invalid):
+    """This house does not answer under that host name."""
+
+
+class Client(msgspec.Struct, frozen=True):
+    """Who pays for a request: a user whose token is valid, or else an address."""
+
+    name: str
+    is_user: bool
+
+
+def client_of(scope: Any) -> Client:
+    """Who pays for the request of `scope`."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            try:
+                return Client(tokens.from_header(value.decode("latin-1")).sub, is_user=True)
+            except errors.Unauthenticated:
+                break  # the application says what is wrong with it
+    return Client(addresses.network_of(addresses.client_address(scope)), is_user=False)
+
+
+def refuse_null_characters(scope: Any) -> None:
+    """Raises NullCharacter: no store and no header takes one, wherever in the address it stands."""
+    if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+        raise NullCharacter
+
+
+class Framework:
+    """In front of Django."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._bounds = bounds.Bounds(self._in_turn, may_upload=_may_upload)
+        self._users = gates.Gate(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=TURN_SECONDS)
+        self._others = gates.Gate(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=TURN_SECONDS)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            refuse_null_characters(scope)
+            client = scope["gavel.client"] = client_of(scope)
+            _spend(scope, client)
+        except errors.DomainError as error:
+            await bounds.refuse(send, error, close=scope["method"] not in ("GET", "HEAD"))
+        else:
+            await self._bounds(scope, receive, send)
+
+    async def _in_turn(self, scope: Any, receive: Any, send: Any) -> None:
+        client: Client = scope["gavel.client"]
+        gate = self._users if client.is_user else self._others
+        try:
+            async with gate.turn(client.name):
+                await self._app(scope, receive, send)
+        except gates.Busy as error:
+            await bounds.refuse(send, error)
+
+
+def _spend(scope: Any, client: Client) -> None:
+    """Raises TooOften."""
+    path: str = scope["path"]
+    cost = STATIC_COST if path.startswith((settings.STATIC_URL, settings.MEDIA_URL)) else 1.0
+    (budgets.USERS if client.is_user else budgets.ANONYMOUS).spend(client.name, cost)
+    if client.is_user and path == _AUCTIONS and scope["method"] == "POST":
+        budgets.AUCTIONS.spend(client.name)
+
+
+async def _may_upload(scope: Any) -> bool:
+    """Whether the sender is signed in, by token or by session. Raises InvalidToken, Unavailable."""
+    headers = dict(scope["headers"])
+    if b"authorization" in headers:
+        tokens.from_header(headers[b"authorization"].decode("latin-1"))
+        return True
+    try:
+        found = cookies.SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
+    except cookies.CookieError:
+        return False
+    key = found.get(settings.SESSION_COOKIE_NAME)
+    return key is not None and await asyncio.to_thread(_is_session, key.value)
+
+
+def _is_session(key: str) -> bool:
+    """Whether a user is signed in to the session `key`. Leaves no connection behind in its thread. Raises Unavailable."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    try:
+        return bool(store(key).get("_auth_user_id"))
+    except SuspiciousOperation:
+        return False
+    except django.db.Error as error:
+        raise errors.Unavailable from error
+    finally:
+        connections.close_all()
+
+
+class Bare:
+    """In front of an application that Django does not see: the host, HTTPS, and the headers that every answer carries."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._hosts: set[bytes] = set()  # known to be ours: a look-up instead of a pattern
+        self._redirects = bool(getattr(settings, "SECURE_SSL_REDIRECT", False))
+        self._plain = (_NOSNIFF,)
+        self._secure = (_NOSNIFF, *_strict_transport_security())
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_secure = scope.get("scheme") == "https"
+        added = self._secure if is_secure else self._plain
+
+        def send_with_headers(message: Any) -> Any:  # no coroutine of its own: a bid pays for each
+            if message["type"] == "http.response.start":
+                message["headers"] = (*message["headers"], *added)
+            return send(message)
+
+        host = b""
+        for name, value in scope["headers"]:  # not a generator: see above
+            if name == b"host":
+                host = value
+                break
+        if host not in self._hosts and not self._is_ours(host):
+            await bounds.refuse(send_with_headers, HostUnknown(field="Host"), close=True)
+        elif self._redirects and not is_secure:
+            await _redirect(scope, host, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
+
+    def _is_ours(self, host: bytes) -> bool:
+        domain, _ = split_domain_port(host.decode("latin-1"))
+        allowed = settings.ALLOWED_HOSTS or (_LOCAL_HOSTS if settings.DEBUG else [])
+        if not (domain and validate_host(domain, allowed)):
+            return False
+        if len(self._hosts) < MAX_HOSTS:
+            self._hosts.add(host)
+        return True
+
+
+def _strict_transport_security() -> tuple[tuple[bytes, bytes], ...]:
+    """The header that Django's SecurityMiddleware adds, by the same settings."""
+    if not settings.SECURE_HSTS_SECONDS:
+        return ()
+    value = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
+        value += "; includeSubDomains"
+    if settings.SECURE_HSTS_PRELOAD:
+        value += "; preload"
+    return ((b"strict-transport-security", value.encode()),)
+
+
+async def _redirect(scope: Any, host: bytes, send: Any) -> None:
+    """To the same address by HTTPS, with the same method."""
+    query: bytes = scope.get("query_string", b"")
+    target = b"https://" + host + scope["raw_path"] + (b"?" + query if query else b"")
+    headers = [(b"location", target), (b"content-length", b"0"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 308, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,188 @@
+"""HTTP/1.1 connections of the web role: uvicorn's protocol with bounds on what a client may send and how long it may wait.
+
+A head (request line and headers) has at most MAX_HEAD_BYTES and MAX_HEADER_LINES and arrives within HEAD_SECONDS. The
+same bytes and seconds bound what a chunked body carries beside its data. Trailers of a chunked body never become
+headers. A client that does not read its answer for STALLED_SECONDS is cut off. A process that runs out of connections
+drops the one that has been silent longest.
+"""
+
+import asyncio
+import functools
+import http
+import resource
+from typing import Any
+
+from uvicorn.protocols.http import httptools_impl
+
+from auction_project import api, errors
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADER_LINES = 100
+HEAD_SECONDS = 10.0
+STALLED_SECONDS = 30.0
+LINGER_SECONDS = 1.0  # closing with unread bytes resets the connection, and the client loses the answer
+MAX_PIPELINED = 32
+MAX_DESCRIPTORS = 65_536
+RESERVED_DESCRIPTORS = 256  # stores, files, the listening socket
+
+
+class HeadTooLarge(errors.Invalid):
+    """The request line and the headers are too large: `limit_bytes` and `limit_lines` are the most that is read."""
+
+    http_status = 431
+
+
+class HeadTooSlow(errors.Invalid):
+    """The request line and the headers must arrive within 10 seconds."""
+
+    http_status = 408
+
+
+class RequestMalformed(errors.Invalid):
+    """This is not an HTTP/1.1 request."""
+
+
+def raise_descriptor_limit() -> None:
+    """Raise this process's soft limit of open files as far as it may go, at most to MAX_DESCRIPTORS."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@functools.cache
+def max_connections() -> int:
+    """How many connections fit into the limit of open files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MAX_DESCRIPTORS)
+    return max(1, limit - RESERVED_DESCRIPTORS)
+
+
+class Protocol(httptools_impl.HttpToolsProtocol):
+    """One connection. A request whose head arrives in one piece costs two additions and two comparisons."""
+
+    _silent: "dict[Protocol, None]" = {}  # waiting for a head, longest first
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._pending_bytes = 0  # received since the last whole head or part of a body
+        self._read_bytes = 0  # of the last read
+        self._refusal: errors.DomainError | None = None
+        self._is_refused = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+        if len(self.connections) > max_connections():
+            self._drop_longest_silent()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_whole()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        self._read_bytes = len(data)
+        self._pending_bytes += self._read_bytes
+        super().data_received(data)
+        if self._pending_bytes and not self._is_refused:
+            if self._pending_bytes > MAX_HEAD_BYTES:
+                self._refuse(_too_large())
+            else:
+                self._await_head()
+
+    def on_headers_complete(self) -> None:
+        received = max(self._pending_bytes, self._read_bytes)
+        if len(self.headers) > MAX_HEADER_LINES or (
+            received > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES
+        ):
+            self._refusal = _too_large()
+            raise self._refusal
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise RequestMalformed
+        self._head_is_whole()
+        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self.headers = []  # trailers end up here: the scope keeps the list of the head
+
+    def on_body(self, body: bytes) -> None:
+        self._head_is_whole()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head_is_whole()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls when the parser fails, and with it for the refusals of this class."""
+        self._refuse(self._refusal or RequestMalformed())
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _await_head(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+            self._silent[self] = None
+
+    def _head_is_whole(self) -> None:
+        self._pending_bytes = 0
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+            self._silent.pop(self, None)
+
+    def _drop_longest_silent(self) -> None:
+        oldest = next(iter(self._silent))
+        oldest._head_is_whole()
+        oldest.transport.abort()
+
+    def _head_is_late(self) -> None:
+        if self._pending_bytes:
+            self._refuse(HeadTooSlow())
+        else:  # a browser opens connections that it may never use
+            self.transport.abort()
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _refuse(self, error: errors.DomainError) -> None:
+        """Read no further and answer `error`; answers that are under way end first, and the connection with them."""
+        self._is_refused = True
+        self._head_is_whole()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+            if not cycle.more_body:
+                return
+            cycle.disconnected = (
+                True  # the request itself is refused: its application stops waiting for the body
+            )
+            cycle.message_event.set()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        if not self.pipeline and (cycle is None or cycle.response_complete or not cycle.response_started):
+            self.transport.write(_answer(error))
+            self.transport.write_eof()
+
+
+def _too_large() -> HeadTooLarge:
+    return HeadTooLarge(limit_bytes=MAX_HEAD_BYTES, limit_lines=MAX_HEADER_LINES)
+
+
+def _answer(error: errors.DomainError) -> bytes:
+    status, headers, body = api.raw_answer(error)
+    headers = (*headers, (b"content-length", str(len(body)).encode()), (b"connection", b"close"))
+    lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}".encode()]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join([*lines, b"", body])
