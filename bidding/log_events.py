@@ -133,7 +133,12 @@ def _bid(before: rules.State, entry: log.Entry, after: rules.State, facts: log.B
     if after.leader == entry.actor and before.leader != entry.actor:
         yield events.Leading(**_notice(entry.actor, entry, after), **money)
     if outbid and outbid != after.leader:
-        yield events.Outbid(**_notice(outbid, entry, after), minimum=facts.minimum, **money)
+        yield events.Outbid(
+            **_notice(outbid, entry, after),
+            minimum=facts.minimum,
+            own_bid=outbid == entry.actor,
+            **money,
+        )
 
 
 def _maximum_changed(

@@ -55,6 +55,7 @@ def item(notification: models.Notification, epoch: str) -> dict[str, Any]:
         "text": wording.headline(kind, figures),
         "data": figures,
         "at": notification.at,
+        "withdrawn": notification.withdrawn_at is not None,
     }
 
 

@@ -42,6 +42,22 @@ def on_lost(envelope: contracts.Envelope, event: events.Lost) -> None:
     _tell_bidder(envelope, event, models.Kind.LOST)
 
 
+def on_next_in_line(envelope: contracts.Envelope, event: events.NextInLine) -> None:
+    _tell_bidder(envelope, event, models.Kind.NEXT_IN_LINE)
+
+
+def on_not_sold(envelope: contracts.Envelope, event: events.NotSold) -> None:
+    _tell_bidder(envelope, event, models.Kind.NOT_SOLD)
+
+
+def on_lot_sold(envelope: contracts.Envelope, event: events.LotSold) -> None:
+    _tell_bidder(envelope, event, models.Kind.LOT_SOLD)
+
+
+def on_lot_unsold(envelope: contracts.Envelope, event: events.LotUnsold) -> None:
+    _tell_bidder(envelope, event, models.Kind.LOT_UNSOLD)
+
+
 def on_auction_cancelled(envelope: contracts.Envelope, event: events.AuctionCancelled) -> None:
     _tell_bidder(envelope, event, models.Kind.AUCTION_CANCELLED)
 
@@ -96,7 +112,11 @@ SUBSCRIPTION = consuming.Subscription(
         events.Outbid: on_outbid,
         events.Leading: on_leading,
         events.Won: on_won,
+        events.NextInLine: on_next_in_line,
         events.Lost: on_lost,
+        events.NotSold: on_not_sold,
+        events.LotSold: on_lot_sold,
+        events.LotUnsold: on_lot_unsold,
         events.AuctionCancelled: on_auction_cancelled,
         events.OrderConfirmed: on_order_confirmed,
         events.OrderCancelled: on_order_cancelled,

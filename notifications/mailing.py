@@ -1,8 +1,8 @@
 """From an Email row to Django's mail backend, once per notification.
 
 The row is claimed (SENDING, committed) before the mail server is asked, see Note [At most once]. Until the connection
-stands nothing can have been sent, so the row goes back to PENDING; the server's own no is REFUSED; any other failure
-is UNKNOWN. An e-mail that could not go for KEEP_TRYING, because the address is not verified or the server is away, is
+stands nothing can have been sent, so the row goes back to PENDING, as it does when the server asks to come later; the
+server's own no is REFUSED; any other failure is UNKNOWN. News that events have overtaken is DROPPED, too. An e-mail that could not go for KEEP_TRYING, because the address is not verified or the server is away, is
 DROPPED: old news helps nobody, and the feed has it.
 """
 
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core import mail
 from django.template import loader
 
-from auction_project import failpoints, logs
+from auction_project import failpoints, instants, logs
 from notifications import metrics, models, selectors, wording
 
 FIRST_SWEEP = timedelta(seconds=30)
@@ -31,7 +31,9 @@ def send_email(*, email_id: int, now: datetime) -> models.EmailState:
     if email.state != models.EmailState.PENDING:
         return models.EmailState(email.state)
     if now - email.created_at >= KEEP_TRYING:
-        return _drop(email)
+        return _drop(email, email.reason or "no verified address")
+    if _is_overtaken(email.notification, now):
+        return _drop(email, "overtaken: the auction has ended")
     account = models.Account.objects.filter(pk=email.notification.user_id).first()
     address = account.address if account else None
     if address is None:
@@ -75,6 +77,7 @@ def compose(notification: models.Notification, address: str) -> mail.EmailMessag
         "headline": headline,
         "figures": figures,
         "reason": wording.reason(str(figures.get("reason", ""))),
+        "money": wording.amounts(figures),
         "site": settings.PUBLIC_URL.rstrip("/"),
     }
     body = loader.render_to_string(f"notifications/email/{notification.kind.lower()}.txt", context)
@@ -93,7 +96,7 @@ def _hand_over(message: mail.EmailMessage) -> tuple[models.EmailState, str]:
     try:
         connection.send_messages([message])
     except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
-        return models.EmailState.REFUSED, repr(error)
+        return models.EmailState.PENDING if _is_temporary(error) else models.EmailState.REFUSED, repr(error)
     except Exception as error:
         log.exception("email_unknown", error=repr(error))
         return models.EmailState.UNKNOWN, repr(error)
@@ -102,8 +105,19 @@ def _hand_over(message: mail.EmailMessage) -> tuple[models.EmailState, str]:
     return models.EmailState.SENT, ""
 
 
-def _drop(email: models.Email) -> models.EmailState:
-    reason = email.reason or "no verified address"
+def _is_temporary(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> bool:
+    """Whether the server asks to come again later: its codes 400 to 499 (RFC 5321, section 4.2.1)."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(400 <= code < 500 for code, _ in error.recipients.values())
+    return 400 <= error.smtp_code < 500
+
+
+def _is_overtaken(notification: models.Notification, now: datetime) -> bool:
+    """Whether its advice can no longer be followed: to bid again on an auction that has ended."""
+    return notification.kind == models.Kind.OUTBID and notification.data["ends_at"] <= instants.of(now)
+
+
+def _drop(email: models.Email, reason: str) -> models.EmailState:
     if models.Email.move(email.pk, models.EmailState.PENDING, models.EmailState.DROPPED, reason=reason):
         metrics.emails.labels("dropped").inc()
     return models.EmailState.DROPPED

@@ -67,14 +67,30 @@ class Kind(models.TextChoices):
     OUTBID = "OUTBID"
     LEADING = "LEADING"
     WON = "WON"
+    NEXT_IN_LINE = "NEXT_IN_LINE"
     LOST = "LOST"
+    NOT_SOLD = "NOT_SOLD"
     AUCTION_CANCELLED = "AUCTION_CANCELLED"
     ORDER_CONFIRMED = "ORDER_CONFIRMED"
     ORDER_CANCELLED = "ORDER_CANCELLED"
     PAYMENT_DECLINED = "PAYMENT_DECLINED"
+    LOT_SOLD = "LOT_SOLD"
+    LOT_UNSOLD = "LOT_UNSOLD"
     LOW_STOCK = "LOW_STOCK"
 
 
+# Which earlier notices about the same auction a notice overtakes: they are withdrawn, because they are no longer true.
+_OF_BIDDING = (Kind.OUTBID, Kind.LEADING)
+OVERTAKEN: dict[Kind, tuple[Kind, ...]] = {
+    Kind.OUTBID: _OF_BIDDING,
+    Kind.LEADING: _OF_BIDDING,
+    Kind.WON: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.NEXT_IN_LINE: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.LOST: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.NOT_SOLD: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.AUCTION_CANCELLED: _OF_BIDDING,
+    Kind.ORDER_CANCELLED: (Kind.WON,),  # of the same sale
+}
 TO_OPERATORS = frozenset({Kind.LOW_STOCK})
 MAILED = frozenset(Kind) - {Kind.LEADING}
 
@@ -140,7 +156,7 @@ class Feed(models.Model):
 
 
 class Notification(models.Model):
-    """One thing that a user was told. Written once."""
+    """One thing that a user was told. Written once, but that it may be withdrawn."""
 
     user_id = models.CharField(max_length=64)
     seq = models.BigIntegerField()
@@ -151,6 +167,7 @@ class Notification(models.Model):
     data = models.JSONField(help_text="the event's figures; money in minor units")
     at = models.BigIntegerField(help_text="when it happened, in milliseconds since the epoch")
     created_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, help_text="since then a later notice has overtaken it")
 
     class Meta:
         ordering = ["user_id", "seq"]
@@ -165,6 +182,43 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.seq} {self.kind}"
+
+    def withdraw_overtaken(self, *, now: datetime) -> None:
+        """Withdraw what this notice overtakes, with the e-mails that have not gone. The feed must be locked.
+
+        A sale's end and its beginning come on two topics: a WON that comes after its end is withdrawn itself.
+        """
+        subject = "sale_id" if self.kind == Kind.ORDER_CANCELLED else "auction_id"
+        own = Notification.objects.filter(user_id=self.user_id, withdrawn_at=None)
+        overtaken = own.filter(kind__in=OVERTAKEN.get(Kind(self.kind), ()), seq__lt=self.seq).filter(
+            **{f"data__{subject}": self.data.get(subject)}
+        )
+        ids = list(overtaken.values_list("pk", flat=True))
+        if self.kind == Kind.WON:
+            ends = own.filter(kind=Kind.ORDER_CANCELLED, data__sale_id=self.data.get("sale_id"))
+            ids += [self.pk] if ends.exists() else []
+        if ids:
+            Notification.objects.filter(pk__in=ids).update(withdrawn_at=now)
+            Email.objects.filter(pk__in=ids, state=EmailState.PENDING).update(
+                state=EmailState.DROPPED, reason="overtaken by a later notice"
+            )
+            self.refresh_from_db(fields=["withdrawn_at"])
+
+    @property
+    def deserves_email(self) -> bool:
+        """Whether a mail goes for it: not for the answer to one's own bid, and for being outbid only once a lot until its
+        reader is back (has read the feed, or bid on the lot again)."""
+        if self.kind not in MAILED or self.withdrawn_at is not None or self.data.get("own_bid"):
+            return False
+        if self.kind != Kind.OUTBID:
+            return True
+        of_lot = Notification.objects.filter(user_id=self.user_id, data__auction_id=self.data["auction_id"])
+        back = Feed.objects.values_list("read_seq", flat=True).get(user_id=self.user_id)
+        acted = of_lot.filter(models.Q(kind=Kind.LEADING) | models.Q(data__own_bid=True)).aggregate(
+            last=models.Max("seq")
+        )["last"]
+        mailed = of_lot.filter(kind=Kind.OUTBID, seq__lt=self.seq, seq__gt=max(back, acted or 0))
+        return not mailed.filter(email__isnull=False).exists()
 
 
 # --- e-mail ------------------------------------------------------------------------------------------------------

@@ -55,22 +55,23 @@ def _tell(
         feed = models.Feed.lock(user_id, now=now)
         notification = feed.append(kind=kind, source=source, data=data, at=at, now=now)
         if notification is not None:
+            notification.withdraw_overtaken(now=now)
             told.append(notification)
     if not told:
         return
-    if kind in models.MAILED:
-        due_at = now + mailing.FIRST_SWEEP
-        models.Email.objects.bulk_create(
-            [models.Email(notification=each, due_at=due_at, created_at=now) for each in told]
-        )
-    ids = [each.pk for each in told]
+    due_at = now + mailing.FIRST_SWEEP
+    mailed = [each for each in told if each.deserves_email]
+    models.Email.objects.bulk_create(
+        [models.Email(notification=each, due_at=due_at, created_at=now) for each in mailed]
+    )
+    ids = [each.pk for each in mailed]
     names = [each.user_id for each in told]
     correlation_id = logs.correlation_id()
 
     def spread() -> None:
-        metrics.notifications.labels(kind.lower()).inc(len(ids))
+        metrics.notifications.labels(kind.lower()).inc(len(names))
         doorbell.ring(names)
-        if kind in models.MAILED:
+        if ids:
             courier.send(ids, correlation_id=correlation_id)
 
     transactions.after_commit(spread, using=models.DATABASE)

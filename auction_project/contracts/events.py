@@ -150,12 +150,13 @@ class BidderNotice(Event, frozen=True, kw_only=True):
 
 
 class Outbid(BidderNotice, frozen=True, kw_only=True):
-    """Somebody else leads now. `minimum` is the least that the next bid must offer."""
+    """Another bidder leads. `minimum` is the least that the next bid must offer. `own_bid`: the own bid was not enough."""
 
     price: int
     minimum: int
     currency: str
     ends_at: int
+    own_bid: bool = False
 
 
 class Leading(BidderNotice, frozen=True, kw_only=True):
