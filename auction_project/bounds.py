@@ -11,7 +11,7 @@ from typing import Any
 from auction_project import api, errors
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_UPLOAD_BYTES = 6 * 1024 * 1024
+MAX_UPLOAD_BYTES = 21 * 1024 * 1024
 UPLOADS_AT_ONCE = 16
 BODY_SECONDS = 10.0
 MAX_NESTING = 32
