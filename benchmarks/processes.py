@@ -70,7 +70,11 @@ def whole() -> Iterator[stack.Stack]:
     """The running stack, with a bid log of its own: it must not wait for the relay of what was bid in another scenario."""
     with tempfile.TemporaryDirectory() as directory:
         call_command("migrate_all", verbosity=0)
-        environment = {"GAVEL_LOG_LEVEL": "WARNING", "MONGODB_DATABASE": f"bench_{names.new_id()}"}
+        environment = {
+            "GAVEL_LOG_LEVEL": "WARNING",
+            "MONGODB_DATABASE": f"bench_{names.new_id()}",
+            "STREAMS_PER_ADDRESS": "10000",  # all clients have one
+        }
         running = stack.Stack(Path(directory), environment=environment, web_port=0)
         try:
             running.start()

@@ -202,6 +202,7 @@ ACCOUNT_RATE_LIMITS = {
     "token": "30/m/user",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+STREAMS_PER_ADDRESS = env.int("STREAMS_PER_ADDRESS", default=200)
 HEADLESS_CLIENTS = ("app", "browser")
 HEADLESS_TOKEN_STRATEGY = "auction_project.accounts.token_strategy.AccessTokenStrategy"  # noqa: S105 - a class
 HEADLESS_JWT_ALGORITHM = "RS256"
