@@ -5,6 +5,8 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
+from auction_project import event_documents
+
 _API = {
     "accounts": "auction_project.accounts.urls",
     "bidding": "bidding.urls",
@@ -25,6 +27,8 @@ if "accounts" in settings.SERVICES:
             SpectacularJSONAPIView.as_view(permission_classes=[], authentication_classes=[]),
             name="openapi",
         ),
+        path("api/asyncapi.json", event_documents.topics_view),
+        path("api/asyncapi-sockets.json", event_documents.sockets_view),
         path(
             "api/",
             SpectacularSwaggerView.as_view(

@@ -35,6 +35,8 @@ class Watch(msgspec.Struct, frozen=True, tag="watch", forbid_unknown_fields=True
 
 
 class Unwatch(msgspec.Struct, frozen=True, tag="unwatch", forbid_unknown_fields=True):
+    """Stop sending the feed of an auction."""
+
     auction_id: AuctionId
 
 

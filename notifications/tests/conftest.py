@@ -27,12 +27,12 @@ def token(user_id: str, *, roles: tuple[str, ...] = ("bidder",), session: str = 
 
 
 @pytest.fixture
-def client_of() -> Callable[[str], APIClient]:
+def client_of() -> Callable[..., APIClient]:
     """A REST client that is signed in as the user."""
 
-    def make(user_id: str) -> APIClient:
+    def make(user_id: str, *, session: str = "") -> APIClient:
         client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token(user_id)}")
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token(user_id, session=session)}")
         return client
 
     return make

@@ -11,6 +11,7 @@ import msgspec
 from asgiref.testing import ApplicationCommunicator
 
 from notifications import bridge, hub, routing, sockets, sse, tickets
+from notifications.tests import documented
 
 WAIT_SECONDS = 5.0
 
@@ -31,7 +32,9 @@ class Client:
         """The next message."""
         message = await self._communicator.receive_output(timeout=WAIT_SECONDS)
         assert message["type"] == "websocket.send", message
-        return msgspec.json.decode(message["text"])
+        body = msgspec.json.decode(message["text"])
+        documented.check(body, channel="websocket")
+        return body
 
     async def hear_until(self, kind: str) -> list[dict[str, Any]]:
         """What comes up to and with the next message of `kind`."""
@@ -125,6 +128,7 @@ class Events:
         async with asyncio.timeout(WAIT_SECONDS):
             found = await self._arrived.get()
         assert found is not None, "the stream has ended"
+        documented.check(found[1], channel="events")
         return found
 
     async def ended(self) -> None:
