@@ -38,6 +38,7 @@ class Claims(msgspec.Struct, frozen=True):
     email_verified: bool
     created_at: int
     exp: float
+    session: str = ""  # the log-in that the token comes from: streams end with it
 
     is_authenticated = True
 
@@ -137,6 +138,8 @@ def _decode(token: str) -> Claims:
         )
         if payload["token_use"] != "access":  # noqa: S105 - a kind, no secret
             raise InvalidToken("This is not an access token.")
-        return msgspec.convert({name: payload[name] for name in Claims.__struct_fields__}, Claims)
+        return msgspec.convert(
+            {name: payload[name] for name in Claims.__struct_fields__ if name in payload}, Claims
+        )
     except (jwt.PyJWTError, msgspec.ValidationError) as error:
         raise InvalidToken from error

@@ -81,6 +81,7 @@ def whole() -> Iterator[stack.Stack]:
             **UNLIMITED,
             "GAVEL_LOG_LEVEL": "WARNING",
             "MONGODB_DATABASE": f"bench_{names.new_id()}",
+            "STREAMS_PER_ADDRESS": "10000",  # all clients have one
         }
         running = stack.Stack(Path(directory), environment=environment, web_port=0)
         try:

@@ -227,6 +227,7 @@ ACCOUNT_RATE_LIMITS = {
     "token": "30/m/user",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # the address that it gets is the client's: see auction_project/addresses.py
+STREAMS_PER_ADDRESS = env.int("STREAMS_PER_ADDRESS", default=200)
 HEADLESS_CLIENTS = ("app", "browser")
 HEADLESS_TOKEN_STRATEGY = "auction_project.accounts.token_strategy.AccessTokenStrategy"  # noqa: S105 - a class
 HEADLESS_JWT_ALGORITHM = "RS256"
