@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from allauth.account import decorators as allauth_decorators
 from allauth.account import models as allauth_models
+from allauth.usersessions import models as usersession_models
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
@@ -27,6 +28,7 @@ from auction_project.accounts import desk, models, selectors, services
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister(auth_models.Group)
 admin.site.unregister(allauth_models.EmailAddress)
+admin.site.unregister(usersession_models.UserSession)
 
 
 class DeskForm(desks.ReasonForm):
@@ -61,6 +63,15 @@ class CloseForm(desks.ReasonForm):
         return email
 
 
+class PasswordForm(unfold_forms.AdminPasswordChangeForm):
+    """Django's form. The password goes through the service, which ends the account's sessions."""
+
+    def save(self, commit: bool = True) -> models.User:
+        password = self.cleaned_data["password1"] if self.cleaned_data["set_usable_password"] else None
+        services.change_password(user=self.user, password=password, now=timezone.now())
+        return self.user
+
+
 class ActionInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.AccountAction
     fields = ("at", "act", "detail", "reason", "actor")
@@ -79,7 +90,7 @@ class GroupAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
 
 @admin.register(models.User)
 class AccountAdmin(auth_admin.UserAdmin, unfold_admin.ModelAdmin):
-    change_password_form = unfold_forms.AdminPasswordChangeForm
+    change_password_form = PasswordForm
     list_display = ("email", "state", "email_verified", "roles", "is_staff", "date_joined")
     list_filter = ("state", "email_verified", "groups", "is_staff")
     search_fields = ("email", "id")

@@ -13,7 +13,8 @@ from django.contrib.auth import models as auth_models
 from django.db import IntegrityError, transaction
 
 from auction_project import errors, logs, tokens
-from auction_project.accounts import desk, models, selectors
+from auction_project.accounts import desk, models, selectors, sessions
+from auction_project.contracts import names
 from auction_project.messaging import outbox
 
 FIRST_ROLE = "bidder"
@@ -59,6 +60,18 @@ def register_account(*, user: models.User, now: datetime) -> None:
         raise EmailTaken from None
 
 
+def rehearse_registration(*, now: datetime) -> None:
+    """Do the work of a registration and undo it: sign-up must take as long for an address that has an account."""
+    email = f"{names.new_id()}@rehearsal.invalid"
+    with transaction.atomic(using=models.DATABASE):
+        user = models.User(email=email, date_joined=now)
+        user.set_password(names.new_id())
+        user.save(force_insert=True)
+        _tell(user, now=now)
+        allauth_models.EmailAddress.objects.create(user=user, email=email, primary=True)
+        transaction.set_rollback(True, using=models.DATABASE)
+
+
 def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -> bool:
     """Let `confirm` mark an address of the user as verified, and follow it: a first verified address makes a bidder.
 
@@ -73,6 +86,20 @@ def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -
             return confirmed
     except IntegrityError:
         raise EmailTaken from None
+
+
+def change_password(*, user: models.User, password: str | None, now: datetime) -> None:
+    """Give the account another password (None: it can't sign in by one), and end its sessions.
+
+    `user` gets the password, too: the session that asks for the change goes on under a new key. Raises AccountNotFound.
+    """
+    with transaction.atomic(using=models.DATABASE):
+        row = models.User.objects.lock(user.pk)
+        row.set_password(password)
+        row.save(update_fields=["password"])
+        sessions.end_all(user_id=row.pk, reason="password_changed", now=now)
+    user.password = row.password
+    log.info("password_changed", user_id=row.pk)
 
 
 # --- by somebody else ----------------------------------------------------------------------------------------------
@@ -258,6 +285,8 @@ def _move(
         user.move_to(state)
         _record(user, act, "", reason=reason, actor=actor, now=now)
         _tell(user, now=now)
+        if not user.is_active:
+            sessions.end_all(user_id=user.pk, reason=state.lower(), now=now)
     log.info("account_moved", user_id=user.id, state=user.state, actor=actor)
     return user
 
