@@ -31,7 +31,8 @@ class InvalidToken(errors.Unauthenticated):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Who asks: the user's id, roles, whether the e-mail is verified, when the account was made (seconds)."""
+    """Who asks: the user's id, roles, whether the e-mail is verified, when the account was made (seconds), and the
+    session that the token comes from (`names.session_id`; empty in a token without a session)."""
 
     sub: str
     roles: tuple[str, ...]
@@ -138,8 +139,7 @@ def _decode(token: str) -> Claims:
         )
         if payload["token_use"] != "access":  # noqa: S105 - a kind, no secret
             raise InvalidToken("This is not an access token.")
-        return msgspec.convert(
-            {name: payload[name] for name in Claims.__struct_fields__ if name in payload}, Claims
-        )
+        known = {name: payload[name] for name in Claims.__struct_fields__ if name in payload}
+        return msgspec.convert(known, Claims)
     except (jwt.PyJWTError, msgspec.ValidationError) as error:
         raise InvalidToken from error

@@ -19,6 +19,7 @@ urlpatterns = [path("api/v1/", include(_API[service])) for service in settings.S
 if "accounts" in settings.SERVICES:
     urlpatterns += [
         path("admin/", admin.site.urls),
+        path("accounts/", include("auction_project.accounts.page_urls")),
         path("accounts/", include("allauth.urls")),
         path("_allauth/", include("allauth.headless.urls")),
         path("api/openapi.json", openapi.document_view, name="openapi"),

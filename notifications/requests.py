@@ -1,9 +1,8 @@
 """What a client may say on a WebSocket, and from where. Pure: no sockets, no stores."""
 
-import ipaddress
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 from urllib import parse
 
 import msgspec
@@ -80,19 +79,3 @@ def _is_same(origin: str, trusted: str) -> bool:
     except ValueError:
         return False
     return asked.scheme == known.scheme and http.is_same_domain(asked.netloc, known.netloc.removeprefix("*"))
-
-
-def client_address(scope: Mapping[str, Any], *, proxies: int) -> str:
-    """Where a connection comes from: its peer, or what the outermost of `proxies` trusted proxies saw. The last 64 bits of
-    an IPv6 address are left out, since every client has all of them."""
-    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    seen = [one.strip() for one in forwarded.decode("latin-1").split(",") if one.strip()]
-    peer = (scope.get("client") or ("",))[0]
-    address = seen[-proxies] if 0 < proxies <= len(seen) else peer
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return peer
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))

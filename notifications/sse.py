@@ -15,9 +15,8 @@ from urllib import parse
 
 import msgspec
 import redis
-from django.conf import settings
 
-from auction_project import api, errors, logs, tokens
+from auction_project import addresses, api, errors, logs, tokens
 from notifications import (
     admission,
     background,
@@ -93,7 +92,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     ticket: _Ticket | None = None
     try:
         position = _position(scope)
-        address = requests.client_address(scope, proxies=settings.ALLAUTH_TRUSTED_PROXY_COUNT)
+        address = addresses.network_of(addresses.client_address(scope))
         socket = push.connect(address=address, transport="sse")
         ticket = await _sign_in(scope, push, socket, position)
         _follow(push, socket, position)

@@ -15,7 +15,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from auction_project import errors, logs
+from auction_project import addresses, errors, logs
 from notifications import admission, cursors, frames, hub, requests, sockets, tickets, watched_auctions
 
 MAX_MESSAGES = 240  # within WINDOW_SECONDS; a page that reconnects watches all its auctions at once
@@ -62,7 +62,7 @@ class Stream(AsyncWebsocketConsumer):
             await self._refuse(sockets.FORBIDDEN_ORIGIN)
             return
         try:
-            address = requests.client_address(self.scope, proxies=settings.ALLAUTH_TRUSTED_PROXY_COUNT)
+            address = addresses.network_of(addresses.client_address(self.scope))
             self._socket = self._hub.connect(address=address, transport="websocket")
             await self._sign_in(self._socket)
         except errors.Unauthenticated:

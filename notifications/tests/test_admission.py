@@ -1,10 +1,8 @@
 """How many streams there may be, and whose address counts."""
 
-from typing import Any
-
 import pytest
 
-from notifications import admission, requests
+from notifications import admission
 
 
 def test_an_address_has_so_many_streams_and_no_more_and_those_of_others_are_not_its_own() -> None:
@@ -43,33 +41,3 @@ def test_a_user_has_so_many_streams_from_wherever(monkeypatch: pytest.MonkeyPatc
     counted.enter_user("another")
     counted.leave_user("one")
     counted.enter_user("one")
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "proxies", "address"),
-    [
-        ("9.9.9.9", [], 0, "9.9.9.9"),
-        ("9.9.9.9", ["1.1.1.1"], 0, "9.9.9.9"),
-        ("9.9.9.9", ["1.1.1.1"], 1, "1.1.1.1"),
-        ("9.9.9.9", ["6.6.6.6, 1.1.1.1"], 1, "1.1.1.1"),
-        ("9.9.9.9", ["6.6.6.6", "1.1.1.1"], 1, "1.1.1.1"),
-        ("9.9.9.9", ["6.6.6.6, 1.1.1.1, 8.8.8.8"], 2, "1.1.1.1"),
-        ("9.9.9.9", [], 1, "9.9.9.9"),
-        ("9.9.9.9", ["1.1.1.1"], 2, "9.9.9.9"),
-        ("9.9.9.9", ["not an address"], 1, "9.9.9.9"),
-        ("2001:db8::1", [], 0, "2001:db8::/64"),
-        ("2001:db8:0:0:ffff::7", [], 0, "2001:db8::/64"),
-        ("::ffff:1.1.1.1", [], 0, "1.1.1.1"),
-    ],
-)
-def test_the_address_is_the_peers_or_what_the_trusted_proxy_saw(
-    peer: str, forwarded: list[str], proxies: int, address: str
-) -> None:
-    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
-    scope: dict[str, Any] = {"client": (peer, 1), "headers": headers}
-
-    assert requests.client_address(scope, proxies=proxies) == address
-
-
-def test_a_connection_without_an_address_has_the_empty_one() -> None:
-    assert requests.client_address({"client": None, "headers": []}, proxies=0) == ""
