@@ -13,7 +13,7 @@ from typing import Any
 from auction_project import addresses, api, errors, gates
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_UPLOAD_BYTES = 6 * 1024 * 1024
+MAX_UPLOAD_BYTES = 21 * 1024 * 1024
 UPLOADS_AT_ONCE = 16
 UPLOADS_PER_ADDRESS = 4
 UPLOAD_WAIT_SECONDS = 10.0

@@ -1,19 +1,22 @@
 """Django's cache, in Redis, and a cache that may be away: then everything is a miss, and no request fails for it.
 
-A Redis that does not answer costs its time-out once (see the settings); for AWAY_SECONDS afterwards nobody of this process asks it. Limits
-that are counted here (allauth's) are not counted meanwhile: people log in.
+A Redis that does not answer costs its time-out once (see the settings). For AWAY_SECONDS afterwards this process does not
+ask it. Meanwhile the process counts limits on attempts (allauth's) in its own memory: N processes let through up to N
+times as much, but guesses at passwords stay bounded.
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import redis
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 
 from auction_project import logs
 
 AWAY_SECONDS = 1.0
+LIMITS_PREFIX = "allauth:rl:"
+MAX_LIMITS_IN_MEMORY = 20_000  # entries; the rest is culled
 
 log = logs.get(__name__)
 
@@ -23,25 +26,31 @@ class OptionalCache(RedisCache):
 
     _away_until = 0.0  # of the process: Django makes a cache for each thread
 
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        # By name, one of the process.
+        self._limits = LocMemCache("limits-without-redis", {"OPTIONS": {"MAX_ENTRIES": MAX_LIMITS_IN_MEMORY}})
+
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
-        return self._ask(default, super().get, key, default, version)
+        return self._ask("get", default, key, default, version)
 
-    def set(self, *args: Any, **options: Any) -> None:
-        self._ask(None, super().set, *args, **options)
+    def set(self, key: str, *args: Any, **options: Any) -> None:
+        self._ask("set", None, key, *args, **options)
 
-    def add(self, *args: Any, **options: Any) -> bool:
+    def add(self, key: str, *args: Any, **options: Any) -> bool:
         """True while Redis is away: what nobody keeps, nobody else has added."""
-        return bool(self._ask(True, super().add, *args, **options))
+        return bool(self._ask("add", True, key, *args, **options))
 
-    def delete(self, *args: Any, **options: Any) -> bool:
-        return bool(self._ask(False, super().delete, *args, **options))
+    def delete(self, key: str, *args: Any, **options: Any) -> bool:
+        return bool(self._ask("delete", False, key, *args, **options))
 
-    def _ask(self, when_away: Any, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        if time.monotonic() < OptionalCache._away_until:
-            return when_away
-        try:
-            return question(*args, **options)
-        except redis.RedisError as error:
-            OptionalCache._away_until = time.monotonic() + AWAY_SECONDS
-            log.warning("cache_away", error=repr(error))
-            return when_away
+    def _ask(self, name: str, when_away: Any, key: str, *args: Any, **options: Any) -> Any:
+        if time.monotonic() >= OptionalCache._away_until:
+            try:
+                return getattr(super(), name)(key, *args, **options)
+            except redis.RedisError as error:
+                OptionalCache._away_until = time.monotonic() + AWAY_SECONDS
+                log.warning("cache_away", error=repr(error))
+        if key.startswith(LIMITS_PREFIX):
+            return getattr(self._limits, name)(key, *args, **options)
+        return when_away

@@ -77,17 +77,19 @@ def _escape_control_characters(_logger: Any, _method: str, event: dict[str, Any]
     """A processor: every text of one line stays on it. Tracebacks have lines; see `_marked_traceback`."""
     for name, value in event.items():
         if isinstance(value, str) and not value.isprintable() and name not in ("exception", "stack"):
-            event[name] = "".join(
-                c if c.isprintable() else c.encode("unicode_escape").decode() for c in value
-            )
+            event[name] = _printable(value)
     return event
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _marked_traceback(output: TextIO, exc_info: Any) -> None:
     """A traceback whose message may hold line breaks: no line of it can pass for a line of the log."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, exc_info)
-    output.write("\n" + "\n".join(f"  | {line}" for line in text.getvalue().strip().splitlines()))
+    output.write("\n" + "\n".join(f"  | {_printable(line)}" for line in text.getvalue().strip().splitlines()))
 
 
 @contextlib.contextmanager

@@ -95,7 +95,7 @@ ROLES: tuple[Role, ...] = (
         name="beat",
         command=("-m", "celery", "-A", "auction_project", "beat"),
         needs=("celery",),
-        purpose="rings for the sweep of sagas",
+        purpose="rings for the sweeps of sagas, mail and relisted lots",
     ),
     Role(
         name="bank",

@@ -31,13 +31,15 @@ class InvalidToken(errors.Unauthenticated):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Who asks: the user's id, roles, whether the e-mail is verified, when the account was made (seconds)."""
+    """Who asks: the user's id, roles, whether the e-mail is verified, when the account was made (seconds), and the
+    session that the token comes from (`names.session_id`; empty in a token without a session)."""
 
     sub: str
     roles: tuple[str, ...]
     email_verified: bool
     created_at: int
     exp: float
+    session: str = ""  # the log-in that the token comes from: streams end with it
 
     is_authenticated = True
 
@@ -137,6 +139,7 @@ def _decode(token: str) -> Claims:
         )
         if payload["token_use"] != "access":  # noqa: S105 - a kind, no secret
             raise InvalidToken("This is not an access token.")
-        return msgspec.convert({name: payload[name] for name in Claims.__struct_fields__}, Claims)
+        known = {name: payload[name] for name in Claims.__struct_fields__ if name in payload}
+        return msgspec.convert(known, Claims)
     except (jwt.PyJWTError, msgspec.ValidationError) as error:
         raise InvalidToken from error

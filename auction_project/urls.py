@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from auction_project import openapi
+from auction_project import event_documents, openapi
 
 _API = {
     "accounts": "auction_project.accounts.urls",
@@ -19,9 +19,12 @@ urlpatterns = [path("api/v1/", include(_API[service])) for service in settings.S
 if "accounts" in settings.SERVICES:
     urlpatterns += [
         path("admin/", admin.site.urls),
+        path("accounts/", include("auction_project.accounts.page_urls")),
         path("accounts/", include("allauth.urls")),
         path("_allauth/", include("allauth.headless.urls")),
         path("api/openapi.json", openapi.document_view, name="openapi"),
+        path("api/asyncapi.json", event_documents.topics_view),
+        path("api/asyncapi-sockets.json", event_documents.sockets_view),
         path("api/", openapi.page_view, name="api"),
         path("", include("auction_project.pages.urls")),
     ]

@@ -18,6 +18,13 @@ from auction_project.contracts import names
 
 READY_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parents[1]
+_BUDGETS = (
+    "ANONYMOUS_REQUESTS_PER_SECOND",
+    "USER_REQUESTS_PER_SECOND",
+    "AUCTIONS_PER_HOUR",
+    "BIDS_PER_SECOND",
+)
+UNLIMITED = dict.fromkeys(_BUDGETS, "0")  # what is measured comes from one address and few users
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -41,7 +48,7 @@ def serving(*arguments: str, path: str, environment: Mapping[str, str] | None = 
     process = subprocess.Popen(
         [sys.executable, *arguments, "--port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "GAVEL_LOG_LEVEL": "WARNING", **(environment or {})},
+        env={**os.environ, **UNLIMITED, "GAVEL_LOG_LEVEL": "WARNING", **(environment or {})},
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -70,7 +77,12 @@ def whole() -> Iterator[stack.Stack]:
     """The running stack, with a bid log of its own: it must not wait for the relay of what was bid in another scenario."""
     with tempfile.TemporaryDirectory() as directory:
         call_command("migrate_all", verbosity=0)
-        environment = {"GAVEL_LOG_LEVEL": "WARNING", "MONGODB_DATABASE": f"bench_{names.new_id()}"}
+        environment = {
+            **UNLIMITED,
+            "GAVEL_LOG_LEVEL": "WARNING",
+            "MONGODB_DATABASE": f"bench_{names.new_id()}",
+            "STREAMS_PER_ADDRESS": "10000",  # all clients have one
+        }
         running = stack.Stack(Path(directory), environment=environment, web_port=0)
         try:
             running.start()

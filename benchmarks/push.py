@@ -165,6 +165,7 @@ async def _push(server: processes.Server) -> Figure:
     from notifications import services
 
     auction_id = names.new_id()
+    await asyncio.to_thread(services.record_auction, auction_id=auction_id)
     watchers = await _connect(server.url, "/ws/v1/stream", _watch(auction_id, 0))
     sent: dict[int, float] = {}
     before, began = server.cpu_seconds(), time.monotonic()

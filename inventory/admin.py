@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,9 +19,9 @@ from unfold import decorators as unfold
 
 from auction_project import desks, errors
 from auction_project.contracts import names
-from inventory import desk_filters, desk_forms, models, selectors, services
+from inventory import desk_filters, desk_forms, desk_ledger, models, refusals, selectors, services
 
-SHOWN_CHARACTERS = 14
+__all__ = ["ProductAdmin", "desk_ledger"]
 
 
 class BalanceInline(desks.ReadOnly, unfold_admin.TabularInline):
@@ -39,7 +39,7 @@ class CorrectionInline(desks.ReadOnly, unfold_admin.TabularInline):
     readonly_fields = fields
     extra = 0
     hide_title = True
-    verbose_name_plural = "what it said before it was corrected"
+    verbose_name_plural = "edit history"
 
 
 def _figure(name: str, description: str) -> Callable[..., int]:
@@ -50,18 +50,6 @@ def _figure(name: str, description: str) -> Callable[..., int]:
         return getattr(product, name)
 
     return column
-
-
-RECEIVE = desks.dialog("Receive", "Units arrive from the supplier.", desk_forms.ReceiveForm)
-ADJUST = desks.dialog(
-    "Adjust",
-    "Set what is on hand to what was counted. Only free units can be missing.",
-    desk_forms.AdjustForm,
-)
-TRANSFER = desks.dialog("Transfer", "Free units go to another warehouse.", desk_forms.TransferForm)
-THRESHOLD = desks.dialog(
-    "Low-stock threshold", "Operators are told when free units fall to it.", desk_forms.ThresholdForm
-)
 
 
 @admin.register(models.Product)
@@ -209,53 +197,84 @@ class ProductAdmin(desks.Lookups, unfold_admin.ModelAdmin):
 
     # --- the desk ------------------------------------------------------------------------------------------------
 
-    @unfold.action(description="Receive", url_path="receive", permissions=["receive_stock"], dialog=RECEIVE)
+    @unfold.action(
+        description="Receive", url_path="receive", permissions=["receive_stock"], dialog=desk_forms.RECEIVE
+    )
     def receive_stock(
         self, request: HttpRequest, form: desk_forms.ReceiveForm, object_id: str
     ) -> HttpResponse:
         filled = form.cleaned_data
         what = {name: filled[name] for name in ("key", "warehouse", "quantity", "reason")}
-        done = f"Received {filled['quantity']} into {filled['warehouse']}."
+        done = f"Received {refusals.units(filled['quantity'])} into {form.names[filled['warehouse']]}."
         return self._act(
-            request, object_id, form, RECEIVE, done, lambda who: services.receive_stock(**what, **who)
-        )
-
-    @unfold.action(description="Adjust", url_path="adjust", permissions=["adjust_stock"], dialog=ADJUST)
-    def adjust_stock(self, request: HttpRequest, form: desk_forms.AdjustForm, object_id: str) -> HttpResponse:
-        filled = form.cleaned_data
-        what = {name: filled[name] for name in ("key", "warehouse", "counted", "reason")}
-        done = f"Set {filled['warehouse']} from {form.expected()} to {filled['counted']}: {filled['reason']}"
-        what["expected"] = form.expected()
-        return self._act(
-            request, object_id, form, ADJUST, done, lambda who: services.adjust_stock(**what, **who)
+            request,
+            object_id,
+            form,
+            desk_forms.RECEIVE,
+            done,
+            lambda who: services.receive_stock(**what, **who),
         )
 
     @unfold.action(
-        description="Transfer", url_path="transfer", permissions=["transfer_stock"], dialog=TRANSFER
+        description="Adjust", url_path="adjust", permissions=["adjust_stock"], dialog=desk_forms.ADJUST
+    )
+    def adjust_stock(self, request: HttpRequest, form: desk_forms.AdjustForm, object_id: str) -> HttpResponse:
+        filled = form.cleaned_data
+        what = {name: filled[name] for name in ("key", "warehouse", "counted", "reason")}
+        what |= {"expected": form.expected(), "confirmation": form.confirmation_given()}
+        place, counted = form.names[filled["warehouse"]], refusals.units(filled["counted"])
+        done = f"Set {place} from {form.expected()} to {counted}: {filled['reason']}"
+        return self._act(
+            request,
+            object_id,
+            form,
+            desk_forms.ADJUST,
+            done,
+            lambda who: services.adjust_stock(**what, **who),
+        )
+
+    @unfold.action(
+        description="Transfer",
+        url_path="transfer",
+        permissions=["transfer_stock"],
+        dialog=desk_forms.TRANSFER,
     )
     def transfer_stock(
         self, request: HttpRequest, form: desk_forms.TransferForm, object_id: str
     ) -> HttpResponse:
         filled = form.cleaned_data
         what = {name: filled[name] for name in ("key", "source", "destination", "quantity", "reason")}
-        done = f"Transferred {filled['quantity']} from {filled['source']} to {filled['destination']}."
+        source, destination = form.names[filled["source"]], form.names[filled["destination"]]
+        done = f"Moved {refusals.units(filled['quantity'])} from {source} to {destination}."
         return self._act(
-            request, object_id, form, TRANSFER, done, lambda who: services.transfer_stock(**what, **who)
+            request,
+            object_id,
+            form,
+            desk_forms.TRANSFER,
+            done,
+            lambda who: services.transfer_stock(**what, **who),
         )
 
     @unfold.action(
-        description="Threshold", url_path="threshold", permissions=["adjust_stock"], dialog=THRESHOLD
+        description="Threshold",
+        url_path="threshold",
+        permissions=["adjust_stock"],
+        dialog=desk_forms.THRESHOLD,
     )
     def set_threshold(
         self, request: HttpRequest, form: desk_forms.ThresholdForm, object_id: str
     ) -> HttpResponse:
         threshold = form.cleaned_data["threshold"]
-        done = f"Set the low-stock threshold to {threshold}."
+        done = (
+            f"Set the low-stock alert to {refusals.units(threshold)}."
+            if threshold
+            else "Low-stock alert is off."
+        )
         return self._act(
             request,
             object_id,
             form,
-            THRESHOLD,
+            desk_forms.THRESHOLD,
             done,
             lambda who: services.set_threshold(
                 product_id=who["product_id"], threshold=threshold, now=who["now"]
@@ -282,92 +301,3 @@ class ProductAdmin(desks.Lookups, unfold_admin.ModelAdmin):
         return HttpResponse(
             headers={"HX-Redirect": reverse("admin:inventory_product_change", args=[product_id])}
         )
-
-
-@admin.register(models.Move)
-class MoveAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
-    """The ledger."""
-
-    list_display = (
-        "when",
-        "kind",
-        "product",
-        "quantity",
-        "from_place",
-        "to_place",
-        "reason",
-        "who",
-        "cause",
-    )
-    list_display_links = None
-    list_filter = ("kind", "source_warehouse", "destination_warehouse")
-    search_fields = ("product__sku", "product__title", "reference", "actor")
-    search_help_text = "Product, reference (lot:…, sale:…) or who"
-    list_select_related = ("product", "source_warehouse", "destination_warehouse")
-    date_hierarchy = "at"
-    show_full_result_count = False
-
-    @admin.display(description="at (UTC)", ordering="at")
-    def when(self, move: models.Move) -> str:
-        return format_html('<span class="whitespace-nowrap">{}</span>', f"{move.at:%Y-%m-%d %H:%M:%S}")
-
-    @admin.display(description="by")
-    def who(self, move: models.Move) -> str:
-        return _shortened(move.actor)
-
-    @admin.display(description="reference")
-    def cause(self, move: models.Move) -> str:
-        return _shortened(move.reference)
-
-    @admin.display(description="from")
-    def from_place(self, move: models.Move) -> str:
-        return _place(move.get_source_display(), move.source_warehouse)
-
-    @admin.display(description="to")
-    def to_place(self, move: models.Move) -> str:
-        return _place(move.get_destination_display(), move.destination_warehouse)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        return lookup == "product__id__exact" or super().lookup_allowed(lookup, value, request)
-
-
-class HoldingInline(desks.ReadOnly, unfold_admin.TabularInline):
-    model = models.Holding
-    fields = ("warehouse", "quantity", "from_lot")
-    readonly_fields = fields
-    extra = 0
-    hide_title = True
-    verbose_name_plural = "units held now"
-
-
-@admin.register(models.Reservation)
-class ReservationAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
-    list_display = ("holder", "kind", "state", "product", "quantity", "holds", "created_at", "changed_at")
-    list_filter = ("kind", "state")
-    search_fields = ("holder", "auction_id", "product__sku", "product__title")
-    search_help_text = "Sale, auction or product"
-    list_select_related = ("product",)
-    show_full_result_count = False
-    inlines: ClassVar = [HoldingInline]
-
-    @admin.display(description="holds now")
-    def holds(self, reservation: models.Reservation) -> int:
-        return reservation.holds or 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[models.Reservation]:
-        return super().get_queryset(request).annotate(holds=Sum("holdings__quantity"))
-
-
-@admin.register(models.Warehouse)
-class WarehouseAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
-    list_display = ("name", "code", "priority")
-
-
-def _place(location: str, warehouse: models.Warehouse | None) -> str:
-    return f"{location}, {warehouse}" if warehouse else location
-
-
-def _shortened(text: str) -> str:
-    """The beginning; the whole where the pointer rests."""
-    shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
-    return format_html('<span class="whitespace-nowrap" title="{}">{}</span>', text, shown)

@@ -1,5 +1,6 @@
-"""The filters of the stock desk's list of products."""
+"""The filters of the stock desk's lists."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -23,9 +24,9 @@ class StockFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("free", "Free units"),
+            ("free", "Available"),
             ("reserved", "All reserved"),
-            ("depleted", "Depleted"),
+            ("depleted", "Sold out"),
             ("low", "Low"),
         ]
 
@@ -47,3 +48,25 @@ class OwnerFilter(admin.SimpleListFilter):
             case "sellers":
                 return queryset.exclude(owner_id=models.HOUSE)
         return queryset
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Reservations by state; those that were refused only when asked for, since they never held a unit."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(models.ReservationState.choices)
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        all_but_refused, *states = super().choices(changelist)
+        yield all_but_refused | {"display": "All but refused"}
+        yield from states
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[models.Reservation]
+    ) -> QuerySet[models.Reservation]:
+        if self.value() in models.ReservationState.values:
+            return queryset.filter(state=self.value())
+        return queryset.exclude(state=models.ReservationState.REFUSED)

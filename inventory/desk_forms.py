@@ -1,18 +1,21 @@
 """The forms of the stock desk: what a clerk fills in for each action. They check shapes; the services have the rules."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from django import forms
 from django.http import Http404
+from django.utils.html import format_html
 from unfold import forms as unfold_forms
 from unfold import widgets
 
-from auction_project import errors
+from auction_project import desks, errors
 from auction_project.contracts import names
-from inventory import images, models, selectors
+from inventory import images, models, refusals, selectors
 
 MAX_KEY_CHARACTERS = 64
+SHOWN_CHARACTERS = 8
 
 
 class StockForm(unfold_forms.BaseDialogForm):
@@ -30,19 +33,29 @@ class StockForm(unfold_forms.BaseDialogForm):
             raise Http404 from error
         self.initial["key"] = names.new_id()
         self.on_hand = selectors.units_on_hand(object_id)
-        self.choices = [
-            (warehouse.code, f"{warehouse.name} ({self.on_hand[warehouse.code]} on hand)")
-            for warehouse in selectors.list_warehouses()
-        ]
+        self.names = {warehouse.code: warehouse.name for warehouse in selectors.list_warehouses()}
+        self.choices = [(code, f"{name} ({self.on_hand[code]} on hand)") for code, name in self.names.items()]
         for field in self.fields.values():
             if isinstance(field, forms.ChoiceField):
                 field.choices = self.choices
 
     def refuse(self, error: errors.DomainError) -> None:
-        """Show a service's refusal, with its figures, beside the field that it is about."""
-        figures = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in error.figures.items())
-        field = error.field if error.field in self.fields else self.FIELD_OF_REFUSAL
-        self.add_error(field, f"{error.detail} ({figures})" if figures else error.detail)
+        """Show a service's refusal beside the field that it is about."""
+        self.add_error(error.field if error.field in self.fields else self.FIELD_OF_REFUSAL, error.detail)
+
+
+def _concerned(entry: Mapping[str, Any]) -> str:
+    """A lot or sale that would lose units, in words."""
+    loses = f"loses {refusals.units(entry['quantity'])}"
+    if entry["order_number"]:
+        return f"Order {entry['order_number']} ({entry['title']}) {loses} and is cancelled."
+    return format_html(
+        'Lot <a class="underline" href="/auctions/{}">{} ({})</a> {}.',
+        entry["auction_id"],
+        entry["title"],
+        entry["auction_id"][:SHOWN_CHARACTERS],
+        loses,
+    )
 
 
 def _units(label: str, *, least: int = 1) -> forms.IntegerField:
@@ -68,12 +81,19 @@ class ReceiveForm(StockForm):
 class TransferForm(StockForm):
     source = _warehouse("From")
     destination = _warehouse("To")
-    quantity = _units("Units to transfer")
+    quantity = _units("Units to move")
     reason = _reason(is_required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["destination"] = list(self.names)[-1]  # the first one is the source's
 
 
 class AdjustForm(StockForm):
-    """Sets the units on hand; `seen` is what the clerk was shown, so a change in between is noticed."""
+    """Sets the units on hand; `seen` is what the clerk was shown, so a change in between is noticed.
+
+    A count that takes reserved units is refused first, naming the lots; then the clerk confirms just these.
+    """
 
     FIELD_OF_REFUSAL = "counted"
 
@@ -81,10 +101,18 @@ class AdjustForm(StockForm):
     warehouse = _warehouse("Where")
     counted = _units("Units on hand, as counted", least=0)
     reason = _reason(is_required=True)
+    confirmation = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+    confirmed = forms.BooleanField(
+        label="Record the loss. Lots that lose units are cancelled, and bidders read the reason above.",
+        required=False,
+        widget=forms.HiddenInput,
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["seen"] = self._present()
+        if self.data.get("confirmation"):
+            self._ask_to_confirm()
 
     def clean_seen(self) -> dict[str, int]:
         try:
@@ -96,11 +124,24 @@ class AdjustForm(StockForm):
         """What the clerk was shown for the warehouse."""
         return self.cleaned_data["seen"].get(self.cleaned_data["warehouse"], 0)
 
+    def confirmation_given(self) -> str:
+        """The token of the lots that the clerk was shown, if the clerk has confirmed."""
+        return self.cleaned_data["confirmation"] if self.cleaned_data["confirmed"] else ""
+
     def refuse(self, error: errors.DomainError) -> None:
-        """From here on the clerk has been shown the present figures."""
-        super().refuse(error)
+        """From here on the clerk has been shown the present figures and the lots concerned."""
         self.data = self.data.copy()
         self.data["seen"] = self._present()
+        self.data.pop("confirmed", None)
+        self.data["confirmation"] = error.figures.get("confirmation", "")
+        if isinstance(error, refusals.LotsConcerned):
+            self._ask_to_confirm()
+            self.add_error("confirmed", [error.detail, *map(_concerned, error.figures["lots"])])
+        else:
+            super().refuse(error)
+
+    def _ask_to_confirm(self) -> None:
+        self.fields["confirmed"].widget = widgets.UnfoldBooleanWidget()
 
     def _present(self) -> str:
         return msgspec.json.encode(self.on_hand).decode()
@@ -109,7 +150,21 @@ class AdjustForm(StockForm):
 class ThresholdForm(StockForm):
     FIELD_OF_REFUSAL = "threshold"
 
-    threshold = _units("Tell operators at or below (0: never)", least=0)
+    threshold = _units("Alert at or below (0 = never)", least=0)
+
+
+RECEIVE = desks.dialog("Receive", "Units arrive from the supplier.", ReceiveForm)
+ADJUST = desks.dialog(
+    "Adjust",
+    "Set the counted quantity. Sold units can't be removed. If reserved ones are missing, you see first which lots lose them.",
+    AdjustForm,
+)
+TRANSFER = desks.dialog("Transfer", "Move available units to another warehouse.", TransferForm)
+THRESHOLD = desks.dialog(
+    "Low-stock alert",
+    "Alert operators when the available units fall to this number.",
+    ThresholdForm,
+)
 
 
 class ProductForm(forms.ModelForm):

@@ -30,7 +30,8 @@ class NewProduct(api.StrictSerializer):
         help_text="For operators: 'house' (the default) or a user's id. Sellers own what they create.",
     )
     image = serializers.FileField(
-        required=False, help_text="JPEG, PNG or WebP, at most 5 MiB; send the body as multipart/form-data."
+        required=False,
+        help_text="JPEG, PNG or WebP, at most 20 MiB; a JPEG may have 50 megapixels, others 16; send the body as multipart/form-data.",
     )
 
 

@@ -114,10 +114,17 @@ class TicketView(views.APIView):
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
-        """For `wss://…/ws/v1/stream?ticket=…` or `GET /api/v1/stream?ticket=…`."""
+        """For `wss://…/ws/v1/stream?ticket=…` or `GET /api/v1/stream?ticket=…`.
+
+        It opens one stream. A stream of server-sent events that broke may go on with its ticket for ten minutes, with the
+        last id that it got as Last-Event-ID, as browsers do by themselves.
+        """
         NothingBody.of(request.data)
         return response.Response(
-            {"ticket": tickets.issue(request.user.sub), "expires_in": tickets.TICKET_SECONDS}
+            {
+                "ticket": tickets.issue(tickets.Holder(request.user.sub, request.user.session)),
+                "expires_in": tickets.TICKET_SECONDS,
+            }
         )
 
 
@@ -132,7 +139,11 @@ class StreamView(views.APIView):
             OpenApiParameter(
                 "auctions", str, description="`ID,ID:SEQ`: which to follow, and up to where you have each."
             ),
-            OpenApiParameter("ticket", str, description="Instead of the Authorization header."),
+            OpenApiParameter(
+                "ticket",
+                str,
+                description="Instead of the Authorization header. The stream's own `Last-Event-ID` opens it again for ten minutes.",
+            ),
             OpenApiParameter("cursor", str, description="Resume after it; `Last-Event-ID` goes before."),
             OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER),
         ],
@@ -140,6 +151,7 @@ class StreamView(views.APIView):
             (200, "text/event-stream"): OpenApiResponse(str, "each event's data is a frame of the WebSocket"),
             400: _PROBLEM,
             401: _PROBLEM,
+            429: _PROBLEM,
             503: _PROBLEM,
         },
         tags=["notifications"],

@@ -6,6 +6,7 @@ there, so a reader either gets everything since a seq or sees that he cannot. Ke
 the last one.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -17,6 +18,7 @@ from redis.commands import core
 from notifications import frames, redis_clients
 
 KEPT_FRAMES = 1000
+FRAMES_PER_READ = 200  # of one auction; who lacks more reads again
 IDLE_SECONDS = 2 * 24 * 3600
 
 # KEYS[1] the list, KEYS[2] the channel; ARGV: seq, element, frames kept, seconds kept. 1: appended, 0: known already.
@@ -35,15 +37,28 @@ redis.call('PUBLISH', KEYS[2], ARGV[2])
 return 1
 """
 
-# KEYS[1] the list; ARGV: after. The last seq (-1: no list), then every element after `after` that is kept.
+# KEYS[1] the list; ARGV: after, how many. The last seq (-1: no list), then the first elements after `after` of those kept.
 _READ = """
 local last = redis.call('LINDEX', KEYS[1], -1)
 if not last then return {-1} end
 local last_seq = tonumber(string.match(last, '^%d+'))
 local wanted = last_seq - tonumber(ARGV[1])
 local found = {}
-if wanted > 0 then found = redis.call('LRANGE', KEYS[1], -wanted, -1) end
+if wanted > 0 then
+  local first = math.max(redis.call('LLEN', KEYS[1]) - wanted, 0)
+  found = redis.call('LRANGE', KEYS[1], first, first + tonumber(ARGV[2]) - 1)
+end
 table.insert(found, 1, last_seq)
+return found
+"""
+
+# KEYS the lists. The last seq of each (-1: no list).
+_HEADS = """
+local found = {}
+for i, key in ipairs(KEYS) do
+  local last = redis.call('LINDEX', key, -1)
+  found[i] = last and tonumber(string.match(last, '^%d+')) or -1
+end
 return found
 """
 
@@ -67,13 +82,35 @@ def append(*, auction_id: str, seq: int, text: str) -> bool:
 
 
 async def read(client: redis.asyncio.Redis, after: Mapping[str, int]) -> dict[str, Kept]:
-    """What is kept of each auction after the seq named. Raises redis.ConnectionError, redis.TimeoutError."""
+    """What is kept of each auction after the seq named, or the first FRAMES_PER_READ of it.
+
+    Raises redis.ConnectionError, redis.TimeoutError.
+    """
     script = client.register_script(_READ)
     pipeline = client.pipeline(transaction=False)
     for auction_id, seq in after.items():
-        await script(keys=[redis_clients.frames_key(auction_id)], args=[seq], client=pipeline)
+        await script(
+            keys=[redis_clients.frames_key(auction_id)], args=[seq, FRAMES_PER_READ], client=pipeline
+        )
     answers = await pipeline.execute()
-    return {auction_id: _kept(auction_id, answer) for auction_id, answer in zip(after, answers, strict=True)}
+    kept: dict[str, Kept] = {}
+    for auction_id, answer in zip(after, answers, strict=True):
+        kept[auction_id] = _kept(auction_id, answer)
+        await asyncio.sleep(0)  # each may be long: others have their turn
+    return kept
+
+
+async def heads(client: redis.asyncio.Redis, auction_ids: Sequence[str]) -> dict[str, int | None]:
+    """The last seq that is kept of each auction, None where nothing is; one short question for all.
+
+    Raises redis.ConnectionError, redis.TimeoutError.
+    """
+    keys = [redis_clients.frames_key(auction_id) for auction_id in auction_ids]
+    answers = await client.register_script(_HEADS)(keys=keys)
+    return {
+        auction_id: None if last == -1 else last
+        for auction_id, last in zip(auction_ids, answers, strict=True)
+    }
 
 
 def parse(auction_id: str, element: bytes) -> frames.Frame:

@@ -1,6 +1,7 @@
-"""Tells the web processes that a user's feed has grown. Best effort: a lost ring is made up for by the hub's look.
+"""Tells the web processes that a user's feed has grown, or that a session or the account of a user has ended. Best
+effort: a lost ring is made up for by the hub's look.
 
-A ring says whose feed, never what is in it: who hears it reads on from his own cursor.
+A ring says whose, never what: who hears it reads PostgreSQL.
 """
 
 import time
@@ -11,20 +12,22 @@ import redis
 from auction_project import logs
 from notifications import redis_clients
 
+NEWS = b""
+ENDED = b"ended"
 MUTE_SECONDS = 1.0  # after a failure: a hanging Redis must not slow down whoever writes the feeds
 
 log = logs.get(__name__)
 _muted_until = 0.0
 
 
-def ring(user_ids: Collection[str]) -> None:
-    """Ring for each user. Never raises because of Redis."""
+def ring(user_ids: Collection[str], word: bytes = NEWS) -> None:
+    """Ring for each user: NEWS or ENDED. Never raises because of Redis."""
     global _muted_until
     if time.monotonic() < _muted_until:
         return
     pipeline = redis_clients.blocking().pipeline(transaction=False)
     for user_id in user_ids:
-        pipeline.publish(redis_clients.user_channel(user_id), b"")
+        pipeline.publish(redis_clients.user_channel(user_id), word)
     try:
         pipeline.execute()
     except redis.RedisError as error:

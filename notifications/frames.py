@@ -1,10 +1,10 @@
 """What goes to a client: one JSON text per message, encoded once however many sockets it is for.
 
-Knows the wire format and nothing of sockets. `seq` is 0 for a frame that has no place in a sequence; `scope` is the
-auction whose sequence it belongs to, or empty for the user's own feed.
+Knows the wire format and nothing of sockets. The structs are the format: the AsyncAPI document of the streams is made
+from them.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -12,11 +12,15 @@ from auction_project.contracts import events
 from notifications import cursors, models, wording
 
 _encode = msgspec.json.Encoder().encode
-_NOT_DATA = frozenset({"auction_id", "seq"})
+NOT_DATA = frozenset({"auction_id", "seq"})
 
 
 class Frame:
-    """One message: `message` is what ASGI sends to a WebSocket, `sse` the data lines of a server-sent event."""
+    """One message: `message` is what ASGI sends to a WebSocket, `sse` the data lines of a server-sent event.
+
+    `seq` is 0 for a frame that has no place in a sequence; `scope` is the auction whose sequence it belongs to, or empty for
+    the user's own feed.
+    """
 
     __slots__ = ("_sse", "cursor", "message", "scope", "seq")
 
@@ -38,11 +42,35 @@ class Frame:
         return self._sse
 
 
-def _frame(body: dict[str, Any], **place: Any) -> Frame:
+def _frame(body: msgspec.Struct, **place: Any) -> Frame:
     return Frame(_encode(body).decode(), **place)
 
 
 # --- a user's feed -----------------------------------------------------------------------------------------------
+
+
+class Notification(msgspec.Struct, tag="notification", kw_only=True):
+    """One of the user's notifications, as the REST list shows it. `at` is in milliseconds since the epoch."""
+
+    cursor: str
+    kind: str
+    text: str
+    data: dict[str, Any]
+    at: int
+
+
+class Resumed(msgspec.Struct, tag="resumed", kw_only=True):
+    """Everything up to `cursor` was sent. What follows comes as it happens."""
+
+    cursor: str
+
+
+class FeedLost(msgspec.Struct, tag="snapshot_required", kw_only=True):
+    """The client's cursor is unknown: load the notifications by REST. What is newer than `cursor` follows."""
+
+    scope: Literal["notifications"] = "notifications"
+    auction_id: None = None
+    cursor: str
 
 
 def item(notification: models.Notification, epoch: str) -> dict[str, Any]:
@@ -60,36 +88,55 @@ def item(notification: models.Notification, epoch: str) -> dict[str, Any]:
 
 
 def notification(row: models.Notification, epoch: str) -> Frame:
-    body = item(row, epoch)
-    return _frame({"type": "notification", **body}, seq=row.seq, cursor=body["cursor"])
+    body = Notification(**item(row, epoch))
+    return _frame(body, seq=row.seq, cursor=body.cursor)
 
 
 def resumed(cursor: cursors.Cursor) -> Frame:
-    """Everything up to `cursor` was sent; what follows comes as it happens."""
-    return _frame({"type": "resumed", "cursor": str(cursor)}, cursor=str(cursor))
+    return _frame(Resumed(cursor=str(cursor)), cursor=str(cursor))
 
 
 def feed_lost(cursor: cursors.Cursor) -> Frame:
-    """The client's cursor leads nowhere: load the list by REST. What is newer than `cursor` will be sent."""
-    return _frame(
-        {"type": "snapshot_required", "scope": "notifications", "auction_id": None, "cursor": str(cursor)},
-        cursor=str(cursor),
-    )
+    return _frame(FeedLost(cursor=str(cursor)), cursor=str(cursor))
 
 
 # --- an auction's public feed ------------------------------------------------------------------------------------
 
 
+class Auction(msgspec.Struct, tag="auction", kw_only=True):
+    """One record of an auction's public log. `event` names its type, `data` holds its figures; amounts are decimal
+    strings."""
+
+    auction_id: str
+    seq: int
+    event: str
+    data: dict[str, Any]
+
+
+class Watching(msgspec.Struct, tag="watching", kw_only=True):
+    """Everything up to `seq` was sent, or the client has it. What follows comes as it happens."""
+
+    auction_id: str
+    seq: int
+
+
+class AuctionLost(msgspec.Struct, tag="snapshot_required", kw_only=True):
+    """Frames are missing: load the auction by REST, at `seq` or later (null: unknown). What is newer follows."""
+
+    scope: Literal["auction"] = "auction"
+    auction_id: str
+    seq: int | None
+
+
 def auction_text(record: events.LogRecord) -> str:
     """The JSON text of one record of the public log."""
-    figures = {name: value for name, value in msgspec.to_builtins(record).items() if name not in _NOT_DATA}
-    body = {
-        "type": "auction",
-        "auction_id": record.auction_id,
-        "seq": record.seq,
-        "event": type(record).__name__,
-        "data": wording.public(figures),
-    }
+    figures = {name: value for name, value in msgspec.to_builtins(record).items() if name not in NOT_DATA}
+    body = Auction(
+        auction_id=record.auction_id,
+        seq=record.seq,
+        event=type(record).__name__,
+        data=wording.public(figures),
+    )
     return _encode(body).decode()
 
 
@@ -98,24 +145,69 @@ def auction(auction_id: str, seq: int, text: str) -> Frame:
 
 
 def watching(auction_id: str, seq: int) -> Frame:
-    """Everything up to `seq` was sent or is known to the client; what follows comes as it happens."""
-    return _frame({"type": "watching", "auction_id": auction_id, "seq": seq}, scope=auction_id)
+    return _frame(Watching(auction_id=auction_id, seq=seq), scope=auction_id)
 
 
 def auction_lost(auction_id: str, seq: int | None) -> Frame:
-    """Frames are missing: load the auction by REST, at `seq` or later. What is newer than `seq` will be sent."""
-    return _frame(
-        {"type": "snapshot_required", "scope": "auction", "auction_id": auction_id, "seq": seq},
-        scope=auction_id,
-    )
+    return _frame(AuctionLost(auction_id=auction_id, seq=seq), scope=auction_id)
 
 
 # --- the connection ----------------------------------------------------------------------------------------------
 
-READY = _frame({"type": "ready"})
-PONG = _frame({"type": "pong"})
+
+class Ready(msgspec.Struct, tag="ready"):
+    """The stream is open. Send what you want to follow."""
 
 
-def error(code: str, detail: str, **figures: Any) -> Frame:
-    """A message of the client was not understood, or goes beyond a bound. Nothing changed."""
-    return _frame({"type": "error", "code": code, "detail": detail} | figures)
+class Pong(msgspec.Struct, tag="pong"):
+    """The answer to a ping."""
+
+
+class Error(msgspec.Struct, tag="error", kw_only=True, omit_defaults=True):
+    """A message was not understood, or goes beyond a bound. Nothing changed, and the stream goes on."""
+
+    code: str
+    detail: str
+    field: str | None = None
+    auction_id: str | None = None
+    limit: int | None = None
+
+
+class Closing(msgspec.Struct, tag="closing", kw_only=True):
+    """Server-sent events only: the server ends this stream. A WebSocket closes with the same code and reason."""
+
+    code: int
+    reason: str
+
+
+READY = _frame(Ready())
+PONG = _frame(Pong())
+
+
+def error(
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    auction_id: str | None = None,
+    limit: int | None = None,
+) -> Frame:
+    return _frame(Error(code=code, detail=detail, field=field, auction_id=auction_id, limit=limit))
+
+
+def closing(code: int, reason: str) -> Frame:
+    return _frame(Closing(code=code, reason=reason))
+
+
+TYPES: tuple[type[msgspec.Struct], ...] = (
+    Ready,
+    Notification,
+    Resumed,
+    FeedLost,
+    Auction,
+    Watching,
+    AuctionLost,
+    Pong,
+    Error,
+    Closing,
+)

@@ -101,6 +101,14 @@ def on_account_changed(_envelope: contracts.Envelope, event: events.AccountChang
     services.follow_account(account=event)
 
 
+def on_session_ended(_envelope: contracts.Envelope, event: events.SessionEnded) -> None:
+    services.end_session(user_id=event.user_id, session_id=event.session_id, now=_now())
+
+
+def on_listing_requested(_envelope: contracts.Envelope, event: events.ListingRequested) -> None:
+    services.record_auction(auction_id=event.auction_id)
+
+
 def on_log_record(_envelope: contracts.Envelope, event: events.LogRecord) -> None:
     services.publish_record(record=event)
 
@@ -124,6 +132,8 @@ SUBSCRIPTION = consuming.Subscription(
         events.BidFailed: on_bid_failed,
         events.StockLow: on_stock_low,
         events.AccountChanged: on_account_changed,
+        events.SessionEnded: on_session_ended,
+        events.ListingRequested: on_listing_requested,
     },
 )
 

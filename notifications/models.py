@@ -58,6 +58,39 @@ class Account(models.Model):
         return self.email if self.email and self.email_verified and not self.closed else None
 
 
+class EndedSession(models.Model):
+    """A session that was ended, kept until every token and ticket of it is too old."""
+
+    session_id = models.CharField(max_length=128, primary_key=True)
+    user_id = models.CharField(max_length=64)
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["ended_at"]
+        indexes = [
+            models.Index(fields=["user_id"], name="notifications_ended_user"),
+            models.Index(fields=["ended_at"], name="notifications_ended_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.ended_at}"
+
+
+# --- what can be watched -----------------------------------------------------------------------------------------
+
+
+class Auction(models.Model):
+    """An auction that exists: only such a one can be watched."""
+
+    auction_id = models.CharField(max_length=64, primary_key=True)
+
+    class Meta:
+        ordering = ["auction_id"]
+
+    def __str__(self) -> str:
+        return self.auction_id
+
+
 # --- what they are told ------------------------------------------------------------------------------------------
 
 

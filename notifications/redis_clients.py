@@ -33,6 +33,10 @@ def ticket_key(digest: str) -> str:
     return f"gavel:ticket:{digest}"
 
 
+def stream_key(digest: str) -> str:
+    return f"gavel:stream:{digest}"
+
+
 @cache
 def blocking() -> redis.Redis:
     """The client of this process for code outside an event loop. Thread-safe; made at first use, so after a fork."""

@@ -7,6 +7,7 @@ from urllib import parse
 
 import msgspec
 from django.http import request
+from django.utils import http
 
 MAX_MESSAGE_CHARACTERS = 2048
 
@@ -33,6 +34,8 @@ class Watch(msgspec.Struct, frozen=True, tag="watch", forbid_unknown_fields=True
 
 
 class Unwatch(msgspec.Struct, frozen=True, tag="unwatch", forbid_unknown_fields=True):
+    """Stop sending the feed of an auction."""
+
     auction_id: AuctionId
 
 
@@ -55,17 +58,24 @@ def is_auction_id(text: str) -> bool:
     return re.fullmatch(_AUCTION_ID, text) is not None
 
 
-def is_allowed_origin(origin: str | None, allowed_hosts: Iterable[str]) -> bool:
-    """Whether a page from `origin` may open a stream. A client without an Origin is no browser, and has no cookies or
-    tickets of somebody else."""
+def is_allowed_origin(
+    origin: str | None, *, host: str, is_secure: bool, allowed_hosts: Iterable[str], trusted: Iterable[str]
+) -> bool:
+    """Whether a page from `origin` may open a stream: one of the address that it asks (same scheme, host and port), or of
+    an origin in `trusted`. A client without an Origin is no browser, and has no cookies or tickets of somebody else."""
     if origin is None:
         return True
+    name, _ = request.split_domain_port(host)
+    own = (
+        f"{'https' if is_secure else 'http'}://{host}" if request.validate_host(name, allowed_hosts) else None
+    )
+    return origin.lower() == (own or "").lower() != "" or any(_is_same(origin, one) for one in trusted)
+
+
+def _is_same(origin: str, trusted: str) -> bool:
+    """Whether they have the same scheme, host and port; `https://*.example.org` stands for every host below."""
     try:
-        host = parse.urlsplit(origin).hostname
+        asked, known = parse.urlsplit(origin.lower()), parse.urlsplit(trusted.lower())
     except ValueError:
         return False
-    return bool(host) and request.validate_host(_bracketed(host), allowed_hosts)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return asked.scheme == known.scheme and http.is_same_domain(asked.netloc, known.netloc.removeprefix("*"))

@@ -6,7 +6,7 @@ live until `catch_up` has brought them what the store holds. So a lost message, 
 never becomes a silent gap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -163,15 +163,17 @@ class AuctionRoom(Room):
 
 
 class UserRoom(Room):
-    """The connections of one user. The store is PostgreSQL, so the last seq it names is the truth."""
+    """The connections of one user, whether they follow the feed or not. The store is PostgreSQL, so the last seq it names
+    is the truth."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.epoch = ""
+        self.members: set[sockets.Socket] = set()
         self._arriving: dict[sockets.Socket, cursors.Cursor | None] = {}
 
     def __len__(self) -> int:
-        return len(self.positions) + len(self._arriving)
+        return len(self.members)
 
     def resume(self, socket: sockets.Socket, cursor: cursors.Cursor | None) -> None:
         """Become a member who has everything up to `cursor`; with none, who wants what comes from now on."""
@@ -180,6 +182,7 @@ class UserRoom(Room):
 
     def leave(self, socket: sockets.Socket) -> None:
         super().leave(socket)
+        self.members.discard(socket)
         self._arriving.pop(socket, None)
 
     def question(self) -> Question | None:
@@ -188,9 +191,6 @@ class UserRoom(Room):
             return known
         wanted = [cursor.seq for cursor in self._arriving.values() if cursor is not None]
         return self._question(wanted if known is None else [*wanted, known.after])
-
-    def members(self) -> list[sockets.Socket]:
-        return [*self.positions, *self._arriving]
 
     def take(self, head: selectors.Head, backlog: Backlog) -> None:
         """What PostgreSQL says of this user."""
@@ -225,6 +225,11 @@ class UserRoom(Room):
 
     def _confirmation(self, position: int) -> frames.Frame:
         return frames.resumed(cursors.Cursor(self.epoch, position))
+
+
+def questions(waiting: Iterable[Room]) -> dict[str, Question]:
+    """What to ask the store for all these rooms, by key."""
+    return {room.key: question for room in waiting if (question := room.question()) is not None}
 
 
 def _has_lost(backlog: Backlog) -> bool:

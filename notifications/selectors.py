@@ -29,6 +29,13 @@ class Head(msgspec.Struct, frozen=True):
         return cursor.epoch == self.epoch and cursor.seq <= self.last_seq
 
 
+class Ends(msgspec.Struct, frozen=True):
+    """What has ended of one user: the whole account, or these sessions."""
+
+    closed: bool
+    sessions: frozenset[str]
+
+
 class News(msgspec.Struct, frozen=True):
     """Where a feed stands, and its notifications after the seq asked for: all of them, or the first PAGE."""
 
@@ -51,6 +58,26 @@ def list_heads(user_ids: Collection[str]) -> dict[str, Head]:
             [list(user_ids)],
         )
         return {user_id: Head(*values) for user_id, *values in cursor.fetchall()}
+
+
+def list_ends(user_ids: Collection[str]) -> dict[str, Ends]:
+    """Which of these users are barred, closed, or have ended sessions; the others are left out. One query."""
+    with connections[models.DATABASE].cursor() as cursor:
+        cursor.execute(
+            "SELECT wanted.user_id, coalesce(a.closed, false), array_remove(array_agg(e.session_id), NULL)"
+            " FROM unnest(%s::text[]) AS wanted(user_id)"
+            " LEFT JOIN notifications_account a USING (user_id)"
+            " LEFT JOIN notifications_endedsession e USING (user_id)"
+            " WHERE a.closed OR e.session_id IS NOT NULL GROUP BY wanted.user_id, a.closed",
+            [list(user_ids)],
+        )
+        return {user_id: Ends(closed, frozenset(sessions)) for user_id, closed, sessions in cursor.fetchall()}
+
+
+def list_known_auctions(auction_ids: Collection[str]) -> set[str]:
+    """Those of the auctions that exist."""
+    found = models.Auction.objects.filter(pk__in=list(auction_ids))
+    return set(found.values_list("auction_id", flat=True))
 
 
 def list_news(after: Mapping[str, int]) -> dict[str, News]:

@@ -5,7 +5,7 @@ look and by the sweep. Knows nothing of sockets.
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -25,6 +25,10 @@ from notifications import (
     selectors,
     wording,
 )
+
+# Longer than any access token lives, and any ticket resumes a stream.
+ENDED_SESSION_KEPT = timedelta(days=1)
+PRUNED_AT_ONCE = 100
 
 
 class CursorUnknown(errors.Conflict):
@@ -106,7 +110,8 @@ def mark_read(*, user_id: str, cursor: cursors.Cursor, now: datetime) -> selecto
 
 
 def follow_account(*, account: events.AccountChanged) -> None:
-    """Keep what notifications need of an account; an overtaken version changes nothing."""
+    """Keep what notifications need of an account; an overtaken version changes nothing. The streams of one that was barred
+    or closed end."""
     is_operator = "operator" in account.roles and not account.closed
     with transaction.atomic(using=models.DATABASE):
         models.Account.objects.bulk_create([models.Account(user_id=account.user_id)], ignore_conflicts=True)
@@ -120,6 +125,30 @@ def follow_account(*, account: events.AccountChanged) -> None:
         row.was_operator = row.was_operator or is_operator
         row.closed = account.closed
         row.save()
+        if row.closed:
+            _end_streams(account.user_id)
+
+
+def end_session(*, user_id: str, session_id: str, now: datetime) -> None:
+    """The streams of the session end, and none begins any more. Ending it again changes nothing."""
+    with transaction.atomic(using=models.DATABASE):
+        old = models.EndedSession.objects.filter(ended_at__lt=now - ENDED_SESSION_KEPT)
+        models.EndedSession.objects.filter(
+            pk__in=list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        ).delete()
+        ended = models.EndedSession(session_id=session_id, user_id=user_id, ended_at=now)
+        models.EndedSession.objects.bulk_create([ended], ignore_conflicts=True)
+        _end_streams(user_id)
+
+
+def _end_streams(user_id: str) -> None:
+    transactions.after_commit(lambda: doorbell.ring([user_id], doorbell.ENDED), using=models.DATABASE)
+
+
+def record_auction(*, auction_id: str) -> None:
+    """The auction exists, and can be watched. Recording it again changes nothing."""
+    with transaction.atomic(using=models.DATABASE):
+        models.Auction.objects.bulk_create([models.Auction(auction_id=auction_id)], ignore_conflicts=True)
 
 
 def publish_record(*, record: events.LogRecord) -> None:

@@ -9,11 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from notifications import frames, metrics
+from notifications import frames, metrics, turns
 
 QUEUE_FRAMES = 256
 
-# Close codes of WebSocket; an SSE stream just ends.
 FAILED = 1011
 GOING_AWAY = 1012
 TOO_MANY = 1013
@@ -23,6 +22,26 @@ UNAUTHENTICATED = 4401
 FORBIDDEN_ORIGIN = 4403
 UNKNOWN_PATH = 4404
 OVERFLOW = 4408
+SESSION_ENDED = 4410
+ACCOUNT_CLOSED = 4411
+TOO_MANY_HERE = 4429
+
+# Each close code of a WebSocket with its reason; a stream of server-sent events says them in its last event.
+REASONS: dict[int, str] = {
+    POLICY: "Too many messages, or too many auctions that do not exist.",
+    TOO_LARGE: "A message was too large, or was not text.",
+    FAILED: "The server failed. Connect again and resume.",
+    GOING_AWAY: "The server stops. Connect again and resume.",
+    TOO_MANY: "The server cannot take this stream now. Try again shortly.",
+    UNAUTHENTICATED: "Ask for a new ticket: it is missing, used up or too old.",
+    FORBIDDEN_ORIGIN: "Pages of this origin may not open a stream.",
+    UNKNOWN_PATH: "There is no stream at this path.",
+    OVERFLOW: "The client reads too slowly. Connect again and resume.",
+    SESSION_ENDED: "The session has ended. Sign in again.",
+    ACCOUNT_CLOSED: "The account is closed or barred.",
+    TOO_MANY_HERE: "There are too many streams from this address or of this account.",
+}
+FINAL = frozenset({SESSION_ENDED, ACCOUNT_CLOSED})  # the same client may not come back
 
 
 class Socket:
@@ -30,14 +49,20 @@ class Socket:
 
     __slots__ = (
         *("_backlog", "_drained", "_frames_sent", "_queue", "_waiter"),
-        *("code", "transport", "user_id", "watched"),
+        *("address", "code", "session", "transport", "turns", "unknown", "user_id", "watched"),
     )
 
-    def __init__(self, *, user_id: str | None, transport: str, drained: Callable[["Socket"], None]) -> None:
-        self.user_id = user_id
+    def __init__(
+        self, *, transport: str, drained: Callable[["Socket"], None], turns: turns.Turns, address: str = ""
+    ) -> None:
+        self.address = address
+        self.user_id: str | None = None
+        self.session = ""
         self.transport = transport
+        self.turns = turns
         self.code: int | None = None
         self.watched: set[str] = set()
+        self.unknown = 0  # auctions asked for that do not exist
         self._queue: deque[Sequence[frames.Frame]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._backlog: Sequence[frames.Frame] | None = None
@@ -50,8 +75,7 @@ class Socket:
         if len(self._queue) >= QUEUE_FRAMES:
             self.close(OVERFLOW)
             return
-        self._queue.append((frame,))
-        self._wake()
+        self._append((frame,))
 
     @property
     def has_backlog(self) -> bool:
@@ -61,8 +85,7 @@ class Socket:
         """Queue what the client missed. There must be no other backlog."""
         if self.code is None:
             self._backlog = missed
-            self._queue.append(missed)
-            self._wake()
+            self._append(missed)
 
     def close(self, code: int) -> None:
         """End the connection; what waits is dropped, the client resumes from what it has."""
@@ -71,16 +94,18 @@ class Socket:
             self._queue.clear()
             self._backlog = None
             metrics.closed.labels(self.transport, str(code)).inc()
-            self._wake()
+            if self._is_waiting():
+                self._waiter.set_result(None)
 
     async def next(self) -> Sequence[frames.Frame] | None:
-        """What to send next, once all that came before is sent; None when the connection is to end with `code`."""
-        while self.code is None and not self._queue:
+        """What to send next, with the step for its first frame, once all that came before is sent; None when the
+        connection is to end with `code`. Each further frame of an entry needs a step of `turns`."""
+        if self.code is None and not (self._queue and self.turns.take()):
             self._waiter = asyncio.get_running_loop().create_future()
+            if self._queue:
+                self.turns.enqueue(self._waiter)
             await self._waiter
-        if self.code is not None:
-            return None
-        return self._queue.popleft()
+        return self._queue.popleft() if self.code is None else None
 
     def sent(self, entry: Sequence[frames.Frame]) -> None:
         """`entry`, as `next` gave it, was handed to the connection."""
@@ -89,6 +114,10 @@ class Socket:
             self._backlog = None
             self._drained(self)
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _append(self, entry: Sequence[frames.Frame]) -> None:
+        self._queue.append(entry)
+        if len(self._queue) == 1 and self._is_waiting():
+            self.turns.enqueue(self._waiter)
+
+    def _is_waiting(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()

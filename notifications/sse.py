@@ -1,32 +1,39 @@
 """The same stream as server-sent events, for clients and networks without WebSockets: GET only, no framework.
 
-`?auctions=ID,ID:SEQ` names the auctions, each with the seq that the client has; who the client is comes from the
-Authorization header or `?ticket=`, and without either he may follow auctions only. Each event's data is the very frame
-of the WebSocket. Its id is the whole position of the stream, `<cursor>;<seq>,<seq>…` (the user's cursor or `-`, then
-the auctions in the order of the address), so that a browser that connects again by itself misses nothing: it sends the
-last one as Last-Event-ID. A bare cursor is understood, too, also as `?cursor=`.
+`?auctions=ID,ID:SEQ` names the auctions, each with the seq that the client has. Who the client is comes from the
+Authorization header or `?ticket=`; without either it may follow auctions only. Each event's data is the very frame of the
+WebSocket. Its id is the whole position of the stream, `<cursor>;<seq>,<seq>…;<key>`: the user's cursor or `-`, then the
+auctions in the order of the address, then, where a ticket opened the stream, the key to go on with that ticket. So a browser
+that connects again by itself, with the last id as Last-Event-ID, misses nothing. A bare cursor is understood, too, also as
+`?cursor=`.
 """
 
 import asyncio
+import contextlib
 from typing import Any
 from urllib import parse
 
 import msgspec
 import redis
 
-from auction_project import api, errors, logs, tokens
-from notifications import background, cursors, frames, hub, requests, sockets
+from auction_project import addresses, api, errors, logs, tokens
+from notifications import (
+    admission,
+    background,
+    cursors,
+    frames,
+    hub,
+    requests,
+    sockets,
+    tickets,
+    watched_auctions,
+)
 
 PATH = "/api/v1/stream"
 HEARTBEAT_SECONDS = 15.0
+KEEP_SECONDS = 60.0  # between two times that an open stream lengthens the life of its ticket
 RECONNECT_MILLISECONDS = 2000
 _MAX_ID_CHARACTERS = 1024
-_REFUSAL_HEADERS = {
-    401: [(b"www-authenticate", b"Bearer")],
-    405: [(b"allow", b"GET")],
-    503: [(b"retry-after", b"1")],
-}
-
 log = logs.get(__name__)
 
 
@@ -49,10 +56,12 @@ class PositionInvalid(errors.Invalid):
 
 
 class Position(msgspec.Struct):
-    """Where a stream stands: the user's cursor, and per auction the last seq that was sent or that the client has."""
+    """Where a stream stands: the user's cursor, and per auction the last seq that was sent or that the client has. `key`
+    lets the stream go on with the ticket that opened it."""
 
     cursor: str
     seqs: dict[str, int | None]
+    key: str = ""
 
     def follow(self, frame: frames.Frame) -> None:
         if frame.cursor:
@@ -62,26 +71,53 @@ class Position(msgspec.Struct):
 
     def id_line(self) -> bytes:
         seqs = ",".join("" if seq is None else str(seq) for seq in self.seqs.values())
-        return f"id: {self.cursor or '-'};{seqs}\n".encode()
+        key = f";{self.key}" if self.key else ""
+        return f"id: {self.cursor or '-'};{seqs}{key}\n".encode()
+
+
+class _Ticket(msgspec.Struct):
+    """The ticket that opened a stream, which may go on with it."""
+
+    text: str
+    holder: tickets.Holder
+    key: str
+    kept_at: float = 0.0
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """One stream, until either side ends it."""
     push = hub.current()  # a process that stops may have let go of it before this stream ends
+    await push.turns.step()
+    socket: sockets.Socket | None = None
+    ticket: _Ticket | None = None
     try:
         position = _position(scope)
-        socket = await _connect(scope, push)
+        address = addresses.network_of(addresses.client_address(scope))
+        socket = push.connect(address=address, transport="sse")
+        ticket = await _sign_in(scope, push, socket, position)
+        _follow(push, socket, position)
+        await _until_either(_gone(push, receive), _stream(push, socket, position, ticket, send))
+    except redis.RedisError as error:
+        log.warning("stream_refused", error=repr(error))
+        await _refuse(send, errors.Unavailable())
     except errors.DomainError as error:
         await _refuse(send, error)
-        return
-    try:
-        if socket.user_id is not None:
-            push.resume(socket, cursors.parse(position.cursor) if position.cursor else None)
-        for auction_id, seq in position.seqs.items():
-            push.watch(socket, auction_id, seq)
-        await _until_either(_gone(receive), _stream(socket, position, send))
     finally:
-        push.disconnect(socket)
+        if socket is not None:
+            push.disconnect(socket)
+        if socket is not None and ticket is not None:
+            await _leave(push, socket, ticket)
+
+
+def _follow(push: hub.Hub, socket: sockets.Socket, position: Position) -> None:
+    """Ask the hub for all that the stream follows. Raises errors.Unavailable."""
+    if socket.user_id is not None:
+        push.users.resume(socket, cursors.parse(position.cursor) if position.cursor else None)
+    try:
+        for auction_id, seq in position.seqs.items():
+            push.auctions.watch(socket, auction_id, seq)
+    except watched_auctions.TooBusy as error:
+        raise admission.TooManyStreams from error
 
 
 def _position(scope: Any) -> Position:
@@ -93,7 +129,8 @@ def _position(scope: Any) -> Position:
     sent = _header(scope, b"last-event-id") or query.get("cursor", [""])[0]
     if not sent:
         return position
-    cursor, _, seqs = sent[:_MAX_ID_CHARACTERS].partition(";")
+    cursor, _, rest = sent[:_MAX_ID_CHARACTERS].partition(";")
+    seqs, _, position.key = rest.partition(";")
     if cursor not in ("", "-"):
         position.cursor = str(cursors.parse(cursor, field="Last-Event-ID"))
     if seqs:
@@ -118,43 +155,73 @@ def _auctions(text: str) -> dict[str, int | None]:
         if not requests.is_auction_id(auction_id) or not (seq == "" or (seq.isdecimal() and len(seq) < 13)):
             raise AuctionsInvalid(field="auctions")
         found[auction_id] = int(seq) if seq else None
-    if len(found) > hub.MAX_WATCHED:
-        raise TooManyAuctions(field="auctions", limit=hub.MAX_WATCHED)
+    if len(found) > watched_auctions.MAX_WATCHED:
+        raise TooManyAuctions(field="auctions", limit=watched_auctions.MAX_WATCHED)
     return found
 
 
-async def _connect(scope: Any, push: hub.Hub) -> sockets.Socket:
-    """Raises tokens.InvalidToken, errors.Unauthenticated, errors.Unavailable."""
+async def _sign_in(scope: Any, push: hub.Hub, socket: sockets.Socket, position: Position) -> _Ticket | None:
+    """As the bearer of the access token or ticket, if there is one; the ticket, with which the stream may go on.
+
+    Raises tokens.InvalidToken, errors.Unauthenticated, TooManyStreamsHere, redis.RedisError.
+    """
     query = parse.parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     header = _header(scope, b"authorization")
-    try:
-        user_id = None
-        if header:
-            user_id = tokens.from_header(header).sub
-        elif "ticket" in query:
-            user_id = await push.redeem(query["ticket"][0])
-            if user_id is None:
-                raise errors.Unauthenticated("The ticket is used up or too old. Ask for another.")
-        return push.connect(user_id=user_id, transport="sse")
-    except (redis.RedisError, hub.TooManySockets) as error:
-        log.warning("stream_refused", error=repr(error))
-        raise errors.Unavailable from error
+    shown_key, position.key = position.key, ""
+    if header:
+        claims = tokens.from_header(header)
+        push.sign_in(socket, tickets.Holder(claims.sub, claims.session))
+        return None
+    if "ticket" not in query:
+        return None
+    text = query["ticket"][0]
+    holder = await tickets.resume(push.redis_client, text, shown_key) if shown_key else None
+    key = shown_key if holder else tickets.new_stream_key()
+    holder = holder or await tickets.redeem(push.redis_client, text)
+    if holder is None:
+        raise errors.Unauthenticated("The ticket is used up or too old. Ask for another.")
+    push.sign_in(socket, holder)
+    ticket = _Ticket(text, holder, key)
+    await _keep(push, ticket)
+    position.key = key
+    return ticket
 
 
-async def _gone(receive: Any) -> None:
+async def _keep(push: hub.Hub, ticket: _Ticket) -> None:
+    """Raises redis.RedisError."""
+    ticket.kept_at = asyncio.get_running_loop().time()
+    await tickets.keep(push.redis_client, ticket.text, ticket.holder, ticket.key)
+
+
+async def _leave(push: hub.Hub, socket: sockets.Socket, ticket: _Ticket) -> None:
+    """The time in which the stream may go on begins now; without Redis it began at most KEEP_SECONDS ago."""
+    with contextlib.suppress(redis.RedisError):
+        if socket.code in sockets.FINAL:
+            await tickets.forget(push.redis_client, ticket.text)
+        else:
+            await _keep(push, ticket)
+
+
+async def _gone(push: hub.Hub, receive: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    await push.turns.step()
 
 
-async def _stream(socket: sockets.Socket, position: Position, send: Any) -> None:
+async def _stream(
+    push: hub.Hub, socket: sockets.Socket, position: Position, ticket: _Ticket | None, send: Any
+) -> None:
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-store"),
         (b"x-accel-buffering", b"no"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await _chunk(send, f"retry: {RECONNECT_MILLISECONDS}\n".encode() + frames.READY.sse)
+    await _chunk(send, f"retry: {RECONNECT_MILLISECONDS}\n".encode() + position.id_line() + frames.READY.sse)
     while True:
+        if ticket is not None and asyncio.get_running_loop().time() - ticket.kept_at > KEEP_SECONDS:
+            with contextlib.suppress(redis.RedisError):
+                await _keep(push, ticket)
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 entry = await socket.next()
@@ -163,10 +230,14 @@ async def _stream(socket: sockets.Socket, position: Position, send: Any) -> None
             continue
         if entry is None:
             break
-        for frame in entry:
+        for i, frame in enumerate(entry):
+            if i:
+                await socket.turns.step()
             position.follow(frame)
             await _chunk(send, position.id_line() + frame.sse)
         socket.sent(entry)
+    if socket.code is not None:
+        await _chunk(send, frames.closing(socket.code, sockets.REASONS[socket.code]).sse)
     await send({"type": "http.response.body", "body": b""})
 
 
@@ -184,13 +255,9 @@ async def _until_either(first: Any, second: Any) -> None:
 
 
 async def _refuse(send: Any, error: errors.DomainError) -> None:
-    status, problem = api.problem(error)
-    body = msgspec.json.encode(problem)
-    headers = [
-        (b"content-type", api.CONTENT_TYPE.encode()),
-        (b"content-length", str(len(body)).encode()),
-        *_REFUSAL_HEADERS.get(status, ()),
-    ]
+    status, headers, body = api.raw_answer(error)
+    allow = ((b"allow", b"GET"),) if status == 405 else ()
+    headers = (*headers, *allow, (b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

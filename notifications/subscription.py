@@ -7,6 +7,7 @@ although it is pinged, counts as broken.
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable
 
 import redis
@@ -18,7 +19,7 @@ from notifications import background, metrics, redis_clients
 PING_SECONDS = 3.0
 SILENT_SECONDS = 10.0
 MAX_PAUSE_SECONDS = 2.0
-CHANNELS_AT_ONCE = 500
+CHANNELS_AT_ONCE = 100
 _ALWAYS = "gavel:hub"  # a subscription to nothing could not be read
 
 log = logs.get(__name__)
@@ -36,18 +37,32 @@ class Subscription:
     ) -> None:
         self._on_open, self._on_message, self._on_break = on_open, on_message, on_break
         self._wanted: set[str] = {_ALWAYS}
-        self._asked: set[str] = set()
+        self._asked: set[str] = set()  # of Redis, on this connection
+        self._open: set[str] = set()  # and confirmed
+        self._changes: dict[str, None] = {_ALWAYS: None}  # channels whose wish and state may differ
         self._changed = asyncio.Event()
         self._heard_at = 0.0
         self.is_open = False
 
     def want(self, channel: str) -> None:
+        """Begin to listen; `on_open` follows, also where the channel was not given up yet."""
         self._wanted.add(channel)
-        self._changed.set()
+        if channel in self._open:
+            asyncio.get_running_loop().call_soon(self._open_again, channel)
+        else:
+            self._change(channel)
 
     def unwant(self, channel: str) -> None:
         self._wanted.discard(channel)
+        self._change(channel)
+
+    def _change(self, channel: str) -> None:
+        self._changes[channel] = None
         self._changed.set()
+
+    def _open_again(self, channel: str) -> None:
+        if channel in self._open:
+            self._on_open(channel)
 
     async def run(self) -> None:
         """Listen for ever; a break costs a line of log and a pause."""
@@ -64,6 +79,8 @@ class Subscription:
                 metrics.subscription_losses.inc()
             self.is_open = False
             self._asked.clear()
+            self._open.clear()
+            self._changes = dict.fromkeys(self._wanted)
             self._on_break()
             await asyncio.sleep(min(MAX_PAUSE_SECONDS, failure.pause_seconds(breaks)))
 
@@ -95,12 +112,22 @@ class Subscription:
                 await pubsub.ping()
 
     async def _ask(self, pubsub: redis.asyncio.client.PubSub) -> None:
+        """Tell Redis of what has changed, a slice at a time."""
         self._changed.clear()
-        wanted, unwanted = self._wanted - self._asked, self._asked - self._wanted
-        self._asked = set(self._wanted)
-        for channels, ask in ((sorted(wanted), pubsub.subscribe), (sorted(unwanted), pubsub.unsubscribe)):
-            for i in range(0, len(channels), CHANNELS_AT_ONCE):
-                await ask(*channels[i : i + CHANNELS_AT_ONCE])
+        while self._changes:
+            slice_ = list(itertools.islice(self._changes, CHANNELS_AT_ONCE))
+            for channel in slice_:
+                del self._changes[channel]
+            wanted = [one for one in slice_ if one in self._wanted and one not in self._asked]
+            unwanted = [one for one in slice_ if one not in self._wanted and one in self._asked]
+            self._asked.update(wanted)
+            self._asked.difference_update(unwanted)
+            self._open.difference_update(unwanted)
+            if wanted:
+                await pubsub.subscribe(*wanted)
+            if unwanted:
+                await pubsub.unsubscribe(*unwanted)
+            await asyncio.sleep(0)
 
     async def _listen(self, pubsub: redis.asyncio.client.PubSub) -> None:
         loop = asyncio.get_running_loop()
@@ -113,5 +140,7 @@ class Subscription:
                 if channel == _ALWAYS:
                     self.is_open = True
                     log.info("subscription_open", channels=len(self._wanted))
-                else:
+                elif channel in self._asked:
+                    self._open.add(channel)
                     self._on_open(channel)
+            await asyncio.sleep(0)  # what has arrived is read without a pause: bids come between two messages

@@ -15,12 +15,11 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from auction_project import errors, logs
-from notifications import cursors, frames, hub, requests, sockets
+from auction_project import addresses, errors, logs
+from notifications import admission, cursors, frames, hub, requests, sockets, tickets, watched_auctions
 
 MAX_MESSAGES = 240  # within WINDOW_SECONDS; a page that reconnects watches all its auctions at once
 WINDOW_SECONDS = 60.0
-FRAMES_WITHOUT_PAUSE = 64  # then other sockets have their turn
 
 log = logs.get(__name__)
 
@@ -30,7 +29,7 @@ class UnknownPath(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
-        await self.close(sockets.UNKNOWN_PATH)
+        await self.close(sockets.UNKNOWN_PATH, sockets.REASONS[sockets.UNKNOWN_PATH])
 
 
 class Stream(AsyncWebsocketConsumer):
@@ -51,30 +50,53 @@ class Stream(AsyncWebsocketConsumer):
         if self._pump is not None:
             self._pump.cancel()
         if self._socket is not None:
+            await self._hub.turns.step()
             self._hub.disconnect(self._socket)
         raise StopConsumer
 
     async def connect(self) -> None:
-        await self.accept()
         self._hub = hub.current()
-        if not requests.is_allowed_origin(self._header(b"origin"), settings.ALLOWED_HOSTS):
-            await self.close(sockets.FORBIDDEN_ORIGIN)
+        await self._hub.turns.step()
+        await self.accept()
+        if not self._is_allowed():
+            await self._refuse(sockets.FORBIDDEN_ORIGIN)
             return
         try:
-            user_id = await self._user_id()
-            self._socket = self._hub.connect(user_id=user_id, transport="websocket")
+            address = addresses.network_of(addresses.client_address(self.scope))
+            self._socket = self._hub.connect(address=address, transport="websocket")
+            await self._sign_in(self._socket)
         except errors.Unauthenticated:
-            await self.close(sockets.UNAUTHENTICATED)
-        except (redis.RedisError, hub.TooManySockets) as error:
+            await self._refuse(sockets.UNAUTHENTICATED)
+        except admission.TooManyStreamsHere:
+            await self._refuse(sockets.TOO_MANY_HERE)
+        except (redis.RedisError, admission.TooManyStreams) as error:
             log.warning("stream_refused", error=repr(error))
-            await self.close(sockets.TOO_MANY)
+            await self._refuse(sockets.TOO_MANY)
         else:
             self._socket.put(frames.READY)
             self._pump = asyncio.create_task(self._send_all(self._socket))
 
+    async def _refuse(self, code: int) -> None:
+        if self._socket is not None:
+            self._hub.disconnect(self._socket)
+            self._socket = None
+        await self.close(code, sockets.REASONS[code])
+
+    def _is_allowed(self) -> bool:
+        return requests.is_allowed_origin(
+            self._header(b"origin"),
+            host=self._header(b"host") or "",
+            is_secure=self.scope.get("scheme") == "wss" or settings.PUBLIC_URL.startswith("https:"),
+            allowed_hosts=settings.ALLOWED_HOSTS,
+            trusted=(settings.PUBLIC_URL, *settings.CSRF_TRUSTED_ORIGINS),
+        )
+
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         socket = self._socket
-        if socket is None or socket.code is not None:
+        if socket is None:
+            return
+        await self._hub.turns.step()
+        if socket.code is not None:
             return
         if text_data is None or len(text_data) > requests.MAX_MESSAGE_CHARACTERS:
             socket.close(sockets.TOO_LARGE)
@@ -90,51 +112,53 @@ class Stream(AsyncWebsocketConsumer):
                 case requests.Resume():
                     self._resume(socket, message)
                 case requests.Watch():
-                    self._hub.watch(socket, message.auction_id, message.after)
+                    self._hub.auctions.watch(socket, message.auction_id, message.after)
                 case requests.Unwatch():
-                    self._hub.unwatch(socket, message.auction_id)
+                    self._hub.auctions.unwatch(socket, message.auction_id)
                 case requests.Ping():
                     socket.put(frames.PONG)
         except requests.NotUnderstood as error:
             socket.put(frames.error("message_invalid", str(error)))
         except errors.Invalid as error:
             socket.put(frames.error(error.code, error.detail, field=error.field))
-        except hub.TooManyWatched:
-            socket.put(
-                frames.error(
-                    "too_many_auctions", "Stop watching another auction first.", limit=hub.MAX_WATCHED
-                )
-            )
+        except watched_auctions.TooManyWatched:
+            limit = watched_auctions.MAX_WATCHED
+            socket.put(frames.error("too_many_auctions", "Stop watching another auction first.", limit=limit))
+        except watched_auctions.TooBusy:
+            socket.put(frames.error("too_busy", "The server is busy. Send this again shortly."))
 
     def _resume(self, socket: sockets.Socket, message: requests.Resume) -> None:
         if socket.user_id is None:
             socket.close(sockets.UNAUTHENTICATED)
             return
-        self._hub.resume(socket, None if message.cursor is None else cursors.parse(message.cursor))
+        self._hub.users.resume(socket, None if message.cursor is None else cursors.parse(message.cursor))
 
-    async def _user_id(self) -> str | None:
-        """Whose ticket the address carries; None without one. Raises errors.Unauthenticated, redis.RedisError."""
+    async def _sign_in(self, socket: sockets.Socket) -> None:
+        """As the holder of the ticket in the address, if it has one.
+
+        Raises errors.Unauthenticated, TooManyStreamsHere, redis.RedisError.
+        """
         query = parse.parse_qs(self.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if "ticket" not in query:
-            return None
-        user_id = await self._hub.redeem(query["ticket"][0])
-        if user_id is None:
+            return
+        holder = await tickets.redeem(self._hub.redis_client, query["ticket"][0])
+        if holder is None:
             raise errors.Unauthenticated
-        return user_id
+        self._hub.sign_in(socket, holder)
 
     async def _send_all(self, socket: sockets.Socket) -> None:
         """Send what the socket holds until it is closed. A connection that breaks ends by `websocket.disconnect`."""
         send = self.base_send
         with contextlib.suppress(OSError, RuntimeError):
             while (entry := await socket.next()) is not None:
-                for i, frame in enumerate(entry, start=1):
-                    await send(frame.message)
-                    if i % FRAMES_WITHOUT_PAUSE == 0:
-                        await asyncio.sleep(0)
+                for i, frame in enumerate(entry):
+                    if i:
+                        await socket.turns.step()
                     if socket.code is not None:
                         break
+                    await send(frame.message)
                 socket.sent(entry)
-            await self.close(socket.code)
+            await self.close(socket.code, sockets.REASONS[socket.code])
 
     def _is_too_much(self) -> bool:
         now = asyncio.get_running_loop().time()

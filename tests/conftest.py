@@ -38,6 +38,8 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
         "DJANGO_SETTINGS_MODULE": "auction_project.settings.base",
         "MONGODB_DATABASE": database,
         "BANK_TIMEOUT_SECONDS": "0.5",
+        "ANONYMOUS_REQUESTS_PER_SECOND": "0",  # every test asks from one address
+        "BIDS_PER_SECOND": "0",  # some bid as fast as they are answered
     }
     house.empty_stores()
     stack = Stack(directory, environment=environment, web_port=0)

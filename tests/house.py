@@ -107,11 +107,15 @@ class House:
         """A verified account; without a password nobody can log in to it, and no time is spent on hashing one."""
         email = f"{uuid.uuid4().hex[:12]}@example.org"
         user_id = str(self.call("create_account", email=email, password=password, roles=roles, card=card))
+        if card:  # the event is on its way, and tests do not wait for it
+            self.call("report_card", user_id=user_id)
         return Person(self, user_id, email, password or "", roles)
 
     def stranger(self, *roles: str) -> "Person":
-        """Somebody with a valid token whom accounts never heard of: cheap, for crowds without cards."""
-        return Person(self, uuid.uuid4().hex, "", "", roles or ("bidder",))
+        """A bidder with a valid token and a reported card, and no account: cheap, for crowds that never pay."""
+        person = Person(self, uuid.uuid4().hex, "", "", roles or ("bidder",))
+        self.call("report_card", user_id=person.user_id)
+        return person
 
     def new_product(self, *, stock: int, title: str = "Test piece") -> str:
         """A product of the house with `stock` units, made through the services."""
@@ -183,7 +187,17 @@ class Person:
         return self._house.http.put(path, json=body, headers=self.headers)
 
     def bid(self, auction_id: str, amount: str, key: str | None = None) -> httpx.Response:
-        return self.post(f"/api/v1/auctions/{auction_id}/bids", {"amount": amount, "currency": "EUR"}, key)
+        """A bid that its bidder confirms when asked."""
+        path, body = f"/api/v1/auctions/{auction_id}/bids", {"amount": amount, "currency": "EUR"}
+        key = key or uuid.uuid4().hex
+        answer = self.post(path, body, key)
+        if answer.status_code == 409 and answer.json()["code"] == "confirmation_required":
+            return self.post(path, body | {"confirmation": answer.json()["confirmation"]}, key)
+        return answer
+
+    def set_card(self, number: str) -> None:
+        """Put a card on file. Bidding knows of it a moment later."""
+        self.put("/api/v1/card", {"number": number}).raise_for_status()
 
     def buy(self, auction_id: str, quantity: int = 1, key: str | None = None) -> httpx.Response:
         return self.post(f"/api/v1/auctions/{auction_id}/bids", {"quantity": quantity}, key)

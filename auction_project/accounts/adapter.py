@@ -1,23 +1,55 @@
-"""Where allauth meets accounts: sign-up and verification go through the services; a mail server that is away is 503."""
+"""Where allauth meets accounts: its flows go through the services, links come from PUBLIC_URL, each attempt to sign in is
+logged and counted, and a mail server that is away is 503.
+"""
 
 import functools
+import hashlib
 import smtplib
 from typing import Any
 
 from allauth.account import adapter
 from allauth.account import models as allauth_models
+from allauth.core import context as allauth_context
 from allauth.core import exceptions as allauth_exceptions
+from allauth.headless import adapter as headless_adapter
+from django.conf import settings
 from django.core import exceptions
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from auction_project import api, errors, logs
-from auction_project.accounts import models, services
+from auction_project.accounts import devices, metrics, models, services, sessions, staff
 
 log = logs.get(__name__)
 
 
+class HeadlessAdapter(headless_adapter.DefaultHeadlessAdapter):
+    def get_frontend_url(self, urlname: str, **parts: str) -> str | None:
+        """Every link in a mail: below PUBLIC_URL, because the Host header is the sender's to choose."""
+        if urlname == "account_reset_password_from_key":
+            uid, _, key = parts["key"].partition("-")
+            parts = {"uidb36": uid, "key": key}
+        try:
+            return f"{site()}{reverse(urlname, kwargs=parts)}"
+        except NoReverseMatch:
+            return None
+
+
 class AccountAdapter(adapter.DefaultAccountAdapter):
+    error_messages = adapter.DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "Wrong e-mail address or password.",
+        "incorrect_password": "Wrong password.",
+        "enter_current_password": "Enter your current password.",
+        "too_many_login_attempts": "Too many attempts. Wait a few minutes, then try again.",
+        "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
+        "email_taken": "There is an account with this e-mail address already.",
+        "duplicate_email": "This is already the e-mail address of your account.",
+    }
+
+    # --- sign-up, address, password ------------------------------------------------------------------------------
+
     def save_user(
         self, request: HttpRequest, user: models.User, form: Any, commit: bool = True
     ) -> models.User:
@@ -27,6 +59,12 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
             with _problems_as_answers():
                 services.register_account(user=user, now=timezone.now())
         return user
+
+    def respond_email_verification_sent(self, request: HttpRequest, user: models.User | None) -> HttpResponse:
+        """Without a user the address has an account already: the answer must not come sooner than for a new one."""
+        if user is None:
+            services.rehearse_registration(now=timezone.now())
+        return super().respond_email_verification_sent(request, user)
 
     def clean_email(self, email: str) -> str:
         """Refuse what does not fit: allauth would cut it off."""
@@ -40,13 +78,87 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
         with _problems_as_answers():
             return services.confirm_email(user_id=email_address.user_id, confirm=confirm, now=timezone.now())
 
+    def set_password(self, user: models.User, password: str) -> None:
+        services.change_password(user=user, password=password, now=timezone.now())
+
+    # --- signing in and out --------------------------------------------------------------------------------------
+
+    def login(self, request: HttpRequest, user: models.User) -> None:
+        known = devices.is_known(request, user.email)
+        super().login(request, user)
+        devices.remember(request, user.email)
+        staff.begin(request.session, user, now=timezone.now())
+        metrics.LOGINS.labels("succeeded").inc()
+        log.info("login_succeeded", user_id=user.pk, ip=self.get_client_ip(request), known_device=known)
+
+    def post_login(self, request: HttpRequest, user: models.User, **more: Any) -> HttpResponse:
+        response = super().post_login(request, user, **more)
+        sessions.end_oldest(user_id=user.pk, now=timezone.now())
+        return response
+
+    def logout(self, request: HttpRequest) -> None:
+        key = request.session.session_key
+        if request.user.is_authenticated and key:
+            sessions.end(user_id=request.user.pk, session_keys=[key], reason="signed_out", now=timezone.now())
+        super().logout(request)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except exceptions.ValidationError:
+            self._log_attempt("locked", request, **credentials)
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        self._log_attempt("failed", request, **credentials)
+
+    def _log_attempt(self, outcome: str, request: HttpRequest, **credentials: Any) -> None:
+        """The address that was tried may hold a mistyped password: a hash of it is enough to see a pattern."""
+        tried = hashlib.sha256(credentials.get("email", "").lower().encode()).hexdigest()[:16]
+        metrics.LOGINS.labels(outcome).inc()
+        log.warning(f"login_{outcome}", tried=tried, ip=self.get_client_ip(request))
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Failures are counted by account, and apart for a device from which it has signed in before. (By the Host
+        header, too, as allauth does it, each made-up port would have a limit of its own.)"""
+        email = credentials.get("email", "").lower()
+        return f"{email}:{devices.of(request, email)}"
+
+    # --- mail ----------------------------------------------------------------------------------------------------
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         with _problems_as_answers():
             try:
-                super().send_mail(template_prefix, email, context)
+                super().send_mail(template_prefix, email, context | {"site": site()})
             except (smtplib.SMTPException, OSError) as error:
+                metrics.MAILS_NOT_SENT.labels(template_prefix).inc()
                 log.error("mail_not_sent", template=template_prefix, error=repr(error))
                 raise errors.Unavailable("The mail server is away. Try again shortly.") from error
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: models.User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """After the commit: what it tells of has happened, whether the mail leaves or not."""
+        send = functools.partial(super().send_notification_mail, template_prefix, user, context, email)
+        request = allauth_context.request
+
+        def send_or_log() -> None:
+            try:
+                with allauth_context.request_context(request):
+                    send()
+            except allauth_exceptions.ImmediateHttpResponse:
+                log.error("notice_not_sent", template=template_prefix, user_id=user.pk)
+
+        transaction.on_commit(send_or_log, using=models.DATABASE)
+
+
+def site() -> str:
+    """How people reach the pages: the beginning of every link in a mail."""
+    return str(settings.PUBLIC_URL).rstrip("/")
 
 
 class _problems_as_answers:

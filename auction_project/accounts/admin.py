@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from allauth.account import decorators as allauth_decorators
 from allauth.account import models as allauth_models
+from allauth.usersessions import models as usersession_models
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
@@ -19,6 +20,7 @@ from django.utils import timezone
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 from unfold import forms as unfold_forms
+from unfold import widgets
 
 from auction_project import desks, errors
 from auction_project.accounts import desk, models, selectors, services
@@ -26,6 +28,7 @@ from auction_project.accounts import desk, models, selectors, services
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister(auth_models.Group)
 admin.site.unregister(allauth_models.EmailAddress)
+admin.site.unregister(usersession_models.UserSession)
 
 
 class DeskForm(desks.ReasonForm):
@@ -42,12 +45,39 @@ class DeskForm(desks.ReasonForm):
         self.initial["groups"] = selectors.get_desk_groups(account) if account else ()
 
 
+class CloseForm(desks.ReasonForm):
+    """A closed account is never opened again: the operator types its address."""
+
+    email = forms.CharField(
+        label="Type the e-mail address of this account", widget=widgets.UnfoldAdminTextInputWidget
+    )
+
+    def __init__(self, request: HttpRequest, object_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(request, object_id, **kwargs)
+        self._object_id = object_id
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].strip().lower()
+        if not models.User.objects.filter(pk=self._object_id, email=email).exists():
+            raise forms.ValidationError("This is not the address of this account.")
+        return email
+
+
+class PasswordForm(unfold_forms.AdminPasswordChangeForm):
+    """Django's form. The password goes through the service, which ends the account's sessions."""
+
+    def save(self, commit: bool = True) -> models.User:
+        password = self.cleaned_data["password1"] if self.cleaned_data["set_usable_password"] else None
+        services.change_password(user=self.user, password=password, now=timezone.now())
+        return self.user
+
+
 class ActionInline(desks.ReadOnly, unfold_admin.TabularInline):
     model = models.AccountAction
     fields = ("at", "act", "detail", "reason", "actor")
     readonly_fields = fields
     extra = 0
-    verbose_name_plural = "what was done to this account"
+    verbose_name_plural = "account history"
 
 
 @admin.register(auth_models.Group)
@@ -60,14 +90,14 @@ class GroupAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
 
 @admin.register(models.User)
 class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin):
-    change_password_form = unfold_forms.AdminPasswordChangeForm
+    change_password_form = PasswordForm
     list_display = ("email", "state", "email_verified", "roles", "is_staff", "date_joined")
     list_filter = ("state", "email_verified", "groups", "is_staff")
     search_fields = ("email", "id")
     ordering = ("-date_joined",)
     fieldsets = (
         (None, {"fields": ("id", "email", "email_verified", "state", "roles")}),
-        ("Admin's desk", {"fields": ("desk_groups", "is_staff", "is_superuser")}),
+        ("Admin access", {"fields": ("desk_groups", "is_staff", "is_superuser")}),
         ("Dates", {"fields": ("date_joined", "last_login")}),
     )
     filter_horizontal = ()
@@ -132,7 +162,7 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         description="Grant seller",
         url_path="grant-seller",
         permissions=["grant_seller"],
-        dialog=desks.dialog("Grant seller", "The account may list its own products."),
+        dialog=desks.dialog("Grant seller", "The account can list its own products."),
     )
     def grant_seller(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.grant_role, form, role="seller")
@@ -141,16 +171,19 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         description="Revoke seller",
         url_path="revoke-seller",
         permissions=["grant_seller"],
-        dialog=desks.dialog("Revoke seller", "The account lists nothing new; its lots run on."),
+        dialog=desks.dialog("Revoke seller", "The account can list nothing new; its open lots run on."),
     )
     def revoke_seller(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.revoke_role, form, role="seller")
 
     @unfold.action(
-        description="Bar",
+        description="Suspend",
         url_path="bar",
         permissions=["bar_account"],
-        dialog=desks.dialog("Bar", "The account gets no new token and stops bidding within five minutes."),
+        dialog=desks.dialog(
+            "Suspend",
+            "The account can't sign in, and stops bidding within five minutes. You can reinstate it.",
+        ),
     )
     def bar_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.bar_account, form)
@@ -159,25 +192,27 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         description="Reinstate",
         url_path="reinstate",
         permissions=["bar_account"],
-        dialog=desks.dialog("Reinstate", "A barred account may sign in again."),
+        dialog=desks.dialog("Reinstate", "A suspended account can sign in again."),
     )
     def reinstate_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.reinstate_account, form)
 
     @unfold.action(
-        description="Close",
+        description="Close account for good",
         url_path="close",
         permissions=["bar_account"],
-        dialog=desks.dialog("Close", "For good: a closed account is never opened again."),
+        dialog=desks.dialog(
+            "Close account for good", "You can't undo this: a closed account never opens again.", CloseForm
+        ),
     )
-    def close_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def close_account(self, request: HttpRequest, form: CloseForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.close_account, form)
 
     @unfold.action(
-        description="Assign desk groups",
+        description="Change admin access",
         url_path="desk-groups",
         permissions=["superuser"],
-        dialog=desks.dialog("Assign desk groups", "What the account may do in this admin.", DeskForm),
+        dialog=desks.dialog("Change admin access", "What the account can do in this admin.", DeskForm),
     )
     def assign_desk_groups(self, request: HttpRequest, form: DeskForm, object_id: str) -> HttpResponse:
         return self._act(

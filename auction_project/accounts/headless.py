@@ -15,14 +15,19 @@ from auction_project.accounts import limits
 
 PREFIX = "/_allauth/"
 KEPT = ("errors", "data", "meta")
+SESSIONS, SESSIONS_PATH = "sessions", "/auth/sessions"  # the one list in a body: which sessions to end
 
 
 class EmailNotVerified(errors.Unauthenticated):
-    """Verify your e-mail address first: follow the link in the message that was sent to it."""
+    """Confirm your e-mail address first: follow the link in the mail that we sent to it."""
+
+
+class PasswordNeeded(errors.Unauthenticated):
+    """Confirm it's you: send your password to /auth/reauthenticate, then send this request again."""
 
 
 class SessionEnded(errors.Unauthenticated):
-    """The session of this token has ended. Sign in again, without the token."""
+    """Your session has ended. Sign in again, without the old token."""
 
     http_status = 410
 
@@ -36,7 +41,7 @@ class BodyInvalid(errors.Invalid):
 
 
 class RefreshTokenInvalid(BodyInvalid):
-    """The refresh token is unknown, used up or has ended. Sign in again."""
+    """The refresh token is unknown, was used already or has expired. Sign in again."""
 
 
 _KINDS: dict[int, type[errors.DomainError]] = {
@@ -79,7 +84,10 @@ def _check(request: HttpRequest) -> None:
     if not isinstance(body, dict) or not all(map(_is_text, body)):
         raise BodyInvalid
     for name, value in body.items():
-        if not (value is None or isinstance(value, bool) or _is_text(value)):
+        if name == SESSIONS and request.path_info.endswith(SESSIONS_PATH):
+            if not (isinstance(value, list) and all(type(each) is int for each in value)):
+                raise BodyInvalid("This must be a list of the ids of sessions.", field=name)
+        elif not (value is None or isinstance(value, bool) or _is_text(value)):
             raise BodyInvalid("This must be text.", field=name)
 
 
@@ -109,6 +117,8 @@ def _error(request: HttpRequest, status: int, said: dict[str, Any]) -> errors.Do
         return limits.too_often(request)
     if status == 401 and _waits_for_verification(said):
         return EmailNotVerified()
+    if status == 401 and said.get("meta", {}).get("is_authenticated"):
+        return PasswordNeeded()
     first = next(iter(said.get("errors", ())), {})
     error = _KINDS.get(status, errors.Invalid)(first.get("message"), field=first.get("param"))
     if status not in _KINDS:

@@ -10,7 +10,10 @@ from allauth.core.internal import ratelimit
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-from auction_project import api, errors
+from auction_project import api, errors, logs
+from auction_project.accounts import metrics
+
+log = logs.get(__name__)
 
 # By the name of the URL: allauth's name of the limit. First its API for programs, then its pages.
 RULES = {
@@ -42,6 +45,9 @@ def figures_of(rule: str) -> dict[str, str | int]:
 def too_often(request: HttpRequest) -> errors.TooOften:
     """The problem of a request that allauth has turned away."""
     name = request.resolver_match.url_name if request.resolver_match else None
+    rule = RULES.get(name or "", "other")
+    metrics.REFUSED_BY_LIMIT.labels(rule).inc()
+    log.warning("request_limited", rule=rule, path=request.path)
     return errors.TooOften(**figures_of(RULES[name])) if name in RULES else errors.TooOften()
 
 

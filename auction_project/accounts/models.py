@@ -18,7 +18,13 @@ from auction_project.contracts import events, names
 from auction_project.messaging import once, outbox
 
 DATABASE = "default"
+OPERATOR = "operator"
 _ID = re.compile("[0-9a-f]{32}")
+
+
+def is_id(actor: str) -> bool:
+    """Whether `actor` is the id of an account, and not a name such as `command`."""
+    return bool(_ID.fullmatch(actor))
 
 
 class AccountNotFound(errors.NotFound):
@@ -30,11 +36,11 @@ class WrongAccountState(errors.Conflict):
 
 
 class State(models.TextChoices):
-    """BARRED: by an operator, for a time. CLOSED: for good. Neither may sign in, and neither gets a token."""
+    """BARRED: suspended by an operator, for a time. CLOSED: for good. Neither may sign in, and neither gets a token."""
 
-    ACTIVE = "ACTIVE"
-    BARRED = "BARRED"
-    CLOSED = "CLOSED"
+    ACTIVE = "ACTIVE", "Active"
+    BARRED = "BARRED", "Suspended"
+    CLOSED = "CLOSED", "Closed"
 
 
 TRANSITIONS: dict[str, tuple[State, ...]] = {
@@ -65,7 +71,7 @@ class UserManager(BaseUserManager["User"]):
         return self._one(self.all(), user_id)
 
     def _one(self, rows: "models.QuerySet[User]", user_id: str) -> "User":
-        user = rows.filter(pk=user_id).first() if _ID.fullmatch(user_id) else None
+        user = rows.filter(pk=user_id).first() if is_id(user_id) else None
         if user is None:
             raise AccountNotFound
         return user
@@ -113,7 +119,7 @@ class User(auth_models.AbstractUser):
     def move_to(self, state: State) -> None:
         """Raises WrongAccountState."""
         if state not in TRANSITIONS[self.state]:
-            raise WrongAccountState(f"The account is {self.state.lower()}.", state=self.state)
+            raise WrongAccountState(f"The account is {self.get_state_display().lower()}.", state=self.state)
         self.state = state
         self.save(update_fields=["state"])
 
@@ -166,6 +172,11 @@ class User(auth_models.AbstractUser):
         held = set(self.groups.values_list("name", flat=True))
         return tuple(role for role in tokens.ROLES if role in held)
 
+    @property
+    def works_for_the_house(self) -> bool:
+        """Whether this is a colleague's account, and not a customer's. A suspended colleague stays one."""
+        return self.is_superuser or self.is_staff or self.groups.filter(name=OPERATOR).exists()
+
     def get_full_name(self) -> str:
         return self.email
 
@@ -174,14 +185,15 @@ class User(auth_models.AbstractUser):
 
 
 class Act(models.TextChoices):
-    """What can be done to an account by somebody else."""
+    """What was done to an account."""
 
-    ROLE_GRANTED = "ROLE_GRANTED"
-    ROLE_REVOKED = "ROLE_REVOKED"
-    BARRED = "BARRED"
-    REINSTATED = "REINSTATED"
-    CLOSED = "CLOSED"
-    DESK_CHANGED = "DESK_CHANGED"
+    ROLE_GRANTED = "ROLE_GRANTED", "Role granted"
+    ROLE_REVOKED = "ROLE_REVOKED", "Role revoked"
+    BARRED = "BARRED", "Suspended"
+    REINSTATED = "REINSTATED", "Reinstated"
+    CLOSED = "CLOSED", "Closed"
+    DESK_CHANGED = "DESK_CHANGED", "Admin access changed"
+    ERASED = "ERASED", "Erased"
 
 
 class AccountAction(models.Model):

@@ -6,6 +6,7 @@ from django.contrib.auth import models as auth_models
 from django.db.models import Q, QuerySet
 
 from auction_project.accounts import desk, models
+from auction_project.contracts import names
 
 
 def get_account(user_id: str) -> models.User:
@@ -13,12 +14,13 @@ def get_account(user_id: str) -> models.User:
     return models.User.objects.find(user_id)
 
 
-def get_claims(user: models.User) -> dict[str, Any]:
-    """What an access token says of `user`, besides who he is and until when it holds."""
+def get_claims(user: models.User, session_key: str) -> dict[str, Any]:
+    """What an access token says of `user`, besides the id and until when it holds."""
     return {
         "roles": list(user.roles),
         "email_verified": user.email_verified,
         "created_at": int(user.date_joined.timestamp()),
+        "session": names.session_id(session_key),
     }
 
 

@@ -13,7 +13,8 @@ from django.contrib.auth import models as auth_models
 from django.db import IntegrityError, transaction
 
 from auction_project import errors, logs, tokens
-from auction_project.accounts import desk, models, selectors
+from auction_project.accounts import desk, models, selectors, sessions
+from auction_project.contracts import names
 from auction_project.messaging import outbox
 
 FIRST_ROLE = "bidder"
@@ -37,8 +38,12 @@ class ReasonMissing(errors.Invalid):
     """Say why."""
 
 
-class AboveYou(errors.Forbidden):
-    """Only a superuser may do this to a superuser."""
+class SuperuserNeeded(errors.Forbidden):
+    """Only a superuser can change the account of a colleague."""
+
+
+class OwnAccount(errors.Forbidden):
+    """You can't change the roles or the access of your own account. Ask a colleague."""
 
 
 # --- by the user himself, through allauth --------------------------------------------------------------------------
@@ -55,6 +60,18 @@ def register_account(*, user: models.User, now: datetime) -> None:
         raise EmailTaken from None
 
 
+def rehearse_registration(*, now: datetime) -> None:
+    """Do the work of a registration and undo it: sign-up must take as long for an address that has an account."""
+    email = f"{names.new_id()}@rehearsal.invalid"
+    with transaction.atomic(using=models.DATABASE):
+        user = models.User(email=email, date_joined=now)
+        user.set_password(names.new_id())
+        user.save(force_insert=True)
+        _tell(user, now=now)
+        allauth_models.EmailAddress.objects.create(user=user, email=email, primary=True)
+        transaction.set_rollback(True, using=models.DATABASE)
+
+
 def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -> bool:
     """Let `confirm` mark an address of the user as verified, and follow it: a first verified address makes a bidder.
 
@@ -69,6 +86,20 @@ def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -
             return confirmed
     except IntegrityError:
         raise EmailTaken from None
+
+
+def change_password(*, user: models.User, password: str | None, now: datetime) -> None:
+    """Give the account another password (None: it can't sign in by one), and end its sessions.
+
+    `user` gets the password, too: the session that asks for the change goes on under a new key. Raises AccountNotFound.
+    """
+    with transaction.atomic(using=models.DATABASE):
+        row = models.User.objects.lock(user.pk)
+        row.set_password(password)
+        row.save(update_fields=["password"])
+        sessions.end_all(user_id=row.pk, reason="password_changed", now=now)
+    user.password = row.password
+    log.info("password_changed", user_id=row.pk)
 
 
 # --- by somebody else ----------------------------------------------------------------------------------------------
@@ -129,10 +160,14 @@ def create_account(
 
 
 def grant_role(*, user_id: str, role: str, reason: str, actor: str, now: datetime) -> models.User:
-    """Give `role` to the account; it may have it. Raises AccountNotFound, UnknownRole, WrongAccountState, ReasonMissing."""
+    """Give `role` to the account; it may have it.
+
+    Raises AccountNotFound, UnknownRole, WrongAccountState, ReasonMissing, SuperuserNeeded, OwnAccount.
+    """
     _check_names([role], [])
     with transaction.atomic(using=models.DATABASE):
         user = models.User.objects.lock(user_id)
+        _check_rank(user, actor=actor, role=role)
         if user.add_role(role):
             _record(user, models.Act.ROLE_GRANTED, role, reason=reason, actor=actor, now=now)
             _tell(user, now=now)
@@ -140,10 +175,14 @@ def grant_role(*, user_id: str, role: str, reason: str, actor: str, now: datetim
 
 
 def revoke_role(*, user_id: str, role: str, reason: str, actor: str, now: datetime) -> models.User:
-    """Take `role` from the account; it may lack it. Raises AccountNotFound, UnknownRole, ReasonMissing."""
+    """Take `role` from the account; it may lack it.
+
+    Raises AccountNotFound, UnknownRole, ReasonMissing, SuperuserNeeded, OwnAccount.
+    """
     _check_names([role], [])
     with transaction.atomic(using=models.DATABASE):
         user = models.User.objects.lock(user_id)
+        _check_rank(user, actor=actor, role=role)
         if user.leave(role):
             _record(user, models.Act.ROLE_REVOKED, role, reason=reason, actor=actor, now=now)
             _tell(user, now=now)
@@ -151,17 +190,26 @@ def revoke_role(*, user_id: str, role: str, reason: str, actor: str, now: dateti
 
 
 def bar_account(*, user_id: str, reason: str, actor: str, now: datetime) -> models.User:
-    """Shut the account out until it is reinstated. Raises AccountNotFound, WrongAccountState, ReasonMissing, AboveYou."""
+    """Suspend the account until it is reinstated.
+
+    Raises AccountNotFound, WrongAccountState, ReasonMissing, SuperuserNeeded, OwnAccount.
+    """
     return _move(user_id, models.State.BARRED, models.Act.BARRED, reason=reason, actor=actor, now=now)
 
 
 def reinstate_account(*, user_id: str, reason: str, actor: str, now: datetime) -> models.User:
-    """Let a barred account in again. Raises AccountNotFound, WrongAccountState, ReasonMissing, AboveYou."""
+    """End the suspension of an account.
+
+    Raises AccountNotFound, WrongAccountState, ReasonMissing, SuperuserNeeded, OwnAccount.
+    """
     return _move(user_id, models.State.ACTIVE, models.Act.REINSTATED, reason=reason, actor=actor, now=now)
 
 
 def close_account(*, user_id: str, reason: str, actor: str, now: datetime) -> models.User:
-    """Shut the account out for good. Raises AccountNotFound, WrongAccountState, ReasonMissing, AboveYou."""
+    """Close the account for good.
+
+    Raises AccountNotFound, WrongAccountState, ReasonMissing, SuperuserNeeded, OwnAccount.
+    """
     return _move(user_id, models.State.CLOSED, models.Act.CLOSED, reason=reason, actor=actor, now=now)
 
 
@@ -169,11 +217,13 @@ def assign_desk_groups(
     *, user_id: str, groups: Collection[str], reason: str, actor: str, now: datetime
 ) -> models.User:
     """Make `groups` the account's groups at the admin's desk; without one, and unless it is a superuser's, it may no
-    longer enter the admin. Raises AccountNotFound, UnknownGroup, ReasonMissing.
+    longer enter the admin. Raises AccountNotFound, UnknownGroup, ReasonMissing, SuperuserNeeded.
     """
     _check_names([], groups)
     with transaction.atomic(using=models.DATABASE):
         user = models.User.objects.lock(user_id)
+        if not _stands_above_all(actor):
+            raise SuperuserNeeded("Only a superuser can change who may enter the admin.")
         changes = [f"+{name}" for name in desk.GROUPS if name in groups and user.join(name)]
         changes += [f"-{name}" for name in desk.GROUPS if name not in groups and user.leave(name)]
         if changes:
@@ -202,16 +252,41 @@ def sync_desk_permissions() -> list[str]:
 # --- inside --------------------------------------------------------------------------------------------------------
 
 
+def _stands_above_all(actor: str) -> bool:
+    """Whether `actor` is a superuser, or a name such as `command`: a person at the server's own console."""
+    if not models.is_id(actor):
+        return True
+    return models.User.objects.filter(pk=actor, is_superuser=True, state=models.State.ACTIVE).exists()
+
+
+def _check_rank(user: models.User, *, actor: str, role: str = "") -> None:
+    """Operators act on customers: not on themselves, not on colleagues, and they make no operators.
+
+    Raises SuperuserNeeded, OwnAccount.
+    """
+    if _stands_above_all(actor):
+        return
+    if user.id == actor:
+        raise OwnAccount
+    if user.works_for_the_house:
+        raise SuperuserNeeded
+    if role == models.OPERATOR:
+        raise SuperuserNeeded("Only a superuser can grant or revoke the role operator.")
+
+
 def _move(
     user_id: str, state: models.State, act: models.Act, *, reason: str, actor: str, now: datetime
 ) -> models.User:
     with transaction.atomic(using=models.DATABASE):
         user = models.User.objects.lock(user_id)
-        if user.is_superuser and not models.User.objects.filter(pk=actor, is_superuser=True).exists():
-            raise AboveYou
+        if user.id == actor:
+            raise OwnAccount
+        _check_rank(user, actor=actor)
         user.move_to(state)
         _record(user, act, "", reason=reason, actor=actor, now=now)
         _tell(user, now=now)
+        if not user.is_active:
+            sessions.end_all(user_id=user.pk, reason=state.lower(), now=now)
     log.info("account_moved", user_id=user.id, state=user.state, actor=actor)
     return user
 

@@ -32,7 +32,9 @@ TOPICS: dict[str, Topic] = {
         "What one bidder or seller is told about the own bids and lots.", "bidding", "notifications"
     ),
     "auction.lots": Topic(
-        "Lots that ask for stock, and lots that are done with it.", "bidding", "inventory, bidding"
+        "Lots that ask for stock, and lots that are done with it.",
+        "bidding",
+        "inventory, bidding, notifications",
     ),
     "inventory.stock": Topic(
         "Answers about lots, and the stock of each product as a versioned state.",

@@ -47,6 +47,11 @@ def relisted_auction_id(auction_id: str, seq: int) -> str:
     return uuid.uuid5(_RELISTINGS, f"{auction_id}:{seq}").hex
 
 
+def session_id(session_key: str) -> str:
+    """The public name of a session: it leads to no session key."""
+    return hashlib.sha256(session_key.encode()).hexdigest()[:32]
+
+
 def event_id(auction_id: str, seq: int, suffix: str) -> str:
     """The event `suffix` (its type, and its receiver where there are several) of the entry `seq`."""
     return f"{auction_id}:{seq}:{suffix}"

@@ -16,6 +16,7 @@ import msgspec
 
 from auction_project import money, tokens
 from auction_project.load import http
+from bidding import services
 
 RISE = 210_00
 RETRIES = 20
@@ -46,7 +47,7 @@ class Tally(msgspec.Struct):
 
 
 def make_bidders(count: int, *, now: float) -> list[Bidder]:
-    """Bidders with tokens signed here; the machine holds the key."""
+    """Bidders with tokens signed here, whose cards bidding knows of; the machine holds the key. They never pay."""
     bidders = []
     for _ in range(count):
         user_id = uuid.uuid4().hex
@@ -57,6 +58,7 @@ def make_bidders(count: int, *, now: float) -> list[Bidder]:
             now=now,
             seconds=TOKEN_SECONDS,
         )
+        services.record_card(user_id=user_id, usable=True, version=1)
         bidders.append(Bidder(user_id, f"Authorization: Bearer {token}\r\n"))
     return bidders
 
@@ -117,12 +119,7 @@ class Crowd:
         self._amounts[target.auction_id] += RISE
         key = uuid.uuid4().hex
         body = {"amount": money.format(amount, target.currency), "currency": target.currency}
-        request = http.post(
-            f"/api/v1/auctions/{target.auction_id}/bids",
-            self._host,
-            f"{bidder.authorization}Idempotency-Key: {key}\r\n",
-            msgspec.json.encode(body),
-        )
+        request = self._request(target, bidder, key, body)
         sent = time.time()
         status, answer = 0, b""
         for _ in range(RETRIES):
@@ -134,12 +131,24 @@ class Crowd:
                 self.tally.outcomes["no answer"] += 1
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            if status == 409 and (token := _confirmation(answer)):
+                body["confirmation"] = token
+                request = self._request(target, bidder, key, body)
+                continue
             if status != 503:
                 break
             self.tally.outcomes["503"] += 1
             await asyncio.sleep(RETRY_SECONDS)
         self._note(target, bidder, key, body, sent, status, answer)
         return link
+
+    def _request(self, target: Target, bidder: Bidder, key: str, body: dict[str, str]) -> bytes:
+        return http.post(
+            f"/api/v1/auctions/{target.auction_id}/bids",
+            self._host,
+            f"{bidder.authorization}Idempotency-Key: {key}\r\n",
+            msgspec.json.encode(body),
+        )
 
     def _note(
         self,
@@ -171,3 +180,9 @@ class Crowd:
                 "answer": found,
             }
             self._answers.write(msgspec.json.encode(line) + b"\n")
+
+
+def _confirmation(answer: bytes) -> str | None:
+    """The token of a `confirmation_required`, which the first bids of a load run meet."""
+    token = msgspec.json.decode(answer).get("confirmation")
+    return token if isinstance(token, str) else None

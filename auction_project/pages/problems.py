@@ -15,7 +15,8 @@ from auction_project import api, errors
 _SPEAKERS = (
     "auction_project.accounts.headless",
     "auction_project.accounts.urls",
-    "auction_project.bounds",
+    "auction_project.edge",
+    "auction_project.http_protocol",
     "auction_project.needs",
     "bidding.bid_endpoint",
     "bidding.urls",

@@ -129,6 +129,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.usersessions",
     "auction_project",
     "auction_project.accounts",
     "auction_project.messaging",
@@ -142,14 +143,16 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "auction_project.middleware.CorrelationMiddleware",
-    "auction_project.middleware.ProblemMiddleware",
     "auction_project.middleware.PrivateAnswersMiddleware",
+    "auction_project.middleware.ProblemMiddleware",
     "auction_project.pages.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "auction_project.accounts.headless.HeadlessMiddleware",
+    "auction_project.accounts.devices.DeviceMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "auction_project.accounts.staff.StaffMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -171,8 +174,13 @@ TEMPLATES = [
     }
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "auction_project.accounts.passwords.BreachedPasswordValidator"},
 ]
 CACHES = {
     "default": {
@@ -219,6 +227,9 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_CHANGE_EMAIL = True  # one address an account: a new one replaces it once it is verified
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # in the browser that signed up
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # another address needs the password
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # another address or password is told to the address that was there before
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.partition(":")[0]
 ACCOUNT_RATE_LIMITS = {
@@ -227,6 +238,9 @@ ACCOUNT_RATE_LIMITS = {
     "token": "30/m/user",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # the address that it gets is the client's: see auction_project/addresses.py
+STREAMS_PER_ADDRESS = env.int("STREAMS_PER_ADDRESS", default=200)
+USERSESSIONS_ADAPTER = "auction_project.accounts.sessions.SessionsAdapter"
+HEADLESS_ADAPTER = "auction_project.accounts.adapter.HeadlessAdapter"
 HEADLESS_CLIENTS = ("app", "browser")
 HEADLESS_TOKEN_STRATEGY = "auction_project.accounts.token_strategy.AccessTokenStrategy"  # noqa: S105 - a class
 HEADLESS_JWT_ALGORITHM = "RS256"
@@ -236,8 +250,8 @@ HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
 HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
 
 # --- budgets: see auction_project/budgets.py; 0 means no limit --------------------------------------------------------
-ANONYMOUS_REQUESTS_PER_SECOND = env.float("ANONYMOUS_REQUESTS_PER_SECOND", default=10)
-USER_REQUESTS_PER_SECOND = env.float("USER_REQUESTS_PER_SECOND", default=20)
+ANONYMOUS_REQUESTS_PER_SECOND = env.float("ANONYMOUS_REQUESTS_PER_SECOND", default=50)
+USER_REQUESTS_PER_SECOND = env.float("USER_REQUESTS_PER_SECOND", default=50)
 AUCTIONS_PER_HOUR = env.float("AUCTIONS_PER_HOUR", default=3600)
 BIDS_PER_SECOND = env.float("BIDS_PER_SECOND", default=20)
 

@@ -56,7 +56,7 @@ class HouseLot(errors.Forbidden):
 class CardMissing(errors.Forbidden):
     """You need a usable card on file before you can bid."""
 
-    remedy = "Put a card on file (PUT /api/v1/payments/card), then send the same bid again. After a declined payment, use another card."
+    remedy = "Put a card on file (PUT /api/v1/card), then send the same bid again. After a declined payment, use another card."
 
 
 class ConfirmationRequired(errors.Refused):

@@ -8,12 +8,14 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
+from auction_project.contracts import names
 from inventory import models, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told_names
 
 pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
 CHANGELISTS = ("product", "move", "reservation", "warehouse")
 ACTIONS = ("receive", "adjust", "transfer", "threshold")
+LOT, OTHER_LOT = "1" * 32, "2" * 32
 DESK_ROLES = ("stock clerk", "auction operator", "viewer")
 
 
@@ -44,8 +46,20 @@ def fields_for(action):
     }[action]
 
 
-def reserve(product, sale="a-1"):
-    services.reserve(key=sale, sale_id=sale, auction_id="a", product_id=product.id, quantity=1, now=NOW)
+def reserve(product, sale="a-1", auction="a"):
+    services.reserve(key=sale, sale_id=sale, auction_id=auction, product_id=product.id, quantity=1, now=NOW)
+
+
+def list_lot(product, auction):
+    services.reserve_for_lot(
+        auction_id=auction,
+        product_id=product.id,
+        quantity=1,
+        requested_by="",
+        as_operator=True,
+        allocate="on_listing",
+        now=NOW,
+    )
 
 
 # --- who sees and does what -----------------------------------------------------------------------------------------
@@ -183,7 +197,7 @@ def test_the_threshold_is_set_and_logged(client, sign_in, make_product):
 
     product.refresh_from_db()
     assert (product.low_threshold, product.is_low, told_names()) == (2, True, ["StockChanged", "StockLow"])
-    assert LogEntry.objects.get().change_message == "Set the low-stock threshold to 2."
+    assert LogEntry.objects.get().change_message == "Set the low-stock alert to 2 units."
 
 
 def test_a_form_that_is_sent_twice_is_one_change(client, sign_in, make_product):
@@ -224,7 +238,7 @@ def test_a_stale_adjustment_shows_the_present_figure_and_can_be_sent_again(clien
     answer = client.post(address(product, "adjust"), hidden | fields_for("adjust"))
 
     assert (answer.status_code, figures(product)) == (200, {"available": 7})
-    assert "present: 7, expected: 5" in answer.content.decode()
+    assert "The stock has changed since you looked: 7 units on hand now, not 5." in answer.content.decode()
     again = answer.context["form"]
     hidden["seen"] = again["seen"].value()
     client.post(address(product, "adjust"), hidden | fields_for("adjust"))
@@ -241,7 +255,7 @@ def test_a_stale_adjustment_shows_the_present_figure_and_can_be_sent_again(clien
         ("adjust", {"reason": ""}, "required"),
         ("adjust", {"counted": -1}, "greater than or equal to 0"),
         ("adjust", {"seen": "{"}, "required"),
-        ("transfer", {"quantity": 6}, "present: 5, asked: 6"),
+        ("transfer", {"quantity": 6}, "Only 5 units are available in Central warehouse; you asked for 6."),
         ("transfer", {"destination": "CENTRAL"}, "two different warehouses"),
     ],
 )
@@ -255,6 +269,61 @@ def test_a_refused_form_says_why_and_changes_nothing(client, sign_in, make_produ
     if "seen" not in changes:
         assert text in answer.content.decode()
     assert (figures(product), told_names(), LogEntry.objects.count()) == ({"available": 5}, [], 0)
+
+
+def lots_of(client):
+    page = client.get("/admin/inventory/reservation/")
+    return [row.holder for row in page.context["cl"].result_list], page.content.decode()
+
+
+def test_a_count_that_takes_reserved_units_names_the_lots_and_is_done_when_confirmed(
+    client, sign_in, make_product
+):
+    product = make_product(CENTRAL=3)
+    list_lot(product, LOT)
+    reserve(product, f"{OTHER_LOT}-7")
+    models.Outbox.objects.all().delete()
+    sign_in("stock clerk")
+    form = client.get(address(product, "adjust")).context["form"]
+    sent = {"_form_submitted": "on", "key": form.initial["key"], "seen": form.initial["seen"]}
+    sent |= {"warehouse": "CENTRAL", "counted": 0, "reason": "water damage"}
+
+    asked = client.post(address(product, "adjust"), sent)
+
+    page = asked.content.decode()
+    assert f'href="/auctions/{LOT}">Brass sextant ({LOT[:8]})</a> loses 1 unit.' in page
+    number = names.order_number(f"{OTHER_LOT}-7")
+    assert f"Order {number} (Brass sextant) loses 1 unit and is cancelled." in page
+    assert 'type="checkbox" name="confirmed"' in page
+    sent |= {name: asked.context["form"][name].value() for name in ("seen", "confirmation")}
+    again = client.post(address(product, "adjust"), sent)
+    assert "loses 1 unit" in again.content.decode()  # the box is not ticked
+    assert (figures(product), told_names(), LogEntry.objects.count()) == (
+        {"available": 1, "reserved": 2},
+        [],
+        0,
+    )
+
+    client.post(address(product, "adjust"), sent | {"confirmed": "on"})
+
+    assert (figures(product), told_names()) == ({}, ["StockChanged", "StockDepleted", "LotStockLost"])
+    assert LogEntry.objects.get().change_message == "Set Central warehouse from 3 to 0 units: water damage"
+
+
+def test_reservations_name_the_lot_and_the_order_and_hide_the_refused_ones(client, sign_in, make_product):
+    product = make_product(CENTRAL=1)
+    list_lot(product, LOT)
+    list_lot(product, OTHER_LOT)
+    reserve(product, f"{LOT}-7", auction=LOT)
+    sign_in("viewer")
+
+    holders, page = lots_of(client)
+
+    assert holders == [f"{LOT}-7", LOT]
+    assert f'href="/auctions/{LOT}">Brass sextant</a>' in page
+    assert names.order_number(f"{LOT}-7") in page
+    refused = client.get("/admin/inventory/reservation/?state=REFUSED").context["cl"].result_list
+    assert [row.holder for row in refused] == [OTHER_LOT]
 
 
 @pytest.mark.parametrize("product_id", ["f" * 32, "x", "_00"])
@@ -316,7 +385,7 @@ def test_ledger_and_reservations_are_searched(client, sign_in, make_product):
         ("move/?kind__exact=RECEIVE", 2),
         (f"move/?q={other.sku}", 1),
         ("reservation/?q=needle", 1),
-        ("reservation/?state__exact=COMMITTED", 0),
+        ("reservation/?state=COMMITTED", 0),
     ):
         answer = client.get(f"/admin/inventory/{place}")
         assert (answer.status_code, len(answer.context["cl"].result_list)) == (200, count), place

@@ -40,7 +40,7 @@ def test_a_clerk_corrects_text_and_picture_and_is_recorded(client, sign_in, make
     assert submit(client, product, **CORRECTED).status_code == 302
     assert product.corrections.count() == 1
     page = client.get(f"/admin/inventory/product/{product.id}/change/").content.decode()
-    assert "what it said before it was corrected" in page.lower()
+    assert "edit history" in page.lower()
     assert "Brass sextant" in page
 
 

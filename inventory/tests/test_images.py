@@ -1,6 +1,8 @@
 """Pictures: only real images within bounds are taken, and what is kept is encoded anew."""
 
 import io
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -61,6 +63,42 @@ def test_metadata_is_dropped_and_its_rotation_applied():
     assert (kept.size, dict(kept.getexif())) == ((480, 640), {})
 
 
+PHONE = (8160, 6120)  # 50 megapixels
+MAX_EXTRA_MIB = 200  # decoded whole, such a picture takes 150 MiB, and three times that with its copies
+MEASURE = """
+import resource, sys
+from inventory import images
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+images.render(open(sys.argv[2], "rb").read())
+before = peak()
+images.render(open(sys.argv[1], "rb").read())
+print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize("progressive", [False, True], ids=["baseline", "progressive"])
+def test_a_phones_picture_of_50_megapixels_is_taken_upright_within_bounded_memory(tmp_path, progressive):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright: a quarter turn
+    content = picture("JPEG", size=PHONE, exif=exif, progressive=progressive)
+    for name, written in (("phone", content), ("small", picture("JPEG"))):
+        (tmp_path / name).write_bytes(written)
+
+    rendered = images.render(content)
+    measured = subprocess.run(
+        [sys.executable, "-c", MEASURE, tmp_path / "phone", tmp_path / "small"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert reopened(rendered.image).size == (1200, 1600)
+    assert float(measured.stdout) < MAX_EXTRA_MIB
+
+
 @pytest.mark.parametrize(
     ("upload", "detail"),
     [
@@ -76,6 +114,7 @@ def test_metadata_is_dropped_and_its_rotation_applied():
         ),
         (picture(size=(31, 500)), "The image is too small."),
         (picture(size=(4001, 4000)), "The image has too many pixels."),
+        (picture("JPEG", size=(10201, 5000), mode="L", color=0), "The image has too many pixels."),
         (picture(size=(20000, 10000), mode="1", color=0), "The image has too many pixels."),
         (bytes(images.MAX_UPLOAD_BYTES + 1), "The image is too large."),
     ],

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from auction_project import contracts, tokens
 from auction_project.contracts import events
-from notifications import auction_frames, courier, doorbell, frames, hub, models, redis_clients, services
+from notifications import auction_frames, courier, doorbell, due, frames, hub, models, redis_clients, services
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -20,18 +20,19 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def token(user_id: str, *, roles: tuple[str, ...] = ("bidder",)) -> str:
+def token(user_id: str, *, roles: tuple[str, ...] = ("bidder",), session: str = "") -> str:
     """An access token, signed as accounts signs them."""
-    return tokens.sign(sub=user_id, roles=roles, created_at=0, now=time.time(), seconds=300)
+    changed = {"session": session} if session else {}
+    return tokens.sign(sub=user_id, roles=roles, created_at=0, now=time.time(), seconds=300, changed=changed)
 
 
 @pytest.fixture
-def client_of() -> Callable[[str], APIClient]:
+def client_of() -> Callable[..., APIClient]:
     """A REST client that is signed in as the user."""
 
-    def make(user_id: str) -> APIClient:
+    def make(user_id: str, *, session: str = "") -> APIClient:
         client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token(user_id)}")
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token(user_id, session=session)}")
         return client
 
     return make
@@ -119,9 +120,10 @@ def silent_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def auction_id() -> Iterator[str]:
-    """A fresh auction; its frames go with the test."""
+def auction_id(transactional_db: None) -> Iterator[str]:
+    """A fresh auction that exists; its frames go with the test."""
     fresh = new_id()
+    services.record_auction(auction_id=fresh)
     yield fresh
     redis_clients.blocking().delete(redis_clients.frames_key(fresh))
 
@@ -134,7 +136,7 @@ def user_id() -> str:
 @pytest_asyncio.fixture
 async def running_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
     """The hub of this process, as the web role starts it; looks come sooner than in production."""
-    monkeypatch.setattr(hub, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(due, "LOOK_SECONDS", 0.3)
     await hub.start()
     yield hub.current()
     await hub.stop()

@@ -117,5 +117,6 @@ def _addresses() -> dict[str, str]:
     return {
         "DATABASE_URL_NOTIFICATIONS": f"postgres://{user}:{password}@{place}",
         "REDIS_URL": settings.REDIS_URL,
+        "STREAMS_PER_ADDRESS": "1000",  # every client of a test has the same address
         "DJANGO_SETTINGS_MODULE": "auction_project.settings.test",
     }

@@ -10,7 +10,8 @@ from urllib import parse
 import msgspec
 from asgiref.testing import ApplicationCommunicator
 
-from notifications import bridge, hub, routing, sse, tickets
+from notifications import bridge, hub, routing, sockets, sse, tickets
+from notifications.tests import documented
 
 WAIT_SECONDS = 5.0
 
@@ -31,7 +32,9 @@ class Client:
         """The next message."""
         message = await self._communicator.receive_output(timeout=WAIT_SECONDS)
         assert message["type"] == "websocket.send", message
-        return msgspec.json.decode(message["text"])
+        body = msgspec.json.decode(message["text"])
+        documented.check(body, channel="websocket")
+        return body
 
     async def hear_until(self, kind: str) -> list[dict[str, Any]]:
         """What comes up to and with the next message of `kind`."""
@@ -48,7 +51,9 @@ class Client:
         while True:
             message = await self._communicator.receive_output(timeout=WAIT_SECONDS)
             if message["type"] == "websocket.close":
-                return int(message["code"])
+                code = int(message["code"])
+                assert message["reason"] == sockets.REASONS[code]
+                return code
 
 
 @contextlib.asynccontextmanager
@@ -56,18 +61,23 @@ async def websocket(
     user_id: str | None = None,
     *,
     ticket: str | None = None,
+    session: str = "",
     path: str = "/ws/v1/stream",
     headers: list[tuple[bytes, bytes]] | None = None,
+    address: str = "127.0.0.1",
+    scheme: str = "ws",
     ready: bool = True,
 ) -> AsyncIterator[Client]:
     """A connected client, signed in as `user_id`; with `ready`, it has been greeted."""
     if user_id is not None:
-        ticket = await bridge.call(tickets.issue, user_id)
+        ticket = await bridge.call(tickets.issue, tickets.Holder(user_id, session))
     scope = {
         "type": "websocket",
         "path": path,
         "query_string": parse.urlencode({} if ticket is None else {"ticket": ticket}).encode(),
-        "headers": headers or [],
+        "scheme": scheme,
+        "headers": [(b"host", b"localhost:8000"), *(headers or [])],
+        "client": (address, 40_000),
         "subprotocols": [],
     }
     communicator = ApplicationCommunicator(routing.application, scope)
@@ -118,6 +128,7 @@ class Events:
         async with asyncio.timeout(WAIT_SECONDS):
             found = await self._arrived.get()
         assert found is not None, "the stream has ended"
+        documented.check(found[1], channel="events")
         return found
 
     async def ended(self) -> None:
@@ -132,7 +143,11 @@ class Events:
 
 @contextlib.asynccontextmanager
 async def server_sent_events(
-    *, query: dict[str, str] | None = None, headers: dict[str, str] | None = None, method: str = "GET"
+    *,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    method: str = "GET",
+    address: str = "127.0.0.1",
 ) -> AsyncIterator[Events]:
     """A stream that has begun, or was refused."""
     scope = {
@@ -141,6 +156,7 @@ async def server_sent_events(
         "path": sse.PATH,
         "query_string": parse.urlencode(query or {}).encode(),
         "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
+        "client": (address, 40_000),
     }
     gone = asyncio.Event()
     events = Events()
@@ -167,7 +183,7 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) ->
 
 async def in_touch(running: hub.Hub, *auction_ids: str) -> None:
     """Wait until the hub hears these auctions and nobody is behind."""
-    rooms = [running._auctions[auction_id] for auction_id in auction_ids]
+    rooms = [running.auctions.rooms[auction_id] for auction_id in auction_ids]
     await until(lambda: all(room.heard and not room.behind for room in rooms))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from rest_framework.test import APIClient
@@ -167,7 +168,7 @@ def test_a_ticket_is_the_users_own_and_short_lived(user_id: str, client_of: Clie
     key = tickets._key(answer["ticket"])
     assert answer["expires_in"] == 30
     assert answer["ticket"] not in key
-    assert redis_clients.blocking().get(key) == user_id.encode()
+    assert msgspec.json.decode(redis_clients.blocking().get(key)) == {"user_id": user_id, "session": ""}
     assert 28 <= redis_clients.blocking().ttl(key) <= 30
 
 

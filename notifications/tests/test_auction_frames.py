@@ -1,12 +1,22 @@
 """The frames of an auction in Redis: appended once and in order, kept for a while, never with a hole."""
 
 import asyncio
+from collections.abc import Iterator
 
 import msgspec
+import pytest
 
 from auction_project.contracts import events
 from notifications import auction_frames, frames, redis_clients
 from notifications.tests import conftest
+
+
+@pytest.fixture
+def auction_id() -> Iterator[str]:
+    """A fresh auction of which PostgreSQL knows nothing: the frames need Redis alone."""
+    fresh = conftest.new_id()
+    yield fresh
+    redis_clients.blocking().delete(redis_clients.frames_key(fresh))
 
 
 def read(auction_id: str, after: int) -> auction_frames.Kept:
@@ -74,7 +84,8 @@ def test_the_last_thousand_frames_are_kept_and_they_expire(auction_id: str) -> N
     conftest.publish(auction_id, *range(1, 1003))
 
     last, seqs = kept(auction_id)
-    assert (last, seqs[0], len(seqs)) == (1002, 3, 1000)
+    assert (last, seqs[0], len(seqs)) == (1002, 3, auction_frames.FRAMES_PER_READ)
+    assert redis_clients.blocking().llen(redis_clients.frames_key(auction_id)) == 1000
     assert kept(auction_id, 1001) == (1002, [1002])
     lives = redis_clients.blocking().ttl(redis_clients.frames_key(auction_id))
     assert auction_frames.IDLE_SECONDS - 5 <= lives <= auction_frames.IDLE_SECONDS

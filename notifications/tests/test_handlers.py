@@ -10,7 +10,7 @@ from django.db import transaction
 from auction_project import contracts
 from auction_project.contracts import events
 from auction_project.messaging import broker, consuming, dead_letters, failure, memory
-from notifications import handlers, models, redis_clients
+from notifications import handlers, models, redis_clients, selectors
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])
@@ -120,17 +120,44 @@ def test_the_end_of_an_order_is_told_once_with_the_reason_that_came_first(
     assert (kind, data["reason"]) == ("ORDER_CANCELLED", order[0].reason)
 
 
+def test_a_listing_that_was_asked_for_is_an_auction_that_can_be_watched() -> None:
+    listing = events.ListingRequested(
+        auction_id=AUCTION, product_id="p", quantity=1, format="english", allocate="on_listing", requested_by=USER,
+        as_operator=False,
+    )  # fmt: skip
+
+    handle(listing, event_id="event-1")
+    handle(listing, event_id="event-2")
+
+    assert selectors.list_known_auctions([AUCTION, "b" * 32]) == {AUCTION}
+    assert told() == []
+
+
+def test_a_session_that_ended_is_kept_for_the_streams() -> None:
+    handle(events.SessionEnded(user_id=USER, session_id="s1"))
+
+    assert selectors.list_ends([USER]) == {USER: selectors.Ends(False, frozenset({"s1"}))}
+    assert told() == []
+
+
 def test_every_kind_has_an_event_that_tells_it() -> None:
     named = {handler.__name__.removeprefix("on_") for handler in handlers.SUBSCRIPTION.handlers.values()}
 
     kinds = {kind.lower() for kind in models.Kind}
     assert kinds - named == {"low_stock"}
-    assert named - kinds == {"bid_failed", "stock_low", "account_changed"}
+    assert named - kinds == {
+        "bid_failed",
+        "stock_low",
+        "account_changed",
+        "session_ended",
+        "listing_requested",
+    }
 
 
 def test_the_two_groups_read_what_the_design_names() -> None:
     assert handlers.SUBSCRIPTION.topics == (
         "accounts",
+        "auction.lots",
         "auction.private",
         "bid-failed",
         "inventory.stock",

@@ -9,7 +9,17 @@ import django.db
 import pytest
 import pytest_asyncio
 
-from notifications import auction_frames, bridge, hub, models, redis_clients, selectors, sockets
+from notifications import (
+    auction_frames,
+    bridge,
+    due,
+    hub,
+    models,
+    redis_clients,
+    selectors,
+    sockets,
+    watched_auctions,
+)
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
@@ -59,7 +69,7 @@ async def test_a_lost_ring_is_made_up_for_by_the_look(
 async def test_a_ring_is_faster_than_the_look(
     running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "LOOK_SECONDS", 3600)
+    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
     async with streams.websocket(user_id) as client:
         await resume(client)
 
@@ -226,7 +236,7 @@ async def proxy(settings: Any) -> AsyncIterator[streams.Proxy]:
 
 @pytest_asyncio.fixture
 async def hub_behind_proxy(proxy: streams.Proxy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
-    monkeypatch.setattr(hub, "LOOK_SECONDS", 3600)
+    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
     await hub.start()
     yield hub.current()
     await hub.stop()
@@ -314,10 +324,11 @@ async def test_without_postgresql_auctions_go_on_and_feeds_wait(
         with monkeypatch.context() as outage:
             outage.setattr(selectors, "list_news", away)
             outage.setattr(selectors, "list_heads", away)
-            await client.say(type="resume", cursor=f"{epoch}:0")
-            await watch(client, auction_id, 0)
+            outage.setattr(selectors, "list_ends", away)
+            outage.setattr(selectors, "list_known_auctions", away)
             await publish(auction_id, 1)
-            during = await client.hear()
+            await client.say(type="resume", cursor=f"{epoch}:0")
+            during = (await watch(client, auction_id, 0))[0]
 
         assert seqs([during]) == [1]
         assert seqs(await client.hear_until("resumed")) == [1]
@@ -336,7 +347,7 @@ async def test_a_thousand_missed_frames_are_no_overflow(running_hub: hub.Hub, au
 
 
 async def test_backlogs_of_many_auctions_come_one_after_the_other(running_hub: hub.Hub) -> None:
-    auction_ids = [conftest.new_id() for _ in range(hub.MAX_WATCHED)]
+    auction_ids = [conftest.new_id() for _ in range(watched_auctions.MAX_WATCHED)]
     for auction_id in auction_ids:
         await publish(auction_id, *range(1, 21))
 

@@ -99,7 +99,7 @@ async def test_hundreds_of_sockets_of_two_processes_get_every_frame_once_across_
 
 async def test_one_user_at_two_processes_gets_his_feed_at_both_and_resumes_at_either(user_id: str) -> None:
     async def hear(url: str, cursor: str | None, count: int) -> list[str]:
-        ticket = await bridge.call(tickets.issue, user_id)
+        ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
         async with websockets.connect(f"{url}?ticket={ticket}", compression=None) as connection:
             await connection.send(msgspec.json.encode({"type": "resume", "cursor": cursor}).decode())
             found: list[str] = []

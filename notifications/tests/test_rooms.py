@@ -6,13 +6,13 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications import cursors, frames, rooms, selectors, sockets
+from notifications import cursors, frames, rooms, selectors, sockets, turns
 
 AUCTION = "a" * 32
 
 
 def socket() -> sockets.Socket:
-    return sockets.Socket(user_id=None, transport="websocket", drained=lambda _: None)
+    return sockets.Socket(transport="websocket", drained=lambda _: None, turns=turns.Turns())
 
 
 def received(one: sockets.Socket) -> list[dict[str, Any]]:

@@ -4,7 +4,17 @@ import asyncio
 
 import pytest
 
-from notifications import bridge, hub, selectors, sockets, sse, tickets
+from notifications import (
+    admission,
+    bridge,
+    hub,
+    redis_clients,
+    selectors,
+    services,
+    sockets,
+    sse,
+    tickets,
+)
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
@@ -85,7 +95,7 @@ async def test_a_wrong_epoch_requires_a_snapshot(running_hub: hub.Hub, user_id: 
 
 
 async def test_a_ticket_opens_one_stream(running_hub: hub.Hub, user_id: str) -> None:
-    ticket = await bridge.call(tickets.issue, user_id)
+    ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
 
     async with streams.server_sent_events(query={"ticket": ticket}) as stream:
         assert [(await stream.hear())[1]["type"] for _ in range(2)] == ["ready", "resumed"]
@@ -94,6 +104,130 @@ async def test_a_ticket_opens_one_stream(running_hub: hub.Hub, user_id: str) -> 
 
     assert (again.status, again.problem["code"]) == (401, "unauthenticated")
     assert again.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_browser_goes_on_with_its_ticket_and_the_last_id_of_its_stream(
+    running_hub: hub.Hub, user_id: str, auction_id: str
+) -> None:
+    """A browser repeats the address, ticket and all."""
+    await bridge.call(conftest.publish, auction_id, 1)
+    query = {
+        "auctions": f"{auction_id}:1",
+        "ticket": await bridge.call(tickets.issue, tickets.Holder(user_id)),
+    }
+    async with streams.server_sent_events(query=query) as stream:
+        heard = [await stream.hear() for _ in range(3)]
+        await bridge.call(conftest.tell, user_id)
+        position, _ = await stream.hear()
+
+    for n in (2, 3):
+        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.publish, auction_id, n)
+        async with streams.server_sent_events(query=query, headers={"Last-Event-ID": position}) as stream:
+            again = [await stream.hear() for _ in range(5)]
+        position = again[-1][0]
+        bodies = [body for _, body in again]
+        assert [body["seq"] for body in bodies if body["type"] == "auction"] == [n]
+        assert [body["cursor"][-2:] for body in bodies if body["type"] == "notification"] == [f":{n}"]
+
+    assert heard[0][1]["type"] == "ready"
+    assert heard[0][0].count(";") == 2  # a stream that breaks at once can go on, too
+
+
+@pytest.mark.parametrize("position", ["", "{cursor};", "{cursor};;", "{cursor};;forged", "-;;{other}"])
+async def test_a_used_ticket_opens_nothing_without_the_key_of_its_own_stream(
+    running_hub: hub.Hub, user_id: str, position: str
+) -> None:
+    ticket, other = [
+        await bridge.call(tickets.issue, tickets.Holder(one)) for one in (user_id, conftest.new_id())
+    ]
+    async with streams.server_sent_events(query={"ticket": ticket}) as stream:
+        await stream.hear()
+        cursor = (await stream.hear())[0].partition(";")[0]
+    async with streams.server_sent_events(query={"ticket": other}) as stream:
+        other_key = (await stream.hear())[0].rpartition(";")[2]
+
+    sent = position.format(cursor=cursor, other=other_key)
+    headers = {"Last-Event-ID": sent} if sent else {}
+    async with streams.server_sent_events(query={"ticket": ticket}, headers=headers) as again:
+        await again.ended()
+
+    assert again.status == 401
+    assert running_hub.sockets == set()
+
+
+async def test_a_ticket_resumes_for_ten_minutes_after_its_stream_broke(
+    running_hub: hub.Hub, user_id: str
+) -> None:
+    ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
+    async with streams.server_sent_events(query={"ticket": ticket}) as stream:
+        await stream.hear()
+        kept = redis_clients.stream_key(tickets._digest(ticket))
+        await bridge.call(redis_clients.blocking().expire, kept, 5)
+
+    left = await bridge.call(redis_clients.blocking().ttl, kept)
+    assert tickets.RESUME_SECONDS - 5 <= left <= tickets.RESUME_SECONDS
+    await bridge.call(redis_clients.blocking().delete, kept)
+
+
+async def test_a_long_stream_keeps_its_ticket_and_brings_it_back_to_an_emptied_redis(
+    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(sse, "KEEP_SECONDS", 0.0)
+    ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
+    async with streams.server_sent_events(query={"ticket": ticket}) as stream:
+        position, _ = await stream.hear()
+        await bridge.call(redis_clients.blocking().delete, redis_clients.stream_key(tickets._digest(ticket)))
+        held = None
+        async with asyncio.timeout(streams.WAIT_SECONDS):
+            while held is None:
+                held = await tickets.resume(running_hub.redis_client, ticket, position.rpartition(";")[2])
+
+    assert held == tickets.Holder(user_id)
+
+
+async def test_the_ticket_of_an_ended_session_resumes_nothing(running_hub: hub.Hub, user_id: str) -> None:
+    ticket = await bridge.call(tickets.issue, tickets.Holder(user_id, "gone"))
+    async with streams.server_sent_events(query={"ticket": ticket}) as stream:
+        position, _ = await stream.hear()
+        await bridge.call(services.end_session, user_id=user_id, session_id="gone", now=conftest.NOW)
+        closing: dict[str, object] = {}
+        while closing.get("type") != "closing":
+            closing = (await stream.hear())[1]
+        await stream.ended()
+
+    async with streams.server_sent_events(
+        query={"ticket": ticket}, headers={"Last-Event-ID": position}
+    ) as again:
+        await again.ended()
+
+    assert closing == {"type": "closing", "code": 4410, "reason": sockets.REASONS[4410]}
+    assert again.status == 401
+
+
+async def test_a_full_server_or_address_refuses_with_a_problem(
+    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running_hub._admission = admission.Admission(per_address=1)
+    async with streams.server_sent_events():
+        async with streams.server_sent_events() as here:
+            await here.ended()
+        monkeypatch.setattr(admission, "MAX_STREAMS", 1)
+        async with streams.server_sent_events(address="2.2.2.2") as full:
+            await full.ended()
+
+    assert (here.status, here.problem["code"], here.problem["limit"]) == (429, "too_many_streams_here", 1)
+    assert (full.status, full.problem["code"], full.headers["retry-after"]) == (503, "too_many_streams", "5")
+
+
+async def test_an_unknown_auction_is_named_in_the_stream(running_hub: hub.Hub) -> None:
+    unknown = conftest.new_id()
+    async with streams.server_sent_events(query={"auctions": unknown}) as stream:
+        bodies = [(await stream.hear())[1] for _ in range(2)]
+
+    assert (bodies[1]["code"], bodies[1]["auction_id"]) == ("auction_unknown", unknown)
+    assert running_hub.auctions.rooms == {}
 
 
 async def test_who_did_not_sign_in_follows_auctions_only(
@@ -145,11 +279,10 @@ async def test_only_get(running_hub: hub.Hub) -> None:
 
 
 async def test_interest_ends_with_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
-    async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
-        await stream.hear()
-        assert list(running_hub._auctions) == [auction_id]
+    async with streams.server_sent_events(query={"auctions": auction_id}):
+        await streams.until(lambda: list(running_hub.auctions.rooms) == [auction_id])
 
-    assert (running_hub.sockets, running_hub._auctions) == (set(), {})
+    assert (running_hub.sockets, running_hub.auctions.rooms) == (set(), {})
 
 
 async def test_an_overflow_ends_the_stream(running_hub: hub.Hub, auction_id: str) -> None:

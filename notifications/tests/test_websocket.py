@@ -7,7 +7,19 @@ import msgspec
 import pytest
 
 from auction_project.contracts import events
-from notifications import bridge, hub, models, requests, selectors, services, sockets, tickets, websocket
+from notifications import (
+    admission,
+    bridge,
+    hub,
+    models,
+    requests,
+    selectors,
+    services,
+    sockets,
+    tickets,
+    watched_auctions,
+    websocket,
+)
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
@@ -44,7 +56,7 @@ async def test_a_wrong_ticket_is_refused_with_a_code_that_browsers_see(
 
 
 async def test_a_ticket_opens_one_stream_only(running_hub: hub.Hub, user_id: str) -> None:
-    ticket = await bridge.call(tickets.issue, user_id)
+    ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
 
     async with streams.websocket(ticket=ticket), streams.websocket(ticket=ticket, ready=False) as second:
         assert await second.closed() == 4401
@@ -58,19 +70,55 @@ async def test_a_ticket_opens_one_stream_only(running_hub: hub.Hub, user_id: str
         (b"http://[broken", 4403),
         (b"", 4403),
         (b"http://localhost:8000", None),
-        (b"http://127.0.0.1:9999", None),
-        (b"http://[::1]:8000", None),
+        (b"http://localhost:9999", 4403),
+        (b"http://localhost", 4403),
+        (b"https://localhost:8000", 4403),
+        (b"http://127.0.0.1:8000", 4403),
+        (b"https://gavel.example", None),
+        (b"https://gavel.example:8443", 4403),
+        (b"http://gavel.example", 4403),
+        (b"https://shop.partner.example", None),
+        (b"https://partner.example.evil.example", 4403),
         (None, None),
     ],
 )
 async def test_only_pages_of_ours_open_a_stream(
     running_hub: hub.Hub, user_id: str, settings: Any, origin: bytes | None, code: int | None
 ) -> None:
+    """The host that is asked is localhost:8000, without TLS."""
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+    settings.PUBLIC_URL = "http://localhost:8000"
+    settings.CSRF_TRUSTED_ORIGINS = ["https://gavel.example", "https://*.partner.example"]
     headers = [] if origin is None else [(b"origin", origin)]
 
     async with streams.websocket(user_id, headers=headers, ready=code is None) as client:
         assert code is None or await client.closed() == code
+
+
+@pytest.mark.parametrize(("scheme", "public_url"), [("wss", "http://x"), ("ws", "https://gavel.example")])
+async def test_with_tls_a_page_without_it_opens_no_stream(
+    running_hub: hub.Hub, settings: Any, scheme: str, public_url: str
+) -> None:
+    """TLS ends here, or at a proxy in front."""
+    settings.PUBLIC_URL = public_url
+
+    async def code_for(origin: bytes) -> int | None:
+        ready = origin.startswith(b"https")
+        headers = [(b"origin", origin)]
+        async with streams.websocket(headers=headers, scheme=scheme, ready=ready) as client:
+            return None if ready else await client.closed()
+
+    assert await code_for(b"https://localhost:8000") is None
+    assert await code_for(b"http://localhost:8000") == 4403
+
+
+async def test_a_host_that_is_not_served_vouches_for_no_origin(running_hub: hub.Hub, settings: Any) -> None:
+    """A name that somebody else points at this machine."""
+    settings.ALLOWED_HOSTS = ["gavel.example"]
+    settings.PUBLIC_URL = "http://gavel.example"
+
+    async with streams.websocket(headers=[(b"origin", b"http://localhost:8000")], ready=False) as client:
+        assert await client.closed() == 4403
 
 
 async def test_an_unknown_path_is_refused(running_hub: hub.Hub) -> None:
@@ -110,16 +158,48 @@ async def test_a_closed_account_is_shut_out_of_its_open_stream(running_hub: hub.
 
         await bridge.call(services.follow_account, account=account)
 
-        assert await client.closed() == 4401
+        assert await client.closed() == 4411
 
 
 async def test_when_the_process_is_full_one_is_asked_to_come_again(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "MAX_SOCKETS", 1)
+    monkeypatch.setattr(admission, "MAX_STREAMS", 1)
 
     async with streams.websocket(), streams.websocket(ready=False) as second:
         assert await second.closed() == 1013
+
+
+async def test_an_address_and_a_user_have_so_many_streams(
+    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running_hub._admission = admission.Admission(per_address=1)
+    monkeypatch.setattr(admission, "MAX_STREAMS_PER_USER", 1)
+
+    async with (
+        streams.websocket(user_id, address="1.1.1.1"),
+        streams.websocket(address="1.1.1.1", ready=False) as same_address,
+        streams.websocket(user_id, address="2.2.2.2", ready=False) as same_user,
+        streams.websocket(address="3.3.3.3"),
+    ):
+        assert await same_address.closed() == 4429
+        assert await same_user.closed() == 4429
+        assert len(running_hub.sockets) == 2
+
+    async with streams.websocket(user_id, address="1.1.1.1"):
+        assert len(running_hub.sockets) == 1
+
+
+async def test_behind_a_trusted_proxy_the_clients_address_counts(running_hub: hub.Hub, settings: Any) -> None:
+    running_hub._admission = admission.Admission(per_address=1)
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+
+    async with (
+        streams.websocket(headers=[(b"x-forwarded-for", b"1.1.1.1")]),
+        streams.websocket(headers=[(b"x-forwarded-for", b"9.9.9.9, 2.2.2.2")]),
+        streams.websocket(headers=[(b"x-forwarded-for", b"9.9.9.9, 1.1.1.1")], ready=False) as same,
+    ):
+        assert await same.closed() == 4429
 
 
 # --- a user's own feed -------------------------------------------------------------------------------------------
@@ -251,7 +331,7 @@ async def test_whoever_does_not_watch_hears_nothing(running_hub: hub.Hub, auctio
         await publish(auction_id, 1)
 
         assert await client.hears_nothing()
-        assert running_hub._auctions == {}
+        assert running_hub.auctions.rooms == {}
 
 
 async def test_interest_ends_with_the_connection(running_hub: hub.Hub, auction_id: str, user_id: str) -> None:
@@ -264,14 +344,16 @@ async def test_interest_ends_with_the_connection(running_hub: hub.Hub, auction_i
     await streams.until(lambda: not running_hub.sockets)
     await streams.until(lambda: len(running_hub._subscription._asked) == 1)
     assert during == 3
-    assert (running_hub._auctions, running_hub._users) == ({}, {})
+    assert (running_hub.auctions.rooms, running_hub.users.rooms) == ({}, {})
 
 
 async def test_one_socket_watches_so_many_auctions_and_no_more(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "MAX_WATCHED", 2)
+    monkeypatch.setattr(watched_auctions, "MAX_WATCHED", 2)
     first, second, third = (conftest.new_id() for _ in range(3))
+    for auction_id in (first, second, third):
+        await bridge.call(services.record_auction, auction_id=auction_id)
 
     async with streams.websocket() as client:
         for auction_id in (first, second, first, third):
@@ -279,7 +361,99 @@ async def test_one_socket_watches_so_many_auctions_and_no_more(
         refused = (await client.hear_until("error"))[-1]
 
         assert (refused["code"], refused["limit"]) == ("too_many_auctions", 2)
-        assert sorted(running_hub._auctions) == sorted([first, second])
+        await streams.until(lambda: sorted(running_hub.auctions.rooms) == sorted([first, second]))
+
+
+async def test_an_auction_that_does_not_exist_cannot_be_watched(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    unknown = conftest.new_id()
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=unknown, after=0)
+        refused = await client.hear()
+        await client.say(type="watch", auction_id=auction_id)
+        await client.hear_until("watching")
+
+        assert (refused["type"], refused["code"], refused["auction_id"]) == (
+            "error",
+            "auction_unknown",
+            unknown,
+        )
+        (socket,) = running_hub.sockets
+        assert socket.watched == set(running_hub.auctions.rooms) == {auction_id}
+        assert running_hub.auctions._asked == {}
+        assert f"gavel:auction:{unknown}" not in running_hub._subscription._wanted
+
+
+async def test_an_auction_is_known_by_its_frames_before_postgresql_knows_it(running_hub: hub.Hub) -> None:
+    fresh = conftest.new_id()
+    await publish(fresh, 1)
+
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=fresh, after=0)
+
+        assert seqs(await client.hear_until("watching")) == [1]
+
+
+async def test_an_auction_that_became_known_can_be_watched_afterwards(running_hub: hub.Hub) -> None:
+    fresh = conftest.new_id()
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=fresh)
+        await client.hear_until("error")
+        await bridge.call(services.record_auction, auction_id=fresh)
+
+        await client.say(type="watch", auction_id=fresh)
+        await client.hear_until("watching")
+
+
+async def test_a_client_that_makes_up_auctions_is_closed(running_hub: hub.Hub) -> None:
+    async with streams.websocket() as client:
+        for _ in range(watched_auctions.MAX_UNKNOWN + 1):
+            await client.say(type="watch", auction_id=conftest.new_id())
+
+        assert await client.closed() == 1008
+    assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+
+
+async def test_a_client_that_leaves_before_the_answer_leaves_nothing(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=auction_id)
+        await client.say(type="unwatch", auction_id=auction_id)
+        await client.say(type="ping")
+        await client.hear_until("pong")
+
+    assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+
+
+async def test_who_gives_up_an_auction_and_watches_it_again_at_once_hears_it(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=auction_id)
+        await client.hear_until("watching")
+
+        for _ in range(3):
+            await client.say(type="unwatch", auction_id=auction_id)
+            await client.say(type="watch", auction_id=auction_id, after=0)
+            await client.hear_until("watching")
+        await publish(auction_id, 1)
+
+        assert seqs([await client.hear()]) == [1]
+
+
+@pytest.mark.parametrize("bound", ["MAX_ROOMS", "MAX_ASKED"])
+async def test_beyond_its_bounds_the_process_follows_no_further_auction(
+    running_hub: hub.Hub, auction_id: str, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(watched_auctions, bound, 0)
+
+    async with streams.websocket() as client:
+        await client.say(type="watch", auction_id=auction_id)
+
+        assert (await client.hear())["code"] == "too_busy"
+        assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------
@@ -314,7 +488,8 @@ async def test_what_is_not_understood_changes_nothing(running_hub: hub.Hub, user
         await client.say_text(text)
 
         assert (await client.hear())["type"] == "error"
-        assert (running_hub._auctions, running_hub._users) == ({}, {})
+        assert running_hub.auctions.rooms == {}
+        assert running_hub.users.rooms[user_id].positions == {}
         await client.say(type="ping")
         assert await client.hear() == {"type": "pong"}
 
@@ -352,7 +527,7 @@ async def test_a_socket_whose_queue_overflows_is_closed_and_can_resume_without_a
     monkeypatch.setattr(websocket.Stream, "_send_all", slow_send)
     async with streams.websocket(ready=False) as slow:
         await slow.say(type="watch", auction_id=auction_id, after=0)
-        await streams.until(lambda: auction_id in running_hub._auctions)
+        await streams.until(lambda: auction_id in running_hub.auctions.rooms)
         await streams.in_touch(running_hub, auction_id)
         await publish(auction_id, *range(1, 12))
         (socket,) = running_hub.sockets

@@ -79,7 +79,7 @@ def test_the_definition_is_that_of_the_design():
     assert SETTLE.pivot == PIVOT
     assert definitions.find("SETTLE_SALE", 2) is SETTLE is definitions.NEWEST
     assert definitions.find("SETTLE_SALE", 1) is definitions.SETTLE_SALE_1
-    assert definitions.find("SETTLE_SALE", 2) is None
+    assert definitions.find("SETTLE_SALE", 3) is None
 
 
 # --- every prefix, every outcome -------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from auction_project.accounts import models, services
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PASSWORD = "the quick brown fox"
+SITE = "https://gavel.example"
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +23,12 @@ def own_cache(settings: Any) -> None:
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "accounts-tests"}
     }
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def own_site(settings: Any) -> None:
+    """Not the host that the test client asks."""
+    settings.PUBLIC_URL = f"{SITE}/"
 
 
 @pytest.fixture
@@ -45,8 +52,8 @@ def make() -> Callable[..., models.User]:
 class App:
     """A program that talks JSON, as curl would."""
 
-    def __init__(self) -> None:
-        self._client = Client(raise_request_exception=False)
+    def __init__(self, host: str = "testserver") -> None:
+        self._client = Client(raise_request_exception=False, SERVER_NAME=host)
 
     def send(
         self, method: str, path: str, body: Any = None, *, token: str = "", session: str = ""
@@ -74,15 +81,27 @@ class App:
         assert status == 200, body
         return body["meta"]
 
+    def confirm_it_is_you(self, session: str) -> None:
+        status, body = self.post(
+            "/_allauth/app/v1/auth/reauthenticate", {"password": PASSWORD}, session=session
+        )
+        assert status == 200, body
+
 
 @pytest.fixture
 def app() -> App:
     return App()
 
 
+def ended(user_id: str) -> list[str]:
+    """The ids of the sessions that the outbox says have ended, in order."""
+    rows = models.Outbox.objects.filter(key=user_id, type="SessionEnded").order_by("id")
+    return [contracts.decode(bytes(row.body))[1].session_id for row in rows]
+
+
 def told(user_id: str) -> list[tuple[int, contracts.events.AccountChanged]]:
-    """(version, event) of everything that the outbox says of the account, in order."""
-    rows = models.Outbox.objects.filter(key=user_id).order_by("id")
+    """(version, event) of each AccountChanged of the account in the outbox, in order."""
+    rows = models.Outbox.objects.filter(key=user_id, type="AccountChanged").order_by("id")
     return [
         (envelope.version, event) for envelope, event in (contracts.decode(bytes(row.body)) for row in rows)
     ]

@@ -80,7 +80,7 @@ def test_an_operator_acts_with_a_reason_and_is_recorded(ada: models.User, operat
     press(browser, ada, "revoke-seller", reason="No more.")
     press(browser, ada, "bar", reason="Did not pay.")
     press(browser, ada, "reinstate", reason="Paid.")
-    press(browser, ada, "close", reason="Asked for.")
+    press(browser, ada, "close", reason="Asked for.", email="ADA@example.org")
 
     assert [(a.act, a.reason) for a in reversed(ada.actions.all())] == [
         ("ROLE_GRANTED", "Sells lamps."),
@@ -101,6 +101,28 @@ def test_an_action_without_a_reason_does_nothing(
 
     assert "HX-Redirect" not in answer.headers
     assert selectors.get_account(ada.id).version == 1
+
+
+def test_closing_for_good_needs_the_address_of_the_account(ada: models.User, operator: models.User) -> None:
+    browser = signed_in(operator)
+
+    shown = browser.get(page(ada)).content.decode()
+    answer = press(browser, ada, "close", reason="Asked for.", email="bob@example.org")
+
+    assert "HX-Redirect" not in answer.headers
+    assert "This is not the address of this account." in answer.content.decode()
+    assert selectors.get_account(ada.id).version == 1
+    assert ("Close account for good" in shown, "Suspend" in shown, ">Bar<" in shown) == (True, True, False)
+
+
+def test_an_operator_cannot_change_the_own_account(operator: models.User) -> None:
+    browser = signed_in(operator)
+
+    for action in ("grant-seller", "revoke-seller", "bar", "close"):
+        press(browser, operator, action, reason="x", email=operator.email)
+
+    assert selectors.get_account(operator.id).version == 1
+    assert operator.actions.filter(actor=operator.id).count() == 0
 
 
 def test_an_action_that_is_refused_says_why(ada: models.User, operator: models.User) -> None:

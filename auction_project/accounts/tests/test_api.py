@@ -66,6 +66,22 @@ def test_an_operator_grants_and_revokes_and_is_recorded(app: App, make: Make) ->
     ]
 
 
+def test_an_operator_changes_neither_the_own_roles_nor_those_of_a_colleague(app: App, make: Make) -> None:
+    olga, otto = make("olga", "operator"), make("otto", "operator", "seller")
+    token = app.log_in("olga")["access_token"]
+
+    answers = [
+        app.post(roles_path(user), {act: role}, token=token)
+        for user in (olga, otto)
+        for act, role in (("grant", "seller"), ("revoke", "bidder"))
+    ]
+
+    assert [(status, problem["code"]) for status, problem in answers] == [(403, "own_account")] * 2 + [
+        (403, "superuser_needed")
+    ] * 2
+    assert list(models.User.objects.values_list("version", flat=True)) == [1, 1]
+
+
 def test_an_operator_who_is_none_any_more_grants_nothing_with_his_old_token(app: App, make: Make) -> None:
     ada, olga = make("ada"), make("olga", "operator")
     token = app.log_in("olga")["access_token"]

@@ -6,23 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth import hashers
 from django.core import mail
+from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from auction_project import tokens
 from auction_project.accounts import models, services
-from auction_project.accounts.tests.conftest import PASSWORD, App, told
+from auction_project.accounts.tests.conftest import PASSWORD, SITE, App, told
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
 SIGNUP, LOGIN = "/_allauth/app/v1/auth/signup", "/_allauth/app/v1/auth/login"
 VERIFY = "/_allauth/app/v1/auth/email/verify"
+EMAIL, COUNTESS = "/_allauth/app/v1/account/email", {"email": "countess@example.org"}
 ADA = {"email": "Ada@example.org", "password": PASSWORD}
 
 
 def link(kind: str) -> str:
     """The path in the newest e-mail that leads on."""
-    found = re.search(rf"http://testserver(/accounts/{kind}/\S+)", mail.outbox[-1].body)
+    found = re.search(rf"{SITE}(/accounts/{kind}/\S+)", mail.outbox[-1].body)
     assert found, mail.outbox[-1].body
     return found[1]
 
@@ -151,7 +155,10 @@ def test_a_new_address_is_told_when_it_is_verified(app: App, make: Make) -> None
     services.revoke_role(user_id=ada.id, role="bidder", reason="x", actor="command", now=ada.date_joined)
     session = app.log_in("ada")["session_token"]
 
-    app.post("/_allauth/app/v1/account/email", {"email": "countess@example.org"}, session=session)
+    refused, problem = app.post(EMAIL, COUNTESS, session=session)
+    assert (refused, problem["code"], mail.outbox) == (401, "password_needed", [])
+    app.confirm_it_is_you(session)
+    assert app.post(EMAIL, COUNTESS, session=session)[0] == 200
     assert told(ada.id)[-1][1].email == "ada@example.org"
     app.post(VERIFY, {"key": key_in_mail()}, session=session)
 
@@ -168,7 +175,7 @@ def test_a_browser_signs_up_verifies_logs_in_fetches_a_token_and_logs_out() -> N
     assert browser.post("/accounts/signup/", form).headers["Location"] == "/accounts/confirm-email/"
     assert browser.get(link("confirm-email")).status_code == 200
     assert models.User.objects.get().email_verified is False
-    browser.post(link("confirm-email"))
+    Client().post(link("confirm-email"))
     assert models.User.objects.get().roles == ("bidder",)
     entered = browser.post("/accounts/login/", {"login": "ADA@example.org", "password": PASSWORD})
     assert (entered.status_code, entered.headers["Location"]) == (302, "/")
@@ -179,6 +186,70 @@ def test_a_browser_signs_up_verifies_logs_in_fetches_a_token_and_logs_out() -> N
 
     browser.post("/accounts/logout/")
     assert browser.generic("POST", "/api/v1/token").status_code == 401
+
+
+def test_confirming_the_address_signs_in_and_leads_back_to_the_lot() -> None:
+    browser, lot = Client(), f"/auctions/{'a' * 32}"
+    form = {"email": "ada@example.org", "password1": PASSWORD, "password2": PASSWORD, "next": lot}
+    browser.post("/accounts/signup/", form)
+
+    answer = browser.post(link("confirm-email"))
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, lot)
+    assert browser.generic("POST", "/api/v1/token").status_code == 200
+
+
+def test_confirming_the_address_elsewhere_signs_nobody_in() -> None:
+    form = {"email": "ada@example.org", "password1": PASSWORD, "password2": PASSWORD}
+    Client().post("/accounts/signup/", form)
+    stranger = Client()
+
+    stranger.post(link("confirm-email"))
+
+    assert models.User.objects.get().email_verified is True
+    assert stranger.generic("POST", "/api/v1/token").status_code == 401
+
+
+def test_a_page_changes_no_address_without_the_password(make: Make) -> None:
+    ada = make("ada")
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "ada@example.org", "password": PASSWORD})
+
+    asked = browser.post("/accounts/email/", COUNTESS | {"action_add": ""})
+    assert asked.headers["Location"].startswith("/accounts/reauthenticate/")
+    assert (mail.outbox, ada.emailaddress_set.count()) == ([], 1)
+    browser.post(asked.headers["Location"], {"password": PASSWORD})
+
+    assert mail.outbox[-1].to == ["countess@example.org"]
+
+
+def test_a_known_address_does_the_work_of_a_new_one(
+    app: App, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what is done, not by the clock: passwords are hashed and rows written for both, and one mail goes out."""
+    make("ada")
+    hashed: list[str] = []
+    make_password = hashers.make_password
+    monkeypatch.setattr(
+        "django.contrib.auth.base_user.make_password",
+        lambda password, *more: hashed.append("x") or make_password(password, *more),
+    )
+    work = []
+    for email in ("ada@example.org", "bob@example.org"):
+        before = (models.User.objects.count(), models.Outbox.objects.count())
+        with CaptureQueriesContext(connections["default"]) as queries:
+            app.post(SIGNUP, {"email": email, "password": PASSWORD})
+        inserts = sorted(
+            query["sql"].split()[2] for query in queries if query["sql"].startswith("INSERT INTO")
+        )
+        work.append((len(hashed), inserts, len(mail.outbox)))
+        rows = (models.User.objects.count() - before[0], models.Outbox.objects.count() - before[1])
+        assert rows == ((0, 0) if email.startswith("ada") else (1, 1))
+        hashed.clear()
+        mail.outbox.clear()
+
+    known, new = work
+    assert known == new
 
 
 def test_a_browser_with_a_barred_account_is_shown_out(make: Make) -> None:

@@ -1,11 +1,12 @@
 """The rules of accounts: who is told what, who may do what to whom, and that a refusal changes nothing."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from auction_project import contracts
+from auction_project import contracts, tokens
 from auction_project.accounts import models, selectors, services
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, told
 
@@ -162,21 +163,95 @@ def test_a_closed_account_is_told_as_closed_and_stays_so(make: Make) -> None:
     assert state_of(ada) == before
 
 
-def test_only_a_superuser_bars_or_closes_a_superuser(make: Make) -> None:
-    root, operator, other = (
-        make("root", superuser=True),
-        make("olga", "operator"),
-        make("ruth", superuser=True),
-    )
-    before = state_of(root)
+COLLEAGUES: dict[str, dict[str, Any]] = {
+    "an operator": {"roles": ["operator"]},
+    "a clerk": {"groups": ["stock clerk"]},
+    "an operator of the admin": {"groups": ["auction operator"]},
+    "a superuser": {"superuser": True},
+}
 
+
+def acts(user: models.User, actor: models.User) -> dict[str, Callable[[], object]]:
+    """Everything that one account can do to another."""
+    what = {"user_id": user.id, "reason": "x", "actor": actor.id, "now": NOW}
+    return {
+        "grant": lambda: services.grant_role(role="seller", **what),
+        "revoke": lambda: services.revoke_role(role="bidder", **what),
+        "suspend": lambda: services.bar_account(**what),
+        "close": lambda: services.close_account(**what),
+        "admin access": lambda: services.assign_desk_groups(groups=["finance"], **what),
+    }
+
+
+@pytest.mark.parametrize("colleague", COLLEAGUES.values(), ids=COLLEAGUES.keys())
+def test_an_operator_changes_no_colleague(make: Make, colleague: dict[str, Any]) -> None:
+    operator = make("olga", "operator", groups=["auction operator"])
+    user = make("otto", *colleague.get("roles", ()), **{k: v for k, v in colleague.items() if k != "roles"})
+    before = state_of(user)
+
+    for act in acts(user, operator).values():
+        with pytest.raises(services.SuperuserNeeded):
+            act()
+
+    assert state_of(user) == before
+
+
+def test_a_suspended_colleague_is_still_one(make: Make) -> None:
+    operator, user = make("olga", "operator"), make("otto", "operator")
+    services.bar_account(user_id=user.id, reason="x", actor="command", now=NOW)
+    before = state_of(user)
+
+    with pytest.raises(services.SuperuserNeeded):
+        services.reinstate_account(user_id=user.id, reason="x", actor=operator.id, now=NOW)
+
+    assert state_of(user) == before
+
+
+@pytest.mark.parametrize("role", tokens.ROLES)
+def test_an_operator_grants_nothing_to_the_own_account(make: Make, role: str) -> None:
+    operator = make("olga", "operator")
+    before = state_of(operator)
+
+    for service in (services.grant_role, services.revoke_role):
+        with pytest.raises(services.OwnAccount):
+            service(user_id=operator.id, role=role, reason="x", actor=operator.id, now=NOW)
+
+    assert state_of(operator) == before
+
+
+def test_an_operator_makes_no_operator(make: Make) -> None:
+    operator, ada = make("olga", "operator"), make("ada")
+    before = state_of(ada)
+
+    with pytest.raises(services.SuperuserNeeded):
+        services.grant_role(user_id=ada.id, role="operator", reason="x", actor=operator.id, now=NOW)
+
+    assert state_of(ada) == before
+
+
+def test_a_superuser_stands_above_all_but_shuts_out_no_own_account(make: Make) -> None:
+    root, other = make("root", superuser=True), make("ruth", superuser=True)
+
+    for act in acts(other, root).values():
+        act()
+    assert selectors.get_account(other.id).state == "CLOSED"
+    services.grant_role(user_id=root.id, role="operator", reason="x", actor=root.id, now=NOW)
+    before = state_of(root)
     for service in (services.bar_account, services.close_account):
-        with pytest.raises(services.AboveYou):
-            service(user_id=root.id, reason="x", actor=operator.id, now=NOW)
+        with pytest.raises(services.OwnAccount):
+            service(user_id=root.id, reason="x", actor=root.id, now=NOW)
     assert state_of(root) == before
 
-    services.bar_account(user_id=root.id, reason="x", actor=other.id, now=NOW)
-    assert selectors.get_account(root.id).state == "BARRED"
+
+def test_a_superuser_who_is_suspended_stands_above_nobody(make: Make) -> None:
+    root, otto = make("root", superuser=True), make("otto", "operator")
+    services.bar_account(user_id=root.id, reason="x", actor="command", now=NOW)
+    before = state_of(otto)
+
+    with pytest.raises(services.SuperuserNeeded):
+        services.bar_account(user_id=otto.id, reason="x", actor=root.id, now=NOW)
+
+    assert state_of(otto) == before
 
 
 def test_a_desk_group_opens_the_admin_and_its_loss_closes_it(make: Make) -> None:

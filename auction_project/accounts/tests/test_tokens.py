@@ -1,17 +1,23 @@
 """What a token says, and which tokens are refused: by signature alone, wherever it is sent."""
 
+import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
+from allauth.headless.internal import sessionkit
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
+from django.utils import timezone
 
 from auction_project import tokens
-from auction_project.accounts import checks, models, services
-from auction_project.accounts.tests.conftest import NOW, App
+from auction_project.accounts import checks, models, services, token_strategy
+from auction_project.accounts.tests.conftest import NOW, App, ended
+from auction_project.contracts import names
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
@@ -111,18 +117,103 @@ def test_the_forgeries_fail_by_their_one_fault(make: Make, app: App) -> None:
     assert app.get(ME, token=signed(make("olga", "operator")))[0] == 200
 
 
-def test_a_refresh_token_holds_once(make: Make, app: App) -> None:
+def refresh(app: App, token: str) -> tuple[int, Any]:
+    status, body = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": token})
+    return status, body["data"] if status == 200 else body
+
+
+def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Set the strategy's clock `seconds` ahead."""
+    ahead = timezone.now() + timedelta(seconds=seconds)
+    monkeypatch.setattr(token_strategy, "timezone", SimpleNamespace(now=lambda: ahead))
+
+
+def test_a_refresh_token_gives_the_next_pair(make: Make, app: App) -> None:
+    ada = make("ada")
+    meta = app.log_in("ada")
+
+    status, second = refresh(app, meta["refresh_token"])
+    third_status, third = refresh(app, second["refresh_token"])
+
+    assert (status, third_status) == (200, 200)
+    assert len({meta["refresh_token"], second["refresh_token"], third["refresh_token"]}) == 3
+    assert tokens.verify(second["access_token"]).sub == ada.id
+    assert ended(ada.id) == []
+
+
+def test_a_refresh_whose_answer_was_lost_gets_the_same_successor(
+    make: Make, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ada = make("ada")
     first = app.log_in("ada")["refresh_token"]
+    _, lost = refresh(app, first)
 
-    status, body = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": first})
-    again, _ = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": first})
-    next_status, _ = app.post(
-        "/_allauth/app/v1/tokens/refresh", {"refresh_token": body["data"]["refresh_token"]}
+    at(monkeypatch, token_strategy.RETRY_SECONDS - 1)
+    status, again = refresh(app, first)
+
+    assert (status, again["refresh_token"]) == (200, lost["refresh_token"])
+    assert refresh(app, again["refresh_token"])[0] == 200
+    assert ended(ada.id) == []
+
+
+def test_a_refresh_token_used_again_later_ends_its_family(
+    make: Make, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = make("ada")
+    meta, other = app.log_in("ada"), app.log_in("ada")
+    _, stolen = refresh(app, meta["refresh_token"])
+
+    at(monkeypatch, token_strategy.RETRY_SECONDS + 1)
+    status, problem = refresh(app, meta["refresh_token"])
+
+    assert (status, problem["code"]) == (400, "refresh_token_invalid")
+    assert refresh(app, stolen["refresh_token"])[0] == 400
+    assert ended(ada.id) == [tokens.verify(meta["access_token"]).session]
+    assert refresh(app, other["refresh_token"])[0] == 200
+
+
+def test_a_refresh_token_whose_successor_was_used_ends_its_family_at_once(make: Make, app: App) -> None:
+    ada = make("ada")
+    meta = app.log_in("ada")
+    _, second = refresh(app, meta["refresh_token"])
+    _, third = refresh(app, second["refresh_token"])
+
+    assert refresh(app, meta["refresh_token"])[0] == 400
+    assert refresh(app, third["refresh_token"])[0] == 400
+    assert ended(ada.id) == [tokens.verify(meta["access_token"]).session]
+
+
+def test_a_session_keeps_a_bounded_number_of_refresh_tokens(make: Make, app: App) -> None:
+    make("ada")
+    meta = app.log_in("ada")
+    token = meta["refresh_token"]
+
+    for _ in range(token_strategy.MAX_REFRESH_TOKENS + 5):
+        token = refresh(app, token)[1]["refresh_token"]
+
+    session = sessionkit.lookup_session(meta["session_token"])
+    assert session is not None
+    assert len(session["headless_refresh_tokens"]) == 1
+    assert len(session["refreshed"]) == 1
+
+
+def test_a_token_names_its_session_and_leads_to_no_session_key(make: Make, app: App) -> None:
+    make("ada")
+    meta = app.log_in("ada")
+
+    _, refreshed = refresh(app, meta["refresh_token"])
+
+    expected = names.session_id(meta["session_token"])
+    assert re.fullmatch("[0-9a-f]{32}", expected)
+    assert tokens.verify(meta["access_token"]).session == expected
+    assert tokens.verify(refreshed["access_token"]).session == expected
+    assert meta["session_token"] not in str(
+        jwt.decode(meta["access_token"], options={"verify_signature": False})
     )
 
-    assert (status, again, next_status) == (200, 400, 200)
-    assert tokens.verify(body["data"]["access_token"]).sub == ada.id
+
+def test_a_token_without_a_session_holds(make: Make) -> None:
+    assert tokens.verify(signed(make("ada"))).session == ""
 
 
 def test_changed_roles_show_in_the_next_token(make: Make, app: App) -> None:
@@ -151,7 +242,8 @@ def test_an_account_that_was_shut_gets_no_new_token(make: Make, app: App, shut: 
     logged_in, answer = app.post(
         "/_allauth/app/v1/auth/login", {"email": "ada@example.org", "password": "the quick brown fox"}
     )
-    assert (by_session, logged_in, "access_token" in answer["meta"]) == (401, 401, False)
+    assert (by_session, logged_in, "access_token" in answer["meta"]) == (410, 401, False)
+    assert ended(ada.id) == [tokens.verify(meta["access_token"]).session]
     assert tokens.verify(meta["access_token"]).exp <= time.time() + 300
 
 

@@ -11,12 +11,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from auction_project import contracts
-from auction_project.management.commands import asyncapi as command
+from auction_project import contracts, event_documents
 from auction_project.messaging import broker
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
-DOCUMENT = Path(__file__).parents[3] / command.COMMITTED
+DOCUMENT = Path(__file__).parents[3] / event_documents.TOPICS_FILE
 
 
 def _name(path: Path) -> str:
@@ -76,7 +75,7 @@ def test_a_fixture_is_valid_by_the_committed_document(path: Path) -> None:
 
 
 def test_the_committed_document_is_current() -> None:
-    assert DOCUMENT.read_bytes() == command.rendered(), "run: manage.py asyncapi"
+    assert DOCUMENT.read_bytes() == event_documents.topics(), "run: manage.py asyncapi"
 
 
 def test_the_document_names_every_topic_and_leads_nowhere_wrong() -> None:

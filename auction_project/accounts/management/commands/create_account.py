@@ -3,13 +3,14 @@
 import argparse
 import getpass
 
+from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.utils import timezone
 
 from auction_project import errors, tokens
-from auction_project.accounts import desk, services
+from auction_project.accounts import desk, models, services
 
 
 class Command(BaseCommand):
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         password = options["password"] or getpass.getpass()
         try:
             validate_email(options["email"])
+            password_validation.validate_password(str(password), models.User(email=str(options["email"])))
             user = services.create_account(
                 email=str(options["email"]),
                 password=str(password),

@@ -8,7 +8,10 @@ import { me, post } from "./api.js";
 const BACKOFF_MS = [400, 1_000, 2_000, 4_000, 8_000, 15_000];
 const PING_MS = 20_000;
 const PONG_MS = 8_000;
+const UNKNOWN_MS = 5_000;
 const OVERFLOW = 4408;
+const SESSION_ENDED = 4410;
+const ACCOUNT_CLOSED = 4411;
 
 /** Whether the cursor "<epoch>:<seq>" leads beyond `known`, or into another numbering. */
 function isBeyond(cursor, known = ":0") {
@@ -25,6 +28,7 @@ class Stream extends EventTarget {
   #watched = new Map();
   #cursor = undefined;
   #wanted = false;
+  #signedOut = false;
   state = "connecting";
 
   /** Connect, and stay connected. */
@@ -82,7 +86,7 @@ class Stream extends EventTarget {
     const placeholder = {};
     this.#socket = { close() {}, readyState: 0, placeholder };
     try {
-      if (me.id) address.searchParams.set("ticket", (await post("/api/v1/notifications/ticket")).ticket);
+      if (me.id && !this.#signedOut) address.searchParams.set("ticket", (await post("/api/v1/notifications/ticket")).ticket);
     } catch {
       this.#ended(0);
       return;
@@ -102,6 +106,7 @@ class Stream extends EventTarget {
     clearTimeout(this.#pong);
     this.#socket = null;
     if (!this.#wanted) return;
+    if (code === SESSION_ENDED || code === ACCOUNT_CLOSED) this.#signedOut = true;
     const step = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)];
     const retryMs = code === OVERFLOW ? 0 : Math.round(step * (0.75 + Math.random() / 2));
     this.#attempt += 1;
@@ -121,7 +126,7 @@ class Stream extends EventTarget {
         this.#attempt = 0;
         this.#become("live");
         this.#beat();
-        if (me.id && this.#cursor !== undefined) this.#say({ type: "resume", cursor: this.#cursor });
+        if (me.id && !this.#signedOut && this.#cursor !== undefined) this.#say({ type: "resume", cursor: this.#cursor });
         for (const [id, { after }] of this.#watched) this.#say({ type: "watch", auction_id: id, after });
         break;
       case "notification":
@@ -137,6 +142,10 @@ class Stream extends EventTarget {
         break;
       case "snapshot_required":
         this.#lost(message);
+        break;
+      case "error":
+        // A new auction may reach the stream a moment after the page: ask again while the page wants it.
+        if (message.auction_id) setTimeout(() => this.#watchAgain(message.auction_id), UNKNOWN_MS);
         break;
       default:
     }
@@ -156,6 +165,11 @@ class Stream extends EventTarget {
       this.#cursor = cursor;
       this.dispatchEvent(new CustomEvent("reload"));
     }
+  }
+
+  #watchAgain(id) {
+    const watched = this.#watched.get(id);
+    if (watched) this.#say({ type: "watch", auction_id: id, after: watched.after });
   }
 
   #beat() {

@@ -4,7 +4,7 @@ import { request } from "../api.js";
 import { byId, note, h } from "../dom.js";
 import { showFieldError, showProblem } from "../lists.js";
 
-const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
+const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
 const UPLOAD_MS = 60_000;
 
 const form = byId("form");
@@ -19,7 +19,7 @@ image.addEventListener("change", () => {
     picked.src = URL.createObjectURL(file);
     picked.alt = `The picture that you chose: ${file.name}`;
   }
-  byId("image-error").textContent = file && file.size > MAX_IMAGE_BYTES ? "This picture is larger than 5 MiB." : "";
+  byId("image-error").textContent = file && file.size > MAX_IMAGE_BYTES ? "This picture is larger than 20 MiB." : "";
 });
 
 form.addEventListener("submit", async (event) => {

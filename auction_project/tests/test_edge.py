@@ -1,0 +1,344 @@
+"""The whole application from outside: hosts, HTTPS, headers, budgets, and errors that are problems wherever they arise."""
+
+import json
+import time
+from concurrent import futures
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+
+from auction_project import api, asgi, budgets, edge, errors, gates, instants, openapi, tokens
+
+BID = "/api/v1/auctions/0123456789abcdef0123456789abcdef/bids"
+LOCAL = "http://localhost"
+BARE = [("GET", "/livez"), ("POST", BID)]
+
+
+async def _ask(
+    method: str,
+    path: str,
+    *,
+    base_url: str = LOCAL,
+    address: str = "192.0.2.1",
+    app: Any = asgi.application,
+    **options: Any,
+) -> httpx.Response:
+    transport = httpx.ASGITransport(app=app, client=(address, 1), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
+        return await client.request(method, path, **options)
+
+
+def _bearer(sub: str) -> dict[str, str]:
+    now = time.time()
+    token = tokens.sign(sub=sub, roles=["seller", "bidder"], created_at=0, now=now, seconds=3600)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _problem(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text[:200]
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    return answer.status_code, body["code"]
+
+
+# --- what Django does not see -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path"), BARE)
+async def test_every_bare_answer_forbids_sniffing(method: str, path: str) -> None:
+    answer = await _ask(method, path)
+
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "strict-transport-security" not in answer.headers
+
+
+@pytest.mark.parametrize(("method", "path"), [*BARE, ("GET", "/api/v1/stream")])
+@pytest.mark.parametrize(
+    "host", ["http://evil.example", "http://localhost:x", "http://localhost.evil.example"]
+)
+async def test_a_foreign_host_gets_nothing_from_a_bare_path(method: str, path: str, host: str) -> None:
+    headers = {"Host": host.removeprefix("http://")}
+
+    assert _problem(await _ask(method, path, headers=headers)) == (400, "host_unknown")
+
+
+async def test_a_host_with_a_port_is_the_same_host() -> None:
+    assert (await _ask("GET", "/livez", base_url="http://localhost:8000")).status_code == 200
+
+
+class _Served:
+    """A bare application that counts its requests."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
+        self.requests += 1
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def test_in_production_plain_http_is_redirected_with_its_method_and_https_is_remembered(
+    settings: Any,
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_HSTS_SECONDS = 100
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
+    served = _Served()
+    app = edge.Bare(served)
+
+    plain = await _ask("POST", f"{BID}?a=b", app=app)
+    assert (plain.status_code, plain.headers["location"]) == (308, f"https://localhost{BID}?a=b")
+    assert "strict-transport-security" not in plain.headers
+    assert served.requests == 0
+
+    secure = await _ask("POST", BID, base_url="https://localhost", app=app)
+    assert (secure.status_code, served.requests) == (200, 1)
+    assert secure.headers["strict-transport-security"] == "max-age=100; includeSubDomains; preload"
+
+
+async def test_the_known_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setattr(edge, "MAX_HOSTS", 2)
+    settings.ALLOWED_HOSTS = [".example.org"]
+    app = edge.Bare(_Served())
+
+    for number in range(5):
+        assert (await _ask("GET", "/", base_url=f"http://h{number}.example.org", app=app)).status_code == 200
+
+    assert len(app._hosts) == 2
+
+
+async def test_figures_are_for_the_private_port() -> None:
+    assert (await _ask("GET", "/metrics")).status_code == 404
+
+
+# --- addresses and hosts that no view expects -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/openapi.json?version=%00",
+        "/admin/sagas/saga/%00/change/",
+        "/admin/orders/order/?q=%00",
+        "/%00",
+        "/api/v1/auctions?q=a%00b",
+    ],
+)
+async def test_a_null_character_in_an_address_is_refused_in_front(path: str) -> None:
+    assert _problem(await _ask("GET", path)) == (400, "null_character")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/api/v1/nothing", (404, "not_found")),
+        ("GET", "/api/v1/auctions/", (404, "not_found")),
+        ("POST", "/api/v1/nothing/bids", (404, "not_found")),
+    ],
+)
+async def test_an_address_that_does_not_exist_is_a_problem_below_the_api(
+    method: str, path: str, expected: tuple[int, str]
+) -> None:
+    assert _problem(await _ask(method, path)) == expected
+
+
+async def test_a_foreign_host_is_a_problem_below_the_api() -> None:
+    assert _problem(await _ask("GET", "/api/v1/time", base_url="http://evil.example")) == (400, "invalid")
+
+
+async def test_a_fault_below_the_api_is_a_problem_that_says_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(instants, "now", lambda: 1 / 0)
+
+    answer = await _ask("GET", "/api/v1/time")
+
+    assert _problem(answer) == (500, "fault")
+    assert "division" not in answer.text
+    assert answer.headers["x-correlation-id"]
+
+
+async def test_pages_keep_their_own_error_pages() -> None:
+    answer = await _ask("GET", "/nothing")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_no_figure_takes_the_place_of_a_member_of_the_problem() -> None:
+    status, body = api.problem(errors.Conflict(status="OPEN", code="x", type="y", figure=1))
+
+    assert (status, body["status"], body["code"]) == (409, 409, "conflict")
+    assert (body["type"], body["figure"]) == ("/problems/conflict", 1)
+
+
+# --- the document ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?version=x%0a", "?version=%0d%0aSet-Cookie:a=b", "?lang=xx", "?format=yaml"]
+)
+async def test_the_document_is_the_same_whatever_the_query_says(query: str) -> None:
+    answer = await _ask("GET", f"/api/openapi.json{query}")
+
+    assert (answer.status_code, answer.json()["info"]["title"]) == (200, "Gavel")
+
+
+async def test_a_document_that_has_not_changed_is_not_sent_again() -> None:
+    tag = (await _ask("GET", "/api/openapi.json")).headers["etag"]
+
+    again = await _ask("GET", "/api/openapi.json", headers={"If-None-Match": tag})
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/openapi.json"])
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "DELETE"])
+async def test_the_document_is_only_read(method: str, path: str) -> None:
+    assert (await _ask(method, path)).status_code == 405
+
+
+def test_parallel_first_requests_get_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[None] = []
+    generate = openapi.SchemaGenerator.get_schema
+    monkeypatch.setattr(openapi, "_rendered", {})
+    monkeypatch.setattr(
+        openapi.SchemaGenerator,
+        "get_schema",
+        lambda self, **options: (rendered.append(None), generate(self, **options))[1],
+    )
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        documents = list(pool.map(lambda _: openapi.document(), range(8)))
+
+    assert (len(rendered), len(set(documents))) == (1, 1)
+    assert json.loads(documents[0])["paths"]
+
+
+# --- budgets and turns -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, burst in (("ANONYMOUS", 3), ("USERS", 5), ("AUCTIONS", 2), ("BIDS", 2)):
+        monkeypatch.setattr(budgets, name, budgets.Budget(name, rate=0.001, seconds=1, burst=burst))
+
+
+@pytest.mark.usefixtures("small_budgets")
+async def test_an_address_has_a_budget_and_another_one_has_its_own() -> None:
+    for _ in range(3):
+        assert (await _ask("GET", "/api/v1/time")).status_code == 200
+
+    refused = await _ask("GET", "/api/v1/time")
+
+    assert _problem(refused) == (429, "too_often")
+    assert int(refused.headers["retry-after"]) == refused.json()["retry_after_seconds"] > 0
+    assert (await _ask("GET", "/api/v1/time", address="192.0.2.2")).status_code == 200
+
+
+@pytest.mark.usefixtures("small_budgets")
+async def test_a_user_has_a_budget_whatever_the_address() -> None:
+    for number in range(5):
+        answer = await _ask("GET", "/api/v1/time", address=f"192.0.2.{number}", headers=_bearer("ann"))
+        assert answer.status_code == 200
+
+    assert _problem(await _ask("GET", "/api/v1/time", headers=_bearer("ann"))) == (429, "too_often")
+    assert (await _ask("GET", "/api/v1/time", headers=_bearer("bob"))).status_code == 200
+
+
+@pytest.mark.usefixtures("small_budgets")
+async def test_a_token_that_is_not_valid_buys_no_budget() -> None:
+    for number in range(3):
+        await _ask("GET", "/api/v1/time", headers={"Authorization": f"Bearer {number}"})
+
+    answer = await _ask("GET", "/api/v1/time", headers={"Authorization": "Bearer 4"})
+
+    assert _problem(answer) == (429, "too_often")
+
+
+@pytest.mark.usefixtures("small_budgets")
+async def test_a_seller_lists_a_bounded_number_of_auctions() -> None:
+    for _ in range(2):
+        assert (await _ask("POST", "/api/v1/auctions", json={}, headers=_bearer("ann"))).status_code == 400
+
+    answer = await _ask("POST", "/api/v1/auctions", json={}, headers=_bearer("ann"))
+
+    assert (_problem(answer), answer.json()["rule"]) == ((429, "too_often"), "AUCTIONS")
+
+
+@pytest.mark.usefixtures("small_budgets")
+async def test_a_user_bids_a_bounded_number_of_times_on_a_lot() -> None:
+    async def bid(sub: str, path: str = BID) -> int:
+        headers = {**_bearer(sub), "Idempotency-Key": "k"}
+        return (
+            await _ask("POST", path, content=b"{", headers={**headers, "Content-Type": "application/json"})
+        ).status_code
+
+    assert [await bid("ann") for _ in range(3)] == [400, 400, 429]
+    assert await bid("bob") == 400
+    assert await bid("ann", BID.replace("0123", "4567")) == 400
+
+
+async def test_a_request_that_gets_no_turn_in_time_is_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served = _Served()
+    front = edge.Framework(served)
+    monkeypatch.setattr(front, "_others", gates.Gate(most=1, share=1, seconds=0.01))
+
+    async with front._others.turn("192.0.2.7"):
+        answer = await _ask("GET", "/", app=front)
+
+    assert (_problem(answer), answer.headers["retry-after"]) == ((503, "busy"), "1")
+    assert served.requests == 0
+    assert (await _ask("GET", "/", app=front)).status_code == 200
+
+
+# --- uploads -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/v1/products", "/admin/inventory/product/add/"])
+async def test_an_upload_without_a_token_is_refused_unread(path: str) -> None:
+    answer = await _ask("POST", path, files={"picture": b"x" * 100_000})
+
+    assert _problem(answer) == (401, "unauthenticated")
+    assert answer.headers["connection"] == "close"
+
+
+async def test_an_upload_with_a_forged_token_is_refused_unread() -> None:
+    answer = await _ask(
+        "POST", "/api/v1/products", files={"picture": b"x"}, headers={"Authorization": "Bearer x"}
+    )
+
+    assert _problem(answer) == (401, "invalid_token")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_may_upload_while_a_user_is_signed_in_to_it(client: Client, admin_client: Client) -> None:
+    anonymous = client.session
+    anonymous["cart"] = 1
+    anonymous.save()
+    signed_in = admin_client.session.session_key
+
+    with futures.ThreadPoolExecutor(1) as pool:
+        answers = list(pool.map(edge._is_session, [anonymous.session_key, "nothing", signed_in]))
+
+    assert answers == [False, False, True]
+
+
+# --- what caches may keep --------------------------------------------------------------------------------------------
+
+
+async def test_what_a_signed_in_client_gets_is_kept_by_no_cache() -> None:
+    by_token = await _ask("GET", "/api/v1/nothing", headers=_bearer("ann"))
+    assert by_token.headers["cache-control"] == "private, no-store"
+
+    public = await _ask("GET", "/api/v1/time")
+    assert "cache-control" not in public.headers
+
+
+@pytest.mark.django_db
+def test_a_page_of_a_session_is_kept_by_no_cache(admin_client: Client) -> None:
+    assert admin_client.get("/problems/").headers["Cache-Control"] == "private, no-store"

@@ -1,0 +1,55 @@
+"""The stock's tables: what may stand in a row, and how a row may change.
+
+Every rule that one row can state is a CHECK here, too. Only these modules, the ledger and the services call `save`; a
+move never changes (a trigger refuses it), and nothing is ever deleted.
+"""
+
+from inventory.models.reservations import TRANSITIONS, Holding, Reservation, ReservationKind, ReservationState
+from inventory.models.stock import (
+    DATABASE,
+    DESCRIPTION,
+    DIGEST_CHARACTERS,
+    HOUSE,
+    IMAGE_PATH,
+    LOW_STOCK_MARGIN_PARTS,
+    MAX_UNITS,
+    ON_HAND,
+    THUMBNAIL_PATH,
+    Balance,
+    Condition,
+    Correction,
+    Location,
+    Move,
+    MoveKind,
+    Once,
+    Outbox,
+    Product,
+    Warehouse,
+)
+
+__all__ = [
+    "DATABASE",
+    "DESCRIPTION",
+    "DIGEST_CHARACTERS",
+    "HOUSE",
+    "IMAGE_PATH",
+    "LOW_STOCK_MARGIN_PARTS",
+    "MAX_UNITS",
+    "ON_HAND",
+    "THUMBNAIL_PATH",
+    "TRANSITIONS",
+    "Balance",
+    "Condition",
+    "Correction",
+    "Holding",
+    "Location",
+    "Move",
+    "MoveKind",
+    "Once",
+    "Outbox",
+    "Product",
+    "Reservation",
+    "ReservationKind",
+    "ReservationState",
+    "Warehouse",
+]

@@ -1,0 +1,182 @@
+"""Streams end with the session and the account that opened them, at once and on every process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import django.db
+import pytest
+import pytest_asyncio
+
+from auction_project.contracts import events
+from notifications import bridge, doorbell, due, hub, models, selectors, services, tickets
+from notifications.tests import conftest, streams
+
+pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
+
+
+async def end_session(user_id: str, session_id: str) -> None:
+    await bridge.call(services.end_session, user_id=user_id, session_id=session_id, now=conftest.NOW)
+
+
+async def close_account(user_id: str, *, closed: bool = True, version: int = 1) -> None:
+    account = events.AccountChanged(
+        user_id=user_id, version=version, email="", email_verified=True, created_at=0, roles=(), closed=closed
+    )
+    await bridge.call(services.follow_account, account=account)
+
+
+@pytest_asyncio.fixture
+async def ringing_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
+    """A hub that never looks: a ring must bring what it does."""
+    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
+    await hub.start()
+    yield hub.current()
+    await hub.stop()
+
+
+async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.Hub, user_id: str) -> None:
+    async with (
+        streams.websocket(user_id, session="gone") as gone,
+        streams.websocket(user_id, session="kept") as kept,
+        streams.websocket(user_id) as without,
+    ):
+        await gone.say(type="resume")
+        await gone.hear_until("resumed")
+
+        await end_session(user_id, "gone")
+
+        assert await gone.closed() == 4410
+        for client in (kept, without):
+            await client.say(type="ping")
+            assert await client.hear() == {"type": "pong"}
+
+
+async def test_a_stream_that_follows_no_feed_ends_with_its_session(
+    ringing_hub: hub.Hub, user_id: str, auction_id: str
+) -> None:
+    async with streams.websocket(user_id, session="gone") as client:
+        await client.say(type="watch", auction_id=auction_id)
+        await client.hear_until("watching")
+
+        await end_session(user_id, "gone")
+
+        assert await client.closed() == 4410
+
+
+async def test_a_barred_account_ends_its_streams_also_those_that_follow_no_feed(
+    ringing_hub: hub.Hub, user_id: str
+) -> None:
+    async with streams.websocket(user_id) as one, streams.websocket(conftest.new_id()) as stranger:
+        await close_account(user_id)
+
+        assert await one.closed() == 4411
+        await stranger.say(type="ping")
+        assert await stranger.hear() == {"type": "pong"}
+
+
+async def test_a_lost_ring_is_made_up_for_by_the_look(
+    running_hub: hub.Hub, user_id: str, silent_doorbell: None
+) -> None:
+    other = conftest.new_id()
+    async with streams.websocket(user_id, session="gone") as one, streams.websocket(other) as two:
+        await end_session(user_id, "gone")
+        await close_account(other)
+
+        assert (await one.closed(), await two.closed()) == (4410, 4411)
+
+
+async def test_a_ticket_of_an_ended_session_opens_nothing_that_stays(
+    running_hub: hub.Hub, user_id: str
+) -> None:
+    await end_session(user_id, "gone")
+
+    async with streams.websocket(user_id, session="gone") as client:
+        assert await client.closed() == 4410
+
+
+async def test_a_token_of_an_ended_session_opens_no_events_that_stay(
+    running_hub: hub.Hub, user_id: str
+) -> None:
+    await end_session(user_id, "gone")
+    headers = {"Authorization": f"Bearer {conftest.token(user_id, session='gone')}"}
+
+    async with streams.server_sent_events(headers=headers) as stream:
+        body: dict[str, Any] = {}
+        while body.get("type") != "closing":
+            body = (await stream.hear())[1]
+        await stream.ended()
+
+    assert body["code"] == 4410
+
+
+async def test_a_ticket_remembers_the_session_of_its_token(user_id: str, client_of: Any) -> None:
+    answers = [
+        await bridge.call(client_of(user_id, session=session).post, "/api/v1/notifications/ticket")
+        for session in ("s1", "")
+    ]
+    await hub.start()
+    try:
+        held = [
+            await tickets.redeem(hub.current().redis_client, answer.json()["ticket"]) for answer in answers
+        ]
+    finally:
+        await hub.stop()
+
+    assert held == [tickets.Holder(user_id, "s1"), tickets.Holder(user_id, "")]
+
+
+async def test_a_reinstated_account_may_come_again(running_hub: hub.Hub, user_id: str) -> None:
+    await close_account(user_id)
+    await close_account(user_id, closed=False, version=2)
+
+    async with streams.websocket(user_id) as client:
+        await client.say(type="resume")
+        await client.hear_until("resumed")
+        await asyncio.sleep(0.4)  # a look went by
+        await client.say(type="ping")
+        assert await client.hear() == {"type": "pong"}
+
+
+async def test_without_postgresql_a_stream_goes_on_and_ends_when_it_is_back(
+    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_users: Any) -> Any:
+        raise django.db.OperationalError("the database is away")
+
+    async with streams.websocket(user_id, session="gone") as client:
+        with monkeypatch.context() as outage:
+            outage.setattr(selectors, "list_ends", away)
+            await end_session(user_id, "gone")
+            assert await client.hears_nothing()
+
+        assert await client.closed() == 4410
+
+
+def test_a_session_ends_once_and_is_forgotten_after_a_day(user_id: str) -> None:
+    for _ in range(2):
+        services.end_session(user_id=user_id, session_id="one", now=conftest.NOW)
+    assert models.EndedSession.objects.count() == 1
+
+    later = conftest.NOW + services.ENDED_SESSION_KEPT + timedelta(seconds=1)
+    services.end_session(user_id=user_id, session_id="two", now=later)
+
+    assert selectors.list_ends([user_id]) == {user_id: selectors.Ends(False, frozenset({"two"}))}
+
+
+def test_who_has_no_end_is_not_named(user_id: str) -> None:
+    other = conftest.new_id()
+    services.end_session(user_id=other, session_id="x", now=conftest.NOW)
+
+    assert selectors.list_ends([user_id]) == {}
+
+
+def test_a_ring_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[Any] = []
+    monkeypatch.setattr(doorbell, "ring", lambda users, word=doorbell.NEWS: rung.append((list(users), word)))
+
+    conftest.tell(user_id)
+    services.end_session(user_id=user_id, session_id="one", now=conftest.NOW)
+
+    assert rung == [([user_id], doorbell.NEWS), ([user_id], doorbell.ENDED)]
