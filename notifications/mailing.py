@@ -6,6 +6,7 @@ server's own no is REFUSED; any other failure is UNKNOWN. News that events have 
 DROPPED: old news helps nobody, and the feed has it.
 """
 
+import math
 import smtplib
 from datetime import datetime, timedelta
 
@@ -108,13 +109,16 @@ def _hand_over(message: mail.EmailMessage) -> tuple[models.EmailState, str]:
 def _is_temporary(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> bool:
     """Whether the server asks to come again later: its codes 400 to 499 (RFC 5321, section 4.2.1)."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(400 <= code < 500 for code, _ in error.recipients.values())
+        codes = [code for code, _ in error.recipients.values()]
+        return bool(codes) and all(400 <= code < 500 for code in codes)
     return 400 <= error.smtp_code < 500
 
 
 def _is_overtaken(notification: models.Notification, now: datetime) -> bool:
     """Whether its advice can no longer be followed: to bid again on an auction that has ended."""
-    return notification.kind == models.Kind.OUTBID and notification.data["ends_at"] <= instants.of(now)
+    return notification.kind == models.Kind.OUTBID and notification.data.get(
+        "ends_at", math.inf
+    ) <= instants.of(now)
 
 
 def _drop(email: models.Email, reason: str) -> models.EmailState:

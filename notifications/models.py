@@ -245,7 +245,9 @@ class Notification(models.Model):
             return False
         if self.kind != Kind.OUTBID:
             return True
-        of_lot = Notification.objects.filter(user_id=self.user_id, data__auction_id=self.data["auction_id"])
+        of_lot = Notification.objects.filter(
+            user_id=self.user_id, data__auction_id=self.data.get("auction_id")
+        )
         back = Feed.objects.values_list("read_seq", flat=True).get(user_id=self.user_id)
         acted = of_lot.filter(models.Q(kind=Kind.LEADING) | models.Q(data__own_bid=True)).aggregate(
             last=models.Max("seq")

@@ -52,9 +52,10 @@ def test_a_notification_in_public_form(user_id: str, client_of: ClientOf) -> Non
             {
                 "cursor": f"{epoch}:1",
                 "kind": "lost",
-                "text": "“Lamp” went to another bidder for 12.50 EUR",
+                "text": "“Lamp” went to another bidder for €12.50",
                 "data": {"auction_id": "a" * 32, "title": "Lamp", "price": "12.50", "currency": "EUR"},
                 "at": 1_700_000_000_000,
+                "withdrawn": False,
                 "read": False,
             }
         ],

@@ -10,7 +10,7 @@ from django.db import transaction
 from auction_project import contracts
 from auction_project.contracts import events
 from auction_project.messaging import broker, consuming, dead_letters, failure, memory
-from notifications import handlers, models, redis_clients, selectors
+from notifications import handlers, models, redis_clients, selectors, wording
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])
@@ -223,3 +223,97 @@ def test_what_cannot_be_shown_is_a_dead_letter_and_leaves_the_feed_as_it_was(
     assert dead_letters.decode(letter)[1].error == "KeyError('XXX')"
     assert [kind for _, kind, _ in told()] == ["OUTBID"]
     assert models.Feed.objects.get(user_id=USER).last_seq == 1
+
+
+# --- notices that later ones overtake, and mails ---------------------------------------------------------------------
+
+LEADING = events.Leading(**_NOTICE, price=1300, currency="EUR", ends_at=9)
+WON = events.Won(**_NOTICE, sale_id=SALE, order_number=NUMBER, price=1300, currency="EUR")
+LOST = events.Lost(**_NOTICE, price=1300, currency="EUR")
+NEXT = events.NextInLine(**_NOTICE, price=1300, next_price=1000, currency="EUR")
+NOT_SOLD = events.NotSold(**_NOTICE, price=1300, currency="EUR", highest=True, missed_by_percent=10)
+
+
+def standing() -> list[str]:
+    """The kinds of the notices that were not withdrawn, oldest first."""
+    rows = models.Notification.objects.filter(withdrawn_at=None).order_by("seq")
+    return list(rows.values_list("kind", flat=True))
+
+
+def mails() -> list[tuple[str, str]]:
+    """(kind, state) of each mail, oldest first."""
+    rows = models.Email.objects.order_by("notification__seq")
+    return list(rows.values_list("notification__kind", "state"))
+
+
+@pytest.mark.parametrize(
+    ("told_events", "left"),
+    [
+        ([OUTBID, LEADING], ["LEADING"]),
+        ([LEADING, OUTBID, OUTBID], ["OUTBID"]),
+        ([LEADING, WON], ["WON"]),
+        ([OUTBID, NEXT, LOST], ["LOST"]),
+        ([OUTBID, NEXT, WON], ["WON"]),
+        ([OUTBID, NOT_SOLD], ["NOT_SOLD"]),
+        ([WON, CANCELLED], ["ORDER_CANCELLED"]),
+        ([CANCELLED, WON], ["ORDER_CANCELLED"]),
+    ],
+)
+def test_a_notice_withdraws_those_that_it_overtakes(told_events: list[events.Event], left: list[str]) -> None:
+    for number, event in enumerate(told_events):
+        handle(event, f"event-{number}")
+
+    assert standing() == left
+    assert models.Notification.objects.count() == len(told_events)
+
+
+def test_a_notice_of_another_lot_withdraws_nothing() -> None:
+    handle(OUTBID, "event-1")
+    handle(msgspec.structs.replace(LOST, auction_id="b" * 32), "event-2")
+
+    assert standing() == ["OUTBID", "LOST"]
+
+
+def test_the_mail_of_a_withdrawn_notice_does_not_go() -> None:
+    handle(OUTBID, "event-1")
+    handle(LOST, "event-2")
+
+    assert mails() == [("OUTBID", "DROPPED"), ("LOST", "PENDING")]
+
+
+def test_the_answer_to_ones_own_bid_is_no_mail() -> None:
+    handle(msgspec.structs.replace(OUTBID, own_bid=True))
+    handle(LEADING, "event-2")
+
+    assert (len(told()), mails()) == (2, [])
+
+
+@pytest.mark.parametrize("is_back", ["reads", "bids"])
+def test_one_outbid_mail_a_lot_until_its_reader_is_back(is_back: str) -> None:
+    handle(OUTBID, "event-1")
+    handle(OUTBID, "event-2")
+    assert [kind for kind, _ in mails()] == ["OUTBID"]
+
+    if is_back == "reads":
+        models.Feed.objects.filter(user_id=USER).update(read_seq=2)
+    else:
+        handle(LEADING, "event-3")
+    handle(OUTBID, "event-4")
+
+    assert [kind for kind, _ in mails()] == ["OUTBID", "OUTBID"]
+
+
+def test_an_unsold_lot_is_told_without_its_reserve() -> None:
+    handle(NOT_SOLD)
+
+    (_, kind, data) = told()[0]
+    text = wording.headline(kind, wording.public(data))
+    assert text == "“Lamp” was not sold: your highest bid missed the reserve by less than 10 %"
+
+
+def test_the_seller_is_told_of_sales_and_of_lots_that_were_not_sold() -> None:
+    handle(events.LotSold(**_NOTICE, sale_id=SALE, price=2600, currency="EUR", quantity=2), "event-1")
+    handle(events.LotUnsold(**_NOTICE, bids=0, reserve_met=True), "event-2")
+
+    texts = [wording.headline(kind, wording.public(data)) for _, kind, data in told()]
+    assert texts == ["Sold: 2 × “Lamp” for €26.00", "“Lamp” was not sold"]

@@ -80,7 +80,7 @@ def test_an_email_goes_once_however_often_it_is_asked_for(user_id: str) -> None:
     assert states == ["SENT"] * 3
     (message,) = mail.outbox
     assert message.to == ["ada@example.org"]
-    assert message.subject == "“Lamp” went to another bidder for 12.50 EUR"
+    assert message.subject == "“Lamp” went to another bidder for €12.50"
 
 
 def test_senders_at_once_send_one_email(user_id: str) -> None:
@@ -156,6 +156,7 @@ def test_a_server_that_stays_away_costs_the_email_and_says_why(user_id: str, ser
     ("error", "state"),
     [
         (smtplib.SMTPRecipientsRefused({}), "REFUSED"),
+        (smtplib.SMTPRecipientsRefused({"a@example.org": (550, b"no")}), "REFUSED"),
         (smtplib.SMTPDataError(550, b"no"), "REFUSED"),
         (smtplib.SMTPServerDisconnected("gone"), "UNKNOWN"),
         (TimeoutError(), "UNKNOWN"),
@@ -175,6 +176,29 @@ def test_after_the_server_was_asked_nothing_is_sent_again(
     assert mailing.sweep(now=NOW + timedelta(days=2)) == []
     assert send(email_of(user_id), after=mailing.PAUSE) == state
     assert mail.outbox == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPDataError(451, b"try again"),
+        smtplib.SMTPResponseException(421, b"closing"),
+        smtplib.SMTPRecipientsRefused({"a@example.org": (450, b"mailbox busy")}),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_server_that_asks_to_come_later_is_asked_again(
+    user_id: str, server: type[Broken], error: Exception
+) -> None:
+    verify(user_id)
+    conftest.tell(user_id)
+    server.sending = error
+    assert send(email_of(user_id)) == "PENDING"
+
+    server.sending = None
+
+    assert send(email_of(user_id), after=mailing.PAUSE) == "SENT"
+    assert len(mail.outbox) == 1
 
 
 @pytest.mark.parametrize(("place", "sent"), [("send_email.after_claim", 0), ("send_email.after_effect", 1)])

@@ -218,9 +218,10 @@ async def test_a_notification_in_full(running_hub: hub.Hub, user_id: str) -> Non
         "type": "notification",
         "cursor": f"{head.epoch}:1",
         "kind": "lost",
-        "text": "“Lamp” went to another bidder for 12.50 EUR",
+        "text": "“Lamp” went to another bidder for €12.50",
         "data": {"auction_id": "a" * 32, "title": "Lamp", "price": "12.50", "currency": "EUR"},
         "at": 1_700_000_000_000,
+        "withdrawn": False,
     }
 
 

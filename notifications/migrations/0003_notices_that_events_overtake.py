@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0001_feeds'),
+        ('notifications', '0002_watch_and_sessions'),
     ]
 
     operations = [
