@@ -25,9 +25,9 @@ def bidders(house: House) -> list[Person]:
     return house.new_accounts(6)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def decliner(house: House) -> Person:
-    """A bidder whose card is refused. He may buy twice before his past speaks against him."""
+    """A bidder whose card is refused, which makes it unusable."""
     return house.new_account("bidder", card=DECLINES)
 
 
