@@ -5,6 +5,7 @@ bid log's committer, the push hub) start and stop with the server's lifespan.
 """
 
 import gc
+import json
 import os
 from typing import Any
 
@@ -17,13 +18,14 @@ django_application = get_asgi_application()
 import prometheus_client
 from django.conf import settings
 
-from auction_project import bounds, needs, roles
+from auction_project import bounds, health, needs, roles
 from bidding import bid_endpoint, runtime
 from notifications import hub, routing, sse
 
 _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"
 _SERVES_BIDDING = "bidding" in settings.SERVICES
 _SERVES_NOTIFICATIONS = "notifications" in settings.SERVICES
+_READY = json.dumps(health.readiness("web", ready=True)).encode()
 _readiness = needs.Readiness(roles.BY_NAME["web"].needs, vital=("mongodb",))
 
 
@@ -80,7 +82,7 @@ async def _readyz(send: Any) -> None:
     if unmet:
         await bounds.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
     else:
-        await _plain(send, 200, b'{"role": "web", "ready": true}', b"application/json")
+        await _plain(send, 200, _READY, b"application/json")
 
 
 async def _metrics(send: Any) -> None:

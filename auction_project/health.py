@@ -4,6 +4,7 @@ Live: every loop has begun a step, or waited for a service, within STALE_SECONDS
 """
 
 import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +12,17 @@ from typing import Any
 
 import prometheus_client
 
+INSTANCE = (
+    "GAVEL_INSTANCE"  # in the environment: what a ready process answers, so that its parent knows it again
+)
 STALE_SECONDS = 60.0
 REQUEST_SECONDS = 5.0
+
+
+def readiness(role: str, *, ready: bool) -> dict[str, Any]:
+    """The body of `/readyz`."""
+    instance = os.environ.get(INSTANCE)
+    return {"role": role, "ready": ready} | ({"instance": instance} if instance else {})
 
 
 class State:
@@ -65,9 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
             stale = self.state.stale_loops()
             self._answer_json(503 if stale else 200, {"role": self.state.role, "stale": stale})
         elif self.path == "/readyz":
-            self._answer_json(
-                200 if self.state.ready else 503, {"role": self.state.role, "ready": self.state.ready}
-            )
+            ready = self.state.ready
+            self._answer_json(200 if ready else 503, readiness(self.state.role, ready=ready))
         else:
             self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})
 
