@@ -43,6 +43,7 @@ REFUSED = (
     ("DATABASE_URL_ORDERS", ""),
     ("ALLOWED_HOSTS", "*"),
     ("DEBUG", "true"),
+    ("GAVEL_DEMO", "true"),
     ("GAVEL_FAILPOINTS", "relay.before_mark=kill"),
 )
 

@@ -39,7 +39,7 @@ environ.Env.read_env(Path(__file__).resolve().parents[2] / ".env")
 _refuse_incomplete()
 
 from auction_project.settings.base import *  # noqa: E402, F403
-from auction_project.settings.base import ALLOWED_HOSTS, DEBUG, LOG_LEVEL, SERVICES, env  # noqa: E402
+from auction_project.settings.base import ALLOWED_HOSTS, DEBUG, DEMO, LOG_LEVEL, SERVICES, env  # noqa: E402
 
 
 def _refuse_unsafe() -> None:
@@ -55,6 +55,8 @@ def _refuse_unsafe() -> None:
             )
     if DEBUG:
         raise ImproperlyConfigured("DEBUG is on: production must not show its insides")
+    if DEMO:
+        raise ImproperlyConfigured("GAVEL_DEMO is on: it shows every e-mail to everyone")
     if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
         raise ImproperlyConfigured("ALLOWED_HOSTS holds a wildcard: name each host")
     if os.environ.get(failpoints.VARIABLE):
