@@ -107,7 +107,7 @@ def _read(directory: Path, name: str) -> Mail | None:
             at=datetime.fromtimestamp(int(mail_id.partition("-")[0]) / 1e9, UTC),
             sender=str(message["From"] or ""),
             to=str(message["To"] or ""),
-            subject=str(message["Subject"] or ""),
+            subject=str(message["Subject"] or "").strip(),
             text=_part(message, "plain"),
             html=_part(message, "html"),
         )

@@ -17,13 +17,14 @@ ACCEPTS, REFUSES, TIMES_OUT, TIMES_OUT_DONE = (
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """One account. `card` is the test number on file; `buys_every` is the pause between purchases of those whose sales
+    """One account. `title` is how a visitor reads whom to sign in as. `card` is the test number on file; `buys_every` is the pause between purchases of those whose sales
     fail, in seconds. `hurries` is how many purchases come first, one soon after the other."""
 
     email: str
     role: str
     roles: tuple[str, ...]
     note: str
+    title: str = ""
     card: str = ACCEPTS
     password: str | None = None
     groups: tuple[str, ...] = ()
@@ -38,24 +39,27 @@ VISITORS: tuple[Person, ...] = (
     Person(
         email="operator@gavel.example",
         role="operator",
+        title="the operator",
         roles=("operator", "bidder"),
-        note="everything: auctions, stock, sagas",
+        note="all auctions, stock and sales",
         password=PASSWORD,
         superuser=True,
     ),
     Person(
         email="clerk@gavel.example",
         role="clerk",
+        title="the stock clerk",
         roles=("bidder",),
-        note="the stock desk",
+        note="receive and count stock",
         password=PASSWORD,
         groups=("stock clerk",),
     ),
     Person(
         email="seller@gavel.example",
         role="seller",
+        title="a seller",
         roles=("seller", "bidder"),
-        note="your own products and auctions",
+        note="list your own products",
         password=PASSWORD,
     ),
 )
