@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
+from auction_project import instants
 from auction_project.demo import shop, turns
 from auction_project.demo.client import Client
 from auction_project.demo.seed import Account, House
@@ -18,6 +19,7 @@ from auction_project.demo.seed import Account, House
 PAUSE_SECONDS = (6.0, 24.0)
 HURRY_SECONDS = (4.0, 9.0)
 BUY_CHANCE = 0.03
+TASTES = (1.05, 3.0)  # what a piece is worth to a bidder, as a multiple of its starting price
 MAX_FACTOR = 1.25  # of the minimum: far below what a bid has to be confirmed for
 
 
@@ -115,10 +117,13 @@ class Bidder:
         return lot["id"], {"amount": f"{maximum:.2f}", "currency": lot["currency"]}
 
     def _wants(self, lot: dict[str, Any]) -> bool:
-        """Not while the own maximum still holds, and not above what the piece is worth: to each bidder something else."""
+        """Not while the own maximum still holds, and not above what the piece is worth: to each bidder something else,
+        and the more the nearer its end is."""
         minimum = float(lot["minimum"])
-        taste = random.Random(f"{self._person.email}:{lot['id']}").uniform(1.1, 3.0)  # noqa: S311 - no secret
-        return minimum > self._maxima.get(lot["id"], 0.0) and minimum <= float(lot["start_price"]) * taste
+        taste = random.Random(f"{self._person.email}:{lot['id']}").uniform(*TASTES)  # noqa: S311 - no secret
+        passed = (instants.now() - lot["starts_at"]) / max(1, lot["ends_at"] - lot["starts_at"])
+        worth = float(lot["start_price"]) * (TASTES[0] + (taste - TASTES[0]) * passed)
+        return minimum > self._maxima.get(lot["id"], 0.0) and minimum <= worth
 
 
 async def run_until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
