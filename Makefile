@@ -7,7 +7,7 @@ RUN = .venv/bin/python
 STAMP = .venv/installed-development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check services-test browser-test bench stop clean
+.PHONY: help demo test check services-test browser-test bench verify stop clean
 .NOTPARALLEL:
 
 help: ## Show this list.
@@ -32,6 +32,9 @@ browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium
 
 bench: $(STAMP) ## Measure, with the reference points in the same run.
 	@$(RUN) -m auction_project.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)
+
+verify: $(STAMP) ## Check every invariant of a demo that runs in another terminal, and say what each means.
+	@$(RUN) manage.py demo --verify $(ARGS)
 
 stop: $(STAMP) ## End a demo that runs in another terminal.
 	@$(RUN) manage.py demo --stop

@@ -62,6 +62,7 @@ EVERYTHING = {
     "SECRET_KEY_FALLBACKS": secrets.token_urlsafe(50),
     "CSRF_TRUSTED_ORIGINS": "https://other.example",
     "TRUSTED_PROXY_COUNT": "1",
+    "STREAMS_PER_ADDRESS": "100",
     "SERVICES": "accounts,bidding,inventory,orders,notifications,sagas",
     "DEBUG": "false",
     "JWT_PRIVATE_KEY": private_pem(KEY).replace("\n", "\\n"),
@@ -109,7 +110,7 @@ EVERYTHING = {
     "SECURE_SSL_REDIRECT": "true",
     "SECURE_HSTS_SECONDS": "31536000",
 }
-TESTS_ONLY = {"GAVEL_SERVICE_CONTROL", "GAVEL_FAILPOINTS", "GAVEL_CHROMIUM", "GAVEL_TEST_LOGS"}
+TESTS_ONLY = {"GAVEL_DEMO", "GAVEL_SERVICE_CONTROL", "GAVEL_FAILPOINTS", "GAVEL_CHROMIUM", "GAVEL_TEST_LOGS"}
 # What is also taken: sockets without passwords, and one machine without TLS.
 ACCEPTED = (
     {"DATABASE_URL_ORDERS": "postgres://gavel@//var/run/postgresql/gavel_orders"},
@@ -175,6 +176,7 @@ REFUSED: tuple[tuple[str, dict[str, str]], ...] = (
     ("SECURE_SSL_REDIRECT", {"SECURE_SSL_REDIRECT": "enabled"}),
     ("TRUSTED_PROXY_COUNT", {"TRUSTED_PROXY_COUNT": "0"}),
     ("DEBUG", {"DEBUG": "true"}),
+    ("GAVEL_DEMO", {"GAVEL_DEMO": "true"}),
     ("GAVEL_FAILPOINTS", {"GAVEL_FAILPOINTS": "relay.before_mark=kill"}),
 )
 _START = "from django.conf import settings; settings.SECRET_KEY"

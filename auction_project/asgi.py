@@ -6,6 +6,7 @@ background parts (the bid log's committer, the push hub) start and stop with the
 
 import asyncio
 import gc
+import json
 import os
 from collections.abc import Coroutine
 from typing import Any
@@ -27,6 +28,7 @@ _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"
 _SERVES_BIDDING = "bidding" in settings.SERVICES
 _SERVES_NOTIFICATIONS = "notifications" in settings.SERVICES
 _HAS_PROXIES = settings.TRUSTED_PROXY_COUNT > 0
+_READY = json.dumps(health.readiness("web", ready=True)).encode()
 _readiness = needs.Readiness(roles.BY_NAME["web"].needs, vital=("mongodb",))
 
 
@@ -108,7 +110,7 @@ async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
     if unmet:
         await bounds.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
     else:
-        await _plain(send, b'{"role": "web", "ready": true}')
+        await _plain(send, _READY)
 
 
 async def _plain(send: Any, body: bytes) -> None:

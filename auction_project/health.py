@@ -13,8 +13,17 @@ from typing import Any
 
 import prometheus_client
 
+INSTANCE = (
+    "GAVEL_INSTANCE"  # in the environment: what a ready process answers, so that its parent knows it again
+)
 STALE_SECONDS = 60.0
 REQUEST_SECONDS = 5.0
+
+
+def readiness(role: str, *, ready: bool) -> dict[str, Any]:
+    """The body of `/readyz`."""
+    instance = os.environ.get(INSTANCE)
+    return {"role": role, "ready": ready} | ({"instance": instance} if instance else {})
 
 
 class State:
@@ -79,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/readyz":
             halted = sorted(self.state.halted)
             ready = self.state.is_ready() and not halted
-            body = {"role": self.state.role, "ready": ready, **({"halted": halted} if halted else {})}
+            body = readiness(self.state.role, ready=ready) | ({"halted": halted} if halted else {})
             self._answer_json(200 if ready else 503, body)
         else:
             self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})

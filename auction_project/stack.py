@@ -2,10 +2,14 @@
 
 Each child gets a health port and a log file below `directory`; one that dies by itself is started again after
 RESTART_SECONDS, as an init system would. The children end with `stop()`, and with the parent, however it ends.
+
+The parent binds the ports of the web role, keeps them and hands them down: no other program can take one, not even
+while the role restarts. A role is ready only if the answer names the INSTANCE that this stack gave it.
 """
 
 import contextlib
 import ctypes
+import json
 import os
 import random
 import signal
@@ -14,20 +18,23 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
 
-from auction_project import logs, roles
+from auction_project import health, logs, roles
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
 RESTART_SECONDS = 0.5
 POLL_SECONDS = 0.1
+READY_ANSWER_SECONDS = 2.0
 PORT_ATTEMPTS = 200
+PORTS_BESIDE = 20  # the preferred port, and those that follow it, before any other
+BACKLOG = 4096  # connections that wait while the web role restarts
 # Below the ephemeral range: while a role restarts, no outgoing connection may take its port.
 _PORTS = range(15_000, 32_768)
 _given: set[int] = set()  # a role binds its port seconds later: until then it looks free
@@ -41,33 +48,64 @@ class NotReady(RuntimeError):
     """A role did not become ready in time."""
 
 
-def free_port(preferred: int = 0) -> int:
-    """`preferred` when nobody listens there, else a port of the loopback address that is free and was given to nobody yet.
-
-    Raises NotReady.
-    """
-    others = [port for port in random.sample(_PORTS, PORT_ATTEMPTS) if port not in _given]
-    for port in [preferred, *others] if preferred else others:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            _given.add(port)
-            return port
+def free_port() -> int:
+    """A port of the loopback address that is free and was given to no role yet. Raises NotReady."""
+    for port in random.sample(_PORTS, PORT_ATTEMPTS):
+        if port not in _given:
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port
     raise NotReady("no free port on 127.0.0.1")
 
 
+def listen(preferred: int = 0) -> socket.socket:
+    """A socket that listens on the loopback address: on `preferred`, on one of the ports after it, or on any free one.
+
+    Raises NotReady.
+    """
+    beside = range(preferred, min(preferred + PORTS_BESIDE, 65_536)) if preferred else ()
+    others = [port for port in random.sample(_PORTS, PORT_ATTEMPTS) if port not in _given]
+    for port in [*beside, *others]:
+        with contextlib.suppress(OSError):
+            listener = _listen_on(port)
+            _given.add(port)
+            return listener
+    raise NotReady("no free port on 127.0.0.1")
+
+
+def _listen_on(port: int) -> socket.socket:
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 class Process:
-    """One role's process: `name` is unique in the stack (`web`, `web-2`)."""
+    """One role's process: `name` is unique in the stack (`web`, `web-2`). `listener` is the socket that it serves on."""
 
     def __init__(
-        self, name: str, argv: list[str], environment: Mapping[str, str], log_file: Path, health: int
+        self,
+        name: str,
+        argv: list[str],
+        environment: Mapping[str, str],
+        log_file: Path,
+        health_port: int,
+        listener: socket.socket | None = None,
     ) -> None:
         self.name = name
         self.argv = argv
         self.environment = dict(environment)
         self.log_file = log_file
-        self.health_port = health
-        self.port = 0  # where a web process serves
+        self.health_port = health_port
+        self._listener = listener
+        self.port = listener.getsockname()[1] if listener else 0
         self.wanted = False
         self.restarts = 0
         self._popen: subprocess.Popen[bytes] | None = None
@@ -98,9 +136,10 @@ class Process:
             return True
 
     def _spawn(self, overrides: Mapping[str, str]) -> None:
+        inherited = self._listen()
         with self.log_file.open("ab") as output:
             self._popen = subprocess.Popen(
-                self.argv,
+                [*self.argv, *(word for number in inherited for word in ("--fd", str(number)))],
                 cwd=_ROOT,
                 env={**self.environment, **overrides},
                 stdin=subprocess.DEVNULL,
@@ -108,23 +147,36 @@ class Process:
                 stderr=output,
                 start_new_session=True,
                 umask=0o077,  # logs, mails and pictures are for this user alone
+                pass_fds=inherited,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
+    def _listen(self) -> list[int]:
+        """The file descriptor that the child inherits, if it serves on one. Raises OSError."""
+        if self._listener is None:
+            return []
+        if self._listener.fileno() == -1:  # it was killed, and its port given up meanwhile
+            self._listener = _listen_on(self.port)
+        return [self._listener.fileno()]
+
     def ready(self) -> bool:
+        """Whether this very process says that it is ready; another one on its port does not know its instance."""
+        url = f"http://127.0.0.1:{self.health_port}/readyz"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            with urllib.request.urlopen(url, timeout=READY_ANSWER_SECONDS) as answer:
+                said = json.load(answer)
+        except (OSError, ValueError):
             return False
+        return bool(said.get("instance") == self.environment[health.INSTANCE])
 
     def kill(self) -> None:
-        """As a crash would; it stays dead until it is started."""
+        """As a crash would; it stays dead, and its port refuses connections, until it is started."""
         with self._changing:
             self.wanted = False
             self._signal(signal.SIGKILL)
             if self._popen is not None:
                 self._popen.wait()
+            self.release()
 
     def end(self) -> None:
         """Ask it to drain and stop."""
@@ -140,6 +192,11 @@ class Process:
         except subprocess.TimeoutExpired:
             log.warning("role_killed", role=self.name, waited_seconds=seconds)
             self.kill()
+
+    def release(self) -> None:
+        """Give the port back; the next start takes it again."""
+        if self._listener is not None:
+            self._listener.close()
 
     def tail(self, lines: int = 15) -> str:
         text = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
@@ -164,7 +221,8 @@ class Stack:
     ) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self.web_port = free_port(web_port)
+        self._listener = listen(web_port)
+        self.web_port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.web_port}"
         bank_port = free_port()
         self.environment = {
@@ -192,15 +250,17 @@ class Stack:
         role = roles.BY_NAME[role_name]
         number = 1 + sum(name.partition("-")[0] == role_name for name in self.processes)
         name = role.name if number == 1 else f"{role.name}-{number}"
-        argv, health, port = role.argv(), free_port(), 0
+        argv, health_port, listener = role.argv(), free_port(), None
         if role.name == "web":
-            port = self.web_port if number == 1 else free_port()
-            argv += ["--port", str(port)]
+            listener = self._listener if number == 1 else listen()
         elif role.name == "beat":
             argv += ["-s", str(self.directory / "celerybeat-schedule")]
-        environment = {**self.environment, "GAVEL_HEALTH_PORT": str(health)}
-        process = Process(name, argv, environment, self.directory / f"{name}.log", health)
-        process.port = port
+        environment = {
+            **self.environment,
+            "GAVEL_HEALTH_PORT": str(health_port),
+            health.INSTANCE: uuid.uuid4().hex,
+        }
+        process = Process(name, argv, environment, self.directory / f"{name}.log", health_port, listener)
         self.processes[name] = process
         return process
 
@@ -234,6 +294,7 @@ class Stack:
         deadline = time.monotonic() + STOP_SECONDS
         for process in self.processes.values():
             process.wait(max(0.1, deadline - time.monotonic()))
+            process.release()
         self._stopped.set()
 
     def pids(self) -> dict[str, int]:
@@ -243,8 +304,11 @@ class Stack:
         """Lives until all have stopped: the kernel ends a child with the thread that started it."""
         while not self._stopped.wait(RESTART_SECONDS):
             for process in list(self.processes.values()):
-                if not self._stopping.is_set() and process.restart_if_dead():
-                    log.warning("role_restarted", role=process.name, restarts=process.restarts)
+                try:
+                    if not self._stopping.is_set() and process.restart_if_dead():
+                        log.warning("role_restarted", role=process.name, restarts=process.restarts)
+                except OSError as error:  # a full machine: this thread must live, or all roles end with it
+                    log.warning("role_not_restarted", role=process.name, error=repr(error))
 
 
 def _die_with_parent() -> None:

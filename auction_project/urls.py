@@ -28,4 +28,6 @@ if "accounts" in settings.SERVICES:
         path("api/", openapi.page_view, name="api"),
         path("", include("auction_project.pages.urls")),
     ]
+    if settings.DEMO:
+        urlpatterns += [path("demo/", include("auction_project.demo.urls"))]
     handler429 = "auction_project.accounts.limits.page_too_often"  # allauth asks for it

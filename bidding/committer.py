@@ -55,11 +55,19 @@ class StoreAway(errors.Unavailable):
 
 
 class Committer:
-    """Make and use it within one event loop. `now` gives milliseconds since the epoch."""
+    """Make and use it within one event loop. `now` gives milliseconds since the epoch; `on_stored` is called after each
+    bulk with the incarnation, and must not wait."""
 
-    def __init__(self, log_store: store.LogStore, *, now: Callable[[], int] = instants.now) -> None:
+    def __init__(
+        self,
+        log_store: store.LogStore,
+        *,
+        now: Callable[[], int] = instants.now,
+        on_stored: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._store = log_store
         self._now = now
+        self._on_stored = on_stored
         self.incarnation = uuid.uuid4().hex[:16]
         self._batch_number = 0
         self._batch_limit = MAX_BATCH
@@ -292,6 +300,7 @@ class Committer:
             self._learn(len(rest), seconds)
             bulks_sent.inc()
             entries_stored.inc(ours)
+            self._on_stored(self.incarnation)
             for proposal in proposals[done : done + ours]:
                 self._settle(proposal)
             done += ours

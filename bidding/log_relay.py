@@ -1,7 +1,8 @@
 """The relay of the bid log: publishes each entry's events in seq order per auction, and keeps the auctions' documents.
 
-What has news it learns from the writers' batch numbers (a hint, asked for every few milliseconds) and from a slow sweep
-that compares heads and marks, slice by slice (the truth). What is published is, per auction, always mark + 1, + 2 …; the
+What has news it learns from the writers' batch numbers (a hint, asked for every few milliseconds while they write) and
+from a slow sweep that compares heads and marks, slice by slice (the truth). A writer that begins again after a pause
+wakes it (`wakeup`), so that an idle house is asked seldom. What is published is, per auction, always mark + 1, + 2 …; the
 mark moves after the broker's acknowledgement. As it folds every entry anyhow, it replaces the auction's document by the
 fold at its mark, at most once a second: mark = snapshot = what lists show. If it dies, the next one begins at the stored
 mark and repeats at most that second. Any number may run; a lease lets one work.
@@ -15,19 +16,17 @@ import time
 import uuid
 from collections.abc import Iterable
 
+import prometheus_client
+
 from auction_project import errors, failpoints, instants, logs
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import failure, outbox
-from bidding import log_messages, log_refill, rules, runtime, store
+from bidding import batches, log_messages, log_refill, rules, runtime, store, wakeup
 from bidding.rules import log
 
 POLL_SECONDS = 0.025
-IDLE_POLL_SECONDS = 0.1
-IDLE_AFTER_SECONDS = 1.0
+IDLE_STEP_SECONDS = 0.5  # of a step in which nothing happens; what is due is late by that much at most
 LEASE_MS = 3_000
-LOOK_AHEAD_BATCHES = 2
-FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; between them only its next number is asked for
-MAX_LOOK_AHEAD_BATCHES = 32
 PUBLISH_SECONDS = 0.5  # of one step; then the writers are asked again, documents saved, the lease renewed
 AUCTIONS_PER_READ = 32
 ENTRIES_PER_READ = 1_600  # of these auctions together
@@ -41,6 +40,10 @@ SAVES_PER_STEP = 64
 SET_ASIDE_SECONDS = 60.0
 WRITER_KEPT_MS = 30 * 1000  # after its last heartbeat; what it may still write is found by the sweep
 MAX_BOOKS = 50_000
+
+entries_published = prometheus_client.Counter(
+    "gavel_bid_log_published", "Entries of the bid log that this process has published."
+)
 
 logger = logs.get(__name__)
 
@@ -56,46 +59,6 @@ class _Progress:
         self.saved_at = 0.0
 
 
-class _Writer:
-    """One incarnation, as far as its batches are known. `floor`: all before it are done with; it is asked for until its
-    successor was seen by an earlier poll, for a bulk may become visible piece by piece."""
-
-    __slots__ = ("asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
-
-    def __init__(self, registered: int) -> None:
-        self.floor = self.seen = registered
-        self.width = LOOK_AHEAD_BATCHES
-        self.quiet_polls = 0
-        self.asked_at = 0.0
-        self.heard_at = time.monotonic()
-
-    def registered(self, number: int) -> None:
-        """Its batches up to `number` were over before the sweep that follows."""
-        self.floor = max(self.floor, number)
-        self.seen = max(self.seen, number)
-
-    def to_ask(self, now: float) -> range:
-        """The batch numbers to ask for now; an idle writer is asked for seldom."""
-        if now - self.heard_at > IDLE_AFTER_SECONDS and now - self.asked_at < IDLE_POLL_SECONDS:
-            return range(0)
-        self.asked_at = now
-        if self.quiet_polls % FULL_LOOK_EVERY:
-            return range(self.seen + 1, self.seen + 2)
-        return range(self.floor, self.floor + self.width + 1)
-
-    def found(self, highest: int, now: float) -> None:
-        """The highest number that this poll saw; what an earlier poll had seen was complete before this one began."""
-        self.floor = self.seen
-        if highest > self.seen:
-            self.heard_at = now
-            self.width = min(MAX_LOOK_AHEAD_BATCHES, self.width * 2)
-            self.seen = highest
-            self.quiet_polls = 0
-        else:
-            self.width = LOOK_AHEAD_BATCHES
-            self.quiet_polls += 1
-
-
 class LogRelay:
     """`step()` publishes what there is; see the module."""
 
@@ -105,6 +68,7 @@ class LogRelay:
     def __init__(self, transport: brokers.Broker) -> None:
         self._broker = transport
         self._owner = uuid.uuid4().hex
+        self._ear = wakeup.Ear()
         self._lease_until = 0
         self._refill: log_refill.Refill | None = None
         self._next_epoch_check = 0.0
@@ -118,7 +82,7 @@ class LogRelay:
         self._progress: dict[str, _Progress] = {}
         self._unsaved: dict[str, None] = {}
         self._set_aside_until: dict[str, float] = {}
-        self._writers: dict[str, _Writer] = {}
+        self._writers: dict[str, batches.Writer] = {}
         self._to_compare: list[tuple[str, int]] = []  # (auction, mark): what is left of a page of the sweep
         self._page_end = ""
         self._round_began = 0.0
@@ -141,8 +105,23 @@ class LogRelay:
         self._sweep()
         runtime.call(self._save(SAVES_PER_STEP))
         if not published and not self._news:
-            time.sleep(POLL_SECONDS)
+            self._rest()
         return True
+
+    def _rest(self) -> None:
+        """Until there may be something to do. A writer that is not known yet is met at once."""
+        now = time.monotonic()
+        is_idle = self._ear.is_listening and all(writer.is_idle(now) for writer in self._writers.values())
+        name = self._ear.wait(self._idle_seconds(now) if is_idle else POLL_SECONDS)
+        if name and name not in self._writers:
+            runtime.call(self._meet_writers())
+        if writer := self._writers.get(name):
+            writer.wake(time.monotonic())
+
+    def _idle_seconds(self, now: float) -> float:
+        """As long as nothing is due: documents that wait for their second, the next slice of the sweep."""
+        due = IDLE_STEP_SECONDS if not self._unsaved else POLL_SECONDS
+        return max(POLL_SECONDS, min(due, self._next_slice - now))
 
     def close(self) -> None:
         """A store that is away costs nothing: the lease ends by itself, and what was not saved is published twice."""
@@ -155,6 +134,7 @@ class LogRelay:
         except errors.Unavailable as away:
             logger.warning("log_relay_closed_without_store", error=str(away))
         finally:
+            self._ear.close()
             runtime.stop_thread()
 
     def _hold_lease(self) -> bool:
@@ -192,7 +172,8 @@ class LogRelay:
     async def _ask_writers(self) -> None:
         """Which auctions do their next batches touch?"""
         now = time.monotonic()
-        asked = {name: writer.to_ask(now) for name, writer in self._writers.items()}
+        idle_poll = batches.IDLE_POLL_SECONDS if self._ear.is_listening else batches.UNHEARD_POLL_SECONDS
+        asked = {name: writer.to_ask(now, idle_poll) for name, writer in self._writers.items()}
         names = [store.batch_name(name, number) for name, numbers in asked.items() for number in numbers]
         highest: dict[str, int] = {}
         for batch, auctions in (await runtime.current().store.auctions_of_batches(names)).items():
@@ -248,7 +229,7 @@ class LogRelay:
         living = await runtime.current().store.incarnations(since=since)
         self._writers = {name: writer for name, writer in self._writers.items() if name in living}
         for name, number in living.items():
-            self._writers.setdefault(name, _Writer(number)).registered(number)
+            self._writers.setdefault(name, batches.Writer(number)).registered(number)
 
     def _note(self, auction_ids: Iterable[str]) -> None:
         for auction_id in auction_ids:
@@ -301,6 +282,7 @@ class LogRelay:
             else:
                 messages += [message for _, of_entry in made for message in of_entry]
         log_messages.append(self._broker, messages, source=log_messages.SOURCE)
+        entries_published.inc(sum(len(found[auction_id]) for auction_id in states))
         failpoints.reach("log_relay.before_mark")
         for auction_id in group:
             del self._news[auction_id]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from auction_project import errors
-from bidding import committer, reports, rounds, rules, store
+from bidding import committer, reports, rounds, rules, store, wakeup
 from bidding.rules import commands, log, refusals
 
 CALL_SECONDS = 5.0
@@ -26,13 +26,15 @@ class Runtime:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.store = store.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
-        self.committer = committer.Committer(self.store)
+        self._bell = wakeup.Bell()
+        self.committer = committer.Committer(self.store, on_stored=self._bell.ring)
         self.committer.start()
         self.cards = reports.Cards(self.store)
         self.stock = reports.Stock(self.store)
 
     async def close(self) -> None:
         await self.committer.stop()
+        await self._bell.close()
         await self.store.close()
 
 

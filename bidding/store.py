@@ -31,6 +31,7 @@ from bidding.rules import log
 MAX_BULK = 1000
 READ_CHUNK = 50
 OPERATION_SECONDS = 1.5
+COUNT_SECONDS = 60.0
 LIST_MS = 1_000  # a list that nobody waits for any more costs the bids nothing
 _DUPLICATE = 11000
 _WRITE_CONCERN = {"w": "majority", "j": True}
@@ -237,9 +238,14 @@ class MongoStore:
                 entries.append(found[auction_id, seq])
         return entries
 
+    async def estimate_entries(self) -> int:
+        """Of all auctions together, as the server keeps count; after a crash of the server it may be off."""
+        return int(await _guard(self._bids.estimated_document_count()))
+
     async def count_entries(self) -> int:
-        """Of all auctions together."""
-        return int(await _guard(self._bids.count_documents({})))
+        """The same, exactly: the server reads the whole log, and writers wait meanwhile."""
+        with pymongo.timeout(COUNT_SECONDS):
+            return int(await _guard(self._bids.count_documents({}), seconds=COUNT_SECONDS))
 
     async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
         """The ids of auctions that hold entries of `actor`, latest first."""
@@ -476,10 +482,10 @@ def _auction(row: dict[str, Any]) -> AuctionDocument:
     return msgspec.convert(row, AuctionDocument)
 
 
-async def _guard(operation: Awaitable[_T]) -> _T:
-    """Await one operation within OPERATION_SECONDS; a server that is away is errors.Unavailable."""
+async def _guard(operation: Awaitable[_T], *, seconds: float = OPERATION_SECONDS) -> _T:
+    """Await one operation within `seconds`; a server that is away is errors.Unavailable."""
     try:
-        async with asyncio.timeout(OPERATION_SECONDS):
+        async with asyncio.timeout(seconds):
             return await operation
     except pymongo.errors.DuplicateKeyError:
         raise

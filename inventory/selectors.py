@@ -12,6 +12,7 @@ from inventory import models
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _VERSION = re.compile(rf"[0-9a-f]{{{models.DIGEST_CHARACTERS}}}")
+MAX_WORDS = 10  # of a search; the rest is ignored
 _STATES = ("available", "reserved", "committed", "set_aside")
 
 
@@ -31,12 +32,15 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 def list_products(*, owner_id: str | None = None, text: str = "") -> QuerySet[models.Product]:
-    """Products with `available`, `reserved`, `committed`, `set_aside` and `on_hand` over all warehouses, by SKU."""
+    """Products with `available`, `reserved`, `committed`, `set_aside` and `on_hand` over all warehouses, by SKU.
+
+    With `text`, those whose title or SKU has each of its words.
+    """
     products = models.Product.objects.order_by("sku")
     if owner_id is not None:
         products = products.filter(owner_id=owner_id)
-    if text:
-        products = products.filter(Q(sku__icontains=text) | Q(title__icontains=text))
+    for word in text.split()[:MAX_WORDS]:
+        products = products.filter(Q(sku__icontains=word) | Q(title__icontains=word))
     return with_figures(products)
 
 

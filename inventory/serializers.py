@@ -11,7 +11,10 @@ MAX_PAGE = 10_000
 
 class ProductQuery(api.StrictSerializer):
     q = serializers.CharField(
-        max_length=100, default="", allow_blank=True, help_text="Part of the title or SKU."
+        max_length=100,
+        default="",
+        allow_blank=True,
+        help_text="Words of the title or SKU, in any order; parts of words, too.",
     )
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=20)

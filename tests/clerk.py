@@ -79,6 +79,13 @@ def violations(settle_seconds: float | None) -> dict[str, list[str]]:
     return {finding.invariant: finding.violations for finding in report.findings if finding.violations}
 
 
+def behind(settle_seconds: float) -> list[str]:
+    """What verify says to be still under way."""
+    from auction_project import invariants
+
+    return list(invariants.verify(settle_seconds=settle_seconds, answers=None).behind)
+
+
 def main() -> None:
     import django
     from django.db import connections

@@ -1,12 +1,10 @@
-"""What the README tells a developer to type does what it says: a token, a bid, following it by curl and by WebSocket."""
+"""What the README tells a developer to type does what it says: a token, a bid, a refusal, following by curl and by WebSocket."""
 
 import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,26 +17,22 @@ LONGEST_SECONDS = "60"
 
 
 class Readme(msgspec.Struct, frozen=True):
-    """Its blocks of a language, made to speak to the stack as `person`."""
+    """Its lines, made to speak to the stack as `person`."""
 
     text: str
     house: House
     person: Person
 
-    def lines(self) -> dict[str, str]:
-        """The shell lines that ask the demo, by their first word."""
-        found = [line for line in self._blocks("sh") if ADDRESS in line]
-        return {
-            re.split(r"[ =]", line)[0] + ("-N" if " -N " in line else ""): self._fit(line) for line in found
-        }
+    def line(self, beginning: str) -> str:
+        """The one shell line that begins so and asks the demo."""
+        lines = re.findall(r"```sh\n(.*?)\n```", self.text, re.DOTALL)
+        (found,) = [line for line in lines if line.startswith(beginning) and ADDRESS in line]
+        return self._fit(found)
 
-    def program(self) -> str:
-        """The WebSocket client."""
-        (found,) = self._blocks("python")
-        return found
-
-    def _blocks(self, language: str) -> list[str]:
-        return re.findall(rf"```{language}\n(.*?)\n```", self.text, re.DOTALL)
+    def problem(self) -> dict[str, str]:
+        """The refusal that it shows."""
+        (found,) = re.findall(r"```json\n(.*?)\n```", self.text, re.DOTALL)
+        return dict(json.loads(found))
 
     def _fit(self, line: str) -> str:
         line = line.replace(ADDRESS, self.house.url.removeprefix("http://"))
@@ -64,14 +58,14 @@ def readme(house: House) -> Iterator[Readme]:
 
 @pytest.fixture(scope="module")
 def typed(readme: Readme) -> dict[str, str]:
-    """TOKEN, AUCTION and the ANSWER to the bid, as a shell has them after the first lines."""
-    lines = readme.lines()
-    script = [lines["TOKEN"], lines["AUCTION"], f"ANSWER=$({lines['curl']})"]
-    script.append(
-        'python3 -c \'import json, sys; print(json.dumps(sys.argv[1:]))\' "$TOKEN" "$AUCTION" "$ANSWER"'
-    )
+    """What a shell has after the first lines: TOKEN, AUCTION, MINIMUM, the ANSWER to the bid and the REFUSAL."""
+    script = [readme.line(f"{name}=") for name in ("TOKEN", "AUCTION", "MINIMUM")]
+    script += [readme.line("REFUSAL="), f"ANSWER=$({readme.line('curl -s')})"]
+    names = ("TOKEN", "AUCTION", "MINIMUM", "ANSWER", "REFUSAL")
+    values = " ".join(f'"${name}"' for name in names)
+    script.append(f"python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' {values}")
     done = subprocess.run(["bash", "-euc", "\n".join(script)], check=True, capture_output=True, text=True)
-    return dict(zip(("TOKEN", "AUCTION", "ANSWER"), json.loads(done.stdout), strict=True))
+    return dict(zip(names, json.loads(done.stdout.splitlines()[-1]), strict=True))
 
 
 def test_a_bid_is_answered_with_its_place_in_the_log(typed: dict[str, str], house: House) -> None:
@@ -79,17 +73,25 @@ def test_a_bid_is_answered_with_its_place_in_the_log(typed: dict[str, str], hous
 
     assert (answer["standing"], answer["price"], answer["currency"]) == ("leading", "100.00", "EUR")
     assert answer["receipt"] == {"seq": answer["seq"], "hash": answer["hash"]}
-    assert house.auction(typed["AUCTION"])["hash"] == answer["hash"]
+    assert house.auction(typed["AUCTION"])["bids"] == 1
+
+
+def test_the_refusal_is_the_one_that_it_shows(typed: dict[str, str], readme: Readme) -> None:
+    answer, shown = json.loads(typed["REFUSAL"]), readme.problem()
+
+    shown["minimum"] = "100.00"  # of this lot
+    assert shown == {name: answer[name] for name in shown}
 
 
 def test_the_stream_follows_the_auction(typed: dict[str, str], readme: Readme, house: House) -> None:
-    line = readme.lines()["curl-N"]
+    line = readme.line("curl -N")
 
     with _running(["bash", "-c", f"exec timeout {LONGEST_SECONDS} {line}"], typed) as follower:
         assert follower.stdout is not None
         heard = iter(follower.stdout.readline, "")
         assert any('"watching"' in message for message in heard)
-        house.stranger().bid(typed["AUCTION"], "5000.00")
+        answer = house.new_account("bidder").bid(typed["AUCTION"], "300.00")
+        assert answer.status_code == 201, answer.text
         message = next(message for message in heard if '"Bidder 2"' in message)
         follower.terminate()
 
@@ -97,18 +99,14 @@ def test_the_stream_follows_the_auction(typed: dict[str, str], readme: Readme, h
     assert (frame["event"], frame["data"]["leader"], frame["data"]["price"]) == (
         "BidPlaced",
         "Bidder 2",
-        "2025.00",
+        "102.50",
     )
 
 
-def test_the_websocket_client_follows_the_auction(
-    typed: dict[str, str], readme: Readme, house: House, tmp_path: Path
-) -> None:
-    program = tmp_path / "follow.py"
-    program.write_text(readme.program())
-    arguments = [sys.executable, "-u", str(program), house.url, typed["TOKEN"], typed["AUCTION"]]
+def test_the_websocket_client_follows_the_auction(typed: dict[str, str], readme: Readme) -> None:
+    line = readme.line(".venv/bin/python docs/follow.py")
 
-    with _running(["timeout", LONGEST_SECONDS, *arguments], {}) as follower:
+    with _running(["bash", "-c", f"exec timeout {LONGEST_SECONDS} {line}"], typed) as follower:
         assert follower.stdout is not None
         messages = (json.loads(line) for line in iter(follower.stdout.readline, ""))
         opened = next(message for message in messages if message.get("event") == "AuctionOpened")
@@ -118,4 +116,6 @@ def test_the_websocket_client_follows_the_auction(
 
 
 def _running(command: list[str], variables: dict[str, str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
+    )

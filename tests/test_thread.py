@@ -25,9 +25,9 @@ def bidders(house: House) -> list[Person]:
     return house.new_accounts(6)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def decliner(house: House) -> Person:
-    """A bidder whose card is refused. He may buy twice before his past speaks against him."""
+    """A bidder whose card is refused, which makes it unusable."""
     return house.new_account("bidder", card=DECLINES)
 
 
@@ -253,6 +253,14 @@ def test_without_a_runner_up_the_lot_is_listed_again_with_its_units(house: House
     )
     assert house.auction(again)["terms"]["relist_of"] == auction_id
     assert house.auction(again)["terms"]["relistings_left"] == 0
+    assert (
+        house.value(
+            "inventory",
+            "SELECT count(*) FROM inventory_move WHERE kind = 'RELEASE' AND reference = %s",
+            f"lot:{auction_id}",
+        )
+        == 0
+    ), "the units were available between the two listings"
     house.wait_until(lambda: house.auction(again)["ended"], "the second listing to end")
     house.wait_until(
         lambda: stock_of(house, product_id) == {"on_hand": 1, "available": 1, "reserved": 0, "committed": 0},

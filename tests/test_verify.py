@@ -356,8 +356,10 @@ def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: Hou
         house.wait_until(lambda: house.value("sagas", saga, sale_id) == "RUNNING", "the saga to begin")
 
         found = house.manage("verify", "--json", str(tmp_path / "report.json"))
+        behind = house.call("behind", settle_seconds=0.0)
 
     assert found.returncode == 0, found.stdout
+    assert behind == ["sales are under way"]
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["set_aside"] == 1
     assert [f["checked"] for f in report["findings"] if f["invariant"] == "E4"] == [0]

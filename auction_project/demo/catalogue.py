@@ -21,7 +21,7 @@ Shape = Literal[
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """One product. `stock` units stand in the warehouse; more than `listed` of it may never be sold."""
+    """One product. The clerk receives `stock` units at a time, a lot offers `listed` of them. `scarce`: they break."""
 
     sku: str
     title: str
@@ -35,6 +35,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     listed: int = 1
     reserve: int | None = None
     owner: Literal["house", "seller"] = "house"
+    scarce: bool = False
 
 
 PIECES: tuple[Piece, ...] = (
@@ -47,7 +48,7 @@ PIECES: tuple[Piece, ...] = (
         colour=(176, 141, 87),
         start=18_000,
         reserve=26_000,
-        stock=40,
+        stock=12,
     ),
     Piece(
         sku="VAS-0412",
@@ -57,7 +58,7 @@ PIECES: tuple[Piece, ...] = (
         shape="vase",
         colour=(122, 158, 142),
         start=9_500,
-        stock=40,
+        stock=12,
     ),
     Piece(
         sku="OIL-2203",
@@ -68,7 +69,7 @@ PIECES: tuple[Piece, ...] = (
         colour=(70, 96, 132),
         start=32_000,
         reserve=45_000,
-        stock=40,
+        stock=12,
         owner="seller",
     ),
     Piece(
@@ -79,7 +80,7 @@ PIECES: tuple[Piece, ...] = (
         shape="chair",
         colour=(110, 74, 52),
         start=21_000,
-        stock=40,
+        stock=12,
     ),
     Piece(
         sku="WAT-1969",
@@ -90,7 +91,7 @@ PIECES: tuple[Piece, ...] = (
         colour=(92, 98, 110),
         start=64_000,
         reserve=90_000,
-        stock=40,
+        stock=12,
         owner="seller",
     ),
     Piece(
@@ -101,7 +102,7 @@ PIECES: tuple[Piece, ...] = (
         shape="camera",
         colour=(58, 62, 68),
         start=27_500,
-        stock=40,
+        stock=12,
     ),
     Piece(
         sku="RNG-0717",
@@ -111,7 +112,7 @@ PIECES: tuple[Piece, ...] = (
         shape="ring",
         colour=(48, 84, 160),
         start=88_000,
-        stock=40,
+        stock=12,
     ),
     Piece(
         sku="GLB-1901",
@@ -121,7 +122,7 @@ PIECES: tuple[Piece, ...] = (
         shape="globe",
         colour=(104, 132, 120),
         start=14_000,
-        stock=40,
+        stock=12,
     ),
     Piece(
         sku="VLN-0034",
@@ -131,7 +132,7 @@ PIECES: tuple[Piece, ...] = (
         shape="violin",
         colour=(142, 78, 40),
         start=39_000,
-        stock=40,
+        stock=12,
         owner="seller",
     ),
     Piece(
@@ -161,13 +162,14 @@ PIECES: tuple[Piece, ...] = (
     Piece(
         sku="PRT-0009",
         title="Woodcut print, waves, signed",
-        text="Hand-pulled on kozo paper, signed and numbered. Fewer copies in stock than the listing offers.",
+        text="Hand-pulled on kozo paper, signed and numbered. Only a few copies at a time come from the press.",
         condition="NEW",
         shape="print",
         colour=(54, 92, 120),
         start=4_800,
-        stock=3,
+        stock=6,
         buy_now=True,
-        listed=8,
+        listed=6,
+        scarce=True,
     ),
 )

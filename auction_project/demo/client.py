@@ -1,4 +1,4 @@
-"""A client of the REST API as anybody could write it: keeps its access token fresh and bids under fresh keys.
+"""A client of the REST API as anyone could write it: it keeps its access token fresh and bids under fresh keys.
 
 The crowd's tokens are signed here instead of fetched by signing in: a demo holds the key, and a hundred passwords cost
 a minute.
@@ -16,35 +16,63 @@ from auction_project.demo.seed import Account
 TIMEOUT_SECONDS = 10.0
 TOKEN_SECONDS = 300.0
 RENEW_SECONDS = 240.0
+_ASK_LATER = (401, 408, 425, 429)  # the token, the moment or the pace was wrong, not the request
+
+
+class NoAnswer(Exception):
+    """The house was away or too busy: whether the request had an effect is not known. Ask again later."""
 
 
 class Client:
     """One user. Not for use from several tasks at once."""
 
-    def __init__(self, url: str, account: Account) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS)
+    def __init__(
+        self, url: str, account: Account, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS, transport=transport)
         self._account = account
         self._authorization = ""
         self._renew_at = 0.0
 
     async def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """The body of a GET. Raises httpx.HTTPError."""
-        answer = await self._http.get(path, params=parameters, headers=self._headers())
-        answer.raise_for_status()
-        return dict(answer.json())
+        """The body of a GET. Raises NoAnswer, also for what is not there (yet)."""
+        status, body = await self._ask("GET", path, params=parameters)
+        if status != 200:
+            raise NoAnswer(status)
+        return body
 
     async def post(
         self, path: str, body: dict[str, Any], key: str | None = None
     ) -> tuple[int, dict[str, Any]]:
-        """Status and body of a POST under an Idempotency-Key. Raises httpx.HTTPError when there is no answer."""
-        headers = {**self._headers(), "Idempotency-Key": key or uuid.uuid4().hex}
-        answer = await self._http.post(path, json=body, headers=headers)
-        return answer.status_code, dict(answer.json())
+        """Status and body of a POST under an Idempotency-Key. Raises NoAnswer: then send the same again."""
+        return await self._ask("POST", path, json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
+
+    async def put(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body of a PUT. Raises NoAnswer."""
+        return await self._ask("PUT", path, json=body)
 
     async def close(self) -> None:
         await self._http.aclose()
 
-    def _headers(self) -> dict[str, str]:
+    async def _ask(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any
+    ) -> tuple[int, dict[str, Any]]:
+        try:
+            answer = await self._http.request(
+                method, path, headers={**self._sign_in(), **(headers or {})}, **rest
+            )
+            body = answer.json()
+        except httpx.HTTPError as error:
+            raise NoAnswer(type(error).__name__) from error
+        except ValueError as error:
+            raise NoAnswer(answer.status_code) from error
+        if answer.status_code == 401:
+            self._renew_at = 0.0  # a fresh token next time
+        if answer.status_code >= 500 or answer.status_code in _ASK_LATER or not isinstance(body, dict):
+            raise NoAnswer(answer.status_code)
+        return answer.status_code, body
+
+    def _sign_in(self) -> dict[str, str]:
         if time.monotonic() >= self._renew_at:
             token = tokens.sign(
                 sub=self._account.user_id,

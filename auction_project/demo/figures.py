@@ -1,57 +1,108 @@
-"""What happened so far, read from the stores: for the demo's screen and its end."""
+"""What has happened since the demo began, added up from what is kept anyway: for the screen, and for its end.
 
+Each look reads only what is new since the last one: the rows of outboxes and notifications above the last id, the few
+sagas under way by their indexes, and the relay's own counter. No table is counted: a house may have been open for weeks.
+A row that commits after one with a higher id was read is not counted; these are figures for people.
+"""
+
+import re
+from collections import Counter
+from typing import Any
+
+import httpx
 import msgspec
-from django.db.models import Count
+from django.db import close_old_connections
+from django.db.models import Max
 
-from bidding import runtime, store
+from auction_project import contracts
+from auction_project.contracts import events
+from auction_project.messaging import outbox
 from notifications import models as notices
 from orders import models as orders
+from sagas import engine, selectors
 from sagas import models as sagas
-from sagas import selectors
 
-ENDED = ("COMPLETED", "COMPENSATED")
+METRICS_SECONDS = 2.0
+MAX_ROWS = 5_000  # of each table in one look; the rest is read in the next
+_ENTRIES = re.compile(rb"^gavel_bid_log_published_total (\S+)$", re.MULTILINE)
+_LIVE = sorted(status.value for status in engine.LIVE)
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
+class Figures(msgspec.Struct, kw_only=True):
     """`sagas` by status (PARKED: with the sales that died before they had one), `undone` by reason; `entries` of the bid
-    log."""
+    log that were published."""
 
-    entries: int
-    sagas: dict[str, int]
-    undone: dict[str, int]
-    orders: int
-    notifications: int
-    emails: int
-    open_lots: int
+    entries: int = 0
+    sagas: dict[str, int] = msgspec.field(default_factory=dict)
+    undone: dict[str, int] = msgspec.field(default_factory=dict)
+    orders: int = 0
+    notifications: int = 0
 
     @property
     def sales_ended(self) -> int:
-        return sum(self.sagas.get(status, 0) for status in ENDED)
+        return self.sagas.get("COMPLETED", 0) + self.sagas.get("COMPENSATED", 0)
 
 
-def read() -> Figures:
-    """Raises errors.Unavailable, django.db.OperationalError."""
-    by_status = sagas.Saga.objects.values_list("status").annotate(count=Count("sale_id")).order_by("status")
-    undone = (
-        sagas.Saga.objects.filter(status="COMPENSATED")
-        .values_list("failure_reason")
-        .annotate(count=Count("sale_id"))
-        .order_by("failure_reason")
-    )
-    entries, open_lots = runtime.call(_auctions())
-    return Figures(
-        entries=entries,
-        sagas=dict(by_status) | ({"PARKED": parked} if (parked := selectors.count_parked()) else {}),
-        undone=dict(undone),
-        orders=orders.Order.objects.count(),
-        notifications=notices.Notification.objects.count(),
-        emails=notices.Email.objects.filter(state="SENT").count(),
-        open_lots=open_lots,
-    )
+class Reader:
+    """Adds up from the moment when it is made. `relay_url` is where the relay answers `/metrics`.
+
+    Raises django.db.OperationalError when a store is away; the next look catches up.
+    """
+
+    def __init__(self, relay_url: str) -> None:
+        self._relay_url = relay_url
+        self._relay_said = 0  # its counter, which begins anew with its process
+        self._totals = Figures()
+        self._ended: Counter[str] = Counter()
+        self._undone: Counter[str] = Counter()
+        self._last = {table: _highest(table) for table in (sagas.Outbox, orders.Outbox, notices.Notification)}
+
+    def read(self) -> Figures:
+        """The figures now."""
+        close_old_connections()
+        for event in self._new_events(sagas.Outbox, "SaleSettled", "BidFailed"):
+            if isinstance(event, events.BidFailed):
+                self._ended["COMPENSATED"] += 1
+                self._undone[str(event.reason)] += 1
+            else:
+                self._ended["COMPLETED"] += 1
+        self._totals.orders += sum(1 for _ in self._new_events(orders.Outbox, "OrderConfirmed"))
+        self._totals.notifications += len(self._new_rows(notices.Notification, "pk"))
+        self._totals.sagas = dict(self._ended) | _under_way()
+        self._totals.undone = dict(self._undone)
+        self._totals.entries += self._new_entries()
+        return msgspec.structs.replace(self._totals)
+
+    def _new_events(self, table: type[outbox.OutboxRow], *types: str) -> list[Any]:
+        rows = self._new_rows(table, "pk", "type", "body")
+        return [contracts.decode(bytes(body))[1] for _, name, body in rows if name in types]
+
+    def _new_rows(self, table: Any, *fields: str) -> list[tuple[Any, ...]]:
+        newer = table.objects.filter(pk__gt=self._last[table]).order_by("pk")
+        rows = list(newer.values_list(*fields)[:MAX_ROWS])
+        if rows:
+            self._last[table] = rows[-1][0]
+        return rows
+
+    def _new_entries(self) -> int:
+        """The growth of the relay's counter; a relay that is away has published nothing."""
+        try:
+            metrics = httpx.get(f"{self._relay_url}/metrics", timeout=METRICS_SECONDS).content
+        except httpx.HTTPError:
+            return 0
+        found = _ENTRIES.search(metrics)
+        said = int(float(found.group(1))) if found else 0
+        grown = said - self._relay_said if said >= self._relay_said else said
+        self._relay_said = said
+        return grown
 
 
-async def _auctions() -> tuple[int, int]:
-    """(entries of all logs, open lots)."""
-    log_store = runtime.current().store
-    _, open_lots = await log_store.list_auctions(store.Query(status="OPEN", limit=1))
-    return await log_store.count_entries(), open_lots
+def _highest(table: Any) -> int:
+    return int(table.objects.aggregate(highest=Max("pk"))["highest"] or 0)
+
+
+def _under_way() -> dict[str, int]:
+    """The sagas that have not ended, by status: few, whatever has ended before."""
+    live = Counter(sagas.Saga.objects.filter(status__in=_LIVE).values_list("status", flat=True))
+    parked = selectors.count_parked()
+    return dict(live) | ({"PARKED": parked} if parked else {})

@@ -8,46 +8,58 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from auction_project.demo import people
 from auction_project.demo.figures import Figures
-from auction_project.demo.seed import House
+
+STALE_SECONDS = 15.0  # older figures are said to be old
 
 console = Console(highlight=False)
 
 
-def welcome(url: str, house: House) -> Panel:
+def welcome(url: str, *, wanted_port: int, logs: str) -> Panel:
     """What stays on the screen."""
     accounts = Table.grid(padding=(0, 3))
-    accounts.add_row("[bold]log in as[/]", "[bold]password[/]", "[bold]to see[/]")
-    for account in house.accounts:
-        if account.password is not None:
-            accounts.add_row(account.email, account.password, account.note)
+    accounts.add_row("[bold]sign in as[/]", "[bold]password[/]", "[bold]to see[/]")
+    for person in people.VISITORS:
+        accounts.add_row(person.email, person.password or "", person.note)
     look = Table.grid(padding=(0, 3))
     for path, what in (
         ("/", "lots, pictures, live prices: bid on one against the crowd"),
+        ("/accounts/login/", "sign in with one click, or make an account of your own"),
+        ("/demo/mail/", "the mailbox: every e-mail that the house sends, such as the link of a sign-up"),
         ("/admin/", "the stock desk and the sagas (as operator)"),
         ("/api/", "the REST API with an interactive browser"),
     ):
         look.add_row(f"[link={url}{path}]{url}{path}[/link]", what)
-    body = Group(look, Text(), accounts, Text(), Text.from_markup("[dim]Ctrl-C ends everything.[/]"))
+    end = f"Logs: {logs}/*.log. `make verify` checks every invariant. Ctrl-C or `make stop` ends everything."
+    body = Group(look, Text(), accounts, Text(), Text(end, style="dim"))
+    if not url.endswith(f":{wanted_port}"):
+        port = url.rpartition(":")[2]
+        body = Group(Text(f"Port {wanted_port} was taken, using {port}.", style="yellow"), Text(), body)
     return Panel(body, title="[bold]Gavel is open[/]", border_style="green", padding=(1, 2))
 
 
 def live(
-    figures: Figures | None, answers: Counter[str], restarts: Mapping[str, int], seconds: float
+    figures: Figures | None,
+    answers: Counter[str],
+    *,
+    open_lots: int,
+    restarts: Mapping[str, int],
+    seconds: float,
+    age_seconds: float,
 ) -> Table:
-    """The figures that change."""
+    """The figures that change; those of the stores are `age_seconds` old."""
     table = Table.grid(padding=(0, 3))
     table.add_row("[dim]running[/]", f"{seconds:.0f} s")
-    if figures is None:
-        table.add_row("", "waiting for the stores ...")
-        return table
-    table.add_row("[dim]open lots[/]", str(figures.open_lots))
-    table.add_row("[dim]entries in the bid log[/]", str(figures.entries))
+    table.add_row("[dim]open lots[/]", str(open_lots))
     table.add_row("[dim]answers to the crowd[/]", _counts(answers))
-    table.add_row("[dim]sales by state[/]", _counts(figures.sagas))
-    table.add_row("[dim]sales undone by[/]", _counts(figures.undone))
-    table.add_row("[dim]orders[/]", str(figures.orders))
-    table.add_row("[dim]notifications, e-mails[/]", f"{figures.notifications}, {figures.emails}")
+    if figures is not None:
+        table.add_row("[dim]entries in the bid log[/]", str(figures.entries))
+        table.add_row("[dim]sales by state[/]", _counts(figures.sagas))
+        table.add_row("[dim]sales undone by[/]", _counts(figures.undone))
+        table.add_row("[dim]orders, notifications[/]", f"{figures.orders}, {figures.notifications}")
+    if figures is None or age_seconds > STALE_SECONDS:
+        table.add_row("", f"[yellow]a store does not answer; figures are {age_seconds:.0f} s old[/]")
     if restarts:
         table.add_row("[dim]roles restarted[/]", _counts(restarts))
     return table

@@ -1,38 +1,28 @@
 """Makes the demo's accounts, cards, products and stock through the apps' services. Running it again changes nothing."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
 from auction_project.accounts import services as accounts
 from auction_project.contracts import names
-from auction_project.demo import pictures
+from auction_project.demo import people, pictures, storeroom
 from auction_project.demo.catalogue import PIECES, Piece
 from inventory import models as stock
 from inventory import services as inventory
 from orders import services as orders
 
-PASSWORD = "going-going-gone"  # noqa: S105 - the demo listens on this machine alone
-BIDDERS = 12
-_OLD = timedelta(days=200)
-_ACCEPTS, _REFUSES, _TIMES_OUT_DONE, _TIMES_OUT = (
-    "4242424242424242",
-    "4000000000000002",
-    "4000000000004103",
-    "4000000000004202",
-)
-
 
 class Account(msgspec.Struct, frozen=True):
-    """Somebody who takes part; `password` is None for the simulated crowd."""
+    """The account of a person, as a client needs it."""
 
-    email: str
-    role: str
+    person: people.Person
     user_id: str
-    roles: tuple[str, ...]
     created_at: int
-    note: str
-    password: str | None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return self.person.roles
 
 
 class House(msgspec.Struct, frozen=True):
@@ -42,62 +32,31 @@ class House(msgspec.Struct, frozen=True):
     products: dict[str, str]
 
     def of(self, role: str) -> list[Account]:
-        return [account for account in self.accounts if account.role == role]
+        return [account for account in self.accounts if account.person.role == role]
 
 
 def sow(now: datetime) -> House:
     """Everything that the market needs."""
-    guest = _account("you@gavel.example", "you", ("bidder",), "bid yourself")
-    orders.set_card(user_id=guest.user_id, number=_ACCEPTS, now=now)
-    operator = _account(
-        "operator@gavel.example", "operator", ("operator", "bidder"), "everything", superuser=True
-    )
-    clerk = _account("clerk@gavel.example", "clerk", ("bidder",), "the stock desk", groups=("stock clerk",))
-    seller = _account("seller@gavel.example", "seller", ("seller", "bidder"), "own products and auctions")
-    crowd = [
-        _bidder(f"bidder-{number}@gavel.example", _ACCEPTS, "card accepts")
-        for number in range(1, BIDDERS + 1)
-    ]
-    crowd += [
-        _bidder("declined@gavel.example", _REFUSES, "card is refused"),
-        _bidder("slow@gavel.example", _TIMES_OUT, "payment times out and is cancelled"),
-        _bidder("late@gavel.example", _TIMES_OUT_DONE, "payment times out, yet was captured"),
-        _bidder(
-            "risky@gavel.example", _REFUSES, "new account, in the end refused for risk", age=timedelta(0)
-        ),
-    ]
-    products = {piece.sku: _product(piece, seller.user_id, now) for piece in PIECES}
-    return House((guest, operator, clerk, seller, *crowd), products)
+    everyone = (*people.VISITORS, *people.crowd(f"{now:%Y%m%d}"))
+    accounts_ = tuple(_account(person, now) for person in everyone)
+    (seller,) = [account for account in accounts_ if account.person.role == "seller"]
+    return House(accounts_, {piece.sku: _product(piece, seller.user_id, now) for piece in PIECES})
 
 
-def _bidder(email: str, card: str, note: str, age: timedelta = _OLD) -> Account:
-    account = _account(email, "bidder", ("bidder",), note, password=None, age=age)
-    orders.set_card(user_id=account.user_id, number=card, now=datetime.now(UTC))
-    return account
-
-
-def _account(
-    email: str,
-    role: str,
-    roles: tuple[str, ...],
-    note: str,
-    *,
-    password: str | None = PASSWORD,
-    groups: tuple[str, ...] = (),
-    superuser: bool = False,
-    age: timedelta = _OLD,
-) -> Account:
+def _account(person: people.Person, now: datetime) -> Account:
+    """The account, with a card on file: without one a bid is refused."""
     user = accounts.create_account(
-        email=email,
-        password=password,
-        roles=roles,
-        groups=groups,
+        email=person.email,
+        password=person.password,
+        roles=person.roles,
+        groups=person.groups,
         verified=True,
-        superuser=superuser,
+        superuser=person.superuser,
         actor="demo",
-        now=datetime.now(UTC) - age,
+        now=now - person.age,
     )
-    return Account(email, role, user.id, roles, int(user.date_joined.timestamp()), note, password)
+    orders.set_card(user_id=user.id, number=person.card, now=datetime.now(UTC))
+    return Account(person, user.id, int(user.date_joined.timestamp()))
 
 
 def _product(piece: Piece, seller_id: str, now: datetime) -> str:
@@ -116,14 +75,5 @@ def _product(piece: Piece, seller_id: str, now: datetime) -> str:
         now=now,
         image=pictures.draw(piece),
     )
-    warehouse = stock.Warehouse.objects.order_by("priority").values_list("code", flat=True)[0]
-    inventory.receive_stock(
-        key=f"demo:{piece.sku}",
-        product_id=product_id,
-        warehouse=warehouse,
-        quantity=piece.stock,
-        actor="demo",
-        now=now,
-        reason="Opening stock.",
-    )
+    storeroom.receive(product_id, piece.stock, key=f"demo:{piece.sku}", reason="Opening stock.", now=now)
     return product_id

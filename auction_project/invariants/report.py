@@ -1,4 +1,8 @@
-"""Runs every checker over one reading of the stores; waits first, when asked to, until nothing is under way."""
+"""Runs every checker over one reading of the stores; waits first, when asked to, until nothing is under way.
+
+If something still moves when the time is up, nothing that would only follow from quiet is judged: the report says what
+is behind. A group of consumers whose backlog has not moved at all in that time is no backlog but E4 broken.
+"""
 
 import time
 from collections.abc import Collection, Iterable
@@ -26,21 +30,36 @@ AUCTIONS_PER_READ = 1000
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was found; `set_aside` sales were not finished and not judged, `parked` of them wait for an operator."""
+    """What was found; `set_aside` sales were not finished and not judged, `parked` of them wait for an operator.
+
+    `behind` is what was still under way, in words, when the time to settle was up; empty when that was not asked for.
+    """
 
     findings: tuple[Finding, ...]
     set_aside: int
     parked: int
+    behind: tuple[str, ...] = ()
+
+
+class _Backlog(msgspec.Struct):
+    """What is under way: the messages before each group that has some, and all else in words."""
+
+    lags: dict[str, int]
+    others: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.lags or self.others)
 
 
 def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
-    """Check everything. With `settle_seconds`, wait that long for quiet and set aside only what is parked.
+    """Check everything. With `settle_seconds`, wait that long for quiet; then set aside only what is parked.
 
     Raises errors.Unavailable, django.db.OperationalError when a store is away.
     """
-    settled = settle_seconds is not None
+    backlog, stuck = _Backlog({}, []), dict[str, int]()
     if settle_seconds is not None:
-        _wait_for_quiet(settle_seconds)
+        backlog, stuck = _wait_for_quiet(settle_seconds)
+    settled = settle_seconds is not None and not backlog
     found = world.read()
     of_the_log = bidding_checks.check(answers, found.follow)
     set_aside = found.parked() if settled else found.unfinished()
@@ -50,10 +69,13 @@ def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
         *saga_checks.check(now=datetime.now(UTC)),
         *inventory_checks.check(),
         *order_checks.check(_parked_numbers if settled else _unfinished_numbers),
-        *events.check(found, settled=settled),
+        *events.check(
+            found, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
+        ),
         *notification_checks.check(),
     ]
-    return Report(_by_invariant(findings), len(set_aside), len(found.parked()))
+    behind = [f"group {group} has {lag} messages before it" for group, lag in backlog.lags.items()]
+    return Report(_by_invariant(findings), len(set_aside), len(found.parked()), (*behind, *backlog.others))
 
 
 def _by_invariant(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -81,31 +103,45 @@ def _numbers(asked: Collection[str], rows: "QuerySet[sagas.Saga]") -> set[str]:
     return set(rows.filter(order_number__in=asked).values_list("order_number", flat=True))
 
 
-def _wait_for_quiet(seconds: float) -> None:
-    """Return when nothing is under way, or after `seconds`: what then still moves shows as a violation."""
+def _wait_for_quiet(seconds: float) -> tuple[_Backlog, dict[str, int]]:
+    """Wait until nothing is under way, or for `seconds`: what then still is, and the groups that stood still throughout."""
     deadline = time.monotonic() + seconds
     transport = brokers.from_settings()
     try:
-        while time.monotonic() < deadline and _is_busy(transport):
+        first = latest = _backlog(transport)
+        stuck = set(first.lags)
+        while latest and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
+            latest = _backlog(transport)
+            stuck = {group for group in stuck if latest.lags.get(group) == first.lags[group]}
     finally:
         transport.close()
+    return latest, {group: latest.lags[group] for group in sorted(stuck) if latest}
 
 
-def _is_busy(transport: brokers.Broker) -> bool:
-    """Whether anything is under way, by what each store can tell at once: the log itself is read when all is quiet."""
-    return (
-        sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")).exists()
-        or any(table.objects.filter(published_at__isnull=True).exists() for table in roles.outboxes())
-        or any(transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS)
-        or notices.Email.objects.filter(
+def _backlog(transport: brokers.Broker) -> _Backlog:
+    """What is under way, by what each store can tell at once: the log itself is read when all else is quiet."""
+    lags = {group: transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS}
+    waiting = {
+        "sales are under way": sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")),
+        "e-mails wait to be sent": notices.Email.objects.filter(
             state__in=("PENDING", "SENDING"),  # of those that have an address: the others wait for one
             notification__user_id__in=notices.Account.objects.filter(
                 email_verified=True, closed=False
             ).values("user_id"),
-        ).exists()
-        or runtime.call(_has_unpublished_entries(runtime.current().store))
-    )
+        ),
+        **{
+            f"events of {table._meta.app_label} wait to be published": table.objects.filter(
+                published_at__isnull=True
+            )
+            for table in roles.outboxes()
+        },
+    }
+    others = [what for what, rows in waiting.items() if rows.exists()]
+    found = _Backlog({group: lag for group, lag in lags.items() if lag}, others)
+    if not found and runtime.call(_has_unpublished_entries(runtime.current().store)):
+        others.append("entries of the bid log wait to be published")
+    return found
 
 
 async def _has_unpublished_entries(log_store: store.MongoStore) -> bool:

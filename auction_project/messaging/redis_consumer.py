@@ -66,7 +66,7 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 3, #ARGV do redis.call('XACK', KEYS[2], ARGV[2], ARGV[i]) end
 return 1
 """
-_GROUP_IS_GONE = ("NOGROUP", "UNBLOCKED")
+GROUP_IS_GONE = ("NOGROUP", "UNBLOCKED", "no such key")  # what Redis says after it was emptied, by command
 
 
 class _Owned(msgspec.Struct):
@@ -112,7 +112,7 @@ class StreamsConsumer:
             self._forget_all()  # a lost answer may have delivered something: taking over finds it
             raise
         except redis.ResponseError as error:
-            if not any(word in str(error) for word in _GROUP_IS_GONE):
+            if not any(word in str(error) for word in GROUP_IS_GONE):
                 raise
             self._forget_all()  # the server was emptied
             return []
@@ -238,9 +238,10 @@ class StreamsConsumer:
             )
             if cursor == b"0-0":
                 break
-        groups = self._call(self._redis.xinfo_groups, stream)
-        last = next(info["last-delivered-id"] for info in groups if info["name"] == self._group.encode())
-        return _Owned(backlog=backlog, last=last.decode())
+        for info in self._call(self._redis.xinfo_groups, stream):
+            if info["name"] == self._group.encode():
+                return _Owned(backlog=backlog, last=info["last-delivered-id"].decode())
+        raise redis.ResponseError(f"NOGROUP {self._group}: {stream} was emptied and filled again meanwhile")
 
     def _give_back(self, streams: list[str]) -> None:
         self._forget(streams)

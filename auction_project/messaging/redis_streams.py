@@ -114,7 +114,12 @@ class RedisStreamsBroker:
         for stream, infos in zip(streams, self._groups_of(streams), strict=True):
             if not groups or any(group not in infos for group in groups):
                 continue
-            milliseconds, count = min(self._first_needed(stream, group, infos[group]) for group in groups)
+            try:
+                milliseconds, count = min(self._first_needed(stream, group, infos[group]) for group in groups)
+            except redis.ResponseError as error:
+                if not any(word in str(error) for word in redis_consumer.GROUP_IS_GONE):
+                    raise
+                continue  # the server was emptied: nothing is left to drop
             floor = f"{milliseconds}-{count}"
             dropped += call(self._redis.xtrim, stream, minid=floor, approximate=True, limit=TRIM_ENTRIES)
         return dropped

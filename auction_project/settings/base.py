@@ -19,6 +19,9 @@ VAR_DIR = Path(env.str("GAVEL_VAR_DIR", default=str(BASE_DIR / "var")))  # files
 
 # --- what a site must set (production checks them) ---------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
+DEMO = env.bool(
+    "GAVEL_DEMO", default=False
+)  # a mailbox and one-click sign-in, for all to see: the demo on one machine
 SECRET_KEY = env.str("SECRET_KEY", default="") or development_keys.secret_key(VAR_DIR)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -173,6 +176,9 @@ TEMPLATES = [
         },
     }
 ]
+if DEMO:
+    TEMPLATES[0]["DIRS"].append(BASE_DIR / "auction_project" / "demo" / "templates")
+    TEMPLATES[0]["OPTIONS"]["context_processors"].append("auction_project.demo.web.context")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {

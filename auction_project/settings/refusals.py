@@ -199,5 +199,7 @@ def _limits(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iter
 def _tests(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[str]:
     if settings["DEBUG"]:
         yield "DEBUG is on, and its pages show secrets. Leave it out."
+    if settings["DEMO"]:
+        yield "GAVEL_DEMO is on, and shows every mail to everyone. Leave it out."
     if environment.get(failpoints.VARIABLE):
         yield f"{failpoints.VARIABLE} is set. Failpoints are for tests: leave it out."

@@ -7,7 +7,7 @@ import pytest
 
 from auction_project import contracts, instants
 from auction_project.messaging import broker as brokers
-from bidding import log_messages, log_refill, log_relay, rules, runtime
+from bidding import batches, log_messages, log_refill, log_relay, rules, runtime
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
@@ -83,7 +83,7 @@ def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time
     log, relay, monkeypatch
 ):
     monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
-    monkeypatch.setattr(log_relay, "IDLE_AFTER_SECONDS", 3600.0)
+    monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 3600.0)
     log.register(number=7)
     step_until(relay, lambda: relay._writers)
     asked, find = [], log.store.auctions_of_batches

@@ -2,6 +2,7 @@
 
 import io
 import time
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -162,6 +163,29 @@ def test_an_operator_creates_for_the_house_or_for_a_seller(client, operator):
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("query", "found"), [("sextant brass", 2), ("brass {sku}", 1), ("brass spoon", 0)])
+def test_each_word_of_a_search_must_match(client, make_product, operator, query, found):
+    products = [make_product(), make_product()]
+
+    address = "/api/v1/products?" + urlencode({"q": query.format(sku=products[1].sku)})
+
+    assert client.get(address, headers=operator).json()["total"] == found
+
+
+def test_line_breaks_of_a_description_are_kept(client, make_product, operator):
+    product = make_product()
+    text = "London, about 1880.\n\nCracked lens."
+
+    client.patch(
+        f"/api/v1/products/{product.id}",
+        {"description": text},
+        content_type="application/json",
+        headers=operator,
+    )
+
+    assert client.get(f"/api/v1/products/{product.id}", headers=operator).json()["description"] == text
 
 
 def test_lists_are_searched_and_paged(client, make_product, operator):

@@ -58,6 +58,28 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     assert window.faults == []
 
 
+def test_any_of_many_products_can_be_found_and_the_one_in_the_address_is_selected(
+    house: houses.House, open_window: Open
+) -> None:
+    wanted, last = f"Zither {uuid.uuid4().hex[:8]}", f"Zither {uuid.uuid4().hex[:8]}"
+    ids = [house.call("create_product", title=title, stock=1) for title in (wanted, last)]
+    for number in range(24):
+        house.call("create_product", title=f"Spoon {number}", stock=1)
+    window = open_window(house.operator)
+    page = window.page
+
+    page.goto(f"/sell/auctions/new?product={ids[0]}")
+    sync_api.expect(page.get_by_label("Product", exact=True)).to_have_value(ids[0])
+    window.expect_text("#product_id-hint", "search for others")
+    page.get_by_label("Find a product").fill(last.split()[1] + " zith")
+    sync_api.expect(page.locator(f"#product_id option[value='{ids[1]}']")).to_have_count(1)
+
+    assert page.get_by_label("Product", exact=True).input_value() == ids[0]  # kept until another is chosen
+    page.get_by_label("Product", exact=True).select_option(ids[1])
+    window.expect_text("#product_id-hint", "1 unit free in stock.")
+    assert window.faults == []
+
+
 def test_terms_that_break_a_rule_are_refused_at_their_field(
     house: houses.House, open_window: Open, product: str
 ) -> None:

@@ -32,6 +32,9 @@ class Command(running.RoleCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--fd", type=int, help="a listening socket that the parent process hands down, instead of both"
+        )
 
     def handle(self, *_args: object, **options: object) -> None:
         # uvicorn drains, then raises the signal again: that is a clean end.
@@ -58,5 +61,7 @@ class Command(running.RoleCommand):
             ws_max_size=16 * 1024,
             ws_per_message_deflate=False,  # costs CPU per socket and frame; frames are small
         )
+        inherited = options["fd"]
+        sockets = None if inherited is None else [socket.socket(fileno=int(str(inherited)))]
         with contextlib.suppress(KeyboardInterrupt):  # SIGINT, raised again in the same way
-            Server(config).run()
+            Server(config).run(sockets=sockets)

@@ -86,6 +86,56 @@ def test_a_lost_answer_loses_nothing(transport: transports.Transport, command: s
 
 
 @on_redis
+@pytest.mark.parametrize("refilled", [False, True])
+@pytest.mark.parametrize("command", ["xgroup_create", "xautoclaim", "xinfo_groups"])
+def test_a_redis_that_is_emptied_while_streams_are_taken_over_costs_nothing_but_a_poll(
+    transport: transports.Transport, monkeypatch: pytest.MonkeyPatch, command: str, refilled: bool
+) -> None:
+    """Just before `command`; `refilled`: a publisher has written to the streams again by then."""
+    broker = transport.connect()
+    broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
+    consumer = broker.consumer("group", [TOPIC], member="one")
+    real, emptied = getattr(consumer._redis, command), []
+
+    def empty_first(*arguments: Any, **options: Any) -> Any:
+        if not emptied:
+            emptied.append(True)
+            broker.wipe()
+            if refilled:
+                broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(consumer._redis, command, empty_first)
+    found = consumer.poll(0.1)
+    if not refilled:
+        assert found == []
+        broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
+
+    assert len(transports.take(consumer, 9)) == 9
+    consumer.close()
+
+
+@on_redis
+def test_a_redis_that_is_emptied_while_it_is_trimmed_has_nothing_to_trim(
+    transport: transports.Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = transport.connect()
+    broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
+    consumer = broker.consumer("group", [TOPIC], member="one")
+    transports.take(consumer, 9, acknowledge=False)  # pending, so that the oldest is asked for
+    real = broker._redis.xpending
+
+    def empty_first(*arguments: Any) -> Any:
+        broker.wipe()
+        return real(*arguments)
+
+    monkeypatch.setattr(broker._redis, "xpending", empty_first)
+
+    assert broker.trim(TOPIC, ["group"]) == 0
+    consumer.close()
+
+
+@on_redis
 def test_a_member_without_the_lease_is_given_nothing(transport: transports.Transport) -> None:
     """It fell asleep between looking at its leases and reading: what it would take, nobody else would ever get."""
     broker = transport.connect()

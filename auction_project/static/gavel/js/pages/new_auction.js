@@ -9,11 +9,14 @@ import { rulesOf } from "../words.js";
 
 const FIRST_OPENS_MS = 60_000;
 const FIRST_LASTS_MS = 3_600_000;
-const PRODUCTS = 100;
+const PRODUCTS = 20; // offered at once
+const SEARCH_PAUSE_MS = 200;
 
 const form = byId("form");
 const fields = form.elements;
 const figures = readJson("rules");
+const search = byId("product_search");
+let pause = 0;
 let key = newKey();
 
 // --- instants: the fields are local time ---
@@ -67,24 +70,77 @@ function preview() {
   place.replaceChildren(...lines.map((line) => h("li", {}, line)));
 }
 
+// --- the product: searched on the server, so that none is out of reach ---
+
+const found = new Map();
+let searches = 0;
+
+const labelOf = (product) => `${product.title} (${product.sku}, ${product.available} free)`;
+const chosen = () => found.get(fields.product_id.value);
+
+function showChosen(more = "") {
+  const product = chosen();
+  const stock = product ? `${plural(product.available, "unit")} free in stock.` : "";
+  const warning = product && !product.available ? "No units in stock: ask the stock desk to receive some first." : "";
+  byId("product_id-hint").textContent = [stock, warning, more].filter(Boolean).join(" ");
+}
+
+function offer(items, total) {
+  const kept = chosen();
+  const offered = kept && !items.some((product) => product.id === kept.id) ? [kept, ...items] : items;
+  for (const product of items) found.set(product.id, product);
+  fields.product_id.replaceChildren(h("option", { value: "" }, "Choose a product"), ...offered.map((product) => h("option", { value: product.id }, labelOf(product))));
+  fields.product_id.value = kept?.id ?? (total === 1 ? items[0].id : "");
+  const isSearch = Boolean(search.value.trim());
+  if (!total) showChosen(isSearch ? "No product matches." : "You have no products yet.");
+  else showChosen(total > items.length ? `The list shows ${items.length} of ${total} products: search for others.` : "");
+}
+
 async function loadProducts() {
-  const hint = byId("product_id-hint");
+  const turn = ++searches;
   try {
-    const { items } = await get(`/api/v1/products?page_size=${PRODUCTS}`);
-    fields.product_id.replaceChildren(...items.map((product) => h("option", { value: product.id }, `${product.title} (${product.sku}, ${product.available} free)`)));
-    const wanted = new URLSearchParams(location.search).get("product");
-    if (items.some((product) => product.id === wanted)) fields.product_id.value = wanted;
-    const tell = () => {
-      const product = items.find((one) => one.id === fields.product_id.value);
-      hint.textContent = product ? `${plural(product.available, "unit")} free in stock. ${product.available ? "" : "Without a free unit the stock desk refuses the lot."}` : "You have no products yet.";
-    };
-    fields.product_id.addEventListener("change", tell);
-    tell();
+    const { items, total } = await get(`/api/v1/products?${new URLSearchParams({ q: search.value.trim(), page_size: PRODUCTS })}`);
+    if (turn !== searches) return;
+    offer(items, total);
+    showProblem(byId("problem"), null);
   } catch (error) {
-    hint.textContent = "";
+    if (turn !== searches) return;
+    byId("product_id-hint").textContent = "";
     showProblem(byId("problem"), error, { retry: loadProducts });
   }
 }
+
+/** The product that the address names, however many there are. */
+async function loadWanted() {
+  const id = new URLSearchParams(location.search).get("product");
+  if (!id) return;
+  try {
+    const product = await get(`/api/v1/products/${encodeURIComponent(id)}`);
+    found.set(product.id, product);
+    fields.product_id.replaceChildren(h("option", { value: product.id }, labelOf(product)));
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
+}
+
+async function startProducts() {
+  try {
+    await loadWanted();
+    await loadProducts();
+  } catch (error) {
+    showProblem(byId("problem"), error, { retry: startProducts });
+  }
+}
+
+search.addEventListener("input", (event) => {
+  event.stopPropagation(); // no term of the auction has changed
+  clearTimeout(pause);
+  pause = setTimeout(loadProducts, SEARCH_PAUSE_MS);
+});
+search.addEventListener("keydown", (event) => {
+  if (event.key === "Enter") event.preventDefault(); // it would send the form
+});
+fields.product_id.addEventListener("change", () => showChosen());
 
 form.addEventListener("input", () => {
   key = newKey();
@@ -117,7 +173,7 @@ async function start() {
   fields.ends_at.value = toField(clock.now() + FIRST_OPENS_MS + FIRST_LASTS_MS);
   byId("starts_at-hint").textContent = `Your local time (${zone}).`;
   preview();
-  loadProducts();
+  startProducts();
 }
 
 start();

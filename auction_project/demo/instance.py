@@ -1,0 +1,100 @@
+"""The demo that runs here, as other commands find it: a lock that its process holds, and var/demo.json beside it.
+
+The kernel gives the lock back at any death, so a file that a killed demo left names no process that could be stopped
+by mistake: the process that holds the lock is the demo.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+STOP_SECONDS = 60.0  # a little more than the roles and the servers may take to drain
+POLL_SECONDS = 0.2
+
+
+class NotRunning(RuntimeError):
+    """No demo runs here."""
+
+
+class AlreadyRunning(RuntimeError):
+    """Another demo runs here: end it first (make stop)."""
+
+
+class Instance:
+    """The demo of one directory; `file` is what it says of itself."""
+
+    def __init__(self, *, lock: Path, file: Path) -> None:
+        self._lock_path = lock
+        self._file = file
+        self._lock: IO[str] | None = None
+
+    def hold(self) -> None:
+        """Be the demo of this directory until `leave`, or until this process ends. Raises AlreadyRunning."""
+        self._lock_path.parent.mkdir(parents=True, exist_ok=True)
+        lock = self._lock_path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise AlreadyRunning(
+                f"a demo runs here (process {self.pid() or 'unknown'}): make stop"
+            ) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        self._lock = lock
+        self._file.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Be it no more."""
+        if self._lock is not None:
+            self._file.unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def say(self, content: Mapping[str, Any]) -> None:
+        """Write the file as a whole, for this user only: it holds passwords."""
+        draft = self._file.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        draft.rename(self._file)
+
+    def pid(self) -> int | None:
+        """The process that is the demo now; None when there is none."""
+        try:
+            with self._lock_path.open("r+", encoding="utf-8") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            written = self._lock_path.read_text(encoding="utf-8").strip()
+            return int(written) if written.isdigit() else None
+        return None
+
+    def said(self) -> dict[str, Any]:
+        """What the demo that runs says of itself. Raises NotRunning."""
+        if self.pid() is not None:
+            with contextlib.suppress(FileNotFoundError):
+                return dict(json.loads(self._file.read_text(encoding="utf-8")))
+            raise NotRunning("the demo here has only just begun: try again in a moment")
+        raise NotRunning("no demo runs here: make demo")
+
+    def stop(self) -> None:
+        """Ask the demo to end and wait for it. Raises NotRunning, TimeoutError."""
+        pid = self.pid()
+        if pid is None:
+            raise NotRunning("no demo runs here")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.pid() == pid:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the demo (process {pid}) has not ended within {STOP_SECONDS:g} s")
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,64 @@
+"""How far each writer's batches are known to the relay, and which numbers it asks for next. No I/O.
+
+A batch is named by its writer's incarnation and a number that grows by one; entries carry the name.
+"""
+
+import time
+
+from bidding import wakeup
+
+IDLE_AFTER_SECONDS = 2 * wakeup.RING_SECONDS
+IDLE_POLL_SECONDS = 1.0  # of a writer that will wake the relay
+UNHEARD_POLL_SECONDS = 0.1  # of an idle writer while none can wake it
+LOOK_AHEAD_BATCHES = 2
+FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; between them only its next number is asked for
+MAX_LOOK_AHEAD_BATCHES = 32
+
+
+class Writer:
+    """One incarnation, as far as its batches are known. `floor`: all before it are done with; it is asked for until its
+    successor was seen by an earlier poll, for a bulk may become visible piece by piece."""
+
+    __slots__ = ("asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
+
+    def __init__(self, registered: int) -> None:
+        self.floor = self.seen = registered
+        self.width = LOOK_AHEAD_BATCHES
+        self.quiet_polls = 0
+        self.asked_at = float("-inf")
+        self.heard_at = time.monotonic()
+
+    def registered(self, number: int) -> None:
+        """Its batches up to `number` were over before the sweep that follows."""
+        self.floor = max(self.floor, number)
+        self.seen = max(self.seen, number)
+
+    def is_idle(self, now: float) -> bool:
+        return now - self.heard_at > IDLE_AFTER_SECONDS
+
+    def wake(self, now: float) -> None:
+        """It has written: ask for it at once, and often for a while."""
+        self.heard_at = now
+        self.asked_at = float("-inf")
+        self.quiet_polls = 0
+
+    def to_ask(self, now: float, idle_poll_seconds: float) -> range:
+        """The batch numbers to ask for now; an idle writer is asked for seldom."""
+        if self.is_idle(now) and now - self.asked_at < idle_poll_seconds:
+            return range(0)
+        self.asked_at = now
+        if self.quiet_polls % FULL_LOOK_EVERY:
+            return range(self.seen + 1, self.seen + 2)
+        return range(self.floor, self.floor + self.width + 1)
+
+    def found(self, highest: int, now: float) -> None:
+        """The highest number that this poll saw; what an earlier poll had seen was complete before this one began."""
+        self.floor = self.seen
+        if highest > self.seen:
+            self.heard_at = now
+            self.width = min(MAX_LOOK_AHEAD_BATCHES, self.width * 2)
+            self.seen = highest
+            self.quiet_polls = 0
+        else:
+            self.width = LOOK_AHEAD_BATCHES
+            self.quiet_polls += 1

@@ -1,0 +1,79 @@
+"""A writer that begins again after a pause wakes the relay; without Redis the relay finds its entries all the same."""
+
+import pytest
+import redis
+
+from auction_project import instants
+from bidding import batches, log_relay, rules, runtime, wakeup
+from bidding.rules import commands
+from bidding.tests import lots
+from bidding.tests.relaying import document, published, step_until
+
+DEAD_REDIS = "redis://127.0.0.1:1/0"
+
+
+def ask_for_a_lot(log):
+    """The first entry of a writer, through the runtime of this process."""
+    now = instants.now()
+    log.call(log.store.insert_auction(document("x")))
+    terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
+    command = commands.Request(auction_id="x", salt="s", at=now, actor=lots.SELLER, key="k", terms=terms)
+    assert isinstance(runtime.submit(command), rules.Entry)
+
+
+@pytest.fixture
+def deaf(monkeypatch):
+    """Nothing is found by looking again for an hour."""
+    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(batches, "IDLE_POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_writer_that_the_relay_does_not_know_yet_is_heard(log, relay, transport):
+    step_until(relay, lambda: relay._ear.is_listening and relay._next_slice > 0)
+
+    ask_for_a_lot(log)
+
+    step_until(relay, lambda: published(transport, "x") == [1])
+
+
+@pytest.mark.usefixtures("deaf")
+def test_without_redis_the_idle_writers_are_asked_as_often_as_before(log, relay, transport, settings):
+    settings.REDIS_URL = DEAD_REDIS
+    log.register("w")
+    step_until(relay, lambda: relay._writers)
+    log.append(lots.open_lot("x").entries, batch="w:1")
+
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
+
+    assert not relay._ear.is_listening
+
+
+async def test_a_bell_without_redis_costs_its_writer_nothing(settings):
+    settings.REDIS_URL = DEAD_REDIS
+    bell = wakeup.Bell()
+
+    bell.ring("w")
+    await bell._ringing
+    muted_until = bell._next
+    bell.ring("w")
+
+    assert bell._next == muted_until
+    await bell.close()
+
+
+def test_an_ear_hears_only_its_own_log(settings):
+    settings.MONGODB_DATABASE = "one"
+    ear = wakeup.Ear()
+    assert ear.wait(0.0) == ""
+    settings.MONGODB_DATABASE = "another"
+    other = wakeup.channel()
+    settings.MONGODB_DATABASE = "one"
+
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.publish(other, "theirs")
+        client.publish(wakeup.channel(), "ours")
+
+    assert ear.wait(30.0) == "ours"
+    ear.close()

@@ -1,0 +1,30 @@
+"""Follows an auction over a WebSocket: python docs/follow.py URL TOKEN AUCTION. A ticket is good for one connection."""
+
+import asyncio
+import json
+import sys
+import urllib.request
+
+import websockets
+
+url, token, auction = sys.argv[1:]
+
+
+def get_ticket() -> str:
+    ask = urllib.request.Request(
+        f"{url}/api/v1/notifications/ticket", method="POST", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(ask) as answer:
+        return str(json.load(answer)["ticket"])
+
+
+async def follow(ticket: str) -> None:
+    """Print each message until the connection ends."""
+    address = f"{url.replace('http', 'ws', 1)}/ws/v1/stream?ticket={ticket}"
+    async with websockets.connect(address, origin=url) as socket:
+        await socket.send(json.dumps({"type": "watch", "auction_id": auction, "after": 0}))
+        async for message in socket:
+            print(message, flush=True)
+
+
+asyncio.run(follow(get_ticket()))
