@@ -57,6 +57,7 @@ class Notification(msgspec.Struct, tag="notification", kw_only=True):
     text: str
     data: dict[str, Any]
     at: int
+    withdrawn: bool
 
 
 class Resumed(msgspec.Struct, tag="resumed", kw_only=True):

@@ -13,14 +13,14 @@ import msgspec
 from django.db.models import QuerySet
 
 from auction_project import roles
-from auction_project.invariants import events, sales, world
+from auction_project.invariants import events, notices, sales, world
 from auction_project.messaging import broker as brokers
 from auction_project.verification import Finding
 from bidding import checks as bidding_checks
 from bidding import runtime, store
 from inventory import checks as inventory_checks
 from notifications import checks as notification_checks
-from notifications import models as notices
+from notifications import models as notifications
 from orders import checks as order_checks
 from sagas import checks as saga_checks
 from sagas import models as sagas
@@ -73,6 +73,7 @@ def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
             found, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
         ),
         *notification_checks.check(),
+        *([notices.check(found)] if settled else []),
     ]
     behind = [f"group {group} has {lag} messages before it" for group, lag in backlog.lags.items()]
     return Report(_by_invariant(findings), len(set_aside), len(found.parked()), (*behind, *backlog.others))
@@ -124,9 +125,9 @@ def _backlog(transport: brokers.Broker) -> _Backlog:
     lags = {group: transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS}
     waiting = {
         "sales are under way": sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")),
-        "e-mails wait to be sent": notices.Email.objects.filter(
+        "e-mails wait to be sent": notifications.Email.objects.filter(
             state__in=("PENDING", "SENDING"),  # of those that have an address: the others wait for one
-            notification__user_id__in=notices.Account.objects.filter(
+            notification__user_id__in=notifications.Account.objects.filter(
                 email_verified=True, closed=False
             ).values("user_id"),
         ),

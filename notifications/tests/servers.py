@@ -101,7 +101,7 @@ def _wait(server: Server) -> None:
             socket.create_connection(("127.0.0.1", server.port), timeout=1) as asked,
         ):
             asked.settimeout(1)
-            asked.sendall(b"POST /api/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+            asked.sendall(b"POST /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if asked.recv(12) == b"HTTP/1.1 405":
                 return
         assert server.process.poll() is None, "the server stopped at once"

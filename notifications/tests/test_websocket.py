@@ -190,18 +190,6 @@ async def test_an_address_and_a_user_have_so_many_streams(
         assert len(running_hub.sockets) == 1
 
 
-async def test_behind_a_trusted_proxy_the_clients_address_counts(running_hub: hub.Hub, settings: Any) -> None:
-    running_hub._admission = admission.Admission(per_address=1)
-    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
-
-    async with (
-        streams.websocket(headers=[(b"x-forwarded-for", b"1.1.1.1")]),
-        streams.websocket(headers=[(b"x-forwarded-for", b"9.9.9.9, 2.2.2.2")]),
-        streams.websocket(headers=[(b"x-forwarded-for", b"9.9.9.9, 1.1.1.1")], ready=False) as same,
-    ):
-        assert await same.closed() == 4429
-
-
 # --- a user's own feed -------------------------------------------------------------------------------------------
 
 
