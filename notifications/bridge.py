@@ -9,14 +9,26 @@ from typing import Any, TypeVar
 from django.db import connections
 
 THREADS = 4
+DRAIN_SECONDS = 5.0
 
 _Result = TypeVar("_Result")
+_running: set[futures.Future[Any]] = set()
 _threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="notifications")
 
 
 async def call(function: Callable[..., _Result], *args: Any, **kwargs: Any) -> _Result:
-    """Run `function` in one of the threads."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, lambda: _run(function, args, kwargs))
+    """Run `function` in one of the threads. One that is cancelled runs on there: see `drain`."""
+    running = _threads.submit(_run, function, args, kwargs)
+    _running.add(running)
+    running.add_done_callback(_running.discard)
+    return await asyncio.wrap_future(running)
+
+
+async def drain() -> None:
+    """Wait until nothing runs in the threads, at most DRAIN_SECONDS."""
+    left = [asyncio.wrap_future(running) for running in list(_running)]
+    if left:
+        await asyncio.wait(left, timeout=DRAIN_SECONDS)
 
 
 def _run(function: Callable[..., _Result], args: Any, kwargs: Any) -> _Result:

@@ -20,6 +20,7 @@ from auction_project.messaging import failure
 from notifications import (
     admission,
     background,
+    bridge,
     followed_users,
     metrics,
     redis_clients,
@@ -77,6 +78,7 @@ class Hub:
     async def stop(self) -> None:
         self.end_streams()
         await background.cancel(*self._tasks)
+        await bridge.drain()
         await self.redis_client.aclose()
         await self.redis_client.connection_pool.disconnect()
 
@@ -122,10 +124,10 @@ class Hub:
         _, kind, key = channel.split(":", 2)
         (self.auctions if kind == "auction" else self.users).on_open(key)
 
-    def _on_message(self, channel: str, data: bytes) -> None:
+    async def _on_message(self, channel: str, data: bytes) -> None:
         _, kind, key = channel.split(":", 2)
         if kind == "auction":
-            self.auctions.on_frame(key, data)
+            await self.auctions.on_frame(key, data)
         else:
             self.users.on_ring(key, data)
 

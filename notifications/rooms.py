@@ -6,7 +6,8 @@ live until `catch_up` has brought them what the store holds. So a lost message, 
 never becomes a silent gap.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -14,6 +15,7 @@ from notifications import cursors, frames, metrics, selectors, sockets
 
 NOTHING = -1  # the position of somebody who has nothing, and wants to be told so
 HEAD_ONLY = 2**53  # after this there is nothing: only the last seq is asked for
+MEMBERS_AT_ONCE = 500  # in one turn of the event loop
 MAX_RESUMED = 1000  # notifications; whoever missed more loads the list
 
 
@@ -74,11 +76,24 @@ class Room:
         self.behind.update(self.positions)
 
     def push(self, frame: frames.Frame) -> None:
-        """A frame as it happens."""
+        """A frame as it happens, to all at once."""
+        for _ in self.push_in_turns(frame):
+            pass
+
+    def push_in_turns(self, frame: frames.Frame) -> Iterator[None]:
+        """The same, MEMBERS_AT_ONCE between two pauses. Anything but another push may happen in a pause, since what a member
+        gets depends on its own position alone."""
+        if self.last is None or frame.seq > self.last:
+            self.last = frame.seq
+        members = list(self.positions)
+        for start in range(0, len(members), MEMBERS_AT_ONCE):
+            self._push(frame, members[start : start + MEMBERS_AT_ONCE])
+            yield
+
+    def _push(self, frame: frames.Frame, members: Sequence[sockets.Socket]) -> None:
         seq, behind, positions = frame.seq, self.behind, self.positions
-        if self.last is None or seq > self.last:
-            self.last = seq
-        for socket, position in positions.items():
+        for socket in members:
+            position = positions.get(socket, seq)  # one that has left lacks nothing
             if socket in behind or position >= seq:
                 continue
             if position == seq - 1 or socket in self._loose:
@@ -98,7 +113,8 @@ class Room:
         return Question(min(positions, default=HEAD_ONLY), known, self._doubts)
 
     def catch_up(self, backlog: Backlog) -> None:
-        """Bring those who are behind what the store holds, or tell them that it is not there any more."""
+        """Bring those who are behind what the store holds, or tell them that it is not there any more. Of a crowd only
+        MEMBERS_AT_ONCE: the others still have a `question`."""
         self._learn(backlog.last)
         for socket in self._ready():
             position = self.positions[socket]
@@ -114,7 +130,8 @@ class Room:
                 self._arrive(socket)
 
     def _ready(self) -> list[sockets.Socket]:
-        return [socket for socket in self.behind if not socket.has_backlog]
+        ready = (socket for socket in self.behind if not socket.has_backlog)
+        return list(itertools.islice(ready, MEMBERS_AT_ONCE))
 
     def _learn(self, last: int | None) -> None:
         """The store has frames up to `last`: whoever lacks some is behind."""

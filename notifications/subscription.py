@@ -8,7 +8,7 @@ although it is pinged, counts as broken.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import redis
 
@@ -32,7 +32,7 @@ class Subscription:
         self,
         *,
         on_open: Callable[[str], None],
-        on_message: Callable[[str, bytes], None],
+        on_message: Callable[[str, bytes], Awaitable[None]],
         on_break: Callable[[], None],
     ) -> None:
         self._on_open, self._on_message, self._on_break = on_open, on_message, on_break
@@ -134,7 +134,7 @@ class Subscription:
         async for message in pubsub.listen():
             self._heard_at = loop.time()
             if message["type"] == "message":
-                self._on_message(message["channel"].decode(), message["data"])
+                await self._on_message(message["channel"].decode(), message["data"])
             elif message["type"] == "subscribe":
                 channel = message["channel"].decode()
                 if channel == _ALWAYS:

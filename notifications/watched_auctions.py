@@ -92,9 +92,10 @@ class WatchedAuctions:
             room.heard = True
             self.doubt(room)
 
-    def on_frame(self, auction_id: str, data: bytes) -> None:
+    async def on_frame(self, auction_id: str, data: bytes) -> None:
         if (room := self.rooms.get(auction_id)) is not None:
-            room.push(auction_frames.parse(auction_id, data))
+            for _ in room.push_in_turns(auction_frames.parse(auction_id, data)):
+                await asyncio.sleep(0)
             self.mark(room)
 
     def on_break(self) -> None:

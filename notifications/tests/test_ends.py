@@ -145,13 +145,15 @@ async def test_without_postgresql_a_stream_goes_on_and_ends_when_it_is_back(
     def away(_users: Any) -> Any:
         raise django.db.OperationalError("the database is away")
 
-    async with streams.websocket(user_id, session="gone") as client:
-        with monkeypatch.context() as outage:
-            outage.setattr(selectors, "list_ends", away)
+    with monkeypatch.context() as outage:
+        outage.setattr(selectors, "list_ends", away)
+        async with streams.websocket(user_id, session="gone") as client:
             await end_session(user_id, "gone")
-            assert await client.hears_nothing()
+            nothing = await client.hears_nothing()
+            outage.undo()
 
-        assert await client.closed() == 4410
+            assert await client.closed() == 4410
+    assert nothing
 
 
 def test_a_session_ends_once_and_is_forgotten_after_a_day(user_id: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,46 @@ def heard_room(last: int | None = None) -> rooms.AuctionRoom:
     room.heard = True
     room.last = last
     return room
+
+
+def test_a_crowd_gets_a_frame_slice_by_slice_and_who_joins_or_leaves_meanwhile_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rooms, "MEMBERS_AT_ONCE", 2)
+    room, crowd, late = heard_room(last=7), [socket() for _ in range(5)], socket()
+    for one in crowd:
+        room.join(one, 7)
+
+    pushing = room.push_in_turns(frame(8))
+    next(pushing)
+    reached = [len(one._queue) for one in crowd]
+    room.leave(crowd[3])
+    room.join(late, 7)
+    for _ in pushing:
+        pass
+    room.catch_up(answer(room, [7, 8]))
+    room.push(frame(9))
+
+    assert reached == [2, 2, 1, 1, 1]
+    assert [seqs(one) for one in crowd] == [["watching", 8, 9]] * 3 + [["watching"], ["watching", 8, 9]]
+    assert seqs(late) == [8, "watching", 9]
+
+
+def test_a_crowd_that_is_behind_catches_up_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "MEMBERS_AT_ONCE", 2)
+    room, crowd = heard_room(), [socket() for _ in range(5)]
+    for position, one in enumerate(crowd):
+        room.join(one, position)
+    behind = []
+
+    while room.question() is not None:
+        room.catch_up(answer(room, [1, 2, 3, 4, 5]))
+        behind.append(len(room.behind))
+
+    assert behind == [3, 1, 0]
+    assert [seqs(one) for one in crowd] == [
+        [*range(position + 1, 6), "watching"] for position in range(len(crowd))
+    ]
 
 
 def test_a_watcher_at_the_last_seq_needs_no_store_and_gets_what_follows() -> None:
