@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from auction_project import api, errors, logs
 from auction_project.accounts import devices, metrics, models, services, sessions, staff
+from auction_project.messaging import transactions
 
 log = logs.get(__name__)
 
@@ -153,7 +154,10 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
             except allauth_exceptions.ImmediateHttpResponse:
                 log.error("notice_not_sent", template=template_prefix, user_id=user.pk)
 
-        transaction.on_commit(send_or_log, using=models.DATABASE)
+        if transaction.get_connection(models.DATABASE).in_atomic_block:
+            transactions.after_commit(send_or_log, using=models.DATABASE)
+        else:
+            send_or_log()
 
 
 def site() -> str:

@@ -23,7 +23,7 @@ from unfold import forms as unfold_forms
 from unfold import widgets
 
 from auction_project import desks, errors
-from auction_project.accounts import desk, models, selectors, services
+from auction_project.accounts import desk, models, personal, selectors, services
 
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister(auth_models.Group)
@@ -80,6 +80,21 @@ class ActionInline(desks.ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "account history"
 
 
+@admin.register(models.PersonalDataView)
+class PersonalDataViewAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
+    """For superusers: who looked at whose data."""
+
+    list_display = ("at", "actor", "page", "subject", "query")
+    list_filter = ("page",)
+    search_fields = ("=actor", "=subject")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
 @admin.register(auth_models.Group)
 class GroupAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     """What each group may do: the table is `desk.py`."""
@@ -109,6 +124,7 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         "bar_account",
         "reinstate_account",
         "close_account",
+        "erase_account",
         "assign_desk_groups",
     ]
 
@@ -147,6 +163,36 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
 
     def save_model(self, request: HttpRequest, obj: models.User, form: Any, change: bool) -> None:
         """There is no field to save; saving the row would write over what a service has changed meanwhile."""
+
+    # --- who looked ----------------------------------------------------------------------------------------------
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._record_look(request, "accounts")
+        return super().changelist_view(request, *args, **kwargs)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        self._record_look(request, "account", object_id)
+        return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def history_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._record_look(request, "history", object_id)
+        return super().history_view(request, object_id, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._record_look(request, "password", id)
+        return super().user_change_password(request, id, *args, **kwargs)
+
+    def _record_look(self, request: HttpRequest, page: str, object_id: str | None = None) -> None:
+        if self.has_view_permission(request):
+            personal.record_look(
+                actor=request.user.pk,
+                page=page,
+                subject=object_id if object_id and models.is_id(object_id) else "",
+                query=request.META["QUERY_STRING"],
+                now=timezone.now(),
+            )
 
     # --- permissions (methods: a system check would look for a codename before it is migrated) ---
 
@@ -218,6 +264,19 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         return self._act(
             request, object_id, services.assign_desk_groups, form, groups=form.cleaned_data["groups"]
         )
+
+    @unfold.action(
+        description="Erase personal data",
+        url_path="erase",
+        permissions=["bar_account"],
+        dialog=desks.dialog(
+            "Erase personal data",
+            "You can't undo this: the account is closed, and its address and sign-in are deleted. Orders stay.",
+            CloseForm,
+        ),
+    )
+    def erase_account(self, request: HttpRequest, form: CloseForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, personal.erase, form)
 
     def _act(
         self,

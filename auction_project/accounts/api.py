@@ -1,4 +1,4 @@
-"""REST: an access token for a page, who I am, and the roles of an account.
+"""REST: an access token for a page, who I am, my personal data and its erasure, and the roles of an account.
 
 A program gets its tokens from allauth's headless API, and the access token is `meta.access_token` of the answer:
 
@@ -11,16 +11,19 @@ A program gets its tokens from allauth's headless API, and the access token is `
 
 from typing import Any
 
+from allauth.account import adapter as allauth_adapter
 from allauth.core import ratelimit
 from allauth.headless import app_settings as headless_settings
 from django.conf import settings
+from django.core import exceptions
 from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import authentication, permissions, request, response, serializers, views
 
 from auction_project import api, errors
-from auction_project.accounts import limits, models, selectors, services
+from auction_project.accounts import limits, models, personal, selectors, services
 
+BY_THE_OWNER = "Asked for by the owner of the account."
 GRANTED_BY_OPERATORS = ("bidder", "seller")
 
 
@@ -71,6 +74,25 @@ class RoleChangeSerializer(api.StrictSerializer):
         return attrs
 
 
+class WrongPassword(errors.Forbidden):
+    """Wrong password."""
+
+    remedy = "Send the password of the account."
+
+
+class ErasureSerializer(api.StrictSerializer):
+    password = serializers.CharField(max_length=1024, trim_whitespace=False)
+
+
+def check_password(user: models.User, password: str) -> None:
+    """Within the limits of failed log-ins. Raises WrongPassword, TooOften."""
+    try:
+        if not allauth_adapter.get_adapter().reauthenticate(user, password):
+            raise WrongPassword(field="password")
+    except exceptions.ValidationError as error:
+        raise errors.TooOften(**limits.figures_of("login_failed")) from error
+
+
 class IsOperatorNow(permissions.BasePermission):
     """By the account, not by the token, which may be five minutes older: here the database is at hand."""
 
@@ -100,6 +122,24 @@ class MeView(views.APIView):
         return response.Response(AccountSerializer(selectors.get_account(request.user.sub)).data)
 
 
+class PersonalDataView(views.APIView):
+    @openapi.extend_schema(responses=openapi.OpenApiTypes.OBJECT, tags=["accounts"])
+    def get(self, request: request.Request) -> response.Response:
+        """Export my personal data: what accounts holds about you. `elsewhere` names where the rest is."""
+        return response.Response(personal.export(selectors.get_account(request.user.sub)))
+
+
+class ErasureView(views.APIView):
+    @openapi.extend_schema(request=ErasureSerializer, responses={204: None}, tags=["accounts"])
+    def post(self, request: request.Request) -> response.Response:
+        """Delete my account. Needs the password, and can't be undone: orders stay, who you are is deleted."""
+        body = ErasureSerializer.of(request.data)
+        user = selectors.get_account(request.user.sub)
+        check_password(user, body["password"])
+        personal.erase(user_id=user.pk, reason=BY_THE_OWNER, actor=user.pk, now=timezone.now())
+        return response.Response(status=204)
+
+
 class RolesView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, IsOperatorNow)
 
@@ -117,4 +157,5 @@ class RolesView(views.APIView):
             actor=request.user.sub,
             now=timezone.now(),
         )
+        personal.record_look(actor=request.user.sub, page="roles", subject=user.pk, now=timezone.now())
         return response.Response(AccountSerializer(user).data)

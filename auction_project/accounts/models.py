@@ -19,6 +19,8 @@ from auction_project.messaging import once, outbox
 
 DATABASE = "default"
 OPERATOR = "operator"
+MAX_QUERY_CHARACTERS = 200
+ERASED_DOMAIN = "erased.invalid"
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -123,6 +125,16 @@ class User(auth_models.AbstractUser):
         self.state = state
         self.save(update_fields=["state"])
 
+    def erase(self) -> None:
+        """Forget who this was. The id stays: orders and bids name it."""
+        self.state = State.CLOSED
+        self.email = f"{self.id}@{ERASED_DOMAIN}"
+        self.email_verified = False
+        self.last_login = None
+        self.set_unusable_password()
+        self.groups.clear()
+        self.save(update_fields=["state", "email", "email_verified", "last_login", "password"])
+
     def add_role(self, role: str) -> bool:
         """Whether the role is new. Raises WrongAccountState for a closed account."""
         if self.state == State.CLOSED:
@@ -163,6 +175,10 @@ class User(auth_models.AbstractUser):
     def is_active(self) -> bool:
         """What Django and allauth ask before they let somebody in, or keep him in."""
         return self.state == State.ACTIVE
+
+    @property
+    def is_erased(self) -> bool:
+        return self.email.endswith(f"@{ERASED_DOMAIN}")
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -223,6 +239,27 @@ class AccountAction(models.Model):
     @classmethod
     def record(cls, *, user: User, act: Act, detail: str, reason: str, actor: str, now: datetime) -> None:
         cls.objects.create(user=user, act=act, detail=detail, reason=reason, actor=actor, at=now)
+
+
+class PersonalDataView(models.Model):
+    """A colleague looked at personal data: `actor` at the page `page` of `subject` (an account's id, or empty for a
+    list), found by `query`."""
+
+    id = models.BigAutoField(primary_key=True)
+    actor = models.CharField(max_length=32)
+    page = models.CharField(max_length=40)
+    subject = models.CharField(max_length=32, blank=True, db_index=True)
+    query = models.CharField(max_length=MAX_QUERY_CHARACTERS, blank=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "look at personal data"
+        verbose_name_plural = "looks at personal data"
+        ordering = ["-id"]
+        default_permissions = ()  # superusers alone
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.page} {self.subject}".strip()
 
 
 class Outbox(outbox.OutboxRow):

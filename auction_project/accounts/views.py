@@ -1,16 +1,19 @@
-"""The pages of accounts that allauth does not have: where an account is signed in."""
+"""The pages of accounts that allauth does not have: where an account is signed in, and its personal data."""
 
 from typing import Any
 
 from allauth.account.internal import flows
 from allauth.usersessions import models as usersession_models
 from django import http
+from django.contrib import messages
 from django.contrib.auth import mixins
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views import generic
 
-from auction_project.accounts import sessions
+from auction_project import api as problems
+from auction_project import errors
+from auction_project.accounts import api, personal, sessions
 
 
 class SessionsView(mixins.LoginRequiredMixin, generic.TemplateView):
@@ -40,3 +43,33 @@ class SessionsView(mixins.LoginRequiredMixin, generic.TemplateView):
             flows.logout.logout(request)
             return redirect("account_login")
         return redirect("account_sessions")
+
+
+class PersonalDataPage(mixins.LoginRequiredMixin, generic.TemplateView):
+    """The export of one's data, and the form that deletes the account."""
+
+    template_name = "account/personal_data.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(section="account", **context)
+
+    def post(self, request: http.HttpRequest) -> http.HttpResponse:
+        user = request.user
+        try:
+            api.check_password(user, request.POST.get("password", ""))
+            personal.erase(user_id=user.pk, reason=api.BY_THE_OWNER, actor=user.pk, now=timezone.now())
+        except errors.DomainError as error:
+            page = self.render_to_response(self.get_context_data(problem=error.detail))
+            page.status_code = problems.status_of(error)
+            return page
+        flows.logout.logout(request, show_message=False)
+        messages.success(request, "Your account has been deleted.")
+        return redirect("home")
+
+
+class ExportView(mixins.LoginRequiredMixin, generic.View):
+    def get(self, request: http.HttpRequest) -> http.HttpResponse:
+        answer = http.JsonResponse(personal.export(request.user), json_dumps_params={"indent": 2})
+        answer.headers["Content-Disposition"] = 'attachment; filename="gavel-account.json"'
+        answer.headers["Cache-Control"] = "no-store"
+        return answer

@@ -1,0 +1,93 @@
+"""Personal data: what accounts holds about a person, its erasure, and who looked at it.
+
+Erasure takes what accounts needs to recognise the person: the address, the password, roles, sessions. It leaves the id
+without a person behind it, because orders must be kept for the books and the bid log knows aliases and commitments only.
+The other apps follow by AccountChanged: their copies of the address are overwritten, and nothing is mailed any more.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from allauth.account import models as allauth_models
+from allauth.usersessions import models as usersession_models
+from django.db import transaction
+
+from auction_project import errors, logs
+from auction_project.accounts import models, sessions
+from auction_project.messaging import outbox
+
+MAX_ROWS = 1_000  # of each list in an export, the newest
+
+log = logs.get(__name__)
+
+
+class StaffAccount(errors.Conflict):
+    """This account works for the auction house. A superuser must take its roles and its admin access first."""
+
+
+class AlreadyErased(errors.Conflict):
+    """This account is erased already."""
+
+
+def export(user: models.User) -> dict[str, Any]:
+    """Everything that accounts holds about the person, as JSON values. Who acted or looked is not theirs to know."""
+    addresses = allauth_models.EmailAddress.objects.filter(user=user).order_by("pk")
+    devices = usersession_models.UserSession.objects.filter(user=user).order_by("-pk")
+    looks = models.PersonalDataView.objects.filter(subject=user.pk)
+    return {
+        "account": {
+            "id": user.pk,
+            "email": user.email,
+            "email_verified": user.email_verified,
+            "state": user.state,
+            "roles": list(user.roles),
+            "created_at": user.date_joined.isoformat(),
+            "last_sign_in_at": user.last_login.isoformat() if user.last_login else None,
+        },
+        "addresses": [
+            {"email": row.email, "verified": row.verified, "primary": row.primary} for row in addresses
+        ],
+        "sessions": [
+            {"ip": row.ip, "program": row.user_agent, "signed_in_at": row.created_at.isoformat()}
+            for row in devices[:MAX_ROWS]
+        ],
+        "history": [
+            {"at": row.at.isoformat(), "what": row.act, "detail": row.detail, "reason": row.reason}
+            for row in user.actions.all()[:MAX_ROWS]
+        ],
+        "looked_at_by_the_auction_house": [
+            {"at": row.at.isoformat(), "page": row.page} for row in looks[:MAX_ROWS]
+        ],
+        "elsewhere": {
+            "orders": "/api/v1/orders",
+            "bids": "/api/v1/bids/mine",
+            "card": "/api/v1/card",
+            "notifications": "/api/v1/notifications",
+        },
+    }
+
+
+def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:
+    """Close the account and forget the person. Raises AccountNotFound, StaffAccount, AlreadyErased."""
+    with transaction.atomic(using=models.DATABASE):
+        user = models.User.objects.lock(user_id)
+        if user.works_for_the_house:
+            raise StaffAccount
+        if user.is_erased:
+            raise AlreadyErased
+        sessions.end_all(user_id=user.pk, reason="erased", now=now)
+        allauth_models.EmailAddress.objects.filter(user=user).delete()
+        user.erase()
+        models.AccountAction.record(
+            user=user, act=models.Act.ERASED, detail="", reason=reason, actor=actor, now=now
+        )
+        event = user.changed()
+        outbox.publish(models.Outbox, event, now=now, version=event.version)
+    log.info("account_erased", user_id=user_id, actor=actor)
+
+
+def record_look(*, actor: str, page: str, subject: str = "", query: str = "", now: datetime) -> None:
+    """Keep who looks at whose data: before it is shown."""
+    models.PersonalDataView.objects.create(
+        actor=actor, page=page, subject=subject[:32], query=query[: models.MAX_QUERY_CHARACTERS], at=now
+    )
