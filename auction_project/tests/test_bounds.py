@@ -104,7 +104,7 @@ async def test_uploads_have_a_bound_of_their_own() -> None:
         status, _, app = await _ask([*_parts(b"x" * 100_000), GONE], _length(100_000), FORM, path=path)
         assert (status, len(app.bodies)) == (200, 1)
     status, problem, _ = await _ask([], _length(bounds.MAX_UPLOAD_BYTES + 1), FORM, path="/admin/")
-    assert (status, problem["limit_bytes"]) == (413, 6291456)
+    assert (status, problem["limit_bytes"]) == (413, 22020096)
 
 
 async def test_what_is_no_form_with_files_is_no_upload_wherever_it_goes() -> None:
