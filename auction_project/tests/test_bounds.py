@@ -151,7 +151,7 @@ async def test_uploads_have_a_bound_of_their_own() -> None:
     status, problem, _ = await _ask(
         [], _length(bounds.MAX_UPLOAD_BYTES + 1), FORM, path="/admin/", may_upload=_anyone
     )
-    assert (status, problem["limit_bytes"]) == (413, 6291456)
+    assert (status, problem["limit_bytes"]) == (413, 22020096)
 
 
 @pytest.mark.parametrize("path", bounds.UPLOAD_PREFIXES)

@@ -8,9 +8,9 @@ import pytest
 from django.db import connections
 
 from auction_project import errors
-from auction_project.contracts import names
-from inventory import checks, models, services
-from inventory.tests.conftest import NOW, figures, told, told_names
+from auction_project.contracts import events, names
+from inventory import checks, models, refusals, services
+from inventory.tests.conftest import NOW, figures, receive, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"], transaction=True)
 BUYERS = 50
@@ -46,7 +46,7 @@ def buy(product, number, auction="a"):
     )
 
 
-def list_lot(product, auction="a", quantity=1):
+def list_lot(product, auction="a", quantity=1, relists=None):
     services.reserve_for_lot(
         auction_id=auction,
         product_id=product.id,
@@ -54,8 +54,13 @@ def list_lot(product, auction="a", quantity=1):
         requested_by="",
         as_operator=True,
         allocate="on_listing",
+        relists=relists,
         now=NOW,
     )
+
+
+def units_of(moves):
+    return sum(moves.values_list("quantity", flat=True))
 
 
 def winners(outcomes):
@@ -157,24 +162,90 @@ def test_versions_and_events_of_a_product_come_in_the_order_of_its_changes(make_
     assert [(event.version, event.available) for event in told()] == [(first + n, 39 - n) for n in range(40)]
 
 
+def test_the_end_and_the_listing_of_relisted_lots_at_once_leave_no_unit_to_a_rival(make_product):
+    product = make_product(CENTRAL=10)
+    for number in range(10):
+        list_lot(product, f"old{number}")
+
+    def end(number):
+        services.release_lot(auction_id=f"old{number}", relist_as=f"next{number}", now=NOW)
+
+    def relist(number):
+        list_lot(product, f"next{number}", relists=f"old{number}")
+
+    calls = [lambda n=n, act=act: act(n) for n in range(10) for act in (end, relist)]
+    calls += [lambda n=n: buy(product, n, "rival") for n in range(10)]
+    outcomes = at_once(*calls)
+
+    assert [getattr(outcome, "code", "") for outcome in outcomes[20:]] == ["sold_out"] * 10
+    assert figures(product) == {"reserved": 10}
+    lots = models.Reservation.objects.filter(state="HELD", holder__startswith="next")
+    assert [sum(lot.holdings.values_list("quantity", flat=True)) for lot in lots] == [1] * 10
+    answers = [event for event in told() if isinstance(event, events.LotAccepted | events.LotRefused)]
+    assert sorted(event.auction_id for event in answers if isinstance(event, events.LotAccepted)) == sorted(
+        [*(f"old{n}" for n in range(10)), *(f"next{n}" for n in range(10))]
+    )
+    assert len(answers) == 20
+    assert_sound()
+
+
+def count(product, warehouse, units, key):
+    """Count `units` less than there are, and confirm what that is said to cost."""
+    figure = {
+        "key": key,
+        "product_id": product.id,
+        "warehouse": warehouse,
+        "reason": "broken",
+        "actor": "clerk",
+        "now": NOW,
+    }
+    balance = models.Balance.objects.get(product=product, warehouse=warehouse)
+    figure |= {"expected": balance.on_hand, "counted": max(0, balance.on_hand - units)}
+    try:
+        return services.adjust_stock(**figure)
+    except refusals.LotsConcerned as concerned:
+        return services.adjust_stock(**figure, confirmation=concerned.figures["confirmation"])
+
+
+def test_a_count_and_the_commits_that_it_concerns_at_once_sell_no_broken_unit(make_product):
+    product = make_product(CENTRAL=20)
+    for number in range(20):
+        buy(product, number)
+
+    def commit(number):
+        return services.commit(key=f"saga:a-{number}:commit_stock", sale_id=f"a-{number}", now=NOW)
+
+    calls = [lambda n=n: commit(n) for n in range(20)]
+    calls += [lambda n=n: count(product, "CENTRAL", 1, f"count {n}") for n in range(20)]
+    at_once(*calls)
+
+    states = list(models.Reservation.objects.values_list("state", flat=True))
+    lost = units_of(models.Move.objects.filter(product=product, destination="LOSS"))
+    assert states.count("LOST") == lost
+    assert states.count("COMMITTED") == 20 - lost
+    assert figures(product) == {"committed": 20 - lost}
+    assert_sound()
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed):
     products = [make_product(CENTRAL=3, HARBOUR=2), make_product(CENTRAL=1, HARBOUR=1)]
-    start = {product.id: sum(figures(product).values()) for product in products}
 
     def clerk_or_buyer(number):
         dice = random.Random(seed * 1000 + number)
         for _ in range(25):
             product = dice.choice(products)
-            auction = f"{product.sku}-{dice.randrange(4)}"
-            sale = f"{auction}-{dice.randrange(6)}"
+            auction = f"{product.sku}:{dice.randrange(4)}"
+            seller = f"{auction}{dice.choice(['', 'r'])}"
+            sale = f"{seller}-{dice.randrange(6)}"
+            quantity, warehouse = dice.randint(1, 2), dice.choice(["CENTRAL", "HARBOUR"])
             reserving, committing = f"saga:{sale}:reserve_stock", f"saga:{sale}:commit_stock"
             act = dice.choice(
                 [
-                    lambda p=product, a=auction: list_lot(p, a),
+                    lambda p=product, a=auction, q=quantity: list_lot(p, a, q),
                     lambda a=auction: services.release_lot(auction_id=a, now=NOW),
-                    lambda p=product, s=sale, a=auction, k=reserving: services.reserve(
-                        key=k, sale_id=s, auction_id=a, product_id=p.id, quantity=1, now=NOW
+                    lambda p=product, s=sale, a=seller, q=quantity, k=reserving: services.reserve(
+                        key=k, sale_id=s, auction_id=a, product_id=p.id, quantity=q, now=NOW
                     ),
                     lambda s=sale, k=reserving: services.release(key=k, sale_id=s, now=NOW),
                     lambda s=sale, k=committing: services.commit(key=k, sale_id=s, now=NOW),
@@ -188,6 +259,11 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
                         actor="clerk",
                         now=NOW,
                     ),
+                    lambda a=auction: services.release_lot(auction_id=a, relist_as=f"{a}r", now=NOW),
+                    lambda p=product, a=auction, q=quantity: list_lot(p, f"{a}r", q, relists=a),
+                    lambda p=product, w=warehouse: count(p, w, 1, names.new_id()),
+                    lambda p=product, w=warehouse: receive(p, 1, w),
+                    lambda: services.release_expired_lots(now=NOW + services.LISTING_WAIT),
                 ]
             )
             try:
@@ -197,5 +273,8 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
 
     at_once(*(lambda n=n: clerk_or_buyer(n) for n in range(12)))
 
-    assert {product.id: sum(figures(product).values()) for product in products} == start
+    for product in products:
+        moves = models.Move.objects.filter(product=product)
+        came, lost = moves.filter(source="SUPPLIER"), moves.filter(destination="LOSS")
+        assert sum(figures(product).values()) == units_of(came) - units_of(lost)
     assert_sound()
