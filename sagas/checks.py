@@ -14,7 +14,7 @@ from django.db import connections, transaction
 
 from auction_project import verification
 from auction_project.messaging import outbox
-from sagas import definitions, engine, models
+from sagas import definitions, engine, models, turns
 
 STUCK_SECONDS = 30.0
 _DATABASE = "sagas"
@@ -110,9 +110,12 @@ def _in_order(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now
 
 
 def _moves(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now: datetime) -> Iterator[str]:
-    """S5: a saga that has not ended moves, or is parked. An attempt that meets an outage is a move."""
+    """S5: a saga that has not ended moves, or is parked. An attempt that meets an outage is a move; so is that of the
+    saga ahead, where this one waits for its turn."""
     still = (now - saga.moved_at).total_seconds()
-    if saga.status in engine.LIVE and still > STUCK_SECONDS:
+    if saga.status not in engine.LIVE or still <= STUCK_SECONDS:
+        return
+    if not turns.is_moving(saga, since=now - timedelta(seconds=STUCK_SECONDS)):
         yield f"{saga.status} at step {saga.position + 1}, has not moved for {still:.0f} s"
 
 

@@ -173,6 +173,11 @@ def legs_ahead(definition: Definition, state: State) -> tuple[Leg, ...]:
     return tuple(_leg(step, state.direction) for step in ahead)
 
 
+def is_beginning(state: State) -> bool:
+    """Whether the first step is still ahead, or under way."""
+    return state.status is Status.RUNNING and state.position == 0
+
+
 def may_turn(definition: Definition, state: State) -> bool:
     """Whether the point of no return is still ahead: the pivot was never started."""
     pivot = definition.pivot

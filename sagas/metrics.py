@@ -23,7 +23,7 @@ ENDED = prometheus_client.Counter(
 ATTEMPTS = prometheus_client.Counter(
     "gavel_saga_attempts", "Attempts at steps, by their end.", ["step", "outcome"]
 )
-RESENT = prometheus_client.Counter("gavel_sagas_resent", "Chains that the sweep sent again.")
+RESENT = prometheus_client.Counter("gavel_sagas_resent", "Chains that the sweep sent.")
 SECONDS = prometheus_client.Histogram(
     "gavel_saga_seconds",
     "From the sale to the saga's end.",

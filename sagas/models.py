@@ -17,6 +17,7 @@ from sagas import engine
 LEASE_SECONDS = 10.0  # an attempt that is silent for so long counts as lost
 MAX_TEXT_CHARACTERS = 2000
 
+BEGINNING = models.Q(status=engine.Status.RUNNING.value, position=0)  # as engine.is_beginning
 _LIVE = sorted(status.value for status in engine.LIVE)
 _FINAL = sorted(status.value for status in engine.FINAL)
 
@@ -100,6 +101,8 @@ class Saga(models.Model):
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["due_at"], name="sagas_due", condition=models.Q(status__in=_LIVE)),
+            models.Index(fields=["product_id"], name="sagas_turns_product", condition=BEGINNING),
+            models.Index(fields=["user_id"], name="sagas_turns_user", condition=BEGINNING),
             models.Index(fields=["sale_id"], name="sagas_parked", condition=models.Q(status="PARKED")),
             models.Index(fields=["-created_at", "sale_id"], name="sagas_newest"),
             models.Index(fields=["order_number"], name="sagas_order_number"),

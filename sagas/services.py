@@ -5,7 +5,7 @@ Each function is one transaction on the database `sagas`, and none calls a parti
 and `due_at` when the sweep looks at it. Never imports tasks: the courier sends them by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,7 +14,7 @@ from django.db import transaction
 from auction_project import errors, logs
 from auction_project.contracts import events
 from auction_project.messaging import failure, outbox, transactions
-from sagas import courier, definitions, engine, metrics, models, selectors
+from sagas import courier, definitions, engine, metrics, models, selectors, turns
 
 CHAIN_SECONDS = 10.0  # how long the courier has for the next task before the sweep sends again
 SWEEP_ROWS = 500
@@ -46,16 +46,18 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def start_saga(*, sale: events.SaleConfirmed, correlation_id: str, now: datetime) -> bool:
-    """Begin to settle `sale`, at most once; whether this call did. Sends the chain after the commit."""
+    """Begin to settle `sale`, at most once; whether this call did. Sends the chain after the commit, or leaves the saga
+    to wait for its turn."""
     definition = definitions.NEWEST
     with transaction.atomic(using=_DATABASE):
         if models.Saga.objects.filter(pk=sale.sale_id).exists():
             return False
-        saga = models.Saga.new(
-            sale, definition, correlation_id=correlation_id, now=now, due_at=_after(now, CHAIN_SECONDS)
-        )
+        is_sent = turns.may_enter(product_id=sale.product_id, user_id=sale.user_id, now=now)
+        due_at = _after(now, CHAIN_SECONDS) if is_sent else now
+        saga = models.Saga.new(sale, definition, correlation_id=correlation_id, now=now, due_at=due_at)
         saga.save(force_insert=True)
-        _send_after_commit(saga, definition)
+        if is_sent:
+            _send_after_commit(saga, definition)
     metrics.STARTED.inc()
     return True
 
@@ -112,6 +114,8 @@ def record_outcome(
                 now=now,
             )
         _tell(saga, after, now)
+        if engine.is_beginning(before) and not engine.is_beginning(after):
+            _send(turns.list_followers(saga, now=now), now)
     metrics.ATTEMPTS.labels(attempt.leg.name, outcome.value).inc()
     if goes_on:
         return Progress(next=Attempt(saga=saga, definition=definition, leg=legs[0]))
@@ -119,22 +123,20 @@ def record_outcome(
 
 
 def claim_due(*, now: datetime) -> int:
-    """Send again what the rows say is due, and move their `due_at` forward; the number of rows (at most SWEEP_ROWS).
+    """Send again what the rows say is due, and move their `due_at` forward; the number of rows (at most 2 x SWEEP_ROWS).
 
     Parallel sweeps share the rows. A saga whose queue is full stays due: its task waits there, or will be sent when
-    the queue is shorter. Raises when the broker is away: then no row moves.
+    the queue is shorter. Sagas before their first step come by turns. Raises when the broker is away: then no row moves.
     """
     full = courier.full_queues(definitions.QUEUES)
     with transaction.atomic(using=_DATABASE):
-        due = selectors.list_due(now, full_queues=full).select_for_update(skip_locked=True)
-        sagas = list(due[:SWEEP_ROWS])
-        models.Saga.objects.filter(pk__in=[saga.pk for saga in sagas]).update(
-            due_at=_after(now, CHAIN_SECONDS)
-        )
-        for saga in sagas:
-            _send_after_commit(saga, definitions.KNOWN[saga.definition, saga.version])
-    metrics.RESENT.inc(len(sagas))
-    return len(sagas)
+        due = selectors.list_due(now, full_queues=full)
+        begun = list(due.exclude(models.BEGINNING).select_for_update(skip_locked=True)[:SWEEP_ROWS])
+        first = turns.list_next(due, now=now, most=SWEEP_ROWS)
+        _send([*begun, *first], now)
+    sent = len(begun) + len(first)
+    metrics.RESENT.inc(sent)
+    return sent
 
 
 # --- operators' words ------------------------------------------------------------------------------------------------
@@ -273,6 +275,16 @@ def _write_line(
         started_at=started_at,
         finished_at=now,
     )
+
+
+def _send(sagas: Sequence[models.Saga], now: datetime) -> None:
+    """Send what these locked rows say is due, after the commit, and look at them again CHAIN_SECONDS later."""
+    if not sagas:
+        return
+    ids = [saga.pk for saga in sagas]
+    models.Saga.objects.filter(pk__in=ids).update(due_at=_after(now, CHAIN_SECONDS))
+    for saga in sagas:
+        _send_after_commit(saga, definitions.KNOWN[saga.definition, saga.version])
 
 
 def _send_after_commit(saga: models.Saga, definition: engine.Definition) -> None:

@@ -21,7 +21,7 @@ from sagas.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["inventory", "orders", "sagas"], transaction=True)
 
-BUDGET = {"sagas": 37, "orders": 44}  # with BEGIN and COMMIT
+BUDGET = {"sagas": 39, "orders": 44}  # with BEGIN and COMMIT
 
 
 @pytest.mark.parametrize(

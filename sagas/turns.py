@@ -1,0 +1,81 @@
+"""Whose turn it is to begin: a rush of sales of one product, or of one buyer, waits for itself and not before others.
+
+A saga that has its first step ahead *enters* when its chain was sent, and *waits* otherwise. At most MAX_ENTERING sagas
+of a product, and of a buyer, enter at once. Each that has done its first step lets in the one that has waited longest;
+the sweep lets in what was missed. Once past its first step a saga is not held up: what began comes to its end.
+
+No column says so: `due_at` of a saga that enters lies ahead (a chain that is lost makes it wait again), that of a saga
+that waits does not. Two at once may let in one too many, which only costs a little fairness.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+
+from sagas import models
+
+MAX_ENTERING = 3  # of a product, or of a buyer
+LOOK_AHEAD = 20  # waiting sagas of the same product or buyer that are looked at for one that may enter
+
+
+def may_enter(*, product_id: str, user_id: str, now: datetime) -> bool:
+    """Whether a new saga of this product and buyer is sent at once."""
+    return _Room({product_id}, {user_id}, now=now).take(product_id, user_id)
+
+
+def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[models.Saga]:
+    """Those of the sagas that are `due` which wait and may enter now, the longest waiting first. Locks them."""
+    turn = Window(RowNumber(), partition_by=F("product_id"), order_by=["created_at", "sale_id"])
+    first = (
+        due.order_by().filter(models.BEGINNING).annotate(turn=turn).filter(turn__lte=LOOK_AHEAD).values("pk")
+    )
+    return _choose(
+        models.Saga.objects.filter(models.BEGINNING, pk__in=first, due_at__lte=now), now=now, most=most
+    )
+
+
+def list_followers(saga: models.Saga, *, now: datetime) -> list[models.Saga]:
+    """Those that may enter now that `saga` has left: of its product, or of its buyer. Locks them."""
+    same = Q(product_id=saga.product_id) | Q(user_id=saga.user_id)
+    return _choose(
+        models.Saga.objects.filter(models.BEGINNING, same, due_at__lte=now), now=now, most=LOOK_AHEAD
+    )
+
+
+def is_moving(saga: models.Saga, *, since: datetime) -> bool:
+    """Whether `saga` waits for its turn behind others of its product or buyer, of which one has moved `since` then."""
+    same = Q(product_id=saga.product_id) | Q(user_id=saga.user_id)
+    is_beginning = models.Saga.objects.filter(models.BEGINNING, pk=saga.pk, started_at__isnull=True).exists()
+    others = models.Saga.objects.filter(same, moved_at__gt=since).exclude(models.BEGINNING)
+    return is_beginning and others.exists()
+
+
+def _choose(waiting: QuerySet[models.Saga], *, now: datetime, most: int) -> list[models.Saga]:
+    """Of the first `most` those for which there is room, the longest waiting first."""
+    first = list(waiting.order_by("created_at", "sale_id").select_for_update(skip_locked=True)[:most])
+    if not first:
+        return []
+    room = _Room({saga.product_id for saga in first}, {saga.user_id for saga in first}, now=now)
+    return [saga for saga in first if room.take(saga.product_id, saga.user_id)]
+
+
+class _Room:
+    """How many sagas of each of these products and buyers enter now."""
+
+    def __init__(self, product_ids: Collection[str], user_ids: Collection[str], *, now: datetime) -> None:
+        same = Q(product_id__in=product_ids) | Q(user_id__in=user_ids)
+        entering = models.Saga.objects.filter(models.BEGINNING, same, due_at__gt=now)
+        pairs = list(entering.values_list("product_id", "user_id"))
+        self._products = Counter(product_id for product_id, _ in pairs)
+        self._users = Counter(user_id for _, user_id in pairs)
+
+    def take(self, product_id: str, user_id: str) -> bool:
+        """Take a place for one more; False when there is none."""
+        if max(self._products[product_id], self._users[user_id]) >= MAX_ENTERING:
+            return False
+        self._products[product_id] += 1
+        self._users[user_id] += 1
+        return True
