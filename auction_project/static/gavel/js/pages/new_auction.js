@@ -1,15 +1,17 @@
 // A new auction: its terms, and beside them the rules as bidders will read them.
 
-import { get, newKey, post } from "../api.js";
+import { forReader, readAmount } from "../amount.js";
+import { get, newKey, post, withQuery } from "../api.js";
 import * as clock from "../clock.js";
 import { byId, h, readJson } from "../dom.js";
-import { duration, plural, readAmount } from "../format.js";
+import { duration, plural } from "../format.js";
 import { showFieldError, showProblem } from "../lists.js";
 import { rulesOf } from "../words.js";
 
 const FIRST_OPENS_MS = 60_000;
 const FIRST_LASTS_MS = 3_600_000;
-const PRODUCTS = 100;
+const PRODUCTS = 50;
+const TYPING_MS = 300;
 
 const form = byId("form");
 const fields = form.elements;
@@ -55,11 +57,11 @@ function terms() {
 function preview() {
   const asked = terms();
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== asked.format;
-  byId("start_price-label").textContent = isBuyNow() ? "Price of one" : "Starting price";
+  byId("start_price-label").textContent = isBuyNow() ? "Price per unit" : "Starting price";
   const lasts = asked.ends_at - asked.starts_at;
   byId("ends_at-hint").textContent = lasts > 0 ? `Open for ${duration(lasts)}.` : "";
   const isReady = amountOf("start_price") !== null && Number.isFinite(lasts);
-  const lines = isReady ? rulesOf({ ...asked, has_reserve: Boolean(asked.reserve_price) }, figures) : ["Enter a price and the times, and the rules appear here."];
+  const lines = isReady ? rulesOf({ ...asked, has_reserve: Boolean(asked.reserve_price) }, figures) : ["Enter a price and the times to see the rules."];
   const place = byId("preview");
   const text = lines.join("\n");
   if (place.dataset.text === text) return;
@@ -67,24 +69,52 @@ function preview() {
   place.replaceChildren(...lines.map((line) => h("li", {}, line)));
 }
 
-async function loadProducts() {
-  const hint = byId("product_id-hint");
+// --- the product: the choice holds what the search finds, and always what is chosen ---
+
+const search = byId("product-search");
+const hint = byId("product_id-hint");
+const products = new Map();
+let asked = 0;
+
+const option = ({ id, title, sku, available }) => h("option", { value: id }, `${title} (${sku}, ${available} available)`);
+
+function showStock() {
+  const product = products.get(fields.product_id.value);
+  if (!product) hint.textContent = search.value.trim() ? "No product matches." : "You have no products yet.";
+  else hint.textContent = product.available ? `${plural(product.available, "unit")} in stock.` : "No units in stock: ask the stock desk to receive some first.";
+}
+
+async function findProducts(chosen = products.get(fields.product_id.value)) {
+  const number = (asked += 1);
+  const q = search.value.trim();
   try {
-    const { items } = await get(`/api/v1/products?page_size=${PRODUCTS}`);
-    fields.product_id.replaceChildren(...items.map((product) => h("option", { value: product.id }, `${product.title} (${product.sku}, ${product.available} free)`)));
-    const wanted = new URLSearchParams(location.search).get("product");
-    if (items.some((product) => product.id === wanted)) fields.product_id.value = wanted;
-    const tell = () => {
-      const product = items.find((one) => one.id === fields.product_id.value);
-      hint.textContent = product ? `${plural(product.available, "unit")} free in stock. ${product.available ? "" : "Without a free unit the stock desk refuses the lot."}` : "You have no products yet.";
-    };
-    fields.product_id.addEventListener("change", tell);
-    tell();
+    const { items } = await get(withQuery("/api/v1/products", { q, page_size: PRODUCTS }));
+    if (number !== asked) return;
+    const found = chosen && !q && !items.some(({ id }) => id === chosen.id) ? [chosen, ...items] : items;
+    for (const product of found) products.set(product.id, product);
+    fields.product_id.replaceChildren(...found.map(option));
+    if (chosen && found.some(({ id }) => id === chosen.id)) fields.product_id.value = chosen.id;
+    showStock();
   } catch (error) {
     hint.textContent = "";
-    showProblem(byId("problem"), error, { retry: loadProducts });
+    showProblem(byId("problem"), error, { retry: () => findProducts() });
   }
 }
+
+/** Choose the product of the link that led here; it may be beyond the first page. */
+async function loadProducts() {
+  const wanted = new URLSearchParams(location.search).get("product");
+  const chosen = wanted ? await get(`/api/v1/products/${encodeURIComponent(wanted)}`).catch(() => undefined) : undefined;
+  await findProducts(chosen);
+}
+
+let typing = 0;
+search.addEventListener("input", (event) => {
+  event.stopPropagation();
+  clearTimeout(typing);
+  typing = setTimeout(() => findProducts(), TYPING_MS);
+});
+fields.product_id.addEventListener("change", showStock);
 
 form.addEventListener("input", () => {
   key = newKey();
@@ -116,6 +146,7 @@ async function start() {
   fields.starts_at.value = toField(clock.now() + FIRST_OPENS_MS);
   fields.ends_at.value = toField(clock.now() + FIRST_OPENS_MS + FIRST_LASTS_MS);
   byId("starts_at-hint").textContent = `Your local time (${zone}).`;
+  fields.start_price.value = forReader("100.00");
   preview();
   loadProducts();
 }
