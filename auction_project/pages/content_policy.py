@@ -12,7 +12,7 @@ POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
-    "img-src": "'self' blob:",  # blob: a picture that somebody has chosen and not yet sent
+    "img-src": "'self' blob:",  # blob: a picture that the user chose and has not sent yet
     "connect-src": "'self' {sockets}",
     "form-action": "'self'",
     "base-uri": "'none'",

@@ -28,7 +28,7 @@ class Page(generic.TemplateView):
 
 
 class OwnPage(mixins.LoginRequiredMixin, Page):
-    """A page for whoever is signed in."""
+    """A page for users who are signed in."""
 
 
 class SellingPage(OwnPage):
@@ -40,7 +40,7 @@ class SellingPage(OwnPage):
         user = request.user
         if user.is_authenticated and not set(SELLING_ROLES) & set(user.roles):
             raise exceptions.PermissionDenied(
-                "Only sellers and operators have a desk. An operator can make you a seller."
+                "Only sellers and operators can use this page. An operator can make you a seller."
             )
         return super().dispatch(request, *args, **kwargs)
 

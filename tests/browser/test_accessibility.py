@@ -164,7 +164,7 @@ def test_a_page_that_is_not_there_says_so(open_window: Open) -> None:
 
     assert answer is not None
     assert answer.status == 404
-    window.expect_text("h1", "Not in the catalogue")
+    window.expect_text("h1", "Page not found")
 
 
 def test_the_theme_is_switched_and_kept(open_window: Open) -> None:

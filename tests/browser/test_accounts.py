@@ -43,7 +43,7 @@ def test_somebody_signs_up_verifies_and_may_bid(house: houses.House, open_window
     page.goto(f"/auctions/{auction_id}")
     window.bid("11")
 
-    window.expect_text("#standing", "You lead")
+    window.expect_text("#standing", "You're the highest bidder")
     assert window.faults == []
 
 
@@ -72,17 +72,17 @@ def test_a_card_is_put_on_file_refused_and_removed(house: houses.House, open_win
     window = open_window(house.new_account("bidder", card=None))
     page = window.page
     page.goto("/account")
-    window.expect_text("#card-now", "No card yet")
+    window.expect_text("#card-now", "Add a card")
 
     page.get_by_label("Card number").fill("1234")
     page.get_by_role("button", name="Save card").click()
     sync_api.expect(page.locator("#number-error")).not_to_be_empty()
     page.get_by_role("button", name="Use 4000 0000 0000 0002").click()
     page.get_by_role("button", name="Save card").click()
-    window.expect_text("#card-now", "ending in 0002. Is refused.")
+    window.expect_text("#card-now", "ending in 0002. Declined.")
     page.get_by_role("button", name="Remove card").click()
 
-    window.expect_text("#card-now", "No card yet")
+    window.expect_text("#card-now", "Add a card")
     assert window.faults == []
 
 

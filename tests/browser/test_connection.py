@@ -24,12 +24,12 @@ def test_a_page_reconnects_by_itself_says_so_and_misses_nothing(
     web = house.stack["web"]
 
     web.kill()
-    window.expect_text("#connection", "Connection lost. Trying again by itself")
+    window.expect_text("#connection", "Connection lost. Reconnecting")
     web.start()
     house.stack.wait_ready()
     assert bidders[1].bid(auction_id, "30").status_code == 201
 
-    window.expect_text("#connection", "Connected again")
+    window.expect_text("#connection", "Back online")
     window.expect_text("#price", "€10.00")
     window.expect_text("#log", "Bidder 1 leads")
 
@@ -52,7 +52,7 @@ def test_a_bid_between_the_figures_and_the_record_is_not_missed(
     window = open_window(house.operator)
 
     def bid_before_the_answer(route: sync_api.Route) -> None:
-        assert bidders[0].bid(auction_id, "77").status_code == 201
+        assert bidders[0].bid(auction_id, "47").status_code == 201
         route.continue_()
 
     window.page.route("**/history?*", bid_before_the_answer, times=1)
@@ -109,16 +109,16 @@ def test_a_bid_that_meets_a_dead_server_is_sent_again_and_counts_once(
 
     web.kill()
     window.bid("33")
-    window.expect_text("#bid-error", "Trying again by itself")
+    window.expect_text("#bid-error", "Sending the same bid again")
     web.start()
-    window.expect_text("#standing", "You lead")
+    window.expect_text("#standing", "You're the highest bidder")
 
     assert len(keys) > 1
     assert len(set(keys)) == 1
     assert house.auction(auction_id)["bids"] == 1
 
 
-def test_an_answer_that_is_lost_is_found_by_its_key_after_a_reload(
+def test_a_bid_whose_answer_is_lost_is_sent_again_under_its_key_after_a_reload(
     house: houses.House, open_window: Open, bidders: Bidders, product: str
 ) -> None:
     auction_id = house.new_auction(product)
@@ -135,7 +135,8 @@ def test_an_answer_that_is_lost_is_found_by_its_key_after_a_reload(
     window.page.unroute("**/bids")
     window.page.reload()
 
-    window.expect_text("#bid-error", "Your bid stands, and you lead")
+    window.expect_text("#standing", "You're the highest bidder")
+    window.expect_text("#receipt", "entry 4")
     assert house.auction(auction_id)["bids"] == 1
 
 
@@ -157,12 +158,42 @@ def test_a_503_is_tried_again_under_the_same_key(
             )
 
     window.page.route("**/bids", refuse_twice)
-    window.bid("55")
+    window.bid("45")
 
-    window.expect_text("#standing", "You lead")
+    window.expect_text("#standing", "You're the highest bidder")
     assert len(keys) == 3
     assert len(set(keys)) == 1
     assert house.auction(auction_id)["bids"] == 1
+
+
+def test_a_bid_that_stays_unanswered_is_never_called_lost_and_keeps_its_key(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    """The writer still has the bid while the page is refused an answer, and stores it a moment later."""
+    auction_id = house.new_auction(product, format="buy_now", start_price="40.00", quantity=5)
+    window = open_window(bidders[0])
+    window.page.clock.install()
+    window.see_auction(auction_id)
+    keys: list[str] = []
+
+    def refuse(route: sync_api.Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        route.fulfill(status=503, json={"code": "unavailable", "detail": "Away."})
+
+    window.page.route("**/bids", refuse)
+    window.page.get_by_role("button", name="Buy now for €40.00").click()
+    for _ in range(40):
+        window.page.clock.run_for(1_000)
+    window.expect_text("#bid-error", "We don't know yet whether your purchase of 1 unit was recorded")
+    assert len(set(keys)) == 1
+    window.page.get_by_label("How many").fill("2")
+    window.page.get_by_role("button", name="Buy now for €80.00").click()
+    window.expect_text("#bid-error", "We don't know yet whether your purchase of 1 unit was recorded")
+    window.page.unroute("**/bids")
+    window.page.get_by_role("button", name="Send it again", exact=True).click()
+
+    window.expect_text("#standing", "You bought this")
+    assert house.auction(auction_id)["quantity_left"] == 4
 
 
 def overtaken_by(rival: houses.Person, auction_id: str) -> Callable[[sync_api.Route], None]:
@@ -170,7 +201,7 @@ def overtaken_by(rival: houses.Person, auction_id: str) -> Callable[[sync_api.Ro
 
     def answer_late(route: sync_api.Route) -> None:
         answer = route.fetch()
-        assert rival.bid(auction_id, "90").status_code == 201
+        assert rival.bid(auction_id, "48").status_code == 201
         time.sleep(LATE_SECONDS)
         route.fulfill(response=answer)
 

@@ -35,16 +35,16 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     )
     sync_api.expect(page.locator("#picked")).to_be_visible()
     page.get_by_role("button", name="Create product").click()
-    window.expect_text("#problem", "is in the catalogue")
+    window.expect_text("#problem", "is created")
     product_id = house.value("inventory", "SELECT id FROM inventory_product WHERE sku = %s", sku)
     house.call("receive_stock", product_id=product_id, quantity=3)
     page.get_by_role("link", name="List it in an auction").click()
-    window.expect_text("#product_id-hint", "3 units free in stock")
+    window.expect_text("#product_id-hint", "3 units in stock")
     page.get_by_label("Starting price").fill("50")
     window.expect_text("#preview", "Bidding starts at €50.00.")
     page.get_by_label("Reserve (optional)").fill("80")
     window.expect_text("#preview", "There is a hidden reserve.")
-    page.get_by_role("button", name="Ask for this auction").click()
+    page.get_by_role("button", name="Create auction").click()
 
     page.wait_for_url("**/sell/auctions/*")
     window.expect_text("#status", "Coming up")
@@ -53,7 +53,7 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     auction_id = page.url.rpartition("/")[2]
     assert bidders[0].bid(auction_id, "60").status_code == 201
     window.expect_text("#log", "Bidder 1 leads")
-    window.expect_text("#figures", "Not met yet")
+    window.expect_text("#figures", "Not met")
     sync_api.expect(page.locator("#log li")).to_have_count(4)
     assert window.faults == []
 
@@ -85,11 +85,11 @@ def test_terms_that_break_a_rule_are_refused_at_their_field(
 ) -> None:
     window = open_window(house.operator)
     window.page.goto(f"/sell/auctions/new?product={product}")
-    window.expect_text("#product_id-hint", "free in stock")
+    window.expect_text("#product_id-hint", "in stock")
 
     window.page.get_by_label("Starting price").fill("50")
     window.page.get_by_label("Reserve (optional)").fill("20")
-    window.page.get_by_role("button", name="Ask for this auction").click()
+    window.page.get_by_role("button", name="Create auction").click()
 
     window.expect_text("#reserve_price-error", "at least the starting price")
     sync_api.expect(window.page.get_by_label("Reserve (optional)")).to_be_focused()
@@ -125,7 +125,7 @@ def test_a_bidder_has_no_desk(house: houses.House, open_window: Open, bidders: t
 
     assert answer is not None
     assert answer.status == 403
-    window.expect_text("main", "Only sellers and operators have a desk.")
+    window.expect_text("main", "Only sellers and operators can use this page.")
 
 
 def test_the_admins_menu_shows_what_its_user_may_see(house: houses.House, open_window: Open) -> None:

@@ -1,21 +1,25 @@
 // Money, instants and spans as people read them. Amounts are decimal strings; sums are made in minor units (BigInt).
+// Money looks the same everywhere, "€1,250.50", as in mails; dates and times follow the reader's locale.
 
-const LOCALE = document.documentElement.lang || "en";
+const MONEY_LOCALE = "en";
+export const READER = globalThis.navigator?.language ?? "en";
 const CURRENCIES = { JPY: 0 };
-const decimalsOf = (currency) => CURRENCIES[currency] ?? 2;
+export const decimalsOf = (currency) => CURRENCIES[currency] ?? 2;
 
 /** "1250.50", "EUR" -> "€1,250.50". */
 export function money(amount, currency) {
   if (amount === null || amount === undefined) return "–";
   const [whole, fraction] = String(amount).split(".");
-  const parts = new Intl.NumberFormat(LOCALE, { style: "currency", currency, minimumFractionDigits: decimalsOf(currency) }).formatToParts(0);
-  const grouped = new Intl.NumberFormat(LOCALE).format(BigInt(whole));
-  const point = new Intl.NumberFormat(LOCALE).formatToParts(1.5).find((part) => part.type === "decimal").value;
-  const number = fraction ? `${grouped}${point}${fraction}` : grouped;
-  const isBefore = parts.findIndex((part) => part.type === "currency") < parts.findIndex((part) => part.type === "integer");
-  const sign = parts.find((part) => part.type === "currency").value;
-  const gap = parts.some((part) => part.type === "literal") ? "\u00a0" : "";
-  return isBefore ? `${sign}${gap}${number}` : `${number}${gap}${sign}`;
+  const grouped = new Intl.NumberFormat(MONEY_LOCALE).format(BigInt(whole));
+  const sign = signOf(currency);
+  const gap = /[A-Za-z]$/.test(sign) ? "\u00a0" : "";
+  return `${sign}${gap}${grouped}${fraction ? `.${fraction}` : ""}`;
+}
+
+/** "€" for "EUR", as money() shows it. */
+export function signOf(currency) {
+  const parts = new Intl.NumberFormat(MONEY_LOCALE, { style: "currency", currency }).formatToParts(0);
+  return parts.find((part) => part.type === "currency").value;
 }
 
 export function toMinor(amount, currency) {
@@ -31,31 +35,21 @@ export function fromMinor(minor, currency) {
   return `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
-/** What somebody typed as an amount -> a decimal string, or null: "1,250.5 €" -> "1250.50". */
-export function readAmount(text, currency) {
-  let plain = text.replace(/[^\d.,]/g, "");
-  if (/,\d{1,2}$/.test(plain) && !/\.\d{1,2}$/.test(plain)) plain = plain.replaceAll(".", "").replace(",", ".");
-  plain = plain.replaceAll(",", "");
-  const match = /^(\d{1,15})(?:\.(\d*))?$/.exec(plain);
-  if (!match || text.includes("-")) return null;
-  const decimals = decimalsOf(currency);
-  const fraction = match[2] ?? "";
-  const whole = BigInt(match[1]).toString();
-  if (fraction.length > decimals) return `${whole}.${fraction}`; // the server names the rule
-  return decimals ? `${whole}.${fraction.padEnd(decimals, "0")}` : whole;
-}
-
-const TIME = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short" });
-const LONG = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+const CLOCK = { hour: "2-digit", minute: "2-digit" };
+const TIME = new Intl.DateTimeFormat(READER, { ...CLOCK, second: "2-digit" });
+const MOMENT = new Intl.DateTimeFormat(READER, { day: "numeric", month: "short", ...CLOCK });
+const LONG = new Intl.DateTimeFormat(READER, { day: "numeric", month: "long", year: "numeric", ...CLOCK });
 
 export const time = (ms) => TIME.format(ms);
 export const longDate = (ms) => LONG.format(ms);
 
+/** Day and time, short enough for a card. */
+export const shortDate = (ms) => MOMENT.format(ms);
+
 /** The time alone for today, the day before it for other days. */
 export function instant(ms) {
   const isToday = new Date(ms).toDateString() === new Date().toDateString();
-  return isToday ? TIME.format(ms) : `${DAY.format(ms)}, ${TIME.format(ms).slice(0, 5)}`;
+  return isToday ? TIME.format(ms) : MOMENT.format(ms);
 }
 
 /** A span counting down: "2 d 4 h", "3 h 20 min", "12:05", "0:09". */
@@ -82,5 +76,5 @@ export function duration(ms) {
 }
 
 export function plural(count, word, many = `${word}s`) {
-  return `${new Intl.NumberFormat(LOCALE).format(count)} ${count === 1 ? word : many}`;
+  return `${new Intl.NumberFormat(MONEY_LOCALE).format(count)} ${count === 1 ? word : many}`;
 }

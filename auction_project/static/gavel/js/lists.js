@@ -31,7 +31,7 @@ export function showProblem(place, error, { retry, currency } = {}) {
 }
 
 export function ruleLine(rule) {
-  return h("p", { class: "small muted" }, "Rule: ", h("code", {}, rule));
+  return h("p", { class: "small muted" }, "Error code: ", h("code", {}, rule));
 }
 
 /** Show a refusal at the field that it names; true when there is one. Ids are the names with "." as "_". */

@@ -2,8 +2,8 @@
 
 import * as clock from "./clock.js";
 import { chip, flash, h, setText } from "./dom.js";
-import { longDate, money, plural, span } from "./format.js";
-import { statusOf } from "./words.js";
+import { money, plural, shortDate, span } from "./format.js";
+import { stateOf } from "./words.js";
 
 const SOON_MS = 60_000;
 
@@ -11,14 +11,36 @@ const SOON_MS = 60_000;
  * lot's own seq counts, too: it knows what a bidder's answer, which brought the lot there, could not. */
 export function after(lot, { seq, event, data }) {
   if (seq < lot.seq) return lot;
-  if (event === "BidPlaced") {
-    const { price, minimum, ends_at, bids, leader, reserve_met, quantity_left, hash } = data;
-    return { ...lot, seq, hash, price, minimum, ends_at, bids, leader, reserve_met, quantity_left, status: "OPEN" };
+  const at = { ...lot, seq, hash: data.hash };
+  switch (event) {
+    case "BidPlaced":
+    case "MaximumChanged":
+      return afterBid(at, data);
+    case "AuctionOpened":
+      return { ...at, status: "OPEN", outcome: null, ends_at: data.ends_at };
+    case "AuctionClosed":
+      return { ...at, status: "CLOSED", outcome: lot.format === "buy_now" ? null : data.winner ? "sold" : "unsold" };
+    case "AuctionWithdrawn":
+      return { ...at, status: "CANCELLED", outcome: "cancelled", reason: data.reason };
+    case "AuctionSoldOut":
+      return { ...at, status: "SOLD_OUT", outcome: "sold_out", quantity_left: 0, ended: data.ended };
+    case "LotSettled":
+      return { ...at, ended: data.ended };
+    case "LotSaleFailed":
+      return lot.format === "buy_now" ? null : afterFailedSale(at, data);
+    default:
+      return null;
   }
-  if (event === "AuctionOpened") return { ...lot, seq, hash: data.hash, status: "OPEN", ends_at: data.ends_at };
-  if (event === "AuctionClosed") return { ...lot, seq, hash: data.hash, status: "CLOSED" };
-  if (event === "AuctionWithdrawn") return { ...lot, seq, hash: data.hash, status: "CANCELLED", reason: data.reason };
-  return null;
+}
+
+/** The frame has what the listing promised; the body may know that less is in stock, so the smaller figure counts. */
+function afterBid(lot, { price, minimum, ends_at, bids, leader, reserve_met, quantity_left: left }) {
+  const quantity_left = left === undefined ? lot.quantity_left : Math.min(left, lot.quantity_left);
+  return { ...lot, price, minimum, ends_at, bids, leader, reserve_met, quantity_left, status: "OPEN", outcome: null };
+}
+
+function afterFailedSale(lot, { next, leader, price, ended }) {
+  return { ...lot, leader, price: Number(price) ? price : null, ended, outcome: next === "runner_up" ? "sold" : "unsold" };
 }
 
 /** How the bidder of that alias stands in an English auction that is open. */
@@ -32,24 +54,28 @@ export function timing(lot, now) {
       return lot.ends_at > now ? { label: "Ends in", ...until(lot.ends_at) } : { label: "Ends", text: "Closing …", isSoon: true };
     case "SCHEDULED":
       return lot.starts_at > now ? { label: "Opens in", ...until(lot.starts_at), isSoon: false } : { label: "Opens", text: "Opening …", isSoon: false };
+    case "SOLD_OUT":
+      return { label: "Ended", text: "Sold out", isSoon: false };
     case "CLOSED":
-      return { label: "Ended", text: longDate(lot.ends_at), isSoon: false };
+      return { label: "Ended", text: shortDate(lot.ends_at), isSoon: false };
     case "CANCELLED":
       return { label: "Ended", text: "Cancelled", isSoon: false };
     default:
-      return { label: "Opens", text: longDate(lot.starts_at), isSoon: false };
+      return { label: "Opens", text: shortDate(lot.starts_at), isSoon: false };
   }
 }
 
 export function priceOf(lot) {
   if (lot.format === "buy_now") return { label: "Buy now", amount: money(lot.price ?? lot.minimum, lot.currency) };
-  if (lot.price) return { label: lot.status === "OPEN" ? "Current bid" : "Last bid", amount: money(lot.price, lot.currency) };
-  return { label: "Starts at", amount: money(lot.minimum, lot.currency) };
+  if (!lot.price || !lot.bids) return { label: "Starts at", amount: money(lot.minimum, lot.currency) };
+  const label = lot.status === "OPEN" ? "Current bid" : lot.outcome === "sold" ? "Sold for" : "Last bid";
+  return { label, amount: money(lot.price, lot.currency) };
 }
 
 export function interest(lot) {
-  if (lot.format === "buy_now") return lot.quantity_left ? `${lot.quantity_left} left` : "Sold out";
-  return lot.bids ? plural(lot.bids, "bid") : "No bids yet";
+  if (lot.format !== "buy_now") return lot.bids ? plural(lot.bids, "bid") : "No bids";
+  if (lot.status === "OPEN" || lot.status === "SCHEDULED") return lot.quantity_left ? `${lot.quantity_left} left` : "Sold out";
+  return lot.bids ? plural(lot.bids, "purchase") : "No purchases";
 }
 
 export class Card {
@@ -66,7 +92,7 @@ export class Card {
       "li",
       { class: "lot-card" },
       h("div", { class: "lot-picture" }, picture, this.status),
-      h(heading, {}, h("a", { href: `/auctions/${lot.id}` }, lot.title || "Untitled lot")),
+      h(heading, {}, h("a", { href: `/auctions/${lot.id}` }, lot.title || "Waiting for stock")),
       h("p", {}, this.interest),
       h("dl", { class: "lot-figures" }, h("div", {}, this.priceLabel, this.amount), h("div", {}, this.timeLabel, this.time)),
     );
@@ -75,7 +101,7 @@ export class Card {
   }
 
   show(lot) {
-    const [word, mood] = statusOf(lot.status);
+    const [word, mood] = stateOf(lot);
     this.lot = lot;
     this.status.className = `chip ${mood}`;
     setText(this.status, word);

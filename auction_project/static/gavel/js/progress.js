@@ -56,12 +56,12 @@ export function steps(order) {
     STEPS.map((name, i) => {
       const state = i < reached ? "done" : i === reached ? (isCancelled ? "failed" : "now") : "";
       const word = state === "failed" ? (name === "Paid" ? "Not paid" : "Cancelled") : name;
-      const hidden = { done: ": done", now: ": under way", failed: "", "": ": to come" }[state];
+      const hidden = { done: ": done", now: ": in progress", failed: "", "": ": to come" }[state];
       return h("li", { class: state, "aria-current": state === "now" ? "step" : null }, word, h("span", { class: "visually-hidden" }, hidden));
     }),
   );
 }
 
-const STATUS = { SETTLING: ["Being settled", "warn"], PLACED: ["Placed", "warn"], CONFIRMED: ["Confirmed", "good"], CANCELLED: ["Cancelled", "bad"] };
+const STATUS = { SETTLING: ["In progress", "warn"], PLACED: ["Placed", "warn"], CONFIRMED: ["Confirmed", "good"], CANCELLED: ["Cancelled", "bad"] };
 
 export const orderStatus = (status) => STATUS[status] ?? [status, ""];

@@ -14,6 +14,8 @@ const KINDS = {
   AuctionScheduled: "scheduled",
   AuctionOpened: "opened",
   BidPlaced: "bid",
+  MaximumChanged: "maximum_changed",
+  AuctionSoldOut: "sold_out",
   AuctionClosed: "closed",
   AuctionWithdrawn: "cancelled",
   LotSettled: "settled",

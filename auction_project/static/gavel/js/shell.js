@@ -37,19 +37,19 @@ let telling = 0;
 stream.addEventListener("state", ({ detail }) => {
   clearTimeout(telling);
   if (detail.state === "live") {
-    if (wasLost) tellConnection("Connected again. You have missed nothing.", true);
+    if (wasLost) tellConnection("Back online and up to date.", true);
     wasLost = false;
   } else if (detail.state === "waiting") {
     const tell = () => {
       wasLost = true;
-      tellConnection("Connection lost. Trying again by itself; what you see may be old.", false);
+      tellConnection("Connection lost. Reconnecting…; prices may be out of date.", false);
     };
     if (wasLost || detail.attempt > 2) tell();
     else telling = setTimeout(tell, SILENT_MS);
   } else if (!wasLost) {
     telling = setTimeout(() => {
       wasLost = true;
-      tellConnection("Connection lost. Trying again by itself; what you see may be old.", false);
+      tellConnection("Connection lost. Reconnecting…; prices may be out of date.", false);
     }, SILENT_MS * 2);
   }
 });

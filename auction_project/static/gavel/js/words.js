@@ -12,9 +12,14 @@ export function stepAt(price, { below, steps }) {
 
 /** The terms as sentences. `terms`: format, currency, start_price, has_reserve, quantity, starts_at, ends_at, … */
 export function rulesOf(terms, figures) {
-  const common = [`It opens on ${longDate(terms.starts_at)} and ends on ${longDate(terms.ends_at)}, by the server's clock.`];
+  const common = [`The auction opens on ${longDate(terms.starts_at)} and ends on ${longDate(terms.ends_at)}, by the server's clock.`];
+  if (terms.card_required !== false) common.push("You need a card on file to bid.");
   const own = terms.format === "buy_now" ? buyNowRules(terms) : englishRules(terms, figures);
-  return [...common, ...own, "The seller may not bid. Bidders appear under an alias; every entry of the record carries the hash of all before it."];
+  return [
+    ...common,
+    ...own,
+    "Sellers can't bid on their own lots. Bidders appear under an alias. The history is tamper-evident: each entry includes a hash of the entries before it.",
+  ];
 }
 
 function englishRules(terms, figures) {
@@ -24,32 +29,35 @@ function englishRules(terms, figures) {
   const { steps } = figures.increments;
   const shown = (minor) => money(fromMinor(minor, currency), currency);
   const lines = [
-    `Bidding starts at ${shown(start)}. The first bid leads at that price.`,
-    "You bid a maximum that stays hidden; the house bids for you, only as far as it must. On a tie the earlier bid leads.",
-    `Each next bid is at least one step above the price: ${shown(step)} at the start, and from ${shown(steps[0])} to ${shown(steps.at(-1))} as the price grows.`,
-    "A bid cannot be taken back. You may lower your own maximum, down to the visible price.",
+    `Bidding starts at ${shown(start)}. The first bidder leads at that price.`,
+    "You enter a maximum, which stays hidden. We bid for you, only as much as needed. On a tie the earlier bid leads.",
+    `Bids rise in steps: ${shown(step)} at this price, up to ${shown(steps.at(-1))} as the price grows.`,
+    "You can't take a bid back. While you lead you may raise your maximum at any time, or lower it as far as the current price. Neither counts as a bid, and neither extends the auction.",
+    "We ask you to confirm a bid above five times the minimum, and one that lowers your maximum.",
     terms.has_reserve
-      ? "There is a hidden reserve. Below it nothing is sold; you see whether it is met."
+      ? "There is a hidden reserve. Below it the lot is not sold; we show whether it has been met."
       : "There is no reserve: the highest bid wins.",
   ];
   lines.push(...softClose(terms.soft_close));
-  lines.push("The winner's card is charged at once. If that fails, the lot goes to the next bidder at his own highest bid.");
-  if (terms.relistings_left > 0) lines.push(`If nobody pays, the lot is listed again, at most ${plural(terms.relistings_left, "time")}.`);
+  lines.push(
+    "The winner's card is charged immediately. If that fails, all bids of that bidder are struck and the price is computed again without them. The lot is offered to the next bidder at that price, and their card is charged.",
+  );
+  if (terms.relistings_left > 0) lines.push(`If nobody pays, the lot is relisted up to ${plural(terms.relistings_left, "time")}.`);
   return lines;
 }
 
 function softClose(soft) {
-  if (!soft || soft.window_ms === 0) return ["The end is fixed: late bids do not move it."];
-  const cap = soft.cap_total_ms ? `, by ${duration(soft.cap_total_ms)} at most in all` : "";
-  const stop = soft.hard_stop_at ? `, and never beyond ${longDate(soft.hard_stop_at)}` : "";
-  return [`A bid within the last ${duration(soft.window_ms)} moves the end to ${duration(soft.extension_ms)} after it${cap}${stop}.`];
+  if (!soft || soft.window_ms === 0) return ["The end is fixed: late bids do not extend the auction."];
+  const cap = soft.cap_total_ms ? ` (${duration(soft.cap_total_ms)} in total at most)` : "";
+  const stop = soft.hard_stop_at ? `, never beyond ${longDate(soft.hard_stop_at)}` : "";
+  return [`A bid in the last ${duration(soft.window_ms)} extends the auction by ${duration(soft.extension_ms)}${cap}${stop}.`];
 }
 
 function buyNowRules(terms) {
   return [
     `Each unit costs ${money(terms.start_price, terms.currency)}; the price is fixed.`,
-    `${plural(Number(terms.quantity) || 1, "unit is", "units are")} for sale, first come, first served.`,
-    "Buying is binding: your card is charged at once. If the payment or the stock fails, the sale is undone completely.",
+    `${plural(Number(terms.quantity) || 1, "unit is", "units are")} offered while stock lasts, first come, first served.`,
+    "Buying is binding: your card is charged immediately. If the payment or the stock fails, the sale is undone completely.",
   ];
 }
 
@@ -57,78 +65,106 @@ function buyNowRules(terms) {
 
 const STATUS = {
   NEW: ["New", ""],
-  REQUESTED: ["Requested", "warn"],
+  REQUESTED: ["Waiting for stock", "warn"],
   SCHEDULED: ["Coming up", ""],
   OPEN: ["Open", "good live"],
-  CLOSED: ["Over", ""],
+  SOLD_OUT: ["Sold out", ""],
+  CLOSED: ["Ended", ""],
   CANCELLED: ["Cancelled", "bad"],
 };
+const OUTCOME = { sold: ["Sold", "good"], unsold: ["Not sold", ""] };
 
-export const statusOf = (status) => STATUS[status] ?? [status, ""];
+/** [word, mood] of a lot's state: of an ended one, how it ended. */
+export const stateOf = ({ status, outcome }) => (status === "CLOSED" && OUTCOME[outcome]) || (STATUS[status] ?? [status, ""]);
 
-const NEXT = {
-  runner_up: "it is offered to the next bidder",
-  back_on_sale: "the units are for sale again",
-  relist: "the lot is listed again",
-  nothing: "nothing follows",
+const STANDINGS = {
+  none: ["No bid", ""],
+  leading: ["Leading", "good"],
+  outbid: ["Outbid", "bad"],
+  won: ["Won", "good"],
+  bought: ["Bought", "good"],
+  next_in_line: ["Next in line", "warn"],
+  lost: ["Not won", ""],
+  not_sold: ["Not sold", ""],
+  failed: ["Failed", "bad"],
+  cancelled: ["Cancelled", "warn"],
 };
 
-/** One line for an entry of the record (see log.js). */
+/** [word, mood] of a bidder's standing. */
+export const standingWord = (standing) => STANDINGS[standing] ?? [standing, ""];
+
+const NEXT = {
+  runner_up: ", offered to the next bidder",
+  back_on_sale: ", back in stock",
+  relist: ", the lot is listed again",
+};
+
+/** One line for an entry of the record (see record.js). */
 export function lineOf(entry, { alias, format }) {
-  const who = (name) => (name && name === alias ? "You" : name);
+  const isOwn = (name) => Boolean(name) && name === alias;
+  const who = (name) => (isOwn(name) ? "You" : name);
   const price = entry.price === undefined ? "" : money(entry.price, entry.currency);
   switch (entry.kind) {
     case "requested":
-      return "Requested by the seller";
+      return "Waiting for stock";
     case "scheduled":
-      return "Accepted by the stock desk, and scheduled";
+      return "Listed";
     case "opened":
       return `Opened; ends ${instant(entry.ends_at)}`;
     case "bid":
       if (format === "buy_now") return `${who(entry.bidder)} bought ${entry.quantity > 1 ? plural(entry.quantity, "unit") : "one"}`;
-      return bidLine(entry, who, alias);
+      return bidLine(entry, who, isOwn);
+    case "maximum_changed":
+      return `${who(entry.leader)} changed ${isOwn(entry.leader) ? "your" : "their"} maximum`;
+    case "sold_out":
+      return "Sold out";
     case "cancelled":
       return `Cancelled: ${entry.reason}`;
     case "closed":
-      if (format === "buy_now") return "Closed";
-      if (entry.winner) return `Closed: ${who(entry.winner)} won at ${price}`;
-      return entry.reserve_met === false ? "Closed: the reserve was not met" : "Closed without a bid";
+      if (format === "buy_now") return "Ended";
+      if (entry.winner) return `Ended: ${who(entry.winner)} won at ${price}`;
+      return entry.reserve_met === false ? "Ended: the reserve was not met" : "Ended without a bid";
     case "settled":
-      return "Paid and settled";
+      return "Paid";
     case "sale_failed":
-      return `A sale fell through: ${NEXT[entry.next] ?? entry.next}`;
+      return `Sale cancelled${NEXT[entry.next] ?? ""}`;
     default:
       return entry.kind;
   }
 }
 
-function bidLine({ bidder, leader }, who, alias) {
-  const leads = leader === alias ? "lead" : "leads";
-  return bidder === leader ? `${who(bidder)} ${leads}` : `${who(bidder)} bid, ${leader === alias ? "you" : leader} still ${leads}`;
+function bidLine({ bidder, leader }, who, isOwn) {
+  if (bidder === leader) return `${who(bidder)} ${isOwn(leader) ? "lead" : "leads"}`;
+  return `${who(bidder)} ${isOwn(bidder) ? "were" : "was"} outbid by ${isOwn(leader) ? "your" : `${leader}'s`} maximum`;
 }
 
 // --- refusals ----------------------------------------------------------------------------------------------------
 
 const TITLES = {
   bid_too_low: "Your bid is too low",
-  bid_unchanged: "That is your maximum already",
-  auction_closed: "The auction is over",
+  bid_unchanged: "This is already your maximum",
+  auction_closed: "The auction has ended",
   auction_not_open: "The auction has not opened yet",
   auction_cancelled: "The auction was cancelled",
   own_lot: "This is your own lot",
-  currency_mismatch: "Another currency",
-  sold_out: "Not that many are left",
-  price_differs: "The price is another one",
-  may_not_bid: "You may not bid yet",
-  amount_invalid: "That is no amount",
+  house_lot: "Operators can't bid on the house's lots",
+  card_missing: "Add a card before you bid",
+  confirmation_required: "Please confirm your bid",
+  currency_mismatch: "Wrong currency",
+  sold_out: "Not enough units left",
+  price_differs: "The price has changed",
+  may_not_bid: "You can't bid yet",
+  amount_invalid: "That is not a valid amount",
+  amount_out_of_range: "That is not a valid amount",
   has_bids: "There are bids already",
+  unavailable: "We can't take bids right now",
 };
 
 /** {title, text, rule} of an error, with the figures that the rule names. */
 export function explain(error, currency = "EUR") {
-  if (error instanceof Offline) return { title: "No answer", text: "The server cannot be reached. Nothing was changed that you were not told of.", rule: "" };
+  if (error instanceof Offline) return { title: "No answer", text: "We can't reach the server. Nothing has changed unless we told you so.", rule: "" };
   if (!(error instanceof Problem)) return { title: "Something went wrong", text: String(error.message ?? error), rule: "" };
-  if (error.status === 401) return { title: "You are signed out", text: "Sign in again to go on.", rule: error.code };
+  if (error.status === 401) return { title: "You are signed out", text: "Sign in again to continue.", rule: error.code };
   const { body, code } = error;
   const unit = body.currency ?? currency;
   const title = TITLES[code] ?? body.title ?? "That did not work";
@@ -140,19 +176,21 @@ function figuresOf(code, body, currency) {
   const minimum = body.minimum && money(body.minimum, currency);
   switch (code) {
     case "bid_too_low":
-      return amount && minimum ? `You offered ${amount}; at least ${minimum} is needed. ${body.detail}` : null;
+      return amount && minimum ? `Your bid of ${amount} is too low. Bid ${minimum} or more.` : null;
     case "bid_unchanged":
-      return amount ? `Your maximum stands at ${amount}. Raise it, or lower it down to the visible price.` : null;
+      return amount ? `Your maximum is ${amount}.` : null;
     case "sold_out":
-      return body.quantity_left === undefined ? null : `${plural(body.quantity_left, "unit")} left. ${body.detail}`;
+      return body.quantity_left === undefined ? null : body.quantity_left ? `Only ${body.quantity_left} left.` : "All units are sold.";
     case "price_differs":
-      return body.price ? `You offered ${amount}; the price is ${money(body.price, currency)}.` : null;
+      return body.price ? `The price is ${money(body.price, currency)}.` : null;
     case "auction_not_open":
-      return body.starts_at ? `It opens ${longDate(body.starts_at)}.` : null;
+      return body.starts_at ? `It opens on ${longDate(body.starts_at)}.` : null;
     case "auction_closed":
-      return body.ends_at ? `It ended ${longDate(body.ends_at)}.` : null;
+      return body.ends_at ? `It ended on ${longDate(body.ends_at)}.` : null;
     case "auction_cancelled":
-      return body.reason ? `The reason: ${body.reason}` : null;
+      return body.reason ? `Reason: ${body.reason}` : null;
+    case "unavailable":
+      return "We can't reach the bid log right now. Please try again in a moment.";
     default:
       return null;
   }
@@ -164,7 +202,11 @@ const KINDS = {
   outbid: ["Outbid", "bad"],
   leading: ["Leading", "good"],
   won: ["Won", "good"],
-  lost: ["Lost", ""],
+  lost: ["Not won", ""],
+  not_sold: ["Not sold", ""],
+  next_in_line: ["Next in line", "warn"],
+  lot_sold: ["Sold", "good"],
+  lot_unsold: ["Not sold", "warn"],
   auction_cancelled: ["Cancelled", "warn"],
   order_confirmed: ["Order", "good"],
   order_cancelled: ["Order", "bad"],
@@ -175,9 +217,12 @@ const KINDS = {
 export const kindOf = (kind) => KINDS[kind] ?? [kind, ""];
 export const moodOf = (kind) => kindOf(kind)[1];
 
-/** Where a notification leads. */
+const OF_FAILED_SALES = new Set(["order_cancelled", "payment_declined"]);
+
+/** Where a notification leads. A sale that failed may never have become an order: it leads to its lot, which says so. */
 export function linkOf({ kind, data }) {
   if (kind === "low_stock") return `/admin/inventory/product/${data.product_id}/change/`;
+  if (OF_FAILED_SALES.has(kind)) return data.auction_id ? `/auctions/${data.auction_id}` : "/orders";
   if (data.order_number) return `/orders/${data.order_number}`;
   return data.auction_id ? `/auctions/${data.auction_id}` : null;
 }
@@ -185,7 +230,7 @@ export function linkOf({ kind, data }) {
 export const REASONS = {
   stock_refused: "the item is no longer in stock",
   risk_refused: "our risk check did not pass",
-  payment_refused: "the payment was refused",
+  payment_refused: "the payment was declined",
   step_failed: "something went wrong on our side",
   operator: "an operator cancelled it",
 };

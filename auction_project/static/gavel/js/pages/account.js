@@ -5,19 +5,27 @@ import { byId, h, setText } from "../dom.js";
 import { showFieldError, showProblem } from "../lists.js";
 
 const TEST_NUMBERS = [
-  ["4242 4242 4242 4242", "accepts", "Pays"],
-  ["4000 0000 0000 0002", "refuses", "Is refused"],
-  ["4000 0000 0000 4103", "timeout_done", "No answer in time, yet charged"],
-  ["4000 0000 0000 4202", "timeout_not_done", "No answer in time, not charged"],
-  ["4000 0000 0000 4301", "timeout_lands_late", "No answer in time, charged later"],
+  ["4242 4242 4242 4242", "accepts", "Succeeds"],
+  ["4000 0000 0000 0002", "refuses", "Declined"],
+  ["4000 0000 0000 4103", "timeout_done", "Times out, but is charged"],
+  ["4000 0000 0000 4202", "timeout_not_done", "Times out, not charged"],
+  ["4000 0000 0000 4301", "timeout_lands_late", "Times out, charged later"],
 ];
 
+const next = pathOf(new URLSearchParams(location.search).get("next"));
 const form = byId("card-form");
 const number = byId("number");
 
+/** A path of this site, or "". */
+function pathOf(wanted) {
+  return /^\/(?![/\\])/.test(wanted ?? "") ? wanted : "";
+}
+
 function show(card) {
   const meaning = TEST_NUMBERS.find(([, behaviour]) => behaviour === card?.behaviour)?.[2] ?? "";
-  setText(byId("card-now"), card ? `${card.brand}, ending in ${card.last4}. ${meaning}.` : "No card yet: without one, a lot that you win cannot be paid.");
+  const declined = card?.usable === false ? " A payment was declined: save another card to bid again." : "";
+  setText(byId("card-now"), card ? `${card.brand} card ending in ${card.last4}. ${meaning}.${declined}` : "Add a card: without one you can't bid.");
+  byId("back").hidden = !(next && card && card.usable !== false);
   byId("remove").hidden = !card;
 }
 
@@ -63,4 +71,5 @@ byId("test-numbers").replaceChildren(
   }),
 );
 
+if (next) byId("back-link").href = next;
 load();

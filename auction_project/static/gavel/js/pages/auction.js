@@ -4,13 +4,14 @@ import { get, me, Problem } from "../api.js";
 import { BidForm } from "../bid_form.js";
 import * as clock from "../clock.js";
 import { byId, flash, h, note, readJson, setText } from "../dom.js";
-import { instant, money, plural } from "../format.js";
+import { fromMinor, instant, money, plural } from "../format.js";
 import { showProblem } from "../lists.js";
 import { after, priceOf, standingOf, timing } from "../lots.js";
 import { draw } from "../plot.js";
 import { fromFrame, Record, showRecord } from "../record.js";
+import { sentence } from "../standing.js";
 import { stream } from "../stream.js";
-import { rulesOf, statusOf } from "../words.js";
+import { rulesOf, stateOf } from "../words.js";
 
 const CALLS_MS = [300_000, 60_000, 10_000]; // announced when that much time is left
 const LATE_MS = 2_500; // after the end, when no frame has said so
@@ -23,20 +24,30 @@ const path = `/api/v1/auctions/${id}`;
 let lot = null;
 let record = null;
 let standing = { standing: "none", alias: null, maximum: null };
+let receipt = null; // of the last bid from this page
 let announced = Infinity;
 let checking = 0;
 
 const form = new BidForm(id, {
   onAnswer(answer) {
-    standing = { ...standing, standing: answer.standing, alias: answer.bidder };
+    receipt = answer;
+    standing = { ...standing, standing: answer.standing, alias: answer.bidder, maximum: ownMaximum(answer) };
     if (answer.seq > lot.seq) {
-      const { seq, hash, price, minimum, ends_at, reserve_met, quantity_left } = answer;
+      const { seq, hash, price, minimum, ends_at, reserve_met } = answer;
       const leader = answer.standing === "leading" ? answer.bidder : lot.leader;
-      show({ ...lot, seq, hash, price, minimum, ends_at, reserve_met, quantity_left, leader, bids: lot.bids + 1 });
-    }
+      const quantity_left = Math.min(answer.quantity_left, lot.quantity_left);
+      show({ ...lot, seq, hash, price, minimum, ends_at, reserve_met, quantity_left, leader });
+    } else showStanding();
     loadStanding();
+    if (lot.format === "buy_now") reload();
   },
 });
+
+/** The maximum that the receipt holds (in minor units); a purchase has none. */
+function ownMaximum({ receipt: proof }) {
+  const maximum = proof?.opening?.maximum;
+  return maximum ? fromMinor(maximum, lot.currency) : null;
+}
 
 // --- loading -----------------------------------------------------------------------------------------------------
 
@@ -54,8 +65,7 @@ async function loadStanding() {
   try {
     standing = await get(`${path}/mine`);
     if (standing.seq < lot.seq) followLeader();
-    showStanding();
-    showHistory();
+    showOwn();
   } catch {
     // the next frame asks again
   }
@@ -72,7 +82,7 @@ async function start() {
     await clock.ready;
     await load();
   } catch (error) {
-    if (error instanceof Problem && error.status === 404) document.title = "No such auction · Gavel";
+    if (error instanceof Problem && error.status === 404) document.title = "No such lot · Gavel";
     showProblem(byId("problem"), error, { retry: error instanceof Problem && error.status === 404 ? null : start });
     return;
   }
@@ -82,12 +92,19 @@ async function start() {
   form.recover();
 }
 
-async function reload() {
-  try {
-    await load();
-  } catch {
-    setTimeout(reload, LATE_MS);
-  }
+let loading = null;
+let isOutdated = false;
+
+/** Load once; what is asked while that runs is answered by one more load after it. */
+function reload() {
+  isOutdated = loading !== null;
+  loading ??= load()
+    .catch(() => setTimeout(reload, LATE_MS))
+    .finally(() => {
+      loading = null;
+      if (isOutdated) reload();
+    });
+  return loading;
 }
 
 function onFrame(frame) {
@@ -95,10 +112,11 @@ function onFrame(frame) {
   const next = after(lot, frame);
   if (next) show(next);
   else showHistory();
-  if (frame.event !== "BidPlaced") reload();
+  const isBid = ["BidPlaced", "MaximumChanged"].includes(frame.event);
+  if (!isBid || lot.format === "buy_now") reload();
   else {
     followLeader();
-    showStanding();
+    showOwn();
   }
 }
 
@@ -112,13 +130,19 @@ function show(next) {
   article.removeAttribute("aria-busy");
   if (!before || before.title !== lot.title || before.status !== lot.status) showLot();
   showFigures(before);
+  showOwn();
+}
+
+/** What depends on the reader: the leader's name, the record's "you", the sentence and the form. */
+function showOwn() {
+  showMeta();
   showHistory();
   showStanding();
-  form.show(lot, { isOwn: me.id !== "" && lot.seller_id === me.id });
+  form.show(lot, standing, { isOwn: me.id !== "" && lot.seller_id === me.id });
 }
 
 function showLot() {
-  const name = lot.title || "A lot that waits for the stock desk";
+  const name = lot.title || "Waiting for stock";
   document.title = `${name} · Gavel`;
   setText(byId("title"), name);
   setText(byId("text"), lot.text || "No description.");
@@ -135,25 +159,31 @@ function showLot() {
 
 function showFigures(before) {
   const { label, amount } = priceOf(lot);
-  setText(byId("price-label"), lot.format === "buy_now" ? "Price of one" : label);
+  setText(byId("price-label"), lot.format === "buy_now" ? "Price per unit" : label);
   if (setText(byId("price"), amount) && before) {
     flash(byId("price"));
     announce(`Price ${amount}`);
   }
   if (before && lot.ends_at > before.ends_at) {
     flash(byId("countdown"));
-    announce(`Extended: it now ends at ${instant(lot.ends_at)}`);
+    announce(`Extended: the auction now ends at ${instant(lot.ends_at)}`);
     announced = Infinity;
   }
-  const [word, mood] = statusOf(lot.status);
+}
+
+function showMeta() {
+  const [word, mood] = stateOf(lot);
   const bidders = new Set(record.bids.map((bid) => bid.bidder)).size;
   const isAuction = lot.format !== "buy_now";
+  const isOver = !["OPEN", "SCHEDULED", "REQUESTED"].includes(lot.status);
+  const isYou = lot.leader && lot.leader === standing.alias;
+  const leads = isOver ? (lot.outcome === "sold" ? "Buyer " : "Highest bidder ") : "Leader ";
   const items = [
     h("li", {}, h("span", { class: `chip ${mood}` }, word)),
     isAuction && h("li", {}, h("strong", {}, plural(lot.bids, "bid")), bidders ? ` by ${plural(bidders, "bidder")}` : ""),
-    isAuction && lot.leader && h("li", {}, "Leader ", h("strong", {}, lot.leader === standing.alias ? "you" : lot.leader)),
-    isAuction && lot.status === "OPEN" && h("li", {}, "Next bid at least ", h("strong", { id: "minimum" }, money(lot.minimum, lot.currency))),
-    isAuction && lot.has_reserve && h("li", {}, lot.reserve_met ? "Reserve met" : "Reserve not met yet"),
+    isAuction && lot.leader && h("li", {}, leads, h("strong", {}, lot.leader), isYou && " (you)"),
+    isAuction && lot.status === "OPEN" && !isYou && h("li", {}, "Next bid at least ", h("strong", { id: "minimum" }, money(lot.minimum, lot.currency))),
+    isAuction && lot.has_reserve && h("li", {}, lot.reserve_met ? "Reserve met" : "Reserve not met"),
     !isAuction && h("li", {}, h("strong", {}, String(lot.quantity_left)), ` of ${lot.quantity} left`),
   ];
   byId("meta").replaceChildren(...items.filter(Boolean));
@@ -173,24 +203,11 @@ function showStanding() {
 }
 
 function tellStanding() {
-  const maximum = standing.maximum ? money(standing.maximum, lot.currency) : "";
-  const orders = h("p", {}, h("a", { href: "/orders" }, "See your orders"));
-  if (lot.status === "CANCELLED") return note("warn", "This auction was cancelled", lot.reason || "");
-  if (lot.status === "REQUESTED") return note("warn", "Waiting for the stock desk", "It is listed as soon as its units are set aside.");
-  switch (standing.standing) {
-    case "leading":
-      return note("good", "You lead", maximum ? `Your maximum is ${maximum}. Only you see it.` : "");
-    case "outbid":
-      return note("bad", "You were outbid", `To lead again, bid at least ${money(lot.minimum, lot.currency)}.`);
-    case "won":
-      return note("good", "You won this lot", orders);
-    case "bought":
-      return note("good", "You bought here", orders);
-    case "ended":
-      return note("", "This auction is over", "The lot did not go to you.");
-    default:
-      return lot.status === "CLOSED" ? note("", "This auction is over", lot.bids && lot.format !== "buy_now" ? `The last price was ${money(lot.price, lot.currency)}.` : "") : null;
-  }
+  const told = sentence(lot, standing);
+  const proof = receipt && h("p", { class: "small muted", id: "receipt" }, `Receipt: entry ${receipt.seq}, `, h("code", {}, `${receipt.hash.slice(0, 16)}…`));
+  if (!told) return proof;
+  const link = told.orders && h("p", {}, h("a", { href: "/orders" }, told.orders));
+  return note(told.mood, told.title, ...[told.text, link, proof].filter(Boolean));
 }
 
 function tick(now) {

@@ -11,6 +11,7 @@ import { stream } from "../stream.js";
 const PAGE_SIZE = 24;
 const TYPING_MS = 300;
 const REFRESH_MS = 10_000;
+const OVER = ["SOLD_OUT", "CLOSED", "CANCELLED"];
 
 const form = byId("filters");
 const list = byId("catalogue");
@@ -20,7 +21,14 @@ let asked = 0;
 function readAddress() {
   const fields = new URLSearchParams(location.search);
   for (const name of ["q", "status", "format", "order"]) if (fields.has(name)) form.elements[name].value = fields.get(name);
+  if (!fields.has("order")) orderByEnd();
   return Number(fields.get("page")) || 1;
+}
+
+/** What is over is listed with the latest end first, all else with the next end first. */
+function orderByEnd() {
+  const { order, status } = form.elements;
+  if (order.value.endsWith("ends_at")) order.value = OVER.includes(status.value) ? "-ends_at" : "ends_at";
 }
 
 function filter(page) {
@@ -60,9 +68,21 @@ function show(lots) {
   for (const id of cards.keys()) if (!kept.has(id)) stream.unwatch(id);
   const news = [...kept.keys()].filter((id) => !cards.has(id));
   cards = kept;
-  if (lots.length === 0) list.replaceChildren(h("li", { class: "nothing" }, empty("Nothing here", h("p", {}, "No lot fits. Try other words, or look at all of them."))));
+  if (lots.length === 0) list.replaceChildren(h("li", { class: "nothing" }, noLots()));
   else if (!sameOrder([...kept.values()])) list.replaceChildren(...[...kept.values()].map((card) => card.element));
   for (const id of news) follow(id);
+}
+
+function noLots() {
+  const q = form.elements.q.value.trim();
+  const all = h("button", { class: "link", type: "button", onclick: showAll }, "show all lots");
+  return empty("No lots found", h("p", {}, q ? `Nothing matches “${q}”. Try other words, or ` : "Choose another filter, or ", all, "."));
+}
+
+function showAll() {
+  form.reset();
+  form.elements.status.value = "";
+  load();
 }
 
 function sameOrder(wanted) {
@@ -71,11 +91,12 @@ function sameOrder(wanted) {
 
 function follow(id) {
   const card = cards.get(id);
-  if (["CLOSED", "CANCELLED"].includes(card.lot.status)) return;
+  if (["CLOSED", "CANCELLED"].includes(card.lot.status) || card.lot.ended) return;
   stream.watch(id, card.lot.seq, {
     onFrame(frame) {
       const lot = after(card.lot, frame);
       if (lot) card.show(lot);
+      else load(currentPage(), { isQuiet: true });
     },
     onLost: () => load(currentPage(), { isQuiet: true }),
   });
@@ -88,7 +109,10 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   load();
 });
-form.addEventListener("change", () => load());
+form.addEventListener("change", (event) => {
+  if (event.target === form.elements.status) orderByEnd();
+  load();
+});
 form.elements.q.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => load(), TYPING_MS);

@@ -1,24 +1,19 @@
 // The auctions that I bid in, with my standing in each, kept current from the stream.
 
-import { get } from "../api.js";
+import { get, withQuery } from "../api.js";
 import * as clock from "../clock.js";
 import { byId, chip, h, setText } from "../dom.js";
 import { money } from "../format.js";
-import { empty, showProblem } from "../lists.js";
+import { empty, showPager, showProblem } from "../lists.js";
 import { after, priceOf, standingOf, timing } from "../lots.js";
 import { stream } from "../stream.js";
+import { standingWord } from "../words.js";
 
-const STANDINGS = {
-  leading: ["Leading", "good"],
-  outbid: ["Outbid", "bad"],
-  won: ["Won", "good"],
-  bought: ["Bought", "good"],
-  cancelled: ["Cancelled", "warn"],
-  ended: ["Not won", ""],
-};
+const PAGE_SIZE = 50;
 
 const place = byId("bids");
 let rows = new Map();
+let page = 1;
 
 class Row {
   constructor(item) {
@@ -28,14 +23,14 @@ class Row {
     this.time = h("td", { class: "figure" });
     const { auction } = item;
     const picture = auction.thumbnail ? h("img", { class: "thumb", src: auction.thumbnail, alt: "", width: 56, height: 56, loading: "lazy" }) : null;
-    const title = h("th", { scope: "row" }, h("a", { href: `/auctions/${auction.id}` }, auction.title || "Untitled lot"));
+    const title = h("th", { scope: "row" }, h("a", { href: `/auctions/${auction.id}` }, auction.title || "Waiting for stock"));
     this.element = h("tr", {}, h("td", {}, picture), title, h("td", {}, this.standing), this.price, this.maximum, this.time);
     this.show(item);
   }
 
   show({ auction, standing, alias, maximum }) {
     Object.assign(this, { lot: auction, alias, maximumText: maximum });
-    const [word, mood] = STANDINGS[standing] ?? [standing, ""];
+    const [word, mood] = standingWord(standing);
     setText(this.standing, word);
     this.standing.className = `chip ${mood}`;
     setText(this.price, priceOf(auction).amount);
@@ -56,7 +51,7 @@ class Row {
 
   #hear(frame) {
     const lot = after(this.lot, frame);
-    if (lot && frame.event === "BidPlaced" && lot.format !== "buy_now") {
+    if (lot && ["BidPlaced", "MaximumChanged"].includes(frame.event) && lot.format !== "buy_now") {
       this.show({ auction: lot, standing: standingOf(lot, this.alias), alias: this.alias, maximum: this.maximumText });
     }
     load();
@@ -71,7 +66,7 @@ function table(elements) {
     h(
       "table",
       {},
-      h("caption", { class: "visually-hidden" }, "Auctions that you bid in"),
+      h("caption", { class: "visually-hidden" }, "Your bids, newest first"),
       h("thead", {}, h("tr", {}, heads.map((head) => (head ? h("th", { scope: "col" }, head) : h("td"))))),
       h("tbody", {}, elements),
     ),
@@ -93,11 +88,16 @@ function load() {
 
 async function fetchAndShow() {
   try {
-    const { items } = await get("/api/v1/bids/mine");
+    const found = await get(withQuery("/api/v1/bids/mine", { page, page_size: PAGE_SIZE }));
+    const { items } = found;
     showProblem(byId("problem"), null);
     place.removeAttribute("aria-busy");
+    showPager(byId("pager"), found, (target) => {
+      page = target;
+      load();
+    });
     if (items.length === 0) {
-      place.replaceChildren(empty("You have not bid yet", h("p", {}, "When you do, each lot and your standing in it appear here."), h("p", {}, h("a", { class: "button", href: "/" }, "See what is open"))));
+      place.replaceChildren(empty("You haven't placed any bids yet", h("p", {}, "Each lot that you bid on appears here, with your standing."), h("p", {}, h("a", { class: "button", href: "/" }, "Browse auctions"))));
       return;
     }
     const fresh = new Map();
@@ -107,6 +107,7 @@ async function fetchAndShow() {
       fresh.set(item.auction.id, known ?? new Row(item));
     }
     const news = [...fresh.values()].filter((row) => !rows.has(row.lot.id));
+    for (const id of rows.keys()) if (!fresh.has(id)) stream.unwatch(id);
     rows = fresh;
     if (news.length || !place.querySelector("tbody")) place.replaceChildren(table([...rows.values()].map((row) => row.element)));
     news.forEach((row) => row.follow());

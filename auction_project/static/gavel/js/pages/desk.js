@@ -5,7 +5,7 @@ import { byId, chip, h } from "../dom.js";
 import { instant } from "../format.js";
 import { empty, showPager, showProblem } from "../lists.js";
 import { interest, priceOf } from "../lots.js";
-import { statusOf } from "../words.js";
+import { stateOf } from "../words.js";
 
 const PAGE_SIZE = 20;
 const REFRESH_MS = 5_000;
@@ -22,13 +22,13 @@ function table(caption, heads, rows) {
 const picture = (source) => h("td", {}, source ? h("img", { class: "thumb", src: source, alt: "", width: 56, height: 56, loading: "lazy" }) : null);
 
 function auctionRow(lot) {
-  const [word, mood] = statusOf(lot.status);
+  const [word, mood] = stateOf(lot);
   const { label, amount } = priceOf(lot);
   return h(
     "tr",
     {},
     picture(lot.thumbnail),
-    h("th", { scope: "row" }, h("a", { href: `/sell/auctions/${lot.id}` }, lot.title || "Waits for the stock desk")),
+    h("th", { scope: "row" }, h("a", { href: `/sell/auctions/${lot.id}` }, lot.title || "Waiting for stock")),
     h("td", {}, chip(word, mood)),
     h("td", {}, lot.format === "buy_now" ? "Buy now" : "Auction"),
     h("td", { class: "figure" }, `${amount} `, h("span", { class: "muted small" }, label.toLowerCase())),
@@ -40,12 +40,12 @@ function auctionRow(lot) {
 async function loadAuctions({ isQuiet = false } = {}) {
   const seller = isOperator && !form.elements.own?.checked ? "" : me.id;
   try {
-    const query = { status: form.elements.status.value, seller, page, page_size: PAGE_SIZE, order: "-starts_at" };
+    const query = { status: form.elements.status.value, seller, page, page_size: PAGE_SIZE, order: "-starts_at", unlisted: true };
     const found = await get(withQuery("/api/v1/auctions", query), { auth: false });
     const place = byId("auctions");
     place.removeAttribute("aria-busy");
     if (found.items.length) place.replaceChildren(table("Auctions", ["", "Lot", "Status", "Format", "Price", "Interest", "Ends"], found.items.map(auctionRow)));
-    else place.replaceChildren(empty("No auctions", h("p", {}, "Ask for one, and it is listed as soon as its units are set aside.")));
+    else place.replaceChildren(empty("No auctions", h("p", {}, "Create one; it is listed as soon as stock is reserved.")));
     showPager(byId("pager"), found, (target) => {
       page = target;
       loadAuctions();
@@ -74,8 +74,8 @@ async function loadProducts() {
     const found = await get(withQuery("/api/v1/products", { page: productPage, page_size: PAGE_SIZE }));
     const place = byId("products");
     place.removeAttribute("aria-busy");
-    if (found.items.length) place.replaceChildren(table("Products", ["", "Title", "SKU", "Free", "Reserved", "", ""], found.items.map(productRow)));
-    else place.replaceChildren(empty("No products", h("p", {}, "Create one; the stock desk receives its units.")));
+    if (found.items.length) place.replaceChildren(table("Products", ["", "Title", "SKU", "Available", "Reserved", "", ""], found.items.map(productRow)));
+    else place.replaceChildren(empty("No products", h("p", {}, "Create one. Once the stock desk has received it you can list it.")));
     showPager(byId("product-pager"), found, (target) => {
       productPage = target;
       loadProducts();

@@ -2,13 +2,14 @@
 
 import { get, me, post } from "../api.js";
 import { byId, h, note, readJson, setText } from "../dom.js";
-import { instant, longDate, money } from "../format.js";
+import { instant, longDate } from "../format.js";
 import { showFieldError, showProblem } from "../lists.js";
 import { after, interest, priceOf } from "../lots.js";
 import { draw } from "../plot.js";
 import { fromFrame, Record, showRecord } from "../record.js";
+import { sentence } from "../standing.js";
 import { stream } from "../stream.js";
-import { rulesOf, statusOf } from "../words.js";
+import { rulesOf, stateOf } from "../words.js";
 
 const AGAIN_MS = 2_500;
 
@@ -53,7 +54,7 @@ function onFrame(frame) {
   const next = after(lot, frame);
   if (next) show(next);
   else showLog();
-  if (frame.event !== "BidPlaced") reload();
+  if (!["BidPlaced", "MaximumChanged"].includes(frame.event) || lot.format === "buy_now") reload();
 }
 
 function show(next) {
@@ -61,23 +62,23 @@ function show(next) {
   lot = next;
   article.hidden = false;
   article.removeAttribute("aria-busy");
-  const [word, mood] = statusOf(lot.status);
-  setText(byId("title"), lot.title || "An auction that waits for the stock desk");
+  const [word, mood] = stateOf(lot);
+  setText(byId("title"), lot.title || "Waiting for stock");
   document.title = `${lot.title || "Auction"} · Gavel`;
   setText(byId("status"), word);
   byId("status").className = `chip ${mood}`;
   const isMine = me.has("operator") || [lot.seller_id].includes(me.id) || !lot.seller_id;
   byId("open").hidden = !(isMine && lot.status === "SCHEDULED");
-  byId("cancel").hidden = !(isMine && ["REQUESTED", "SCHEDULED", "OPEN"].includes(lot.status));
+  byId("cancel").hidden = !(isMine && ["REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT"].includes(lot.status));
   tellState();
   const lines = [
     ["Price", `${priceOf(lot).amount} (${priceOf(lot).label.toLowerCase()})`],
     ["Interest", interest(lot)],
-    ["Leader", lot.leader || "Nobody yet"],
-    ["Reserve", lot.has_reserve ? (lot.reserve_met ? "Met" : "Not met yet") : "None"],
+    ["Leader", lot.leader || "None yet"],
+    ["Reserve", lot.has_reserve ? (lot.reserve_met ? "Met" : "Not met") : "None"],
     ["Opens", instant(lot.starts_at)],
     ["Ends", instant(lot.ends_at)],
-    ["Sold", `${lot.sold ?? 0}, ${lot.undecided_sales ?? 0} being settled`],
+    ["Sales", `${lot.sold ?? 0} sold, ${lot.undecided_sales ?? 0} in progress`],
     ["Entries", String(Math.max(lot.seq, record.last))],
     ["Auction", h("code", {}, lot.id)],
   ];
@@ -88,16 +89,17 @@ function show(next) {
 }
 
 function tellState() {
-  const told = {
-    REQUESTED: () => note("warn", "The stock desk is asked", "As soon as its units are set aside, the auction is scheduled. This page follows by itself."),
-    SCHEDULED: () => note("", `It opens ${longDate(lot.starts_at)}`, "You may open it now."),
-    OPEN: () => note("good", `Open until ${instant(lot.ends_at)}`, lot.bids && !me.has("operator") ? "There are bids: only an operator can cancel it." : ""),
-    CLOSED: () => note("", "Over", lot.price && lot.bids ? `The last price was ${money(lot.price, lot.currency)}.` : "Nobody bid."),
-    CANCELLED: () => note("bad", "Cancelled", lot.reason || ""),
-  }[lot.status]?.();
+  const tell = {
+    REQUESTED: () => note("warn", "Waiting for stock", "The auction is listed as soon as stock is reserved. This page updates automatically."),
+    SCHEDULED: () => note("", `It opens on ${longDate(lot.starts_at)}`, "You can open it now."),
+    OPEN: () => note("good", `Open until ${instant(lot.ends_at)}`, lot.bids && !me.has("operator") ? "This auction has bids; only an operator can cancel it." : ""),
+  }[lot.status] ?? (() => ofOutcome(sentence(lot, null)));
+  const told = tell();
   const place = byId("state");
   if (place.textContent !== (told?.textContent ?? "")) place.replaceChildren(...(told ? [told] : []));
 }
+
+const ofOutcome = (told) => told && note(told.mood, told.title, told.text);
 
 function showLog() {
   const view = { alias: null, format: lot.format, currency: lot.currency, hashes: true };

@@ -1,9 +1,10 @@
 // A new auction: its terms, and beside them the rules as bidders will read them.
 
-import { get, newKey, post } from "../api.js";
+import { forReader, readAmount } from "../amount.js";
+import { get, newKey, post, withQuery } from "../api.js";
 import * as clock from "../clock.js";
 import { byId, h, readJson } from "../dom.js";
-import { duration, plural, readAmount } from "../format.js";
+import { duration, plural } from "../format.js";
 import { showFieldError, showProblem } from "../lists.js";
 import { rulesOf } from "../words.js";
 
@@ -58,11 +59,11 @@ function terms() {
 function preview() {
   const asked = terms();
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== asked.format;
-  byId("start_price-label").textContent = isBuyNow() ? "Price of one" : "Starting price";
+  byId("start_price-label").textContent = isBuyNow() ? "Price per unit" : "Starting price";
   const lasts = asked.ends_at - asked.starts_at;
   byId("ends_at-hint").textContent = lasts > 0 ? `Open for ${duration(lasts)}.` : "";
   const isReady = amountOf("start_price") !== null && Number.isFinite(lasts);
-  const lines = isReady ? rulesOf({ ...asked, has_reserve: Boolean(asked.reserve_price) }, figures) : ["Enter a price and the times, and the rules appear here."];
+  const lines = isReady ? rulesOf({ ...asked, has_reserve: Boolean(asked.reserve_price) }, figures) : ["Enter a price and the times to see the rules."];
   const place = byId("preview");
   const text = lines.join("\n");
   if (place.dataset.text === text) return;
@@ -172,6 +173,7 @@ async function start() {
   fields.starts_at.value = toField(clock.now() + FIRST_OPENS_MS);
   fields.ends_at.value = toField(clock.now() + FIRST_OPENS_MS + FIRST_LASTS_MS);
   byId("starts_at-hint").textContent = `Your local time (${zone}).`;
+  fields.start_price.value = forReader("100.00");
   preview();
   startProducts();
 }

@@ -34,7 +34,7 @@ form.addEventListener("submit", async (event) => {
     form.reset();
     picked.hidden = true;
     byId("problem").replaceChildren(
-      note("good", `“${product.title}” is in the catalogue`, "The stock desk can receive its units now.", h("p", {}, h("a", { href: `/sell/auctions/new?product=${product.id}` }, "List it in an auction"))),
+      note("good", `“${product.title}” is created`, "You can list it once the stock desk has received it.", h("p", {}, h("a", { href: `/sell/auctions/new?product=${product.id}` }, "List it in an auction"))),
     );
     byId("content").focus();
     scrollTo({ top: 0 });

@@ -36,7 +36,7 @@ async function load() {
     button.disabled = feed.unread === 0;
     showUnread(feed.unread);
     if (feed.items.length) list.replaceChildren(...feed.items.reverse().map(line));
-    else list.replaceChildren(h("li", { class: "none" }, empty("Nothing yet", h("p", {}, "When something happens to your bids or orders, you read it here."))));
+    else list.replaceChildren(h("li", { class: "none" }, empty("Nothing yet", h("p", {}, "We'll tell you here about your bids and orders."))));
   } catch (error) {
     showProblem(byId("problem"), error, { retry: load });
   }

@@ -3,13 +3,13 @@
 
 import { get, me, Problem, withQuery } from "../api.js";
 import { byId, chip, h, note, setText } from "../dom.js";
-import { longDate, money, plural, time } from "../format.js";
+import { instant, money, plural } from "../format.js";
 import { showProblem } from "../lists.js";
 import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
 import { stream } from "../stream.js";
 
 const AGAIN_MS = 1_500;
-const PATIENCE_MS = 20_000; // for an order that nobody has heard of
+const PATIENCE_MS = 4_000; // for a sale whose notification is still on its way
 
 const place = byId("order");
 const number = place.dataset.number;
@@ -25,8 +25,8 @@ const FACTS = {
   "payment STARTED": ["Payment started", ""],
   "payment CAPTURED": ["Payment captured", "good"],
   "payment DECLINED": ["Payment declined", "bad"],
-  "payment CANCELLING": ["Payment being withdrawn", ""],
-  "payment CANCELLED": ["Payment withdrawn", "bad"],
+  "payment CANCELLING": ["Payment being cancelled", ""],
+  "payment CANCELLED": ["Payment cancelled", "bad"],
   "payment REFUNDING": ["Refund started", ""],
   "payment REFUNDED": ["Payment refunded", ""],
   "payment TIMED_OUT": ["No answer from the payment provider", ""],
@@ -38,7 +38,7 @@ const FACTS = {
 
 function fact({ at, about, kind, detail }) {
   const [word, mood] = FACTS[`${about} ${kind}`] ?? [`${about} ${kind.toLowerCase().replaceAll("_", " ")}`, ""];
-  return h("li", { class: mood }, h("p", {}, h("strong", {}, word)), detail && h("p", {}, detail), h("p", { class: "muted small figure" }, `${longDate(at)} (${time(at)})`));
+  return h("li", { class: mood }, h("p", {}, h("strong", {}, word)), detail && h("p", {}, detail), h("p", { class: "muted small figure" }, instant(at)));
 }
 
 function show(order) {
@@ -67,17 +67,17 @@ function summary(order, status) {
     ["Total", order.amount ? money(order.amount, order.currency) : "–"],
     ["Units", plural(order.quantity, "unit")],
     ["Number", h("code", {}, order.number)],
-    ["Lot", order.auction_id ? h("a", { href: `/auctions/${order.auction_id}` }, "See the auction") : "–"],
+    ["Lot", order.auction_id ? h("a", { href: `/auctions/${order.auction_id}` }, "View the lot") : "–"],
   ];
   return h("dl", { class: "facts" }, lines.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
 function outcome(order) {
-  if (order.status === "CONFIRMED") return note("good", "All done", "Stock, payment and order are settled.");
-  if (order.status !== "CANCELLED") return note("", "Under way", "This page follows by itself.");
+  if (order.status === "CONFIRMED") return note("good", "Order confirmed", "Paid and reserved for you.");
+  if (order.status !== "CANCELLED") return note("", "In progress", "This page updates automatically.");
   const isRefunded = order.payment === "REFUNDED";
   const reason = order.reason ? `${order.reason[0].toUpperCase()}${order.reason.slice(1)}. ` : "";
-  return note("bad", "Cancelled", `${reason}${isRefunded ? "What was charged has been given back." : "Nothing is charged."}`);
+  return note("bad", "Cancelled", `${reason}${isRefunded ? "Your payment has been refunded." : "You have not been charged."}`);
 }
 
 async function load() {
@@ -95,7 +95,7 @@ async function load() {
   if (!/"status":"(CONFIRMED|CANCELLED)"/.test(shown)) again = setTimeout(load, AGAIN_MS);
 }
 
-/** The order or, before there is one, its sale; null while nobody has heard of either. An operator sees anybody's. */
+/** The order or, before there is one, its sale; null while neither is known. An operator sees every order. */
 async function find() {
   isPlaced ||= (await get(withQuery("/api/v1/orders", { number }))).total > 0;
   if (!isPlaced) {

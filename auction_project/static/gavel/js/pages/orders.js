@@ -36,7 +36,7 @@ async function load() {
     showProblem(byId("problem"), null);
     list.removeAttribute("aria-busy");
     if (orders.length) list.replaceChildren(...orders.map(card));
-    else list.replaceChildren(h("li", { class: "nothing" }, empty("No orders yet", h("p", {}, "What you win or buy appears here, with each step that it takes."), h("p", {}, h("a", { class: "button", href: "/" }, "See what is open")))));
+    else list.replaceChildren(h("li", { class: "nothing" }, empty("No orders yet", h("p", {}, "Everything you win or buy appears here, with its status."), h("p", {}, h("a", { class: "button", href: "/" }, "Browse auctions")))));
     showPager(byId("pager"), found, (target) => {
       page = target;
       load();
