@@ -91,7 +91,9 @@ class Reader:
         except httpx.HTTPError:
             return 0
         found = _ENTRIES.search(metrics)
-        said = int(float(found.group(1))) if found else 0
+        if found is None:
+            return 0
+        said = int(float(found.group(1)))
         grown = said - self._relay_said if said >= self._relay_said else said
         self._relay_said = said
         return grown
