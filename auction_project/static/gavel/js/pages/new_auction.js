@@ -1,7 +1,7 @@
 // A new auction: its terms, and beside them the rules as bidders will read them.
 
 import { forReader, readAmount } from "../amount.js";
-import { get, newKey, post, withQuery } from "../api.js";
+import { get, newKey, post } from "../api.js";
 import * as clock from "../clock.js";
 import { byId, h, readJson } from "../dom.js";
 import { duration, plural } from "../format.js";
