@@ -98,6 +98,7 @@ class AuctionsView(views.APIView):
 
     @extend_schema(
         summary="List auctions",
+        auth=[],
         operation_id="list_auctions",
         parameters=[AuctionsQuery],
         responses={200: OpenApiResponse(description="items, page, pages, total"), 400: _PROBLEM},
@@ -167,6 +168,7 @@ class AuctionView(views.APIView):
 
     @extend_schema(
         summary="One auction, as it is now",
+        auth=[],
         responses={200: OpenApiResponse(description="the auction"), 404: _PROBLEM},
     )
     def get(self, _request: request.Request, auction_id: str) -> response.Response:
@@ -223,9 +225,9 @@ class BidsView(views.APIView):
         request=BidBody,
         responses={
             201: OpenApiResponse(description="seq, hash, standing, price, minimum, ends_at, receipt"),
-            **dict.fromkeys((400, 401, 403, 404, 409, 422, 503), _PROBLEM),
+            **dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 422, 429, 503), _PROBLEM),
         },
-        auth=[{"bearer": []}],
+        auth=[{"accessToken": []}],
     )
     def post(self, request: request.Request, auction_id: str) -> HttpResponse:
         headers = {name.lower().encode(): value.encode("latin-1") for name, value in request.headers.items()}
@@ -256,6 +258,7 @@ class HistoryView(views.APIView):
 
     @extend_schema(
         summary="The public log, by cursor",
+        auth=[],
         parameters=[HistoryQuery],
         responses={
             200: OpenApiResponse(description="entries (public forms with their hashes), next"),

@@ -32,7 +32,7 @@ class Products(views.APIView):
     )
     def get(self, request: Request) -> Response:
         """The products that you own; all of them, if you are an operator."""
-        query = serializers.ProductQuery(data=request.query_params.dict())
+        query = serializers.ProductQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
         found = selectors.list_products(owner_id=_only_owner(request.user), text=wanted["q"])

@@ -46,11 +46,6 @@ class StatisticsQuery(serializers.Serializer[Any]):
 class CardRequestSerializer(api.StrictSerializer):
     number = serializers.CharField(max_length=cards.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and not isinstance(data.get("number", ""), str):
-            raise serializers.ValidationError({"number": "Not a string."})
-        return super().to_internal_value(data)
-
 
 # --- what comes out ----------------------------------------------------------------------------------------------
 
