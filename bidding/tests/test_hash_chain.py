@@ -19,6 +19,7 @@ from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, T0
 
 VECTORS = Path(__file__).with_name("vectors.json")
+RECIPE = Path(__file__).parents[2] / "docs" / "bid-log.md"
 
 
 def sha256_of(value):
@@ -88,6 +89,17 @@ def test_the_rules_read_the_kept_vectors_and_find_the_same_hashes(name):
         form = msgspec.convert({k: v for k, v in public.items() if k != "hash"}, log.PublicForm)
         assert log.hash_of(form) == public["hash"]
         assert log.commitment(msgspec.convert(hidden, log.Hidden)) == public["commitment"]
+
+
+def test_the_recipe_for_strangers_verifies_the_kept_vectors():
+    (program,) = (part.partition("```")[0] for part in RECIPE.read_text().split("```python")[1:])
+    names = {}
+    exec(program, names)  # noqa: S102 - a page of our own
+
+    for kept in KEPT.values():
+        names["verify"](kept["public"])
+    with pytest.raises(AssertionError):
+        names["verify"](KEPT["english"]["public"][1:])
 
 
 def test_every_kind_of_entry_has_a_vector():
