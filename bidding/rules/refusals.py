@@ -110,7 +110,7 @@ class PriceDiffers(errors.Refused):
 
 
 class SoldOut(errors.Refused):
-    """There are not that many units left: `quantity_left` says how many."""
+    """There are not that many units left."""
 
     remedy = "Ask for `quantity_left` or fewer; a sale that falls through brings its units back."
 

@@ -39,7 +39,7 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     product_id = house.value("inventory", "SELECT id FROM inventory_product WHERE sku = %s", sku)
     house.call("receive_stock", product_id=product_id, quantity=3)
     page.get_by_role("link", name="List it in an auction").click()
-    window.expect_text("#product_id-hint", "3 units in stock")
+    window.expect_text("#product_id-hint", "3 units free in stock")
     page.get_by_label("Starting price").fill("50")
     window.expect_text("#preview", "Bidding starts at €50.00.")
     page.get_by_label("Reserve (optional)").fill("80")

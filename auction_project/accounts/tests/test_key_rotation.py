@@ -62,7 +62,10 @@ def test_a_rotation_signs_nobody_out_and_ends_with_the_old_key_refused(
     assert app.get(SESSION, token=before["access_token"])[0] == 200
     status, refreshed = app.post(REFRESH, {"refresh_token": before["refresh_token"]})
     assert (status, _kid(refreshed["data"]["access_token"])) == (200, tokens.key_id(new_public))
-    assert app.post(REFRESH, {"refresh_token": before["refresh_token"]})[0] == 400  # it holds once
+    again = app.post(REFRESH, {"refresh_token": before["refresh_token"]})[
+        1
+    ]  # a retry gets the same successor
+    assert again["data"]["refresh_token"] == refreshed["data"]["refresh_token"]
     unused = app.log_in("ada")["refresh_token"]
 
     _sign_with(settings, _new_key(), second=new_public)
