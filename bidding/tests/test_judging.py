@@ -1,0 +1,76 @@
+"""The judge against logs that the rules would never write, each sealed so that only the rule in question is broken."""
+
+import msgspec
+import pytest
+
+from auction_project.contracts import names
+from bidding import judging
+from bidding.rules import log
+from bidding.tests import lots
+from bidding.tests.lots import ANN, BEN, CID, SELLER, T0
+
+
+def sealed(entry, **changes):
+    """The entry with other facts, as if that had been decided."""
+    kept = {
+        name: getattr(entry, name)
+        for name in ("auction_id", "seq", "at", "actor", "key", "request", "hidden", "prev", "correlation_id")
+    }
+    facts = changes.pop("facts", None) or msgspec.structs.replace(entry.facts, **changes)
+    return log.seal(**kept, facts=facts)
+
+
+def violations(*entries):
+    verdicts = judging.Verdicts()
+    judge = judging.Judge(entries[0].auction_id, verdicts)
+    for entry in entries:
+        judge.see(entry)
+    found = {name: verdicts.finding(name).violations for name in ("B3", "B5", "B6", "B7", "B9")}
+    return {name: words for name, words in found.items() if words}
+
+
+@pytest.fixture
+def failed():
+    """ANN 100, CID 40, BEN 100,000; BEN wins and cannot pay, so ANN buys at 41.00."""
+    lot = lots.open_lot()
+    for bidder, maximum in ((ANN, 100_00), (CID, 40_00), (BEN, 100_000_00)):
+        lot.bid(bidder, maximum)
+    lot.close()
+    lot.fail(f"lot-{lot.state.seq}")
+    return lot.entries
+
+
+def test_a_sound_strike_holds(failed):
+    assert violations(*failed) == {}
+
+
+@pytest.mark.parametrize("price", [40_00, 100_00])
+def test_b6_a_runner_up_who_pays_another_price_than_the_remaining_bids_give(failed, price):
+    *before, last = failed
+    sale = msgspec.structs.replace(last.facts.sale, price=price)
+
+    found = violations(*before, sealed(last, price=price, sale=sale))
+
+    assert list(found) == ["B6"]
+    assert "what follows is" in found["B6"][0]
+
+
+def test_b3_a_leaders_own_change_that_moves_the_end_or_counts_as_a_bid():
+    lot = lots.open_lot()
+    lot.bid(ANN, 20_00)
+    lot.bid(ANN, 30_00)
+    *before, raised = lot.entries
+    assert violations(*lot.entries) == {}
+
+    for changes in ({"ends_at": raised.facts.ends_at + 1}, {"bids": 2}):
+        found = violations(*before, sealed(raised, **changes))
+        assert any("moved the end or the count" in words for words in found["B3"])
+    as_bid = log.Bid(**{name: getattr(raised.facts, name) for name in log.Bid.__struct_fields__})
+    assert "it is no bid" in violations(*before, sealed(raised, facts=as_bid))["B3"][0]
+
+
+def test_b7_the_operator_who_listed_a_lot_of_the_house_bids_on_it():
+    lot = lots.open_lot(seller_id=names.HOUSE)
+    lot.bid(SELLER, 20_00, at=T0 + lots.MINUTE)  # the lots of these tests are requested by SELLER
+
+    assert "by the operator who listed it" in violations(*lot.entries)["B7"][0]
