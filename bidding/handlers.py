@@ -29,7 +29,7 @@ def on_stock_changed(_envelope: Envelope, event: events.StockChanged) -> None:
 
 
 def on_lot_stock_lost(envelope: Envelope, event: events.LotStockLost) -> None:
-    services.refuse_auction(
+    services.cancel_for_lost_stock(
         event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=instants.now()
     )
 

@@ -99,8 +99,17 @@ def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -
 
 
 def refuse_auction(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Inventory refused the lot, or lost the units that it had set aside for it."""
+    """Inventory refused the lot."""
     _quietly(_cancel_by_inventory(event_id, auction_id, reason, None, now))
+
+
+def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
+    """Units that were set aside for the lot are gone. The loss of a relisted lot may come before its listing, which
+    inventory then refuses."""
+    try:
+        _quietly(_cancel_by_inventory(event_id, auction_id, reason, None, now))
+    except errors.NotFound:
+        logger.info("overtaken", command="Cancel", auction_id=auction_id, rule="auction_not_found")
 
 
 def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:

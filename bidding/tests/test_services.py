@@ -3,7 +3,7 @@ everybody stands afterwards."""
 
 import pytest
 
-from auction_project import errors
+from auction_project import errors, instants
 from bidding import committer, presentation, rules, runtime, services
 from bidding.rules import commands
 from bidding.tests import lots
@@ -97,6 +97,18 @@ def test_a_hard_stop_before_the_end_is_refused():
     refusal = lot.request(soft_close=rules.SoftClose(hard_stop_at=T0 + lots.HOUR - 1))
 
     assert (refusal.rule, refusal.field, lot.entries) == ("terms_invalid", "soft_close.hard_stop_at", [])
+
+
+def test_a_lot_whose_units_are_gone_is_cancelled_and_one_that_is_not_listed_yet_is_none(bid_log):
+    auction_id = open_auction("4" * 32)
+
+    for lot in (auction_id, "5" * 32):
+        services.cancel_for_lost_stock(
+            event_id="loss", auction_id=lot, reason="The glass broke.", now=instants.now()
+        )
+
+    state = runtime.look(auction_id)
+    assert (state.status, state.reason, state.ended) == ("CANCELLED", "The glass broke.", True)
 
 
 # --- how everybody stands -------------------------------------------------------------------------------------------
