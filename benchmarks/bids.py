@@ -44,6 +44,7 @@ def open_auctions(count: int) -> list[crowd.Target]:
             as_operator=True,
             currency="EUR",
             start_price=10_00,
+            card_required=False,
             starts_at=now,
             ends_at=now + 3_600_000,
             soft_close=rules.SoftClose(window_ms=0),

@@ -97,7 +97,7 @@ async def listing(url: str, *, auction_format: str, quantity: int) -> str:
     token = tokens.sign(sub=names.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
     start = instants.now()
     body = {
-        "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": "10.00",
+        "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": "10.00", "card_required": False,
         "quantity": quantity, "starts_at": start, "ends_at": start + 3_600_000,
     }  # fmt: skip
     async with httpx.AsyncClient(

@@ -79,7 +79,12 @@ class Calls:
                 self._patient.release()
 
     def _conclude(
-        self, key: str, conclude: _Conclude, future: "concurrent.futures.Future[provider.Result]"
+        self,
+        key: str,
+        conclude: _Conclude,
+        future: "concurrent.futures.Future[provider.Result]",
+        *,
+        on_own_thread: bool = False,
     ) -> None:
         """Write the outcome down, and only then forget the call: a repeat must not be sent meanwhile."""
         conclusion = self._open[key]
@@ -88,6 +93,8 @@ class Calls:
         except Exception as error:
             conclusion.set_exception(error)
         finally:
+            if on_own_thread:
+                connections[models.DATABASE].close()
             with self._lock:
                 del self._open[key]
 
@@ -95,10 +102,7 @@ class Calls:
         self, key: str, conclude: _Conclude, future: "concurrent.futures.Future[provider.Result]"
     ) -> None:
         conclusion = self._open[key]
-        try:
-            self._conclude(key, conclude, future)
-        finally:
-            connections[models.DATABASE].close()
+        self._conclude(key, conclude, future, on_own_thread=True)
         error = conclusion.exception()
         if error is not None:
             report = log.info if failure.classify(error) is failure.Fate.OUTAGE else log.error

@@ -45,9 +45,9 @@ class ParkedSagas(registry.Collector):
         try:
             family.add_metric([], selectors.count_parked())
         except Exception as error:
-            if failure.classify(error) is not failure.Fate.OUTAGE:
-                raise
-            log.warning("parked_not_counted", error=repr(error))
+            is_outage = failure.classify(error) is failure.Fate.OUTAGE
+            report = log.warning if is_outage else log.error  # the other figures do not depend on this one
+            report("parked_not_counted", error=repr(error))
         finally:
             self._give_connections_back()
         yield family

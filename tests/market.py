@@ -141,7 +141,7 @@ class Crowd:
     def __init__(self, house: House, answers: AnswersFile) -> None:
         self._client = Client(house, answers)
         self._bidders = [house.stranger(), house.stranger()]
-        self.auction_id = house.new_auction(house.new_product(stock=1), seconds=3600)
+        self.auction_id = house.new_auction(house.new_product(stock=1), seconds=3600, start_price="1000.00")
         self._over = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -170,7 +170,7 @@ class Crowd:
             number = 0
             while not self._over.is_set():
                 number += 1
-                amount = "1.00" if number % 5 == 0 else f"{10 + 210 * number}.00"
+                amount = "1.00" if number % 5 == 0 else f"{1000 + 210 * number}.00"
                 body = {"amount": amount, "currency": "EUR"}
                 answer = self._client.bid(self._bidders[number % 2], self.auction_id, body)
                 assert answer.status_code == (409 if number % 5 == 0 else 201), answer.text

@@ -36,7 +36,7 @@ def test_every_answer_is_written_down_and_holds(house: House, tmp_path: Path) ->
 
 
 def test_a_refusal_is_written_down_too_and_the_next_bid_is_high_enough(house: House, tmp_path: Path) -> None:
-    auction_id = house.new_auction(house.new_product(stock=1), start_price="500.00")
+    auction_id = house.new_auction(house.new_product(stock=1), start_price="500.00", card_required=False)
     file = tmp_path / "answers.jsonl"
     with file.open("wb") as answers:
         target = crowd.Target(auction_id, "EUR", 1_00)

@@ -72,7 +72,12 @@ def test_a_bid_is_answered_with_its_place_in_the_log(typed: dict[str, str], hous
     answer = json.loads(typed["ANSWER"])
 
     assert (answer["standing"], answer["price"], answer["currency"]) == ("leading", "100.00", "EUR")
-    assert answer["receipt"] == {"seq": answer["seq"], "hash": answer["hash"]}
+    receipt = answer["receipt"]
+    assert (receipt["seq"], receipt["hash"], receipt["opening"]["maximum"]) == (
+        answer["seq"],
+        answer["hash"],
+        100_00,
+    )
     assert house.auction(typed["AUCTION"])["bids"] == 1
 
 

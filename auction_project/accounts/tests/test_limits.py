@@ -44,7 +44,7 @@ def test_a_page_that_was_tried_too_often_says_when_to_come_again() -> None:
 
     assert [answer.status_code for answer in answers] == [200] * 30 + [429]
     assert answers[-1].headers["Retry-After"] == "60"
-    assert b"One moment, please" in answers[-1].content
+    assert b"Too many attempts" in answers[-1].content
 
 
 LOGIN = "/_allauth/app/v1/auth/login"

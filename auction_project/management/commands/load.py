@@ -116,6 +116,7 @@ def open_auctions(url: str, count: int, *, seconds: int) -> list[crowd.Target]:
         "format": "english",
         "currency": "EUR",
         "start_price": "10.00",
+        "card_required": False,
         "starts_at": int(now * 1000),
         "ends_at": int((now + seconds) * 1000),
         "soft_close": {"window_ms": 0},

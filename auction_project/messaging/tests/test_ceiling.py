@@ -7,10 +7,14 @@ import httpx
 import prometheus_client
 import pytest
 
-from auction_project import contracts, health, running
+from auction_project import contracts, db_router, health, running
 from auction_project.messaging import broker as brokers
 from auction_project.messaging import consuming, dead_letters, failure
 from auction_project.messaging.tests import conftest, transports
+
+pytestmark = pytest.mark.django_db(
+    databases=db_router.ALIASES
+)  # each step looks at the connections of this process
 
 TOPIC = "inventory.stock"
 MAX = failure.MAX_DEAD_LETTERS_IN_A_ROW
