@@ -58,8 +58,8 @@ def test_a_forgotten_password_is_set_anew_by_mail(house: houses.House, open_wind
     page.get_by_role("button", name="Send the link").click()
     window.expect_text("h1", "Check your e-mail")
     page.goto(link_in_mail(house, person.email))
-    page.get_by_label("New password", exact=True).fill(PASSWORD)
-    page.get_by_label("New password (again)").fill(PASSWORD)
+    page.get_by_label("New Password", exact=True).fill(PASSWORD)
+    page.get_by_label("New Password (again)").fill(PASSWORD)
     page.get_by_role("button", name="Save new password").click()
     window.expect_text("h1", "Password changed")
     person.password = PASSWORD
