@@ -322,7 +322,7 @@ def test_a_declined_winner_is_not_shown_as_leader_and_the_runner_up_reads_you(
     house: houses.House, open_window: Open, product: str
 ) -> None:
     payer, refused = house.new_account("bidder"), house.new_account("bidder", card="4000000000000002")
-    auction_id = house.new_auction(product, seconds=8)
+    auction_id = house.new_auction(product, seconds=20)
     assert payer.bid(auction_id, "20").status_code == 201
     assert refused.bid(auction_id, "40").status_code == 201
     one, other = open_window(payer), open_window(refused)
