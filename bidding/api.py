@@ -14,6 +14,7 @@ from bidding import bid_endpoint, presentation, rules, runtime, selectors, servi
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
 _ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
+_OVER = ("SOLD_OUT", "CLOSED", "CANCELLED")
 _LISTED = [status.value for status in rules.Status if status is not rules.Status.NEW]
 
 
@@ -52,9 +53,24 @@ class AuctionsQuery(api.StrictSerializer):
     format = serializers.ChoiceField(["english", "buy_now"], default=None)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
     seller = serializers.CharField(max_length=64, default="", allow_blank=True)
-    order = serializers.ChoiceField(_ORDERS, default="ends_at")
+    order = serializers.ChoiceField(
+        _ORDERS,
+        default=None,
+        help_text="By default the end: the next one first, of lots that are over the latest first. "
+        "A price is compared within its currency; a lot without bids has its start price.",
+    )
+    unlisted = serializers.BooleanField(
+        default=False, help_text="Also lots that wait for stock, and those that stock has refused."
+    )
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=24)
+
+
+class OwnBidsQuery(api.StrictSerializer):
+    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
+    page_size = serializers.IntegerField(
+        min_value=1, max_value=selectors.MAX_OWN_AUCTIONS, default=selectors.MAX_OWN_AUCTIONS
+    )
 
 
 class HistoryQuery(api.StrictSerializer):
@@ -111,7 +127,8 @@ class AuctionsView(views.APIView):
             format=asked["format"],
             seller_id=asked["seller"] or None,
             search=asked["q"] or None,
-            order=asked["order"],
+            unlisted=asked["unlisted"] or asked["status"] == "REQUESTED",
+            order=asked["order"] or ("-ends_at" if asked["status"] in _OVER else "ends_at"),
             skip=(asked["page"] - 1) * size,
             limit=size,
         )
@@ -287,12 +304,18 @@ class StandingView(views.APIView):
 
 class OwnBidsView(views.APIView):
     @extend_schema(
-        summary="The auctions that one bid in", responses={200: OpenApiResponse(description="items")}
+        summary="My bids",
+        parameters=[OwnBidsQuery],
+        responses={200: OpenApiResponse(description="items, page, pages, total"), 400: _PROBLEM},
     )
     def get(self, request: request.Request) -> response.Response:
-        states = selectors.list_own(request.user.sub)
+        """The auctions that I bid in, the one with my latest bid first."""
+        asked = OwnBidsQuery.of(request.query_params)
+        size = asked["page_size"]
+        states, total = selectors.list_own(request.user.sub, skip=(asked["page"] - 1) * size, limit=size)
         items = [
             {"auction": body, **presentation.standing(state, request.user.sub)}
             for state, body in zip(states, selectors.present(states), strict=True)
         ]
-        return response.Response({"items": items})
+        pages = math.ceil(total / size)
+        return response.Response({"items": items, "page": asked["page"], "pages": pages, "total": total})

@@ -375,6 +375,7 @@ def _document(state: rules.State, created_at: int) -> store.AuctionDocument:
         price=state.price,
         minimum=state.minimum,
         start_price=terms.start_price,
+        ask=state.price or terms.start_price,
         bids=state.bids,
         quantity_left=state.quantity_left,
         allocate=terms.allocate,

@@ -77,11 +77,12 @@ async def _outcome(wanted: str) -> log.Entry | None:
     raise errors.Unavailable("This bid is still being decided. Send it again under the same key.")
 
 
-def list_own(user_id: str) -> list[rules.State]:
-    """The auctions that `user_id` bid in, latest first, at most MAX_OWN_AUCTIONS."""
-    ids = runtime.call(runtime.current().store.auctions_of_actor(user_id, _OWN_ENTRIES))[:MAX_OWN_AUCTIONS]
-    states = runtime.call(_look_at_all(ids))
-    return [state for state in states if isinstance(state, rules.State) and user_id in state.bidders]
+def list_own(user_id: str, *, skip: int, limit: int) -> tuple[list[rules.State], int]:
+    """A page of the auctions that `user_id` acted in lately, latest first, at most MAX_OWN_AUCTIONS; how many there are."""
+    ids = runtime.call(runtime.current().store.auctions_of_actor(user_id, _OWN_ENTRIES))
+    states = runtime.call(_look_at_all(ids[skip : skip + min(limit, MAX_OWN_AUCTIONS)]))
+    own = [state for state in states if isinstance(state, rules.State) and user_id in state.bidders]
+    return own, len(ids)
 
 
 async def _look_at_all(auction_ids: list[str]) -> list[rounds.Outcome]:

@@ -39,6 +39,7 @@ def request_auction(
         created_at=now,
         due_at=terms.starts_at,
         start_price=terms.start_price,
+        ask=terms.start_price,
         quantity_left=terms.quantity,
     )
     command = commands.Request(

@@ -52,7 +52,7 @@ class Appended(msgspec.Struct, frozen=True):
 
 class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What lists, clock and relay find an auction by. `mark` is the last seq that was published and folded into the
-    rest; `snapshot` is the state there."""
+    rest; `snapshot` is the state there. `ask` orders lists: the price, or the start price while there is none."""
 
     id: str
     product_id: str
@@ -72,6 +72,7 @@ class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
     price: int = 0
     minimum: int = 0
     start_price: int = 0
+    ask: int = 0
     bids: int = 0
     quantity_left: int = 0
     allocate: str = "on_listing"
@@ -90,12 +91,14 @@ class ReportedStock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A filter over the auctions' documents; None leaves a field open. `order` is a field, "-" before it descends."""
+    """A filter over the auctions' documents; None leaves a field open. `order` is a field, "-" before it descends; by price
+    the currencies follow one another. `unlisted`: also lots that wait for stock or were refused, which have no title."""
 
     status: str | None = None
     format: str | None = None
     seller_id: str | None = None
     search: str | None = None
+    unlisted: bool = False
     order: str = "ends_at"
     skip: int = 0
     limit: int = 24
@@ -169,6 +172,7 @@ class MongoStore:
             await self._bids.create_index("actor")
             for field in ("product_id", "due_at", "status", "seller_id", "requested_by", "ends_at", "ended"):
                 await self._auctions.create_index(field)
+            await self._auctions.create_index([("currency", pymongo.ASCENDING), ("ask", pymongo.ASCENDING)])
 
         await _guard(make())
 
@@ -248,8 +252,9 @@ class MongoStore:
             return int(await _guard(self._bids.count_documents({}), seconds=COUNT_SECONDS))
 
     async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
-        """The ids of auctions that hold entries of `actor`, latest first."""
-        cursor = self._bids.find({"actor": actor}, {"auction_id": 1, "at": 1}).limit(limit)
+        """The ids of auctions that hold one of the latest `limit` entries of `actor`, latest first."""
+        found = self._bids.find({"actor": actor}, {"auction_id": 1, "at": 1})
+        cursor = found.sort("at", pymongo.DESCENDING).limit(limit)
         rows = await _guard(cursor.to_list())
         latest: dict[str, int] = {}
         for row in rows:
@@ -322,14 +327,14 @@ class MongoStore:
         if query.format:
             where["format"] = query.format
         if query.seller_id:
-            where["seller_id"] = query.seller_id
+            where |= _of_seller(query.seller_id, unlisted=query.unlisted)
         if query.search:
             where["title"] = {"$regex": re.escape(query.search), "$options": "i"}
-        field = query.order.lstrip("-")
-        direction = pymongo.DESCENDING if query.order.startswith("-") else pymongo.ASCENDING
+        elif not query.unlisted:
+            where["title"] = {"$ne": ""}
         cursor = (
             self._auctions.find(where, {"snapshot": 0})
-            .sort([(field, direction), ("_id", pymongo.ASCENDING)])
+            .sort(_sort_of(query.order))
             .skip(query.skip)
             .limit(query.limit)
             .max_time_ms(LIST_MS)
@@ -475,6 +480,20 @@ def _auction_fields(document: AuctionDocument) -> dict[str, Any]:
     fields = msgspec.structs.asdict(document)
     del fields["id"]
     return fields
+
+
+def _of_seller(seller_id: str, *, unlisted: bool) -> dict[str, Any]:
+    """The seller's lots; a lot that was never listed has no seller, but the user who asked for it."""
+    if not unlisted:
+        return {"seller_id": seller_id}
+    return {"$or": [{"seller_id": seller_id}, {"seller_id": "", "requested_by": seller_id}]}
+
+
+def _sort_of(order: str) -> list[tuple[str, int]]:
+    field = order.lstrip("-")
+    direction = pymongo.DESCENDING if order.startswith("-") else pymongo.ASCENDING
+    by_price = [("currency", pymongo.ASCENDING), ("ask", direction)]
+    return [*(by_price if field == "price" else [(field, direction)]), ("_id", pymongo.ASCENDING)]
 
 
 def _auction(row: dict[str, Any]) -> AuctionDocument:

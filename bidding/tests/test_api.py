@@ -149,12 +149,39 @@ def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
     ("query", "field"),
     [("page=0", "page"), ("page=x", "page"), ("page_size=101", "page_size"), ("status=SOLD", "status"),
      ("format=dutch", "format"), ("order=hidden", "order"), ("colour=red", "colour"), ("q=a%00b", "q"),
-     ("q=" + "x" * 101, "q")],
+     ("q=" + "x" * 101, "q"), ("unlisted=perhaps", "unlisted")],
 )  # fmt: skip
 def test_a_list_that_makes_no_sense_is_refused(bid_log, rest, query, field):
     status, _, found = refused(rest("get", f"auctions?{query}"))
 
     assert (status, found) == (400, field)
+
+
+def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
+    runtime.call(runtime.current().store.prepare())
+    for i, status in enumerate(["OPEN", "OPEN", "CLOSED", "CLOSED"]):
+        document = store.AuctionDocument(
+            id=f"{i}" * 32,
+            product_id="p" * 32,
+            requested_by=SELLER,
+            seller_id=SELLER,
+            format="english",
+            currency="EUR",
+            starts_at=1,
+            ends_at=i,
+            created_at=1,
+            due_at=None,
+            status=status,
+            title=f"Octant {i}",
+        )
+        runtime.call(runtime.current().store.insert_auction(document))
+
+    def listed(query):
+        return [item["title"] for item in rest("get", f"auctions?q=Octant&{query}").json()["items"]]
+
+    assert listed("status=OPEN") == ["Octant 0", "Octant 1"]
+    assert listed("status=CLOSED") == ["Octant 3", "Octant 2"]
+    assert listed("status=CLOSED&order=ends_at") == ["Octant 2", "Octant 3"]
 
 
 # --- create ------------------------------------------------------------------------------------------------------------
@@ -369,6 +396,15 @@ def test_my_bids_are_the_auctions_that_i_bid_in(auction, rest):
     web.bid(auction, GOOD, **ANNS)
 
     assert [item["auction"]["id"] for item in rest("get", "bids/mine", ANNS).json()["items"]] == [auction]
+    web.bid("2" * 32, GOOD, **ANNS)
+    pages = [rest("get", f"bids/mine?page_size=1&page={page}", ANNS).json() for page in (1, 2, 3)]
+    assert [[item["auction"]["id"] for item in page["items"]] for page in pages] == [
+        ["2" * 32],
+        [auction],
+        [],
+    ]
+    assert {(page["pages"], page["total"]) for page in pages} == {(2, 2)}
+    assert refused(rest("get", "bids/mine?page_size=51", ANNS))[0] == 400
     assert rest("get", "bids/mine", BENS).json()["items"] == []
     assert rest("get", "bids/mine", SELLERS).json()["items"] == []
     assert refused(rest("get", "bids/mine"))[0] == 401

@@ -175,6 +175,7 @@ async def test_the_auctions_of_a_bidder_latest_first(log_store):
         await log_store.append(lot.entries, batch=f"w:{i}")
 
     assert await log_store.auctions_of_actor(ANN, 100) == ["z", "x"]
+    assert await log_store.auctions_of_actor(ANN, 1) == ["z"]
     assert await log_store.auctions_of_actor("nobody", 100) == []
 
 
@@ -379,14 +380,56 @@ async def test_lists_filter_search_sort_and_page(log_store):
         return [document.id for document in documents], total
 
     assert await listed() == (["a0", "a1", "a2", "a3", "a4", "a5"], 6)
+    assert await listed(unlisted=True, status="NEW") == (["requested"], 1)
     assert await listed(order="-ends_at", skip=1, limit=2) == (["a4", "a3"], 6)
     assert await listed(status="OPEN", format="english") == (["a1", "a3"], 2)
     assert await listed(seller_id="s2", status="CLOSED") == (["a4", "a5"], 2)
     assert await listed(search="(no. 3)") == (["a3"], 1)
     assert await listed(search="sextant .*") == ([], 0)
-    assert await listed(status="NEW") == (["requested"], 1)
+    assert await listed(status="NEW") == ([], 0)
     assert [document.id for document in await log_store.auctions_of_product("p1")] == ["a4"]
     assert len(await log_store.all_auction_ids()) == 7
+
+
+async def test_lots_without_a_title_are_listed_only_when_asked_for(log_store):
+    refused = {"status": "CANCELLED", "requested_by": "s1"}
+    await log_store.insert_auction(a_document("refused", **refused))
+    await log_store.insert_auction(a_document("waiting", status="REQUESTED", requested_by="s2"))
+    await log_store.insert_auction(a_document("listed", status="OPEN", title="Sextant", seller_id="s1"))
+
+    async def listed(**query):
+        documents, total = await log_store.list_auctions(store.Query(order="starts_at", **query))
+        assert total == len(documents)
+        return sorted(document.id for document in documents)
+
+    assert await listed() == ["listed"]
+    assert await listed(status="CANCELLED") == []
+    assert await listed(unlisted=True) == ["listed", "refused", "waiting"]
+    assert await listed(seller_id="s1") == ["listed"]
+    assert await listed(seller_id="s1", unlisted=True) == ["listed", "refused"]
+
+
+async def test_a_price_order_counts_the_start_price_of_lots_without_bids_and_mixes_no_currencies(log_store):
+    for auction_id, currency, price, start_price in (
+        ("a", "EUR", 90_00, 10_00),
+        ("b", "EUR", 0, 50_00),
+        ("c", "JPY", 60, 1),
+        ("d", "EUR", 20_00, 15_00),
+    ):
+        money = {
+            "currency": currency,
+            "price": price,
+            "start_price": start_price,
+            "ask": price or start_price,
+        }
+        await log_store.insert_auction(a_document(auction_id, status="OPEN", title="Sextant", **money))
+
+    async def listed(order):
+        documents, _ = await log_store.list_auctions(store.Query(order=order))
+        return [document.id for document in documents]
+
+    assert await listed("price") == ["d", "b", "a", "c"]
+    assert await listed("-price") == ["a", "b", "d", "c"]
 
 
 async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):

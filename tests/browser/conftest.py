@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever opens a window needs a Chromium; what only reads files does not."""
+    """A test that opens a window needs a Chromium; one that only reads files does not."""
     for item in items:
         if HERE in item.path.parents and {"open_window", "modules"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
@@ -43,7 +43,7 @@ def chromium() -> Iterator[sync_api.Browser]:
 
 @pytest.fixture
 def open_window(chromium: sync_api.Browser, house: houses.House) -> Iterator[Callable[..., visitor.Window]]:
-    """`open_window(person)`: a browser of its own, signed in as `person`; without one, nobody is."""
+    """`open_window(person)`: a browser of its own, signed in as `person`, or not at all."""
     windows: list[visitor.Window] = []
 
     def open_one(person: houses.Person | None = None, **options: object) -> visitor.Window:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PIL import Image
 from playwright import sync_api
 
+from auction_project import instants
 from tests import house as houses
 from tests.browser import visitor
 
@@ -28,8 +29,10 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
 
     page.goto("/sell/products/new")
     page.get_by_label("Title").fill("Telescope, brass")
+    page.get_by_role("button", name="Create product").click()
+    window.expect_text("#sku-error", "SKU is required.")
     page.get_by_label("SKU").fill(sku)
-    page.get_by_label("Description").fill("Three draws.")
+    page.get_by_label("Description").fill("Three draws.\nIn its box.")
     page.get_by_label("Picture").set_input_files(
         {"name": "t.png", "mimeType": "image/png", "buffer": picture()}
     )
@@ -55,6 +58,31 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     window.expect_text("#log", "Bidder 1 leads")
     window.expect_text("#figures", "Not met")
     sync_api.expect(page.locator("#log li")).to_have_count(4)
+    window.see_auction(auction_id)
+    assert page.locator("#text").inner_text() == "Three draws.\nIn its box."
+    assert window.faults == []
+
+
+def test_the_desk_lists_a_lot_that_waits_for_stock_and_the_public_list_does_not(
+    house: houses.House, open_window: Open
+) -> None:
+    product = house.new_product(stock=0)
+    now = instants.now()
+    body = {"product_id": product, "format": "english", "currency": "EUR", "start_price": "10.00"}
+    asked = house.operator.post("/api/v1/auctions", {**body, "starts_at": now, "ends_at": now + 600_000})
+    auction_id = asked.json()["id"]
+    house.wait_until(lambda: house.auction(auction_id)["status"] == "CANCELLED", "the refusal")
+    window = open_window(house.operator)
+    card = window.page.locator(f"a[href='/auctions/{auction_id}']")
+
+    window.page.goto("/sell")
+    sync_api.expect(window.page.locator(f"a[href='/sell/auctions/{auction_id}']")).to_be_visible()
+    window.page.goto("/?status=CANCELLED&order=-starts_at")
+    window.page.wait_for_load_state("networkidle")
+
+    sync_api.expect(card).to_have_count(0)
+    window.page.goto(f"/auctions/{auction_id}")
+    window.expect_text("#standing", "This auction was cancelled")
     assert window.faults == []
 
 

@@ -1,4 +1,4 @@
-"""Somebody's browser window: signs in, bids, and remembers whatever went wrong on its pages."""
+"""A browser window: signs in, bids, and remembers what went wrong on its pages."""
 
 import re
 

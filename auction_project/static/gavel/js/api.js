@@ -101,7 +101,7 @@ async function send(method, path, { body, headers = {}, timeoutMs = TIMEOUT_MS }
   return { status: response.status, body: parsed };
 }
 
-/** Send a request; with `auth` (default: when somebody is signed in) under his token, fetched anew once if it ended. */
+/** Send a request; with `auth` (default: when the reader is signed in) under their token, fetched anew once if it ended. */
 export async function request(method, path, { body, key, auth = Boolean(me.id), timeoutMs } = {}) {
   const headers = key ? { "Idempotency-Key": key } : {};
   if (!auth) return (await send(method, path, { body, headers, timeoutMs })).body;

@@ -116,7 +116,8 @@ export class BidForm {
     }
     setText(byId("lower"), "Lower my maximum…");
     setText(byId("amount-label"), this.#isLeader ? "Raise your maximum" : "Your maximum bid");
-    setText(byId("amount-hint"), this.#isLeader ? `Your maximum is ${money(maximum, currency)}. Raising it changes no price.` : `${money(minimum, currency)} or more. It stays hidden; you pay only as much as needed to lead.`);
+    const raising = this.#lot.has_reserve && !this.#lot.reserve_met ? "Raising it changes the price only if it meets the reserve." : "Raising it does not change the price.";
+    setText(byId("amount-hint"), this.#isLeader ? `Your maximum is ${money(maximum, currency)}. ${raising}` : `${money(minimum, currency)} or more. It stays hidden; you pay only as much as needed to lead.`);
     setText(this.button, this.#isLeader ? "Raise maximum" : "Place bid");
     const least = toMinor(minimum, currency);
     const step = price ? Math.max(1, least - toMinor(price, currency)) : Math.max(1, Math.round(least / 20));

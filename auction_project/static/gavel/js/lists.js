@@ -34,6 +34,9 @@ export function ruleLine(rule) {
   return h("p", { class: "small muted" }, "Error code: ", h("code", {}, rule));
 }
 
+const isBlank = (error) => error.body?.detail?.includes("may not be blank");
+const labelOf = (input) => (input.labels?.[0]?.textContent ?? "This field").trim();
+
 /** Show a refusal at the field that it names; true when there is one. Ids are the names with "." as "_". */
 export function showFieldError(form, error) {
   for (const line of form.querySelectorAll(".field-error")) line.textContent = "";
@@ -43,7 +46,7 @@ export function showFieldError(form, error) {
   const input = form.elements[error.field] ?? form.elements[name];
   const line = document.getElementById(`${name}-error`);
   if (!input || !line) return false;
-  line.textContent = `${explain(error).text}`;
+  line.textContent = isBlank(error) ? `${labelOf(input)} is required.` : explain(error).text;
   if (input instanceof HTMLElement) {
     input.setAttribute("aria-invalid", "true");
     input.focus();

@@ -1,4 +1,4 @@
-// The live page of one lot: figures, countdown, record, own standing. The form is in bid_form.js.
+// The live page of one lot: figures, countdown, record, and the one sentence of standing.js. The form is in bid_form.js.
 
 import { get, me, Problem } from "../api.js";
 import { BidForm } from "../bid_form.js";
@@ -71,7 +71,7 @@ async function loadStanding() {
   }
 }
 
-/** Bids came after the standing was read: whoever has bid leads, or is outbid. */
+/** Bids came after the standing was read: the reader, if a bidder, leads or is outbid. */
 function followLeader() {
   if (!standing.alias || lot.format === "buy_now" || lot.status !== "OPEN") return;
   standing = { ...standing, standing: standingOf(lot, standing.alias) };

@@ -18,9 +18,9 @@ let page = 1;
 class Row {
   constructor(item) {
     this.standing = chip("");
-    this.price = h("td", { class: "figure" });
-    this.maximum = h("td", { class: "figure" });
-    this.time = h("td", { class: "figure" });
+    this.price = h("td", { class: "figure", dataset: { label: "Price" } });
+    this.maximum = h("td", { class: "figure", dataset: { label: "Your maximum" } });
+    this.time = h("td", { class: "figure", dataset: { label: "Time" } });
     const { auction } = item;
     const picture = auction.thumbnail ? h("img", { class: "thumb", src: auction.thumbnail, alt: "", width: 56, height: 56, loading: "lazy" }) : null;
     const title = h("th", { scope: "row" }, h("a", { href: `/auctions/${auction.id}` }, auction.title || "Waiting for stock"));
@@ -40,7 +40,7 @@ class Row {
 
   tick(now) {
     const { label, text, isSoon } = timing(this.lot, now);
-    setText(this.time, this.lot.status === "OPEN" ? text : `${label} ${text}`);
+    setText(this.time, ["OPEN", "SOLD_OUT", "CANCELLED"].includes(this.lot.status) ? text : `${label} ${text}`);
     this.time.classList.toggle("soon", isSoon);
   }
 

@@ -1,5 +1,5 @@
 // One order with the timeline of its facts. It is asked for again while it is under way: until the saga has placed it,
-// the list has no such order, and the sale is told from the notifications.
+// the list has no such order, and the page shows the sale from the notifications.
 
 import { get, me, Problem, withQuery } from "../api.js";
 import { byId, chip, h, note, setText } from "../dom.js";
