@@ -81,7 +81,7 @@ def test_a_list_of_notifications_that_is_older_than_the_stream_hides_none(
     house: houses.House, open_window: Open, product: str
 ) -> None:
     auction_id = house.new_auction(product)
-    reader, rival = house.new_account("bidder"), house.stranger()
+    reader, rival = house.new_account("bidder"), house.new_account("bidder")
     assert reader.bid(auction_id, "20").status_code == 201
     window = open_window(reader)
     window.expect_text("#unread", "1")
