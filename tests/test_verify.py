@@ -359,7 +359,7 @@ def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: Hou
         behind = house.call("behind", settle_seconds=0.0)
 
     assert found.returncode == 0, found.stdout
-    assert behind == ["sales are under way"]
+    assert "sales are under way" in behind
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["set_aside"] == 1
     assert [f["checked"] for f in report["findings"] if f["invariant"] == "E4"] == [0]
