@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import msgspec
-from django.db import close_old_connections
 from django.db.models import Max
 
 from auction_project import contracts
@@ -59,7 +58,6 @@ class Reader:
 
     def read(self) -> Figures:
         """The figures now."""
-        close_old_connections()
         for event in self._new_events(sagas.Outbox, "SaleSettled", "BidFailed"):
             if isinstance(event, events.BidFailed):
                 self._ended["COMPENSATED"] += 1

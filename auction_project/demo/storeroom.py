@@ -34,7 +34,7 @@ def receive(product_id: str, quantity: int, *, key: str, reason: str, now: datet
 
 
 def lose_free_units(product_id: str, *, key: str, reason: str, now: datetime) -> int:
-    """All free units turn out to be broken; their number. Raises inventory.refusals.StaleFigure after a sale."""
+    """All free units turn out to be broken; their number. Raises errors.DomainError when a sale came between."""
     close_old_connections()
     lost = 0
     for balance in stock.Balance.objects.filter(product_id=product_id, available__gt=0).order_by("pk"):

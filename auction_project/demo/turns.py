@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from auction_project import logs
+from auction_project import errors, logs
 from auction_project.demo import client
 from auction_project.messaging import failure
 
@@ -37,4 +37,6 @@ def _cause(error: Exception) -> str:
         return f"no answer ({error})"
     if failure.classify(error) is failure.Fate.OUTAGE:
         return "no answer (a store)"
+    if isinstance(error, errors.DomainError):
+        return f"refused ({error.code})"
     return f"fault ({type(error).__name__})"

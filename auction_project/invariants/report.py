@@ -54,8 +54,32 @@ class _Backlog(msgspec.Struct):
 def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
     """Check everything. With `settle_seconds`, wait that long for quiet; then set aside only what is parked.
 
+    A house goes on while it is judged: when a lot closes between the reading of its log and that of its notices, they
+    do not match. So what looks broken in a settled house is looked at twice, and only what is broken both times counts.
     Raises errors.Unavailable, django.db.OperationalError when a store is away.
     """
+    report = _judge(settle_seconds, answers)
+    if settle_seconds is None or not any(finding.violations for finding in report.findings):
+        return report
+    return _confirm(report, _judge(settle_seconds, answers))
+
+
+def _confirm(first: Report, second: Report) -> Report:
+    """The second report, with those violations that the first has, too."""
+    known = {finding.invariant: set(finding.violations) for finding in first.findings}
+    findings = tuple(
+        Finding(
+            found.invariant,
+            found.checked,
+            tuple(said for said in found.violations if said in known.get(found.invariant, ())),
+        )
+        for found in second.findings
+    )
+    return msgspec.structs.replace(second, findings=findings)
+
+
+def _judge(settle_seconds: float | None, answers: Path | None) -> Report:
+    """One look at everything."""
     backlog, stuck = _Backlog({}, []), dict[str, int]()
     if settle_seconds is not None:
         backlog, stuck = _wait_for_quiet(settle_seconds)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from django.db import OperationalError
 
+from auction_project import errors
 from auction_project.demo import client, people, seed, turns
 
 ACCOUNT = seed.Account(
@@ -74,7 +75,11 @@ async def test_whatever_the_house_answers_the_next_turn_is_taken(cause):
 
 @pytest.mark.parametrize(
     ("error", "cause"),
-    [(OperationalError("away"), "no answer (a store)"), (KeyError("items"), "fault (KeyError)")],
+    [
+        (OperationalError("away"), "no answer (a store)"),
+        (errors.Conflict("stale"), "refused (conflict)"),
+        (KeyError("items"), "fault (KeyError)"),
+    ],
 )
 async def test_an_outage_of_a_store_and_a_fault_of_the_demo_cost_a_turn(error, cause):
     taken, troubles = [], Counter()

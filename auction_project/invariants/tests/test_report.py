@@ -44,6 +44,29 @@ def test_a_backlog_that_grows_or_shrinks_is_behind_and_one_that_stands_still_is_
     assert stuck == {"orders": 3}
 
 
+@pytest.mark.parametrize(("settle_seconds", "held"), [(0.0, ("stays",)), (None, ("passes", "stays"))])
+def test_in_a_settled_house_only_what_is_broken_twice_counts(monkeypatch, settle_seconds, held):
+    """A lot that closes while it is judged does not match its notices for a moment."""
+    looks = [
+        invariants.Report((Finding("N4", 5, ("passes", "stays")), Finding("E3", 2, ())), 1, 0),
+        invariants.Report((Finding("N4", 6, ("stays", "comes")), Finding("E3", 2, ("comes",))), 3, 0),
+    ]
+    monkeypatch.setattr(report, "_judge", lambda *_: looks.pop(0))
+
+    found = invariants.verify(settle_seconds=settle_seconds, answers=None)
+
+    assert {finding.invariant: finding.violations for finding in found.findings} == {"N4": held, "E3": ()}
+    assert len(looks) == (0 if settle_seconds is not None else 1)
+
+
+def test_a_settled_house_without_a_violation_is_looked_at_once(monkeypatch):
+    sound = invariants.Report((Finding("N4", 5, ()),), 0, 0)
+    looks = [sound]
+    monkeypatch.setattr(report, "_judge", lambda *_: looks.pop(0))
+
+    assert invariants.verify(settle_seconds=0.0, answers=None) is sound
+
+
 @pytest.mark.parametrize(
     ("violations", "behind", "code", "verdict"),
     [

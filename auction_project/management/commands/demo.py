@@ -20,6 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
 from rich.live import Live
 
 from auction_project import stack
@@ -151,9 +152,14 @@ class _Run:
             with contextlib.suppress(
                 Exception
             ):  # whatever a store answers must not end a demo; the screen says it
-                self._found = await asyncio.to_thread(self._reader.read)
+                self._found = await asyncio.to_thread(self._read)
                 self._found_at = time.monotonic()
             await asyncio.sleep(REFRESH_SECONDS if self._once else FIGURES_SECONDS)
+
+    def _read(self) -> figures.Figures:
+        """In a thread: one that an outage left with a dead connection gets another."""
+        close_old_connections()
+        return self._reader.read()
 
     async def _show(self, window: shop.Window, stop: asyncio.Event, started: float) -> None:
         url, logs = self._stack.url, str(self._stack.directory)
@@ -197,7 +203,7 @@ class _Run:
         faults = sorted(cause for cause in self._answers if cause.startswith("fault"))
         if faults:
             screen.console.print(f"[red]the demo itself failed: {', '.join(faults)}[/]")
-        return 0 if _is_enough(self._reader.read()) and not faults else 1
+        return 0 if _is_enough(self._read()) and not faults else 1
 
     def close(self) -> None:
         self._stack.stop()
