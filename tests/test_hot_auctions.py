@@ -56,15 +56,16 @@ def chain_of(house: House, auction_id: str) -> list[dict[str, Any]]:
 
 
 def bids_of(entries: list[dict[str, Any]]) -> dict[int, str]:
-    """The hashes of the accepted bids by seq."""
-    return {entry["seq"]: entry["hash"] for entry in entries if entry["facts"]["kind"] == "bid"}
+    """The hashes of the accepted bids by seq, those with which a leader changed the own maximum included."""
+    kinds = ("bid", "maximum_changed")
+    return {entry["seq"]: entry["hash"] for entry in entries if entry["facts"]["kind"] in kinds}
 
 
 @pytest.mark.everywhere
 def test_sixteen_bidders_on_two_web_processes_share_one_log(
     house: House, webs: list[str], tmp_path: Path
 ) -> None:
-    auction_id = house.new_auction(house.new_product(stock=1))
+    auction_id = house.new_auction(house.new_product(stock=1), card_required=False)
     files = [tmp_path / f"answers-{number}.jsonl" for number in range(BIDDERS)]
     bidders = [
         _start_bidder(house, webs[number % 2], auction_id, 1000 + 1300 * number, file)
@@ -126,7 +127,8 @@ def test_the_last_unit_of_a_product_goes_to_exactly_one_of_fifty_buyers(
         seconds=120,
     )
     ends = dict(house.rows("sagas", sales, auction_id))
-    assert ends == {"COMPLETED": 1, "COMPENSATED": answers.count(201) - 1}
+    undone = answers.count(201) - 1  # none, unless a purchase was faster than the news of the stock
+    assert ends == {"COMPLETED": 1} | ({"COMPENSATED": undone} if undone else {})
     money = "SELECT count(*) FROM orders_payment WHERE auction_id = %s AND state = 'CAPTURED'"
     assert house.value("orders", money, auction_id) == 1
     house.wait_until(lambda: house.auction(auction_id)["undecided_sales"] == 0, "the log to hear of all ends")
@@ -143,8 +145,8 @@ def test_the_last_unit_of_a_product_goes_to_exactly_one_of_fifty_buyers(
 def test_a_lot_with_500_bids_in_its_last_second_closes_once(house: House, webs: list[str]) -> None:
     bidders = house.new_accounts(10)
     product_id = house.new_product(stock=1)
-    auction_id = house.new_auction(product_id, seconds=10, relistings_left=0)
-    bidders[0].bid(auction_id, "10.00")
+    auction_id = house.new_auction(product_id, seconds=10, relistings_left=0, start_price="1000.00")
+    bidders[0].bid(auction_id, "1000.00")
     ends_at = house.auction(auction_id)["ends_at"]
 
     answers = asyncio.run(_bid_late(webs, bidders, auction_id, ends_at))
@@ -178,7 +180,7 @@ async def _bid_late(
         for number in range(connection, LATE_BIDS, LATE_CONNECTIONS):
             due = ends_at / 1000 - LATE_SECONDS + LATE_SECONDS * number / LATE_BIDS
             await asyncio.sleep(max(0.0, due - time.time()))
-            body = {"amount": f"{20 + 30 * number}.00", "currency": "EUR"}
+            body = {"amount": f"{1030 + 30 * number}.00", "currency": "EUR"}
             request = http.post(
                 f"/api/v1/auctions/{auction_id}/bids",
                 "127.0.0.1",
