@@ -172,9 +172,12 @@ def test_a_late_decline_of_a_card_that_was_replaced_suspends_nothing(
 
     def decline_late(client: bank_client.BankClient, **payment: Any) -> provider.Result:
         answer = capture(client, **payment)
-        services.remove_card(user_id=sale.user_id, now=sales.NOW)
-        if meanwhile == "another card":
-            sale.pay_with(sales.ACCEPTS)
+        try:
+            services.remove_card(user_id=sale.user_id, now=sales.NOW)
+            if meanwhile == "another card":
+                sale.pay_with(sales.ACCEPTS)
+        finally:
+            connections.close_all()  # the thread of the call goes on to the next
         return answer
 
     monkeypatch.setattr(bank_client.BankClient, "capture", decline_late)
