@@ -82,6 +82,7 @@ def test_a_file_that_a_killed_demo_left_names_no_process(here, running, tmp_path
 def test_a_demo_that_does_not_end_is_said_to_run_still(here, running, monkeypatch):
     monkeypatch.setattr(instance, "STOP_SECONDS", 0.0)
     os.kill(running.pid, signal.SIGSTOP)  # it cannot react
+    assert os.WIFSTOPPED(os.waitpid(running.pid, os.WUNTRACED)[1])  # a SIGTERM sent before could still end it
 
     with pytest.raises(TimeoutError, match=str(running.pid)):
         here.stop()
