@@ -83,15 +83,16 @@ class Framework:
         else:
             await self._bounds(scope, receive, send)
 
+    def _gate_of(self, scope: Any, client: Client) -> gates.Gate:
+        if _is_file(scope):
+            return self._files
+        return self._users if client.is_user else self._others
+
     async def _in_turn(self, scope: Any, receive: Any, send: Any) -> None:
         """The turn ends when the answer begins: a client that reads slowly must not hold up others."""
         client: Client = scope["gavel.client"]
-        if _is_file(scope):
-            gate = self._files
-        else:
-            gate = self._users if client.is_user else self._others
         try:
-            async with gate.turn(client.name) as end_turn:
+            async with self._gate_of(scope, client).turn(client.name) as end_turn:
 
                 async def send_after_turn(message: Any) -> None:
                     end_turn()
