@@ -1,5 +1,6 @@
 """What a connection may send and how long it may wait, on a real server and raw sockets."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -29,6 +30,8 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
         if message["type"] == "http.disconnect":
             return
         size, more = size + len(message["body"]), message["more_body"]
+    if scope["path"] == "/slow":
+        await asyncio.sleep(5 * http_protocol.HEAD_SECONDS)
     answer = b"x" * 8_000_000
     if scope["path"] != "/large":
         seen = {"headers": [name.decode() for name, _ in scope["headers"]], "size": size}
@@ -182,6 +185,21 @@ def test_trailers_are_no_headers(connect: Any) -> None:
     assert _read(connection) == (200, {"headers": ["host", "transfer-encoding"], "size": 2})
     connection.sendall(_head(100))  # and the next request has its own
     assert _read(connection)[1]["headers"] == ["host", "long"]
+
+
+def test_no_deadline_runs_while_a_whole_request_is_answered(
+    connect: Any, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
+    connection = connect()
+    connection.sendall(CHUNKED.replace(b"POST / ", b"POST /slow "))
+    _until(lambda: server.server_state.tasks)  # what follows is a read of its own
+
+    connection.sendall(b"Trailer: x\r\n\r\n\r\n")  # and bytes that belong to no request
+
+    assert _read(connection) == (200, {"headers": ["host", "transfer-encoding"], "size": 2})
+    connection.sendall(_head(100))  # the connection is as good as before
+    assert _read(connection)[0] == 200
 
 
 def test_the_server_itself_believes_no_forwarded_header(connect: Any) -> None:
