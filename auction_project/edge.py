@@ -22,7 +22,9 @@ from auction_project import addresses, bounds, budgets, errors, gates, tokens
 SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
 ANONYMOUS_AT_ONCE, ANONYMOUS_SHARE = 4, 2
 TURN_SECONDS = 2.0
-STATIC_COST = 0.1  # of a request: a page comes with a dozen files, which browsers keep
+FILES_AT_ONCE, FILES_SHARE = 4, 2
+FILE_TURN_SECONDS = 10.0  # a page without its style is worse than a page that takes longer
+FILE_COST = 0.1  # of a request: a page comes with a dozen files, which browsers keep
 MAX_HOSTS = 64
 _AUCTIONS = "/api/v1/auctions"
 _LOCAL_HOSTS = [".localhost", "127.0.0.1", "[::1]"]  # as Django's, with DEBUG and no ALLOWED_HOSTS
@@ -68,6 +70,7 @@ class Framework:
         self._app = app
         self._bounds = bounds.Bounds(self._in_turn, may_upload=_may_upload)
         self._users = gates.Gate(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=TURN_SECONDS)
+        self._files = gates.Gate(most=FILES_AT_ONCE, share=FILES_SHARE, seconds=FILE_TURN_SECONDS)
         self._others = gates.Gate(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=TURN_SECONDS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -80,23 +83,36 @@ class Framework:
         else:
             await self._bounds(scope, receive, send)
 
+    def _gate_of(self, scope: Any, client: Client) -> gates.Gate:
+        if _is_file(scope):
+            return self._files
+        return self._users if client.is_user else self._others
+
     async def _in_turn(self, scope: Any, receive: Any, send: Any) -> None:
+        """The turn ends when the answer begins: a client that reads slowly must not hold up others."""
         client: Client = scope["gavel.client"]
-        gate = self._users if client.is_user else self._others
         try:
-            async with gate.turn(client.name):
-                await self._app(scope, receive, send)
+            async with self._gate_of(scope, client).turn(client.name) as end_turn:
+
+                async def send_after_turn(message: Any) -> None:
+                    end_turn()
+                    await send(message)
+
+                await self._app(scope, receive, send_after_turn)
         except gates.Busy as error:
             await bounds.refuse(send, error)
 
 
 def _spend(scope: Any, client: Client) -> None:
     """Raises TooOften."""
-    path: str = scope["path"]
-    cost = STATIC_COST if path.startswith((settings.STATIC_URL, settings.MEDIA_URL)) else 1.0
+    cost = FILE_COST if _is_file(scope) else 1.0
     (budgets.USERS if client.is_user else budgets.ANONYMOUS).spend(client.name, cost)
-    if client.is_user and path == _AUCTIONS and scope["method"] == "POST":
+    if client.is_user and scope["path"] == _AUCTIONS and scope["method"] == "POST":
         budgets.AUCTIONS.spend(client.name)
+
+
+def _is_file(scope: Any) -> bool:
+    return str(scope["path"]).startswith((settings.STATIC_URL, settings.MEDIA_URL))
 
 
 async def _may_upload(scope: Any) -> bool:

@@ -6,7 +6,7 @@ its share does not hold up the clients behind it. For one event loop.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from auction_project import errors
 
@@ -28,16 +28,24 @@ class Gate:
         self._waiting: dict[asyncio.Future[None], str] = {}
 
     @contextlib.asynccontextmanager
-    async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait for a turn of `client`, and end it with the block. Raises Busy."""
+    async def turn(self, client: str) -> AsyncIterator[Callable[[], None]]:
+        """Wait for a turn of `client`. It ends with the block, or earlier by a call of what the block gets. Raises Busy."""
         if self._may_enter(client):
             self._enter(client)
         else:
             await self._wait(client)
+        is_over = False
+
+        def end() -> None:
+            nonlocal is_over
+            if not is_over:
+                is_over = True
+                self._leave(client)
+
         try:
-            yield
+            yield end
         finally:
-            self._leave(client)
+            end()
 
     def _may_enter(self, client: str) -> bool:
         return self._free > 0 and self._inside.get(client, 0) < self._share

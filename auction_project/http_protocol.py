@@ -26,6 +26,12 @@ MAX_DESCRIPTORS = 65_536
 RESERVED_DESCRIPTORS = 256  # stores, files, the listening socket
 
 
+# A super() for each would cost a bid as much as what these methods add.
+_data_received = httptools_impl.HttpToolsProtocol.data_received
+_on_headers_complete = httptools_impl.HttpToolsProtocol.on_headers_complete
+_on_body = httptools_impl.HttpToolsProtocol.on_body
+
+
 class HeadTooLarge(errors.Invalid):
     """The request line and the headers are too large: `limit_bytes` and `limit_lines` are the most that is read."""
 
@@ -59,7 +65,7 @@ def max_connections() -> int:
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):
-    """One connection. A request whose head arrives in one piece costs two additions and two comparisons."""
+    """One connection. A request that arrives in one piece costs a few comparisons, and no timer."""
 
     _silent: "dict[Protocol, None]" = {}  # waiting for a head, longest first
 
@@ -88,34 +94,31 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             return
         self._read_bytes = len(data)
         self._pending_bytes += self._read_bytes
-        super().data_received(data)
+        _data_received(self, data)
         if self._pending_bytes and not self._is_refused:
-            if self._pending_bytes > MAX_HEAD_BYTES:
-                self._refuse(_too_large())
-            else:
-                self._await_head()
+            self._look_at_rest()
 
     def on_headers_complete(self) -> None:
-        received = max(self._pending_bytes, self._read_bytes)
         if len(self.headers) > MAX_HEADER_LINES or (
-            received > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES
+            (self._pending_bytes > MAX_HEAD_BYTES or self._read_bytes > MAX_HEAD_BYTES)
+            and self._head_bytes() > MAX_HEAD_BYTES
         ):
             self._refusal = _too_large()
             raise self._refusal
         if len(self.pipeline) >= MAX_PIPELINED:
             raise RequestMalformed
-        self._head_is_whole()
-        super().on_headers_complete()
+        self._pending_bytes = 0
+        if self._deadline is not None:
+            self._head_is_whole()
+        _on_headers_complete(self)
         if not self.parser.should_upgrade():
             self.headers = []  # trailers end up here: the scope keeps the list of the head
 
     def on_body(self, body: bytes) -> None:
-        self._head_is_whole()
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._head_is_whole()
-        super().on_message_complete()
+        self._pending_bytes = 0
+        if self._deadline is not None:
+            self._head_is_whole()
+        _on_body(self, body)
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when the parser fails, and with it for the refusals of this class."""
@@ -130,6 +133,17 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+    def _look_at_rest(self) -> None:
+        """What the last read left: a part of a head or of a chunked body, or bytes that belong to no request."""
+        cycle = self.cycle
+        is_request_whole = cycle is not None and self.scope is cycle.scope and not cycle.more_body
+        if is_request_whole and not cycle.response_complete:
+            self._head_is_whole()
+        elif self._pending_bytes > MAX_HEAD_BYTES:
+            self._refuse(_too_large())
+        else:
+            self._await_head()
 
     def _await_head(self) -> None:
         if self._deadline is None:

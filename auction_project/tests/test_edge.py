@@ -1,5 +1,6 @@
 """The whole application from outside: hosts, HTTPS, headers, budgets, and errors that are problems wherever they arise."""
 
+import asyncio
 import json
 import time
 from concurrent import futures
@@ -294,6 +295,28 @@ async def test_a_request_that_gets_no_turn_in_time_is_told_to_come_again(
     assert (_problem(answer), answer.headers["retry-after"]) == ((503, "busy"), "1")
     assert served.requests == 0
     assert (await _ask("GET", "/", app=front)).status_code == 200
+
+
+async def test_a_client_that_reads_slowly_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    front = edge.Framework(_Served())
+    monkeypatch.setattr(front, "_others", gates.Gate(most=1, share=1, seconds=0.01))
+    answering, read = asyncio.Event(), asyncio.Event()
+
+    async def nothing() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def slow_send(_message: Any) -> None:
+        answering.set()
+        await read.wait()
+
+    scope = {"type": "http", "method": "GET", "path": "/", "client": ("192.0.2.1", 1), "headers": []}
+    slow = asyncio.create_task(front(scope, nothing, slow_send))
+    await answering.wait()
+
+    assert (await _ask("GET", "/", app=front, address="192.0.2.2")).status_code == 200
+
+    read.set()
+    await slow
 
 
 # --- uploads -------------------------------------------------------------------------------------------------------

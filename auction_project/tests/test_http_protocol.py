@@ -1,5 +1,6 @@
 """What a connection may send and how long it may wait, on a real server and raw sockets."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -12,41 +13,45 @@ import pytest
 import uvicorn
 
 from auction_project import http_protocol
+from auction_project.management.commands import web
 
 ENOUGH_SECONDS = 20.0  # only bounds a test that fails
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
 
 
 async def _echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the headers as they stand when the whole body has come."""
+    """Answers with the headers as they stand when the whole body has come, and with the client."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
     size, more = 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
         size, more = size + len(message["body"]), message["more_body"]
+    if scope["path"] == "/slow":
+        await asyncio.sleep(5 * http_protocol.HEAD_SECONDS)
     answer = b"x" * 8_000_000
     if scope["path"] != "/large":
         seen = {"headers": [name.decode() for name, _ in scope["headers"]], "size": size}
+        if b"x-forwarded-for" in dict(scope["headers"]):
+            seen["client"] = [scope["client"][0], scope["scheme"]]
         answer = json.dumps(seen).encode()
     headers = [(b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
 
 
+async def _lifespan(receive: Any, send: Any) -> None:
+    for phase in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{phase}.complete"})
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[uvicorn.Server]:
-    config = uvicorn.Config(
-        _echo,
-        port=0,
-        loop="uvloop",
-        http=http_protocol.Protocol,
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    found = uvicorn.Server(config)
+    found = uvicorn.Server(web.configuration(_echo, "127.0.0.1", 0))
     thread = threading.Thread(target=found.run, daemon=True)
     thread.start()
     _until(lambda: found.started)
@@ -180,6 +185,30 @@ def test_trailers_are_no_headers(connect: Any) -> None:
     assert _read(connection) == (200, {"headers": ["host", "transfer-encoding"], "size": 2})
     connection.sendall(_head(100))  # and the next request has its own
     assert _read(connection)[1]["headers"] == ["host", "long"]
+
+
+def test_no_deadline_runs_while_a_whole_request_is_answered(
+    connect: Any, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.1)
+    connection = connect()
+    connection.sendall(CHUNKED.replace(b"POST / ", b"POST /slow "))
+    _until(lambda: server.server_state.tasks)  # what follows is a read of its own
+
+    connection.sendall(b"Trailer: x\r\n\r\n\r\n")  # and bytes that belong to no request
+
+    assert _read(connection) == (200, {"headers": ["host", "transfer-encoding"], "size": 2})
+    connection.sendall(_head(100))  # the connection is as good as before
+    assert _read(connection)[0] == 200
+
+
+def test_the_server_itself_believes_no_forwarded_header(connect: Any) -> None:
+    connection = connect()
+    forwarded = b"X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-Proto: https\r\n\r\n"
+
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + forwarded)
+
+    assert _read(connection)[1]["client"] == ["127.0.0.1", "http"]
 
 
 @pytest.mark.parametrize("endless", [b"Long: ", b"0;"])

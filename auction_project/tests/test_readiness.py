@@ -47,6 +47,42 @@ async def _probe(monkeypatch: pytest.MonkeyPatch, readiness: needs.Readiness) ->
         return await client.get("/readyz")
 
 
+class _Loop:
+    """An event loop that runs in a thread of its own, until it is stopped."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+
+def test_the_private_port_says_whether_the_loop_answers(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "_readiness", _readiness())
+    monkeypatch.setattr(asgi, "ANSWER_SECONDS", 0.5)
+    state = asgi.WebState("web")
+    assert (state.stale_loops(), state.is_ready()) == ([], False)  # it starts: alive, and not ready
+
+    running = _Loop()
+    state.loop = running.loop
+    monkeypatch.setattr(asgi, "ANSWER_SECONDS", 20.0)
+    assert (state.stale_loops(), state.is_ready()) == ([], True)
+    stores.away = {"mongodb"}
+    assert (state.stale_loops(), state.is_ready()) == ([], False)
+
+    running.stop()
+    monkeypatch.setattr(asgi, "ANSWER_SECONDS", 0.1)
+    assert (state.stale_loops(), state.is_ready()) == (["web"], False)
+    running.loop.run_until_complete(asyncio.sleep(0.2))  # what was asked ends, too
+    running.loop.close()
+    assert (state.stale_loops(), state.is_ready()) == (["web"], False)
+
+
 async def test_everything_must_have_answered_once_and_then_what_bids_need(stores: Stores) -> None:
     readiness = _readiness()
     stores.away = {"postgres", "redis"}

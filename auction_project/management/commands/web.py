@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -42,26 +43,31 @@ class Command(running.RoleCommand):
         http_protocol.raise_descriptor_limit()
         private = health.serve_by_environment(asgi.state)
         log.info("role_starting", role="web", health=private.url)
-        config = uvicorn.Config(
-            asgi.application,
-            host=str(options["host"]),
-            port=int(str(options["port"])),
-            loop="uvloop",
-            http=http_protocol.Protocol,
-            ws="websockets-sansio",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,  # addresses.believe_proxies does it, by the house's own setting
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            ws_max_size=16 * 1024,
-            ws_per_message_deflate=False,  # costs CPU per socket and frame; frames are small
-        )
+        config = configuration(asgi.application, str(options["host"]), int(str(options["port"])))
         inherited = options["fd"]
         sockets = None if inherited is None else [socket.socket(fileno=int(str(inherited)))]
         with contextlib.suppress(KeyboardInterrupt):  # SIGINT, raised again in the same way
             Server(config).run(sockets=sockets)
+
+
+def configuration(application: Any, host: str, port: int) -> uvicorn.Config:
+    """How the web role serves `application`."""
+    return uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=http_protocol.Protocol,
+        ws="websockets-sansio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,  # addresses.believe_proxies does it, by the house's own setting
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws_max_size=16 * 1024,
+        ws_per_message_deflate=False,  # costs CPU per socket and frame; frames are small
+    )
