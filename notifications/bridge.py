@@ -2,6 +2,7 @@
 behind one another. Each call gives its database connections back."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any, TypeVar
@@ -26,9 +27,9 @@ async def call(function: Callable[..., _Result], *args: Any, **kwargs: Any) -> _
 
 async def drain() -> None:
     """Wait until nothing runs in the threads, at most DRAIN_SECONDS."""
-    left = [asyncio.wrap_future(running) for running in list(_running)]
-    if left:
-        await asyncio.wait(left, timeout=DRAIN_SECONDS)
+    left = asyncio.gather(*map(asyncio.wrap_future, list(_running)), return_exceptions=True)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(left, DRAIN_SECONDS)
 
 
 def _run(function: Callable[..., _Result], args: Any, kwargs: Any) -> _Result:

@@ -16,6 +16,13 @@ from notifications.tests import conftest, streams
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
 
+async def settled(running: hub.Hub, user_id: str) -> None:
+    """Wait until the hub hears the user's channel and has asked all that it asks by itself."""
+    users = running.users
+    await streams.until(lambda: user_id in users.rooms and users.rooms[user_id].heard)
+    await streams.until(lambda: not users._ends_due._keys and not bridge._running)
+
+
 async def end_session(user_id: str, session_id: str) -> None:
     await bridge.call(services.end_session, user_id=user_id, session_id=session_id, now=conftest.NOW)
 
@@ -44,6 +51,7 @@ async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.
     ):
         await gone.say(type="resume")
         await gone.hear_until("resumed")
+        await settled(ringing_hub, user_id)
 
         await end_session(user_id, "gone")
 
@@ -59,6 +67,7 @@ async def test_a_stream_that_follows_no_feed_ends_with_its_session(
     async with streams.websocket(user_id, session="gone") as client:
         await client.say(type="watch", auction_id=auction_id)
         await client.hear_until("watching")
+        await settled(ringing_hub, user_id)
 
         await end_session(user_id, "gone")
 
@@ -69,6 +78,8 @@ async def test_a_barred_account_ends_its_streams_also_those_that_follow_no_feed(
     ringing_hub: hub.Hub, user_id: str
 ) -> None:
     async with streams.websocket(user_id) as one, streams.websocket(conftest.new_id()) as stranger:
+        await settled(ringing_hub, user_id)
+
         await close_account(user_id)
 
         assert await one.closed() == 4411
@@ -88,12 +99,14 @@ async def test_a_lost_ring_is_made_up_for_by_the_look(
 
 
 async def test_a_ticket_of_an_ended_session_opens_nothing_that_stays(
-    running_hub: hub.Hub, user_id: str
+    ringing_hub: hub.Hub, user_id: str
 ) -> None:
     await end_session(user_id, "gone")
 
-    async with streams.websocket(user_id, session="gone") as client:
-        assert await client.closed() == 4410
+    async with streams.websocket(user_id, session="kept"):
+        await settled(ringing_hub, user_id)
+        async with streams.websocket(user_id, session="gone") as client:
+            assert await client.closed() == 4410
 
 
 async def test_a_token_of_an_ended_session_opens_no_events_that_stay(

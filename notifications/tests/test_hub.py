@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from notifications import (
     auction_frames,
+    background,
     bridge,
     due,
     hub,
@@ -18,6 +19,7 @@ from notifications import (
     redis_clients,
     selectors,
     sockets,
+    subscription,
     watched_auctions,
 )
 from notifications.tests import conftest, streams
@@ -306,6 +308,23 @@ async def test_without_redis_a_ticket_cannot_be_checked_and_one_is_asked_to_come
 
     async with streams.websocket(ticket="any", ready=False) as client:
         assert await client.closed() == sockets.TOO_MANY
+
+
+async def test_a_channel_that_is_given_up_and_wanted_again_at_once_is_open_again() -> None:
+    opened: list[str] = []
+
+    async def ignore(_channel: str, _data: bytes) -> None: ...
+
+    channels = subscription.Subscription(on_open=opened.append, on_message=ignore, on_break=lambda: None)
+    running = asyncio.create_task(channels.run())
+    channels.want("gavel:user:test")
+    await streams.until(lambda: opened == ["gavel:user:test"])
+
+    channels.unwant("gavel:user:test")
+    channels.want("gavel:user:test")
+
+    await streams.until(lambda: opened == ["gavel:user:test"] * 2)
+    await background.cancel(running)
 
 
 # --- an outage of PostgreSQL -------------------------------------------------------------------------------------

@@ -163,8 +163,10 @@ async def test_a_ticket_resumes_for_ten_minutes_after_its_stream_broke(
     async with streams.server_sent_events(query={"ticket": ticket}) as stream:
         await stream.hear()
         kept = redis_clients.stream_key(tickets._digest(ticket))
+        at_once = await bridge.call(redis_clients.blocking().ttl, kept)  # should this process be killed
         await bridge.call(redis_clients.blocking().expire, kept, 5)
 
+    assert tickets.RESUME_SECONDS - 5 <= at_once <= tickets.RESUME_SECONDS
     left = await bridge.call(redis_clients.blocking().ttl, kept)
     assert tickets.RESUME_SECONDS - 5 <= left <= tickets.RESUME_SECONDS
     await bridge.call(redis_clients.blocking().delete, kept)
