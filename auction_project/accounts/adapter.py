@@ -22,7 +22,6 @@ from django.utils import timezone
 from auction_project import api, errors, logs
 from auction_project.accounts import devices, metrics, models, services, sessions, staff
 from auction_project.messaging import transactions
-from auction_project.messaging import transactions
 
 log = logs.get(__name__)
 
