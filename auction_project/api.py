@@ -15,7 +15,8 @@ from rest_framework import authentication, exceptions, permissions, request, res
 from auction_project import errors, tokens
 
 CONTENT_TYPE = "application/problem+json"
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+# No client can ask for . or .. by address: addresses are made shorter by them before they are sent.
+IDEMPOTENCY_KEY = re.compile(r"(?!\.{1,2}\Z)[\x21-\x7e]{1,128}", re.ASCII)
 _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.Invalid, 400),
     (errors.Unauthenticated, 401),
@@ -56,7 +57,7 @@ def problem(error: errors.DomainError) -> tuple[int, dict[str, Any]]:
     }
     if error.field:
         body["field"] = error.field
-    return status, body | error.figures
+    return status, error.figures | body  # a figure never takes the place of a member of every problem
 
 
 def problem_response(error: errors.DomainError) -> JsonResponse:
@@ -125,15 +126,34 @@ def _from_validation(error: exceptions.ValidationError) -> errors.Invalid:
     return errors.Invalid(str(detail), field=".".join(path) or None)
 
 
+_JSON_TYPES: tuple[tuple[Any, tuple[type, ...], str], ...] = (
+    ((serializers.CharField, serializers.ChoiceField), (str,), "Not a string."),
+    (serializers.IntegerField, (int, float), "Not a number."),
+    (serializers.BooleanField, (bool,), "Neither true nor false."),
+)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
-    """A body or a query whose every field is declared: a field that is not is refused by name."""
+    """A body or a query whose every field is declared: a field that is not is refused by name.
+
+    JSON has types of its own, so a number is no text there and a text no number. Forms and queries hold text alone.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         if hasattr(data, "keys"):
             for name in data:
                 if name not in self.fields:
                     raise serializers.ValidationError({str(name)[:100]: "There is no such field."})
+            if not hasattr(data, "getlist"):
+                self._refuse_other_types(data)
         return super().to_internal_value(data)
+
+    def _refuse_other_types(self, data: Any) -> None:
+        for name, field in self.fields.items():
+            value = data.get(name)
+            for kind, types, message in _JSON_TYPES:
+                if isinstance(field, kind) and value is not None and type(value) not in types:
+                    raise serializers.ValidationError({name: message})
 
     @classmethod
     def of(cls, data: Any) -> dict[str, Any]:
@@ -156,7 +176,7 @@ class MethodNotAllowed(errors.Invalid):
 
 
 class KeyInvalid(errors.Invalid):
-    """An Idempotency-Key is 1 to 128 visible ASCII characters."""
+    """An Idempotency-Key is 1 to 128 visible ASCII characters, and neither . nor .., which no address can hold."""
 
 
 def idempotency_key(request: request.Request) -> str | None:

@@ -79,8 +79,10 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise api.WrongContentType(field="Content-Type")
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
-    if not api.IDEMPOTENCY_KEY.fullmatch(key):
+    if not key:
         raise KeyMissing(field="Idempotency-Key")
+    if not api.IDEMPOTENCY_KEY.fullmatch(key):
+        raise api.KeyInvalid(field="Idempotency-Key")
     bid = decode_body(body)
     amount = None
     if bid.amount is not None or bid.currency is not None:

@@ -12,7 +12,7 @@ from notifications import cursors, frames, models, selectors, services, tickets
 
 class ListQuery(api.StrictSerializer):
     after = serializers.CharField(
-        required=False, help_text="A cursor: only what came after it, oldest first."
+        default="", allow_blank=True, help_text="A cursor: only what came after it, oldest first."
     )
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_LISTED, default=50)
 
@@ -67,7 +67,7 @@ class NotificationsView(views.APIView):
     def get(self, request: request.Request) -> response.Response:
         """The latest, oldest first; with `after`, those that follow it."""
         asked = ListQuery.of(request.query_params)
-        after = cursors.parse(asked["after"], field="after") if "after" in asked else None
+        after = cursors.parse(asked["after"], field="after") if asked["after"] else None
         head = services.get_or_open_head(user_id=request.user.sub, now=timezone.now())
         limit = asked["limit"]
         if after is not None and head.knows(after):
@@ -127,6 +127,7 @@ class StreamView(views.APIView):
     permission_classes = ()
 
     @extend_schema(
+        auth=[{}, {"accessToken": []}],
         summary="Notifications and auctions as server-sent events",
         parameters=[
             OpenApiParameter(

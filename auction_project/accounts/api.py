@@ -18,7 +18,7 @@ from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import authentication, permissions, request, response, serializers, views
 
-from auction_project import api, errors
+from auction_project import api, api_schemas, errors
 from auction_project.accounts import limits, models, selectors, services
 
 GRANTED_BY_OPERATORS = ("bidder", "seller")
@@ -103,7 +103,11 @@ class MeView(views.APIView):
 class RolesView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, IsOperatorNow)
 
-    @openapi.extend_schema(request=RoleChangeSerializer, responses=AccountSerializer, tags=["accounts"])
+    @openapi.extend_schema(
+        request=RoleChangeSerializer,
+        responses={200: AccountSerializer, 409: api_schemas.refusal("wrong_account_state")},
+        tags=["accounts"],
+    )
     def post(self, request: request.Request, user_id: str) -> response.Response:
         """Grant or revoke a role (operators). Asking again changes nothing."""
         body = RoleChangeSerializer(data=request.data)

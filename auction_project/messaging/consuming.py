@@ -60,6 +60,7 @@ class _Verdict(enum.Enum):
     DONE = "done"
     HELD = "held"
     AWAY = "away"
+    HALTED = "halted"
 
 
 class _Trouble(msgspec.Struct):
@@ -102,7 +103,7 @@ class ConsumerLoop:
             except brokers.OwnershipLost:
                 log.info("partition_lost", topic=record.topic, partition=record.partition)
                 verdict = _Verdict.HELD
-            if self.halted:
+            if verdict is _Verdict.HALTED:
                 self._leave(records)
                 break
             if verdict is _Verdict.AWAY:
@@ -148,6 +149,7 @@ class ConsumerLoop:
         self._buried[record.topic] = self._buried.get(record.topic, 0) + 1
         if self._buried[record.topic] >= failure.MAX_DEAD_LETTERS_IN_A_ROW:
             self._halt(record.topic)
+            return _Verdict.HALTED
         return _Verdict.DONE
 
     def _hold(self, record: brokers.Record, trouble: _Trouble, fate: failure.Fate, error: Exception) -> None:
