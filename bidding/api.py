@@ -4,12 +4,12 @@ import math
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import permissions, request, response, serializers, views
 
-from auction_project import api, errors, instants, money
+from auction_project import api, api_schemas, errors, instants, money
 from auction_project.contracts import names
-from bidding import bid_endpoint, presentation, rules, runtime, selectors, services, store
+from bidding import bid_endpoint, presentation, rules, runtime, schemas, selectors, services, store
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
@@ -31,8 +31,10 @@ class AuctionBody(api.StrictSerializer):
     product_id = serializers.RegexField(r"^[0-9A-Za-z_-]{1,64}$")
     format = serializers.ChoiceField(["english", "buy_now"])
     currency = serializers.ChoiceField(sorted(money.EXPONENTS))
-    start_price = serializers.CharField(max_length=30)
-    reserve_price = serializers.CharField(max_length=30, allow_null=True, default=None)
+    start_price = api_schemas.AmountField(max_length=30, help_text=api_schemas.AMOUNT)
+    reserve_price = api_schemas.AmountField(
+        max_length=30, allow_null=True, default=None, help_text="Hidden: only met or not met is public."
+    )
     quantity = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
     starts_at = serializers.IntegerField(min_value=0, max_value=10**14)
     ends_at = serializers.IntegerField(min_value=0, max_value=10**14)
@@ -49,13 +51,14 @@ class ReasonBody(api.StrictSerializer):
 
 
 class AuctionsQuery(api.StrictSerializer):
-    status = serializers.ChoiceField(_LISTED, default=None)
-    format = serializers.ChoiceField(["english", "buy_now"], default=None)
+    status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
+    format = serializers.ChoiceField(["english", "buy_now"], default="", allow_blank=True)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
     seller = serializers.CharField(max_length=64, default="", allow_blank=True)
     order = serializers.ChoiceField(
         _ORDERS,
-        default=None,
+        default="",
+        allow_blank=True,
         help_text="By default the end: the next one first, of lots that are over the latest first. "
         "A price is compared within its currency; a lot without bids has its start price.",
     )
@@ -79,27 +82,33 @@ class HistoryQuery(api.StrictSerializer):
 
 
 class BidBody(api.StrictSerializer):
-    amount = serializers.CharField(
-        required=False, help_text='A decimal string such as "125.50": your hidden maximum.'
+    amount = api_schemas.AmountField(
+        required=False, allow_null=True, help_text='A decimal string such as "125.50": your hidden maximum.'
     )
-    currency = serializers.CharField(required=False)
+    currency = api_schemas.CurrencyField(required=False, allow_null=True)
     quantity = serializers.IntegerField(default=1, help_text="On a buy_now listing.")
     confirmation = serializers.CharField(
         required=False, help_text="The token of a `confirmation_required`: you mean this very bid."
     )
 
 
-_PROBLEM = OpenApiResponse(description="problem+json: code, detail, the field and the figures of the rule")
-_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
+_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": r"^[\x21-\x7e]{1,128}$", "not": {"enum": [".", ".."]}},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Fresh for every bid; the same again for the same bid. 1 to 128 visible ASCII characters.",
+)
+_OWN_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same again makes no second auction."
+)
 
 
 class TimeView(views.APIView):
     permission_classes = ()
     authentication_classes = ()
 
-    @extend_schema(
-        summary="Server time", responses={200: OpenApiResponse(description='{"now": milliseconds}')}
-    )
+    @extend_schema(summary="Server time", responses=schemas.ServerTime)
     def get(self, _request: request.Request) -> response.Response:
         return response.Response({"now": instants.now()})
 
@@ -114,17 +123,16 @@ class AuctionsView(views.APIView):
 
     @extend_schema(
         summary="List auctions",
-        auth=[],
         operation_id="list_auctions",
         parameters=[AuctionsQuery],
-        responses={200: OpenApiResponse(description="items, page, pages, total"), 400: _PROBLEM},
+        responses=schemas.AuctionPage,
     )
     def get(self, request: request.Request) -> response.Response:
         asked = AuctionsQuery.of(request.query_params)
         size = asked["page_size"]
         query = store.Query(
-            status=asked["status"],
-            format=asked["format"],
+            status=asked["status"] or None,
+            format=asked["format"] or None,
             seller_id=asked["seller"] or None,
             search=asked["q"] or None,
             unlisted=asked["unlisted"] or asked["status"] == "REQUESTED",
@@ -137,8 +145,13 @@ class AuctionsView(views.APIView):
 
     @extend_schema(
         summary="Ask for an auction",
+        parameters=[_OWN_KEY],
         request=AuctionBody,
-        responses={201: OpenApiResponse(description="the auction, REQUESTED"), 400: _PROBLEM, 403: _PROBLEM},
+        responses={
+            201: schemas.Auction,
+            409: api_schemas.refusal("already_requested"),
+            422: api_schemas.refusal("key_reused"),
+        },
     )
     def post(self, request: request.Request) -> response.Response:
         body = AuctionBody.of(request.data)
@@ -185,8 +198,7 @@ class AuctionView(views.APIView):
 
     @extend_schema(
         summary="One auction, as it is now",
-        auth=[],
-        responses={200: OpenApiResponse(description="the auction"), 404: _PROBLEM},
+        responses=schemas.Auction,
     )
     def get(self, _request: request.Request, auction_id: str) -> response.Response:
         return response.Response(selectors.get_presented(auction_id))
@@ -198,7 +210,7 @@ class OpenView(views.APIView):
     @extend_schema(
         summary="Open an auction before its time",
         request=None,
-        responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM},
+        responses={200: schemas.Auction, 409: api_schemas.refusal("wrong_status")},
     )
     def post(self, request: request.Request, auction_id: str) -> response.Response:
         services.open_auction(
@@ -216,7 +228,7 @@ class CancelView(views.APIView):
     @extend_schema(
         summary="Cancel an auction",
         request=ReasonBody,
-        responses={200: OpenApiResponse(description="the auction"), 409: _PROBLEM},
+        responses={200: schemas.Auction, 409: api_schemas.refusal("has_bids", "wrong_status")},
     )
     def post(self, request: request.Request, auction_id: str) -> response.Response:
         body = ReasonBody.of(request.data)
@@ -241,8 +253,10 @@ class BidsView(views.APIView):
         parameters=[_KEY],
         request=BidBody,
         responses={
-            201: OpenApiResponse(description="seq, hash, standing, price, minimum, ends_at, receipt"),
-            **dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 422, 429, 503), _PROBLEM),
+            201: schemas.BidAnswer,
+            403: api_schemas.refusal("may_not_bid", *(kind.code for kind in schemas.FORBIDDEN_BIDS)),
+            409: api_schemas.refusal(*(kind.code for kind in schemas.REFUSED_BIDS)),
+            422: api_schemas.refusal("key_reused"),
         },
         auth=[{"accessToken": []}],
     )
@@ -257,11 +271,7 @@ class BidsView(views.APIView):
 class OutcomeView(views.APIView):
     @extend_schema(
         summary="The outcome of one's own key",
-        responses={
-            200: OpenApiResponse(description="what the bid was answered"),
-            404: _PROBLEM,
-            503: _PROBLEM,
-        },
+        responses=schemas.Outcome,
     )
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
         entry = selectors.get_outcome(auction_id, actor=request.user.sub, key=key)
@@ -275,12 +285,8 @@ class HistoryView(views.APIView):
 
     @extend_schema(
         summary="The public log, by cursor",
-        auth=[],
         parameters=[HistoryQuery],
-        responses={
-            200: OpenApiResponse(description="entries (public forms with their hashes), next"),
-            404: _PROBLEM,
-        },
+        responses=schemas.History,
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
         asked = HistoryQuery.of(request.query_params)
@@ -296,7 +302,7 @@ class HistoryView(views.APIView):
 class StandingView(views.APIView):
     @extend_schema(
         summary="One's own standing in an auction",
-        responses={200: OpenApiResponse(description="standing, alias, maximum"), 404: _PROBLEM},
+        responses=schemas.Standing,
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
         return response.Response(presentation.standing(selectors.get_auction(auction_id), request.user.sub))
@@ -304,9 +310,7 @@ class StandingView(views.APIView):
 
 class OwnBidsView(views.APIView):
     @extend_schema(
-        summary="My bids",
-        parameters=[OwnBidsQuery],
-        responses={200: OpenApiResponse(description="items, page, pages, total"), 400: _PROBLEM},
+        summary="The auctions that one bid in", parameters=[OwnBidsQuery], responses=schemas.OwnBids
     )
     def get(self, request: request.Request) -> response.Response:
         """The auctions that I bid in, the one with my latest bid first."""

@@ -12,7 +12,7 @@ from rest_framework import parsers, renderers, views
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auction_project import api, errors, tokens
+from auction_project import api, api_schemas, errors, tokens
 from auction_project.contracts import names
 from inventory import images, models, selectors, serializers, services
 
@@ -42,7 +42,9 @@ class Products(views.APIView):
         return Response(serializers.ProductPage(body).data)
 
     @extend_schema(
-        operation_id="create_product", request=serializers.NewProduct, responses={201: serializers.Product}
+        operation_id="create_product",
+        request=serializers.NewProduct,
+        responses={201: serializers.Product, 409: api_schemas.refusal("sku_taken")},
     )
     def post(self, request: Request) -> Response:
         """Create a product, without stock: units are received at the stock desk."""

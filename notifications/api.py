@@ -6,13 +6,13 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import request, response, serializers, views
 
-from auction_project import api, errors
+from auction_project import api, api_schemas, errors
 from notifications import cursors, frames, models, selectors, services, tickets
 
 
 class ListQuery(api.StrictSerializer):
     after = serializers.CharField(
-        required=False, help_text="A cursor: only what came after it, oldest first."
+        default="", allow_blank=True, help_text="A cursor: only what came after it, oldest first."
     )
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_LISTED, default=50)
 
@@ -54,20 +54,17 @@ class TicketAnswer(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField(help_text="Seconds.")
 
 
-_PROBLEM = OpenApiResponse(description="problem+json: code, detail, the field")
-
-
 class NotificationsView(views.APIView):
     @extend_schema(
         summary="My notifications",
         parameters=[ListQuery],
-        responses={200: ListAnswer, 400: _PROBLEM, 401: _PROBLEM},
+        responses=ListAnswer,
         tags=["notifications"],
     )
     def get(self, request: request.Request) -> response.Response:
         """The latest, oldest first; with `after`, those that follow it."""
         asked = ListQuery.of(request.query_params)
-        after = cursors.parse(asked["after"], field="after") if "after" in asked else None
+        after = cursors.parse(asked["after"], field="after") if asked["after"] else None
         head = services.get_or_open_head(user_id=request.user.sub, now=timezone.now())
         limit = asked["limit"]
         if after is not None and head.knows(after):
@@ -91,7 +88,7 @@ class ReadView(views.APIView):
     @extend_schema(
         summary="I have read my notifications up to a cursor",
         request=ReadBody,
-        responses={200: ReadAnswer, 400: _PROBLEM, 401: _PROBLEM, 409: _PROBLEM},
+        responses={200: ReadAnswer, 409: api_schemas.refusal("cursor_unknown")},
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
@@ -110,7 +107,7 @@ class TicketView(views.APIView):
     @extend_schema(
         summary="A one-time ticket for a stream",
         request=NothingBody,
-        responses={200: TicketAnswer, 400: _PROBLEM, 401: _PROBLEM, 503: _PROBLEM},
+        responses=TicketAnswer,
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
@@ -134,6 +131,7 @@ class StreamView(views.APIView):
     permission_classes = ()
 
     @extend_schema(
+        auth=[{}, {"accessToken": []}],
         summary="Notifications and auctions as server-sent events",
         parameters=[
             OpenApiParameter(
@@ -149,10 +147,6 @@ class StreamView(views.APIView):
         ],
         responses={
             (200, "text/event-stream"): OpenApiResponse(str, "each event's data is a frame of the WebSocket"),
-            400: _PROBLEM,
-            401: _PROBLEM,
-            429: _PROBLEM,
-            503: _PROBLEM,
         },
         tags=["notifications"],
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import request, response, serializers, views
 
-from auction_project import api, instants, money
+from auction_project import api, api_schemas, instants, money
 from orders import cards, exceptions, models, risk, selectors, services, states
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
@@ -29,10 +29,11 @@ _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
 class OrdersQuery(serializers.Serializer[Any]):
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
-    status = serializers.ChoiceField(models.OrderFact.Kind.values, required=False)
+    status = serializers.ChoiceField(models.OrderFact.Kind.values, default="", allow_blank=True)
     number = serializers.RegexField(
-        rf"^{_NUMBER.pattern}\Z",
-        required=False,
+        rf"^({_NUMBER.pattern})?\Z",
+        default="",
+        allow_blank=True,
         help_text="Only this order: none while its sale is under way.",
     )
 
@@ -136,7 +137,7 @@ class OrdersView(views.APIView):
         """My orders, newest first."""
         query = _checked(OrdersQuery, request.query_params)
         found = selectors.list_orders(
-            user_id=request.user.sub, status=query.get("status"), number=query.get("number")
+            user_id=request.user.sub, status=query["status"] or None, number=query["number"] or None
         )
         total, size = found.count(), query["page_size"]
         start = (query["page"] - 1) * size
@@ -188,7 +189,9 @@ class StatisticsView(views.APIView):
 
 
 class CardView(views.APIView):
-    @openapi.extend_schema(responses=CardSerializer, tags=["card"])
+    @openapi.extend_schema(
+        responses={200: CardSerializer, 404: api_schemas.refusal("no_card")}, tags=["card"]
+    )
     def get(self, request: request.Request) -> response.Response:
         """My card. 404 without one."""
         return response.Response(_card(selectors.get_card(user_id=request.user.sub)))
@@ -200,7 +203,9 @@ class CardView(views.APIView):
         card = services.set_card(user_id=request.user.sub, number=body["number"], now=timezone.now())
         return response.Response(_card(card))
 
-    @openapi.extend_schema(request=None, responses={204: None}, tags=["card"])
+    @openapi.extend_schema(
+        request=None, responses={204: None, 404: api_schemas.refusal("no_card")}, tags=["card"]
+    )
     def delete(self, request: request.Request) -> response.Response:
         """Remove my card."""
         services.remove_card(user_id=request.user.sub, now=timezone.now())

@@ -20,8 +20,8 @@ from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import authentication, permissions, request, response, serializers, views
 
-from auction_project import api, errors
-from auction_project.accounts import limits, models, personal, selectors, services
+from auction_project import api, api_schemas, errors
+from auction_project.accounts import limits, models, personal, schemas, selectors, services
 
 BY_THE_OWNER = "Asked for by the owner of the account."
 GRANTED_BY_OPERATORS = ("bidder", "seller")
@@ -123,14 +123,22 @@ class MeView(views.APIView):
 
 
 class PersonalDataView(views.APIView):
-    @openapi.extend_schema(responses=openapi.OpenApiTypes.OBJECT, tags=["accounts"])
+    @openapi.extend_schema(responses=schemas.PersonalData, tags=["accounts"])
     def get(self, request: request.Request) -> response.Response:
         """Export my personal data: what accounts holds about you. `elsewhere` names where the rest is."""
         return response.Response(personal.export(selectors.get_account(request.user.sub)))
 
 
 class ErasureView(views.APIView):
-    @openapi.extend_schema(request=ErasureSerializer, responses={204: None}, tags=["accounts"])
+    @openapi.extend_schema(
+        request=ErasureSerializer,
+        responses={
+            204: None,
+            403: api_schemas.refusal("wrong_password"),
+            409: api_schemas.refusal("staff_account", "already_erased"),
+        },
+        tags=["accounts"],
+    )
     def post(self, request: request.Request) -> response.Response:
         """Delete my account. Needs the password, and can't be undone: orders stay, who you are is deleted."""
         body = ErasureSerializer.of(request.data)
@@ -143,7 +151,11 @@ class ErasureView(views.APIView):
 class RolesView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, IsOperatorNow)
 
-    @openapi.extend_schema(request=RoleChangeSerializer, responses=AccountSerializer, tags=["accounts"])
+    @openapi.extend_schema(
+        request=RoleChangeSerializer,
+        responses={200: AccountSerializer, 409: api_schemas.refusal("wrong_account_state")},
+        tags=["accounts"],
+    )
     def post(self, request: request.Request, user_id: str) -> response.Response:
         """Grant or revoke a role (operators). Asking again changes nothing."""
         body = RoleChangeSerializer(data=request.data)

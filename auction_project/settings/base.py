@@ -205,7 +205,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "auction_project.openapi_document.Schema",
     "EXCEPTION_HANDLER": "auction_project.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter of ours
@@ -216,7 +216,11 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "DESCRIPTION": "Auctions in real time, and what becomes of their sales.",
+    "OAS_VERSION": "3.1.0",
+    "DESCRIPTION": (BASE_DIR / "auction_project" / "api_start_here.md").read_text(),
+    "POSTPROCESSING_HOOKS": ["auction_project.openapi_document.complete"],
+    "COMPONENT_SPLIT_REQUEST": True,  # a picture is bytes on its way in, and an address on its way out
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SWAGGER_UI_DIST": "SIDECAR",  # its files come from here: the page asks nobody else for scripts
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

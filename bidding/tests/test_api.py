@@ -447,11 +447,10 @@ def test_the_openapi_document_contains_the_bid_endpoint(client):
     document = json.loads(client.get("/api/openapi.json").content)
 
     bid = document["paths"]["/api/v1/auctions/{auction_id}/bids"]["post"]
-    statuses = ["201", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503"]
-    assert sorted(bid["responses"]) == statuses
-    (scheme,) = (name for asked in bid["security"] for name in asked)
-    assert document["components"]["securitySchemes"][scheme]["scheme"] == "bearer"
-    assert "security" not in document["paths"]["/api/v1/auctions"]["get"]
+    statuses = {"201", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503"}
+    assert statuses <= set(bid["responses"])
+    assert bid["security"] == [{"accessToken": []}]
+    assert document["paths"]["/api/v1/auctions"]["get"]["security"] == []
     assert [(p["name"], p["required"]) for p in bid["parameters"] if p["in"] == "header"] == [
         ("Idempotency-Key", True)
     ]

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.django_db(
 TOPIC = "inventory.stock"
 MAX = failure.MAX_DEAD_LETTERS_IN_A_ROW
 
+pytestmark = pytest.mark.usefixtures("committed")  # a loop looks after its database connections at each step
+
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch, short_pauses: None) -> None:

@@ -1,0 +1,57 @@
+"""The export of personal data, for the OpenAPI document: `personal.export` makes this body. Instants are ISO 8601."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from auction_project.accounts import models
+
+
+class _Account(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    email = serializers.EmailField()
+    email_verified = serializers.BooleanField()
+    state = serializers.ChoiceField(models.State.choices)
+    roles = serializers.ListField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    last_sign_in_at = serializers.DateTimeField(allow_null=True)
+
+
+class _Address(serializers.Serializer[Any]):
+    email = serializers.EmailField()
+    verified = serializers.BooleanField()
+    primary = serializers.BooleanField()
+
+
+class _Session(serializers.Serializer[Any]):
+    ip = serializers.CharField()
+    program = serializers.CharField(help_text="The User-Agent header.")
+    signed_in_at = serializers.DateTimeField()
+
+
+class _Action(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    what = serializers.CharField()
+    detail = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class _Look(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    page = serializers.CharField()
+
+
+class _Elsewhere(serializers.Serializer[Any]):
+    orders = serializers.CharField()
+    bids = serializers.CharField()
+    card = serializers.CharField()
+    notifications = serializers.CharField()
+
+
+class PersonalData(serializers.Serializer[Any]):
+    account = _Account()
+    addresses = _Address(many=True)
+    sessions = _Session(many=True)
+    history = _Action(many=True)
+    looked_at_by_the_auction_house = _Look(many=True)
+    elsewhere = _Elsewhere(help_text="Where the rest of the data is.")

@@ -1,0 +1,180 @@
+"""What bidding's REST views answer, for the OpenAPI document: `presentation` makes these bodies."""
+
+from typing import Any, get_args
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from auction_project import api_schemas
+from auction_project.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
+from bidding import rules
+from bidding.rules import log, refusals, state
+
+STATUSES = [status.value for status in rules.Status]
+FORMATS = ["english", "buy_now"]
+OUTCOMES = list(get_args(state.Outcome))
+STANDINGS = list(get_args(rules.Standing))
+REFUSED_BIDS = (
+    *(refusals.AuctionNotOpen, refusals.AuctionClosed, refusals.AuctionCancelled),
+    *(refusals.BidTooLow, refusals.BidUnchanged, refusals.PriceDiffers, refusals.SoldOut),
+    refusals.ConfirmationRequired,
+)
+FORBIDDEN_BIDS = (refusals.OwnLot, refusals.HouseLot, refusals.CardMissing)
+
+
+class ServerTime(serializers.Serializer[Any]):
+    now = serializers.IntegerField(help_text=INSTANT)
+
+
+@extend_schema_field(api_schemas.schema_of(rules.SoftClose))
+class SoftCloseField(serializers.DictField):
+    """How late bids move the end."""
+
+
+class AuctionTerms(serializers.Serializer[Any]):
+    start_price = MoneyField()
+    allocate = serializers.ChoiceField(["on_listing", "on_sale"], help_text="When units are set aside.")
+    soft_close = SoftCloseField()
+    relistings_left = serializers.IntegerField()
+    relist_of = serializers.CharField(allow_null=True, help_text="The auction that this one goes on from.")
+    card_required = serializers.BooleanField(help_text="Bidders need a usable card.")
+    rules = serializers.IntegerField(help_text="The version of the rules.")
+    increments = serializers.CharField(help_text="The version of the table of increments.")
+
+
+class _Common(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    seq = serializers.IntegerField(help_text="The last entry of the log that this shows.")
+    status = serializers.ChoiceField(STATUSES)
+    ended = serializers.BooleanField(help_text="Nothing more will happen.")
+    outcome = serializers.ChoiceField(OUTCOMES, allow_null=True, help_text="null while it is undecided.")
+    format = serializers.ChoiceField(FORMATS)
+    title = serializers.CharField()
+    thumbnail = serializers.CharField(help_text="Address of the small picture, or empty.")
+    currency = CurrencyField()
+    price = MoneyField(allow_null=True, help_text=f"{AMOUNT} null before the first bid.")
+    minimum = MoneyField(help_text="The minimum next bid; on a buy_now listing the price of a unit.")
+    starts_at = serializers.IntegerField(help_text=INSTANT)
+    ends_at = serializers.IntegerField(help_text=INSTANT)
+    bids = serializers.IntegerField()
+    quantity_left = serializers.IntegerField()
+    seller_id = serializers.CharField()
+    product_id = serializers.CharField()
+
+
+class Auction(_Common):
+    hash = serializers.CharField(help_text="The hash of the entry `seq`.")
+    text = serializers.CharField()
+    bidders = serializers.IntegerField()
+    leader = serializers.CharField(allow_null=True, help_text='An alias, such as "Bidder 3".')
+    has_reserve = serializers.BooleanField()
+    reserve_met = serializers.BooleanField()
+    quantity = serializers.IntegerField()
+    sold = serializers.IntegerField()
+    undecided_sales = serializers.IntegerField()
+    reason = serializers.CharField(allow_blank=True, help_text="Why it was cancelled or refused; else empty.")
+    terms = AuctionTerms()
+
+
+class AuctionSummary(_Common):
+    start_price = MoneyField()
+
+
+class AuctionPage(serializers.Serializer[Any]):
+    items = AuctionSummary(many=True)
+    page = serializers.IntegerField()
+    pages = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+@extend_schema_field(api_schemas.schema_of(log.Hidden))
+class OpeningField(serializers.DictField):
+    """What the commitment hides, for its owner alone."""
+
+
+class Receipt(serializers.Serializer[Any]):
+    """Proves the place of the bid in the log."""
+
+    seq = serializers.IntegerField()
+    hash = serializers.CharField()
+    commitment = serializers.CharField(help_text="SHA-256 of the canonical JSON of `opening`.")
+    opening = OpeningField()
+
+
+class BidAnswer(serializers.Serializer[Any]):
+    auction_id = serializers.CharField()
+    seq = serializers.IntegerField(help_text="The entry of the log.")
+    hash = serializers.CharField()
+    at = serializers.IntegerField(help_text=INSTANT)
+    standing = serializers.ChoiceField(["leading", "outbid", "bought"])
+    bidder = serializers.CharField(help_text="Your alias in this auction.")
+    currency = CurrencyField()
+    price = MoneyField()
+    minimum = MoneyField()
+    ends_at = serializers.IntegerField(help_text=INSTANT)
+    reserve_met = serializers.BooleanField()
+    quantity_left = serializers.IntegerField()
+    sale_id = serializers.CharField(allow_null=True, help_text="On a buy_now listing: the sale.")
+    receipt = Receipt()
+
+
+class Outcome(serializers.Serializer[Any]):
+    """What was answered under the key: a bid's whole answer, or the entry of a listing, an opening or a cancellation."""
+
+    auction_id = serializers.CharField()
+    seq = serializers.IntegerField()
+    hash = serializers.CharField()
+    at = serializers.IntegerField(help_text=INSTANT)
+    standing = serializers.ChoiceField(["leading", "outbid", "bought"], required=False)
+    bidder = serializers.CharField(required=False)
+    currency = CurrencyField(required=False)
+    price = MoneyField(required=False)
+    minimum = MoneyField(required=False)
+    ends_at = serializers.IntegerField(required=False, help_text=INSTANT)
+    reserve_met = serializers.BooleanField(required=False)
+    quantity_left = serializers.IntegerField(required=False)
+    sale_id = serializers.CharField(required=False, allow_null=True)
+    receipt = Receipt()
+
+
+@extend_schema_field(api_schemas.schema_of(log.AnyFacts))
+class FactsField(serializers.DictField):
+    """What was decided; amounts in it are minor units, as they are hashed."""
+
+
+class HistoryEntry(serializers.Serializer[Any]):
+    auction_id = serializers.CharField()
+    seq = serializers.IntegerField()
+    at = serializers.IntegerField(help_text=INSTANT)
+    commitment = serializers.CharField(help_text="SHA-256 of what the entry hides.")
+    facts = FactsField()
+    prev = serializers.CharField(help_text="The hash of the entry before.")
+    v = serializers.IntegerField(help_text="The version of the form that is hashed.")
+    hash = serializers.CharField(help_text="SHA-256 of all the other members.")
+
+
+class History(serializers.Serializer[Any]):
+    entries = HistoryEntry(many=True)
+    next = serializers.IntegerField(
+        allow_null=True, help_text="Ask again with `after` set to this; null: the end."
+    )
+
+
+class Standing(serializers.Serializer[Any]):
+    auction_id = serializers.CharField()
+    seq = serializers.IntegerField()
+    standing = serializers.ChoiceField(STANDINGS)
+    alias = serializers.CharField(allow_null=True)
+    maximum = MoneyField(allow_null=True, help_text="Your own; no one else sees it.")
+    currency = CurrencyField(required=False, help_text="When there is a maximum.")
+
+
+class OwnBid(Standing):
+    auction = Auction()
+
+
+class OwnBids(serializers.Serializer[Any]):
+    items = OwnBid(many=True)
+    page = serializers.IntegerField()
+    pages = serializers.IntegerField()
+    total = serializers.IntegerField()
