@@ -13,3 +13,4 @@ class AccountsConfig(AppConfig):
         from auction_project.accounts import checks
 
         django_checks.register(checks.check_signing_keys)
+        django_checks.register(checks.check_second_factor, django_checks.Tags.security, deploy=True)

@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.mfa",
     "allauth.usersessions",
     "auction_project",
     "auction_project.accounts",
@@ -213,6 +214,10 @@ ACCOUNT_RATE_LIMITS = {
     "token": "30/m/user",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=False)  # production: true
+MFA_ADAPTER = "auction_project.accounts.second_factor.SecondFactorAdapter"
+MFA_TOTP_ISSUER = "Gavel"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s: telephones' clocks differ
 USERSESSIONS_ADAPTER = "auction_project.accounts.sessions.SessionsAdapter"
 HEADLESS_ADAPTER = "auction_project.accounts.adapter.HeadlessAdapter"
 HEADLESS_CLIENTS = ("app", "browser")
