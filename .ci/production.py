@@ -105,6 +105,7 @@ EVERYTHING = {
     "DEAD_LETTERS_KEEP_DAYS": "30",
     "EMAILS_KEEP_DAYS": "30",
     "LOGIN_RATE_LIMIT": "10/m/ip,100/h/ip",
+    "STAFF_SECOND_FACTOR": "true",
     "SIGNUP_RATE_LIMIT": "5/m/ip",
     "GAVEL_LOG_LEVEL": "INFO",
     "GAVEL_LOG_FORMAT": "json",

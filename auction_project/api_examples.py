@@ -153,6 +153,7 @@ EXAMPLES: dict[str, Any] = {
         "sessions": [
             {"ip": "192.0.2.7", "program": "Mozilla/5.0", "signed_in_at": "2026-11-18T11:06:40+00:00"}
         ],
+        "second_factor": [],
         "history": [{"at": "2026-11-18T11:06:40+00:00", "what": "SIGNED_UP", "detail": "", "reason": ""}],
         "looked_at_by_the_auction_house": [],
         "elsewhere": {

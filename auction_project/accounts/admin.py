@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from allauth.account import decorators as allauth_decorators
 from allauth.account import models as allauth_models
+from allauth.mfa import models as mfa_models
 from allauth.usersessions import models as usersession_models
 from django import forms
 from django.contrib import admin, messages
@@ -29,6 +30,7 @@ admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # ty
 admin.site.unregister(auth_models.Group)
 admin.site.unregister(allauth_models.EmailAddress)
 admin.site.unregister(usersession_models.UserSession)
+admin.site.unregister(mfa_models.Authenticator)
 
 
 class DeskForm(desks.ReasonForm):

@@ -14,3 +14,4 @@ class AccountsConfig(AppConfig):
 
         django_checks.register(checks.check_signing_keys)
         key_rotation.install()
+        django_checks.register(checks.check_second_factor, django_checks.Tags.security, deploy=True)

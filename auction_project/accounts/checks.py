@@ -43,3 +43,12 @@ def _check_pair() -> list[checks.CheckMessage]:
             )
         ]
     return []
+
+
+def check_second_factor(**_: Any) -> list[checks.CheckMessage]:
+    """For `check --deploy`: a site may switch the second factor off, and is told so."""
+    if settings.STAFF_SECOND_FACTOR or "accounts" not in settings.SERVICES:
+        return []
+    return [
+        checks.Warning("STAFF_SECOND_FACTOR is off: a password alone opens the admin.", id="accounts.W004")
+    ]

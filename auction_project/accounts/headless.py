@@ -22,6 +22,10 @@ class EmailNotVerified(errors.Unauthenticated):
     """Confirm your e-mail address first: follow the link in the mail that we sent to it."""
 
 
+class SecondFactorNeeded(errors.Unauthenticated):
+    """Send a code of your authenticator app, or a recovery code, to /auth/2fa/authenticate."""
+
+
 class PasswordNeeded(errors.Unauthenticated):
     """Confirm it's you: send your password to /auth/reauthenticate, then send this request again."""
 
@@ -115,8 +119,10 @@ def _as_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
 def _error(request: HttpRequest, status: int, said: dict[str, Any]) -> errors.DomainError:
     if status == 429:
         return limits.too_often(request)
-    if status == 401 and _waits_for_verification(said):
+    if status == 401 and _waits_for("verify_email", said):
         return EmailNotVerified()
+    if status == 401 and _waits_for("mfa_authenticate", said):
+        return SecondFactorNeeded()
     if status == 401 and said.get("meta", {}).get("is_authenticated"):
         return PasswordNeeded()
     first = next(iter(said.get("errors", ())), {})
@@ -126,6 +132,6 @@ def _error(request: HttpRequest, status: int, said: dict[str, Any]) -> errors.Do
     return error
 
 
-def _waits_for_verification(said: dict[str, Any]) -> bool:
+def _waits_for(flow: str, said: dict[str, Any]) -> bool:
     flows = said.get("data", {}).get("flows", ())
-    return any(flow["id"] == "verify_email" and flow.get("is_pending") for flow in flows)
+    return any(each["id"] == flow and each.get("is_pending") for each in flows)

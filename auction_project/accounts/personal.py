@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from allauth.account import models as allauth_models
+from allauth.mfa import models as mfa_models
 from allauth.usersessions import models as usersession_models
 from django.db import transaction
 
@@ -51,6 +52,10 @@ def export(user: models.User) -> dict[str, Any]:
             {"ip": row.ip, "program": row.user_agent, "signed_in_at": row.created_at.isoformat()}
             for row in devices[:MAX_ROWS]
         ],
+        "second_factor": [
+            {"kind": row.type, "set_up_at": row.created_at.isoformat()}
+            for row in mfa_models.Authenticator.objects.filter(user=user).order_by("pk")
+        ],
         "history": [
             {"at": row.at.isoformat(), "what": row.act, "detail": row.detail, "reason": row.reason}
             for row in user.actions.all()[:MAX_ROWS]
@@ -77,6 +82,7 @@ def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:
             raise AlreadyErased
         sessions.end_all(user_id=user.pk, reason="erased", now=now)
         allauth_models.EmailAddress.objects.filter(user=user).delete()
+        mfa_models.Authenticator.objects.filter(user=user).delete()
         user.erase()
         models.AccountAction.record(
             user=user, act=models.Act.ERASED, detail="", reason=reason, actor=actor, now=now

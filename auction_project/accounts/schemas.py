@@ -29,6 +29,11 @@ class _Session(serializers.Serializer[Any]):
     signed_in_at = serializers.DateTimeField()
 
 
+class _Factor(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    set_up_at = serializers.DateTimeField()
+
+
 class _Action(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     what = serializers.CharField()
@@ -52,6 +57,7 @@ class PersonalData(serializers.Serializer[Any]):
     account = _Account()
     addresses = _Address(many=True)
     sessions = _Session(many=True)
+    second_factor = _Factor(many=True)
     history = _Action(many=True)
     looked_at_by_the_auction_house = _Look(many=True)
     elsewhere = _Elsewhere(help_text="Where the rest of the data is.")

@@ -1,4 +1,4 @@
-"""Sessions of staff: at most eight hours, and an end after an idle hour.
+"""Sessions of staff: at most eight hours, an end after an idle hour, and a second factor before the admin opens.
 
 The marks stand in the session: when it began, and when the person was last seen. A page that fetches tokens by itself
 does not count as a person.
@@ -7,12 +7,15 @@ does not count as a person.
 from collections.abc import Callable
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
-from auction_project.accounts import models, sessions
+from auction_project.accounts import models, second_factor, sessions
 
 MAX_SECONDS = 8 * 3600
 IDLE_SECONDS = 3600
@@ -60,6 +63,16 @@ class StaffMiddleware:
             session.flush()
         elif request.path not in UNATTENDED:
             see(session, now=now)
-        if request.path.startswith(ADMIN) and request.user.is_authenticated and _MARKS not in session:
-            begin(session, request.user, now=now)  # became staff after the log-in
-        return self._get_response(request)
+        return self._before_the_admin(request, now=now) or self._get_response(request)
+
+    def _before_the_admin(self, request: HttpRequest, *, now: datetime) -> HttpResponse | None:
+        if not request.path.startswith(ADMIN) or not request.user.is_authenticated:
+            return None
+        if _MARKS not in request.session:  # became staff after the log-in
+            begin(request.session, request.user, now=now)
+        if not (settings.STAFF_SECOND_FACTOR and request.user.is_staff):
+            return None
+        if second_factor.has_been_shown(request):
+            return None
+        page = "mfa_reauthenticate" if second_factor.is_set_up(request.user) else "mfa_activate_totp"
+        return HttpResponseRedirect(f"{reverse(page)}?{urlencode({'next': request.get_full_path()})}")

@@ -132,6 +132,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.mfa",
     "allauth.usersessions",
     "auction_project",
     "auction_project.accounts",
@@ -249,6 +250,10 @@ ACCOUNT_RATE_LIMITS = {
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # the address that it gets is the client's: see auction_project/addresses.py
 STREAMS_PER_ADDRESS = env.int("STREAMS_PER_ADDRESS", default=200)
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=False)  # production: true
+MFA_ADAPTER = "auction_project.accounts.second_factor.SecondFactorAdapter"
+MFA_TOTP_ISSUER = "Gavel"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s: telephones' clocks differ
 USERSESSIONS_ADAPTER = "auction_project.accounts.sessions.SessionsAdapter"
 HEADLESS_ADAPTER = "auction_project.accounts.adapter.HeadlessAdapter"
 HEADLESS_CLIENTS = ("app", "browser")
