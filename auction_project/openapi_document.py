@@ -21,7 +21,7 @@ _MEANINGS: dict[int, str] = {
     403: "This account may not do this.",
     404: "There is no such thing, or you may not see it.",
     406: "The `Accept` header leaves out JSON.",
-    408: "The body did not arrive within 10 seconds.",
+    408: "The body did not arrive within `limit_seconds`.",
     409: "The state of the thing does not allow this.",
     410: "The session of the token has ended: log in again.",
     413: "The body is too large; `limit_bytes` says how much is read.",

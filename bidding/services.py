@@ -18,6 +18,16 @@ logger = logs.get(__name__)
 
 # Keys of our own hold a blank, which no Idempotency-Key may: they never meet that of a bid.
 _OPEN_EARLY, _CANCEL = "open early", "cancel for"
+# What a lot that inventory refused says; the event carries a code.
+_REFUSED = {
+    "unknown_product": "There is no such product.",
+    "not_owner": "The product belongs to another seller.",
+    "invalid_quantity": "The quantity is out of range.",
+    "sold_out": "There is not enough free stock.",
+    "stock_lost": "Its units were lost or damaged.",
+    "another_product": "The lot before it sold another product.",
+    "lot_ended": "The lot before it has given its units back.",
+}
 _OVERTAKEN = ("auction_not_found", "wrong_status", "stock_news_is_old", "nothing_left", "already_requested")
 
 
@@ -100,8 +110,8 @@ def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -
 
 
 def refuse_auction(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Inventory refused the lot."""
-    _quietly(_cancel_by_inventory(event_id, auction_id, reason, None, now))
+    """Inventory refused the lot: `reason` is the code of its LotRefused."""
+    _quietly(_cancel_by_inventory(event_id, auction_id, _REFUSED.get(reason, reason), None, now))
 
 
 def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: int) -> None:

@@ -1,5 +1,7 @@
 """What orders learns from events of others."""
 
+from django.utils import timezone
+
 from auction_project import contracts, instants
 from auction_project.messaging import consuming
 from orders import models, services
@@ -12,6 +14,7 @@ def on_account_changed(_envelope: contracts.Envelope, event: contracts.events.Ac
         email_verified=event.email_verified,
         closed=event.closed,
         created_at=instants.moment(event.created_at),
+        now=timezone.now(),
     )
 
 

@@ -68,9 +68,10 @@ def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
 
 
 def record_account(
-    *, user_id: str, version: int, email_verified: bool, closed: bool, created_at: datetime
+    *, user_id: str, version: int, email_verified: bool, closed: bool, created_at: datetime, now: datetime
 ) -> None:
-    """Keep what risk needs of an account, unless something as new is known."""
+    """Keep what risk needs of an account, unless something as new is known. A closed account, which never opens again,
+    keeps no card."""
     with transaction.atomic(using=models.DATABASE):
         models.Account.keep_newest(
             models.Account(
@@ -81,6 +82,9 @@ def record_account(
                 created_at=created_at,
             )
         )
+        card = models.Card.locked(user_id) if closed else None
+        if card is not None and card.is_on_file:
+            card_file.remove(user_id, now=now)
 
 
 # --- payments ----------------------------------------------------------------------------------------------------

@@ -251,6 +251,19 @@ async def test_a_body_that_trickles_in_or_never_comes_is_refused(
     assert (status, problem["code"], app.bodies) == (408, "body_too_slow", [])
 
 
+async def test_an_upload_has_its_own_longer_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bounds, "UPLOAD_SECONDS", 0.4)
+    asked = {"path": "/admin/", "may_upload": _anyone}
+
+    upload = asyncio.create_task(_ask([], _length(9), FORM, **asked))
+    other = await _ask([], _length(9), JSON)
+
+    assert (other[0], other[1]["limit_seconds"], upload.done()) == (408, 0.05, False)
+    status, problem, app = await upload
+    assert (status, problem["limit_seconds"], app.bodies) == (408, 0.4, [])
+
+
 async def test_a_client_that_leaves_in_the_middle_changes_nothing() -> None:
     half = {"type": "http.request", "body": b'{"amount": 1', "more_body": True}
 

@@ -53,6 +53,18 @@ def test_who_cancels_again_hears_the_same_and_another_reason_comes_too_late(bid_
     assert (caught.value.code, runtime.look(AUCTION).seq) == ("wrong_status", first.seq)
 
 
+def test_a_lot_that_inventory_refuses_says_why_in_a_sentence(bid_log):
+    runtime.call(runtime.current().store.prepare())
+    services.request_auction(
+        auction_id=AUCTION, actor=lots.SELLER, key="mine", terms=lots.terms(), reserve=None, now=T0
+    )
+
+    services.refuse_auction(event_id="e1", auction_id=AUCTION, reason="not_owner", now=T0 + 1)
+
+    state = runtime.look(AUCTION)
+    assert (state.status, state.reason) == ("CANCELLED", "The product belongs to another seller.")
+
+
 def test_who_asks_for_an_auction_again_after_its_end_hears_what_he_heard_first(bid_log):
     runtime.call(runtime.current().store.prepare())
     asked = {

@@ -8,7 +8,8 @@ import pytest
 from auction_project import contracts
 from auction_project.contracts import events
 from auction_project.messaging import consuming
-from orders import handlers, models
+from orders import handlers, models, services
+from orders.tests import sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"])
 
@@ -52,6 +53,18 @@ def test_the_newest_version_is_kept_and_an_old_one_changes_nothing() -> None:
     tell(3, closed=True)
 
     assert known() == (3, True, False, made)
+
+
+def test_a_closed_account_keeps_no_card_and_bidding_hears_of_it() -> None:
+    tell(1)
+    services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
+
+    tell(2, closed=True)
+    tell(2, closed=True)
+
+    card = models.Card.objects.get(user_id="u" * 32)
+    assert (card.token, card.last4, card.version) == ("", "", 2)
+    assert sales.card_states() == [("u" * 32, 1, True), ("u" * 32, 2, False)]
 
 
 def test_orders_subscribes_to_accounts_with_an_inbox() -> None:

@@ -83,6 +83,7 @@ def test_what_the_account_told_counts(sale: sales.Sale) -> None:
         email_verified=True,
         closed=False,
         created_at=sales.NOW - timedelta(days=2),
+        now=sales.NOW,
     )
 
     assert sale.assess()["score"] == 10
@@ -96,6 +97,7 @@ def test_a_buyer_above_the_limit_is_refused_each_time_it_is_asked(sale: sales.Sa
         email_verified=True,
         closed=True,
         created_at=sales.NOW - timedelta(days=99),
+        now=sales.NOW,
     )
 
     for _ in range(2):
@@ -114,7 +116,7 @@ def test_a_buyer_above_the_limit_is_refused_each_time_it_is_asked(sale: sales.Sa
 def test_a_repeat_gets_the_stored_score_although_the_buyer_has_changed(sale: sales.Sale) -> None:
     first = sale.assess()
     services.record_account(
-        user_id=sale.user_id, version=1, email_verified=True, closed=True, created_at=sales.NOW
+        user_id=sale.user_id, version=1, email_verified=True, closed=True, created_at=sales.NOW, now=sales.NOW
     )
 
     assert sale.assess() == first

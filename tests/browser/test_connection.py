@@ -95,6 +95,24 @@ def test_a_list_of_notifications_that_is_older_than_the_stream_hides_none(
     window.expect_text("#unread", "2")
 
 
+def test_a_later_notification_marks_the_one_that_it_replaces(
+    house: houses.House, open_window: Open, product: str
+) -> None:
+    auction_id = house.new_auction(product)
+    reader, rival = house.new_account("bidder"), house.new_account("bidder")
+    assert reader.bid(auction_id, "20").status_code == 201
+    window = open_window(reader)
+    window.page.goto("/notifications")
+    window.expect_text("#notices", "lead")
+    sync_api.expect(window.page.locator("#notices .withdrawn")).to_have_count(0)
+
+    assert rival.bid(auction_id, "30").status_code == 201
+
+    window.expect_text("#notices .withdrawn", "Out of date")
+    window.expect_text("#notices .withdrawn", "lead")
+    sync_api.expect(window.page.locator("#notices li")).to_have_count(2)
+
+
 def test_a_bid_that_meets_a_dead_server_is_sent_again_and_counts_once(
     house: houses.House, open_window: Open, bidders: Bidders, product: str
 ) -> None:

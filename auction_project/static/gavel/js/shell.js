@@ -107,7 +107,7 @@ async function loadUnread() {
 
 stream.addEventListener("notification", ({ detail }) => {
   showUnread(unread + 1);
-  if (!isShownAnyway(detail)) toast(detail);
+  if (!detail.withdrawn && !isShownAnyway(detail)) toast(detail);
 });
 stream.addEventListener("reload", () => loadUnread().catch(() => {}));
 

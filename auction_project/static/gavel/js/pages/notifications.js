@@ -17,11 +17,18 @@ let cursor = null;
 function line(item) {
   const [word, mood] = kindOf(item.kind);
   const link = linkOf(item);
+  const state = item.withdrawn ? "withdrawn" : item.read ? null : "unread";
   return h(
     "li",
-    { class: item.read ? null : "unread", dataset: { cursor: item.cursor } },
-    chip(word, mood),
-    h("span", {}, link ? h("a", { href: link }, item.text) : item.text, item.read ? null : h("span", { class: "visually-hidden" }, " (unread)")),
+    { class: state, dataset: { cursor: item.cursor, auction: item.data.auction_id ?? "" } },
+    chip(word, item.withdrawn ? "" : mood),
+    h(
+      "span",
+      {},
+      link ? h("a", { href: link }, item.text) : item.text,
+      item.withdrawn ? h("span", { class: "later" }, " Out of date: a later notification replaces this one.") : null,
+      state === "unread" ? h("span", { class: "visually-hidden" }, " (unread)") : null,
+    ),
     h("time", { datetime: new Date(item.at).toISOString(), title: longDate(item.at) }, instant(item.at)),
   );
 }
@@ -42,12 +49,17 @@ async function load() {
   }
 }
 
+/** Whether the list has a notification about the same lot, which the new one may put out of date. */
+const mayReplace = ({ auction_id: lot }) => Boolean(lot && list.querySelector(`[data-auction="${CSS.escape(lot)}"]`));
+
 stream.addEventListener("notification", ({ detail }) => {
   if (list.querySelector(`[data-cursor="${CSS.escape(detail.cursor)}"]`)) return;
   list.querySelector(".none")?.remove();
+  const replaces = mayReplace(detail.data);
   list.prepend(line(detail));
   cursor = detail.cursor;
   button.disabled = false;
+  if (replaces) load();
 });
 stream.addEventListener("reload", load);
 
