@@ -12,7 +12,7 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     # Roles wait for their stores; a person hears that one is away, and no traceback.
     except Exception as error:
-        from auction_project.messaging import failure
+        from auction_project.kernel.messaging import failure
 
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise

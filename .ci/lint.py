@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
-HELPER = "auction_project/messaging/transactions.py"
+HELPER = "auction_project/kernel/messaging/transactions.py"
 SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
 COURIERS = {"sagas/courier.py", "sagas/tasks.py", "notifications/courier.py", "notifications/tasks.py"}
 

@@ -12,7 +12,7 @@ import redis
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 
-from auction_project import logs
+from auction_project.kernel import logs
 
 AWAY_SECONDS = 1.0
 LIMITS_PREFIX = "allauth:rl:"

@@ -15,7 +15,8 @@ from typing import Any
 from celery import Celery, beat, bootsteps, signals
 from kombu import Exchange, Queue
 
-from auction_project import celery_transport, health, logs
+from auction_project import celery_transport, health
+from auction_project.kernel import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 

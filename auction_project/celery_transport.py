@@ -14,7 +14,7 @@ from typing import Any
 from kombu import transport
 from kombu.transport import redis
 
-from auction_project import logs
+from auction_project.kernel import logs
 
 MAX_SHOWN_CHARACTERS = 200
 TASK_QUEUES: set[str] = set()

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators import http
 
-from auction_project.contracts import asyncapi
-from auction_project.messaging import broker, dead_letters
+from auction_project.kernel.contracts import asyncapi
+from auction_project.kernel.messaging import broker, dead_letters
 from notifications import asyncapi as streams
 
 TOPICS_FILE = Path("docs/asyncapi.json")

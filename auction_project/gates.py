@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from auction_project import errors
+from auction_project.kernel import errors
 
 MAX_WAITING = 256
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from uvicorn.protocols.http import httptools_impl
 
-from auction_project import api, errors
+from auction_project.kernel import errors
+from auction_project.kernel.http import api
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADER_LINES = 100

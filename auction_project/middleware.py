@@ -3,24 +3,17 @@ where Django REST framework does not see to it (addresses that do not exist, pag
 cached.
 """
 
-import re
-import uuid
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from auction_project import api, errors, logs
-from auction_project.messaging import failure
+from auction_project.kernel import correlation, errors, logs
+from auction_project.kernel.http import api
+from auction_project.kernel.messaging import failure
 
 API_PREFIX = "/api/v1/"
 PRIVATE = "private, no-store"
-_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
-
-
-def correlation_id_of(sent: str) -> str:
-    """The caller's id when it is harmless, else a fresh one."""
-    return sent if _ACCEPTED.fullmatch(sent) else uuid.uuid4().hex
 
 
 class CorrelationMiddleware:
@@ -28,7 +21,7 @@ class CorrelationMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        correlation_id = correlation_id_of(request.headers.get("X-Correlation-Id", ""))
+        correlation_id = correlation.accept(request.headers.get("X-Correlation-Id", ""))
         with logs.bound(correlation_id=correlation_id):
             response = self._get_response(request)
         response["X-Correlation-Id"] = correlation_id

@@ -15,8 +15,8 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from kombu import Connection
 
-from auction_project import db_router, errors, logs
-from auction_project.messaging import broker
+from auction_project.kernel import databases, errors, logs
+from auction_project.kernel.messaging import broker
 
 PAUSE_SECONDS = 0.5
 ANSWER_SECONDS = 1.0  # how long an answer to a probe may be old
@@ -100,7 +100,7 @@ def _postgres(alias: str) -> None:
 
 def _check_migrations(alias: str) -> None:
     executor = MigrationExecutor(connections[alias])
-    targets = [node for node in executor.loader.graph.leaf_nodes() if db_router.database_of(node[0]) == alias]
+    targets = [node for node in executor.loader.graph.leaf_nodes() if databases.database_of(node[0]) == alias]
     plan = executor.migration_plan(targets)
     if plan:
         raise errors.Unavailable(f"{len(plan)} migrations wait (run: manage.py migrate_all)")

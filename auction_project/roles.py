@@ -13,10 +13,10 @@ import msgspec
 from auction_project import celery
 
 if TYPE_CHECKING:
-    from auction_project.messaging import consuming, outbox
+    from auction_project.kernel.messaging import consuming, outbox
 
 GROUPS = {
-    "dead-letters": "auction_project.messaging.handlers:SUBSCRIPTION",
+    "dead-letters": "auction_project.kernel.messaging.handlers:SUBSCRIPTION",
     "bidding": "bidding.handlers:SUBSCRIPTION",
     "inventory": "inventory.handlers:SUBSCRIPTION",
     "orders": "orders.handlers:SUBSCRIPTION",

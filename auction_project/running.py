@@ -14,8 +14,9 @@ from typing import Protocol
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from auction_project import health, logs, needs
-from auction_project.messaging import failure
+from auction_project import health, needs
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
 
 IDLE_SECONDS = 0.05
 MAX_IDLE_SECONDS = 0.25

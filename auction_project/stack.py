@@ -25,7 +25,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from auction_project import health, logs, roles
+from auction_project import health, roles
+from auction_project.kernel import logs
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from auction_project import instants
-from auction_project.contracts import names
+from auction_project.kernel import ids, instants
 from auction_project.load import crowd
 from benchmarks import processes
 from bidding import rules, runtime, store
@@ -37,10 +36,10 @@ def open_auctions(count: int) -> list[crowd.Target]:
     now = instants.now()
     targets = []
     for _ in range(count):
-        auction_id = names.new_id()
+        auction_id = ids.new_id()
         terms = rules.Terms(
             format="english",
-            product_id=names.new_id(),
+            product_id=ids.new_id(),
             as_operator=True,
             currency="EUR",
             start_price=10_00,

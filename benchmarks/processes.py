@@ -14,7 +14,7 @@ from pathlib import Path
 from django.core.management import call_command
 
 from auction_project import stack
-from auction_project.contracts import names
+from auction_project.kernel import ids
 
 READY_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,7 +80,7 @@ def whole() -> Iterator[stack.Stack]:
         environment = {
             **UNLIMITED,
             "GAVEL_LOG_LEVEL": "WARNING",
-            "MONGODB_DATABASE": f"bench_{names.new_id()}",
+            "MONGODB_DATABASE": f"bench_{ids.new_id()}",
             "STREAMS_PER_ADDRESS": "10000",  # all clients have one
         }
         running = stack.Stack(Path(directory), environment=environment, web_port=0)

@@ -15,8 +15,8 @@ from urllib import parse
 import httpx
 import msgspec
 
-from auction_project import instants, tokens
-from auction_project.contracts import events, names
+from auction_project.kernel import ids, instants, tokens
+from auction_project.kernel.contracts import events
 from benchmarks import processes, sales
 
 SOCKETS = 1000
@@ -164,7 +164,7 @@ async def _push(server: processes.Server) -> Figure:
     """From the call of the consumer's handler to the sockets."""
     from notifications import services
 
-    auction_id = names.new_id()
+    auction_id = ids.new_id()
     await asyncio.to_thread(services.record_auction, auction_id=auction_id)
     watchers = await _connect(server.url, "/ws/v1/stream", _watch(auction_id, 0))
     sent: dict[int, float] = {}
@@ -188,7 +188,7 @@ async def _bids(server: processes.Server) -> Figure:
         first = (await http.get(f"/api/v1/auctions/{target_id}")).json()["seq"]
         watchers = await _connect(server.url, "/ws/v1/stream", _watch(target_id, first))
         bidders = [
-            tokens.sign(sub=names.new_id(), roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
+            tokens.sign(sub=ids.new_id(), roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
             for _ in range(2)
         ]
         sent: dict[int, float] = {}

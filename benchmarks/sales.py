@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import httpx
 
-from auction_project import instants, tokens
-from auction_project.contracts import events, names
+from auction_project.kernel import ids, instants, tokens
+from auction_project.kernel.contracts import events
 from benchmarks import processes
 from inventory import models as stock
 from inventory import services as inventory
@@ -59,7 +59,7 @@ def _buyers() -> list[str]:
     now = datetime.now(UTC)
     headers = []
     for _ in range(BUYERS):
-        user_id = names.new_id()
+        user_id = ids.new_id()
         orders.set_card(user_id=user_id, number="4242424242424242", now=now)
         orders.record_account(
             user_id=user_id,
@@ -81,7 +81,7 @@ def _buyers() -> list[str]:
 
 async def listing(url: str, *, auction_format: str, quantity: int) -> str:
     """An open auction of a product with as much stock."""
-    product_id, now = names.new_id(), datetime.now(UTC)
+    product_id, now = ids.new_id(), datetime.now(UTC)
 
     def shelve() -> None:
         inventory.create_product(
@@ -94,7 +94,7 @@ async def listing(url: str, *, auction_format: str, quantity: int) -> str:
         )
 
     await asyncio.to_thread(shelve)
-    token = tokens.sign(sub=names.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
+    token = tokens.sign(sub=ids.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
     start = instants.now()
     body = {
         "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": "10.00", "card_required": False,
@@ -126,15 +126,17 @@ async def _buy(http: httpx.AsyncClient, auction_id: str, authorization: str) -> 
 def _confirmed(bought: list[tuple[str, float]]) -> list[float]:
     """Seconds from each answer to the end of its saga. Raises TimeoutError after WAIT_SECONDS."""
     deadline = time.monotonic() + WAIT_SECONDS
-    ids = [sale_id for sale_id, _ in bought]
+    sale_ids = [sale_id for sale_id, _ in bought]
     while time.monotonic() < deadline:
         ended = dict(
-            sagas.Saga.objects.filter(pk__in=ids, finished_at__isnull=False).values_list("pk", "finished_at")
+            sagas.Saga.objects.filter(pk__in=sale_ids, finished_at__isnull=False).values_list(
+                "pk", "finished_at"
+            )
         )
-        if len(ended) == len(ids):
+        if len(ended) == len(sale_ids):
             return [ended[sale_id].timestamp() - answered for sale_id, answered in bought]
         time.sleep(0.2)
-    raise TimeoutError(f"{len(ids) - len(ended)} sales have not ended")
+    raise TimeoutError(f"{len(sale_ids) - len(ended)} sales have not ended")
 
 
 def _last_end() -> float:

@@ -8,8 +8,7 @@ import time
 
 import pymongo
 
-from auction_project import instants
-from auction_project.contracts import names
+from auction_project.kernel import ids, instants
 from auction_project.load import crowd
 from benchmarks import bids
 from bidding import rules, runtime, store
@@ -45,7 +44,7 @@ async def _submit(targets: list[crowd.Target], submitters: int) -> float:
                 commands.PlaceBid(
                     auction_id=target.auction_id,
                     actor=f"bidder-{number}",
-                    key=names.new_id(),
+                    key=ids.new_id(),
                     at=instants.now(),
                     salt=secrets.token_hex(16),
                     amount=amounts[target.auction_id],
@@ -66,13 +65,13 @@ def _raw(entries: list[rules.Entry]) -> float:
 
     shapes = [store.document_of(entry, "raw:1") for entry in entries]
     with pymongo.MongoClient(settings.MONGODB_URL, w="majority", journal=True) as client:
-        collection = client[settings.MONGODB_DATABASE][f"bench_{names.new_id()[:8]}"]
+        collection = client[settings.MONGODB_DATABASE][f"bench_{ids.new_id()[:8]}"]
         collection.create_index("idem", unique=True)
         collection.create_index("batch")
         collection.create_index("actor")
         count, began = 0, time.monotonic()
         while time.monotonic() - began < SECONDS:
-            fresh = [{**shape, "_id": names.new_id(), "idem": names.new_id()} for shape in shapes]
+            fresh = [{**shape, "_id": ids.new_id(), "idem": ids.new_id()} for shape in shapes]
             collection.insert_many(fresh, ordered=True)
             count += len(fresh)
         rate = count / (time.monotonic() - began)

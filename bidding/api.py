@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import permissions, request, response, serializers, views
 
-from auction_project import api, api_schemas, errors, instants, money
-from auction_project.contracts import names
+from auction_project.kernel import errors, ids, instants, money
+from auction_project.kernel.http import api, api_schemas
 from bidding import bid_endpoint, presentation, rules, runtime, schemas, selectors, services, store
 
 MAX_PAGE_SIZE = 100
@@ -156,8 +156,8 @@ class AuctionsView(views.APIView):
     def post(self, request: request.Request) -> response.Response:
         body = AuctionBody.of(request.data)
         operator = request.user.has("operator")
-        key = api.idempotency_key(request) or names.new_id()
-        auction_id = names.auction_id(request.user.sub, key)
+        key = api.idempotency_key(request) or ids.new_id()
+        auction_id = ids.auction_id(request.user.sub, key)
         terms, reserve = _terms(body, as_operator=operator)
         services.request_auction(
             auction_id=auction_id,

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from auction_project import api, budgets, errors, instants, middleware, money, tokens
+from auction_project.kernel import correlation, errors, instants, money, tokens
+from auction_project.kernel.http import api, budgets
 from bidding import confirmations, presentation, rules, runtime
 from bidding.rules import commands, refusals
 
@@ -135,7 +136,7 @@ def decode_body(body: bytes) -> BidBody:
 
 def _correlation_id(headers: dict[bytes, bytes]) -> str:
     sent = headers.get(b"x-correlation-id")
-    return middleware.correlation_id_of(sent.decode("latin-1")) if sent else ""
+    return correlation.accept(sent.decode("latin-1")) if sent else ""
 
 
 def _refused(command: commands.PlaceBid, refusal: rules.Refusal) -> errors.DomainError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project import errors, money, verification
+from auction_project.kernel import errors, findings, money
 from bidding import bid_endpoint, judging, presentation, rules, runtime, store
 from bidding.rules import commands, log
 
@@ -53,7 +53,7 @@ def unfollowed(_auction_id: str, _mark: int, entries: Iterator[log.Entry]) -> It
     return entries
 
 
-def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[verification.Finding]:
+def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[findings.Finding]:
     """All invariants of the bid log. Each log is led through `follow` to its end. Raises errors.Unavailable."""
     verdicts = judging.Verdicts()
     said = _read_answers(answers) if answers is not None else {}

@@ -8,7 +8,7 @@ import asyncio
 import heapq
 import time
 
-from auction_project import errors, instants, logs
+from auction_project.kernel import errors, instants, logs
 from bidding import rules, runtime
 
 POLL_SECONDS = 0.5

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 
 import prometheus_client
 
-from auction_project import errors, failpoints, instants, logs
+from auction_project.kernel import errors, failpoints, instants, logs
 from bidding import rounds, rules, sharing, shelf, store
 from bidding.rules import commands, log
 

@@ -1,8 +1,8 @@
 """What bidding does about events of others. It has no inbox: the log recognises a repeat by (event, id)."""
 
-from auction_project import instants
-from auction_project.contracts import Envelope, events
-from auction_project.messaging import consuming
+from auction_project.kernel import instants
+from auction_project.kernel.contracts import Envelope, events
+from auction_project.kernel.messaging import consuming
 from bidding import services
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project import verification
-from auction_project.contracts import names
+from auction_project.kernel import findings, ids
 from bidding import log_events, presentation, rules
 from bidding.rules import increments, log
 
@@ -61,8 +60,8 @@ class Verdicts:
         if not holds and len(self._violations[invariant]) < MAX_VIOLATIONS:
             self._violations[invariant].append(words)
 
-    def finding(self, invariant: str) -> verification.Finding:
-        return verification.Finding(
+    def finding(self, invariant: str) -> findings.Finding:
+        return findings.Finding(
             invariant, self._checked[invariant], tuple(self._violations.get(invariant, ()))
         )
 
@@ -138,7 +137,7 @@ class Judge:
         look("B5", self._open and not self._over, f"{where}: a bid while the auction was not open")
         look("B5", entry.at < self._ends_at, f"{where}: a bid at {entry.at}, the end was {self._ends_at}")
         look("B7", entry.actor != self.state.seller_id, f"{where}: a bid by the seller")
-        by_house = self.state.seller_id == names.HOUSE and entry.actor == self.state.requested_by
+        by_house = self.state.seller_id == ids.HOUSE and entry.actor == self.state.requested_by
         look("B7", not by_house, f"{where}: a bid on the house's lot by the operator who listed it")
         is_own_change = self._leader() == entry.actor and self.state.known_terms.format == "english"
         moved = facts.ends_at != self._ends_at or facts.bids != self.state.bids

@@ -7,7 +7,8 @@ functions of (auction, seq), so publishing again yields recognisable doubles.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from auction_project.contracts import events, names
+from auction_project.kernel import ids
+from auction_project.kernel.contracts import events
 from bidding import rules
 from bidding.rules import english, log
 
@@ -31,7 +32,7 @@ def event_id(entry: log.Entry, event: events.Event) -> str:
     suffix = type(event).__name__
     if isinstance(event, events.BidderNotice):
         suffix += f":{event.user_id}"
-    return names.event_id(entry.auction_id, entry.seq, suffix)
+    return ids.event_id(entry.auction_id, entry.seq, suffix)
 
 
 def _record(entry: log.Entry) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def _sale(entry: log.Entry, state: rules.State, sale: log.Sale) -> Iterator[even
     """A sale: the buyer learns of it, the saga starts."""
     buyer = state.open_sales[sale.sale_id].user_id
     terms = state.known_terms
-    number = names.order_number(sale.sale_id)
+    number = ids.order_number(sale.sale_id)
     yield events.Won(
         **_notice(buyer, entry, state),
         sale_id=sale.sale_id,
@@ -169,7 +170,7 @@ def _cancelled(
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
     buying = {sale.user_id for sale in after.open_sales.values()}
     bidders = buying if after.known_terms.format == "buy_now" else {*after.bidders.keys()}
-    for user_id in sorted({*bidders, after.seller_id or after.requested_by} - {names.HOUSE}):
+    for user_id in sorted({*bidders, after.seller_id or after.requested_by} - {ids.HOUSE}):
         yield events.AuctionCancelled(
             **_notice(user_id, entry, after), reason=facts.reason, sale_pending=user_id in buying
         )
@@ -200,7 +201,7 @@ def _settled(
     yield events.LotSettled(**_record(entry), sale_id=facts.sale_id, ended=facts.ended)
     sale = before.open_sales[facts.sale_id]
     money = {"price": sale.price, "currency": after.known_terms.currency}
-    if after.seller_id != names.HOUSE:
+    if after.seller_id != ids.HOUSE:
         yield events.LotSold(
             **_notice(after.seller_id, entry, after), sale_id=facts.sale_id, quantity=sale.quantity, **money
         )
@@ -258,7 +259,7 @@ def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator
                 if result and is_highest
                 else None,
             )
-    if after.seller_id != names.HOUSE:
+    if after.seller_id != ids.HOUSE:
         yield events.LotUnsold(
             **_notice(after.seller_id, entry, after),
             bids=after.bids,

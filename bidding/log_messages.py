@@ -4,8 +4,8 @@ are functions of (auction, seq).
 
 from collections.abc import Iterable, Sequence
 
-from auction_project import contracts, instants
-from auction_project.messaging import broker as brokers
+from auction_project.kernel import contracts, instants
+from auction_project.kernel.messaging import broker as brokers
 from bidding import book, log_events, rules
 from bidding.rules import log
 

@@ -6,9 +6,9 @@ is emptied once more in the middle: then a new refill must begin. What is not pu
 
 from collections import deque
 
-from auction_project import logs
-from auction_project.messaging import broker as brokers
-from auction_project.messaging import failure
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import failure
 from bidding import log_messages, rules, runtime
 
 EPOCH = "bidding.refill"

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 
 import prometheus_client
 
-from auction_project import errors, failpoints, instants, logs
-from auction_project.messaging import broker as brokers
-from auction_project.messaging import failure, outbox
+from auction_project.kernel import errors, failpoints, instants, logs
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import failure, outbox
 from bidding import batches, log_messages, log_refill, rules, runtime, store, wakeup
 from bidding.rules import log
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project import money
+from auction_project.kernel import money
 from bidding import rules, store
 from bidding.rules import commands, log
 from bidding.rules.refusals import MONEY

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from auction_project import errors
+from auction_project.kernel import errors
 from bidding import committer, reports, rounds, rules, store, wakeup
 from bidding.rules import commands, log, refusals
 

@@ -5,8 +5,8 @@ from typing import Any, get_args
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from auction_project import api_schemas
-from auction_project.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
+from auction_project.kernel.http import api_schemas
+from auction_project.kernel.http.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
 from bidding import rules
 from bidding.rules import log, refusals, state
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.core.cache import cache
 
-from auction_project import errors
+from auction_project.kernel import errors
 from bidding import presentation, rounds, rules, runtime, store
 from bidding.rules import log
 

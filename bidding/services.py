@@ -9,8 +9,8 @@ import secrets
 
 import msgspec
 
-from auction_project import errors, logs
-from auction_project.contracts import events, names
+from auction_project.kernel import errors, ids, logs
+from auction_project.kernel.contracts import events
 from bidding import committer, reports, rules, runtime, store
 from bidding.rules import commands, log
 
@@ -146,13 +146,13 @@ def record_stock(*, product_id: str, available: int, version: int, sale_id: str 
 
 def settle_sale(*, sale_id: str, now: int) -> None:
     """The sale's saga ended well. Raises errors.Refused when the auction knows no such sale."""
-    auction_id, _ = names.auction_of_sale(sale_id)
+    auction_id, _ = ids.auction_of_sale(sale_id)
     _firmly(commands.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
 
 
 def fail_sale(*, sale_id: str, reason: str, now: int) -> None:
     """The sale's saga was undone. Raises errors.Refused when the auction knows no such sale."""
-    auction_id, _ = names.auction_of_sale(sale_id)
+    auction_id, _ = ids.auction_of_sale(sale_id)
     _firmly(
         commands.FailSale(
             auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, reason=reason, **_origin()

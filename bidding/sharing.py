@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from auction_project import logs
+from auction_project.kernel import logs
 from bidding import store
 
 LOST_RACES = 2  # in a row, before a writer asks

@@ -7,7 +7,7 @@ not those that gathered beside it, and is looked at again when next asked for.
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
-from auction_project import errors, logs
+from auction_project.kernel import errors, logs
 from bidding import store
 from bidding.book import Book
 from bidding.rules import log

@@ -25,7 +25,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from auction_project import errors
+from auction_project.kernel import errors
 from bidding.rules import log
 
 MAX_BULK = 1000

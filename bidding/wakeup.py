@@ -13,7 +13,7 @@ from django.conf import settings
 from redis import backoff, retry
 from redis.asyncio import retry as async_retry
 
-from auction_project import logs
+from auction_project.kernel import logs
 
 RING_SECONDS = 0.5  # between two messages of a writer: the relay polls fast for longer than that
 CONNECT_SECONDS = 1.0

@@ -17,14 +17,14 @@ from django.utils.html import format_html
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
-from auction_project import desks, errors
-from auction_project.contracts import names
+from auction_project.kernel import admin as base_admin
+from auction_project.kernel import errors, ids
 from inventory import desk_filters, desk_forms, desk_ledger, models, refusals, selectors, services
 
 __all__ = ["ProductAdmin", "desk_ledger"]
 
 
-class BalanceInline(desks.ReadOnly, unfold_admin.TabularInline):
+class BalanceInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.Balance
     fields = ("warehouse", "on_hand", "available", "reserved", "committed", "set_aside")
     readonly_fields = fields
@@ -33,7 +33,7 @@ class BalanceInline(desks.ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "units by warehouse"
 
 
-class CorrectionInline(desks.ReadOnly, unfold_admin.TabularInline):
+class CorrectionInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.Correction
     fields = ("title", "condition", "description", "actor", "at")
     readonly_fields = fields
@@ -53,7 +53,7 @@ def _figure(name: str, description: str) -> Callable[..., int]:
 
 
 @admin.register(models.Product)
-class ProductAdmin(desks.Lookups, unfold_admin.ModelAdmin):
+class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
     list_display = (
         "shown_picture",
         "sku",
@@ -182,7 +182,7 @@ class ProductAdmin(desks.Lookups, unfold_admin.ModelAdmin):
                 now=timezone.now(),
             )
             return
-        obj.id = names.new_id()
+        obj.id = ids.new_id()
         services.create_product(
             product_id=obj.id,
             sku=obj.sku,
@@ -295,7 +295,7 @@ class ProductAdmin(desks.Lookups, unfold_admin.ModelAdmin):
             service({"product_id": product_id, "actor": str(request.user.pk), "now": timezone.now()})
         except errors.DomainError as error:
             form.refuse(error)
-            return desks.show_again(request, dialog, form)
+            return base_admin.show_again(request, dialog, form)
         self.log_change(request, models.Product.objects.get(id=product_id), done)
         messages.success(request, done)
         return HttpResponse(

@@ -12,8 +12,8 @@ from rest_framework import parsers, renderers, views
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from auction_project import api, api_schemas, errors, tokens
-from auction_project.contracts import names
+from auction_project.kernel import errors, ids, tokens
+from auction_project.kernel.http import api, api_schemas
 from inventory import images, models, selectors, serializers, services
 
 CACHE_SECONDS = 365 * 24 * 3600
@@ -54,7 +54,7 @@ class Products(views.APIView):
         image = asked.pop("image", None)
         product = services.create_product(
             **asked | {"owner_id": _owner_of_new(request.user, asked.get("owner_id"))},
-            product_id=names.new_id(),
+            product_id=ids.new_id(),
             image=_content(image),
             actor=request.user.sub,
             now=datetime.now(UTC),

@@ -6,7 +6,7 @@ Reads columns, not models: a checker that shared the code which keeps the invari
 
 from django.db import connections
 
-from auction_project import verification
+from auction_project.kernel import findings
 from inventory import models
 
 MAX_VIOLATIONS = 100
@@ -92,27 +92,27 @@ SELECT format('%s units of %s in %s', state, product_id, warehouse_id),
 """
 
 
-def check() -> list[verification.Finding]:
+def check() -> list[findings.Finding]:
     """All invariants of the stock."""
     return [check_never_negative(), check_ledger(), check_reservations()]
 
 
-def check_never_negative() -> verification.Finding:
+def check_never_negative() -> findings.Finding:
     """I1: no state of a balance is negative, and the database would refuse it."""
     return _finding("I1", _I1)
 
 
-def check_ledger() -> verification.Finding:
+def check_ledger() -> findings.Finding:
     """I2: for each product, warehouse and state, the ledger's sum is the balance."""
     return _finding("I2", _I2)
 
 
-def check_reservations() -> verification.Finding:
+def check_reservations() -> findings.Finding:
     """I3: each reservation is one row in one state, and holds what its state says."""
     return _finding("I3", _I3)
 
 
-def _finding(invariant: str, statement: str) -> verification.Finding:
+def _finding(invariant: str, statement: str) -> findings.Finding:
     """Run a statement that gives (subject, what is wrong or NULL) for each thing it looks at."""
     with connections[models.DATABASE].cursor() as cursor:
         cursor.execute(
@@ -120,7 +120,7 @@ def _finding(invariant: str, statement: str) -> verification.Finding:
             f"ORDER BY wrong IS NULL, subject LIMIT {MAX_VIOLATIONS}"
         )
         rows = cursor.fetchall()
-    return verification.Finding(
+    return findings.Finding(
         invariant=invariant,
         checked=rows[0][0] if rows else 0,
         violations=tuple(f"{subject}: {wrong}" for _, subject, wrong in rows if wrong is not None),

@@ -10,8 +10,8 @@ from django.utils.html import format_html
 from unfold import forms as unfold_forms
 from unfold import widgets
 
-from auction_project import desks, errors
-from auction_project.contracts import names
+from auction_project.kernel import admin as base_admin
+from auction_project.kernel import errors, ids
 from inventory import images, models, refusals, selectors
 
 MAX_KEY_CHARACTERS = 64
@@ -31,7 +31,7 @@ class StockForm(unfold_forms.BaseDialogForm):
             selectors.get_product(object_id)
         except errors.NotFound as error:
             raise Http404 from error
-        self.initial["key"] = names.new_id()
+        self.initial["key"] = ids.new_id()
         self.on_hand = selectors.units_on_hand(object_id)
         self.names = {warehouse.code: warehouse.name for warehouse in selectors.list_warehouses()}
         self.choices = [(code, f"{name} ({self.on_hand[code]} on hand)") for code, name in self.names.items()]
@@ -153,14 +153,14 @@ class ThresholdForm(StockForm):
     threshold = _units("Alert at or below (0 = never)", least=0)
 
 
-RECEIVE = desks.dialog("Receive", "Units arrive from the supplier.", ReceiveForm)
-ADJUST = desks.dialog(
+RECEIVE = base_admin.dialog("Receive", "Units arrive from the supplier.", ReceiveForm)
+ADJUST = base_admin.dialog(
     "Adjust",
     "Set the counted quantity. Sold units can't be removed. If reserved ones are missing, you see first which lots lose them.",
     AdjustForm,
 )
-TRANSFER = desks.dialog("Transfer", "Move available units to another warehouse.", TransferForm)
-THRESHOLD = desks.dialog(
+TRANSFER = base_admin.dialog("Transfer", "Move available units to another warehouse.", TransferForm)
+THRESHOLD = base_admin.dialog(
     "Low-stock alert",
     "Alert operators when the available units fall to this number.",
     ThresholdForm,

@@ -8,15 +8,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold import admin as unfold_admin
 
-from auction_project import desks
-from auction_project.contracts import names
+from auction_project.kernel import admin as base_admin
+from auction_project.kernel import ids
 from inventory import desk_filters, models
 
 SHOWN_CHARACTERS = 14
 
 
 @admin.register(models.Move)
-class MoveAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
+class MoveAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     """The ledger."""
 
     list_display = (
@@ -62,7 +62,7 @@ class MoveAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         return lookup == "product__id__exact" or super().lookup_allowed(lookup, value, request)
 
 
-class HoldingInline(desks.ReadOnly, unfold_admin.TabularInline):
+class HoldingInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.Holding
     fields = ("warehouse", "quantity", "from_lot")
     readonly_fields = fields
@@ -72,7 +72,7 @@ class HoldingInline(desks.ReadOnly, unfold_admin.TabularInline):
 
 
 @admin.register(models.Reservation)
-class ReservationAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
+class ReservationAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("holds_for", "order", "kind", "state", "quantity", "holds", "created_at", "changed_at")
     list_filter = (desk_filters.StateFilter, "kind")
     fields = (
@@ -103,7 +103,7 @@ class ReservationAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
     @admin.display(description="order")
     def order(self, reservation: models.Reservation) -> str:
         is_sale = reservation.kind == models.ReservationKind.SALE
-        return names.order_number(reservation.holder) if is_sale else ""
+        return ids.order_number(reservation.holder) if is_sale else ""
 
     @admin.display(description="holds now")
     def holds(self, reservation: models.Reservation) -> int:
@@ -114,7 +114,7 @@ class ReservationAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.Warehouse)
-class WarehouseAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
+class WarehouseAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("name", "code", "priority")
 
 

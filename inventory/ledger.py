@@ -11,8 +11,8 @@ from datetime import datetime
 
 import msgspec
 
-from auction_project.contracts import events
-from auction_project.messaging import outbox
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import outbox
 from inventory import models, refusals
 
 

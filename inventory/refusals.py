@@ -1,6 +1,6 @@
 """Every rule of the stock that may say no, by the name of the situation. `by_code` finds the class of a stored one."""
 
-from auction_project import errors
+from auction_project.kernel import errors
 
 
 class SoldOut(errors.Refused):

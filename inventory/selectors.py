@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from auction_project import errors
+from auction_project.kernel import errors
 from inventory import models
 
 _ID = re.compile(r"[0-9a-f]{32}")

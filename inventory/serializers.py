@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from auction_project import api
+from auction_project.kernel.http import api
 from inventory import models, services
 
 MAX_PAGE_SIZE = 100

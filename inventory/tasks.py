@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import celery
 
-from auction_project import logs
-from auction_project.messaging import failure
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
 from inventory import services
 
 log = logs.get(__name__)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from auction_project import errors
+from auction_project.kernel import errors
 
 MAX_STREAMS = 10_000  # of this process
 MAX_STREAMS_PER_USER = 50

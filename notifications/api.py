@@ -6,7 +6,8 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import request, response, serializers, views
 
-from auction_project import api, api_schemas, errors
+from auction_project.kernel import errors
+from auction_project.kernel.http import api, api_schemas
 from notifications import cursors, frames, models, selectors, services, tickets
 
 

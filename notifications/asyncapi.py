@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from notifications import (
     admission,
     frames,

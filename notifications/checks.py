@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connections
 
-from auction_project import verification
-from auction_project.messaging import once
+from auction_project.kernel import findings
+from auction_project.kernel.messaging import once
 from notifications import models
 
 MAX_REPORTED = 100
@@ -55,7 +55,7 @@ LIMIT %(limit)s
 """
 
 
-def check() -> list[verification.Finding]:
+def check() -> list[findings.Finding]:
     """All of them."""
     return [
         _finding("N1", _GAPS),
@@ -65,7 +65,7 @@ def check() -> list[verification.Finding]:
     ]
 
 
-def _finding(invariant: str, statement: str) -> verification.Finding:
+def _finding(invariant: str, statement: str) -> findings.Finding:
     parameters = {
         "limit": MAX_REPORTED,
         "to_operators": sorted(models.TO_OPERATORS),
@@ -74,4 +74,4 @@ def _finding(invariant: str, statement: str) -> verification.Finding:
     with connections[models.DATABASE].cursor() as cursor:
         cursor.execute(statement, parameters)
         violations = tuple(row[0] for row in cursor.fetchall())
-    return verification.Finding(invariant, models.Notification.objects.count(), violations)
+    return findings.Finding(invariant, models.Notification.objects.count(), violations)

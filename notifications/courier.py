@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import celery
 
-from auction_project import logs
-from auction_project.messaging import failure
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
 
 SEND_EMAIL = "notifications.send_email"
 QUEUE = "email"

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from auction_project import errors
+from auction_project.kernel import errors
 
 _FORM = re.compile(r"([0-9a-f]{1,16}):([0-9]{1,18})", re.ASCII)
 

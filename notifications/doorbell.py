@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import redis
 
-from auction_project import logs
+from auction_project.kernel import logs
 from notifications import redis_clients
 
 NEWS = b""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from auction_project import logs
+from auction_project.kernel import logs
 from notifications import (
     bridge,
     cursors,

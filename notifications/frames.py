@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from notifications import cursors, models, wording
 
 _encode = msgspec.json.Encoder().encode

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from auction_project import contracts, instants
-from auction_project.contracts import events
-from auction_project.messaging import consuming
+from auction_project.kernel import contracts, instants
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import consuming
 from notifications import models, services
 
 

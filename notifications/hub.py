@@ -15,8 +15,8 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-from auction_project import logs
-from auction_project.messaging import failure
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
 from notifications import (
     admission,
     background,

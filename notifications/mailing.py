@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core import mail
 from django.template import loader
 
-from auction_project import failpoints, instants, logs
+from auction_project.kernel import failpoints, instants, logs
 from notifications import metrics, models, selectors, wording
 
 FIRST_SWEEP = timedelta(seconds=30)

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import models
 
-from auction_project import instants
-from auction_project.messaging import once, outbox
+from auction_project.kernel import instants
+from auction_project.kernel.messaging import once, outbox
 
 DATABASE = "notifications"
 

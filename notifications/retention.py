@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from auction_project.messaging import maintenance
+from auction_project.kernel.messaging import maintenance
 from notifications import models
 
 _ENDED = [state for state in models.EmailState if not models.TRANSITIONS[state]]

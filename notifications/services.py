@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import transaction
 
-from auction_project import errors, logs
-from auction_project.contracts import events
-from auction_project.messaging import transactions
+from auction_project.kernel import errors, logs
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import transactions
 from notifications import (
     auction_frames,
     courier,

@@ -16,7 +16,8 @@ from urllib import parse
 import msgspec
 import redis
 
-from auction_project import addresses, api, errors, logs, tokens
+from auction_project.kernel import errors, logs, tokens
+from auction_project.kernel.http import addresses, api
 from notifications import (
     admission,
     background,

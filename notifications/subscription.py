@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 
 import redis
 
-from auction_project import logs
-from auction_project.messaging import failure
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
 from notifications import background, metrics, redis_clients
 
 PING_SECONDS = 3.0

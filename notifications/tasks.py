@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from auction_project import logs
+from auction_project.kernel import logs
 from notifications import courier, mailing
 
 

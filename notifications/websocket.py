@@ -15,7 +15,8 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from auction_project import addresses, errors, logs
+from auction_project.kernel import errors, logs
+from auction_project.kernel.http import addresses
 from notifications import admission, cursors, frames, hub, requests, sockets, tickets, watched_auctions
 
 MAX_MESSAGES = 240  # within WINDOW_SECONDS; a page that reconnects watches all its auctions at once

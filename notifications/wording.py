@@ -6,7 +6,7 @@ Also the public form of a notification's figures: money as decimal strings.
 from collections.abc import Callable
 from typing import Any
 
-from auction_project import money
+from auction_project.kernel import money
 from notifications import models
 
 _MONEY = frozenset({"price", "minimum", "amount", "next_price"})

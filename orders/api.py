@@ -12,7 +12,8 @@ from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import request, response, serializers, views
 
-from auction_project import api, api_schemas, instants, money
+from auction_project.kernel import instants, money
+from auction_project.kernel.http import api, api_schemas
 from orders import cards, exceptions, models, risk, selectors, services, states
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20

@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from django.db import connections
 
-from auction_project import errors, logs
-from auction_project.messaging import failure
+from auction_project.kernel import errors, logs
+from auction_project.kernel.messaging import failure
 from orders import models, provider
 
 PATIENCE_SECONDS = 1.0

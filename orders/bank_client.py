@@ -13,7 +13,7 @@ import httpx
 import msgspec
 from django.conf import settings
 
-from auction_project import errors
+from auction_project.kernel import errors
 from orders import provider
 
 CONNECT_SECONDS = 1.0

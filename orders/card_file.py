@@ -7,8 +7,8 @@ another card ends that suspension. A payment lost to a silent provider says noth
 import uuid
 from datetime import datetime
 
-from auction_project import contracts
-from auction_project.messaging import outbox
+from auction_project.kernel import contracts
+from auction_project.kernel.messaging import outbox
 from orders import cards, exceptions, models
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from django.db import connections, transaction
 from django.db.models import Count, F, Sum
 
-from auction_project import verification
+from auction_project.kernel import findings
 from orders import models, provider, reconciliation, states
 
 Unfinished = Callable[[Collection[str]], Collection[str]]
@@ -35,7 +35,7 @@ def none_unfinished(_numbers: Collection[str]) -> Collection[str]:
     return ()
 
 
-def check(unfinished: Unfinished = none_unfinished) -> list[verification.Finding]:
+def check(unfinished: Unfinished = none_unfinished) -> list[findings.Finding]:
     """All of them. Raises errors.Unavailable when the provider is away."""
     bank = provider.from_settings()
     return [
@@ -46,17 +46,17 @@ def check(unfinished: Unfinished = none_unfinished) -> list[verification.Finding
     ]
 
 
-def check_money_of_orders(unfinished: Unfinished = none_unfinished) -> verification.Finding:
+def check_money_of_orders(unfinished: Unfinished = none_unfinished) -> findings.Finding:
     """M1: what was captured and not refunded is what the confirmed orders cost, order by order."""
     checked, suspects = _money_differences(None)
     if suspects:
         open_sales = set(unfinished(sorted(suspects)))
         settled = sorted(set(suspects) - open_sales)
         suspects = _money_differences(settled)[1] if settled else {}
-    return verification.Finding("M1", checked, tuple(suspects[number] for number in sorted(suspects)))
+    return findings.Finding("M1", checked, tuple(suspects[number] for number in sorted(suspects)))
 
 
-def check_ledger() -> verification.Finding:
+def check_ledger() -> findings.Finding:
     """M2: debits equal credits in every entry and currency, and a payment has the entries of its state."""
     with _snapshot():
         sums = list(
@@ -77,10 +77,10 @@ def check_ledger() -> verification.Finding:
         entries = kinds.get(number, set())
         if entries not in _ENTRIES_OF_STATE[state]:
             violations.append(f"{number}: a payment that is {state} has the entries {sorted(entries)}")
-    return verification.Finding("M2", len(sums) + len(states), tuple(violations))
+    return findings.Finding("M2", len(sums) + len(states), tuple(violations))
 
 
-def check_one_capture_per_order(bank: provider.PaymentProvider) -> verification.Finding:
+def check_one_capture_per_order(bank: provider.PaymentProvider) -> findings.Finding:
     """M3: at most one capture per order, in our ledger and at the provider."""
     ours = Counter(
         models.JournalEntry.objects.filter(kind=_Entry.CAPTURE).values_list("payment_id", flat=True)
@@ -91,13 +91,13 @@ def check_one_capture_per_order(bank: provider.PaymentProvider) -> verification.
         for number in sorted(ours.keys() | theirs.keys())
         if ours[number] > 1 or theirs[number] > 1
     ]
-    return verification.Finding("M3", len(ours.keys() | theirs.keys()), tuple(violations))
+    return findings.Finding("M3", len(ours.keys() | theirs.keys()), tuple(violations))
 
 
-def check_provider(bank: provider.PaymentProvider) -> verification.Finding:
+def check_provider(bank: provider.PaymentProvider) -> findings.Finding:
     """M4: the provider's record of every payment equals ours."""
     report = reconciliation.reconcile(bank)
-    return verification.Finding("M4", report.checked, report.differences)
+    return findings.Finding("M4", report.checked, report.differences)
 
 
 def _money_differences(numbers: Collection[str] | None) -> tuple[int, dict[str, str]]:

@@ -3,7 +3,7 @@
 `REFUSALS` are those that end a step for good: they are stored with the step and raised again at every repeat.
 """
 
-from auction_project import errors
+from auction_project.kernel import errors
 
 
 class Voided(errors.Refused):

@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from auction_project import contracts, instants
-from auction_project.messaging import consuming
+from auction_project.kernel import contracts, instants
+from auction_project.kernel.messaging import consuming
 from orders import models, services
 
 

@@ -14,8 +14,8 @@ from typing import ClassVar
 import psycopg
 from django.db import IntegrityError, connections, models
 
-from auction_project import money
-from auction_project.messaging import once, outbox
+from auction_project.kernel import money
+from auction_project.kernel.messaging import once, outbox
 from orders import cards, exceptions, states
 
 DATABASE = "orders"

@@ -9,8 +9,8 @@ from datetime import datetime
 import prometheus_client
 from django.db import transaction
 
-from auction_project import contracts, logs
-from auction_project.messaging import once, outbox
+from auction_project.kernel import contracts, logs
+from auction_project.kernel.messaging import once, outbox
 from orders import card_file, exceptions, models, provider, repeats, states
 
 MAX_TIMEOUTS = 3

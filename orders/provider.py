@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from auction_project import errors
+from auction_project.kernel import errors
 
 
 class Status(enum.Enum):

@@ -7,8 +7,8 @@ the step whenever it comes. All functions but `answer` need the transaction of t
 from datetime import datetime
 from typing import Any
 
-from auction_project import errors
-from auction_project.messaging import once
+from auction_project.kernel import errors
+from auction_project.kernel.messaging import once
 from orders import exceptions, models
 
 UNDO_SUFFIX = ":undo"

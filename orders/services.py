@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db import transaction
 
-from auction_project import contracts, failpoints, logs
-from auction_project.messaging import once, outbox
+from auction_project.kernel import contracts, failpoints, logs
+from auction_project.kernel.messaging import once, outbox
 from orders import bank_calls, card_file, exceptions, models, payments, provider, repeats, risk, states
 
 log = logs.get(__name__)

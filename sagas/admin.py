@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
-from auction_project import desks, errors, money
+from auction_project.kernel import admin as base_admin
+from auction_project.kernel import errors, money
 from sagas import definitions, engine, models, services
 
 STATUS_COLOURS = {
@@ -39,15 +40,15 @@ CALLS_IN_WORDS = {
     "cancel_order": "Cancel the order",
     "restock": "Put the stock back",
 }
-RETRY = desks.dialog(
+RETRY = base_admin.dialog(
     "Retry",
     "Makes the next attempt now. If a sale that needs attention fails again, it stops again.",
 )
-UNDO = desks.dialog(
+UNDO = base_admin.dialog(
     "Undo the sale",
     "Reverses every step. The sale cannot be resumed afterwards. The buyer sees your reason.",
 )
-RESUME = desks.dialog("Resume", "Lets a sale that needs attention go on, with all its attempts again.")
+RESUME = base_admin.dialog("Resume", "Lets a sale that needs attention go on, with all its attempts again.")
 WORDS = {"retry": models.Event.RETRIED, "undo": models.Event.TURNED, "resume": models.Event.RESUMED}
 
 
@@ -76,7 +77,7 @@ class WaitFilter(admin.SimpleListFilter):
         return queryset
 
 
-class TimelineInline(desks.ReadOnly, unfold_admin.TabularInline):
+class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.SagaStep
     fields = ("after", "call", "attempt", "event", "duration", "error", "who")
     readonly_fields = fields
@@ -114,7 +115,7 @@ def _seconds(seconds: float) -> str:
 
 
 @admin.register(models.Saga)
-class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
+class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     list_display = (
         "order_number",
         "coloured_status",
@@ -250,22 +251,22 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
         return bool(request.user.has_perm("sagas.operate_saga"))
 
     @unfold.action(description="Retry", url_path="retry", permissions=["operate"], dialog=RETRY)
-    def retry(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def retry(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
         return self._say(request, object_id, form, RETRY, services.retry_saga)
 
     @unfold.action(description="Undo the sale", url_path="undo", permissions=["operate"], dialog=UNDO)
-    def undo(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def undo(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
         return self._say(request, object_id, form, UNDO, services.compensate_saga)
 
     @unfold.action(description="Resume", url_path="resume", permissions=["operate"], dialog=RESUME)
-    def resume(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def resume(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
         return self._say(request, object_id, form, RESUME, services.resume_saga)
 
     def _say(
         self,
         request: HttpRequest,
         saga_id: str,
-        form: desks.ReasonForm,
+        form: base_admin.ReasonForm,
         dialog: dict[str, Any],
         service: Callable[..., None],
     ) -> HttpResponse:
@@ -275,7 +276,7 @@ class SagaAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
             service(saga_id=saga_id, who=str(request.user), reason=reason, now=timezone.now())
         except errors.DomainError as error:
             form.add_error("reason", error.detail)
-            return desks.show_again(request, dialog, form)
+            return base_admin.show_again(request, dialog, form)
         self.log_change(request, models.Saga.objects.get(pk=saga_id), f"{dialog['title']}: {reason}")
         messages.success(request, f"{dialog['title']}: done.")
         return HttpResponse(headers={"HX-Redirect": reverse("admin:sagas_saga_change", args=[saga_id])})

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from django.db import connections, transaction
 
-from auction_project import verification
-from auction_project.messaging import outbox
+from auction_project.kernel import findings
+from auction_project.kernel.messaging import outbox
 from sagas import definitions, engine, models, turns
 
 STUCK_SECONDS = 30.0
@@ -26,7 +26,7 @@ Line = tuple[str, str, str]  # step, direction, event
 Judge = Callable[[models.Saga, Sequence[Line], Sequence[str], datetime], Iterator[str]]
 
 
-def check(*, now: datetime) -> list[verification.Finding]:
+def check(*, now: datetime) -> list[findings.Finding]:
     """All of them."""
     judges: Mapping[str, Judge] = {"S1": _one_end, "S2": _final, "S4": _in_order, "S5": _moves}
     violations: dict[str, list[str]] = {name: [] for name in judges}
@@ -36,7 +36,7 @@ def check(*, now: datetime) -> list[verification.Finding]:
             checked += 1
             for name, judge in judges.items():
                 violations[name] += [f"{saga.pk}: {text}" for text in judge(saga, lines, told, now)]
-    return [verification.Finding(name, checked, tuple(found)) for name, found in violations.items()]
+    return [findings.Finding(name, checked, tuple(found)) for name, found in violations.items()]
 
 
 # --- the judges ------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 import celery
 import kombu
 
-from auction_project import logs
-from auction_project.messaging import failure
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
 from sagas import engine
 
 RUN_STEP = "sagas.run_step"

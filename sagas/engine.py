@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 
 MAX_FAULTS = 5
 MAX_LOST = 20  # attempts that died with their worker: such a step must not kill workers without end

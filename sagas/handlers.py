@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from auction_project import contracts
-from auction_project.contracts import events
-from auction_project.messaging import consuming
+from auction_project.kernel import contracts
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import consuming
 from sagas import models, services
 
 

@@ -10,8 +10,8 @@ import prometheus_client
 from django.db import connections
 from prometheus_client import core, registry
 
-from auction_project import logs
-from auction_project.messaging import failure
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
 from sagas import selectors
 
 log = logs.get(__name__)

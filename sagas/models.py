@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import models
 
-from auction_project.contracts import events
-from auction_project.messaging import once, outbox
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import once, outbox
 from sagas import engine
 
 LEASE_SECONDS = 10.0  # an attempt that is silent for so long counts as lost

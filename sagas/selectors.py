@@ -5,9 +5,9 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from auction_project.contracts import events
-from auction_project.messaging import models as messaging
-from auction_project.messaging import selectors as letters
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import models as messaging
+from auction_project.kernel.messaging import selectors as letters
 from sagas import definitions, engine, models
 
 

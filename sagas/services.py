@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 import msgspec
 from django.db import transaction
 
-from auction_project import errors, logs
-from auction_project.contracts import events
-from auction_project.messaging import failure, outbox, transactions
+from auction_project.kernel import errors, logs
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import failure, outbox, transactions
 from sagas import courier, definitions, engine, metrics, models, selectors, turns
 
 CHAIN_SECONDS = 10.0  # how long the courier has for the next task before the sweep sends again

@@ -10,8 +10,8 @@ import celery
 import prometheus_client
 from celery.exceptions import Ignore
 
-from auction_project import failpoints, logs
-from auction_project.messaging import failure
+from auction_project.kernel import failpoints, logs
+from auction_project.kernel.messaging import failure
 from sagas import courier, engine, metrics, services, steps
 
 MAX_SWEEPS = 10  # batches of one sweep task

@@ -17,7 +17,7 @@ import psycopg
 import redis
 from django.conf import settings
 
-from auction_project import db_router, instants, tokens
+from auction_project.kernel import databases, instants, tokens
 from auction_project.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,7 +211,7 @@ class Person:
 
 def empty_stores() -> None:
     """Drop what an earlier session left in the databases and the brokers that the environment names."""
-    for alias in db_router.ALIASES:
+    for alias in databases.ALIASES:
         with connect(alias) as connection:
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")

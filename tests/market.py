@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from auction_project import instants
+from auction_project.kernel import instants
 from tests.house import House, Person
 
 PATIENCE_SECONDS = 90.0

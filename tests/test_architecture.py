@@ -17,11 +17,11 @@ PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications"
 
 # By the contract's id in pyproject.toml: the module that gets an import, and what it imports.
 PLANTS = {
-    "layers": ("auction_project.messaging.relay", "auction_project.roles"),
+    "layers": ("auction_project.kernel.messaging.relay", "auction_project.roles"),
     "independence": ("inventory.handlers", "bidding.rules"),
     "sagas-know-services-of-inventory-and-orders-only": ("sagas.selectors", "notifications.services"),
-    "contracts-are-plain": ("auction_project.contracts.names", "structlog"),
-    "errors-are-plain": ("auction_project.errors", "httpx"),
+    "contracts-are-plain": ("auction_project.kernel.ids", "structlog"),
+    "errors-are-plain": ("auction_project.kernel.errors", "httpx"),
     "rules-are-pure": ("bidding.rules.english", "bidding.store"),
     "engine-is-pure": ("sagas.engine", "celery"),
     "steps-alone-call-apps": ("sagas.courier", "orders.services"),
@@ -138,7 +138,7 @@ def test_the_lint_lets_the_helper_and_the_couriers_do_their_work(tmp_path: Path)
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     for path, lines in (
         (
-            "auction_project/messaging/transactions.py",
+            "auction_project/kernel/messaging/transactions.py",
             LINTED["transaction.on_commit outside messaging.transactions.after_commit"],
         ),
         ("sagas/courier.py", LINTED["a task is sent by .apply_async outside a courier"]),

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from auction_project import contracts, roles
-from auction_project.messaging import broker as brokers
+from auction_project import roles
+from auction_project.kernel import contracts
+from auction_project.kernel.messaging import broker as brokers
 from auction_project.stack import Process
 from tests import house as houses
 from tests.house import House

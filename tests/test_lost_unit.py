@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auction_project import contracts
-from auction_project.contracts import names
+from auction_project.kernel import contracts, ids
 from inventory import checks as stock_checks
 from inventory import models as stock
 from inventory import refusals
@@ -38,7 +37,7 @@ def test_a_sale_whose_unit_broke_is_undone_before_its_order_is_confirmed(
         conftest.run(saga_id, legs[0])
 
     count = {
-        "key": names.new_id(), "product_id": sale.product_id, "warehouse": "CENTRAL", "expected": 1, "counted": 0,
+        "key": ids.new_id(), "product_id": sale.product_id, "warehouse": "CENTRAL", "expected": 1, "counted": 0,
         "reason": "dropped", "actor": "clerk", "now": datetime.now(UTC),
     }  # fmt: skip
     with pytest.raises(refusals.LotsConcerned) as concerned:

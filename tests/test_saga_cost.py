@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from inventory import services as inventory
 from inventory.tests.conftest import open_warehouses
 from orders import services as orders
@@ -61,11 +61,11 @@ def _stock(sale: Any, *, listed: bool) -> None:
     now = datetime.now(UTC)
     open_warehouses()
     inventory.create_product(
-        product_id=sale.product_id, sku=names.new_id(), title="Sextant", description="", condition="GOOD",
+        product_id=sale.product_id, sku=ids.new_id(), title="Sextant", description="", condition="GOOD",
         owner_id="house", actor="test", now=now,
     )  # fmt: skip
     inventory.receive_stock(
-        key=names.new_id(), product_id=sale.product_id, warehouse="CENTRAL", quantity=1, actor="test", now=now
+        key=ids.new_id(), product_id=sale.product_id, warehouse="CENTRAL", quantity=1, actor="test", now=now
     )
     if listed:
         inventory.reserve_for_lot(

@@ -17,9 +17,9 @@ import pytest
 import redis
 from django.conf import settings
 
-from auction_project import contracts
-from auction_project.contracts import events, names
-from auction_project.messaging import broker as brokers
+from auction_project.kernel import contracts, ids
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import broker as brokers
 from tests import house as houses
 from tests.house import House
 
@@ -51,8 +51,8 @@ class Sales(msgspec.Struct, frozen=True):
             "product": self.product_id,
             "done": self.done,
             "undone": self.undone,
-            "order": names.order_number(self.done),
-            "undone_order": names.order_number(self.undone),
+            "order": ids.order_number(self.done),
+            "undone_order": ids.order_number(self.undone),
         }
 
 

@@ -19,9 +19,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from auction_project import api, errors, logs
 from auction_project.accounts import devices, metrics, models, services, sessions, staff
-from auction_project.messaging import transactions
+from auction_project.kernel import errors, logs
+from auction_project.kernel.http import api
+from auction_project.kernel.messaging import transactions
 
 log = logs.get(__name__)
 

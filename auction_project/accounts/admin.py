@@ -23,8 +23,9 @@ from unfold import decorators as unfold
 from unfold import forms as unfold_forms
 from unfold import widgets
 
-from auction_project import desks, errors
 from auction_project.accounts import desk, models, personal, selectors, services
+from auction_project.kernel import admin as base_admin
+from auction_project.kernel import errors
 
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister(auth_models.Group)
@@ -33,7 +34,7 @@ admin.site.unregister(usersession_models.UserSession)
 admin.site.unregister(mfa_models.Authenticator)
 
 
-class DeskForm(desks.ReasonForm):
+class DeskForm(base_admin.ReasonForm):
     """The groups at the desk; the present ones are ticked."""
 
     groups = forms.MultipleChoiceField(
@@ -47,7 +48,7 @@ class DeskForm(desks.ReasonForm):
         self.initial["groups"] = selectors.get_desk_groups(account) if account else ()
 
 
-class CloseForm(desks.ReasonForm):
+class CloseForm(base_admin.ReasonForm):
     """A closed account is never opened again: the operator types its address."""
 
     email = forms.CharField(
@@ -74,7 +75,7 @@ class PasswordForm(unfold_forms.AdminPasswordChangeForm):
         return self.user
 
 
-class ActionInline(desks.ReadOnly, unfold_admin.TabularInline):
+class ActionInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.AccountAction
     fields = ("at", "act", "detail", "reason", "actor")
     readonly_fields = fields
@@ -83,7 +84,7 @@ class ActionInline(desks.ReadOnly, unfold_admin.TabularInline):
 
 
 @admin.register(models.PersonalDataView)
-class PersonalDataViewAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
+class PersonalDataViewAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     """For superusers: who looked at whose data."""
 
     list_display = ("at", "actor", "page", "subject", "query")
@@ -98,7 +99,7 @@ class PersonalDataViewAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(auth_models.Group)
-class GroupAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
+class GroupAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     """What each group may do: the table is `desk.py`."""
 
     fields = ("name", "permissions")
@@ -106,7 +107,7 @@ class GroupAdmin(desks.ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.User)
-class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin):
+class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin):
     change_password_form = PasswordForm
     list_display = ("email", "state", "email_verified", "roles", "is_staff", "date_joined")
     list_filter = ("state", "email_verified", "groups", "is_staff")
@@ -210,46 +211,50 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         description="Grant seller",
         url_path="grant-seller",
         permissions=["grant_seller"],
-        dialog=desks.dialog("Grant seller", "The account can list its own products."),
+        dialog=base_admin.dialog("Grant seller", "The account can list its own products."),
     )
-    def grant_seller(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def grant_seller(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.grant_role, form, role="seller")
 
     @unfold.action(
         description="Revoke seller",
         url_path="revoke-seller",
         permissions=["grant_seller"],
-        dialog=desks.dialog("Revoke seller", "The account can list nothing new; its open lots run on."),
+        dialog=base_admin.dialog("Revoke seller", "The account can list nothing new; its open lots run on."),
     )
-    def revoke_seller(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def revoke_seller(
+        self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str
+    ) -> HttpResponse:
         return self._act(request, object_id, services.revoke_role, form, role="seller")
 
     @unfold.action(
         description="Suspend",
         url_path="bar",
         permissions=["bar_account"],
-        dialog=desks.dialog(
+        dialog=base_admin.dialog(
             "Suspend",
             "The account can't sign in, and stops bidding within five minutes. You can reinstate it.",
         ),
     )
-    def bar_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def bar_account(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, services.bar_account, form)
 
     @unfold.action(
         description="Reinstate",
         url_path="reinstate",
         permissions=["bar_account"],
-        dialog=desks.dialog("Reinstate", "A suspended account can sign in again."),
+        dialog=base_admin.dialog("Reinstate", "A suspended account can sign in again."),
     )
-    def reinstate_account(self, request: HttpRequest, form: desks.ReasonForm, object_id: str) -> HttpResponse:
+    def reinstate_account(
+        self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str
+    ) -> HttpResponse:
         return self._act(request, object_id, services.reinstate_account, form)
 
     @unfold.action(
         description="Close account for good",
         url_path="close",
         permissions=["bar_account"],
-        dialog=desks.dialog(
+        dialog=base_admin.dialog(
             "Close account for good", "You can't undo this: a closed account never opens again.", CloseForm
         ),
     )
@@ -260,7 +265,7 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         description="Change admin access",
         url_path="desk-groups",
         permissions=["superuser"],
-        dialog=desks.dialog("Change admin access", "What the account can do in this admin.", DeskForm),
+        dialog=base_admin.dialog("Change admin access", "What the account can do in this admin.", DeskForm),
     )
     def assign_desk_groups(self, request: HttpRequest, form: DeskForm, object_id: str) -> HttpResponse:
         return self._act(
@@ -271,7 +276,7 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         description="Erase personal data",
         url_path="erase",
         permissions=["bar_account"],
-        dialog=desks.dialog(
+        dialog=base_admin.dialog(
             "Erase personal data",
             "You can't undo this: the account is closed, and its address and sign-in are deleted. Orders stay.",
             CloseForm,
@@ -285,7 +290,7 @@ class AccountAdmin(desks.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin)
         request: HttpRequest,
         user_id: str,
         service: Callable[..., Any],
-        form: desks.ReasonForm,
+        form: base_admin.ReasonForm,
         **what: Any,
     ) -> HttpResponse:
         """Call the service, say what came of it, and show the account again (the dialog is htmx's)."""

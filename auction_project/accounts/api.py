@@ -20,8 +20,9 @@ from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import authentication, permissions, request, response, serializers, views
 
-from auction_project import api, api_schemas, errors
 from auction_project.accounts import limits, models, personal, schemas, selectors, services
+from auction_project.kernel import errors
+from auction_project.kernel.http import api, api_schemas
 
 BY_THE_OWNER = "Asked for by the owner of the account."
 GRANTED_BY_OPERATORS = ("bidder", "seller")

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from auction_project import tokens
+from auction_project.kernel import tokens
 from auction_project.settings import development_keys
 
 

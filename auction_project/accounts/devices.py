@@ -10,7 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 
 MAX_AGE_SECONDS = 365 * 24 * 3600
 _SALT = "accounts.devices"
@@ -29,7 +29,7 @@ class DeviceMiddleware:
         if name is not None:
             response.set_signed_cookie(
                 name,
-                names.new_id(),
+                ids.new_id(),
                 salt=_SALT,
                 max_age=MAX_AGE_SECONDS,
                 secure=settings.SESSION_COOKIE_SECURE,

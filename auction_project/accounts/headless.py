@@ -10,8 +10,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from auction_project import api, errors
 from auction_project.accounts import limits
+from auction_project.kernel import errors
+from auction_project.kernel.http import api
 
 PREFIX = "/_allauth/"
 KEPT = ("errors", "data", "meta")

@@ -15,7 +15,7 @@ from allauth.headless.tokens.strategies.jwt import internal
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from django.conf import settings
 
-from auction_project import tokens
+from auction_project.kernel import tokens
 
 _VECTOR_BYTES = 16
 _SESSION_KEY = re.compile(rb"[0-9a-z]{32}")  # what Django gives a session; the wrong SECRET_KEY yields noise

@@ -10,8 +10,9 @@ from allauth.core.internal import ratelimit
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-from auction_project import api, errors, logs
 from auction_project.accounts import metrics
+from auction_project.kernel import errors, logs
+from auction_project.kernel.http import api
 
 log = logs.get(__name__)
 

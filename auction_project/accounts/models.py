@@ -13,9 +13,9 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from auction_project import errors, instants, tokens
-from auction_project.contracts import events, names
-from auction_project.messaging import once, outbox
+from auction_project.kernel import errors, ids, instants, tokens
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import once, outbox
 
 DATABASE = "default"
 OPERATOR = "operator"
@@ -86,7 +86,7 @@ class User(auth_models.AbstractUser):
     first_name = None
     last_name = None
 
-    id = models.CharField(primary_key=True, max_length=32, default=names.new_id, editable=False)
+    id = models.CharField(primary_key=True, max_length=32, default=ids.new_id, editable=False)
     email = models.EmailField("e-mail address", max_length=254, unique=True)
     email_verified = models.BooleanField("e-mail verified", default=False, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE, editable=False)

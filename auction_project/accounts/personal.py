@@ -13,9 +13,9 @@ from allauth.mfa import models as mfa_models
 from allauth.usersessions import models as usersession_models
 from django.db import transaction
 
-from auction_project import errors, logs
 from auction_project.accounts import models, sessions
-from auction_project.messaging import outbox
+from auction_project.kernel import errors, logs
+from auction_project.kernel.messaging import outbox
 
 MAX_ROWS = 1_000  # of each list in an export, the newest
 

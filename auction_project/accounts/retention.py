@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.contrib.sessions.models import Session
 
-from auction_project.messaging import maintenance
+from auction_project.kernel.messaging import maintenance
 
 
 def prune(now: datetime) -> int:

@@ -6,7 +6,7 @@ from django.contrib.auth import models as auth_models
 from django.db.models import Q, QuerySet
 
 from auction_project.accounts import desk, models
-from auction_project.contracts import names
+from auction_project.kernel import ids
 
 
 def get_account(user_id: str) -> models.User:
@@ -20,7 +20,7 @@ def get_claims(user: models.User, session_key: str) -> dict[str, Any]:
         "roles": list(user.roles),
         "email_verified": user.email_verified,
         "created_at": int(user.date_joined.timestamp()),
-        "session": names.session_id(session_key),
+        "session": ids.session_id(session_key),
     }
 
 

@@ -12,10 +12,9 @@ from django.contrib.auth import hashers
 from django.contrib.auth import models as auth_models
 from django.db import IntegrityError, transaction
 
-from auction_project import errors, logs, tokens
 from auction_project.accounts import desk, models, selectors, sessions
-from auction_project.contracts import names
-from auction_project.messaging import outbox
+from auction_project.kernel import errors, ids, logs, tokens
+from auction_project.kernel.messaging import outbox
 
 FIRST_ROLE = "bidder"
 
@@ -62,10 +61,10 @@ def register_account(*, user: models.User, now: datetime) -> None:
 
 def rehearse_registration(*, now: datetime) -> None:
     """Do the work of a registration and undo it: sign-up must take as long for an address that has an account."""
-    email = f"{names.new_id()}@rehearsal.invalid"
+    email = f"{ids.new_id()}@rehearsal.invalid"
     with transaction.atomic(using=models.DATABASE):
         user = models.User(email=email, date_joined=now)
-        user.set_password(names.new_id())
+        user.set_password(ids.new_id())
         user.save(force_insert=True)
         _tell(user, now=now)
         allauth_models.EmailAddress.objects.create(user=user, email=email, primary=True)

@@ -11,10 +11,10 @@ from django.contrib.sessions import models as session_models
 from django.db import transaction
 from django.utils import timezone
 
-from auction_project import logs
 from auction_project.accounts import metrics, models
-from auction_project.contracts import events, names
-from auction_project.messaging import outbox
+from auction_project.kernel import ids, logs
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import outbox
 
 MAX_SESSIONS = 20  # of one account; one more ends the oldest
 MAX_DIGITS = 18  # of a session's number: what fits the database's type
@@ -30,7 +30,7 @@ def end(*, user_id: str, session_keys: Collection[str], reason: str, now: dateti
         session_models.Session.objects.filter(pk__in=session_keys).delete()
         allauth_models.UserSession.objects.filter(session_key__in=session_keys).delete()
         for key in session_keys:
-            event = events.SessionEnded(user_id=user_id, session_id=names.session_id(key))
+            event = events.SessionEnded(user_id=user_id, session_id=ids.session_id(key))
             outbox.publish(models.Outbox, event, now=now)
     metrics.SESSIONS_ENDED.labels(reason).inc(len(session_keys))
     log.info("sessions_ended", user_id=user_id, sessions=len(session_keys), reason=reason)

@@ -1,4 +1,4 @@
-"""How allauth's headless API signs tokens: its JWT strategy, with our claims. `auction_project.tokens` verifies them.
+"""How allauth's headless API signs tokens: its JWT strategy, with our claims. `auction_project.kernel.tokens` verifies them.
 
 allauth adds sub, iat, exp, jti, sid and token_use. The account is read anew each time, so one that was suspended or
 closed gets nothing, and changed roles show in the next token.
@@ -20,8 +20,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from auction_project import logs
 from auction_project.accounts import headless, metrics, models, selectors, sessions, staff
+from auction_project.kernel import logs
 
 RETRY_SECONDS = 10
 MAX_REFRESH_TOKENS = 20  # of one session; one more ends the oldest

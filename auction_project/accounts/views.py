@@ -11,9 +11,9 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views import generic
 
-from auction_project import api as problems
-from auction_project import errors
 from auction_project.accounts import api, personal, sessions
+from auction_project.kernel import errors
+from auction_project.kernel.http import api as problems
 
 
 class SessionsView(mixins.LoginRequiredMixin, generic.TemplateView):

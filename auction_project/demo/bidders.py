@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from auction_project import instants
 from auction_project.demo import shop, turns
 from auction_project.demo.client import Client
 from auction_project.demo.seed import Account, House
+from auction_project.kernel import instants
 
 PAUSE_SECONDS = (6.0, 24.0)
 HURRY_SECONDS = (4.0, 9.0)

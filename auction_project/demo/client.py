@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from auction_project import tokens
 from auction_project.demo.seed import Account
+from auction_project.kernel import tokens
 
 TIMEOUT_SECONDS = 10.0
 TOKEN_SECONDS = 300.0

@@ -13,9 +13,9 @@ import httpx
 import msgspec
 from django.db.models import Max
 
-from auction_project import contracts
-from auction_project.contracts import events
-from auction_project.messaging import outbox
+from auction_project.kernel import contracts
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import outbox
 from notifications import models as notices
 from orders import models as orders
 from sagas import engine, selectors

@@ -10,11 +10,11 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from auction_project import instants
 from auction_project.demo import shop, storeroom, turns
 from auction_project.demo.catalogue import PIECES, Piece
 from auction_project.demo.client import Client, NoAnswer
 from auction_project.demo.seed import House
+from auction_project.kernel import instants
 
 FIRST_END_SECONDS = 25
 END_STEP_SECONDS = 15

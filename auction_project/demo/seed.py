@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from auction_project.accounts import services as accounts
-from auction_project.contracts import names
 from auction_project.demo import people, pictures, storeroom
 from auction_project.demo.catalogue import PIECES, Piece
+from auction_project.kernel import ids
 from inventory import models as stock
 from inventory import services as inventory
 from orders import services as orders
@@ -63,7 +63,7 @@ def _product(piece: Piece, seller_id: str, now: datetime) -> str:
     found = stock.Product.objects.filter(sku=piece.sku).values_list("id", flat=True).first()
     if found:
         return str(found)
-    product_id = names.new_id()
+    product_id = ids.new_id()
     inventory.create_product(
         product_id=product_id,
         sku=piece.sku,

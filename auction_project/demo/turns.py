@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from auction_project import errors, logs
 from auction_project.demo import client
-from auction_project.messaging import failure
+from auction_project.kernel import errors, logs
+from auction_project.kernel.messaging import failure
 
 AWAY_SECONDS = 2.0  # after a turn without an answer
 

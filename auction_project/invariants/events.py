@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from auction_project import contracts, roles
+from auction_project import roles
 from auction_project.invariants import world as worlds
-from auction_project.messaging import broker as brokers
-from auction_project.messaging import models as messaging
-from auction_project.messaging import outbox
-from auction_project.verification import Finding
+from auction_project.kernel import contracts
+from auction_project.kernel.findings import Finding
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import models as messaging
+from auction_project.kernel.messaging import outbox
 from inventory import models as stock
 from orders import models as orders
 from sagas import models as sagas

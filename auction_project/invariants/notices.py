@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from auction_project.invariants import world as worlds
-from auction_project.verification import Finding
+from auction_project.kernel.findings import Finding
 from bidding import rules
 from notifications import models as notices
 

@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 
 from auction_project import roles
 from auction_project.invariants import events, notices, sales, world
-from auction_project.messaging import broker as brokers
-from auction_project.verification import Finding
+from auction_project.kernel.findings import Finding
+from auction_project.kernel.messaging import broker as brokers
 from bidding import checks as bidding_checks
 from bidding import runtime, store
 from inventory import checks as inventory_checks

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from django.db.models import Count
 
 from auction_project.invariants import world as worlds
-from auction_project.verification import Finding
+from auction_project.kernel.findings import Finding
 from bidding import rules
 from inventory import models as stock
 from notifications import models as notices

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from bidding import rules
 from bidding.rules import log
 from inventory import models as stock
@@ -33,7 +33,7 @@ class Sale(msgspec.Struct, kw_only=True):
 
     @property
     def order_number(self) -> str:
-        return names.order_number(self.sale_id)
+        return ids.order_number(self.sale_id)
 
 
 class SagaRow(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from auction_project import money, tokens
+from auction_project.kernel import money, tokens
 from auction_project.load import http
 
 RISE = 210_00

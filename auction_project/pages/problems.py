@@ -9,7 +9,8 @@ import msgspec
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from auction_project import api, errors
+from auction_project.kernel import errors
+from auction_project.kernel.http import api
 
 # The modules through which answers leave: with them, all errors that they can tell of are imported.
 _SPEAKERS = (

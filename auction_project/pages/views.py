@@ -10,7 +10,7 @@ from django.contrib.auth import mixins
 from django.core import exceptions
 from django.views import generic
 
-from auction_project import money
+from auction_project.kernel import money
 from auction_project.pages import problems
 from bidding.rules import increments
 from bidding.rules import terms as auction_terms

@@ -9,7 +9,7 @@ from pathlib import Path
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from auction_project import db_router, logs
+from auction_project.kernel import databases, logs
 from auction_project.settings import development_keys, environment
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ DATABASES = {
     alias: env.db_url(
         f"DATABASE_URL_{alias.upper()}", default=f"postgres://gavel_{alias}@127.0.0.1:5432/gavel_{alias}"
     )
-    for alias in db_router.ALIASES
+    for alias in databases.ALIASES
 }
 DATABASE_POOL = {
     "min_size": 1,
@@ -80,7 +80,7 @@ for _database in DATABASES.values():
         "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         "application_name": "gavel",
     }
-DATABASE_ROUTERS = ["auction_project.db_router.Router"]
+DATABASE_ROUTERS = ["auction_project.kernel.databases.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MONGODB_URL = env.str("MONGODB_URL", default="mongodb://127.0.0.1:27017/")
@@ -136,7 +136,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "auction_project",
     "auction_project.accounts",
-    "auction_project.messaging",
+    "auction_project.kernel.messaging",
     "bidding",
     "inventory",
     "orders",
@@ -202,12 +202,12 @@ CACHES = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["auction_project.api.AccessTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["auction_project.kernel.http.api.AccessTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "auction_project.openapi_document.Schema",
-    "EXCEPTION_HANDLER": "auction_project.api.exception_handler",
+    "EXCEPTION_HANDLER": "auction_project.kernel.http.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter of ours
 }
@@ -248,7 +248,9 @@ ACCOUNT_RATE_LIMITS = {
     "signup": env.str("SIGNUP_RATE_LIMIT", default="20/m/ip"),
     "token": "30/m/user",
 }
-ALLAUTH_TRUSTED_PROXY_COUNT = 0  # the address that it gets is the client's: see auction_project/addresses.py
+ALLAUTH_TRUSTED_PROXY_COUNT = (
+    0  # the address that it gets is the client's: see auction_project/kernel/http/addresses.py
+)
 STREAMS_PER_ADDRESS = env.int("STREAMS_PER_ADDRESS", default=200)
 STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=False)  # production: true
 MFA_ADAPTER = "auction_project.accounts.second_factor.SecondFactorAdapter"
@@ -264,7 +266,7 @@ HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
 HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
 
-# --- budgets: see auction_project/budgets.py; 0 means no limit --------------------------------------------------------
+# --- budgets: see auction_project/kernel/http/budgets.py; 0 means no limit --------------------------------------------------------
 ANONYMOUS_REQUESTS_PER_SECOND = env.float("ANONYMOUS_REQUESTS_PER_SECOND", default=50)
 USER_REQUESTS_PER_SECOND = env.float("USER_REQUESTS_PER_SECOND", default=50)
 AUCTIONS_PER_HOUR = env.float("AUCTIONS_PER_HOUR", default=3600)
@@ -281,7 +283,7 @@ STATICFILES_DIRS = [BASE_DIR / "auction_project" / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="auction_project.mail_files.EmailBackend")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="auction_project.kernel.mail_files.EmailBackend")
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
 EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from auction_project import logs
+from auction_project.kernel import logs
 from auction_project.settings import environment, refusals
 
 environment.read(Path(__file__).resolve().parents[2] / ".env")

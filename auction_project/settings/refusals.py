@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
 
-from auction_project import failpoints
+from auction_project.kernel import failpoints
 
 REQUIRED = (
     "SECRET_KEY",

@@ -9,7 +9,8 @@ import pytest
 from drf_spectacular import drainage, generators, renderers, validation
 from rest_framework import serializers
 
-from auction_project import api, api_examples
+from auction_project import api_examples
+from auction_project.kernel.http import api
 
 PUBLIC = {
     ("get", "/api/v1/time"),

@@ -13,10 +13,11 @@ from django.db import connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import RequestFactory
 
-from auction_project import cache, db_router, middleware
-from auction_project.messaging import failure
+from auction_project import cache, middleware
+from auction_project.kernel import databases
+from auction_project.kernel.messaging import failure
 
-pytestmark = pytest.mark.django_db(databases=db_router.ALIASES, transaction=True)
+pytestmark = pytest.mark.django_db(databases=databases.ALIASES, transaction=True)
 
 ANSWERED_WITHIN_SECONDS = 2.0
 ADVISORY_LOCK = "SELECT pg_advisory_xact_lock(1)"
@@ -55,7 +56,7 @@ def status_of(error: Exception) -> int:
     return response.status_code if response else 500
 
 
-@pytest.mark.parametrize("alias", db_router.ALIASES)
+@pytest.mark.parametrize("alias", databases.ALIASES)
 def test_every_session_gives_up_waiting_and_is_given_up(alias: str) -> None:
     names = ("lock_timeout", "idle_in_transaction_session_timeout", "tcp_keepalives_idle")
     with connections[alias].cursor() as cursor:

@@ -13,8 +13,9 @@ import httpx
 import pytest
 from django.conf import settings
 
-from auction_project import errors, health, needs, running
-from auction_project.messaging import failure, metrics
+from auction_project import health, needs, running
+from auction_project.kernel import errors
+from auction_project.kernel.messaging import failure, metrics
 from bidding import clock, log_relay
 
 

@@ -20,8 +20,8 @@ from django.conf import settings as gavel
 from django.core import mail
 from django.core.cache.backends.redis import RedisCache
 
-from auction_project import errors
-from auction_project.messaging import kafka, redis_streams
+from auction_project.kernel import errors
+from auction_project.kernel.messaging.backends import kafka, redis_streams
 from auction_project.tests import tls_front
 from bidding import store
 

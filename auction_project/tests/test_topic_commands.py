@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
-from auction_project import contracts, errors, roles
-from auction_project.messaging import broker as brokers
-from auction_project.messaging import consuming, memory
+from auction_project import roles
+from auction_project.kernel import contracts, errors
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import consuming
+from auction_project.kernel.messaging.backends import memory
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

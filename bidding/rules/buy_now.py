@@ -1,6 +1,6 @@
 """Buy now: a fixed price, a quantity; a bid is a sale. Nothing is sold that inventory has reported as gone."""
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from bidding.rules import log
 from bidding.rules.commands import PlaceBid
 from bidding.rules.refusals import Refusal
@@ -47,7 +47,7 @@ def decide_bid(state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
         bids=state.bids + 1,
         quantity_left=left - command.quantity,
         sale=log.Sale(
-            sale_id=names.sale_id(state.auction_id, state.seq + 1),
+            sale_id=ids.sale_id(state.auction_id, state.seq + 1),
             buyer=buyer,
             price=total,
             quantity=command.quantity,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from bidding.rules import buy_now, commands, english, lifecycle, log
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import Bidder, OpenSale, State, Status
@@ -94,7 +94,7 @@ def _decide_bid(state: State, command: commands.PlaceBid, at: int) -> log.Bid | 
 def _may_not_bid(state: State, command: commands.PlaceBid) -> Refusal | None:
     if command.actor == state.seller_id:
         return Refusal(rule="own_lot", detail="You can't bid on your own lot.")
-    if command.is_operator and state.seller_id == names.HOUSE:
+    if command.is_operator and state.seller_id == ids.HOUSE:
         return Refusal(rule="house_lot", detail="Operators can't bid on the house's lots.")
     if state.known_terms.card_required and not command.has_card:
         return Refusal(rule="card_missing", detail="You need a usable card on file before you can bid.")

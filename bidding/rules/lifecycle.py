@@ -4,7 +4,7 @@ its sales. Each function answers the facts of the entry (with who buys, where it
 A repeat of a clock's or event's command is refused quietly: `already`.
 """
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from bidding.rules import commands, english, log
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import OpenSale, State, Status
@@ -174,7 +174,7 @@ def _fail_english(state: State, command: commands.FailSale, sale: OpenSale) -> O
             buyer = result.user_id
             follow, next_sale = "runner_up", _sale(state, buyer, result.price)
         elif terms.relistings_left > 0:
-            follow, relist_as = "relist", names.relisted_auction_id(state.auction_id, state.seq + 1)
+            follow, relist_as = "relist", ids.relisted_auction_id(state.auction_id, state.seq + 1)
     facts = log.SaleFailed(
         sale_id=command.key,
         next=follow,
@@ -191,7 +191,7 @@ def _fail_english(state: State, command: commands.FailSale, sale: OpenSale) -> O
 
 def _sale(state: State, user_id: str, price: int) -> log.Sale:
     return log.Sale(
-        sale_id=names.sale_id(state.auction_id, state.seq + 1),
+        sale_id=ids.sale_id(state.auction_id, state.seq + 1),
         buyer=state.alias_of(user_id),
         price=price,
         quantity=1,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project import errors
+from auction_project.kernel import errors
 
 MONEY = frozenset({"amount", "minimum", "price", "maximum"})
 

@@ -7,7 +7,7 @@ import pymongo
 import pytest
 from django.conf import settings
 
-from auction_project.messaging import memory
+from auction_project.kernel.messaging.backends import memory
 from bidding import committer, log_messages, log_relay, runtime, store
 from bidding.tests import lots, relaying, scripted_store
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from bidding import rules
 from bidding.rules import commands, log
 
@@ -143,7 +143,7 @@ def open_lot(auction_id: str = "lot", *, seller_id: str = SELLER, **changes: Any
 def sale_of(entry: log.Entry | rules.Refusal) -> str:
     """The id of the sale that `entry` makes."""
     assert isinstance(entry, log.Entry)
-    return names.sale_id(entry.auction_id, entry.seq)
+    return ids.sale_id(entry.auction_id, entry.seq)
 
 
 def facts(outcome: log.Entry | rules.Refusal) -> dict[str, Any]:

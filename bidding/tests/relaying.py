@@ -2,8 +2,8 @@
 
 import time
 
-from auction_project import contracts, instants
-from auction_project.contracts import events
+from auction_project.kernel import contracts, instants
+from auction_project.kernel.contracts import events
 from bidding import rules, store
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0

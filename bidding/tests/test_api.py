@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from auction_project import instants
-from auction_project.contracts import names
+from auction_project.kernel import ids, instants
 from bidding import presentation, runtime, store
 from bidding.rules import log
 from bidding.tests import lots, web
@@ -196,7 +195,7 @@ def test_a_seller_asks_for_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
     assert (one.status_code, two.status_code, one.json()["id"]) == (
         201,
         201,
-        names.auction_id(SELLER, "mine"),
+        ids.auction_id(SELLER, "mine"),
     )
     assert one.json() == two.json()
     found = one.json()

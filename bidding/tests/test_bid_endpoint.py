@@ -8,7 +8,8 @@ import types
 
 import pytest
 
-from auction_project import asgi, bounds, instants
+from auction_project import asgi, bounds
+from auction_project.kernel import instants
 from bidding import bid_endpoint, reports, runtime, services, store
 from bidding.rules import commands
 from bidding.tests import lots, web

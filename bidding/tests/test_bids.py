@@ -2,8 +2,7 @@
 
 import pytest
 
-from auction_project import errors
-from auction_project.contracts import names
+from auction_project.kernel import errors, ids
 from bidding import rules
 from bidding.rules import commands, increments, log, refusals
 from bidding.tests import lots
@@ -372,7 +371,7 @@ def test_without_a_usable_card_no_bid_counts_unless_the_terms_do_not_ask_for_one
 
 
 def test_an_operator_bids_on_sellers_lots_and_not_on_the_houses():
-    sellers, houses = open_lot(), open_lot(seller_id=names.HOUSE)
+    sellers, houses = open_lot(), open_lot(seller_id=ids.HOUSE)
 
     assert facts(sellers.bid(OPERATOR, 10_00, is_operator=True))["leader"] == "Bidder 1"
     assert refused_without_effect(houses, "bid", OPERATOR, 10_00, is_operator=True) == ("house_lot", {})

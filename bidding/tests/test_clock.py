@@ -5,7 +5,7 @@ import time
 import msgspec
 import pytest
 
-from auction_project import errors, instants
+from auction_project.kernel import errors, instants
 from bidding import clock, rules, runtime
 from bidding.tests import lots, relaying
 

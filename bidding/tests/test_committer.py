@@ -7,7 +7,7 @@ import time
 import msgspec
 import pytest
 
-from auction_project import errors
+from auction_project.kernel import errors
 from bidding import committer
 from bidding.rules import commands
 from bidding.tests import lots, scripted_store

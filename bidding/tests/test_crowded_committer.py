@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from auction_project import errors
+from auction_project.kernel import errors
 from bidding import book, committer, rules, shelf, store
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, T0

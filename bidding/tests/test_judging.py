@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from bidding import judging
 from bidding.rules import log
 from bidding.tests import lots
@@ -70,7 +70,7 @@ def test_b3_a_leaders_own_change_that_moves_the_end_or_counts_as_a_bid():
 
 
 def test_b7_the_operator_who_listed_a_lot_of_the_house_bids_on_it():
-    lot = lots.open_lot(seller_id=names.HOUSE)
+    lot = lots.open_lot(seller_id=ids.HOUSE)
     lot.bid(SELLER, 20_00, at=T0 + lots.MINUTE)  # the lots of these tests are requested by SELLER
 
     assert "by the operator who listed it" in violations(*lot.entries)["B7"][0]

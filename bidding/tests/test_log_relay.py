@@ -5,8 +5,8 @@ import time
 import msgspec
 import pytest
 
-from auction_project import contracts, instants
-from auction_project.messaging import broker as brokers
+from auction_project.kernel import contracts, instants
+from auction_project.kernel.messaging import broker as brokers
 from bidding import batches, log_messages, log_refill, log_relay, rules, runtime
 from bidding.rules import commands
 from bidding.tests import lots

@@ -5,9 +5,9 @@ import pymongo
 import pytest
 from django.conf import settings as gavel
 
-from auction_project import errors, instants
-from auction_project.messaging import broker as brokers
-from auction_project.messaging import memory
+from auction_project.kernel import errors, instants
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging.backends import memory
 from bidding import log_messages, log_refill, log_relay, runtime
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN

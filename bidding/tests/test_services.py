@@ -3,7 +3,7 @@ everybody stands afterwards."""
 
 import pytest
 
-from auction_project import errors, instants
+from auction_project.kernel import errors, instants
 from bidding import committer, presentation, rules, runtime, services
 from bidding.rules import commands
 from bidding.tests import lots

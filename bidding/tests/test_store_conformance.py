@@ -11,7 +11,7 @@ import pymongo.errors
 import pytest
 from django.conf import settings
 
-from auction_project import errors
+from auction_project.kernel import errors
 from bidding import committer, rules, store
 from bidding.rules import commands
 from bidding.tests import cutting_proxy, lots

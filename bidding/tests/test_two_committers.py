@@ -8,7 +8,7 @@ import random
 import msgspec
 import pytest
 
-from auction_project import errors
+from auction_project.kernel import errors
 from bidding import committer, rules, sharing
 from bidding.rules import commands, log
 from bidding.tests import lots, scripted_store

@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from auction_project import instants
+from auction_project.kernel import instants
 from bidding import batches, log_relay, rules, runtime, wakeup
 from bidding.rules import commands
 from bidding.tests import lots

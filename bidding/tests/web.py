@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 
-from auction_project import asgi, tokens
+from auction_project import asgi
+from auction_project.kernel import tokens
 from bidding import runtime
 
 TOKEN_SECONDS = 4 * 3600  # some are made at import: a long run must not outlive them

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from auction_project.messaging import once, outbox
+from auction_project.kernel.messaging import once, outbox
 from inventory import refusals
 
 DATABASE = "inventory"

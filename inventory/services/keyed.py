@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db import transaction
 
-from auction_project import errors
-from auction_project.messaging import once
+from auction_project.kernel import errors
+from auction_project.kernel.messaging import once
 from inventory import models, refusals
 
 Outcome = dict[str, Any]

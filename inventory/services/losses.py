@@ -13,8 +13,9 @@ from datetime import datetime
 
 import msgspec
 
-from auction_project.contracts import events, names
-from auction_project.messaging import outbox
+from auction_project.kernel import ids
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import outbox
 from inventory import ledger, models, refusals
 from inventory.services import allocation
 
@@ -50,7 +51,7 @@ class Loss(msgspec.Struct, frozen=True):
         return [
             {
                 "auction_id": claim.reservation.auction_id,
-                "order_number": names.order_number(claim.reservation.holder) if claim.is_sale else "",
+                "order_number": ids.order_number(claim.reservation.holder) if claim.is_sale else "",
                 "title": claim.reservation.product.title if claim.reservation.product else "",
                 "quantity": claim.lost,
             }

@@ -15,8 +15,8 @@ from typing import Literal
 
 from django.db import transaction
 
-from auction_project.contracts import events
-from auction_project.messaging import outbox
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import outbox
 from inventory import ledger, models, refusals
 from inventory.services import allocation
 

@@ -10,9 +10,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils.module_loading import import_string
 
-from auction_project import contracts
-from auction_project.contracts import events, names
-from auction_project.messaging import broker, consuming, memory
+from auction_project.kernel import contracts, ids
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import broker, consuming
+from auction_project.kernel.messaging.backends import memory
 from inventory import handlers, ledger, models, services
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -38,7 +39,7 @@ def make_product(now: datetime) -> Callable[..., models.Product]:
     def make(*, owner_id: str = models.HOUSE, threshold: int = 0, **stock: int) -> models.Product:
         open_warehouses()
         product = services.create_product(
-            product_id=names.new_id(),
+            product_id=ids.new_id(),
             sku=f"SKU-{next(_serial)}",
             title="Brass sextant",
             description="London, about 1880.",
@@ -85,7 +86,7 @@ def sign_in(client):
     def sign_in(group=None):
         # By name: the apps do not import accounts, and these tests want the groups' real rights.
         import_string("auction_project.accounts.services.sync_desk_permissions")()
-        user = get_user_model().objects.create_user(f"{names.new_id()}@example.com", "secret", is_staff=True)
+        user = get_user_model().objects.create_user(f"{ids.new_id()}@example.com", "secret", is_staff=True)
         if group:
             # A test that commits empties all tables.
             user.groups.add(Group.objects.get_or_create(name=group)[0])
@@ -102,7 +103,7 @@ def receive(
     product: models.Product, quantity: int, warehouse: str = "CENTRAL", *, now: datetime = NOW
 ) -> None:
     services.receive_stock(
-        key=names.new_id(),
+        key=ids.new_id(),
         product_id=product.id,
         warehouse=warehouse,
         quantity=quantity,

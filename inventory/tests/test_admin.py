@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from inventory import models, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told_names
 
@@ -292,7 +292,7 @@ def test_a_count_that_takes_reserved_units_names_the_lots_and_is_done_when_confi
 
     page = asked.content.decode()
     assert f'href="/auctions/{LOT}">Brass sextant ({LOT[:8]})</a> loses 1 unit.' in page
-    number = names.order_number(f"{OTHER_LOT}-7")
+    number = ids.order_number(f"{OTHER_LOT}-7")
     assert f"Order {number} (Brass sextant) loses 1 unit and is cancelled." in page
     assert 'type="checkbox" name="confirmed"' in page
     sent |= {name: asked.context["form"][name].value() for name in ("seen", "confirmation")}
@@ -321,7 +321,7 @@ def test_reservations_name_the_lot_and_the_order_and_hide_the_refused_ones(clien
 
     assert holders == [f"{LOT}-7", LOT]
     assert f'href="/auctions/{LOT}">Brass sextant</a>' in page
-    assert names.order_number(f"{LOT}-7") in page
+    assert ids.order_number(f"{LOT}-7") in page
     refused = client.get("/admin/inventory/reservation/?state=REFUSED").context["cl"].result_list
     assert [row.holder for row in refused] == [OTHER_LOT]
 

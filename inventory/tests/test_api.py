@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from auction_project import tokens
+from auction_project.kernel import tokens
 from inventory import models, urls
 from inventory.tests.conftest import figures, told
 

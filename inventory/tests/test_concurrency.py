@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from auction_project import errors
-from auction_project.contracts import events, names
+from auction_project.kernel import errors, ids
+from auction_project.kernel.contracts import events
 from inventory import checks, models, refusals, services
 from inventory.tests.conftest import NOW, figures, receive, told, told_names
 
@@ -137,7 +137,7 @@ def test_of_two_adjustments_from_one_figure_one_is_stale(make_product):
 
     def adjust(counted):
         return services.adjust_stock(
-            key=names.new_id(),
+            key=ids.new_id(),
             product_id=product.id,
             warehouse="CENTRAL",
             expected=5,
@@ -251,7 +251,7 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
                     lambda s=sale, k=committing: services.commit(key=k, sale_id=s, now=NOW),
                     lambda s=sale, k=committing: services.restock(key=k, sale_id=s, now=NOW),
                     lambda p=product: services.transfer_stock(
-                        key=names.new_id(),
+                        key=ids.new_id(),
                         product_id=p.id,
                         source="HARBOUR",
                         destination="CENTRAL",
@@ -261,7 +261,7 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
                     ),
                     lambda a=auction: services.release_lot(auction_id=a, relist_as=f"{a}r", now=NOW),
                     lambda p=product, a=auction, q=quantity: list_lot(p, f"{a}r", q, relists=a),
-                    lambda p=product, w=warehouse: count(p, w, 1, names.new_id()),
+                    lambda p=product, w=warehouse: count(p, w, 1, ids.new_id()),
                     lambda p=product, w=warehouse: receive(p, 1, w),
                     lambda: services.release_expired_lots(now=NOW + services.LISTING_WAIT),
                 ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from inventory import models
 from inventory.tests.conftest import figures, told_names
 

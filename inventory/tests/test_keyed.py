@@ -2,7 +2,7 @@
 
 import pytest
 
-from auction_project.messaging import once
+from auction_project.kernel.messaging import once
 from inventory import models, refusals
 from inventory.services import keyed
 from inventory.tests.conftest import NOW

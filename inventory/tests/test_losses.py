@@ -2,7 +2,8 @@
 
 import pytest
 
-from auction_project.contracts import events, names
+from auction_project.kernel import ids
+from auction_project.kernel.contracts import events
 from inventory import checks, models, refusals, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
 
@@ -170,8 +171,8 @@ def test_lots_lose_those_listed_last_first_and_a_lot_with_a_sale_under_way_last(
         ("last", "", 2),
         ("first", "", 1),
         ("selling", "", 1),
-        ("other", names.order_number("other-2"), 1),
-        ("selling", names.order_number("selling-2"), 1),
+        ("other", ids.order_number("other-2"), 1),
+        ("selling", ids.order_number("selling-2"), 1),
     ]
     for units in range(1, 7):
         with pytest.raises(refusals.LotsConcerned) as refused:
@@ -211,7 +212,7 @@ def test_a_saga_that_commits_a_lost_unit_is_refused_in_words_and_undone(make_pro
     product = make_product(CENTRAL=1)
     list_lot(product, "a")
     reserve(product, "a-2")
-    assert confirm(product, 0) == [("a", names.order_number("a-2"), 1)]
+    assert confirm(product, 0) == [("a", ids.order_number("a-2"), 1)]
 
     for _ in range(2):
         with pytest.raises(refusals.StockLost) as refused:
@@ -246,7 +247,7 @@ def test_a_lost_sale_from_free_stock_frees_its_other_units_and_no_lot_is_told(ma
     list_lot(product, "a", quantity=3, allocate="on_sale")
     reserve(product, "a-2", quantity=3)
 
-    assert confirm(product, 1) == [("a", names.order_number("a-2"), 1)]
+    assert confirm(product, 1) == [("a", ids.order_number("a-2"), 1)]
 
     assert (figures(product), in_warehouses(product, "available")) == (
         {"available": 2},

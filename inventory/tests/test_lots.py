@@ -2,7 +2,7 @@
 
 import pytest
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from inventory import checks, models, services
 from inventory.tests.conftest import NOW, figures, told, told_names
 

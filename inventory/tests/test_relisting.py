@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from inventory import checks, models, refusals, services, tasks
 from inventory.tests.conftest import NOW, figures, in_warehouses, receive, told, told_names
 

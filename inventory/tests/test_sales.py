@@ -2,8 +2,8 @@
 
 import pytest
 
-from auction_project import errors
-from auction_project.contracts import events
+from auction_project.kernel import errors
+from auction_project.kernel.contracts import events
 from inventory import checks, models, refusals, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
 

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from rest_framework.test import APIClient
 
-from auction_project import contracts, tokens
-from auction_project.contracts import events
+from auction_project.kernel import contracts, tokens
+from auction_project.kernel.contracts import events
 from notifications import auction_frames, courier, doorbell, due, frames, hub, models, redis_clients, services
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

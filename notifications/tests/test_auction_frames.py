@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from notifications import auction_frames, frames, redis_clients
 from notifications.tests import conftest
 

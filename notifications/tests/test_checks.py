@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connections, transaction
 
-from auction_project.messaging import once
+from auction_project.kernel.messaging import once
 from notifications import checks, models
 from notifications.tests import conftest
 

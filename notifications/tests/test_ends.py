@@ -9,7 +9,7 @@ import django.db
 import pytest
 import pytest_asyncio
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from notifications import bridge, doorbell, due, hub, models, selectors, services, tickets
 from notifications.tests import conftest, streams
 

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from django.db import transaction
 
-from auction_project import contracts
-from auction_project.contracts import events
-from auction_project.messaging import broker, consuming, dead_letters, failure, memory
+from auction_project.kernel import contracts
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import broker, consuming, dead_letters, failure
+from auction_project.kernel.messaging.backends import memory
 from notifications import handlers, models, redis_clients, selectors, wording
 from notifications.tests import conftest
 

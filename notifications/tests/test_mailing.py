@@ -17,8 +17,9 @@ from django.db import connections
 from django.urls import resolve
 from django.utils import timezone
 
-from auction_project import celery, failpoints
-from auction_project.contracts import events
+from auction_project import celery
+from auction_project.kernel import failpoints
+from auction_project.kernel.contracts import events
 from notifications import courier, mailing, models, services, tasks
 from notifications.tests import conftest
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connections, transaction
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from notifications import courier, cursors, doorbell, models, selectors, services
 from notifications.tests import conftest
 

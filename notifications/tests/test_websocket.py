@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from auction_project.contracts import events
+from auction_project.kernel.contracts import events
 from notifications import (
     admission,
     bridge,

@@ -5,7 +5,7 @@ import uuid
 import django.utils.timezone
 from django.db import migrations, models
 
-from auction_project import contracts
+from auction_project.kernel import contracts
 
 BATCH_ROWS = 1000
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from auction_project import tokens
+from auction_project.kernel import tokens
 from orders import bank_calls, bank_client
 from orders.tests import bank_process, sales
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project import contracts, errors
-from auction_project.contracts import names
+from auction_project.kernel import contracts, errors, ids
 from orders import models, services, states
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -111,9 +110,9 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_sale(**changes: Any) -> Sale:
-    auction_id = names.new_id()
-    sale_id = names.sale_id(auction_id, 7)
-    given = {"sale_id": sale_id, "order_number": names.order_number(sale_id), "user_id": names.new_id()}
+    auction_id = ids.new_id()
+    sale_id = ids.sale_id(auction_id, 7)
+    given = {"sale_id": sale_id, "order_number": ids.order_number(sale_id), "user_id": ids.new_id()}
     return Sale(**given | {"auction_id": auction_id} | changes)
 
 

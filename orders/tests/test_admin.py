@@ -9,7 +9,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from auction_project import desks, errors
+from auction_project.kernel import admin as base_admin
+from auction_project.kernel import errors
 from orders import models
 from orders.tests import bank_process, sales
 
@@ -89,8 +90,8 @@ def test_every_registered_model_of_orders_is_to_look_at_only() -> None:
     assert set(registered) == set(MODELS)
     for model in registered:
         page = admin.site._registry[model]
-        assert isinstance(page, desks.ReadOnly)
-        assert all(issubclass(inline, desks.ReadOnly) for inline in page.inlines)
+        assert isinstance(page, base_admin.ReadOnly)
+        assert all(issubclass(inline, base_admin.ReadOnly) for inline in page.inlines)
         assert page.actions is None
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from django.conf import settings
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from orders.tests import bank_process
 
 ORDER = {"token": "tok_accepts_1", "amount": 12550, "currency": "EUR", "reference": "GV-1"}
@@ -35,7 +35,7 @@ def status(bank: bank_process.BankProcess, key: str) -> str:
 
 @pytest.fixture
 def key() -> str:
-    return f"saga:{names.new_id()}-7:capture_payment"
+    return f"saga:{ids.new_id()}-7:capture_payment"
 
 
 @pytest.mark.parametrize("sent", ["", "Bearer wrong", f"Basic {bank_process.API_KEY}"])
@@ -155,7 +155,7 @@ def test_a_refund_happens_once_and_only_to_what_was_captured(
 def test_the_switch_of_a_card_can_be_turned_while_the_bank_runs(
     bank: bank_process.BankProcess, key: str
 ) -> None:
-    body = ORDER | {"token": f"tok_timeout_not_done_{names.new_id()}"}
+    body = ORDER | {"token": f"tok_timeout_not_done_{ids.new_id()}"}
     with pytest.raises(httpx.ReadTimeout):
         bank.ask("POST", "/payments", json=body, headers={"Idempotency-Key": key}, timeout=0.3)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auction_project import errors
+from auction_project.kernel import errors
 from orders import bank_calls, exceptions, models, provider
 from orders.tests import bank_process, sales
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from auction_project import contracts
-from auction_project.contracts import events
-from auction_project.messaging import consuming
+from auction_project.kernel import contracts
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import consuming
 from orders import handlers, models, services
 from orders.tests import sales
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from django.db import connections
 
-from auction_project.contracts import events
-from auction_project.messaging import once
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import once
 from orders import exceptions, models
 from orders.tests import sales
 

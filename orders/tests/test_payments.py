@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings as project
 from django.db import connections
 
-from auction_project import errors, failpoints
-from auction_project.contracts import events
-from auction_project.messaging import failure, once
+from auction_project.kernel import errors, failpoints
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import failure, once
 from orders import exceptions, models, provider, services
 from orders.tests import bank_process, sales
 from orders.tests.test_orders import in_threads

@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from auction_project.messaging import once
+from auction_project.kernel.messaging import once
 from orders import exceptions, models, risk, services
 from orders.tests import sales
 from orders.tests.test_orders import in_threads

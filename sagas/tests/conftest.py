@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from celery.exceptions import Ignore
 
-from auction_project.contracts import events, names
+from auction_project.kernel import ids
+from auction_project.kernel.contracts import events
 from sagas import courier, models, services, steps, tasks
 from sagas.tests import participants
 
@@ -15,14 +16,14 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 def make_sale(script: str = "") -> events.SaleConfirmed:
     """A sale of its own auction; `script` as in `participants`."""
-    auction_id = names.new_id()
-    sale_id = names.sale_id(auction_id, 7)
+    auction_id = ids.new_id()
+    sale_id = ids.sale_id(auction_id, 7)
     return events.SaleConfirmed(
         sale_id=sale_id,
-        order_number=names.order_number(sale_id),
-        product_id=names.new_id(),
+        order_number=ids.order_number(sale_id),
+        product_id=ids.new_id(),
         quantity=1,
-        user_id=names.new_id(),
+        user_id=ids.new_id(),
         price=12550,
         currency="EUR",
         auction_id=auction_id,

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from auction_project import errors
-from auction_project.messaging import once
+from auction_project.kernel import errors
+from auction_project.kernel.messaging import once
 from sagas import models, steps
 
 

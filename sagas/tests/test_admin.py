@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils.module_loading import import_string
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from sagas import models
 from sagas.tests import participants
 from sagas.tests.conftest import saga, timeline
@@ -23,7 +23,7 @@ def sign_in(client):
     def sign_in(group):
         # By name: the apps do not import accounts, and these tests want the groups' real rights.
         import_string("auction_project.accounts.services.sync_desk_permissions")()
-        user = get_user_model().objects.create_user(f"{names.new_id()}@example.com", "secret", is_staff=True)
+        user = get_user_model().objects.create_user(f"{ids.new_id()}@example.com", "secret", is_staff=True)
         user.groups.add(Group.objects.get_or_create(name=group)[0])  # a test that commits empties all tables
         client.force_login(user)
         return user

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connections
 
-from auction_project import failpoints
+from auction_project.kernel import failpoints
 from sagas import checks, models, services
 from sagas.tests import participants
 from sagas.tests.conftest import pass_time, run, saga, timeline, told

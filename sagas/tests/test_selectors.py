@@ -8,8 +8,9 @@ import prometheus_client
 import pytest
 from django.db import OperationalError
 
-from auction_project.messaging import dead_letters, memory
-from auction_project.messaging import services as messaging
+from auction_project.kernel.messaging import dead_letters
+from auction_project.kernel.messaging import services as messaging
+from auction_project.kernel.messaging.backends import memory
 from sagas import selectors, tasks  # noqa: F401 - the tasks bring the gauge
 from sagas.tests.conftest import NOW
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from auction_project import contracts, errors
+from auction_project.kernel import contracts, errors
 from sagas import definitions, engine, handlers, metrics, models, services
 from sagas.tests import participants
 from sagas.tests.conftest import NOW, make_sale, pass_time, run, saga, timeline, told

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auction_project import contracts
+from auction_project.kernel import contracts
 from sagas import models, services
 from sagas.tests import participants
 from sagas.tests.conftest import pass_time, run, saga, timeline, told

@@ -14,8 +14,9 @@ import redis
 from django.conf import settings
 from django.db import connections
 
-from auction_project import celery, failpoints
-from auction_project.messaging import transactions
+from auction_project import celery
+from auction_project.kernel import failpoints
+from auction_project.kernel.messaging import transactions
 from sagas import checks, courier, models, selectors, services, tasks
 from sagas.tests import participants
 from sagas.tests.conftest import make_sale, pass_time, saga, timeline, told

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright import sync_api
 
-from auction_project.contracts import names
+from auction_project.kernel import ids
 from tests import house as houses
 from tests.browser import visitor
 
@@ -169,7 +169,7 @@ def test_a_page_does_not_ask_for_an_order_before_there_is_one(
     worker.kill()
     try:
         bought = bidders[0].buy(auction_id).json()
-        number = names.order_number(names.sale_id(auction_id, bought["seq"]))
+        number = ids.order_number(ids.sale_id(auction_id, bought["seq"]))
         window.page.goto(f"/orders/{number}")
         window.expect_text("#order .facts", "In progress")
         window.page.wait_for_timeout(4_000)  # the page asks again every 1.5 s

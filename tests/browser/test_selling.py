@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PIL import Image
 from playwright import sync_api
 
-from auction_project import instants
+from auction_project.kernel import instants
 from tests import house as houses
 from tests.browser import visitor
 

@@ -9,8 +9,8 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from auction_project import contracts
 from auction_project.accounts import models, services
+from auction_project.kernel import contracts
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PASSWORD = "the quick brown fox"

@@ -12,9 +12,9 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from auction_project import tokens
 from auction_project.accounts import models, services
 from auction_project.accounts.tests.conftest import PASSWORD, SITE, App, told
+from auction_project.kernel import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]

@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from auction_project import tokens
 from auction_project.accounts import checks, models
 from auction_project.accounts.tests.conftest import App
 from auction_project.accounts.tests.test_tokens import claims_of
+from auction_project.kernel import tokens
 from auction_project.settings import development_keys
 
 pytestmark = pytest.mark.django_db(databases=["default"])

@@ -9,9 +9,10 @@ from django.core.cache import caches
 from django.test import Client
 from rest_framework import exceptions
 
-from auction_project import api, cache
+from auction_project import cache
 from auction_project.accounts import devices, limits, metrics, models
 from auction_project.accounts.tests.conftest import PASSWORD
+from auction_project.kernel.http import api
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from auction_project import contracts, tokens
 from auction_project.accounts import models, selectors, services
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, told
+from auction_project.kernel import contracts, tokens
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]

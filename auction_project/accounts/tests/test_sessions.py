@@ -9,10 +9,9 @@ from allauth.usersessions import models as usersession_models
 from django.contrib.sessions import models as session_models
 from django.test import Client
 
-from auction_project import tokens
 from auction_project.accounts import models, services, sessions
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, App, ended
-from auction_project.contracts import names
+from auction_project.kernel import ids, tokens
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
@@ -31,7 +30,7 @@ def signed_in_browser() -> Client:
 
 
 def session_of_browser(browser: Client) -> str:
-    return names.session_id(browser.cookies["sessionid"].value)
+    return ids.session_id(browser.cookies["sessionid"].value)
 
 
 def is_signed_in(browser: Client) -> bool:

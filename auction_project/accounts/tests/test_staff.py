@@ -10,7 +10,7 @@ from django.test import Client
 
 from auction_project.accounts import adapter, models, services, staff, token_strategy
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, App, ended
-from auction_project.contracts import names
+from auction_project.kernel import ids
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
@@ -50,7 +50,7 @@ def olga(make: Make) -> models.User:
 
 def test_a_session_of_staff_ends_after_an_idle_hour_and_is_told(olga: models.User, clock: Clock) -> None:
     browser = signed_in("olga")
-    session = names.session_id(browser.cookies["sessionid"].value)
+    session = ids.session_id(browser.cookies["sessionid"].value)
 
     clock.now += HOUR - MINUTE
     assert browser.get("/admin/").status_code == 200

@@ -14,10 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from django.utils import timezone
 
-from auction_project import tokens
 from auction_project.accounts import checks, models, services, token_strategy
 from auction_project.accounts.tests.conftest import NOW, App, ended
-from auction_project.contracts import names
+from auction_project.kernel import ids, tokens
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
@@ -203,7 +202,7 @@ def test_a_token_names_its_session_and_leads_to_no_session_key(make: Make, app: 
 
     _, refreshed = refresh(app, meta["refresh_token"])
 
-    expected = names.session_id(meta["session_token"])
+    expected = ids.session_id(meta["session_token"])
     assert re.fullmatch("[0-9a-f]{32}", expected)
     assert tokens.verify(meta["access_token"]).session == expected
     assert tokens.verify(refreshed["access_token"]).session == expected

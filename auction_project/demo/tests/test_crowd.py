@@ -6,8 +6,8 @@ from collections import Counter
 import httpx
 import pytest
 
-from auction_project import instants
 from auction_project.demo import bidders, catalogue, client, market, people, seed, shop, storeroom
+from auction_project.kernel import instants
 
 NOW = 1_800_000_000_000
 ENGLISH = {

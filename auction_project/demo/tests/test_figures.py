@@ -8,9 +8,9 @@ import pytest
 from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from auction_project.contracts import events
 from auction_project.demo import figures
-from auction_project.messaging import outbox
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import outbox
 from sagas import models as sagas
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

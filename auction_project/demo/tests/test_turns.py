@@ -7,8 +7,8 @@ import httpx
 import pytest
 from django.db import OperationalError
 
-from auction_project import errors
 from auction_project.demo import client, people, seed, turns
+from auction_project.kernel import errors
 
 ACCOUNT = seed.Account(
     people.Person(email="a@example.org", role="bidder", roles=("bidder",), note=""), "user", 1_700_000_000

@@ -9,8 +9,8 @@ import pytest
 
 from auction_project import invariants
 from auction_project.invariants import report, words
+from auction_project.kernel.findings import Finding
 from auction_project.management.commands import verify
-from auction_project.verification import Finding
 
 ROOT = Path(__file__).resolve().parents[3]
 QUIET = report._Backlog({}, [])

@@ -7,7 +7,7 @@ import sys
 import uuid
 
 from auction_project import roles, running
-from auction_project.messaging import broker, consuming
+from auction_project.kernel.messaging import broker, consuming
 
 
 class Command(running.RoleCommand):

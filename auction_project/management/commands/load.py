@@ -12,8 +12,7 @@ import httpx
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from auction_project import tokens
-from auction_project.contracts import names
+from auction_project.kernel import ids, tokens
 from auction_project.load import crowd, http
 from inventory import models as stock
 from inventory import services as inventory
@@ -94,7 +93,7 @@ class Command(BaseCommand):
 def open_auctions(url: str, count: int, *, seconds: int) -> list[crowd.Target]:
     """Auctions of a new product, opened the way an operator would. Raises CommandError when they do not open."""
     now = time.time()
-    product_id = names.new_id()
+    product_id = ids.new_id()
     moment = datetime.now(UTC)
     inventory.create_product(
         product_id=product_id,
@@ -110,7 +109,7 @@ def open_auctions(url: str, count: int, *, seconds: int) -> list[crowd.Target]:
     inventory.receive_stock(
         key=product_id, product_id=product_id, warehouse=warehouse, quantity=count, actor="load", now=moment
     )
-    token = tokens.sign(sub=names.new_id(), roles=["operator"], created_at=int(now), now=now, seconds=300)
+    token = tokens.sign(sub=ids.new_id(), roles=["operator"], created_at=int(now), now=now, seconds=300)
     body = {
         "product_id": product_id,
         "format": "english",
@@ -122,12 +121,12 @@ def open_auctions(url: str, count: int, *, seconds: int) -> list[crowd.Target]:
         "soft_close": {"window_ms": 0},
     }
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=10) as client:
-        ids = [
+        auctions = [
             str(client.post("/api/v1/auctions", json=body).raise_for_status().json()["id"])
             for _ in range(count)
         ]
         deadline = time.monotonic() + OPEN_SECONDS
-        waiting = list(ids)
+        waiting = list(auctions)
         while waiting and time.monotonic() < deadline:
             waiting = [
                 i for i in waiting if client.get(f"/api/v1/auctions/{i}").json().get("status") != "OPEN"
@@ -135,7 +134,7 @@ def open_auctions(url: str, count: int, *, seconds: int) -> list[crowd.Target]:
             time.sleep(0.1)
     if waiting:
         raise CommandError(f"{len(waiting)} of {count} auctions did not open: are relay and consume running?")
-    return [crowd.Target(auction_id, "EUR", _START) for auction_id in ids]
+    return [crowd.Target(auction_id, "EUR", _START) for auction_id in auctions]
 
 
 def _bounded(most: int) -> Any:

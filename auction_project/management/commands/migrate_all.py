@@ -3,15 +3,15 @@
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from auction_project import db_router
 from auction_project.accounts import services
+from auction_project.kernel import databases
 
 
 class Command(BaseCommand):
     help = "Migrate every database, and give the groups of the admin's desk their permissions."
 
     def handle(self, *_args: object, **options: object) -> None:
-        for alias in db_router.ALIASES:
+        for alias in databases.ALIASES:
             self.stdout.write(f"migrating {alias}")
             call_command(
                 "migrate", database=alias, interactive=False, verbosity=int(str(options["verbosity"])) - 1

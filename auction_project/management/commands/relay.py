@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from auction_project import roles, running
 from auction_project.accounts import retention as sessions
-from auction_project.messaging import broker as brokers
-from auction_project.messaging import maintenance, relay
-from auction_project.messaging import retention as dead_letters
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import maintenance, relay
+from auction_project.kernel.messaging import retention as dead_letters
 from bidding import log_relay
 from notifications import retention as emails
 

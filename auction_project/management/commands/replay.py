@@ -7,9 +7,10 @@ import argparse
 
 from django.core.management.base import BaseCommand, CommandError
 
-from auction_project import contracts, roles
-from auction_project.messaging import broker as brokers
-from auction_project.messaging import consuming, dead_letters
+from auction_project import roles
+from auction_project.kernel import contracts
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import consuming, dead_letters
 
 
 class Command(BaseCommand):

@@ -13,8 +13,9 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from auction_project import errors, invariants, verification
+from auction_project import invariants
 from auction_project.invariants import words
+from auction_project.kernel import errors, findings
 
 SETTLE_SECONDS = 30.0
 VIOLATED, STORE_AWAY, STILL_BEHIND = 1, 2, 3
@@ -62,7 +63,7 @@ class Command(BaseCommand):
             Path(str(options["json"])).write_bytes(msgspec.json.encode(report))
         sys.exit(VIOLATED if not held else STILL_BEHIND if report.behind else 0)
 
-    def _print(self, finding: verification.Finding) -> None:
+    def _print(self, finding: findings.Finding) -> None:
         verdict = "ok" if not finding.violations else f"VIOLATED {len(finding.violations)}"
         meaning = words.WORDS.get(finding.invariant, "")
         self.stdout.write(f"{finding.invariant:<4} {verdict:<12} {finding.checked:>9} checked   {meaning}")

@@ -9,7 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from auction_project import asgi, health, http_protocol, logs, running
+from auction_project import asgi, health, http_protocol, running
+from auction_project.kernel import logs
 from notifications import hub
 
 BACKLOG = 4096

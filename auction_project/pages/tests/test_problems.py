@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from auction_project import bounds, errors
+from auction_project import bounds
+from auction_project.kernel import errors
 from auction_project.pages import problems
 from bidding.rules import refusals
 from inventory import refusals as stock_refusals

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.utils import timezone
 
-from auction_project import errors, tokens
 from auction_project.accounts import desk, models, services
+from auction_project.kernel import errors, tokens
 
 
 class Command(BaseCommand):

@@ -1,0 +1,152 @@
+"""The AsyncAPI 3 document of all events, made from the structs themselves: it cannot say anything else than they do.
+
+`manage.py asyncapi` writes it; the copy in `docs/` is kept current by a test.
+"""
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from auction_project.kernel.contracts import envelope, events
+
+VERSION = "1.0.0"
+_SCHEMAS = "#/components/schemas/"
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """What a channel is for, who writes it, who reads it."""
+
+    summary: str
+    senders: str
+    receivers: str
+
+
+TOPICS: dict[str, Topic] = {
+    "auction.log": Topic(
+        "One public record for each entry of an auction's bid log, in its order. Bidders appear under an alias.",
+        "bidding",
+        "notifications, anyone",
+    ),
+    "auction.private": Topic(
+        "What one bidder or seller is told about the own bids and lots.", "bidding", "notifications"
+    ),
+    "auction.lots": Topic(
+        "Lots that ask for stock, and lots that are done with it.",
+        "bidding",
+        "inventory, bidding, notifications",
+    ),
+    "inventory.stock": Topic(
+        "Answers about lots, and the stock of each product as a versioned state.",
+        "inventory",
+        "bidding, notifications",
+    ),
+    "sale-confirmed": Topic(
+        "A bid became a sale: the saga that settles it begins.", "bidding, orders", "sagas"
+    ),
+    "sale-settled": Topic("The sale ended well.", "sagas", "bidding"),
+    "bid-failed": Topic("The sale was undone completely.", "sagas", "bidding, notifications"),
+    "orders": Topic("What happens to an order and its payment.", "orders", "notifications"),
+    "cards": Topic("Whether each user has a usable card, as a versioned state.", "orders", "bidding"),
+    "accounts": Topic(
+        "Each account as a versioned state, and the sessions that ended.", "accounts", "orders, notifications"
+    ),
+}
+
+
+def document(
+    *, partitions: int, dead_letter: type[msgspec.Struct], dead_letter_suffix: str
+) -> dict[str, Any]:
+    """The whole document, as JSON values in a stable order."""
+    types = [events.BY_NAME[name] for name in sorted(events.BY_NAME)]
+    _, schemas = msgspec.json.schema_components(
+        [envelope.Envelope, dead_letter, *types], ref_template=_SCHEMAS + "{name}"
+    )
+    for schema in schemas.values():
+        if "description" in schema:  # Python 3.13 cleans docstrings, older ones do not
+            schema["description"] = inspect.cleandoc(schema["description"])
+    channels: dict[str, Any] = {}
+    for topic in events.TOPICS:
+        channels[topic] = _channel(topic, [t for t in types if topic == t.TOPIC], partitions)
+        channels[topic + dead_letter_suffix] = _dead_channel(topic, dead_letter_suffix, partitions)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Gavel events",
+            "version": VERSION,
+            "description": "Events of auctions, stock, sales, orders and accounts, as CloudEvents in JSON. Messages of one key "
+            "keep their order. Every message may come more than once: its `id` is the same then. A field may be added, "
+            "never removed or changed.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "kafka": {"host": "kafka:9092", "protocol": "kafka", "description": "topics as named here"},
+            "redis": {
+                "host": "redis:6379",
+                "protocol": "redis",
+                "description": "the embedded transport: streams `events:<topic>:<partition>`, fields `k` (key) and `v` (message)",
+            },
+        },
+        "channels": channels,
+        "operations": {
+            f"send {name}": {"action": "send", "channel": {"$ref": f"#/channels/{name}"}} for name in channels
+        },
+        "components": {
+            "schemas": schemas,
+            "messages": {t.__name__: _message(t) for t in types}
+            | {dead_letter.__name__: _dead_message(dead_letter)},
+        },
+    }
+
+
+def _channel(topic: str, types: list[type[events.Event]], partitions: int) -> dict[str, Any]:
+    about = TOPICS[topic]
+    return {
+        "address": topic,
+        "summary": about.summary,
+        "description": f"From {about.senders} to {about.receivers}. Key: `{types[0].KEY}`.",
+        "messages": {t.__name__: {"$ref": f"#/components/messages/{t.__name__}"} for t in types},
+        "bindings": {"kafka": {"partitions": partitions}},
+    }
+
+
+def _dead_channel(topic: str, suffix: str, partitions: int) -> dict[str, Any]:
+    return {
+        "address": topic + suffix,
+        "summary": f"Messages of {topic} that a reader gave up on, with the error and the origin.",
+        "messages": {"Letter": {"$ref": "#/components/messages/Letter"}},
+        "bindings": {"kafka": {"partitions": partitions}},
+    }
+
+
+def _message(event_type: type[events.Event]) -> dict[str, Any]:
+    name = event_type.__name__
+    return {
+        "name": name,
+        "summary": _first_line(event_type),
+        "contentType": "application/json",
+        "payload": {
+            "allOf": [
+                {"$ref": _SCHEMAS + envelope.Envelope.__name__},
+                {
+                    "type": "object",
+                    "properties": {"type": {"const": name}, "data": {"$ref": _SCHEMAS + name}},
+                    "required": ["type", "data"],
+                },
+            ]
+        },
+        "bindings": {"kafka": {"key": {"type": "string", "description": event_type.KEY}}},
+    }
+
+
+def _dead_message(dead_letter: type[msgspec.Struct]) -> dict[str, Any]:
+    return {
+        "name": dead_letter.__name__,
+        "summary": _first_line(dead_letter),
+        "contentType": "application/json",
+        "payload": {"$ref": _SCHEMAS + dead_letter.__name__},
+    }
+
+
+def _first_line(documented: type) -> str:
+    return (documented.__doc__ or documented.__name__).strip().splitlines()[0]

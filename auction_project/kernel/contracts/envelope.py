@@ -1,0 +1,100 @@
+"""The CloudEvents envelope around every event, as one JSON document; transport headers are only a copy of it.
+
+Promises: `decode(encode(...))` is the identity; an unknown event type, a missing attribute or a wrong type is
+`Undecodable` with the reason. Unknown *fields* are ignored: a newer producer may add some.
+Source: CloudEvents 1.0.2 (attributes), RFC 3339 (time).
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from auction_project.kernel.contracts import events
+
+
+class Undecodable(ValueError):
+    """The message is not an event of ours."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The attributes of one message.
+
+    `id` is the same in every repetition of the message. `version` orders the events of one `subject`: a consumer
+    of state keeps the highest (0: the event is no state).
+    """
+
+    id: str
+    type: str
+    source: str
+    time: Annotated[datetime, msgspec.Meta(tz=True)]
+    subject: str
+    version: int
+    correlationid: str
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+    traceparent: str | None = None
+
+
+class _Wire(Envelope, frozen=True, kw_only=True):
+    data: msgspec.Raw
+
+
+_MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_encoder = msgspec.json.Encoder()
+_wire_decoder = msgspec.json.Decoder(_Wire)
+_data_decoders: dict[str, msgspec.json.Decoder[events.Event]] = {
+    name: msgspec.json.Decoder(event_type) for name, event_type in events.BY_NAME.items()
+}
+
+
+def encode(
+    event: events.Event,
+    *,
+    event_id: str,
+    source: str,
+    time: datetime,
+    version: int,
+    correlation_id: str,
+) -> bytes:
+    """The message for `event`; its subject is the event's key."""
+    return _encoder.encode(
+        _Wire(
+            id=event_id,
+            type=type(event).__name__,
+            source=source,
+            time=time,
+            subject=event.key(),
+            version=version,
+            correlationid=correlation_id,
+            data=msgspec.Raw(_encoder.encode(event)),
+        )
+    )
+
+
+def decode_envelope(message: bytes) -> Envelope:
+    """The attributes alone. Raises Undecodable."""
+    return _attributes(_decode_wire(message))
+
+
+def decode(message: bytes) -> tuple[Envelope, events.Event]:
+    """Envelope and event. Raises Undecodable."""
+    wire = _decode_wire(message)
+    decoder = _data_decoders.get(wire.type)
+    if decoder is None:
+        raise Undecodable(f"unknown event type {wire.type!r}")
+    try:
+        return _attributes(wire), decoder.decode(wire.data)
+    except _MALFORMED as error:
+        raise Undecodable(f"{wire.type}: {error}") from error
+
+
+def _attributes(wire: _Wire) -> Envelope:
+    return Envelope(**{name: getattr(wire, name) for name in Envelope.__struct_fields__})
+
+
+def _decode_wire(message: bytes) -> _Wire:
+    try:
+        return _wire_decoder.decode(message)
+    except _MALFORMED as error:
+        raise Undecodable(f"envelope: {error}") from error

@@ -1,0 +1,11 @@
+"""The correlation id of a request: one string that its log lines, its events and its answer share."""
+
+import re
+import uuid
+
+_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def accept(sent: str) -> str:
+    """The caller's id if it is harmless, else a fresh one."""
+    return sent if _ACCEPTED.fullmatch(sent) else uuid.uuid4().hex

@@ -1,0 +1,89 @@
+"""The transactional outbox: an event is a row beside the change it tells of, in the same transaction.
+
+Each PostgreSQL app has one table (`class Outbox(outbox.OutboxRow)`). Write after the aggregate's row lock is held:
+then ids of one key grow in the order of the changes. Rows stay for KEEP_DAYS (EVENTS_KEEP_DAYS of the settings) after
+they were published: they are the second copy of every event.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models, transaction
+
+from auction_project.kernel import contracts, logs
+from auction_project.kernel.messaging import broker as brokers
+
+KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS
+PRUNE_ROWS = 5_000
+WAKE_CHANNEL = "outbox"
+
+
+class OutboxRow(models.Model):
+    """One event that is to be published, or was."""
+
+    id = models.BigAutoField(primary_key=True)
+    event_id = models.CharField(max_length=200, unique=True)
+    topic = models.CharField(max_length=100)
+    key = models.CharField(max_length=200)
+    type = models.CharField(max_length=100)
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="%(app_label)s_outbox_waiting",
+                condition=models.Q(published_at__isnull=True),
+            ),
+            models.Index(fields=["created_at"], name="%(app_label)s_outbox_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
+
+
+def publish(
+    table: type[OutboxRow],
+    event: contracts.events.Event,
+    *,
+    now: datetime,
+    version: int = 0,
+    event_id: str | None = None,
+) -> str:
+    """Record `event` for publication with the transaction that is open on the table's database; its event id.
+
+    The commit wakes the relay. Raises TransactionManagementError outside a transaction (an event never goes without
+    its change), brokers.Oversize (no transport would ever take it).
+    """
+    using = table.objects.db
+    if not transaction.get_connection(using).in_atomic_block:
+        raise transaction.TransactionManagementError(f"outbox.publish needs a transaction on {using!r}")
+    event_id = event_id or uuid.uuid4().hex
+    body = contracts.encode(
+        event,
+        event_id=event_id,
+        source=table._meta.app_label,
+        time=now,
+        version=version,
+        correlation_id=logs.correlation_id(),
+    )
+    brokers.refuse_oversize([brokers.Message(event.TOPIC, event.key(), body)])
+    with transaction.get_connection(using).cursor() as cursor:
+        cursor.execute(
+            f'INSERT INTO "{table._meta.db_table}" (event_id, topic, key, type, body, created_at) '  # noqa: S608 - no input in it
+            "VALUES (%s, %s, %s, %s, %s, %s) RETURNING pg_notify(%s, '')",
+            [event_id, event.TOPIC, event.key(), type(event).__name__, body, now, WAKE_CHANNEL],
+        )
+    return event_id
+
+
+def prune(table: type[OutboxRow], *, now: datetime) -> int:
+    """Delete rows that were published more than KEEP_DAYS ago, a bounded number; the number deleted."""
+    before = now - timedelta(days=KEEP_DAYS)
+    old = table.objects.filter(created_at__lt=before, published_at__lt=before)
+    deleted, _ = table.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE_ROWS])).delete()
+    return int(deleted)

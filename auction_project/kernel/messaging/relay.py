@@ -1,0 +1,150 @@
+"""The relay of one outbox: publishes its rows in id order, marks them after the broker's acknowledgement.
+
+One relay per database works at a time, under a session advisory lock on a connection of its own (SKIP LOCKED would
+reorder a key). On the same connection it reads and marks, so one that has lost its session stops, and hears of commits
+(`outbox.publish` notifies), so an idle relay publishes within milliseconds. When the transport was emptied, everything
+younger than KEEP_DAYS goes again before anything new; an idle relay asks for that now and then, or what was published and
+not consumed would wait for the next change.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from django.db import connections
+
+from auction_project.kernel import errors, failpoints, logs
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import metrics, outbox
+
+BATCH_ROWS = 500
+WAIT_SECONDS = 0.25  # at most, for a commit to be heard of; what was not heard of is found then
+EPOCH_CHECK_SECONDS = 1.0
+_LOCK_ID = 0x6176656C  # one number for all: each database has its own lock space
+
+_Row = tuple[int, str, str, bytes]
+
+log = logs.get(__name__)
+
+
+class OutboxRelay:
+    """`step()` publishes one batch; see the module."""
+
+    def __init__(self, table: type[outbox.OutboxRow], broker: brokers.Broker) -> None:
+        self._table = table
+        self._using: str = table.objects.db
+        self._broker = broker
+        self._session: Any = None  # Django's wrapper: parameters as the settings have them
+        self._leads = False
+        self._refilled_to: int | None = None  # the id up to which a refill has come
+        self._next_epoch_check = 0.0
+        self.source = table._meta.app_label
+        self.name = f"relay:{self.source}"
+
+    def step(self) -> bool:
+        """Publish what waits, or wait for a commit; False when another relay works.
+
+        Raises errors.Unavailable, django.db.OperationalError.
+        """
+        if not self._lead():
+            return False
+        if self._refilled_to is not None:
+            self._refill(self._refilled_to)
+            return True
+        rows = self._rows("published_at IS NULL")
+        if not rows and time.monotonic() < self._next_epoch_check:
+            self._wait_for_commit()
+            return True
+        try:
+            self._append(rows, self.source)
+        except brokers.EpochMissing:
+            self._begin_refill()
+            return True
+        self._next_epoch_check = time.monotonic() + EPOCH_CHECK_SECONDS
+        if not rows:
+            return True
+        failpoints.reach("relay.before_mark")
+        published = f'UPDATE "{self._table._meta.db_table}" SET published_at = %s WHERE id = ANY(%s)'  # noqa: S608 - no input in it
+        self._execute(published, datetime.now(UTC), [row[0] for row in rows])
+        return True
+
+    def close(self) -> None:
+        self._leads = False
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _begin_refill(self) -> None:
+        """The transport has nothing of ours: from the first row again. A marker of the refill tells if it happens
+        once more in the middle."""
+        log.warning("transport_emptied", source=self.source)
+        self._broker.begin_epoch(self._refill_source)
+        self._refilled_to = 0
+
+    def _refill(self, last_id: int) -> None:
+        since = datetime.now(UTC) - timedelta(days=outbox.KEEP_DAYS)
+        rows = self._rows("published_at >= %s AND id > %s", since, last_id)
+        try:
+            self._append(rows, self._refill_source)
+        except brokers.EpochMissing:
+            self._begin_refill()
+            return
+        if rows:
+            self._refilled_to = rows[-1][0]
+        else:
+            self._broker.begin_epoch(self.source)
+            self._refilled_to = None
+            log.warning("transport_refilled", source=self.source, up_to=last_id)
+
+    @property
+    def _refill_source(self) -> str:
+        return f"{self.source}.refill"
+
+    def _rows(self, where: str, *parameters: Any) -> list[_Row]:
+        select = f'SELECT id, topic, key, body FROM "{self._table._meta.db_table}" WHERE {where} ORDER BY id LIMIT %s'  # noqa: S608 - no input in it
+        found: list[_Row] = self._execute(select, *parameters, BATCH_ROWS).fetchall()
+        return found
+
+    def _execute(self, statement: str, *parameters: Any) -> Any:
+        """In the session that holds the lock: what runs there is the one relay's. Raises errors.Unavailable."""
+        try:
+            return self._session.connection.execute(statement, parameters)
+        except psycopg.Error as error:
+            self._give_up(error)
+
+    def _append(self, rows: list[_Row], source: str) -> None:
+        messages = [brokers.Message(topic, key, bytes(body)) for _, topic, key, body in rows]
+        self._broker.append(messages, source=source)
+        for message in messages:
+            metrics.PUBLISHED.labels(message.topic).inc()
+
+    def _lead(self) -> bool:
+        """Whether this process holds the database's relay lock; its session's end gives the lock back, and keepalives
+        (see the settings) end the session of a machine that is gone."""
+        if self._leads:
+            return True
+        if self._session is None:
+            self._session = self._connect()
+            self._execute(f"LISTEN {outbox.WAKE_CHANNEL}")
+        (self._leads,) = self._execute("SELECT pg_try_advisory_lock(%s)", _LOCK_ID).fetchone()
+        if self._leads:
+            log.info("relay_leads", source=self.source)
+        return self._leads
+
+    def _connect(self) -> Any:
+        session = connections[self._using].copy()
+        session.settings_dict["OPTIONS"].pop("pool", None)
+        session.connect()
+        return session
+
+    def _wait_for_commit(self) -> None:
+        try:
+            for _ in self._session.connection.notifies(timeout=WAIT_SECONDS, stop_after=1):
+                pass
+        except psycopg.Error as error:
+            self._give_up(error)
+
+    def _give_up(self, error: psycopg.Error) -> None:
+        self.close()
+        raise errors.Unavailable(f"database {self._using}: {error}") from error

@@ -1,0 +1,23 @@
+"""Deletes dead letters that were dealt with, DEAD_LETTERS_KEEP_DAYS after they last came in. One that waits for an
+operator is never deleted.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from auction_project.kernel.messaging import maintenance, models, services
+
+
+def prune(now: datetime) -> int:
+    """Delete a bounded number of letters with what was done about them; the number of letters."""
+    before = now - timedelta(days=settings.DEAD_LETTERS_KEEP_DAYS)
+    closed = models.DeadLetter.objects.exclude(status=models.DeadLetter.Status.WAITING)
+    with transaction.atomic(using=services.ALIAS):
+        old = closed.filter(last_at__lt=before).select_for_update(skip_locked=True).order_by("pk")
+        ids = list(old.values_list("pk", flat=True)[: maintenance.FULL_PRUNE])
+        for relation in models.DeadLetter._meta.related_objects:
+            relation.related_model.objects.filter(dead_letter__in=ids).delete()
+        models.DeadLetter.objects.filter(pk__in=ids).delete()
+    return len(ids)

@@ -1,0 +1,44 @@
+"""Tables for these tests alone: an app's outbox and inbox, what its handler applied, and a mirrored state.
+
+They belong to no installed app, so no migration knows them; `conftest.event_tables` makes them in the test database.
+"""
+
+from django.db import models
+
+from auction_project.kernel.messaging import once, outbox, versions
+
+APP = "msgtest"
+
+
+class Outbox(outbox.OutboxRow):
+    class Meta(outbox.OutboxRow.Meta):
+        app_label = APP
+
+
+class Once(once.OnceRow):
+    class Meta(once.OnceRow.Meta):
+        app_label = APP
+
+
+class Applied(models.Model):
+    """One effect of one event, in the order of the effects."""
+
+    key = models.CharField(max_length=100)
+    number = models.IntegerField()
+    member = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = APP
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.number}"
+
+
+class Mirror(versions.StateRow):
+    title = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = APP
+
+
+ALL = (Outbox, Once, Applied, Mirror)

@@ -1,0 +1,423 @@
+"""The outbox, its relay, `once` and the mirrored state, on a real PostgreSQL."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connections, transaction
+
+from auction_project.kernel import contracts, errors, failpoints
+from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import maintenance, once, outbox, relay, transactions, versions
+from auction_project.kernel.messaging.backends import memory
+from auction_project.kernel.messaging.tests import conftest, tables
+
+NOW = conftest.NOW
+OpenRelay = Callable[..., relay.OutboxRelay]
+TOPIC = "inventory.stock"
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+class _Abandoned(Exception):
+    """Ends a transaction without its commit."""
+
+
+class _Stubborn(memory.MemoryBroker):
+    """Takes a batch and then dies before it says so."""
+
+    def append(self, messages: object, *, source: str | None = None) -> None:
+        super().append(messages, source=source)  # type: ignore[arg-type]
+        raise ConnectionError("lost on the way back")
+
+
+def _publish(product: str, version: int, now: datetime = NOW) -> str:
+    with transaction.atomic(using="default"):
+        return outbox.publish(
+            tables.Outbox, conftest.stock_changed(product, version), now=now, version=version
+        )
+
+
+def _values(broker: brokers.Broker) -> list[int]:
+    events = [contracts.decode(record.value)[1] for record in broker.read(TOPIC)]
+    return [event.version for event in events if isinstance(event, contracts.events.StockChanged)]
+
+
+@pytest.fixture
+def open_relay() -> Iterator[OpenRelay]:
+    """Makes relays whose sessions end with the test."""
+    made: list[relay.OutboxRelay] = []
+
+    def open_one(broker: brokers.Broker, *, epoch: bool = True) -> relay.OutboxRelay:
+        made.append(relay.OutboxRelay(tables.Outbox, broker))
+        if epoch:
+            broker.begin_epoch(made[-1].source)
+        return made[-1]
+
+    yield open_one
+    for one in made:
+        one.close()
+
+
+# --- outbox ------------------------------------------------------------------------------------------------------
+
+
+def test_change_and_event_are_both_written_or_neither() -> None:
+    with contextlib.suppress(_Abandoned), transaction.atomic(using="default"):
+        tables.Applied.objects.create(key="lamp", number=1, member="one")
+        outbox.publish(tables.Outbox, conftest.stock_changed("lamp", 1), now=NOW)
+        raise _Abandoned
+
+    assert (tables.Applied.objects.count(), tables.Outbox.objects.count()) == (0, 0)
+
+
+def test_an_event_outside_a_transaction_is_refused() -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        outbox.publish(tables.Outbox, conftest.stock_changed("lamp", 1), now=NOW)
+
+    assert tables.Outbox.objects.count() == 0
+
+
+def test_a_row_holds_the_whole_message() -> None:
+    event_id = _publish("lamp", 7)
+
+    row = tables.Outbox.objects.get()
+    envelope, event = contracts.decode(bytes(row.body))
+    assert (row.event_id, row.topic, row.key, row.type) == (event_id, TOPIC, "lamp", "StockChanged")
+    assert (envelope.id, envelope.version, envelope.source, envelope.time) == (event_id, 7, "msgtest", NOW)
+    assert event == conftest.stock_changed("lamp", 7)
+
+
+def test_an_event_that_no_transport_takes_is_refused_with_its_change() -> None:
+    huge = contracts.events.LotAccepted(
+        auction_id="a", product_id="p", owner_id="o", title="t", text="x" * 600_000, thumbnail="", version=1
+    )
+
+    def change() -> None:
+        with transaction.atomic(using="default"):
+            tables.Applied.objects.create(key="lamp", number=1, member="one")
+            outbox.publish(tables.Outbox, huge, now=NOW)
+
+    with pytest.raises(brokers.Oversize):
+        change()
+    assert (tables.Applied.objects.count(), tables.Outbox.objects.count()) == (0, 0)
+
+
+def test_after_commit_runs_after_the_commit_of_its_database_only() -> None:
+    done: list[str] = []
+    with pytest.raises(transactions.NoTransaction):
+        transactions.after_commit(lambda: done.append("outside"), using="default")
+    with transaction.atomic(using="default"):
+        transactions.after_commit(lambda: done.append("committed"), using="default")
+        assert done == []
+    with contextlib.suppress(_Abandoned), transaction.atomic(using="default"):
+        transactions.after_commit(lambda: done.append("rolled back"), using="default")
+        raise _Abandoned
+
+    assert done == ["committed"]
+
+
+# --- relay -------------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_published_in_order_and_marked(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay
+) -> None:
+    for version in range(1, 8):
+        _publish("lamp", version)
+    publisher = open_relay(memory_broker)
+
+    assert publisher.step() is True
+
+    assert _values(memory_broker) == [1, 2, 3, 4, 5, 6, 7]
+    assert tables.Outbox.objects.filter(published_at__isnull=True).count() == 0
+    publisher.step()
+    assert len(_values(memory_broker)) == 7
+
+
+def test_an_unanswered_batch_stays_unmarked_and_goes_again(open_relay: OpenRelay) -> None:
+    broker = _Stubborn()
+    _publish("lamp", 1)
+    publisher = open_relay(broker)
+
+    with pytest.raises(ConnectionError):
+        publisher.step()
+
+    assert tables.Outbox.objects.filter(published_at__isnull=True).count() == 1
+    with pytest.raises(ConnectionError):
+        publisher.step()
+    assert _values(broker) == [1, 1]
+
+
+def test_a_relay_that_dies_between_publishing_and_marking_repeats(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _publish("lamp", 1)
+    monkeypatch.setattr(failpoints, "_armed", {"relay.before_mark": "raise"})
+    publisher = open_relay(memory_broker)
+    with pytest.raises(failpoints.FailpointReached):
+        publisher.step()
+    publisher.close()
+
+    monkeypatch.setattr(failpoints, "_armed", {})
+    heir = open_relay(memory_broker)
+    heir.step()
+
+    first, second = memory_broker.read(TOPIC)
+    assert first.value == second.value
+    assert tables.Outbox.objects.filter(published_at__isnull=True).count() == 0
+
+
+def test_one_relay_works_at_a_time_and_the_next_takes_over(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay
+) -> None:
+    _publish("lamp", 1)
+    first, second = open_relay(memory_broker), open_relay(memory_broker)
+    first.step()
+    _publish("lamp", 2)
+
+    assert second.step() is False
+    assert _values(memory_broker) == [1]
+
+    first.close()
+    _step_until_it_leads(second)
+    assert _values(memory_broker) == [1, 2]
+
+
+def test_a_relay_whose_session_is_cut_is_no_leader_any_more(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay
+) -> None:
+    first, second = open_relay(memory_broker), open_relay(memory_broker)
+    first.step()
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+            "WHERE locktype = 'advisory' AND granted AND objid = %s AND datname = current_database()",
+            [relay._LOCK_ID],
+        )
+        assert cursor.rowcount == 1
+    _publish("lamp", 1)
+
+    _step_until_it_leads(second)
+    _publish("lamp", 2)
+    with pytest.raises(errors.Unavailable, match="database default"):
+        first.step()
+    assert first.step() is False
+    assert _values(memory_broker) == [1]
+
+
+def test_an_idle_relay_publishes_within_milliseconds_of_the_commit(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay
+) -> None:
+    publisher = open_relay(memory_broker)
+    stop = threading.Event()
+    worker = threading.Thread(target=lambda: _work_until_set(publisher, stop))
+    worker.start()
+    try:
+        took = []
+        for version in range(1, 16):
+            time.sleep(0.03)
+            _publish("lamp", version)
+            committed_at = time.monotonic()
+            while len(_values(memory_broker)) < version:
+                assert time.monotonic() < committed_at + 5
+                time.sleep(0.0005)
+            took.append(time.monotonic() - committed_at)
+    finally:
+        stop.set()
+        worker.join()
+
+    assert sorted(took)[7] < 0.1 * relay.WAIT_SECONDS, took
+
+
+def test_an_emptied_transport_gets_all_kept_rows_before_anything_new(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay
+) -> None:
+    today = datetime.now(UTC)
+    for version, age in ((1, 8), (2, 6), (3, 1)):
+        _publish("lamp", version, now=today - timedelta(days=9))
+        tables.Outbox.objects.filter(published_at__isnull=True).update(
+            published_at=today - timedelta(days=age)
+        )
+    _publish("lamp", 4)
+    publisher = open_relay(memory_broker, epoch=False)
+
+    for _ in range(6):
+        publisher.step()
+
+    assert _values(memory_broker) == [2, 3, 4]
+    memory_broker.append([], source="msgtest")  # the epoch has begun
+
+
+def test_an_idle_relay_notices_that_the_transport_was_emptied(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was published and not consumed must not wait for the next change."""
+    monkeypatch.setattr(relay, "EPOCH_CHECK_SECONDS", 0.0)
+    _publish("lamp", 1)
+    publisher = open_relay(memory_broker)
+    publisher.step()
+
+    memory_broker.wipe()
+    for _ in range(4):
+        publisher.step()
+
+    assert _values(memory_broker) == [1]
+
+
+def test_a_transport_emptied_again_during_the_refill_is_refilled_from_the_start(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH_ROWS", 2)
+    for version in range(1, 7):
+        _publish("lamp", version)
+    publisher = open_relay(memory_broker)
+    for _ in range(3):
+        publisher.step()
+    assert _values(memory_broker) == [1, 2, 3, 4, 5, 6]
+    memory_broker.wipe()
+    _publish("lamp", 7)
+    publisher.step()
+    publisher.step()
+    assert _values(memory_broker) == [1, 2]
+
+    memory_broker.wipe()
+    for _ in range(8):
+        publisher.step()
+
+    assert _values(memory_broker) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_only_published_rows_past_their_days_are_deleted(memory_broker: memory.MemoryBroker) -> None:
+    today = datetime.now(UTC)
+    for version, created, published in ((1, 8, 8), (2, 8, 6), (3, 6, 6), (4, 8, None)):
+        _publish("lamp", version, now=today - timedelta(days=created))
+        if published:
+            newest = tables.Outbox.objects.order_by("-id").first()
+            tables.Outbox.objects.filter(pk=newest.pk).update(published_at=today - timedelta(days=published))
+    for key, days in (("event:old", 9), ("event:young", 7), ("saga:old:reserve_stock", 99)):
+        tables.Once.objects.create(key=key, state="DONE", created_at=today - timedelta(days=days))
+
+    maintenance.Maintenance(
+        memory_broker, groups={TOPIC: []}, outboxes=[tables.Outbox], inboxes=[tables.Once]
+    ).step()
+
+    kept = [
+        contracts.decode_envelope(bytes(body)).version
+        for (body,) in tables.Outbox.objects.values_list("body")
+    ]
+    assert sorted(kept) == [2, 3, 4]
+    assert set(tables.Once.objects.values_list("key", flat=True)) == {"event:young", "saga:old:reserve_stock"}
+
+
+# --- once --------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_claimed_once_and_its_outcome_is_kept() -> None:
+    with transaction.atomic(using="default"):
+        row, is_new = once.claim(tables.Once, "saga:1:reserve", now=NOW)
+        assert (row.state, is_new) == ("STARTED", True)
+        row.finish(once.State.DONE, {"units": 2})
+
+    with transaction.atomic(using="default"):
+        again, is_new = once.claim(tables.Once, "saga:1:reserve", now=NOW)
+    assert (again.state, again.outcome, again.created_at, is_new) == ("DONE", {"units": 2}, NOW, False)
+
+
+def test_an_outcome_is_final() -> None:
+    with transaction.atomic(using="default"):
+        row, _ = once.claim(tables.Once, "k", now=NOW)
+        row.finish(once.State.VOID)
+
+    late = tables.Once.objects.get()
+    with pytest.raises(once.AlreadyFinished):
+        late.finish(once.State.DONE, {"units": 2})
+
+    assert tables.Once.objects.get().state == "VOID"
+
+
+def test_a_claim_outside_a_transaction_is_refused() -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        once.claim(tables.Once, "k", now=NOW)
+
+    assert tables.Once.objects.count() == 0
+
+
+def test_two_callers_with_one_key_come_one_after_the_other() -> None:
+    inside = threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        inside.wait(5)
+        with transaction.atomic(using="default"):
+            _, is_new = once.claim(tables.Once, "k", now=NOW)
+            order.append(f"second, new: {is_new}")
+        connections["default"].close()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with transaction.atomic(using="default"):
+        row, _ = once.claim(tables.Once, "k", now=NOW)
+        inside.set()
+        time.sleep(0.3)
+        order.append("first")
+        row.finish(once.State.DONE)
+    thread.join(5)
+
+    assert order == ["first", "second, new: False"]
+
+
+def test_a_key_that_was_rolled_back_is_free_again() -> None:
+    with contextlib.suppress(_Abandoned), transaction.atomic(using="default"):
+        once.claim(tables.Once, "k", now=NOW)
+        raise _Abandoned
+
+    with transaction.atomic(using="default"):
+        assert once.claim(tables.Once, "k", now=NOW)[1] is True
+
+
+# --- the mirrored state ------------------------------------------------------------------------------------------
+
+
+def test_only_a_newer_version_changes_the_mirror() -> None:
+    told = [
+        versions.keep_highest(tables.Mirror, subject="lamp", version=version, title=f"v{version}")
+        for version in (3, 2, 3, 5, 4)
+    ]
+
+    assert told == [True, False, False, True, False]
+    row = tables.Mirror.objects.get()
+    assert (row.subject, row.version, row.title) == ("lamp", 5, "v5")
+
+
+def test_the_highest_of_many_concurrent_versions_stays() -> None:
+    def write(version: int) -> None:
+        versions.keep_highest(tables.Mirror, subject="lamp", version=version, title=f"v{version}")
+        connections["default"].close()
+
+    threads = [threading.Thread(target=write, args=(version,)) for version in (4, 9, 1, 7, 8, 2, 6, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    row = tables.Mirror.objects.get()
+    assert (row.version, row.title) == (9, "v9")
+
+
+def _step_until_it_leads(publisher: relay.OutboxRelay) -> None:
+    """The server gives a lock back a moment after its session has ended."""
+    deadline = time.monotonic() + 5
+    while not publisher.step():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _work_until_set(publisher: relay.OutboxRelay, stop: threading.Event) -> None:
+    while not stop.is_set():
+        publisher.step()
+    publisher.close()
+    connections["default"].close()
