@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from auction_project import event_documents, openapi
+from auction_project.web import event_documents, openapi
 
 _API = {
     "accounts": "auction_project.accounts.urls",
@@ -26,7 +26,7 @@ if "accounts" in settings.SERVICES:
         path("api/asyncapi.json", event_documents.topics_view),
         path("api/asyncapi-sockets.json", event_documents.sockets_view),
         path("api/", openapi.page_view, name="api"),
-        path("", include("auction_project.pages.urls")),
+        path("", include("auction_project.web.pages.urls")),
     ]
     if settings.DEMO:
         urlpatterns += [path("demo/", include("auction_project.demo.urls"))]

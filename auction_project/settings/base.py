@@ -146,10 +146,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
-    "auction_project.middleware.CorrelationMiddleware",
-    "auction_project.middleware.PrivateAnswersMiddleware",
-    "auction_project.middleware.ProblemMiddleware",
-    "auction_project.pages.content_policy.ContentPolicyMiddleware",
+    "auction_project.web.middleware.CorrelationMiddleware",
+    "auction_project.web.middleware.PrivateAnswersMiddleware",
+    "auction_project.web.middleware.ProblemMiddleware",
+    "auction_project.web.pages.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "auction_project.accounts.headless.HeadlessMiddleware",
@@ -166,7 +166,7 @@ ASGI_APPLICATION = "auction_project.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "auction_project" / "templates"],
+        "DIRS": [BASE_DIR / "auction_project" / "web" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -191,7 +191,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 CACHES = {
     "default": {
-        "BACKEND": "auction_project.cache.OptionalCache",
+        "BACKEND": "auction_project.web.cache.OptionalCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {
             "socket_timeout": 0.3,
@@ -206,7 +206,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "auction_project.openapi_document.Schema",
+    "DEFAULT_SCHEMA_CLASS": "auction_project.web.openapi_document.Schema",
     "EXCEPTION_HANDLER": "auction_project.kernel.http.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter of ours
@@ -218,8 +218,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "OAS_VERSION": "3.1.0",
-    "DESCRIPTION": (BASE_DIR / "auction_project" / "api_start_here.md").read_text(),
-    "POSTPROCESSING_HOOKS": ["auction_project.openapi_document.complete"],
+    "DESCRIPTION": (BASE_DIR / "auction_project" / "web" / "openapi_start_here.md").read_text(),
+    "POSTPROCESSING_HOOKS": ["auction_project.web.openapi_document.complete"],
     "COMPONENT_SPLIT_REQUEST": True,  # a picture is bytes on its way in, and an address on its way out
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SWAGGER_UI_DIST": "SIDECAR",  # its files come from here: the page asks nobody else for scripts
@@ -279,7 +279,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 SERVESTATIC_USE_FINDERS = env.bool("SERVE_STATIC_FROM_SOURCE", default=True)
-STATICFILES_DIRS = [BASE_DIR / "auction_project" / "static"]
+STATICFILES_DIRS = [BASE_DIR / "auction_project" / "web" / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 
@@ -333,7 +333,7 @@ UNFOLD = {
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
-        "navigation": "auction_project.pages.sidebar.navigation",
+        "navigation": "auction_project.web.pages.sidebar.navigation",
     },
 }
 

@@ -13,9 +13,9 @@ from django.db import connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import RequestFactory
 
-from auction_project import cache, middleware
 from auction_project.kernel import databases
 from auction_project.kernel.messaging import failure
+from auction_project.web import cache, middleware
 
 pytestmark = pytest.mark.django_db(databases=databases.ALIASES, transaction=True)
 

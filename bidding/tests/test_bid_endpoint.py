@@ -8,8 +8,9 @@ import types
 
 import pytest
 
-from auction_project import asgi, bounds
+from auction_project import asgi
 from auction_project.kernel import instants
+from auction_project.web import bounds
 from bidding import bid_endpoint, reports, runtime, services, store
 from bidding.rules import commands
 from bidding.tests import lots, web

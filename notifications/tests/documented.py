@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 
-from auction_project import event_documents
+from auction_project.web import event_documents
 
 DOCUMENT = Path(__file__).parents[2] / event_documents.STREAMS_FILE
 _LOST = {"auction": "AuctionLost", "notifications": "FeedLost"}

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from django.test import Client
 
-from auction_project import event_documents
 from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
+from auction_project.web import event_documents
 from notifications import cursors, frames, handlers, models, requests, sockets
 from notifications.tests import documented
 

@@ -10,7 +10,7 @@ from tests import house as houses
 from tests.browser import visitor
 
 Open = Callable[..., visitor.Window]
-TOKENS = Path(__file__).resolve().parents[2] / "auction_project/static/gavel/css/tokens.css"
+TOKENS = Path(__file__).resolve().parents[2] / "auction_project/web/static/gavel/css/tokens.css"
 TEXT, GRAPHIC = 4.5, 3.0  # WCAG 2.2 AA
 
 # (foreground, backgrounds, least contrast)

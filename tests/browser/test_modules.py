@@ -10,7 +10,7 @@ from playwright import sync_api
 
 from bidding.rules import standing
 
-STATIC = Path(__file__).resolve().parents[2] / "auction_project/static"
+STATIC = Path(__file__).resolve().parents[2] / "auction_project/web/static"
 ORIGIN = "http://pages.test"
 
 STATUSES = ("REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT", "CLOSED", "CANCELLED")

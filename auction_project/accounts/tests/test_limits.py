@@ -9,10 +9,10 @@ from django.core.cache import caches
 from django.test import Client
 from rest_framework import exceptions
 
-from auction_project import cache
 from auction_project.accounts import devices, limits, metrics, models
 from auction_project.accounts.tests.conftest import PASSWORD
 from auction_project.kernel.http import api
+from auction_project.web import cache
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
@@ -127,7 +127,7 @@ def test_guesses_are_limited_while_redis_is_away(
     make("ada")
     monkeypatch.setattr(cache.OptionalCache, "_away_until", 0.0)
     settings.CACHES = {
-        "default": {"BACKEND": "auction_project.cache.OptionalCache", "LOCATION": "redis://127.0.0.1:1/0"}
+        "default": {"BACKEND": "auction_project.web.cache.OptionalCache", "LOCATION": "redis://127.0.0.1:1/0"}
     }
     caches["default"]._limits.clear()
 

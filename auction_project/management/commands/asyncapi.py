@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from auction_project import event_documents
+from auction_project.web import event_documents
 
 
 class Command(BaseCommand):

@@ -11,9 +11,9 @@ import jsonschema
 import msgspec
 import pytest
 
-from auction_project import event_documents
 from auction_project.kernel import contracts
 from auction_project.kernel.messaging import broker
+from auction_project.web import event_documents
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
 DOCUMENT = Path(__file__).parents[4] / event_documents.TOPICS_FILE

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from auction_project import gates
 from auction_project.kernel import errors
 from auction_project.kernel.http import budgets
+from auction_project.web import gates
 
 
 def _budget() -> budgets.Budget:

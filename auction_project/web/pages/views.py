@@ -11,7 +11,7 @@ from django.core import exceptions
 from django.views import generic
 
 from auction_project.kernel import money
-from auction_project.pages import problems
+from auction_project.web.pages import problems
 from bidding.rules import increments
 from bidding.rules import terms as auction_terms
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from auction_project.pages import views
+from auction_project.web.pages import views
 
 _AUCTION = r"auctions/(?P<auction_id>[0-9a-f]{32})"
 

@@ -1,4 +1,4 @@
-"""Django middleware of the kernel: the correlation id of a request, bound to its logs and sent back; problems as answers
+"""Django middleware: the correlation id of a request, bound to its logs and sent back; problems as answers
 where Django REST framework does not see to it (addresses that do not exist, pages, admin, allauth's API); and what may be
 cached.
 """

@@ -10,9 +10,9 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from auction_project import gates
 from auction_project.kernel import errors
 from auction_project.kernel.http import addresses, api
+from auction_project.web import gates
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = 21 * 1024 * 1024

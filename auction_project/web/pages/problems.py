@@ -16,8 +16,8 @@ from auction_project.kernel.http import api
 _SPEAKERS = (
     "auction_project.accounts.headless",
     "auction_project.accounts.urls",
-    "auction_project.edge",
-    "auction_project.http_protocol",
+    "auction_project.web.edge",
+    "auction_project.web.http_protocol",
     "auction_project.needs",
     "bidding.bid_endpoint",
     "bidding.urls",

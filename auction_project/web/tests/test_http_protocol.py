@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from auction_project import http_protocol
 from auction_project.management.commands import web
+from auction_project.web import http_protocol
 
 ENOUGH_SECONDS = 20.0  # only bounds a test that fails
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"

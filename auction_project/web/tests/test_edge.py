@@ -10,9 +10,10 @@ import httpx
 import pytest
 from django.test import Client
 
-from auction_project import asgi, edge, gates, openapi
+from auction_project import asgi
 from auction_project.kernel import errors, instants, tokens
 from auction_project.kernel.http import api, budgets
+from auction_project.web import edge, gates, openapi
 
 BID = "/api/v1/auctions/0123456789abcdef0123456789abcdef/bids"
 LOCAL = "http://localhost"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auction_project import bounds
+from auction_project.web import bounds
 
 JSON = (b"content-type", b"application/json")
 FORM = (b"content-type", b"multipart/form-data; boundary=b")

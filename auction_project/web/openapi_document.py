@@ -10,7 +10,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import authentication, parsers, permissions
 
-from auction_project import api_examples
+from auction_project.web import openapi_examples
 
 _PROBLEM = "application/problem+json"
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until the next try."}}
@@ -90,7 +90,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     schemas |= {"Problem": _PROBLEM_SCHEMA, "LogIn": _LOG_IN, "LoggedIn": _LOGGED_IN}
     schemas |= {"Refresh": _REFRESH, "Refreshed": _REFRESHED}
     result["paths"] = dict(sorted((result["paths"] | _ALLAUTH).items()))
-    for name, example in api_examples.EXAMPLES.items():
+    for name, example in openapi_examples.EXAMPLES.items():
         if name in schemas:
             schemas[name]["example"] = example
     _drop_marks(result)
@@ -106,7 +106,7 @@ def _drop_marks(part: Any) -> None:
 
 
 def _problem_response(status: int, meaning: str) -> dict[str, Any]:
-    example = api_examples.problem(status, meaning)
+    example = openapi_examples.problem(status, meaning)
     content = {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
     headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
     return {"description": meaning, "content": content, **headers}

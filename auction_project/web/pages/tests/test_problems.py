@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from auction_project import bounds
 from auction_project.kernel import errors
-from auction_project.pages import problems
+from auction_project.web import bounds
+from auction_project.web.pages import problems
 from bidding.rules import refusals
 from inventory import refusals as stock_refusals
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
 
 
@@ -43,7 +43,7 @@ def declared() -> set[str]:
 
 def test_every_error_that_the_sources_declare_has_a_page() -> None:
     """In a process that has imported nothing else: whichever apps it serves, the pages are the same."""
-    code = "import django; django.setup(); from auction_project.pages import problems; print(*problems.catalogue())"
+    code = "import django; django.setup(); from auction_project.web.pages import problems; print(*problems.catalogue())"
 
     printed = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -17,9 +17,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import connections
 from django.http.request import split_domain_port, validate_host
 
-from auction_project import bounds, gates
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import addresses, budgets
+from auction_project.web import bounds, gates
 
 SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
 ANONYMOUS_AT_ONCE, ANONYMOUS_SHARE = 4, 2

@@ -9,8 +9,8 @@ import pytest
 from drf_spectacular import drainage, generators, renderers, validation
 from rest_framework import serializers
 
-from auction_project import api_examples
 from auction_project.kernel.http import api
+from auction_project.web import openapi_examples
 
 PUBLIC = {
     ("get", "/api/v1/time"),
@@ -86,7 +86,7 @@ def test_every_answer_has_a_schema_and_an_example_that_fits_it(document: dict[st
 
 
 def test_every_example_is_of_something(document: dict[str, Any]) -> None:
-    assert set(api_examples.EXAMPLES) <= set(document["components"]["schemas"])
+    assert set(openapi_examples.EXAMPLES) <= set(document["components"]["schemas"])
 
 
 def test_every_problem_is_described_and_the_common_ones_everywhere(document: dict[str, Any]) -> None:
