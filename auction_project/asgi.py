@@ -19,8 +19,8 @@ django_application = get_asgi_application()
 
 from django.conf import settings
 
-from auction_project import health, needs, roles
 from auction_project.kernel.http import addresses
+from auction_project.processes import health, needs, roles
 from auction_project.web import bounds, edge
 from bidding import bid_endpoint, runtime
 from notifications import hub, routing, sse

@@ -15,16 +15,14 @@ from typing import Any
 from celery import Celery, beat, bootsteps, signals
 from kombu import Exchange, Queue
 
-from auction_project import celery_transport, health
 from auction_project.kernel import logs
+from auction_project.processes import celery_transport, health, roles
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 
 # As for every role (running.RoleCommand): a worker that died is back sooner without Django's system checks.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-# In this order a worker takes them: sagas that are on their way end before others begin, and mail waits for both.
-QUEUES = ("sweep", "orders", "inventory", "email")
 SWEEP_SECONDS = 1.0
 EMAIL_SWEEP_SECONDS = 10.0
 EXPIRED_LOTS_SECONDS = 60.0
@@ -34,10 +32,10 @@ BEAT_SECONDS = 5.0
 log = logs.get(__name__)
 _state = health.State("worker")
 
-celery_transport.install(QUEUES)
+celery_transport.install(roles.QUEUES)
 app = Celery("gavel")
 app.conf.update(
-    task_queues=[Queue(name, Exchange("gavel", type="direct"), routing_key=name) for name in QUEUES],
+    task_queues=[Queue(name, Exchange("gavel", type="direct"), routing_key=name) for name in roles.QUEUES],
     task_default_queue="sweep",
     task_serializer="json",
     accept_content=["json"],
@@ -166,7 +164,7 @@ class Scheduler(beat.Scheduler):
 
 def _start(role: str) -> None:
     """Serve health on GAVEL_HEALTH_HOST and GAVEL_HEALTH_PORT (0: any free port), then wait for what the role needs."""
-    from auction_project import needs, roles
+    from auction_project.processes import needs
 
     _state.role = role
     server = health.serve_by_environment(_state)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from django.core.management import call_command
 
-from auction_project import stack
 from auction_project.kernel import ids
+from auction_project.processes import stack
 
 READY_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parents[1]

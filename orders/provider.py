@@ -71,10 +71,3 @@ class PaymentProvider(Protocol):
 
     def list_payments(self) -> Iterator[Record]:
         """Every payment that the provider knows, oldest first."""
-
-
-def from_settings() -> PaymentProvider:
-    """The provider that the settings name."""
-    from orders import bank_client
-
-    return bank_client.from_settings()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from auction_project.stack import Stack
+from auction_project.processes.stack import Stack
 from tests import house
 
 LAST = ("test_faults", "test_hot_auctions")  # they leave the most behind for others to read through

@@ -18,7 +18,7 @@ import redis
 from django.conf import settings
 
 from auction_project.kernel import databases, instants, tokens
-from auction_project.stack import Stack
+from auction_project.processes.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "correct-horse-battery"

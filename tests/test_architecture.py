@@ -17,7 +17,7 @@ PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications"
 
 # By the contract's id in pyproject.toml: the module that gets an import, and what it imports.
 PLANTS = {
-    "layers": ("auction_project.kernel.messaging.relay", "auction_project.roles"),
+    "layers": ("auction_project.kernel.messaging.relay", "auction_project.processes.roles"),
     "independence": ("inventory.handlers", "bidding.rules"),
     "sagas-know-services-of-inventory-and-orders-only": ("sagas.selectors", "notifications.services"),
     "contracts-are-plain": ("auction_project.kernel.ids", "structlog"),
@@ -27,7 +27,7 @@ PLANTS = {
     "steps-alone-call-apps": ("sagas.courier", "orders.services"),
     "mongodb-in-the-store": ("orders.selectors", "pymongo"),
     "kafka-in-one-file": ("sagas.courier", "confluent_kafka"),
-    "embedded-is-a-program": ("auction_project.needs", "auction_project.embedded.control"),
+    "embedded-is-a-program": ("auction_project.processes.needs", "auction_project.embedded.control"),
     "embedded-imports-nothing": ("auction_project.embedded.child", "django"),
     "inside-an-app": ("orders.models", "orders.services"),
 }

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from auction_project import roles
 from auction_project.kernel import contracts
 from auction_project.kernel.messaging import broker as brokers
-from auction_project.stack import Process
+from auction_project.kernel.messaging import transport as transports
+from auction_project.processes import roles
+from auction_project.processes.stack import Process
 from tests import house as houses
 from tests.house import House
 from tests.market import AnswersFile, Attempt, Crowd, Market
@@ -207,7 +208,7 @@ def test_redis_emptied_in_mid_saga_loses_no_saga(house: House, market: Market) -
 def test_redis_emptied_between_publication_and_consumption_loses_no_sale(
     house: House, market: Market
 ) -> None:
-    transport = brokers.from_settings()
+    transport = transports.from_settings()
     house.stack["consume"].kill()
     before = transport.lag("sagas", ["sale-confirmed"])
     sales = market.sell(3)
@@ -226,7 +227,7 @@ def test_redis_emptied_between_publication_and_consumption_loses_no_sale(
 def test_redis_emptied_after_the_sagas_answer_settles_the_sales_all_the_same(
     house: House, market: Market
 ) -> None:
-    transport = brokers.from_settings()
+    transport = transports.from_settings()
     house.wait_until(
         lambda: transport.lag("bidding", ["sale-settled"]) == 0, "earlier answers to be consumed"
     )
@@ -265,7 +266,7 @@ def test_every_event_delivered_twice_happens_once(house: House, market: Market) 
         # without what the crowd makes, which bids on
         "notifications": "SELECT count(*) FROM notifications_notification WHERE kind NOT IN ('OUTBID', 'LEADING')",
     }
-    transport = brokers.from_settings()
+    transport = transports.from_settings()
     house.wait_until(lambda: is_quiet(house, transport), "all sagas to end, and everybody to hear of it")
     before = {alias: house.value(alias, statement) for alias, statement in counts.items()}
 
@@ -280,7 +281,7 @@ def test_every_event_delivered_twice_happens_once(house: House, market: Market) 
 
 
 def test_poison_blocks_nothing_and_is_kept(house: House, market: Market) -> None:
-    transport = brokers.from_settings()
+    transport = transports.from_settings()
     transport.append([brokers.Message("sale-confirmed", f"poison-{i}", b"{not json") for i in range(16)])
     transport.close()
 

@@ -20,6 +20,7 @@ from django.conf import settings
 from auction_project.kernel import contracts, ids
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import transport as transports
 from tests import house as houses
 from tests.house import House
 
@@ -307,7 +308,7 @@ def _dead(house: House, role: str) -> Iterator[None]:
 def _appended(house: House, *messages: brokers.Message) -> Iterator[None]:
     """Messages of one topic that are in the transport until the look is over: the relay, which would trim them, is dead."""
     with _dead(house, "relay"):
-        transport = brokers.from_settings()
+        transport = transports.from_settings()
         transport.append(messages)
         bodies = {message.value for message in messages}
         records = [record for record in transport.read(messages[0].topic) if record.value in bodies]

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from auction_project import roles
 from auction_project.invariants import world as worlds
 from auction_project.kernel import contracts
 from auction_project.kernel.findings import Finding
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import models as messaging
 from auction_project.kernel.messaging import outbox
+from auction_project.kernel.messaging import transport as transports
+from auction_project.processes import roles
 from inventory import models as stock
 from orders import models as orders
 from sagas import models as sagas
@@ -23,7 +24,7 @@ _KEPT = timedelta(days=outbox.KEEP_DAYS - 1)
 
 def check(world: worlds.World, *, settled: bool, stuck: Mapping[str, int], groups: int) -> list[Finding]:
     """`stuck`: of the `groups` that were watched, those whose backlog did not move, with its size."""
-    transport = brokers.from_settings()
+    transport = transports.from_settings()
     try:
         return [
             _both_or_neither(world, settled),

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 from django.db.models import QuerySet
 
-from auction_project import roles
 from auction_project.invariants import events, notices, sales, world
 from auction_project.kernel.findings import Finding
 from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import transport as transports
+from auction_project.processes import roles
 from bidding import checks as bidding_checks
 from bidding import runtime, store
 from inventory import checks as inventory_checks
@@ -131,7 +132,7 @@ def _numbers(asked: Collection[str], rows: "QuerySet[sagas.Saga]") -> set[str]:
 def _wait_for_quiet(seconds: float) -> tuple[_Backlog, dict[str, int]]:
     """Wait until nothing is under way, or for `seconds`: what then still is, and the groups that stood still throughout."""
     deadline = time.monotonic() + seconds
-    transport = brokers.from_settings()
+    transport = transports.from_settings()
     try:
         first = latest = _backlog(transport)
         stuck = set(first.lags)

@@ -16,13 +16,15 @@ import redis
 from django.conf import settings
 
 from auction_project import celery
+from auction_project.processes import roles
 
 PATIENCE_SECONDS = 60.0
 
 # The application with short times, a task that hangs, and nothing to wait for but the broker.
 _PROGRAM = """
 import sys, time
-from auction_project import celery, health, needs
+from auction_project import celery
+from auction_project.processes import health, needs
 health.STALE_SECONDS = 2.0
 celery.BEAT_SECONDS = 0.3
 needs._CHECKS["postgres"] = lambda _name: None
@@ -64,9 +66,9 @@ class Process:
 @pytest.fixture
 def broker() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.CELERY_BROKER_URL) as client:
-        client.delete(*celery.QUEUES, "unacked", "unacked_index", "unacked_mutex")
+        client.delete(*roles.QUEUES, "unacked", "unacked_index", "unacked_mutex")
         yield client
-        client.delete(*celery.QUEUES, "unacked", "unacked_index", "unacked_mutex")
+        client.delete(*roles.QUEUES, "unacked", "unacked_index", "unacked_mutex")
 
 
 @contextlib.contextmanager

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
-from auction_project import roles
 from auction_project.kernel import contracts, errors
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import consuming
+from auction_project.kernel.messaging import transport as transports
 from auction_project.kernel.messaging.backends import memory
+from auction_project.processes import roles
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -22,7 +23,7 @@ class _Shared(memory.MemoryBroker):
 @pytest.fixture
 def transport(monkeypatch: pytest.MonkeyPatch) -> memory.MemoryBroker:
     one = _Shared()
-    monkeypatch.setattr(brokers, "from_settings", lambda: one)
+    monkeypatch.setattr(transports, "from_settings", lambda: one)
     return one
 
 

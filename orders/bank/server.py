@@ -8,7 +8,7 @@
     PUT  /cards/{token}            {"behaviour"}: turn a card's switch
     GET  /healthz                  without a key
 
-Everything else needs `Authorization: Bearer <BANK_API_KEY>`. `Loop` fits `auction_project.running`.
+Everything else needs `Authorization: Bearer <BANK_API_KEY>`. `Loop` fits `auction_project.processes.running`.
 """
 
 import hmac

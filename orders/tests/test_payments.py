@@ -14,7 +14,7 @@ from django.db import connections
 from auction_project.kernel import errors, failpoints
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, once
-from orders import exceptions, models, provider, services
+from orders import bank_client, exceptions, models, provider, services
 from orders.tests import bank_process, sales
 from orders.tests.test_orders import in_threads
 
@@ -280,7 +280,7 @@ def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_
     for _ in range(2):
         with pytest.raises(errors.Unavailable):
             sale.capture()
-    bank = provider.from_settings()
+    bank = bank_client.from_settings()
     monkeypatch.setattr(bank, "cancel", lambda **_: (own_bank.kill(), type(bank).cancel(bank, key="k"))[1])
     with pytest.raises(errors.Unavailable):
         sale.capture()
@@ -319,7 +319,7 @@ class ScriptedBank:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, bank: ScriptedBank) -> ScriptedBank:
-    monkeypatch.setattr(provider, "from_settings", lambda: bank)
+    monkeypatch.setattr(bank_client, "from_settings", lambda: bank)
     return bank
 
 

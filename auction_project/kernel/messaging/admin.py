@@ -18,7 +18,8 @@ from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors
-from auction_project.kernel.messaging import broker, models, services
+from auction_project.kernel.messaging import models, services
+from auction_project.kernel.messaging import transport as transports
 
 MAX_SHOWN_BYTES = 20_000
 
@@ -104,7 +105,7 @@ class DeadLetterAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         ),
     )
     def replay(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
-        transport = broker.from_settings()
+        transport = transports.from_settings()
         try:
             services.replay_dead_letter(
                 dead_letter_id=_id(object_id),

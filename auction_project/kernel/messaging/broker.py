@@ -142,22 +142,3 @@ def split_place(place: str) -> tuple[int, str]:
             f"not a place in a topic: {place!r} (it looks like 3@1795251150015-0)", field="after"
         )
     return int(partition), position
-
-
-def from_settings() -> Broker:
-    """The broker that the settings name: Kafka when KAFKA_BOOTSTRAP_SERVERS is set, else Redis Streams."""
-    from django.conf import settings
-
-    namespace: str = settings.EVENTS_NAMESPACE
-    if settings.KAFKA_BOOTSTRAP_SERVERS:
-        from auction_project.kernel.messaging.backends import kafka
-
-        return kafka.KafkaBroker(
-            settings.KAFKA_BOOTSTRAP_SERVERS,
-            namespace=namespace,
-            options=settings.KAFKA_OPTIONS,
-            retention_days=settings.EVENTS_KEEP_DAYS + 1,  # a day longer than the outboxes
-        )
-    from auction_project.kernel.messaging.backends import redis_streams
-
-    return redis_streams.RedisStreamsBroker(settings.REDIS_URL, namespace=namespace)

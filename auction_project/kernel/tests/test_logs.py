@@ -9,7 +9,7 @@ import pytest
 FORGED = "2026-11-27T10:00:00Z [error    ] bid_lost"
 PROGRAM = f"""
 import logging
-from auction_project import logs
+from auction_project.kernel import logs
 logs.configure(json=JSON, level="INFO")
 sent = "x\\n{FORGED}\\x1b[2J\\u2028"
 logs.get("own").info("request", path=sent)

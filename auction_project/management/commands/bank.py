@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from auction_project import roles, running
+from auction_project.processes import roles, running
 from orders.bank import server
 
 LATE_SECONDS = 20.0

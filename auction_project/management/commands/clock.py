@@ -2,7 +2,7 @@
 
 import sys
 
-from auction_project import roles, running
+from auction_project.processes import roles, running
 from bidding import clock
 
 

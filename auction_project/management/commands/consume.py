@@ -6,8 +6,9 @@ import socket
 import sys
 import uuid
 
-from auction_project import roles, running
-from auction_project.kernel.messaging import broker, consuming
+from auction_project.kernel.messaging import consuming
+from auction_project.kernel.messaging import transport as transports
+from auction_project.processes import roles, running
 
 
 class Command(running.RoleCommand):
@@ -20,7 +21,7 @@ class Command(running.RoleCommand):
 
     def handle(self, *_args: object, **options: object) -> None:
         groups = list(roles.GROUPS) if options["all"] else [str(options["app"])]
-        transport = broker.from_settings()
+        transport = transports.from_settings()
         member = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
 
         def loop(group: str) -> consuming.ConsumerLoop:

@@ -23,9 +23,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 from rich.live import Live
 
-from auction_project import stack
 from auction_project.demo import bidders, figures, instance, market, screen, seed, shop
 from auction_project.demo.client import Client
+from auction_project.processes import stack
 
 WANTED_SALES = 20
 WANTED_CAUSES = frozenset({"stock_refused", "risk_refused", "payment_refused"})

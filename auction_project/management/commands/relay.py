@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Callable
 
-from auction_project import roles, running
 from auction_project.accounts import retention as sessions
-from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import maintenance, relay
 from auction_project.kernel.messaging import retention as dead_letters
+from auction_project.kernel.messaging import transport as transports
+from auction_project.processes import roles, running
 from bidding import log_relay
 from notifications import retention as emails
 
@@ -15,7 +15,7 @@ from notifications import retention as emails
 def _maintenance() -> maintenance.Maintenance:
     subscriptions = [roles.subscription(group) for group in roles.GROUPS]
     return maintenance.Maintenance(
-        brokers.from_settings(),
+        transports.from_settings(),
         groups={topic: roles.groups_of_topic(topic) for found in subscriptions for topic in found.topics},
         outboxes=roles.outboxes(),
         inboxes=[found.inbox for found in subscriptions if found.inbox is not None],
@@ -29,7 +29,7 @@ class Command(running.RoleCommand):
     )
 
     def handle(self, *_args: object, **_options: object) -> None:
-        transport = brokers.from_settings()
+        transport = transports.from_settings()
         loops: list[Callable[[], running.Loop]] = [
             lambda t=table: relay.OutboxRelay(t, transport) for table in roles.outboxes()
         ]

@@ -7,10 +7,10 @@ import argparse
 
 from django.core.management.base import BaseCommand, CommandError
 
-from auction_project import roles
 from auction_project.kernel import contracts
-from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import consuming, dead_letters
+from auction_project.kernel.messaging import transport as transports
+from auction_project.processes import roles
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         subscription = roles.subscription(group)
         if topic not in subscription.topics:
             raise CommandError(f"{group} does not read {topic}, but {', '.join(subscription.topics)}")
-        transport = brokers.from_settings()
+        transport = transports.from_settings()
         count, undecodable, place = 0, 0, after
         try:
             for record in transport.read(topic, after=None if after is None else str(after)):

@@ -4,10 +4,11 @@ import argparse
 
 from django.core.management.base import BaseCommand
 
-from auction_project import roles
 from auction_project.kernel import contracts
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import dead_letters
+from auction_project.kernel.messaging import transport as transports
+from auction_project.processes import roles
 
 
 class Command(BaseCommand):
@@ -19,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--create", action="store_true", help="first make those that do not exist yet")
 
     def handle(self, *_args: object, **options: object) -> None:
-        transport = brokers.from_settings()
+        transport = transports.from_settings()
         topics = (*contracts.events.TOPICS, *dead_letters.topics_of(contracts.events.TOPICS))
         try:
             if options["create"]:

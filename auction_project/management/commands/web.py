@@ -9,8 +9,9 @@ from typing import Any
 
 import uvicorn
 
-from auction_project import asgi, health, running
+from auction_project import asgi
 from auction_project.kernel import logs
+from auction_project.processes import health, running
 from auction_project.web import http_protocol
 from notifications import hub
 

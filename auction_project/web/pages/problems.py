@@ -18,7 +18,7 @@ _SPEAKERS = (
     "auction_project.accounts.urls",
     "auction_project.web.edge",
     "auction_project.web.http_protocol",
-    "auction_project.needs",
+    "auction_project.processes.needs",
     "bidding.bid_endpoint",
     "bidding.urls",
     "inventory.urls",

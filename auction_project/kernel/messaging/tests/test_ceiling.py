@@ -7,11 +7,11 @@ import httpx
 import prometheus_client
 import pytest
 
-from auction_project import health, running
 from auction_project.kernel import contracts, databases
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import consuming, dead_letters, failure
 from auction_project.kernel.messaging.tests import conftest, transports
+from auction_project.processes import health, running
 
 pytestmark = pytest.mark.django_db(
     databases=databases.ALIASES

@@ -20,6 +20,7 @@ from auction_project.kernel.messaging import (
     services,
     versions,
 )
+from auction_project.kernel.messaging import transport as transports
 from auction_project.kernel.messaging.backends import memory
 from auction_project.kernel.messaging.tests import conftest, tables
 
@@ -311,7 +312,7 @@ def test_a_letter_that_is_not_there_cannot_be_dismissed() -> None:
 @pytest.fixture
 def desk_broker(monkeypatch: pytest.MonkeyPatch) -> memory.MemoryBroker:
     one = memory.MemoryBroker()
-    monkeypatch.setattr(brokers, "from_settings", lambda: one)
+    monkeypatch.setattr(transports, "from_settings", lambda: one)
     return one
 
 

@@ -16,7 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from kombu import Connection
 
 from auction_project.kernel import databases, errors, logs
-from auction_project.kernel.messaging import broker
+from auction_project.kernel.messaging import transport as transports
 
 PAUSE_SECONDS = 0.5
 ANSWER_SECONDS = 1.0  # how long an answer to a probe may be old
@@ -118,7 +118,7 @@ def _mongodb(_name: str) -> None:
 
 
 def _broker(_name: str) -> None:
-    found = broker.from_settings()
+    found = transports.from_settings()
     try:
         found.ping()
     finally:

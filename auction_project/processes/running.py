@@ -14,9 +14,9 @@ from typing import Protocol
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from auction_project import health, needs
 from auction_project.kernel import logs
 from auction_project.kernel.messaging import failure
+from auction_project.processes import health, needs
 
 IDLE_SECONDS = 0.05
 MAX_IDLE_SECONDS = 0.25

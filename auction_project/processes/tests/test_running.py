@@ -13,9 +13,9 @@ import httpx
 import pytest
 from django.conf import settings
 
-from auction_project import health, needs, running
 from auction_project.kernel import errors
 from auction_project.kernel.messaging import failure, metrics
+from auction_project.processes import health, needs, running
 from bidding import clock, log_relay
 
 
@@ -230,7 +230,8 @@ sys.path.insert(0, os.getcwd())
 os.environ["DJANGO_SETTINGS_MODULE"] = "auction_project.settings.test"
 import django
 django.setup()
-from auction_project import failpoints, running
+from auction_project.kernel import failpoints
+from auction_project.processes import running
 
 class Working:
     name = "working"

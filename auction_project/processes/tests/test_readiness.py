@@ -9,7 +9,8 @@ import httpx
 import pytest
 from django.db import connections
 
-from auction_project import asgi, needs
+from auction_project import asgi
+from auction_project.processes import needs
 
 REASON = 'connection to "10.0.0.5" failed for user "gavel_orders"'
 

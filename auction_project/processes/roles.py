@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from auction_project import celery
-
 if TYPE_CHECKING:
     from auction_project.kernel.messaging import consuming, outbox
 
+# In this order a worker takes them: sagas that are on their way end before others begin, and mail waits for both.
+QUEUES = ("sweep", "orders", "inventory", "email")
 GROUPS = {
     "dead-letters": "auction_project.kernel.messaging.handlers:SUBSCRIPTION",
     "bidding": "bidding.handlers:SUBSCRIPTION",
@@ -86,9 +86,9 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         name="worker",
-        command=_worker(*celery.QUEUES),
+        command=_worker(*QUEUES),
         needs=("postgres:sagas", "postgres:inventory", "postgres:orders", "postgres:notifications", "celery"),
-        queues=celery.QUEUES,
+        queues=QUEUES,
         purpose="runs the steps of sagas, sends e-mail",
     ),
     Role(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from auction_project import health, stack
+from auction_project.processes import health, stack
 
 # A server on an inherited socket, in place of the web role: it answers every request with the instance that it has.
 SERVER = """

@@ -25,8 +25,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from auction_project import health, roles
 from auction_project.kernel import logs
+from auction_project.processes import health, roles
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
@@ -39,7 +39,7 @@ BACKLOG = 4096  # connections that wait while the web role restarts
 # Below the ephemeral range: while a role restarts, no outgoing connection may take its port.
 _PORTS = range(15_000, 32_768)
 _given: set[int] = set()  # a role binds its port seconds later: until then it looks free
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG = 1
 
 log = logs.get(__name__)
