@@ -16,7 +16,7 @@ help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARGS=--once: without a person, then verify.
-	@$(RUN) -m auction_project.embedded run -- $(RUN) manage.py demo $(ARGS)
+	@$(RUN) -m auction_project.tools.embedded run -- $(RUN) manage.py demo $(ARGS)
 
 test: $(STAMP) ## All tests that need neither a Chromium nor servers that are not embedded; kills and outages, too.
 	@PATH="$$PWD/.venv/bin:$$PATH" .ci/test $(ARGS)
@@ -28,10 +28,10 @@ services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the serv
 	@$(RUN) -m pytest -m "services or everywhere or browser" $(ARGS)
 
 browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium.
-	@$(RUN) -m auction_project.embedded run --data var/test-browser -- $(RUN) -m pytest -m browser $(ARGS)
+	@$(RUN) -m auction_project.tools.embedded run --data var/test-browser -- $(RUN) -m pytest -m browser $(ARGS)
 
 bench: $(STAMP) ## Measure, with the reference points in the same run.
-	@$(RUN) -m auction_project.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)
+	@$(RUN) -m auction_project.tools.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)
 
 verify: $(STAMP) ## Check every invariant of a demo that runs in another terminal, and say what each means.
 	@$(RUN) manage.py demo --verify $(ARGS)

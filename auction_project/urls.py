@@ -29,5 +29,5 @@ if "accounts" in settings.SERVICES:
         path("", include("auction_project.web.pages.urls")),
     ]
     if settings.DEMO:
-        urlpatterns += [path("demo/", include("auction_project.demo.urls"))]
+        urlpatterns += [path("demo/", include("auction_project.tools.demo.urls"))]
     handler429 = "auction_project.accounts.limits.page_too_often"  # allauth asks for it

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 
 from auction_project.kernel import ids, instants
-from auction_project.load import crowd
+from auction_project.tools.load import crowd
 from benchmarks import processes
 from bidding import rules, runtime, store
 from bidding.rules import commands

@@ -9,7 +9,7 @@ import time
 import pymongo
 
 from auction_project.kernel import ids, instants
-from auction_project.load import crowd
+from auction_project.tools.load import crowd
 from benchmarks import bids
 from bidding import rules, runtime, store
 from bidding.rules import commands

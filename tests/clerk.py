@@ -74,17 +74,17 @@ def compensate_saga(saga_id: str) -> None:
 
 def violations(settle_seconds: float | None) -> dict[str, list[str]]:
     """By invariant, only those that are broken."""
-    from auction_project import invariants
+    from auction_project import verification
 
-    report = invariants.verify(settle_seconds=settle_seconds, answers=None)
+    report = verification.verify(settle_seconds=settle_seconds, answers=None)
     return {finding.invariant: finding.violations for finding in report.findings if finding.violations}
 
 
 def behind(settle_seconds: float) -> list[str]:
     """What verify says to be still under way."""
-    from auction_project import invariants
+    from auction_project import verification
 
-    return list(invariants.verify(settle_seconds=settle_seconds, answers=None).behind)
+    return list(verification.verify(settle_seconds=settle_seconds, answers=None).behind)
 
 
 def main() -> None:

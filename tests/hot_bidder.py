@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from auction_project.load import crowd
+from auction_project.tools.load import crowd
 
 CONNECTIONS = 2
 

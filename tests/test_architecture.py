@@ -27,8 +27,8 @@ PLANTS = {
     "steps-alone-call-apps": ("sagas.courier", "orders.services"),
     "mongodb-in-the-store": ("orders.selectors", "pymongo"),
     "kafka-in-one-file": ("sagas.courier", "confluent_kafka"),
-    "embedded-is-a-program": ("auction_project.processes.needs", "auction_project.embedded.control"),
-    "embedded-imports-nothing": ("auction_project.embedded.child", "django"),
+    "embedded-is-a-program": ("auction_project.processes.needs", "auction_project.tools.embedded.control"),
+    "embedded-imports-nothing": ("auction_project.tools.embedded.child", "django"),
     "inside-an-app": ("orders.models", "orders.services"),
 }
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from auction_project.load import http
+from auction_project.tools.load import http
 from tests import house as houses
 from tests.house import House, Person
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from auction_project.load import crowd
+from auction_project.tools.load import crowd
 from tests.house import House
 
 RATE, SECONDS = 100, 2

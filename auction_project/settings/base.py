@@ -137,6 +137,7 @@ INSTALLED_APPS = [
     "auction_project",
     "auction_project.accounts",
     "auction_project.kernel.messaging",
+    "auction_project.tools",
     "bidding",
     "inventory",
     "orders",
@@ -178,8 +179,8 @@ TEMPLATES = [
     }
 ]
 if DEMO:
-    TEMPLATES[0]["DIRS"].append(BASE_DIR / "auction_project" / "demo" / "templates")
-    TEMPLATES[0]["OPTIONS"]["context_processors"].append("auction_project.demo.web.context")
+    TEMPLATES[0]["DIRS"].append(BASE_DIR / "auction_project" / "tools" / "demo" / "templates")
+    TEMPLATES[0]["OPTIONS"]["context_processors"].append("auction_project.tools.demo.web.context")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {

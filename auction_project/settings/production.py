@@ -11,7 +11,9 @@ environment.read(Path(__file__).resolve().parents[2] / ".env")
 refusals.refuse_incomplete(os.environ)
 
 from auction_project.settings.base import *  # noqa: E402, F403
-from auction_project.settings.base import LOG_LEVEL, env  # noqa: E402
+from auction_project.settings.base import INSTALLED_APPS, LOG_LEVEL, env  # noqa: E402
+
+INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "auction_project.tools"]  # no image holds them
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default=refusals.SMTP)
 refusals.refuse_unsafe(os.environ, globals())

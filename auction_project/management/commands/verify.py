@@ -13,9 +13,9 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from auction_project import invariants
-from auction_project.invariants import words
+from auction_project import verification
 from auction_project.kernel import errors, findings
+from auction_project.verification import words
 
 SETTLE_SECONDS = 30.0
 VIOLATED, STORE_AWAY, STILL_BEHIND = 1, 2, 3
@@ -43,7 +43,7 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: object) -> None:
         started = time.monotonic()
         try:
-            report = invariants.verify(
+            report = verification.verify(
                 settle_seconds=SETTLE_SECONDS if options["settled"] else None,
                 answers=options["answers"],  # type: ignore[arg-type]
             )

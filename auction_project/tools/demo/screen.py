@@ -1,0 +1,69 @@
+"""The demo's one screen: where to go, who can log in, what to look at, how to stop; and live figures beneath."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from auction_project.tools.demo import people
+from auction_project.tools.demo.figures import Figures
+
+STALE_SECONDS = 15.0  # older figures are said to be old
+
+console = Console(highlight=False)
+
+
+def welcome(url: str, *, wanted_port: int, logs: str) -> Panel:
+    """What stays on the screen."""
+    accounts = Table.grid(padding=(0, 3))
+    accounts.add_row("[bold]sign in as[/]", "[bold]password[/]", "[bold]to see[/]")
+    for person in people.VISITORS:
+        accounts.add_row(person.email, person.password or "", person.note)
+    look = Table.grid(padding=(0, 3))
+    for path, what in (
+        ("/", "lots, pictures, live prices: bid on one against the crowd"),
+        ("/accounts/login/", "sign in with one click, or make an account of your own"),
+        ("/demo/mail/", "the mailbox: every e-mail that the house sends, such as the link of a sign-up"),
+        ("/admin/", "the stock desk and the sagas (as operator)"),
+        ("/api/", "the REST API with an interactive browser"),
+    ):
+        look.add_row(f"[link={url}{path}]{url}{path}[/link]", what)
+    end = f"Logs: {logs}/*.log. `make verify` checks every invariant. Ctrl-C or `make stop` ends everything."
+    body = Group(look, Text(), accounts, Text(), Text(end, style="dim"))
+    if not url.endswith(f":{wanted_port}"):
+        port = url.rpartition(":")[2]
+        body = Group(Text(f"Port {wanted_port} was taken, using {port}.", style="yellow"), Text(), body)
+    return Panel(body, title="[bold]Gavel is open[/]", border_style="green", padding=(1, 2))
+
+
+def live(
+    figures: Figures | None,
+    answers: Counter[str],
+    *,
+    open_lots: int,
+    restarts: Mapping[str, int],
+    seconds: float,
+    age_seconds: float,
+) -> Table:
+    """The figures that change; those of the stores are `age_seconds` old."""
+    table = Table.grid(padding=(0, 3))
+    table.add_row("[dim]running[/]", f"{seconds:.0f} s")
+    table.add_row("[dim]open lots[/]", str(open_lots))
+    table.add_row("[dim]answers to the crowd[/]", _counts(answers))
+    if figures is not None:
+        table.add_row("[dim]entries in the bid log[/]", str(figures.entries))
+        table.add_row("[dim]sales by state[/]", _counts(figures.sagas))
+        table.add_row("[dim]sales undone by[/]", _counts(figures.undone))
+        table.add_row("[dim]orders, notifications[/]", f"{figures.orders}, {figures.notifications}")
+    if figures is None or age_seconds > STALE_SECONDS:
+        table.add_row("", f"[yellow]a store does not answer; figures are {age_seconds:.0f} s old[/]")
+    if restarts:
+        table.add_row("[dim]roles restarted[/]", _counts(restarts))
+    return table
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return "   ".join(f"{name.lower()} [bold]{count}[/]" for name, count in sorted(counts.items())) or "-"

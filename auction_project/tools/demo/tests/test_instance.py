@@ -1,0 +1,91 @@
+"""`make stop` signals the demo and no other process; a file that a killed demo left behind names none."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from auction_project.tools.demo import instance
+
+# A demo that holds its directory, says so, and ends at SIGTERM; `deaf` ones only at SIGKILL.
+HOLDER = """
+import pathlib, signal, sys, time
+from auction_project.tools.demo import instance
+here = instance.Instance(lock=pathlib.Path(sys.argv[1]) / "demo" / "lock", file=pathlib.Path(sys.argv[1]) / "demo.json")
+here.hold()
+here.say({"url": "http://house", "services": {"REDIS_URL": "redis://x"}})
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(name="here")
+def this_directory(tmp_path):
+    return instance.Instance(lock=tmp_path / "demo" / "lock", file=tmp_path / "demo.json")
+
+
+@pytest.fixture(name="running")
+def running_demo(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_without_a_demo_nothing_is_signalled(here):
+    with pytest.raises(instance.NotRunning):
+        here.stop()
+    with pytest.raises(instance.NotRunning):
+        here.said()
+
+
+def test_the_demo_that_runs_is_found_stopped_and_waited_for(here, running, tmp_path):
+    assert here.pid() == running.pid
+    assert here.said()["services"] == {"REDIS_URL": "redis://x"}
+    assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(instance.AlreadyRunning, match=str(running.pid)):
+        here.hold()
+
+    here.stop()
+
+    assert running.wait(30) == -signal.SIGTERM
+    assert here.pid() is None
+
+
+def test_a_file_that_a_killed_demo_left_names_no_process(here, running, tmp_path):
+    running.kill()
+    running.wait()
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    (tmp_path / "demo" / "lock").write_text(f"{bystander.pid}\n")
+    (tmp_path / "demo.json").write_text(f'{{"pid": {bystander.pid}, "services": {{}}}}')
+
+    with pytest.raises(instance.NotRunning):
+        here.stop()
+    with pytest.raises(instance.NotRunning):
+        here.said()
+
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+    here.hold()
+    assert not (tmp_path / "demo.json").exists()
+    assert (tmp_path / "demo" / "lock").read_text() == f"{os.getpid()}\n"
+    here.leave()
+
+
+def test_a_demo_that_does_not_end_is_said_to_run_still(here, running, monkeypatch):
+    monkeypatch.setattr(instance, "STOP_SECONDS", 0.0)
+    os.kill(running.pid, signal.SIGSTOP)  # it cannot react
+    assert os.WIFSTOPPED(os.waitpid(running.pid, os.WUNTRACED)[1])  # a SIGTERM sent before could still end it
+
+    with pytest.raises(TimeoutError, match=str(running.pid)):
+        here.stop()
+
+    os.kill(running.pid, signal.SIGCONT)
+    running.wait(30)

@@ -1,0 +1,254 @@
+"""`manage.py demo`: a whole auction house on this machine, with simulated bidders, until Ctrl-C.
+
+Run it through `make demo`, which starts the embedded servers around it. An outage of any role or store is waited out:
+only Ctrl-C, SIGTERM and the end of `--once` end it.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
+from rich.live import Live
+
+from auction_project.processes import stack
+from auction_project.tools.demo import bidders, figures, instance, market, screen, seed, shop
+from auction_project.tools.demo.client import Client
+
+WANTED_SALES = 20
+WANTED_CAUSES = frozenset({"stock_refused", "risk_refused", "payment_refused"})
+ONCE_SECONDS = 300.0
+ONCE_PACE = 6.0  # how much more often the crowd of --once buys
+REFRESH_SECONDS = 1.0
+FIGURES_SECONDS = 5.0
+SEED = 20
+_VAR = settings.VAR_DIR
+_SERVICES = ("MONGODB_URL", "MONGODB_DATABASE", "REDIS_URL", "CELERY_BROKER_URL", "KAFKA_BOOTSTRAP_SERVERS")
+_SERVICES += ("EVENTS_NAMESPACE", "BANK_URL", "GAVEL_SERVICE_CONTROL")
+
+
+class Command(BaseCommand):
+    help = "Run the demo: all roles, a seeded catalogue, simulated bidders, live figures. Ctrl-C ends everything."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--once",
+            action="store_true",
+            help=f"run until {WANTED_SALES} sales have ended, undone ones of every cause among them, verify, and exit",
+        )
+        parser.add_argument("--stop", action="store_true", help="end a demo that runs in another terminal")
+        parser.add_argument(
+            "--verify",
+            nargs=argparse.REMAINDER,
+            metavar="OPTION",
+            help="run `manage.py verify OPTION...` on the stores of a demo that runs in another terminal",
+        )
+        parser.add_argument(
+            "--port",
+            type=int,
+            default=8000,
+            help="where the pages are, or on the next port that is free (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--no-crowd", action="store_true", help="open the house without simulated bidders"
+        )
+
+    def handle(self, *_args: object, **options: Any) -> None:
+        here = instance.Instance(lock=_VAR / "demo" / "lock", file=_VAR / "demo.json")
+        try:
+            if options["stop"]:
+                here.stop()
+                return
+            if options["verify"] is not None:
+                _verify(here.said()["services"], options["verify"])
+            here.hold()
+        except (instance.NotRunning, instance.AlreadyRunning, TimeoutError) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        started = time.monotonic()
+        signal.signal(signal.SIGTERM, _interrupt)
+        run = None
+        try:
+            run = _Run(here, port=options["port"], crowd=not options["no_crowd"], once=options["once"])
+            run.prepare(self.stdout.write)
+            code = asyncio.run(run.go(started))
+        except KeyboardInterrupt:
+            code = 0
+        except stack.NotReady as error:
+            raise CommandError(str(error)) from error
+        finally:
+            self.stdout.write("stopping ...")
+            if run is not None:
+                run.close()
+            here.leave()
+        sys.exit(code)
+
+
+class _Run:
+    """One demo from beginning to end."""
+
+    def __init__(self, here: instance.Instance, *, port: int, crowd: bool, once: bool) -> None:
+        self._here = here
+        self._port = port
+        self._crowd = crowd
+        self._once = once
+        environment = {
+            "GAVEL_DEMO": "true",
+            "EMAIL_BACKEND": os.environ.get("EMAIL_BACKEND")
+            or "auction_project.tools.demo.mailbox.EmailBackend",
+        }
+        self._stack = stack.Stack(_VAR / "demo", environment=environment, web_port=port)
+        settings.BANK_URL = self._stack.environment["BANK_URL"]
+        settings.MEDIA_ROOT = self._stack.environment["MEDIA_ROOT"]
+        self._answers: Counter[str] = Counter()
+        self._found: figures.Figures | None = None
+        self._found_at = time.monotonic()
+
+    def prepare(self, say: Callable[[str], object]) -> None:
+        """Migrate, seed, start the roles, write var/demo.json. Raises stack.NotReady."""
+        say("migrating the databases ...")
+        call_command("migrate_all", verbosity=1)
+        say("starting the roles ...")
+        self._stack.start_unready()
+        say("making accounts, drawing pictures, filling the shelves ...")
+        self._house = seed.sow(datetime.now(UTC))
+        self._stack.wait_ready()
+        self._reader = figures.Reader(f"http://127.0.0.1:{self._stack['relay'].health_port}")
+        self._here.say(_description(self._stack, self._house))
+
+    async def go(self, started: float) -> int:
+        """The market and the crowd; the exit code. Ends at once when there is enough, if it was asked to."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        pace = ONCE_PACE if self._once else 1.0
+        url, house, answers = self._stack.url, self._house, self._answers
+        looker = Client(url, house.of("collector")[0])
+        window = shop.Window(looker, answers)
+        house_market = market.Market(url, house, window, answers, seed=SEED, pace=pace)
+        crowd = bidders.Crowd(url, house, window, answers, seed=SEED, pace=pace)
+        work = [window.run(), house_market.run(), self._count(), self._show(window, stop, started)]
+        if self._crowd:
+            work.append(crowd.run())
+        await bidders.run_until(stop, *work)
+        for closing in (crowd, house_market, looker):
+            await closing.close()
+        return await asyncio.to_thread(self._verdict) if self._once else 0
+
+    async def _count(self) -> None:
+        """Read the figures now and then; while a store is away the last ones stay."""
+        while True:
+            with contextlib.suppress(
+                Exception
+            ):  # whatever a store answers must not end a demo; the screen says it
+                self._found = await asyncio.to_thread(self._read)
+                self._found_at = time.monotonic()
+            await asyncio.sleep(REFRESH_SECONDS if self._once else FIGURES_SECONDS)
+
+    def _read(self) -> figures.Figures:
+        """In a thread: one that an outage left with a dead connection gets another."""
+        close_old_connections()
+        return self._reader.read()
+
+    async def _show(self, window: shop.Window, stop: asyncio.Event, started: float) -> None:
+        url, logs = self._stack.url, str(self._stack.directory)
+        screen.console.print(screen.welcome(url, wanted_port=self._port, logs=logs))
+        begun = time.monotonic()
+        first_sale: float | None = None
+        with Live(console=screen.console, auto_refresh=False) as live:
+            while not stop.is_set():
+                now, found = time.monotonic(), self._found
+                live.update(
+                    screen.live(
+                        found,
+                        self._answers,
+                        open_lots=window.open_lots,
+                        restarts={p.name: p.restarts for p in self._stack.processes.values() if p.restarts},
+                        seconds=now - begun,
+                        age_seconds=now - self._found_at,
+                    ),
+                    refresh=True,
+                )
+                if found is not None and first_sale is None and found.sagas.get("COMPLETED"):
+                    first_sale = now - started
+                if self._once and found is not None and _is_enough(found):
+                    screen.console.print(
+                        f"first confirmed sale {first_sale or 0:.1f} s after the start of the demo"
+                    )
+                    stop.set()
+                if self._once and now - begun > ONCE_SECONDS:
+                    screen.console.print(f"[red]not enough sales within {ONCE_SECONDS:g} s[/]")
+                    stop.set()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), REFRESH_SECONDS)
+
+    def _verdict(self) -> int:
+        """Verify what happened; 0 when everything holds and there was enough of it."""
+        try:
+            call_command("verify", settled=True)
+        except SystemExit as end:
+            if end.code:
+                return int(end.code)
+        faults = sorted(cause for cause in self._answers if cause.startswith("fault"))
+        if faults:
+            screen.console.print(f"[red]the demo itself failed: {', '.join(faults)}[/]")
+        return 0 if _is_enough(self._read()) and not faults else 1
+
+    def close(self) -> None:
+        self._stack.stop()
+
+
+def _is_enough(found: figures.Figures) -> bool:
+    return (
+        found.sales_ended >= WANTED_SALES
+        and found.undone.keys() >= WANTED_CAUSES
+        and "COMPLETED" in found.sagas
+    )
+
+
+def _description(running: stack.Stack, house: seed.House) -> dict[str, Any]:
+    """var/demo.json, for scripts: addresses, accounts, service URLs, process ids by role."""
+    names = [name for name in os.environ if name.startswith("DATABASE_URL_")] + list(_SERVICES)
+    return {
+        "url": running.url,
+        "mailbox": f"{running.url}/demo/mail/",
+        "pid": os.getpid(),
+        "processes": running.pids(),
+        "health": {name: f"http://127.0.0.1:{p.health_port}" for name, p in running.processes.items()},
+        "accounts": [
+            {
+                "email": account.person.email,
+                "password": account.person.password,
+                "role": account.person.role,
+                "user_id": account.user_id,
+                "note": account.person.note,
+            }
+            for account in house.accounts
+        ],
+        "services": {name: value for name in sorted(names) if (value := running.environment.get(name))},
+        "logs": str(running.directory),
+    }
+
+
+def _verify(services: dict[str, str], options: list[str]) -> None:
+    """Become `manage.py verify` on these stores."""
+    manage = Path(settings.BASE_DIR) / "manage.py"
+    os.execve(  # noqa: S606 - no shell: this interpreter, our own file
+        sys.executable, [sys.executable, str(manage), "verify", *options], {**os.environ, **services}
+    )
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,97 @@
+"""N4: what a user is told is true. Each notice that stands (was not withdrawn) against the auction, sale and order that it
+is about, when everything has settled.
+
+A kind that is not in the table (an outbid or leading notice) is about a moment, and later notices withdraw it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from auction_project.kernel.findings import Finding
+from auction_project.verification import world as worlds
+from bidding import rules
+from notifications import models as notices
+
+MAX_VIOLATIONS = 100
+ROWS_PER_READ = 2_000
+
+Holds = Callable[[worlds.World, rules.State | None, str, dict[str, Any]], bool]
+
+
+def check(world: worlds.World) -> Finding:
+    """Look at every notice of a kind below."""
+    violations: list[str] = []
+    checked = 0
+    rows = notices.Notification.objects.filter(kind__in=_HOLDS, withdrawn_at=None).order_by("pk")
+    for row in rows.iterator(chunk_size=ROWS_PER_READ):
+        checked += 1
+        state = world.states.get(row.data.get("auction_id", ""))
+        if not _HOLDS[notices.Kind(row.kind)](world, state, row.user_id, row.data):
+            violations.append(f"{row.user_id}: {row.kind} {row.seq} is not true of {_subject(row.data)}")
+    return Finding("N4", checked, tuple(violations[:MAX_VIOLATIONS]))
+
+
+def _subject(data: dict[str, Any]) -> str:
+    return str(data.get("sale_id") or data.get("auction_id") or data.get("order_number"))
+
+
+def _sale_is(*outcomes: str) -> Holds:
+    def holds(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+        sale = world.sales.get(data["sale_id"])
+        return sale is not None and sale.outcome in outcomes
+
+    return holds
+
+
+def _won(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    sale = world.sales.get(data["sale_id"])
+    figures = (user_id, data["price"], data["quantity"])
+    return (
+        sale is not None
+        and sale.outcome != "sale_failed"
+        and figures == (sale.user_id, sale.price, sale.quantity)
+    )
+
+
+def _lost(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    return state is not None and state.outcome == "sold" and user_id not in state.buyers
+
+
+def _not_sold(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    return state is not None and state.outcome == "unsold"
+
+
+def _next_in_line(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    return state is not None and rules.standing_of(state, user_id) == "next_in_line"
+
+
+def _cancelled(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    """That bids no longer count is never said to a buyer whose sale counts."""
+    if state is None or state.status is not rules.Status.CANCELLED:
+        return False
+    return bool(data["sale_pending"]) or user_id not in state.buyers
+
+
+def _order_is(fact: str) -> Holds:
+    def holds(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+        return fact in world.facts.get(data["order_number"], ())
+
+    return holds
+
+
+def _order_is_off(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    return "CONFIRMED" not in world.facts.get(data["order_number"], ())
+
+
+_HOLDS: dict[notices.Kind, Holds] = {
+    notices.Kind.WON: _won,
+    notices.Kind.NEXT_IN_LINE: _next_in_line,
+    notices.Kind.LOST: _lost,
+    notices.Kind.NOT_SOLD: _not_sold,
+    notices.Kind.AUCTION_CANCELLED: _cancelled,
+    notices.Kind.ORDER_CONFIRMED: _order_is("CONFIRMED"),
+    notices.Kind.ORDER_CANCELLED: _order_is_off,
+    notices.Kind.PAYMENT_DECLINED: _order_is_off,
+    notices.Kind.LOT_SOLD: _sale_is("settled"),
+    notices.Kind.LOT_UNSOLD: _not_sold,
+}

@@ -1,0 +1,150 @@
+"""S1, S3, S6, I4 and N1: what one sale did in all stores together.
+
+S1: one confirmed order XOR one complete compensation. S3: each step's effect at most once. S6: no sale of the log is
+without its saga, whatever became of the transport. I4: never more than k sales, and no unit out of sale for nothing.
+N1: when everything has settled, whoever won was told.
+"""
+
+from collections.abc import Iterator
+
+from django.db.models import Count
+
+from auction_project.kernel.findings import Finding
+from auction_project.verification import world as worlds
+from bidding import rules
+from inventory import models as stock
+from notifications import models as notices
+from orders import models as orders
+
+_MONEY_IS_BACK = frozenset({"", "DECLINED", "CANCELLED", "REFUNDED"})
+_STOCK_IS_BACK = frozenset({"", "RELEASED", "LOST", "REFUSED"})
+
+
+def check(world: worlds.World, set_aside: set[str], *, settled: bool) -> list[Finding]:
+    return [
+        _one_end(world, set_aside),
+        _effects_once(),
+        _none_lost(world, set_aside),
+        _never_oversold(world),
+        *([_winners_told(world)] if settled else []),
+    ]
+
+
+def _one_end(world: worlds.World, set_aside: set[str]) -> Finding:
+    violations: list[str] = []
+    for sale in world.sales.values():
+        if sale.sale_id not in set_aside:
+            violations += (f"sale {sale.sale_id}: {flaw}" for flaw in _flaws(sale, world))
+    numbers = {sale.order_number for sale in world.sales.values()}
+    violations += (f"saga {sale_id} has no sale" for sale_id in world.sagas if sale_id not in world.sales)
+    violations += (f"order {number} has no sale" for number in world.amounts if number not in numbers)
+    violations += (f"payment {number} has no sale" for number in world.payments if number not in numbers)
+    violations += (
+        f"reservation of {sale_id} has no sale"
+        for sale_id in world.reservations
+        if sale_id not in world.sales
+    )
+    return Finding("S1", len(world.sales), tuple(violations))
+
+
+def _flaws(sale: worlds.Sale, world: worlds.World) -> Iterator[str]:
+    saga = world.sagas.get(sale.sale_id)
+    if saga is None:
+        return  # S6's
+    status = saga.status
+    facts = world.facts.get(sale.order_number, set())
+    payment = world.payments.get(sale.order_number, "")
+    reservation = world.reservations.get(sale.sale_id, "")
+    terms = (sale.order_number, sale.user_id, sale.price, sale.quantity)
+    if (saga.order_number, saga.user_id, saga.price, saga.quantity) != terms:
+        yield f"its saga is about {(saga.order_number, saga.user_id, saga.price, saga.quantity)}, not {terms}"
+    if status == "COMPLETED":
+        expected = (sale.sale_id, sale.user_id, sale.price, sale.quantity)
+        if world.amounts.get(sale.order_number) != expected:
+            yield f"its order is {world.amounts.get(sale.order_number)}, not {expected}"
+        if "CONFIRMED" not in facts or "CANCELLED" in facts:
+            yield f"completed, but its order's facts are {sorted(facts)}"
+        if payment != "CAPTURED":
+            yield f"completed, but its payment is {payment or 'missing'}"
+        if reservation != "COMMITTED":
+            yield f"completed, but its stock is {reservation or 'not reserved'}"
+        if sale.outcome != "settled":
+            yield f"completed, but the log says {sale.outcome or 'nothing'}"
+    elif status == "COMPENSATED":
+        if "CONFIRMED" in facts or (facts and "CANCELLED" not in facts):
+            yield f"undone, but its order's facts are {sorted(facts)}"
+        if payment not in _MONEY_IS_BACK:
+            yield f"undone, but its payment is {payment}"
+        if reservation not in _STOCK_IS_BACK:
+            yield f"undone, but its stock is {reservation}"
+        if sale.outcome != "sale_failed":
+            yield f"undone, but the log says {sale.outcome or 'nothing'}"
+    elif status != "PARKED":
+        yield f"its saga is {status}"
+
+
+def _none_lost(world: worlds.World, set_aside: set[str]) -> Finding:
+    lost = (sale_id for sale_id in world.sales if sale_id not in world.sagas and sale_id not in set_aside)
+    return Finding("S6", len(world.sales), tuple(f"sale {sale_id} has no saga" for sale_id in lost))
+
+
+def _winners_told(world: worlds.World) -> Finding:
+    won = notices.Notification.objects.filter(kind=notices.Kind.WON)
+    told = set(won.values_list("user_id", "data__sale_id").iterator())
+    silent = (sale for sale in world.sales.values() if (sale.user_id, sale.sale_id) not in told)
+    return Finding(
+        "N1",
+        len(world.sales),
+        tuple(f"{sale.user_id} was never told that sale {sale.sale_id} is his" for sale in silent),
+    )
+
+
+def _effects_once() -> Finding:
+    """S3, in the ledgers: a repeated step would have left a second posting."""
+    moves = (
+        stock.Move.objects.filter(reference__startswith="sale:")
+        .values_list(
+            "reference", "kind", "source", "destination", "source_warehouse_id", "destination_warehouse_id"
+        )
+        .annotate(count=Count("pk"))
+        .order_by("reference", "kind")
+    )
+    entries = (
+        orders.JournalEntry.objects.values_list("payment_id", "kind")
+        .annotate(count=Count("pk"))
+        .order_by("payment_id")
+    )
+    rows = [(f"{row[0]} {row[1]}", row[-1]) for row in moves] + [
+        (f"payment {row[0]} {row[1]}", row[-1]) for row in entries
+    ]
+    return Finding("S3", len(rows), tuple(f"{what}: {count} times" for what, count in rows if count > 1))
+
+
+def _never_oversold(world: worlds.World) -> Finding:
+    """Per auction: units sold, in an undecided sale, for sale or withdrawn after a failed sale are what was listed."""
+    withdrawn: dict[str, int] = {}
+    confirmed: dict[str, int] = {}
+    for sale in world.sales.values():
+        if sale.outcome == "sale_failed" and sale.next == "nothing":
+            withdrawn[sale.auction_id] = withdrawn.get(sale.auction_id, 0) + sale.quantity
+        if "CONFIRMED" in world.facts.get(sale.order_number, ()):
+            confirmed[sale.auction_id] = confirmed.get(sale.auction_id, 0) + sale.quantity
+    violations: list[str] = []
+    for auction_id, state in world.states.items():
+        if state.terms is None:
+            continue
+        under_way = sum(sale.quantity for sale in state.open_sales.values())
+        gone = withdrawn.get(auction_id, 0)
+        accounted = state.sold + under_way + state.quantity_left + gone
+        is_open = state.terms.format == "buy_now" and state.status is rules.Status.OPEN
+        if accounted > state.terms.quantity or (is_open and accounted < state.terms.quantity):
+            violations.append(
+                f"auction {auction_id}: {state.sold} sold, {under_way} undecided, {state.quantity_left} left, "
+                f"{gone} withdrawn of {state.terms.quantity}"
+            )
+        if confirmed.get(auction_id, 0) > state.terms.quantity:
+            violations.append(
+                f"auction {auction_id}: {confirmed[auction_id]} units in confirmed orders of "
+                f"{state.terms.quantity} listed"
+            )
+    return Finding("I4", len(world.states), tuple(violations))
