@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from auction_project.kernel import contracts, ids
-from inventory import checks as stock_checks
+from inventory import invariants as stock_invariants
 from inventory import models as stock
 from inventory import refusals
 from inventory import services as inventory
@@ -58,4 +58,4 @@ def test_a_sale_whose_unit_broke_is_undone_before_its_order_is_confirmed(
     assert stock.Reservation.objects.get(kind="SALE").state == "LOST"
     lost = stock.Outbox.objects.get(type="LotStockLost")
     assert contracts.decode(bytes(lost.body))[1].auction_id == sale.auction_id
-    assert [finding.violations for finding in stock_checks.check()] == [(), (), ()]
+    assert [finding.violations for finding in stock_invariants.check()] == [(), (), ()]

@@ -1,4 +1,4 @@
-"""What a check of an invariant reports. The checks themselves are each app's `checks.py`; `manage.py verify` runs them."""
+"""What a check of an invariant reports. The checks themselves are each app's `invariants.py`; `manage.py verify` runs them."""
 
 import msgspec
 

@@ -17,13 +17,13 @@ from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import transport as transports
 from auction_project.processes import roles
 from auction_project.verification import events, notices, sales, world
-from bidding import checks as bidding_checks
 from bidding import runtime, store
-from inventory import checks as inventory_checks
-from notifications import checks as notification_checks
+from bidding.verification import invariants as bidding_invariants
+from inventory import invariants as inventory_invariants
+from notifications import invariants as notification_invariants
 from notifications import models as notifications
-from orders import checks as order_checks
-from sagas import checks as saga_checks
+from orders import invariants as order_invariants
+from sagas import invariants as saga_invariants
 from sagas import models as sagas
 
 POLL_SECONDS = 0.5
@@ -86,18 +86,18 @@ def _judge(settle_seconds: float | None, answers: Path | None) -> Report:
         backlog, stuck = _wait_for_quiet(settle_seconds)
     settled = settle_seconds is not None and not backlog
     found = world.read()
-    of_the_log = bidding_checks.check(answers, found.follow)
+    of_the_log = bidding_invariants.check(answers, found.follow)
     set_aside = found.parked() if settled else found.unfinished()
     findings = [
         *of_the_log,
         *sales.check(found, set_aside, settled=settled),
-        *saga_checks.check(now=datetime.now(UTC)),
-        *inventory_checks.check(),
-        *order_checks.check(_parked_numbers if settled else _unfinished_numbers),
+        *saga_invariants.check(now=datetime.now(UTC)),
+        *inventory_invariants.check(),
+        *order_invariants.check(_parked_numbers if settled else _unfinished_numbers),
         *events.check(
             found, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
         ),
-        *notification_checks.check(),
+        *notification_invariants.check(),
         *([notices.check(found)] if settled else []),
     ]
     behind = [f"group {group} has {lag} messages before it" for group, lag in backlog.lags.items()]

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from auction_project.kernel import ids
-from bidding import judging
 from bidding.rules import log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, SELLER, T0
+from bidding.verification import judging
 
 
 def sealed(entry, **changes):

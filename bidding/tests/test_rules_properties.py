@@ -3,10 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bidding import judging, rules
+from bidding import rules
 from bidding.rules import increments, log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, DOT, HOUR, SELLER, T0
+from bidding.verification import judging
 
 amounts = st.one_of(
     st.integers(9_00, 120_00), st.integers(1, 6_000_00), st.sampled_from([50_00, 60_00, 60_01])

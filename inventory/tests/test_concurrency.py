@@ -9,7 +9,7 @@ from django.db import connections
 
 from auction_project.kernel import errors, ids
 from auction_project.kernel.contracts import events
-from inventory import checks, models, refusals, services
+from inventory import invariants, models, refusals, services
 from inventory.tests.conftest import NOW, figures, receive, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"], transaction=True)
@@ -68,7 +68,7 @@ def winners(outcomes):
 
 
 def assert_sound():
-    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 @pytest.mark.parametrize("is_lot", [False, True])

@@ -4,7 +4,7 @@ import pytest
 
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
-from inventory import checks, models, refusals, services
+from inventory import invariants, models, refusals, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, receive, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -48,7 +48,7 @@ def assert_unchanged(product, expected_figures):
     version = product.stock_version
     product.refresh_from_db()
     assert (figures(product), product.stock_version, told()) == (expected_figures, version, [])
-    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 def test_received_units_come_from_the_supplier(make_product):

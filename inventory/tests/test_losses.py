@@ -4,7 +4,7 @@ import pytest
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
-from inventory import checks, models, refusals, services
+from inventory import invariants, models, refusals, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -88,7 +88,7 @@ def states(kind="LOT"):
 
 
 def assert_sound():
-    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 def test_a_lot_whose_unit_broke_is_named_and_loses_it_in_the_transaction_of_the_count(make_product):

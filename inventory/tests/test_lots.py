@@ -3,7 +3,7 @@
 import pytest
 
 from auction_project.kernel.contracts import events
-from inventory import checks, models, services
+from inventory import invariants, models, services
 from inventory.tests.conftest import NOW, figures, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -40,7 +40,7 @@ def lot(auction="a"):
 
 
 def assert_sound():
-    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 def test_a_lot_that_allocates_on_listing_reserves_and_is_accepted_at_the_version_after_it(make_product):

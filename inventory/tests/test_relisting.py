@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from auction_project.kernel.contracts import events
-from inventory import checks, models, refusals, services, tasks
+from inventory import invariants, models, refusals, services, tasks
 from inventory.tests.conftest import NOW, figures, in_warehouses, receive, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -52,7 +52,7 @@ def answers():
 
 
 def assert_sound():
-    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 @pytest.fixture

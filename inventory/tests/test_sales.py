@@ -4,7 +4,7 @@ import pytest
 
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
-from inventory import checks, models, refusals, services
+from inventory import invariants, models, refusals, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -60,7 +60,7 @@ def state_of(sale="a-7"):
 
 
 def assert_sound():
-    assert [finding.violations for finding in checks.check()] == [(), (), ()]
+    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 # --- where units come from ----------------------------------------------------------------------------------------

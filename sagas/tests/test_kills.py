@@ -13,7 +13,7 @@ import pytest
 from django.db import connections
 
 from auction_project.kernel import failpoints
-from sagas import checks, models, services
+from sagas import invariants, models, services
 from sagas.tests import participants
 from sagas.tests.conftest import pass_time, run, saga, timeline, told
 
@@ -53,7 +53,7 @@ def finish(post, saga_id):
 
 
 def assert_sound():
-    assert [found for found in checks.check(now=datetime.now(UTC)) if found.violations] == []
+    assert [found for found in invariants.check(now=datetime.now(UTC)) if found.violations] == []
 
 
 @pytest.mark.parametrize("point", POINTS)

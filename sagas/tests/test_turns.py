@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from sagas import checks, models, services, turns
+from sagas import invariants, models, services, turns
 from sagas.tests import conftest, participants
 from sagas.tests.conftest import NOW, make_sale, pass_time, saga
 
@@ -122,11 +122,11 @@ def test_one_that_waits_is_stuck_only_when_those_ahead_stand_still(start, post):
     rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING + 1)]
     conftest.run(rush[0], "reserve_stock")
     for sale in rush[1:]:
-        pass_time(sale, checks.STUCK_SECONDS + 1)
+        pass_time(sale, invariants.STUCK_SECONDS + 1)
     models.Saga.objects.filter(pk__in=rush[1:]).update(started_at=None)
     now = datetime.now(UTC)
 
-    assert turns.is_moving(saga(rush[-1]), since=now - timedelta(seconds=checks.STUCK_SECONDS))
-    pass_time(rush[0], checks.STUCK_SECONDS + 1)
-    assert not turns.is_moving(saga(rush[-1]), since=now - timedelta(seconds=checks.STUCK_SECONDS))
+    assert turns.is_moving(saga(rush[-1]), since=now - timedelta(seconds=invariants.STUCK_SECONDS))
+    pass_time(rush[0], invariants.STUCK_SECONDS + 1)
+    assert not turns.is_moving(saga(rush[-1]), since=now - timedelta(seconds=invariants.STUCK_SECONDS))
     assert not turns.is_moving(saga(start()), since=NOW)

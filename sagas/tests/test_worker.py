@@ -17,7 +17,7 @@ from django.db import connections
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.messaging import transactions
-from sagas import checks, courier, models, selectors, services, tasks
+from sagas import courier, invariants, models, selectors, services, tasks
 from sagas.tests import participants
 from sagas.tests.conftest import make_sale, pass_time, saga, timeline, told
 
@@ -120,7 +120,7 @@ def has_ended(*sales):
 
 
 def assert_sound():
-    assert [found for found in checks.check(now=datetime.now(UTC)) if found.violations] == []
+    assert [found for found in invariants.check(now=datetime.now(UTC)) if found.violations] == []
 
 
 def test_chains_settle_and_undo_sales_and_the_courier_alone_is_enough(processes):

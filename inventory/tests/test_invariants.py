@@ -3,7 +3,7 @@
 import pytest
 from django.db import connections
 
-from inventory import checks, services
+from inventory import invariants, services
 from inventory.tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -36,11 +36,11 @@ def spoil(*statements):
 
 
 def violations():
-    return {finding.invariant: finding.violations for finding in checks.check() if finding.violations}
+    return {finding.invariant: finding.violations for finding in invariants.check() if finding.violations}
 
 
 def test_sound_stock_has_no_findings_and_says_how_much_was_looked_at(product):
-    found = checks.check()
+    found = invariants.check()
 
     assert [(finding.invariant, finding.violations) for finding in found] == [
         ("I1", ()),

@@ -7,10 +7,11 @@ import pymongo
 import pytest
 from django.conf import settings as django_settings
 
-from bidding import checks, judging, presentation, rules, runtime, store
+from bidding import presentation, rules, runtime, store
 from bidding.rules import log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, SELLER, T0
+from bidding.verification import invariants, judging
 
 
 @pytest.fixture
@@ -106,14 +107,14 @@ class House:
         return path
 
     def violated(self, answers=None):
-        return {finding.invariant for finding in checks.check(answers) if finding.violations}
+        return {finding.invariant for finding in invariants.check(answers) if finding.violations}
 
     def entry_id(self, seq, lot=None):
         return store.entry_id((lot or self.english).state.auction_id, seq)
 
 
 def test_a_sound_log_holds_and_everything_was_looked_at(house, tmp_path):
-    findings = {finding.invariant: finding for finding in checks.check(house.answers(tmp_path))}
+    findings = {finding.invariant: finding for finding in invariants.check(house.answers(tmp_path))}
 
     assert {name: finding.violations for name, finding in findings.items() if finding.violations} == {}
     assert list(findings) == ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9"]
@@ -222,7 +223,7 @@ def judged(entries):
             break
         judge.see(entry)
     judge.end()
-    return {name for name in checks.INVARIANTS if verdicts.finding(name).violations}
+    return {name for name in invariants.INVARIANTS if verdicts.finding(name).violations}
 
 
 def forged(entries, seq, *, facts=None, **changes):

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sagas import checks, models
+from sagas import invariants, models
 from sagas.tests.conftest import pass_time
 
 pytestmark = pytest.mark.django_db(databases=["sagas"])
 
 
 def findings(now=None):
-    return {finding.invariant: finding for finding in checks.check(now=now or datetime.now(UTC))}
+    return {finding.invariant: finding for finding in invariants.check(now=now or datetime.now(UTC))}
 
 
 def violated(now=None):

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import errors, findings, money
-from bidding import bid_endpoint, judging, presentation, rules, runtime, store
+from bidding import bid_endpoint, presentation, rules, runtime, store
 from bidding.rules import commands, log
+from bidding.verification import judging
 
 INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
 READ_ENTRIES = 500

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections, transaction
 
 from auction_project.kernel.messaging import once
-from notifications import checks, models
+from notifications import invariants, models
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])
@@ -21,7 +21,7 @@ def tell(user_id: str, source: str, kind: models.Kind = models.Kind.LOST) -> Non
 
 
 def violations() -> list[tuple[str, int]]:
-    return [(finding.invariant, len(finding.violations)) for finding in checks.check()]
+    return [(finding.invariant, len(finding.violations)) for finding in invariants.check()]
 
 
 def _execute(statement: str) -> None:
@@ -65,7 +65,7 @@ def test_sound_data_has_no_finding(user_id: str) -> None:
     conftest.tell(user_id, source="order:GV:cancelled", kind=models.Kind.ORDER_CANCELLED)
 
     assert violations() == [("N1", 0), ("N1", 0), ("N3", 0), ("N3", 0)]
-    assert {finding.checked for finding in checks.check()} == {4}
+    assert {finding.checked for finding in invariants.check()} == {4}
 
 
 @pytest.mark.parametrize(

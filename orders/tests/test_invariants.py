@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pytest
 from django.db import connections
 
-from orders import bank_client, checks, models, reconciliation
+from orders import bank_client, invariants, models, reconciliation
 from orders.tests import bank_process, sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
@@ -52,7 +52,7 @@ def test_all_hold_after_sales_that_ended_well_and_badly(own_bank: bank_process.B
     refunded_sale()
     refused_sale()
 
-    findings = checks.check()
+    findings = invariants.check()
 
     assert [(finding.invariant, finding.violations) for finding in findings] == [
         ("M1", ()),
@@ -74,7 +74,7 @@ def test_m1_finds_money_without_a_confirmed_order() -> None:
     sale = settled_sale()
     spoil("DELETE FROM orders_orderfact WHERE kind = 'CONFIRMED'")
 
-    finding = checks.check_money_of_orders()
+    finding = invariants.check_money_of_orders()
 
     assert finding.violations == (f"{sale.order_number}: 12550 EUR held, 0 EUR in confirmed orders",)
 
@@ -83,7 +83,7 @@ def test_m1_finds_a_confirmed_order_whose_money_is_gone() -> None:
     sale = settled_sale()
     spoil("UPDATE orders_posting SET debit = 1 WHERE account = 'PROVIDER'")
 
-    finding = checks.check_money_of_orders()
+    finding = invariants.check_money_of_orders()
 
     assert finding.violations == (f"{sale.order_number}: 1 EUR held, 12550 EUR in confirmed orders",)
 
@@ -91,7 +91,7 @@ def test_m1_finds_a_confirmed_order_whose_money_is_gone() -> None:
 def test_m1_sets_an_unfinished_sale_aside() -> None:
     unfinished, lost = sales.sale_with_order(), sales.sale_with_order()
 
-    finding = checks.check_money_of_orders(lambda numbers: {unfinished.order_number} & set(numbers))
+    finding = invariants.check_money_of_orders(lambda numbers: {unfinished.order_number} & set(numbers))
 
     assert finding.violations == (f"{lost.order_number}: 12550 EUR held, 0 EUR in confirmed orders",)
 
@@ -103,7 +103,7 @@ def test_m1_judges_a_sale_that_ends_while_it_looks_by_its_end() -> None:
         sale.confirm()
         return ()
 
-    assert checks.check_money_of_orders(finish).violations == ()
+    assert invariants.check_money_of_orders(finish).violations == ()
 
 
 def test_m2_finds_debits_that_differ_from_credits() -> None:
@@ -111,7 +111,7 @@ def test_m2_finds_debits_that_differ_from_credits() -> None:
     entry = models.JournalEntry.objects.get(kind="SALE")
     spoil("UPDATE orders_posting SET credit = credit - 1 WHERE account = 'SALES'")
 
-    finding = checks.check_ledger()
+    finding = invariants.check_ledger()
 
     assert finding.violations == (f"{sale.order_number}: entry {entry.pk} has debits 12550, credits 12549",)
 
@@ -123,7 +123,7 @@ def test_m2_finds_an_entry_without_postings_and_a_state_without_its_entry() -> N
     spoil(f"DELETE FROM orders_posting WHERE entry_id IN ({entry.pk}, {capture.pk})")  # noqa: S608
     spoil(f"DELETE FROM orders_journalentry WHERE id = {capture.pk}")  # noqa: S608
 
-    finding = checks.check_ledger()
+    finding = invariants.check_ledger()
 
     assert finding.violations == (
         f"{hollow.order_number}: entry {entry.pk} has debits None, credits None",
@@ -136,7 +136,7 @@ def test_m3_finds_an_order_that_was_charged_twice(own_bank: bank_process.BankPro
     bank = bank_client.from_settings()
     bank.capture(key="another", token="tok_accepts_1", amount=1, currency="EUR", reference=sale.order_number)
 
-    assert checks.check_one_capture_per_order(bank_client.from_settings()).violations == (
+    assert invariants.check_one_capture_per_order(bank_client.from_settings()).violations == (
         f"{sale.order_number}: 1 captures in the ledger, 2 at the provider",
     )
 
@@ -149,7 +149,7 @@ def test_m4_finds_what_the_provider_did_without_us(own_bank: bank_process.BankPr
         key="another", token="tok_accepts_1", amount=1, currency="EUR", reference=unknown.order_number
     )
 
-    assert checks.check_provider(bank_client.from_settings()).violations == (
+    assert invariants.check_provider(bank_client.from_settings()).violations == (
         f"{refunded.order_number}: ours is CAPTURED, 12550 EUR; theirs captured, refunded, 12550 EUR",
         f"{unknown.order_number}: the provider has a payment that we never began",
     )
@@ -162,7 +162,7 @@ def test_m4_finds_a_payment_that_the_provider_lost(own_bank: bank_process.BankPr
         path.unlink()
     own_bank.start()
 
-    assert checks.check_provider(bank_client.from_settings()).violations == (
+    assert invariants.check_provider(bank_client.from_settings()).violations == (
         f"{sale.order_number}: ours is CAPTURED, the provider knows nothing",
     )
 
@@ -171,7 +171,7 @@ def test_m4_finds_another_amount(own_bank: bank_process.BankProcess) -> None:
     sale = confirmed_sale()
     spoil("UPDATE orders_payment SET amount = 1")
 
-    assert checks.check_provider(bank_client.from_settings()).violations == (
+    assert invariants.check_provider(bank_client.from_settings()).violations == (
         f"{sale.order_number}: ours is CAPTURED, 1 EUR; theirs captured, 12550 EUR",
     )
 
