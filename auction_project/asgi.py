@@ -1,6 +1,6 @@
 """The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each behind its edge.
 
-Three hops to a bid: this table, `edge` and `bounds`, then `bidding.bid_endpoint`. What a process serves is SERVICES; its
+Three hops to a bid: this table, `edge` and `bounds`, then `bidding.rest.bid_endpoint`. What a process serves is SERVICES; its
 background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
 """
 
@@ -22,7 +22,8 @@ from django.conf import settings
 from auction_project.kernel.http import addresses
 from auction_project.processes import health, needs, roles
 from auction_project.web import bounds, edge
-from bidding import bid_endpoint, runtime
+from bidding import runtime
+from bidding.rest import bid_endpoint
 from notifications import hub, routing, sse
 
 ANSWER_SECONDS = 4.0  # below the time-outs of probes

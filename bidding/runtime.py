@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from auction_project.kernel import errors
-from bidding import committer, reports, rounds, rules, store, wakeup
+from bidding import reports, rules, store
+from bidding.publishing import wakeup
 from bidding.rules import commands, log, refusals
+from bidding.writer import committer, rounds
 
 CALL_SECONDS = 5.0
 

@@ -10,8 +10,9 @@ import msgspec
 from django.core.cache import cache
 
 from auction_project.kernel import errors
-from bidding import presentation, rounds, rules, runtime, store
+from bidding import presentation, rules, runtime, store
 from bidding.rules import log
+from bidding.writer import rounds
 
 CACHE_SECONDS = 1
 MAX_HISTORY = 500

@@ -11,8 +11,9 @@ import msgspec
 
 from auction_project.kernel import errors, ids, logs
 from auction_project.kernel.contracts import events
-from bidding import committer, reports, rules, runtime, store
+from bidding import reports, rules, runtime, store
 from bidding.rules import commands, log
+from bidding.writer import committer
 
 logger = logs.get(__name__)
 

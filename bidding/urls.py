@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from bidding import api
+from bidding.rest import api
 
 urlpatterns = [
     path("time", api.TimeView.as_view()),

@@ -8,8 +8,11 @@ import pytest
 from django.conf import settings
 
 from auction_project.kernel.messaging.backends import memory
-from bidding import committer, log_messages, log_relay, runtime, store
+from bidding import runtime, store
+from bidding.publishing import messages as log_messages
+from bidding.publishing import relay as log_relay
 from bidding.tests import lots, relaying, scripted_store
+from bidding.writer import committer
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from auction_project import asgi
 from auction_project.kernel import instants
 from auction_project.web import bounds
-from bidding import bid_endpoint, reports, runtime, services, store
+from bidding import reports, runtime, services, store
+from bidding.rest import bid_endpoint
 from bidding.rules import commands
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER

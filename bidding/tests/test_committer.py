@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from auction_project.kernel import errors
-from bidding import committer
 from bidding.rules import commands
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0
 from bidding.tests.scripted_store import Step
+from bidding.writer import committer
 
 NOW = scripted_store.NOW
 

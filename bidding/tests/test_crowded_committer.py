@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from auction_project.kernel import errors
-from bidding import book, committer, rules, shelf, store
+from bidding import rules, store
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, T0
 from bidding.tests.scripted_store import Step
 from bidding.tests.test_committer import NOW, bid
+from bidding.writer import auction_cache, auction_fold, committer
 
 
 async def test_repeats_that_the_rules_would_accept_are_looked_up_together(unhurried, writer, scripted):
@@ -57,7 +58,7 @@ async def test_a_key_from_before_the_book_was_opened_is_looked_up(scripted):
     stored = lot.bid(ANN, 90_00, key="mine")
     lot.bid(BEN, 95_00, key="his")
     scripted.holds(lot.entries)
-    opened = book.Book("old", rules.dump(lot.state))
+    opened = auction_fold.Book("old", rules.dump(lot.state))
 
     assert opened.may_hold(bid(ANN, 90_00, auction="old", key="mine"))
     assert not opened.may_hold(bid("c" * 32, 90_00, auction="old", key="mine"))
@@ -65,8 +66,8 @@ async def test_a_key_from_before_the_book_was_opened_is_looked_up(scripted):
 
 
 async def test_after_so_many_keys_a_book_begins_anew_and_errs_on_the_safe_side(monkeypatch):
-    monkeypatch.setattr(book, "MAX_KEYS", 3)
-    lot, opened = lots.open_lot("x"), book.Book("x")
+    monkeypatch.setattr(auction_fold, "MAX_KEYS", 3)
+    lot, opened = lots.open_lot("x"), auction_fold.Book("x")
     bids = [lot.bid(ANN, 20_00 + i * 10_00, key=f"{i}") for i in range(6)]
 
     opened.take({("x", entry.seq): entry for entry in lot.entries})
@@ -80,7 +81,7 @@ async def test_cold_auctions_are_opened_in_chunks_and_what_was_opened_stays_when
 ):
     names = [f"lot-{i}" for i in range(120)]
     scripted.holds(*(lots.open_lot(name).entries for name in names))
-    books, answered = shelf.Shelf(scripted), scripted._answering
+    books, answered = auction_cache.Shelf(scripted), scripted._answering
 
     async def answering_twice():
         if len(scripted.loads) == 3:
@@ -100,7 +101,7 @@ async def test_cold_auctions_are_opened_in_chunks_and_what_was_opened_stays_when
 
 async def test_a_log_that_cannot_be_read_or_applied_stops_its_own_auction_only(scripted):
     scripted.holds(lots.open_lot("fine").entries)
-    books, load = shelf.Shelf(scripted), scripted.load_snapshots
+    books, load = auction_cache.Shelf(scripted), scripted.load_snapshots
 
     async def with_a_strange_one(auction_ids):
         return await load(auction_ids) | {"strange": '{"who": "knows"}'}
@@ -122,7 +123,7 @@ async def test_an_entry_that_cannot_be_read_stops_its_own_auction_only(scripted)
         return await read(places)
 
     scripted.read = reading
-    books = shelf.Shelf(scripted)
+    books = auction_cache.Shelf(scripted)
     await books.open(["x", "y", "z"])
 
     assert ({name for name in "xyz" if name in books}, books.damaged) == ({"x", "z"}, {"y"})

@@ -7,7 +7,11 @@ import pytest
 
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.messaging import broker as brokers
-from bidding import batches, log_messages, log_refill, log_relay, rules, runtime
+from bidding import rules, runtime
+from bidding.publishing import batches
+from bidding.publishing import messages as log_messages
+from bidding.publishing import refill as log_refill
+from bidding.publishing import relay as log_relay
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0

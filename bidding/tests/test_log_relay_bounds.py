@@ -8,7 +8,10 @@ from django.conf import settings as gavel
 from auction_project.kernel import errors, instants
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging.backends import memory
-from bidding import log_messages, log_refill, log_relay, runtime
+from bidding import runtime
+from bidding.publishing import messages as log_messages
+from bidding.publishing import refill as log_refill
+from bidding.publishing import relay as log_relay
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN
 from bidding.tests.relaying import bids_on, published, resealed, step_until

@@ -4,11 +4,12 @@ everybody stands afterwards."""
 import pytest
 
 from auction_project.kernel import errors, instants
-from bidding import committer, presentation, rules, runtime, services
+from bidding import presentation, rules, runtime, services
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, OPERATOR, T0
 from bidding.tests.test_bid_endpoint import open_auction
+from bidding.writer import committer
 
 AUCTION = "1" * 32
 

@@ -12,10 +12,11 @@ import pytest
 from django.conf import settings
 
 from auction_project.kernel import errors
-from bidding import committer, rules, store
+from bidding import rules, store
 from bidding.rules import commands
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
+from bidding.writer import committer
 
 pytestmark = pytest.mark.everywhere
 

@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from auction_project.kernel import errors
-from bidding import committer, rules, sharing
+from bidding import rules
 from bidding.rules import commands, log
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import T0
 from bidding.tests.scripted_store import Step
+from bidding.writer import committer, fairness
 
 NOW = T0 + lots.MINUTE
 BIDDERS = [f"{i:032x}" for i in range(1, 7)]
@@ -145,9 +146,9 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
 @pytest.fixture
 async def never_idle(monkeypatch, writer):
     """A writer that always counts as busy, and whose gap would never end."""
-    monkeypatch.setattr(sharing, "GAP_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(sharing, "GAP_BULKS", float("inf"))
-    monkeypatch.setattr(sharing, "MAX_GAP_SECONDS", 3600.0)
+    monkeypatch.setattr(fairness, "GAP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(fairness, "GAP_BULKS", float("inf"))
+    monkeypatch.setattr(fairness, "MAX_GAP_SECONDS", 3600.0)
     assert (await writer.submit(a_bid(BIDDERS[0], 20_00, "first"))).seq == 4
     return writer
 

@@ -4,7 +4,9 @@ import pytest
 import redis
 
 from auction_project.kernel import instants
-from bidding import batches, log_relay, rules, runtime, wakeup
+from bidding import rules, runtime
+from bidding.publishing import batches, wakeup
+from bidding.publishing import relay as log_relay
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.relaying import document, published, step_until

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import errors, findings, money
-from bidding import bid_endpoint, presentation, rules, runtime, store
+from bidding import presentation, rules, runtime, store
+from bidding.rest import bid_endpoint
 from bidding.rules import commands, log
 from bidding.verification import judging
 

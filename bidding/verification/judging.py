@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import findings, ids
-from bidding import log_events, presentation, rules
+from bidding import presentation, rules
+from bidding.publishing import events as log_events
 from bidding.rules import increments, log
 
 MAX_VIOLATIONS = 100

@@ -8,7 +8,7 @@ from auction_project.kernel.messaging import maintenance, relay
 from auction_project.kernel.messaging import retention as dead_letters
 from auction_project.kernel.messaging import transport as transports
 from auction_project.processes import roles, running
-from bidding import log_relay
+from bidding.publishing import relay as log_relay
 from notifications import retention as emails
 
 

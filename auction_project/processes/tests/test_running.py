@@ -16,7 +16,8 @@ from django.conf import settings
 from auction_project.kernel import errors
 from auction_project.kernel.messaging import failure, metrics
 from auction_project.processes import health, needs, running
-from bidding import clock, log_relay
+from bidding import clock
+from bidding.publishing import relay as log_relay
 
 
 class Counting:

@@ -19,7 +19,7 @@ _SPEAKERS = (
     "auction_project.web.edge",
     "auction_project.web.http_protocol",
     "auction_project.processes.needs",
-    "bidding.bid_endpoint",
+    "bidding.rest.bid_endpoint",
     "bidding.urls",
     "inventory.urls",
     "notifications.sse",

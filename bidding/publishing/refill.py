@@ -9,7 +9,8 @@ from collections import deque
 from auction_project.kernel import logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import failure
-from bidding import log_messages, rules, runtime
+from bidding import rules, runtime
+from bidding.publishing import messages as log_messages
 
 EPOCH = "bidding.refill"
 AUCTIONS_PER_PAGE = 2_000

@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterable
 import prometheus_client
 
 from auction_project.kernel import errors, failpoints, instants, logs
-from bidding import rounds, rules, sharing, shelf, store
+from bidding import rules, store
 from bidding.rules import commands, log
+from bidding.writer import auction_cache, fairness, rounds
 
 MAX_BATCH = store.MAX_BULK
 MIN_BATCH = 32
@@ -72,7 +73,7 @@ class Committer:
         self._batch_number = 0
         self._batch_limit = MAX_BATCH
         self._registered_at = float("-inf")
-        self._books = shelf.Shelf(log_store)
+        self._books = auction_cache.Shelf(log_store)
         self._waiting: list[rounds.Pending] = []
         self._batch: list[rounds.Pending] = []
         self._in_flight: dict[str, rounds.Pending] = {}
@@ -80,7 +81,7 @@ class Committer:
         self._tasks: list[asyncio.Task[None]] = []
         self._stalled_since: float | None = None
         self._draining = False
-        self._sharing = sharing.Sharing(log_store, self.incarnation, now=now)
+        self._sharing = fairness.Sharing(log_store, self.incarnation, now=now)
 
     # --- the outside ---------------------------------------------------------------------------------------------
 

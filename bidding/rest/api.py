@@ -9,7 +9,8 @@ from rest_framework import permissions, request, response, serializers, views
 
 from auction_project.kernel import errors, ids, instants, money
 from auction_project.kernel.http import api, api_schemas
-from bidding import bid_endpoint, presentation, rules, runtime, schemas, selectors, services, store
+from bidding import presentation, rules, runtime, selectors, services, store
+from bidding.rest import bid_endpoint, schemas
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000

@@ -12,7 +12,8 @@ import msgspec
 
 from auction_project.kernel import correlation, errors, instants, money, tokens
 from auction_project.kernel.http import api, budgets
-from bidding import confirmations, presentation, rules, runtime
+from bidding import presentation, rules, runtime
+from bidding.rest import confirmations
 from bidding.rules import commands, refusals
 
 Headers = tuple[tuple[bytes, bytes], ...]

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 
 from auction_project.kernel import errors, logs
 from bidding import store
-from bidding.book import Book
 from bidding.rules import log
+from bidding.writer.auction_fold import Book
 
 MAX_BOOKS = 20_000
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.messaging import broker as brokers
-from bidding import book, log_events, rules
+from bidding import rules
+from bidding.publishing import events as log_events
 from bidding.rules import log
+from bidding.writer import auction_fold
 
 SOURCE = "bidding"
 MESSAGES_PER_APPEND = 500
@@ -22,7 +24,7 @@ def follow(
     """
     found = []
     for entry in entries:
-        before, state = state, book.follow(state, entry)
+        before, state = state, auction_fold.follow(state, entry)
         events = log_events.of_entry(before, entry, state)
         found.append((entry, [_message(entry, event) for event in events]))
     return state, found

@@ -21,7 +21,10 @@ import prometheus_client
 from auction_project.kernel import errors, failpoints, instants, logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import failure, outbox
-from bidding import batches, log_messages, log_refill, rules, runtime, store, wakeup
+from bidding import rules, runtime, store
+from bidding.publishing import batches, wakeup
+from bidding.publishing import messages as log_messages
+from bidding.publishing import refill as log_refill
 from bidding.rules import log
 
 POLL_SECONDS = 0.025
