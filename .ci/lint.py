@@ -15,7 +15,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
 HELPER = "auction_project/kernel/messaging/transactions.py"
 SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
-COURIERS = {"sagas/courier.py", "sagas/tasks.py", "notifications/courier.py", "notifications/tasks.py"}
+COURIERS = {
+    "sagas/dispatcher.py",
+    "sagas/tasks.py",
+    "notifications/mail/dispatcher.py",
+    "notifications/tasks.py",
+}
 
 
 def flaws(source: str, path: str) -> Iterator[str]:

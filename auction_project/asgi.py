@@ -24,7 +24,7 @@ from auction_project.processes import health, needs, roles
 from auction_project.web import bounds, edge
 from bidding import runtime
 from bidding.rest import bid_endpoint
-from notifications import hub, routing, sse
+from notifications.push import hub, routing, sse
 
 ANSWER_SECONDS = 4.0  # below the time-outs of probes
 _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"

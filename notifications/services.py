@@ -13,18 +13,9 @@ from django.db import transaction
 from auction_project.kernel import errors, logs
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import transactions
-from notifications import (
-    auction_frames,
-    courier,
-    cursors,
-    doorbell,
-    frames,
-    mailing,
-    metrics,
-    models,
-    selectors,
-    wording,
-)
+from notifications import cursors, metrics, models, selectors, wording
+from notifications.mail import dispatcher, mailing
+from notifications.push import auction_frames, frames, wakeup
 
 # Longer than any access token lives, and any ticket resumes a stream.
 ENDED_SESSION_KEPT = timedelta(days=1)
@@ -74,9 +65,9 @@ def _tell(
 
     def spread() -> None:
         metrics.notifications.labels(kind.lower()).inc(len(names))
-        doorbell.ring(names)
+        wakeup.ring(names)
         if ids:
-            courier.send(ids, correlation_id=correlation_id)
+            dispatcher.send(ids, correlation_id=correlation_id)
 
     transactions.after_commit(spread, using=models.DATABASE)
 
@@ -142,7 +133,7 @@ def end_session(*, user_id: str, session_id: str, now: datetime) -> None:
 
 
 def _end_streams(user_id: str) -> None:
-    transactions.after_commit(lambda: doorbell.ring([user_id], doorbell.ENDED), using=models.DATABASE)
+    transactions.after_commit(lambda: wakeup.ring([user_id], wakeup.ENDED), using=models.DATABASE)
 
 
 def record_auction(*, auction_id: str) -> None:

@@ -4,10 +4,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from auction_project.kernel import logs
-from notifications import courier, mailing
+from notifications.mail import dispatcher, mailing
 
 
-@shared_task(name=courier.SEND_EMAIL)
+@shared_task(name=dispatcher.SEND_EMAIL)
 def send_email(*, email_id: int, correlation_id: str | None = None) -> None:
     with logs.bound(correlation_id=correlation_id):
         mailing.send_email(email_id=email_id, now=timezone.now())
@@ -16,4 +16,4 @@ def send_email(*, email_id: int, correlation_id: str | None = None) -> None:
 @shared_task(name="notifications.sweep_emails")
 def sweep_emails() -> None:
     """Rung by celery beat: send again what the rows say is due."""
-    courier.send(mailing.sweep(now=timezone.now()), correlation_id=logs.correlation_id())
+    dispatcher.send(mailing.sweep(now=timezone.now()), correlation_id=logs.correlation_id())

@@ -14,7 +14,7 @@ from django.db import transaction
 from auction_project.kernel import errors, logs
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, outbox, transactions
-from sagas import courier, definitions, engine, metrics, models, selectors, turns
+from sagas import definitions, dispatcher, engine, metrics, models, selectors, turns
 
 CHAIN_SECONDS = 10.0  # how long the courier has for the next task before the sweep sends again
 SWEEP_ROWS = 500
@@ -128,7 +128,7 @@ def claim_due(*, now: datetime) -> int:
     Parallel sweeps share the rows. A saga whose queue is full stays due: its task waits there, or will be sent when
     the queue is shorter. Sagas before their first step come by turns. Raises when the broker is away: then no row moves.
     """
-    full = courier.full_queues(definitions.QUEUES)
+    full = dispatcher.full_queues(definitions.QUEUES)
     with transaction.atomic(using=_DATABASE):
         due = selectors.list_due(now, full_queues=full)
         begun = list(due.exclude(models.BEGINNING).select_for_update(skip_locked=True)[:SWEEP_ROWS])
@@ -289,7 +289,7 @@ def _send(sagas: Sequence[models.Saga], now: datetime) -> None:
 
 def _send_after_commit(saga: models.Saga, definition: engine.Definition) -> None:
     if legs := engine.legs_ahead(definition, saga.state):
-        transactions.after_commit(lambda: courier.send(saga_id=saga.pk, legs=legs), using=_DATABASE)
+        transactions.after_commit(lambda: dispatcher.send(saga_id=saga.pk, legs=legs), using=_DATABASE)
 
 
 def _tell(saga: models.Saga, state: engine.State, now: datetime) -> None:

@@ -12,7 +12,7 @@ from celery.exceptions import Ignore
 
 from auction_project.kernel import failpoints, logs
 from auction_project.kernel.messaging import failure
-from sagas import courier, engine, metrics, services, steps
+from sagas import dispatcher, engine, metrics, services, steps
 
 MAX_SWEEPS = 10  # batches of one sweep task
 
@@ -20,7 +20,7 @@ log = logs.get(__name__)
 prometheus_client.REGISTRY.register(metrics.ParkedSagas())  # here: only workers import the tasks
 
 
-@celery.shared_task(name=courier.RUN_STEP, bind=True)
+@celery.shared_task(name=dispatcher.RUN_STEP, bind=True)
 def run_step(self: celery.Task, *, saga_id: str, step: str) -> None:
     """Attempt `step` (or the compensation of that name) if that is what is due, and what follows on its queue."""
     try:
@@ -39,7 +39,7 @@ def run_step(self: celery.Task, *, saga_id: str, step: str) -> None:
     if legs and self.request.chain and attempt.saga.direction == way:
         return  # the rest of the chain is what follows
     if legs:
-        courier.send(saga_id=saga_id, legs=legs)
+        dispatcher.send(saga_id=saga_id, legs=legs)
     raise Ignore
 
 

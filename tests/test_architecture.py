@@ -24,9 +24,9 @@ PLANTS = {
     "errors-are-plain": ("auction_project.kernel.errors", "httpx"),
     "rules-are-pure": ("bidding.rules.english", "bidding.store"),
     "engine-is-pure": ("sagas.engine", "celery"),
-    "steps-alone-call-apps": ("sagas.courier", "orders.services"),
+    "steps-alone-call-apps": ("sagas.dispatcher", "orders.services"),
     "mongodb-in-the-store": ("orders.selectors", "pymongo"),
-    "kafka-in-one-file": ("sagas.courier", "confluent_kafka"),
+    "kafka-in-one-file": ("sagas.dispatcher", "confluent_kafka"),
     "embedded-is-a-program": ("auction_project.processes.needs", "auction_project.tools.embedded.control"),
     "embedded-imports-nothing": ("auction_project.tools.embedded.child", "django"),
     "inside-an-app": ("orders.models", "orders.services"),
@@ -141,7 +141,7 @@ def test_the_lint_lets_the_helper_and_the_couriers_do_their_work(tmp_path: Path)
             "auction_project/kernel/messaging/transactions.py",
             LINTED["transaction.on_commit outside messaging.transactions.after_commit"],
         ),
-        ("sagas/courier.py", LINTED["a task is sent by .apply_async outside a courier"]),
+        ("sagas/dispatcher.py", LINTED["a task is sent by .apply_async outside a courier"]),
     ):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(lines)

@@ -15,7 +15,7 @@ from orders import services as orders
 from orders.tests.bank_process import BankProcess
 from orders.tests.conftest import _no_connection_outlives_a_test, _shared_bank, bank  # noqa: F401 - fixtures
 from orders.tests.sales import ACCEPTS
-from sagas import courier, models, services
+from sagas import dispatcher, models, services
 from sagas.tests import conftest
 from tests.test_saga_cost import _stock
 
@@ -27,7 +27,7 @@ def test_a_sale_whose_unit_broke_is_undone_before_its_order_is_confirmed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     post = conftest.Courier()
-    monkeypatch.setattr(courier, "send", post.send)
+    monkeypatch.setattr(dispatcher, "send", post.send)
     sale = conftest.make_sale()
     _stock(sale, listed=True)
     orders.set_card(user_id=sale.user_id, number=ACCEPTS, now=datetime.now(UTC))

@@ -16,7 +16,7 @@ from orders import services as orders
 from orders.tests.bank_process import BankProcess
 from orders.tests.conftest import _no_connection_outlives_a_test, _shared_bank, bank  # noqa: F401 - fixtures
 from orders.tests.sales import ACCEPTS
-from sagas import courier, models, services
+from sagas import dispatcher, models, services
 from sagas.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["inventory", "orders", "sagas"], transaction=True)
@@ -34,7 +34,7 @@ def test_a_saga_keeps_to_its_budget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     post = conftest.Courier()
-    monkeypatch.setattr(courier, "send", post.send)
+    monkeypatch.setattr(dispatcher, "send", post.send)
     sale = conftest.make_sale()
     _stock(sale, listed=listed)
     orders.set_card(user_id=sale.user_id, number=ACCEPTS, now=datetime.now(UTC))

@@ -13,7 +13,7 @@ from django.views.decorators import http
 
 from auction_project.kernel.contracts import asyncapi
 from auction_project.kernel.messaging import broker, dead_letters
-from notifications import asyncapi as streams
+from notifications.push import asyncapi as streams
 
 TOPICS_FILE = Path("docs/asyncapi.json")
 STREAMS_FILE = Path("docs/asyncapi-sockets.json")

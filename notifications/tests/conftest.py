@@ -11,7 +11,9 @@ from rest_framework.test import APIClient
 
 from auction_project.kernel import contracts, tokens
 from auction_project.kernel.contracts import events
-from notifications import auction_frames, courier, doorbell, due, frames, hub, models, redis_clients, services
+from notifications import models, services
+from notifications.mail import dispatcher
+from notifications.push import auction_frames, due, frames, hub, redis_clients, wakeup
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -110,13 +112,13 @@ def store_silently(auction_id: str, *seqs: int) -> None:
 @pytest.fixture(autouse=True)
 def forgetful_courier(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test leaves tasks behind: the courier loses everything, unless a test says otherwise."""
-    monkeypatch.setattr(courier, "send", lambda _email_ids, correlation_id: None)
+    monkeypatch.setattr(dispatcher, "send", lambda _email_ids, correlation_id: None)
 
 
 @pytest.fixture
 def silent_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ring is lost."""
-    monkeypatch.setattr(doorbell, "ring", lambda _user_ids: None)
+    monkeypatch.setattr(wakeup, "ring", lambda _user_ids: None)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from notifications import hub, routing, sse  # noqa: E402 - after the settings
+from notifications.push import hub, routing, sse  # noqa: E402 - after the settings
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

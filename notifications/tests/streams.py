@@ -10,7 +10,7 @@ from urllib import parse
 import msgspec
 from asgiref.testing import ApplicationCommunicator
 
-from notifications import bridge, hub, routing, sockets, sse, tickets
+from notifications.push import bridge, hub, routing, sockets, sse, tickets
 from notifications.tests import documented
 
 WAIT_SECONDS = 5.0

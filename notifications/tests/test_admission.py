@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifications import admission
+from notifications.push import admission
 
 
 def test_an_address_has_so_many_streams_and_no_more_and_those_of_others_are_not_its_own() -> None:

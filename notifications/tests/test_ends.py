@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from auction_project.kernel.contracts import events
-from notifications import bridge, doorbell, due, hub, models, selectors, services, tickets
+from notifications import models, selectors, services
+from notifications.push import bridge, due, hub, tickets, wakeup
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
@@ -189,9 +190,9 @@ def test_who_has_no_end_is_not_named(user_id: str) -> None:
 
 def test_a_ring_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[Any] = []
-    monkeypatch.setattr(doorbell, "ring", lambda users, word=doorbell.NEWS: rung.append((list(users), word)))
+    monkeypatch.setattr(wakeup, "ring", lambda users, word=wakeup.NEWS: rung.append((list(users), word)))
 
     conftest.tell(user_id)
     services.end_session(user_id=user_id, session_id="one", now=conftest.NOW)
 
-    assert rung == [([user_id], doorbell.NEWS), ([user_id], doorbell.ENDED)]
+    assert rung == [([user_id], wakeup.NEWS), ([user_id], wakeup.ENDED)]

@@ -9,15 +9,14 @@ import django.db
 import pytest
 import pytest_asyncio
 
-from notifications import (
+from notifications import models, selectors
+from notifications.push import (
     auction_frames,
     background,
     bridge,
     due,
     hub,
-    models,
     redis_clients,
-    selectors,
     sockets,
     subscription,
     watched_auctions,

@@ -20,13 +20,14 @@ from django.utils import timezone
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.contracts import events
-from notifications import courier, mailing, models, services, tasks
+from notifications import models, services, tasks
+from notifications.mail import dispatcher, mailing
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
 NOW = conftest.NOW
-real_send = courier.send
+real_send = dispatcher.send
 
 
 def verify(user_id: str, *, version: int = 1, **changes: Any) -> None:
@@ -290,11 +291,13 @@ def test_a_notification_that_lacks_figures_can_still_be_shown(user_id: str, kind
 @pytest.fixture
 def email_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A real worker on a queue of its own, in a thread; it need not wait for servers that these tests do not use."""
-    monkeypatch.setattr(courier, "send", real_send)
-    monkeypatch.setattr(courier, "QUEUE", f"email-{conftest.new_id()}")
+    monkeypatch.setattr(dispatcher, "send", real_send)
+    monkeypatch.setattr(dispatcher, "QUEUE", f"email-{conftest.new_id()}")
     signals.worker_init.disconnect(celery.start_worker)
     try:
-        with worker.start_worker(celery.app, queues=[courier.QUEUE], pool="solo", perform_ping_check=False):
+        with worker.start_worker(
+            celery.app, queues=[dispatcher.QUEUE], pool="solo", perform_ping_check=False
+        ):
             yield
     finally:
         signals.worker_init.connect(celery.start_worker)
@@ -312,7 +315,7 @@ def test_a_real_worker_sends_what_was_committed(user_id: str, email_worker: None
 def test_the_task_of_the_sweep_sends_what_is_due(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     conftest.tell(user_id, now=timezone.now() - mailing.FIRST_SWEEP)
     sent: list[int] = []
-    monkeypatch.setattr(courier, "send", lambda ids, correlation_id: sent.extend(ids))
+    monkeypatch.setattr(dispatcher, "send", lambda ids, correlation_id: sent.extend(ids))
 
     tasks.sweep_emails()
 
@@ -325,7 +328,7 @@ def test_a_broker_that_is_away_costs_a_line_of_log(monkeypatch: pytest.MonkeyPat
         celery.app, "send_task", lambda *_, **__: (_ for _ in ()).throw(ConnectionRefusedError())
     )
 
-    courier.send([1, 2], correlation_id="c")
+    dispatcher.send([1, 2], correlation_id="c")
 
 
 def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

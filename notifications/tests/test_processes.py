@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from websockets.asyncio import client as websockets
 
-from notifications import bridge, tickets
+from notifications.push import bridge, tickets
 from notifications.tests import conftest, servers
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)

@@ -8,7 +8,9 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 
 from auction_project.kernel.contracts import events
-from notifications import courier, cursors, doorbell, models, selectors, services
+from notifications import cursors, models, selectors, services
+from notifications.mail import dispatcher
+from notifications.push import wakeup
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])
@@ -49,8 +51,8 @@ class Rung:
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
     found = Rung()
-    monkeypatch.setattr(doorbell, "ring", found.ring)
-    monkeypatch.setattr(courier, "send", found.send)
+    monkeypatch.setattr(wakeup, "ring", found.ring)
+    monkeypatch.setattr(dispatcher, "send", found.send)
     return found
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from notifications import sockets, turns
-from notifications.tests.test_rooms import frame
+from notifications.push import sockets, turns
+from notifications.tests.test_subscribers import frame
 
 
 async def test_a_crowd_takes_no_more_steps_in_a_turn_than_there_are_and_others_come_between() -> None:

@@ -7,19 +7,8 @@ import msgspec
 import pytest
 
 from auction_project.kernel.contracts import events
-from notifications import (
-    admission,
-    bridge,
-    hub,
-    models,
-    requests,
-    selectors,
-    services,
-    sockets,
-    tickets,
-    watched_auctions,
-    websocket,
-)
+from notifications import models, selectors, services
+from notifications.push import admission, bridge, hub, requests, sockets, tickets, watched_auctions, websocket
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)

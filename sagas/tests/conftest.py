@@ -8,7 +8,7 @@ from celery.exceptions import Ignore
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
-from sagas import courier, models, services, steps, tasks
+from sagas import dispatcher, models, services, steps, tasks
 from sagas.tests import participants
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -62,8 +62,8 @@ def post(monkeypatch):
     """The courier's fake. A test's transaction never commits, so what waits for a commit happens at once."""
     fake = Courier()
     monkeypatch.setattr(services.transactions, "after_commit", lambda function, *, using: function())
-    monkeypatch.setattr(courier, "send", fake.send)
-    monkeypatch.setattr(courier, "full_queues", lambda _names: fake.full)
+    monkeypatch.setattr(dispatcher, "send", fake.send)
+    monkeypatch.setattr(dispatcher, "full_queues", lambda _names: fake.full)
     return fake
 
 

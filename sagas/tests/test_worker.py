@@ -17,7 +17,7 @@ from django.db import connections
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.messaging import transactions
-from sagas import courier, invariants, models, selectors, services, tasks
+from sagas import dispatcher, invariants, models, selectors, services, tasks
 from sagas.tests import participants
 from sagas.tests.conftest import make_sale, pass_time, saga, timeline, told
 
@@ -161,13 +161,13 @@ def test_a_broker_that_was_emptied_loses_no_sale(processes, broker):
 def test_tasks_that_come_doubled_and_late_change_nothing(processes, broker):
     processes.worker()
     sale = start()
-    legs = tuple(courier.engine.legs_ahead(services.definitions.SETTLE_SALE, saga(sale).state))
+    legs = tuple(dispatcher.engine.legs_ahead(services.definitions.SETTLE_SALE, saga(sale).state))
     for _ in range(3):
-        courier.send(saga_id=sale, legs=legs)
+        dispatcher.send(saga_id=sale, legs=legs)
     until(has_ended(sale), START_SECONDS)
     before = saga(sale).revision
 
-    courier.send(saga_id=sale, legs=legs)
+    dispatcher.send(saga_id=sale, legs=legs)
     until(lambda: not broker.exists(*QUEUES, "unacked"))
 
     assert participants.calls(sale) == ALL
@@ -241,12 +241,12 @@ def test_a_broker_that_is_away_delays_a_sale_and_nothing_else(processes, broker,
 
 
 def test_the_queues_lengths_are_seen(broker, monkeypatch):
-    assert courier.full_queues(QUEUES) == frozenset()
-    monkeypatch.setattr(courier, "MAX_WAITING_TASKS", 2)
+    assert dispatcher.full_queues(QUEUES) == frozenset()
+    monkeypatch.setattr(dispatcher, "MAX_WAITING_TASKS", 2)
     for _ in range(3):
         start()
 
-    assert courier.full_queues(QUEUES) == {"inventory"}
+    assert dispatcher.full_queues(QUEUES) == {"inventory"}
 
 
 def test_after_commit_is_what_sends(broker):

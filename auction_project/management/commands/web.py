@@ -13,7 +13,7 @@ from auction_project import asgi
 from auction_project.kernel import logs
 from auction_project.processes import health, running
 from auction_project.web import http_protocol
-from notifications import hub
+from notifications.push import hub
 
 BACKLOG = 4096
 GRACE_SECONDS = 10

@@ -22,7 +22,7 @@ _SPEAKERS = (
     "bidding.rest.bid_endpoint",
     "bidding.urls",
     "inventory.urls",
-    "notifications.sse",
+    "notifications.push.sse",
     "notifications.urls",
     "orders.urls",
     "sagas.urls",

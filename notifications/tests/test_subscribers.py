@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications import cursors, frames, rooms, selectors, sockets, turns
+from notifications import cursors, selectors
+from notifications.push import frames, sockets, subscribers, turns
 
 AUCTION = "a" * 32
 
@@ -35,16 +36,16 @@ def frame(seq: int) -> frames.Frame:
     return frames.auction(AUCTION, seq, msgspec.json.encode({"type": "auction", "seq": seq}).decode())
 
 
-def answer(room: rooms.Room, stored: list[int]) -> rooms.Backlog:
+def answer(room: subscribers.Room, stored: list[int]) -> subscribers.Backlog:
     """What a store that holds the frames `stored` answers to the room's question."""
     question = room.question()
     assert question is not None
     found = [frame(seq) for seq in stored if seq > question.after]
-    return rooms.Backlog(question, stored[-1] if stored else None, found)
+    return subscribers.Backlog(question, stored[-1] if stored else None, found)
 
 
-def heard_room(last: int | None = None) -> rooms.AuctionRoom:
-    room = rooms.AuctionRoom(AUCTION)
+def heard_room(last: int | None = None) -> subscribers.AuctionRoom:
+    room = subscribers.AuctionRoom(AUCTION)
     room.heard = True
     room.last = last
     return room
@@ -53,7 +54,7 @@ def heard_room(last: int | None = None) -> rooms.AuctionRoom:
 def test_a_crowd_gets_a_frame_slice_by_slice_and_who_joins_or_leaves_meanwhile_is_no_trouble(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rooms, "MEMBERS_AT_ONCE", 2)
+    monkeypatch.setattr(subscribers, "MEMBERS_AT_ONCE", 2)
     room, crowd, late = heard_room(last=7), [socket() for _ in range(5)], socket()
     for one in crowd:
         room.join(one, 7)
@@ -74,7 +75,7 @@ def test_a_crowd_gets_a_frame_slice_by_slice_and_who_joins_or_leaves_meanwhile_i
 
 
 def test_a_crowd_that_is_behind_catches_up_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "MEMBERS_AT_ONCE", 2)
+    monkeypatch.setattr(subscribers, "MEMBERS_AT_ONCE", 2)
     room, crowd = heard_room(), [socket() for _ in range(5)]
     for position, one in enumerate(crowd):
         room.join(one, position)
@@ -174,7 +175,7 @@ def test_the_snapshot_required_names_the_seq_it_must_reach() -> None:
 def test_a_watcher_without_a_seq_is_told_to_load_a_snapshot() -> None:
     room, one = heard_room(last=7), socket()
 
-    room.join(one, rooms.NOTHING)
+    room.join(one, subscribers.NOTHING)
     room.catch_up(answer(room, [6, 7]))
     room.push(frame(8))
 
@@ -206,7 +207,7 @@ def test_who_loaded_a_snapshot_as_told_may_watch_again_without_being_told_again(
 
 
 def test_nobody_is_confirmed_before_the_subscription_stands() -> None:
-    room, one = rooms.AuctionRoom(AUCTION), socket()
+    room, one = subscribers.AuctionRoom(AUCTION), socket()
     room.last = 7
 
     room.join(one, 7)
@@ -276,7 +277,7 @@ def test_a_second_backlog_waits_until_the_first_is_sent() -> None:
 
     assert room.question() is None
     received(one)
-    assert room.question() == rooms.Question(after=5, known=9, doubts=0)
+    assert room.question() == subscribers.Question(after=5, known=9, doubts=0)
 
 
 @given(
@@ -301,7 +302,7 @@ def test_there_is_never_a_silent_gap_whatever_happens(story: list[Any]) -> None:
     log, stored = 0, list[int]()
     watchers: list[sockets.Socket] = []
     at: dict[sockets.Socket, int | None] = {}  # up to where each has it; None: he was told to load a snapshot
-    asked: rooms.Backlog | None = None
+    asked: subscribers.Backlog | None = None
 
     def deliver() -> None:
         for one in watchers:
@@ -361,16 +362,16 @@ def note(seq: int) -> frames.Frame:
     return frames.Frame(msgspec.json.encode({"type": "auction", "seq": seq}).decode(), seq=seq)
 
 
-def news(room: rooms.UserRoom, head: selectors.Head, *, page: int = 200) -> None:
+def news(room: subscribers.UserRoom, head: selectors.Head, *, page: int = 200) -> None:
     """PostgreSQL answers: it has everything up to the head."""
     question = room.question()
     assert question is not None
     found = [note(seq) for seq in range(min(question.after, head.last_seq) + 1, head.last_seq + 1)][:page]
-    room.take(head, rooms.Backlog(question, head.last_seq, found))
+    room.take(head, subscribers.Backlog(question, head.last_seq, found))
 
 
 def test_a_user_without_a_cursor_gets_what_comes_from_now_on() -> None:
-    room, one = rooms.UserRoom("u"), socket()
+    room, one = subscribers.UserRoom("u"), socket()
 
     room.resume(one, None)
     news(room, selectors.Head("e1", 4))
@@ -381,7 +382,7 @@ def test_a_user_without_a_cursor_gets_what_comes_from_now_on() -> None:
 
 
 def test_a_user_resumes_after_his_cursor() -> None:
-    room, one, other = rooms.UserRoom("u"), socket(), socket()
+    room, one, other = subscribers.UserRoom("u"), socket(), socket()
 
     room.resume(one, cursors.Cursor("e1", 2))
     room.resume(other, cursors.Cursor("e1", 4))
@@ -392,7 +393,7 @@ def test_a_user_resumes_after_his_cursor() -> None:
 
 
 def test_a_long_absence_comes_page_by_page() -> None:
-    room, one = rooms.UserRoom("u"), socket()
+    room, one = subscribers.UserRoom("u"), socket()
     room.resume(one, cursors.Cursor("e1", 0))
     taken: list[Any] = []
 
@@ -405,8 +406,8 @@ def test_a_long_absence_comes_page_by_page() -> None:
 
 def test_a_cursor_that_leads_nowhere_requires_a_snapshot() -> None:
     for cursor in (cursors.Cursor("e0", 2), cursors.Cursor("e1", 5), cursors.Cursor("e1", 0)):
-        room, one = rooms.UserRoom("u"), socket()
-        head = selectors.Head("e1", 4 if cursor.seq else rooms.MAX_RESUMED + 1)
+        room, one = subscribers.UserRoom("u"), socket()
+        head = selectors.Head("e1", 4 if cursor.seq else subscribers.MAX_RESUMED + 1)
 
         room.resume(one, cursor)
         news(room, head)
@@ -416,7 +417,7 @@ def test_a_cursor_that_leads_nowhere_requires_a_snapshot() -> None:
 
 
 def test_a_restored_store_requires_a_snapshot_of_everybody() -> None:
-    room, one = rooms.UserRoom("u"), socket()
+    room, one = subscribers.UserRoom("u"), socket()
     room.resume(one, None)
     news(room, selectors.Head("e1", 4))
     received(one)

@@ -9,7 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from notifications import frames, metrics, turns
+from notifications import metrics
+from notifications.push import frames, turns
 
 QUEUE_FRAMES = 256
 

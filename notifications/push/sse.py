@@ -18,10 +18,10 @@ import redis
 
 from auction_project.kernel import errors, logs, tokens
 from auction_project.kernel.http import addresses, api
-from notifications import (
+from notifications import cursors
+from notifications.push import (
     admission,
     background,
-    cursors,
     frames,
     hub,
     requests,

@@ -8,19 +8,17 @@ from datetime import UTC, datetime
 import msgspec
 
 from auction_project.kernel import logs
-from notifications import (
+from notifications import cursors, selectors, services
+from notifications.push import (
     bridge,
-    cursors,
-    doorbell,
     due,
     frames,
     redis_clients,
-    rooms,
-    selectors,
-    services,
     sockets,
+    subscribers,
     subscription,
     tickets,
+    wakeup,
 )
 
 log = logs.get(__name__)
@@ -30,7 +28,7 @@ class FollowedUsers:
     """Methods that are no coroutines never wait; the coroutines are each one pass of a loop of the hub."""
 
     def __init__(self, *, channels: subscription.Subscription) -> None:
-        self.rooms: dict[str, rooms.UserRoom] = {}
+        self.rooms: dict[str, subscribers.UserRoom] = {}
         self._channels = channels
         self._behind_due = due.Due()
         self._ends_due = due.Due()
@@ -40,7 +38,7 @@ class FollowedUsers:
         socket.user_id, socket.session = holder.user_id, holder.session
         room = self.rooms.get(holder.user_id)
         if room is None:
-            room = self.rooms[holder.user_id] = rooms.UserRoom(holder.user_id)
+            room = self.rooms[holder.user_id] = subscribers.UserRoom(holder.user_id)
             self._channels.want(redis_clients.user_channel(holder.user_id))
         room.members.add(socket)
         self._ends_due.add(holder.user_id)
@@ -71,7 +69,7 @@ class FollowedUsers:
 
     def on_ring(self, user_id: str, word: bytes) -> None:
         room = self.rooms.get(user_id)
-        if room is not None and word == doorbell.ENDED:
+        if room is not None and word == wakeup.ENDED:
             self._ends_due.add(user_id)
         elif room is not None:
             self.doubt(room)
@@ -80,11 +78,11 @@ class FollowedUsers:
         if (room := self.rooms.get(socket.user_id or "")) is not None:
             self.mark(room)
 
-    def doubt(self, room: rooms.UserRoom) -> None:
+    def doubt(self, room: subscribers.UserRoom) -> None:
         room.suspect()
         self.mark(room)
 
-    def mark(self, room: rooms.UserRoom) -> None:
+    def mark(self, room: subscribers.UserRoom) -> None:
         if room.behind:
             self._behind_due.add(room.key)
 
@@ -93,7 +91,7 @@ class FollowedUsers:
     async def catch_up(self) -> None:
         """Read the notifications of users whose sockets are behind."""
         keys = await self._behind_due.take()
-        questions = rooms.questions(room for key in keys if (room := self.rooms.get(key)) is not None)
+        questions = subscribers.questions(room for key in keys if (room := self.rooms.get(key)) is not None)
         if not questions:
             return
         try:
@@ -115,7 +113,7 @@ class FollowedUsers:
         room = self.rooms.get(key)
         return room is not None and room.question() is not None
 
-    def _tell(self, room: rooms.UserRoom, question: rooms.Question, news: selectors.News) -> None:
+    def _tell(self, room: subscribers.UserRoom, question: subscribers.Question, news: selectors.News) -> None:
         if news.head.closed:
             _close_all(room, sockets.ACCOUNT_CLOSED)
             return
@@ -126,7 +124,9 @@ class FollowedUsers:
             _close_all(room, sockets.FAILED)
             return
         last = max(news.head.last_seq, found[-1].seq if found else 0)
-        room.take(msgspec.structs.replace(news.head, last_seq=last), rooms.Backlog(question, last, found))
+        room.take(
+            msgspec.structs.replace(news.head, last_seq=last), subscribers.Backlog(question, last, found)
+        )
 
     async def end(self) -> None:
         """Close the streams of accounts and sessions that have ended."""
@@ -160,6 +160,6 @@ class FollowedUsers:
                     socket.close(sockets.SESSION_ENDED)
 
 
-def _close_all(room: rooms.UserRoom, code: int) -> None:
+def _close_all(room: subscribers.UserRoom, code: int) -> None:
     for socket in room.members:
         socket.close(code)

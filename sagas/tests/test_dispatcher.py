@@ -4,7 +4,7 @@ import celery
 import kombu.exceptions
 import pytest
 
-from sagas import courier, definitions, engine
+from sagas import definitions, dispatcher, engine
 
 LEGS = engine.legs_ahead(definitions.SETTLE_SALE, engine.start(definitions.SETTLE_SALE))
 
@@ -20,7 +20,7 @@ def chains(monkeypatch):
 
 
 def test_a_chain_changes_the_queue_with_the_app(chains):
-    courier.send(saga_id="a-1", legs=LEGS)
+    dispatcher.send(saga_id="a-1", legs=LEGS)
 
     assert [(task.task, task.kwargs["step"], task.options["queue"]) for task in chains[0]] == [
         ("sagas.run_step", "reserve_stock", "inventory"),
@@ -32,7 +32,7 @@ def test_a_chain_changes_the_queue_with_the_app(chains):
 
 
 def test_the_last_step_is_sent_alone(chains):
-    courier.send(saga_id="a-1", legs=LEGS[-1:])
+    dispatcher.send(saga_id="a-1", legs=LEGS[-1:])
 
     assert [[task.kwargs["step"] for task in chain] for chain in chains] == [["confirm_order"]]
 
@@ -44,6 +44,6 @@ def test_a_broker_that_is_away_costs_a_log_line(monkeypatch, caplog, error):
 
     monkeypatch.setattr(celery.canvas._chain, "apply_async", fail)
 
-    courier.send(saga_id="a-1", legs=LEGS)
+    dispatcher.send(saga_id="a-1", legs=LEGS)
 
     assert "courier_away" in caplog.text

@@ -17,12 +17,12 @@ from django.conf import settings
 
 from auction_project.kernel import logs
 from auction_project.kernel.messaging import failure
-from notifications import (
+from notifications import metrics
+from notifications.push import (
     admission,
     background,
     bridge,
     followed_users,
-    metrics,
     redis_clients,
     sockets,
     subscription,

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import redis
 
 from auction_project.kernel import logs
-from notifications import redis_clients
+from notifications.push import redis_clients
 
 NEWS = b""
 ENDED = b"ended"
@@ -25,11 +25,11 @@ def ring(user_ids: Collection[str], word: bytes = NEWS) -> None:
     global _muted_until
     if time.monotonic() < _muted_until:
         return
-    pipeline = redis_clients.blocking().pipeline(transaction=False)
-    for user_id in user_ids:
-        pipeline.publish(redis_clients.user_channel(user_id), word)
     try:
-        pipeline.execute()
+        with redis_clients.blocking().pipeline(transaction=False) as pipeline:
+            for user_id in user_ids:
+                pipeline.publish(redis_clients.user_channel(user_id), word)
+            pipeline.execute()
     except redis.RedisError as error:
         _muted_until = time.monotonic() + MUTE_SECONDS
         log.warning("doorbell_silent", users=len(user_ids), error=repr(error))

@@ -3,7 +3,7 @@
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
-from notifications import websocket
+from notifications.push import websocket
 
 application = ProtocolTypeRouter(
     {

@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping
 
 import redis.asyncio
 
-from notifications import (
+from notifications import metrics, selectors
+from notifications.push import (
     auction_frames,
     bridge,
     due,
     frames,
-    metrics,
     redis_clients,
-    rooms,
-    selectors,
     sockets,
+    subscribers,
     subscription,
 )
 
@@ -41,7 +40,7 @@ class WatchedAuctions:
     """Methods that are no coroutines never wait; the coroutines are each one pass of a loop of the hub."""
 
     def __init__(self, *, channels: subscription.Subscription, client: redis.asyncio.Redis) -> None:
-        self.rooms: dict[str, rooms.AuctionRoom] = {}
+        self.rooms: dict[str, subscribers.AuctionRoom] = {}
         self._channels = channels
         self._redis = client
         # Who waits, with what position, to learn whether an auction exists.
@@ -56,7 +55,7 @@ class WatchedAuctions:
         """
         if auction_id not in socket.watched and len(socket.watched) >= MAX_WATCHED:
             raise TooManyWatched
-        position = rooms.NOTHING if after is None else after
+        position = subscribers.NOTHING if after is None else after
         room = self.rooms.get(auction_id)
         if room is not None:
             room.join(socket, position)
@@ -107,11 +106,11 @@ class WatchedAuctions:
             if (room := self.rooms.get(auction_id)) is not None:
                 self.mark(room)
 
-    def doubt(self, room: rooms.AuctionRoom) -> None:
+    def doubt(self, room: subscribers.AuctionRoom) -> None:
         room.suspect()
         self.mark(room)
 
-    def mark(self, room: rooms.AuctionRoom) -> None:
+    def mark(self, room: subscribers.AuctionRoom) -> None:
         if room.behind:
             self._behind_due.add(room.key)
 
@@ -147,7 +146,7 @@ class WatchedAuctions:
         waiting = self._asked.pop(auction_id, {})
         if not waiting:
             return
-        room = self.rooms[auction_id] = rooms.AuctionRoom(auction_id)
+        room = self.rooms[auction_id] = subscribers.AuctionRoom(auction_id)
         self._channels.want(redis_clients.auction_channel(auction_id))
         metrics.watched.inc()
         for socket, position in waiting.items():
@@ -165,7 +164,7 @@ class WatchedAuctions:
     async def catch_up(self) -> None:
         """Read the kept frames for auctions whose watchers are behind; those not heard yet wait for `on_open`."""
         keys = await self._behind_due.take()
-        questions = rooms.questions(
+        questions = subscribers.questions(
             room for key in keys if (room := self.rooms.get(key)) is not None and room.heard
         )
         if not questions:
@@ -179,7 +178,7 @@ class WatchedAuctions:
             raise
         for key, found in kept.items():
             if (room := self.rooms.get(key)) is not None:
-                room.catch_up(rooms.Backlog(questions[key], found.last, found.frames))
+                room.catch_up(subscribers.Backlog(questions[key], found.last, found.frames))
                 await asyncio.sleep(0)  # a room may be large
         await self._behind_due.add_again(key for key in questions if _still_asks(self.rooms, key))
 
@@ -193,6 +192,6 @@ class WatchedAuctions:
                     self.doubt(room)
 
 
-def _still_asks(known: Mapping[str, rooms.Room], key: str) -> bool:
+def _still_asks(known: Mapping[str, subscribers.Room], key: str) -> bool:
     room = known.get(key)
     return room is not None and room.question() is not None
