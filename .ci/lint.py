@@ -3,7 +3,7 @@
 1. `transaction.atomic()` without `using=` opens on the database `default` while the router writes elsewhere.
 2. A task sent inside a transaction leaves before the commit, unless through the helper that waits for it: `.delay`,
    `.apply_async`, `.delay_on_commit`, `send_task` and a bare `transaction.on_commit` are for `messaging.transactions`,
-   and for the couriers that it calls.
+   and for the dispatchers that it calls.
 """
 
 import ast
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
 HELPER = "auction_project/kernel/messaging/transactions.py"
 SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
-COURIERS = {
+DISPATCHERS = {
     "sagas/dispatcher.py",
     "sagas/tasks.py",
     "notifications/mail/dispatcher.py",
@@ -33,8 +33,8 @@ def flaws(source: str, path: str) -> Iterator[str]:
             if name.endswith("on_commit") and name.startswith("transaction") and path != HELPER:
                 yield f"{node.lineno}: transaction.on_commit outside messaging.transactions.after_commit"
             last = name.rpartition(".")[2]
-            if last in SENDERS and "." in name and path not in COURIERS | {HELPER}:
-                yield f"{node.lineno}: a task is sent by .{last} outside a courier"
+            if last in SENDERS and "." in name and path not in DISPATCHERS | {HELPER}:
+                yield f"{node.lineno}: a task is sent by .{last} outside a dispatcher"
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for decorator in node.decorator_list:
                 if _name(decorator) in ("transaction.atomic", "atomic"):

@@ -13,9 +13,8 @@ from django.conf import settings
 
 from auction_project.kernel import errors
 from bidding import reports, rules, store
-from bidding.publishing import wakeup
 from bidding.rules import commands, log, refusals
-from bidding.writer import committer, rounds
+from bidding.writer import committer, rounds, wakeup
 
 CALL_SECONDS = 5.0
 

@@ -8,8 +8,8 @@ from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import errors
 from auction_project.kernel.http import api, api_schemas
-from notifications import cursors, models, selectors, services
-from notifications.push import frames, tickets
+from notifications import cursors, frames, models, selectors, services
+from notifications.push import tickets
 
 
 class ListQuery(api.StrictSerializer):

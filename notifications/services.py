@@ -13,9 +13,8 @@ from django.db import transaction
 from auction_project.kernel import errors, logs
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import transactions
-from notifications import cursors, metrics, models, selectors, wording
+from notifications import auction_frames, cursors, frames, metrics, models, selectors, wakeup, wording
 from notifications.mail import dispatcher, mailing
-from notifications.push import auction_frames, frames, wakeup
 
 # Longer than any access token lives, and any ticket resumes a stream.
 ENDED_SESSION_KEPT = timedelta(days=1)

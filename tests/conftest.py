@@ -15,7 +15,11 @@ from django.conf import settings
 from auction_project.processes.stack import Stack
 from tests import house
 
-LAST = ("test_faults", "test_hot_auctions")  # they leave the most behind for others to read through
+LAST = (
+    "test_faults",
+    "test_hot_auctions",
+    "test_contract",
+)  # they leave the most behind for others to read through
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

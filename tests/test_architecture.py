@@ -18,17 +18,11 @@ PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications"
 # By the contract's id in pyproject.toml: the module that gets an import, and what it imports.
 PLANTS = {
     "layers": ("auction_project.kernel.messaging.relay", "auction_project.processes.roles"),
-    "independence": ("inventory.handlers", "bidding.rules"),
-    "sagas-know-services-of-inventory-and-orders-only": ("sagas.selectors", "notifications.services"),
-    "contracts-are-plain": ("auction_project.kernel.ids", "structlog"),
-    "errors-are-plain": ("auction_project.kernel.errors", "httpx"),
-    "rules-are-pure": ("bidding.rules.english", "bidding.store"),
-    "engine-is-pure": ("sagas.engine", "celery"),
+    "no-circle": ("bidding.rules.log", "bidding.rules.deciding"),
     "steps-alone-call-apps": ("sagas.dispatcher", "orders.services"),
-    "mongodb-in-the-store": ("orders.selectors", "pymongo"),
-    "kafka-in-one-file": ("sagas.dispatcher", "confluent_kafka"),
-    "embedded-is-a-program": ("auction_project.processes.needs", "auction_project.tools.embedded.control"),
-    "embedded-imports-nothing": ("auction_project.tools.embedded.child", "django"),
+    "plain": ("auction_project.kernel.ids", "structlog"),
+    "drivers-in-one-file": ("orders.selectors", "pymongo"),
+    "embedded-is-a-program": ("auction_project.tools.embedded.child", "django"),
     "inside-an-app": ("orders.models", "orders.services"),
 }
 
@@ -41,9 +35,9 @@ LINTED = {
     "transaction.on_commit outside messaging.transactions.after_commit": (
         "from django.db import transaction\ntransaction.on_commit(print, using='orders')\n"
     ),
-    "a task is sent by .delay outside a courier": "from orders import tasks\ntasks.work.delay()\n",
-    "a task is sent by .apply_async outside a courier": "from orders import tasks\ntasks.work.apply_async()\n",
-    "a task is sent by .send_task outside a courier": "import celery\ncelery.current_app.send_task('orders.work')\n",
+    "a task is sent by .delay outside a dispatcher": "from orders import tasks\ntasks.work.delay()\n",
+    "a task is sent by .apply_async outside a dispatcher": "from orders import tasks\ntasks.work.apply_async()\n",
+    "a task is sent by .send_task outside a dispatcher": "import celery\ncelery.current_app.send_task('orders.work')\n",
 }
 
 
@@ -119,8 +113,11 @@ def test_a_violation_is_planted_for_every_contract() -> None:
 @pytest.mark.parametrize("contract", PLANTS)
 def test_the_contract_catches_its_violation(contract: str, findings: dict[str, str]) -> None:
     module, imported = PLANTS[contract]
+    shown = f"{module} -> {imported} (l."
+    if contract == "no-circle":  # names siblings, not lines
+        shown = f"- .{module.rpartition('.')[2]} -> .{imported.rpartition('.')[2]} (1 import)"
 
-    assert f"{module} -> {imported} (l." in findings[contract]
+    assert shown in findings[contract]
 
 
 @pytest.mark.parametrize("flaw", LINTED)
@@ -134,14 +131,14 @@ def test_the_lint_names_file_and_line(flaw: str, tmp_path: Path) -> None:
     assert (found.returncode, found.stdout) == (1, f"orders/planted.py:2: {flaw}\n")
 
 
-def test_the_lint_lets_the_helper_and_the_couriers_do_their_work(tmp_path: Path) -> None:
+def test_the_lint_lets_the_helper_and_the_dispatchers_do_their_work(tmp_path: Path) -> None:
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     for path, lines in (
         (
             "auction_project/kernel/messaging/transactions.py",
             LINTED["transaction.on_commit outside messaging.transactions.after_commit"],
         ),
-        ("sagas/dispatcher.py", LINTED["a task is sent by .apply_async outside a courier"]),
+        ("sagas/dispatcher.py", LINTED["a task is sent by .apply_async outside a dispatcher"]),
     ):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(lines)

@@ -5,7 +5,7 @@ A batch is named by its writer's incarnation and a number that grows by one; ent
 
 import time
 
-from bidding.publishing import wakeup
+from bidding.writer import wakeup
 
 IDLE_AFTER_SECONDS = 2 * wakeup.RING_SECONDS
 IDLE_POLL_SECONDS = 1.0  # of a writer that will wake the relay

@@ -22,10 +22,11 @@ from auction_project.kernel import errors, failpoints, instants, logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import failure, outbox
 from bidding import rules, runtime, store
-from bidding.publishing import batches, wakeup
+from bidding.publishing import batches
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
 from bidding.rules import log
+from bidding.writer import wakeup
 
 POLL_SECONDS = 0.025
 IDLE_STEP_SECONDS = 0.5  # of a step in which nothing happens; what is due is late by that much at most

@@ -5,11 +5,12 @@ import redis
 
 from auction_project.kernel import instants
 from bidding import rules, runtime
-from bidding.publishing import batches, wakeup
+from bidding.publishing import batches
 from bidding.publishing import relay as log_relay
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.relaying import document, published, step_until
+from bidding.writer import wakeup
 
 DEAD_REDIS = "redis://127.0.0.1:1/0"
 

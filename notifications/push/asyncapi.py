@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel.contracts import events
-from notifications import handlers, models, wording
-from notifications.push import admission, frames, requests, sockets, sse, tickets, watched_auctions, websocket
+from notifications import frames, handlers, models, wording
+from notifications.push import admission, requests, sockets, sse, tickets, watched_auctions, websocket
 
 VERSION = "1.0.0"
 _SCHEMAS = "#/components/schemas/"

@@ -8,18 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from auction_project.kernel import logs
-from notifications import cursors, selectors, services
-from notifications.push import (
-    bridge,
-    due,
-    frames,
-    redis_clients,
-    sockets,
-    subscribers,
-    subscription,
-    tickets,
-    wakeup,
-)
+from notifications import cursors, frames, redis_clients, selectors, services, wakeup
+from notifications.push import bridge, due, sockets, subscribers, subscription, tickets
 
 log = logs.get(__name__)
 

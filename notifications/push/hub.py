@@ -17,13 +17,12 @@ from django.conf import settings
 
 from auction_project.kernel import logs
 from auction_project.kernel.messaging import failure
-from notifications import metrics
+from notifications import metrics, redis_clients
 from notifications.push import (
     admission,
     background,
     bridge,
     followed_users,
-    redis_clients,
     sockets,
     subscription,
     tickets,

@@ -9,8 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from notifications import metrics
-from notifications.push import frames, turns
+from notifications import frames, metrics
+from notifications.push import turns
 
 QUEUE_FRAMES = 256
 

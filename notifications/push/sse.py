@@ -18,17 +18,8 @@ import redis
 
 from auction_project.kernel import errors, logs, tokens
 from auction_project.kernel.http import addresses, api
-from notifications import cursors
-from notifications.push import (
-    admission,
-    background,
-    frames,
-    hub,
-    requests,
-    sockets,
-    tickets,
-    watched_auctions,
-)
+from notifications import cursors, frames
+from notifications.push import admission, background, hub, requests, sockets, tickets, watched_auctions
 
 PATH = "/api/v1/stream"
 HEARTBEAT_SECONDS = 15.0

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from notifications import cursors, metrics, selectors
-from notifications.push import frames, sockets
+from notifications import cursors, frames, metrics, selectors
+from notifications.push import sockets
 
 NOTHING = -1  # the position of somebody who has nothing, and wants to be told so
 HEAD_ONLY = 2**53  # after this there is nothing: only the last seq is asked for

@@ -14,8 +14,8 @@ import redis
 
 from auction_project.kernel import logs
 from auction_project.kernel.messaging import failure
-from notifications import metrics
-from notifications.push import background, redis_clients
+from notifications import metrics, redis_clients
+from notifications.push import background
 
 PING_SECONDS = 3.0
 SILENT_SECONDS = 10.0

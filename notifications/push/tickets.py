@@ -13,7 +13,7 @@ import msgspec
 import redis
 import redis.asyncio
 
-from notifications.push import redis_clients
+from notifications import redis_clients
 
 TICKET_SECONDS = 30
 RESUME_SECONDS = 600

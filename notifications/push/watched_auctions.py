@@ -10,17 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import redis.asyncio
 
-from notifications import metrics, selectors
-from notifications.push import (
-    auction_frames,
-    bridge,
-    due,
-    frames,
-    redis_clients,
-    sockets,
-    subscribers,
-    subscription,
-)
+from notifications import auction_frames, frames, metrics, redis_clients, selectors
+from notifications.push import bridge, due, sockets, subscribers, subscription
 
 MAX_WATCHED = 50  # auctions per socket
 MAX_ROOMS = 20_000  # auctions that this process follows

@@ -17,8 +17,8 @@ from django.conf import settings
 
 from auction_project.kernel import errors, logs
 from auction_project.kernel.http import addresses
-from notifications import cursors
-from notifications.push import admission, frames, hub, requests, sockets, tickets, watched_auctions
+from notifications import cursors, frames
+from notifications.push import admission, hub, requests, sockets, tickets, watched_auctions
 
 MAX_MESSAGES = 240  # within WINDOW_SECONDS; a page that reconnects watches all its auctions at once
 WINDOW_SECONDS = 60.0

@@ -11,9 +11,9 @@ from rest_framework.test import APIClient
 
 from auction_project.kernel import contracts, tokens
 from auction_project.kernel.contracts import events
-from notifications import models, services
+from notifications import auction_frames, frames, models, redis_clients, services, wakeup
 from notifications.mail import dispatcher
-from notifications.push import auction_frames, due, frames, hub, redis_clients, wakeup
+from notifications.push import due, hub
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

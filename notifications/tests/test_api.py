@@ -8,8 +8,8 @@ import pytest
 import redis
 from rest_framework.test import APIClient
 
-from notifications import models, selectors
-from notifications.push import redis_clients, tickets
+from notifications import models, redis_clients, selectors
+from notifications.push import tickets
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])

@@ -12,8 +12,8 @@ from django.test import Client
 from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
 from auction_project.web import event_documents
-from notifications import cursors, handlers, models
-from notifications.push import frames, requests, sockets
+from notifications import cursors, frames, handlers, models
+from notifications.push import requests, sockets
 from notifications.tests import documented
 
 FIXTURES = Path(events.__file__).parent / "tests" / "fixtures"

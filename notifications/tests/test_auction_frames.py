@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from auction_project.kernel.contracts import events
-from notifications.push import auction_frames, frames, redis_clients
+from notifications import auction_frames, frames, redis_clients
 from notifications.tests import conftest
 
 

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from auction_project.kernel.contracts import events
-from notifications import models, selectors, services
-from notifications.push import bridge, due, hub, tickets, wakeup
+from notifications import models, selectors, services, wakeup
+from notifications.push import bridge, due, hub, tickets
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)

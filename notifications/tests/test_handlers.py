@@ -11,8 +11,7 @@ from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker, consuming, dead_letters, failure
 from auction_project.kernel.messaging.backends import memory
-from notifications import handlers, models, selectors, wording
-from notifications.push import redis_clients
+from notifications import handlers, models, redis_clients, selectors, wording
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])

@@ -9,18 +9,8 @@ import django.db
 import pytest
 import pytest_asyncio
 
-from notifications import models, selectors
-from notifications.push import (
-    auction_frames,
-    background,
-    bridge,
-    due,
-    hub,
-    redis_clients,
-    sockets,
-    subscription,
-    watched_auctions,
-)
+from notifications import auction_frames, models, redis_clients, selectors
+from notifications.push import background, bridge, due, hub, sockets, subscription, watched_auctions
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)

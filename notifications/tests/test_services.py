@@ -8,9 +8,8 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 
 from auction_project.kernel.contracts import events
-from notifications import cursors, models, selectors, services
+from notifications import cursors, models, selectors, services, wakeup
 from notifications.mail import dispatcher
-from notifications.push import wakeup
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])

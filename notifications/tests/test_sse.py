@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from notifications import selectors, services
-from notifications.push import admission, bridge, hub, redis_clients, sockets, sse, tickets
+from notifications import redis_clients, selectors, services
+from notifications.push import admission, bridge, hub, sockets, sse, tickets
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications import cursors, selectors
-from notifications.push import frames, sockets, subscribers, turns
+from notifications import cursors, frames, selectors
+from notifications.push import sockets, subscribers, turns
 
 AUCTION = "a" * 32
 

@@ -15,7 +15,7 @@ import redis
 import redis.asyncio
 from redis.commands import core
 
-from notifications.push import frames, redis_clients
+from notifications import frames, redis_clients
 
 KEPT_FRAMES = 1000
 FRAMES_PER_READ = 200  # of one auction; who lacks more reads again
@@ -87,7 +87,9 @@ async def read(client: redis.asyncio.Redis, after: Mapping[str, int]) -> dict[st
     Raises redis.ConnectionError, redis.TimeoutError.
     """
     script = client.register_script(_READ)
-    async with client.pipeline(transaction=False) as pipeline:  # gives its connection back when it is cancelled, too
+    async with client.pipeline(
+        transaction=False
+    ) as pipeline:  # gives its connection back when it is cancelled, too
         for auction_id, seq in after.items():
             await script(
                 keys=[redis_clients.frames_key(auction_id)], args=[seq, FRAMES_PER_READ], client=pipeline

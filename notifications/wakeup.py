@@ -10,7 +10,7 @@ from collections.abc import Collection
 import redis
 
 from auction_project.kernel import logs
-from notifications.push import redis_clients
+from notifications import redis_clients
 
 NEWS = b""
 ENDED = b"ended"
