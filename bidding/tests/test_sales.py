@@ -122,7 +122,7 @@ def test_a_relisting_has_an_id_that_follows_from_auction_and_seq():
     lot.bid(ANN, 20_00)
     lot.close()
 
-    assert facts(lot.fail("lot-5"))["relist_as"] == lots.names.relisted_auction_id("lot", 6)
+    assert facts(lot.fail("lot-5"))["relist_as"] == lots.ids.relisted_auction_id("lot", 6)
 
 
 def test_without_relistings_left_nothing_follows():

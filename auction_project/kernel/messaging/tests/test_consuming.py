@@ -17,6 +17,9 @@ TOPIC = "inventory.stock"
 Apply = Callable[[contracts.events.StockChanged], None]
 
 
+pytestmark = pytest.mark.usefixtures("committed")  # a loop looks after its database connections at each step
+
+
 class SoldOut(errors.Refused):
     """Nothing is left."""
 
