@@ -29,7 +29,7 @@ def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str
         "thumbnail": state.thumbnail,
         "currency": terms.currency,
         "price": money.format(state.price, terms.currency) if state.price else None,
-        "minimum": money.format(state.minimum, terms.currency),
+        "minimum": money.format(rules.formats.of(state).minimum(state), terms.currency),
         "starts_at": terms.starts_at,
         "ends_at": state.ends_at,
         "bids": state.bids,

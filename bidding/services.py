@@ -125,9 +125,9 @@ def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: i
 
 
 def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:
-    """Nothing of the product is left: its buy_now lots that are older than this news are cancelled."""
+    """Nothing of the product is left: its listings that are older than this news are cancelled."""
     for document in runtime.call(runtime.current().store.auctions_of_product(product_id)):
-        if document.format == "buy_now":
+        if rules.formats.FORMATS[document.format].sells_by_bid:
             _quietly(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
 
 

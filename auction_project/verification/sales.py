@@ -136,7 +136,7 @@ def _never_oversold(world: worlds.World) -> Finding:
         under_way = sum(sale.quantity for sale in state.open_sales.values())
         gone = withdrawn.get(auction_id, 0)
         accounted = state.sold + under_way + state.quantity_left + gone
-        is_open = state.terms.format == "buy_now" and state.status is rules.Status.OPEN
+        is_open = rules.formats.of(state).sells_by_bid and state.status is rules.Status.OPEN
         if accounted > state.terms.quantity or (is_open and accounted < state.terms.quantity):
             violations.append(
                 f"auction {auction_id}: {state.sold} sold, {under_way} undecided, {state.quantity_left} left, "

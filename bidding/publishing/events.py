@@ -10,7 +10,7 @@ from typing import Any
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
 from bidding import rules
-from bidding.rules import english, log
+from bidding.rules import log
 
 MISSED_BY_STEPS = (5, 10, 25, 50, 100)  # percent; coarse, so that the reserve cannot be computed from it
 
@@ -169,7 +169,7 @@ def _cancelled(
     """Bidders and the seller; of a listing's buyers only those whose sale is still under way."""
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
     buying = {sale.user_id for sale in after.open_sales.values()}
-    bidders = buying if after.known_terms.format == "buy_now" else {*after.bidders.keys()}
+    bidders = rules.formats.of(after).concerned_by_cancellation(after)
     for user_id in sorted({*bidders, after.seller_id or after.requested_by} - {ids.HOUSE}):
         yield events.AuctionCancelled(
             **_notice(user_id, entry, after), reason=facts.reason, sale_pending=user_id in buying
@@ -205,9 +205,8 @@ def _settled(
         yield events.LotSold(
             **_notice(after.seller_id, entry, after), sale_id=facts.sale_id, quantity=sale.quantity, **money
         )
-    if after.known_terms.format == "english":
-        for user_id in _losers(after):
-            yield events.Lost(**_notice(user_id, entry, after), **money)
+    for user_id in rules.formats.of(after).losers(after):
+        yield events.Lost(**_notice(user_id, entry, after), **money)
 
 
 def _sale_failed(
@@ -232,9 +231,8 @@ def _sale_failed(
 
 def _next_in_line(entry: log.Entry, after: rules.State) -> Iterator[events.Event]:
     """Who gets the lot if the sale that begins here fails, and at what price."""
-    without = {*after.passed_over, *(sale.user_id for sale in after.open_sales.values())}
-    result = english.result_without(after, without)
-    if result is not None and result.reserve_met:
+    result = rules.next_in_line(after)
+    if result is not None:
         yield events.NextInLine(
             **_notice(result.user_id, entry, after),
             price=after.price,
@@ -246,19 +244,17 @@ def _next_in_line(entry: log.Entry, after: rules.State) -> Iterator[events.Event
 def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator[events.Event]:
     """The lot ended without a sale: its bidders and its seller."""
     currency = after.known_terms.currency
-    if after.known_terms.format == "english":
-        result = english.result_without(after, after.passed_over)
-        for user_id in _losers(after):
-            is_highest = result is not None and user_id == result.user_id
-            yield events.NotSold(
-                **_notice(user_id, entry, after),
-                price=after.price,
-                currency=currency,
-                highest=is_highest,
-                missed_by_percent=_missed_by(result.maximum, after.reserve)
-                if result and is_highest
-                else None,
-            )
+    form = rules.formats.of(after)
+    result = form.result_without(after, after.passed_over)
+    for user_id in form.losers(after):
+        is_highest = result is not None and user_id == result.user_id
+        yield events.NotSold(
+            **_notice(user_id, entry, after),
+            price=after.price,
+            currency=currency,
+            highest=is_highest,
+            missed_by_percent=_missed_by(result.maximum, after.reserve) if result and is_highest else None,
+        )
     if after.seller_id != ids.HOUSE:
         yield events.LotUnsold(
             **_notice(after.seller_id, entry, after),
@@ -266,15 +262,6 @@ def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator
             reserve_met=after.reserve_met,
             relisted=relisted,
         )
-
-
-def _losers(state: rules.State) -> list[str]:
-    """The bidders who neither bought the lot nor had a sale of their own undone."""
-    return sorted(
-        user_id
-        for user_id in state.bidders
-        if user_id not in state.buyers and user_id not in state.passed_over
-    )
 
 
 def _missed_by(maximum: int, reserve: int | None) -> int | None:

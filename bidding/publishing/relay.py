@@ -377,7 +377,7 @@ def _document(state: rules.State, created_at: int) -> store.AuctionDocument:
         text=state.text,
         thumbnail=state.thumbnail,
         price=state.price,
-        minimum=state.minimum,
+        minimum=rules.formats.of(state).minimum(state),
         start_price=terms.start_price,
         ask=state.price or terms.start_price,
         bids=state.bids,

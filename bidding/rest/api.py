@@ -30,7 +30,7 @@ class AuctionBody(api.StrictSerializer):
     """What a seller or an operator asks for. Instants are milliseconds since the epoch."""
 
     product_id = serializers.RegexField(r"^[0-9A-Za-z_-]{1,64}$")
-    format = serializers.ChoiceField(["english", "buy_now"])
+    format = serializers.ChoiceField(list(rules.formats.FORMATS))
     currency = serializers.ChoiceField(sorted(money.EXPONENTS))
     start_price = api_schemas.AmountField(max_length=30, help_text=api_schemas.AMOUNT)
     reserve_price = api_schemas.AmountField(
@@ -53,7 +53,7 @@ class ReasonBody(api.StrictSerializer):
 
 class AuctionsQuery(api.StrictSerializer):
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
-    format = serializers.ChoiceField(["english", "buy_now"], default="", allow_blank=True)
+    format = serializers.ChoiceField(list(rules.formats.FORMATS), default="", allow_blank=True)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
     seller = serializers.CharField(max_length=64, default="", allow_blank=True)
     order = serializers.ChoiceField(
@@ -186,7 +186,7 @@ def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int
         ends_at=body["ends_at"],
         quantity=body["quantity"],
         has_reserve=reserve is not None,
-        allocate=body["allocate"] or ("on_sale" if body["format"] == "buy_now" else "on_listing"),
+        allocate=body["allocate"] or rules.formats.FORMATS[body["format"]].allocation,
         soft_close=rules.SoftClose(**body.get("soft_close", {})),
         relistings_left=body["relistings_left"],
         card_required=body["card_required"],

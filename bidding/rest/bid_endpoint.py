@@ -120,7 +120,7 @@ async def _with_reports(command: commands.PlaceBid) -> commands.PlaceBid:
     terms, has_card, stock = state.terms, False, None
     if terms is not None:
         has_card = not terms.card_required or await found.cards.has_usable(command.actor)
-        if terms.format == "buy_now" and terms.allocate == "on_sale":
+        if rules.formats.of(state).sells_by_bid and terms.allocate == "on_sale":
             stock = await found.stock.of(terms.product_id)
     return msgspec.structs.replace(command, has_card=has_card, stock=stock)
 

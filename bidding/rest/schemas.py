@@ -11,7 +11,7 @@ from bidding import rules
 from bidding.rules import log, refusals, state
 
 STATUSES = [status.value for status in rules.Status]
-FORMATS = ["english", "buy_now"]
+FORMATS = list(rules.formats.FORMATS)
 OUTCOMES = list(get_args(state.Outcome))
 STANDINGS = list(get_args(rules.Standing))
 REFUSED_BIDS = (

@@ -3,11 +3,13 @@
     decide(state, command) -> Entry | Refusal | None
     apply(state, entry)    -> State
 
-The state is the fold of the log. `lifecycle` decides everything but bids; each format has a module that decides its
-bids and what its end means (FORMATS below). A rule is found by its name: `increments`, `english`, `buy_now`, `soft_close`.
+The state is the fold of the log. `lifecycle` decides everything but bids; what differs between formats (who wins, what a
+bid decides, what follows a failed sale) is one object each, in `formats`. A rule is found by its name: `increments`,
+`soft close` in `terms`, `standing`.
 """
 
-from bidding.rules.deciding import FORMATS, apply, decide, due_at, due_command, fold
+from bidding.rules import formats
+from bidding.rules.deciding import apply, decide, due_at, due_command, fold
 from bidding.rules.log import GENESIS, Entry, answer_of, verify_chain
 from bidding.rules.refusals import Refusal
 from bidding.rules.standing import Standing, next_in_line, standing_of
@@ -15,7 +17,6 @@ from bidding.rules.state import State, Status, dump, load
 from bidding.rules.terms import SoftClose, Terms
 
 __all__ = [
-    "FORMATS",
     "GENESIS",
     "Entry",
     "Refusal",
@@ -31,6 +32,7 @@ __all__ = [
     "due_command",
     "dump",
     "fold",
+    "formats",
     "load",
     "next_in_line",
     "standing_of",

@@ -10,16 +10,13 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import ids
-from bidding.rules import buy_now, commands, english, lifecycle, log
+from bidding.rules import commands, formats, lifecycle, log
+from bidding.rules.formats.base import Outcome
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import Bidder, OpenSale, State, Status
 from bidding.rules.terms import MAX_AMOUNT, MAX_QUANTITY
 
-FORMATS: dict[str, Callable[[State, commands.PlaceBid, int], log.Bid | Refusal]] = {
-    "english": english.decide_bid,
-    "buy_now": buy_now.decide_bid,
-}
-_LIFECYCLE: dict[type[commands.Command], Callable[[State, Any, int], lifecycle.Outcome | Refusal]] = {
+_LIFECYCLE: dict[type[commands.Command], Callable[[State, Any, int], Outcome | Refusal]] = {
     commands.Request: lifecycle.decide_request,
     commands.Schedule: lifecycle.decide_schedule,
     commands.Open: lifecycle.decide_open,
@@ -88,7 +85,7 @@ def _decide_bid(state: State, command: commands.PlaceBid, at: int) -> log.Bid | 
         return Refusal(rule="amount_out_of_range", detail="The amount is out of range.", field="amount")
     if not 0 < command.quantity <= MAX_QUANTITY:
         return Refusal(rule="quantity_out_of_range", detail="1 or more.", field="quantity")
-    return FORMATS[terms.format](state, command, at)
+    return formats.of(state).decide_bid(state, command, at)
 
 
 def _may_not_bid(state: State, command: commands.PlaceBid) -> Refusal | None:
@@ -158,7 +155,7 @@ def _apply_requested(_state: State, entry: log.Entry, facts: log.Requested) -> d
         "reserve_met": reserve is None,
         "ends_at": terms.ends_at,
         "quantity_left": terms.quantity,
-        "price": terms.start_price if terms.format == "buy_now" else 0,
+        "price": formats.FORMATS[terms.format].first_price(terms),
     }
 
 
@@ -232,26 +229,14 @@ def _apply_sale_failed(state: State, entry: log.Entry, facts: log.SaleFailed) ->
     open_sales = state.open_sales.remove(facts.sale_id)
     if facts.sale is not None and entry.hidden.buyer is not None:
         open_sales = open_sales.insert(facts.sale.sale_id, _open_sale(entry.hidden.buyer, facts.sale))
-    changes: dict[str, Any] = {
+    return {
         "open_sales": open_sales,
         "passed_over": state.passed_over.insert(failed.user_id),
         "quantity_left": facts.quantity_left,
         "ended": facts.ended,
         "price": facts.price,
+        **formats.of(state).apply_failure(state, entry, facts),
     }
-    if state.known_terms.format == "english":
-        changes["leader"] = entry.hidden.buyer or ""
-        changes["reserve_met"] = facts.reserve_met
-    elif state.status is Status.SOLD_OUT:
-        changes["status"] = _status_after_failure(state, facts)
-    return changes
-
-
-def _status_after_failure(state: State, facts: log.SaleFailed) -> Status:
-    """A sold-out listing opens again for units that are back, and is unsold when it ends without a sale."""
-    if facts.quantity_left:
-        return Status.OPEN
-    return Status.CLOSED if facts.ended and not state.sold else Status.SOLD_OUT
 
 
 def _with_sale(state: State, user_id: str, sale: log.Sale) -> Any:

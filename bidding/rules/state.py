@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from rpds import HashTrieMap, HashTrieSet
 
-from bidding.rules import increments
 from bidding.rules.commands import Stock
 from bidding.rules.log import GENESIS
 from bidding.rules.terms import Terms
@@ -91,14 +90,6 @@ class State(msgspec.Struct, frozen=True):
         """The terms; an auction past NEW has them."""
         assert self.terms is not None  # noqa: S101 - a NEW auction is refused before anybody asks
         return self.terms
-
-    @property
-    def minimum(self) -> int:
-        """The least next bid."""
-        terms = self.known_terms
-        if terms.format == "buy_now" or not self.leader:
-            return terms.start_price
-        return increments.minimum_above(self.price, table=terms.increments)
 
     @property
     def outcome(self) -> Outcome | None:

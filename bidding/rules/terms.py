@@ -14,7 +14,6 @@ MAX_QUANTITY = 10_000
 MAX_RELISTINGS = 5
 MAX_DURATION_MS = 90 * 24 * 3600 * 1000
 
-Format = Literal["english", "buy_now"]
 Allocation = Literal["on_listing", "on_sale"]
 
 
@@ -34,10 +33,10 @@ class SoftClose(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """`start_price` is the unit price of a buy_now listing. `relistings_left`: how often a lot whose sales all failed
+    """`format` is a name of `formats.FORMATS`. `start_price` is the unit price of a buy_now listing. `relistings_left`: how often a lot whose sales all failed
     is listed again. `card_required`: only bidders with a usable card may bid. `rules` and `increments` pin the versions."""
 
-    format: Format
+    format: str
     product_id: str
     as_operator: bool
     currency: str

@@ -54,7 +54,7 @@ def test_the_runner_up_pays_the_price_as_if_the_struck_bids_had_never_been_made(
 def test_the_next_in_line_is_the_earlier_of_equal_maxima_of_the_remaining_bidders():
     lot = three_bidders()
 
-    assert rules.next_in_line(lot.state) == BEN
+    assert rules.next_in_line(lot.state).user_id == BEN
     assert [rules.standing_of(lot.state, who) for who in (ANN, BEN, CID, DOT)] == [
         "won", "next_in_line", "lost", "lost",
     ]  # fmt: skip

@@ -29,7 +29,7 @@ def place(actor: str, key: str) -> rules.Entry | rules.Refusal:
             key=key,
             at=state.at,
             salt="s",
-            amount=state.minimum,
+            amount=rules.formats.of(state).minimum(state),
             has_card=True,
             currency="EUR",
         )

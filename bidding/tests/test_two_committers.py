@@ -60,7 +60,8 @@ async def client(rng, witness, writers, number):
     """Bids one after the other; now and then again with the same key, at either writer, at once or later."""
     for i in range(8):
         auction = rng.choice(AUCTIONS)
-        low = witness.scripted.state_of(auction).minimum
+        state = witness.scripted.state_of(auction)
+        low = rules.formats.of(state).minimum(state)
         command = commands.PlaceBid(
             auction_id=auction,
             actor=BIDDERS[number],

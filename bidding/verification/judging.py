@@ -140,7 +140,7 @@ class Judge:
         look("B7", entry.actor != self.state.seller_id, f"{where}: a bid by the seller")
         by_house = self.state.seller_id == ids.HOUSE and entry.actor == self.state.requested_by
         look("B7", not by_house, f"{where}: a bid on the house's lot by the operator who listed it")
-        is_own_change = self._leader() == entry.actor and self.state.known_terms.format == "english"
+        is_own_change = self._leader() == entry.actor
         moved = facts.ends_at != self._ends_at or facts.bids != self.state.bids
         look("B3", isinstance(facts, log.MaximumChanged) == is_own_change, f"{where}: it is no {entry.kind}")
         look(
@@ -152,7 +152,7 @@ class Judge:
         self._aliases.setdefault(entry.actor, facts.bidder)
         same = self._aliases[entry.actor] == facts.bidder
         look("B2", same, f"{where}: {facts.bidder} was {self._aliases[entry.actor]}")
-        if self.state.known_terms.format == "buy_now":
+        if rules.formats.of(self.state).sells_by_bid:
             self._see_purchase(facts, where)
         else:
             self._see_proxy_bid(entry, facts, where)
@@ -201,7 +201,7 @@ class Judge:
         look("B6", facts.reserve_met == met, f"{where}: the reserve's state is told wrongly")
 
     def _see_close(self, entry: log.Entry, facts: log.Closed, where: str) -> None:
-        if self.state.known_terms.format == "buy_now":
+        if rules.formats.of(self.state).sells_by_bid:
             return
         reserve, leader = self.state.reserve, self._leader()
         met = leader is not None and (reserve is None or self._maxima[leader][0] >= reserve)
@@ -212,7 +212,7 @@ class Judge:
 
     def _see_failed_sale(self, entry: log.Entry, facts: log.SaleFailed, where: str) -> None:
         """When the buyer is at fault, the lot goes on as if this buyer had never bid."""
-        if self.state.known_terms.format == "buy_now" or entry.hidden.reason not in _BUYERS_FAULT:
+        if rules.formats.of(self.state).sells_by_bid or entry.hidden.reason not in _BUYERS_FAULT:
             self._verdicts.look(
                 "B6", facts.next != "runner_up", f"{where}: a runner-up without the buyer's fault"
             )

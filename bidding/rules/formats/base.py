@@ -1,0 +1,94 @@
+"""What a format answers: the protocol, and what the formats share. Everything outside `formats/` asks the object."""
+
+from collections.abc import Container, Iterator
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from auction_project.kernel import ids
+from bidding.rules import log
+from bidding.rules.commands import FailSale, PlaceBid
+from bidding.rules.refusals import Refusal
+from bidding.rules.state import OpenSale, State, Status
+from bidding.rules.terms import Allocation, Terms
+
+BUYERS_FAULT = ("payment_refused", "risk_refused")
+
+Outcome = tuple[log.AnyFacts, str | None]  # the facts of an entry, and the user who buys
+Flaw = tuple[str, str]  # a field of the terms, and what it must be
+Standing = Literal[
+    "none", "leading", "outbid", "won", "bought", "next_in_line", "lost", "not_sold", "failed", "cancelled"
+]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """Who leads, with which maximum, at what price (minor units), and whether the reserve is met."""
+
+    user_id: str
+    maximum: int
+    price: int
+    reserve_met: bool
+
+
+class Format(Protocol):
+    """A kind of auction. Prices and amounts are minor units; instants are milliseconds since the epoch."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the terms, in the log and in the API."""
+
+    @property
+    def label(self) -> str:
+        """For people."""
+
+    @property
+    def allocation(self) -> Allocation:
+        """When units are set aside, if the terms do not say."""
+
+    @property
+    def sells_by_bid(self) -> bool:
+        """Whether each accepted bid is a sale, and the listing ends when nothing is left; else the end decides."""
+
+    def flaws(self, terms: Terms, reserve: int | None) -> Iterator[Flaw]:
+        """What this format does not allow in the terms, beside the bounds of all formats."""
+
+    def first_price(self, terms: Terms) -> int:
+        """The visible price before the first bid; 0: there is none."""
+
+    def minimum(self, state: State) -> int:
+        """The least next bid."""
+
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+        """The facts of the bid, or why not. The auction is open, and the bidder may bid."""
+
+    def winner(self, state: State) -> str:
+        """The user who gets the lot at the end; "" if no one does."""
+
+    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Outcome:
+        """What follows when `sale` is undone."""
+
+    def apply_failure(self, state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
+        """The fields of the state that a failed sale changes in this format alone."""
+
+    def result_without(self, state: State, struck: Container[str]) -> Result | None:
+        """The result as if `struck` had never bid; None if no other bid counts."""
+
+    def standing(self, state: State, user_id: str) -> Standing:
+        """How a bidder stands."""
+
+    def losers(self, state: State) -> list[str]:
+        """The bidders who hear that the lot went to another bidder, or to no one."""
+
+    def concerned_by_cancellation(self, state: State) -> set[str]:
+        """The bidders whose bids a cancellation makes void."""
+
+
+def bids_are_over(state: State) -> bool:
+    return state.status in (Status.CLOSED, Status.CANCELLED)
+
+
+def sale_of(state: State, *, buyer: str, price: int, quantity: int = 1) -> log.Sale:
+    """The sale that the next entry makes; `buyer` is an alias, `price` the total."""
+    return log.Sale(
+        sale_id=ids.sale_id(state.auction_id, state.seq + 1), buyer=buyer, price=price, quantity=quantity
+    )

@@ -1,0 +1,129 @@
+"""Buy now: a fixed price, a quantity; each bid is a sale. Nothing is sold that inventory has reported as gone."""
+
+from collections.abc import Container, Iterator
+from typing import Any
+
+from bidding.rules import log
+from bidding.rules.commands import FailSale, PlaceBid
+from bidding.rules.formats.base import (
+    BUYERS_FAULT,
+    Flaw,
+    Format,
+    Outcome,
+    Result,
+    Standing,
+    bids_are_over,
+    sale_of,
+)
+from bidding.rules.refusals import Refusal
+from bidding.rules.state import OpenSale, State, Status
+from bidding.rules.terms import MAX_AMOUNT, Allocation, Terms
+
+
+class BuyNow:
+    name = "buy_now"
+    label = "Buy now"
+    allocation: Allocation = "on_sale"
+    sells_by_bid = True
+
+    def flaws(self, terms: Terms, reserve: int | None) -> Iterator[Flaw]:
+        if reserve is not None:
+            yield "reserve_price", "left out: a fixed price has no reserve"
+
+    def first_price(self, terms: Terms) -> int:
+        return terms.start_price
+
+    def minimum(self, state: State) -> int:
+        """The price of one unit."""
+        return state.known_terms.start_price
+
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+        terms = state.known_terms
+        total = terms.start_price * command.quantity
+        refusal = _refuse(state, command, total)
+        if refusal is not None:
+            return refusal
+        buyer = state.next_alias(command.actor)
+        return log.Bid(
+            bidder=buyer,
+            leader="",
+            currency=terms.currency,
+            price=terms.start_price,
+            minimum=terms.start_price,
+            ends_at=state.ends_at,
+            previous_ends_at=state.ends_at,
+            reserve_met=True,
+            bids=state.bids + 1,
+            quantity_left=state.units_left(command.stock) - command.quantity,
+            sale=sale_of(state, buyer=buyer, price=total, quantity=command.quantity),
+        )
+
+    def winner(self, state: State) -> str:
+        return ""
+
+    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Outcome:
+        """While the listing runs, the units are for sale again if only the buyer failed; else they leave it."""
+        back = state.status in (Status.OPEN, Status.SOLD_OUT) and command.reason in BUYERS_FAULT
+        left = state.quantity_left + (sale.quantity if back else 0)
+        is_last = len(state.open_sales) == 1
+        facts = log.SaleFailed(
+            sale_id=command.key,
+            next="back_on_sale" if back else "nothing",
+            leader="",
+            price=state.price,
+            reserve_met=True,
+            quantity_left=left,
+            ended=is_last and (bids_are_over(state) or left == 0),
+        )
+        return facts, None
+
+    def apply_failure(self, state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
+        """A sold-out listing opens again for units that are back, and is unsold if it ends without a sale."""
+        if state.status is not Status.SOLD_OUT:
+            return {}
+        if facts.quantity_left:
+            return {"status": Status.OPEN}
+        return {"status": Status.CLOSED if facts.ended and not state.sold else Status.SOLD_OUT}
+
+    def result_without(self, state: State, struck: Container[str]) -> Result | None:
+        return None
+
+    def standing(self, state: State, user_id: str) -> Standing:
+        has_sale = any(sale.user_id == user_id for sale in state.open_sales.values())
+        return "bought" if has_sale or user_id in state.buyers else "failed"
+
+    def losers(self, state: State) -> list[str]:
+        return []
+
+    def concerned_by_cancellation(self, state: State) -> set[str]:
+        """Only the buyers whose sale is still under way: what is paid is paid."""
+        return {sale.user_id for sale in state.open_sales.values()}
+
+
+def _refuse(state: State, command: PlaceBid, total: int) -> Refusal | None:
+    if command.amount is not None and command.amount != total:
+        return Refusal(
+            rule="price_differs",
+            detail="The amount is not the price of that quantity.",
+            field="amount",
+            figures={"amount": command.amount, "price": total},
+        )
+    if total > MAX_AMOUNT:
+        return Refusal(
+            rule="amount_out_of_range",
+            detail="The total of a purchase is bounded: buy fewer units at once.",
+            field="quantity",
+            figures={"amount": total, "maximum": MAX_AMOUNT},
+        )
+    left = state.units_left(command.stock)
+    if command.quantity > left:
+        return Refusal(
+            rule="sold_out",
+            detail=f"Only {left} left." if left else "Sold out.",
+            field="quantity",
+            figures={"quantity_left": left},
+        )
+    return None
+
+
+FORMAT: Format = BuyNow()
