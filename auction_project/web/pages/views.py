@@ -12,7 +12,7 @@ from django.views import generic
 
 from auction_project.kernel import money
 from auction_project.web.pages import problems
-from bidding.rules import increments
+from bidding.rules import formats, increments
 from bidding.rules import terms as auction_terms
 
 SELLING_ROLES = ("seller", "operator")
@@ -48,6 +48,9 @@ class SellingPage(OwnPage):
 class AuctionList(Page):
     section = "auctions"
     template_name = "pages/auctions.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(formats=formats.FORMATS.values(), **context)
 
 
 def _rules() -> dict[str, Any]:
@@ -107,7 +110,9 @@ class NewAuction(SellingPage):
     template_name = "pages/new_auction.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return super().get_context_data(rules=_rules(), currencies=sorted(money.EXPONENTS), **context)
+        return super().get_context_data(
+            rules=_rules(), currencies=sorted(money.EXPONENTS), formats=formats.FORMATS.values(), **context
+        )
 
 
 class DeskAuction(SellingPage):

@@ -39,7 +39,11 @@ class Format(Protocol):
 
     @property
     def label(self) -> str:
-        """For people."""
+        """For people, in one or two words."""
+
+    @property
+    def summary(self) -> str:
+        """For people who choose a format: one sentence."""
 
     @property
     def allocation(self) -> Allocation:

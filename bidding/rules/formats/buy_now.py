@@ -23,6 +23,7 @@ from bidding.rules.terms import MAX_AMOUNT, Allocation, Terms
 class BuyNow:
     name = "buy_now"
     label = "Buy now"
+    summary = "Fixed price; every purchase is final."
     allocation: Allocation = "on_sale"
     sells_by_bid = True
 

@@ -23,6 +23,7 @@ FAR_ABOVE_MINIMUM, LOWERS_MAXIMUM = "far_above_minimum", "lowers_maximum"
 class English:
     name = "english"
     label = "Auction"
+    summary = "Bids rise; the highest maximum wins at the end."
     allocation: Allocation = "on_listing"
     sells_by_bid = False
 

@@ -8,6 +8,7 @@ import { cardState } from "./card.js";
 import { confirmBid } from "./confirm.js";
 import { byId, h, note, setText } from "./dom.js";
 import { fromMinor, money, plural, toMinor } from "./format.js";
+import { formatOf } from "./formats.js";
 import { ruleLine, showProblem } from "./lists.js";
 
 const QUICK_STEPS = [0, 1, 3];
@@ -50,7 +51,8 @@ export class BidForm {
     this.#lot = lot;
     this.#own = own;
     if (!this.#isLeader) this.#isLowering = false;
-    const canSell = lot.status === "OPEN" && (lot.format !== "buy_now" || lot.quantity_left > 0);
+    const { canBid: isOpen, isContest } = formatOf(lot);
+    const canSell = isOpen(lot);
     const canBid = canSell && me.id !== "" && me.has("bidder") && !isOwn;
     byId("sign-in").hidden = !(canSell && !me.id);
     if (canBid) this.#checkCard();
@@ -59,17 +61,16 @@ export class BidForm {
     this.form.hidden = !canBid || isCardNeeded;
     this.#showBarrier(canSell && me.id && (isOwn ? ["This is your lot", "You can't bid on your own lot."] : !me.has("bidder") && ["You can't bid yet", "Verify your e-mail address first."]));
     if (this.form.hidden) return;
-    const isAuction = lot.format !== "buy_now";
-    byId("amount-field").hidden = !isAuction;
-    byId("quick-bids").hidden = !isAuction || this.#isLowering;
-    byId("quantity-field").hidden = isAuction;
+    byId("amount-field").hidden = !isContest;
+    byId("quick-bids").hidden = !isContest || this.#isLowering;
+    byId("quantity-field").hidden = isContest;
     byId("lower").hidden = !this.#isLeader;
-    if (isAuction) this.#showAmount();
+    if (isContest) this.#showAmount();
     else this.#showTotal();
   }
 
   get #isLeader() {
-    return this.#lot.format !== "buy_now" && this.#own.standing === "leading" && Boolean(this.#own.maximum);
+    return formatOf(this.#lot).isContest && this.#own.standing === "leading" && Boolean(this.#own.maximum);
   }
 
   // --- who may bid ---
@@ -164,8 +165,8 @@ export class BidForm {
 
   /** The body of the bid; null, and the reason on the page, when what was entered cannot be one. */
   #body(input) {
-    const { currency, format } = this.#lot;
-    if (format === "buy_now") {
+    const { currency } = this.#lot;
+    if (!formatOf(this.#lot).isContest) {
       const total = this.#total();
       if (total) return { amount: total, currency, quantity: Number(this.quantity.value) };
       return this.#wrong(input, "That is not a valid number", "Enter a whole number of units.");
@@ -187,7 +188,7 @@ export class BidForm {
 
   async #submit() {
     if (this.#busy) return;
-    const input = this.#lot.format === "buy_now" ? this.quantity : this.amount;
+    const input = formatOf(this.#lot).isContest ? this.amount : this.quantity;
     input.removeAttribute("aria-invalid");
     const body = this.#body(input);
     if (body) await this.#send(() => place(this.id, body, this.asks), input);

@@ -2,7 +2,8 @@
 
 import * as clock from "./clock.js";
 import { chip, flash, h, setText } from "./dom.js";
-import { money, plural, shortDate, span } from "./format.js";
+import { shortDate, span } from "./format.js";
+import { formatOf } from "./formats.js";
 import { stateOf } from "./words.js";
 
 const SOON_MS = 60_000;
@@ -19,7 +20,7 @@ export function after(lot, { seq, event, data }) {
     case "AuctionOpened":
       return { ...at, status: "OPEN", outcome: null, ends_at: data.ends_at };
     case "AuctionClosed":
-      return { ...at, status: "CLOSED", outcome: lot.format === "buy_now" ? null : data.winner ? "sold" : "unsold" };
+      return formatOf(lot).afterClose(at, data);
     case "AuctionWithdrawn":
       return { ...at, status: "CANCELLED", outcome: "cancelled", reason: data.reason };
     case "AuctionSoldOut":
@@ -27,7 +28,7 @@ export function after(lot, { seq, event, data }) {
     case "LotSettled":
       return { ...at, ended: data.ended };
     case "LotSaleFailed":
-      return lot.format === "buy_now" ? null : afterFailedSale(at, data);
+      return formatOf(lot).afterFailedSale(at, data);
     default:
       return null;
   }
@@ -38,13 +39,6 @@ function afterBid(lot, { price, minimum, ends_at, bids, leader, reserve_met, qua
   const quantity_left = left === undefined ? lot.quantity_left : Math.min(left, lot.quantity_left);
   return { ...lot, price, minimum, ends_at, bids, leader, reserve_met, quantity_left, status: "OPEN", outcome: null };
 }
-
-function afterFailedSale(lot, { next, leader, price, ended }) {
-  return { ...lot, leader, price: Number(price) ? price : null, ended, outcome: next === "runner_up" ? "sold" : "unsold" };
-}
-
-/** How the bidder of that alias stands in an English auction that is open. */
-export const standingOf = (lot, alias) => (lot.leader === alias ? "leading" : "outbid");
 
 /** {label, text, isSoon} of the time that matters. */
 export function timing(lot, now) {
@@ -63,19 +57,6 @@ export function timing(lot, now) {
     default:
       return { label: "Opens", text: shortDate(lot.starts_at), isSoon: false };
   }
-}
-
-export function priceOf(lot) {
-  if (lot.format === "buy_now") return { label: "Buy now", amount: money(lot.price ?? lot.minimum, lot.currency) };
-  if (!lot.price || !lot.bids) return { label: "Starts at", amount: money(lot.minimum, lot.currency) };
-  const label = lot.status === "OPEN" ? "Current bid" : lot.outcome === "sold" ? "Sold for" : "Last bid";
-  return { label, amount: money(lot.price, lot.currency) };
-}
-
-export function interest(lot) {
-  if (lot.format !== "buy_now") return lot.bids ? plural(lot.bids, "bid") : "No bids";
-  if (lot.status === "OPEN" || lot.status === "SCHEDULED") return lot.quantity_left ? `${lot.quantity_left} left` : "Sold out";
-  return lot.bids ? plural(lot.bids, "purchase") : "No purchases";
 }
 
 export class Card {
@@ -105,11 +86,11 @@ export class Card {
     this.lot = lot;
     this.status.className = `chip ${mood}`;
     setText(this.status, word);
-    const { label, amount } = priceOf(lot);
+    const { label, amount } = formatOf(lot).price(lot);
     setText(this.priceLabel, label);
     const before = this.amount.textContent;
     if (setText(this.amount, amount) && before) flash(this.amount);
-    setText(this.interest, interest(lot));
+    setText(this.interest, formatOf(lot).interest(lot));
   }
 
   tick(now) {

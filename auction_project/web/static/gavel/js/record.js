@@ -3,7 +3,8 @@
 
 import { get, withQuery } from "./api.js";
 import { h } from "./dom.js";
-import { fromMinor, instant, longDate, money } from "./format.js";
+import { fromMinor, instant, longDate } from "./format.js";
+import { formatOf } from "./formats.js";
 import { lineOf } from "./words.js";
 
 const PAGE = 500;
@@ -82,7 +83,7 @@ export function showRecord(list, record, { alias, format, hashes = false }) {
 
 function item(entry, { alias, format, hashes }) {
   const isOwn = entry.kind === "bid" && entry.bidder === alias;
-  const price = entry.kind === "bid" && format !== "buy_now" ? money(entry.price, entry.currency) : "";
+  const price = entry.kind === "bid" ? formatOf({ format }).bidAmount(entry) : "";
   return h(
     "li",
     { class: isOwn ? "own" : null, dataset: { seq: entry.seq } },

@@ -1,7 +1,8 @@
 // What the page of a lot says about its state and the reader's own place in it: one state, one sentence, from sentence().
 // It is pure. A combination that can only be read between two events says that the result follows, never what was before.
 
-import { longDate, money } from "./format.js";
+import { money } from "./format.js";
+import { formatOf } from "./formats.js";
 
 /** {mood, title, text, orders}: mood "good", "warn", "bad" or ""; `orders` is a link's text to My orders, or "". Null when there
  * is nothing to say. `lot` is the body of the auction; `own` that of …/mine: {standing, alias, maximum}. */
@@ -19,11 +20,9 @@ export function sentence(lot, own) {
 const said = (mood, title, text = "", orders = "") => ({ mood, title, text, orders });
 
 function bought(lot, standing, own) {
-  const isEnglish = lot.format !== "buy_now";
   const title = standing === "bought" ? "You bought this" : "You won this lot";
-  const price = isEnglish && lot.price && lot.leader === own.alias ? `Your price is ${money(lot.price, lot.currency)}. ` : "";
   const after = lot.status === "CANCELLED" ? "The auction was cancelled since; your purchase goes on." : "";
-  return said("good", title, `${price}${after}`.trim(), "Track it in My orders");
+  return said("good", title, [formatOf(lot).boughtAt(lot, own.alias), after].filter(Boolean).join(" "), "Track it in My orders");
 }
 
 function cancelled(lot, standing) {
@@ -41,18 +40,11 @@ function whileOpen(lot, standing, own) {
 
 function ended(lot, standing) {
   const price = lot.price ? money(lot.price, lot.currency) : "";
-  const isEnglish = lot.format !== "buy_now";
   if (standing === "next_in_line") {
     return said("warn", "You're next in line", "Another bidder won. If their payment fails, you buy the lot: your card is charged, at most your maximum.");
   }
   if (standing === "lost") return said("", "You didn't win this lot", price ? `It was sold for ${price}.` : "");
-  if (standing === "not_sold" || (standing === "none" && lot.outcome === "unsold")) return said("", "Not sold", whyUnsold(lot, price));
+  if (standing === "not_sold" || (standing === "none" && lot.outcome === "unsold")) return said("", "Not sold", formatOf(lot).whyUnsold(lot));
   if (standing !== "none" || !lot.outcome) return said("", "This auction has ended", "The result follows in a moment.");
-  return isEnglish ? said("", `Sold for ${price}`, lot.leader ? `The buyer is ${lot.leader}.` : "") : said("", "This listing has ended", `It ended ${longDate(lot.ends_at)}.`);
-}
-
-function whyUnsold(lot, price) {
-  if (lot.format === "buy_now" || !lot.bids) return lot.format === "buy_now" ? "No unit was sold." : "There was no bid.";
-  if (lot.has_reserve && !lot.reserve_met) return `Bidding reached ${price}, below the reserve.`;
-  return "The sale fell through.";
+  return said("", ...formatOf(lot).soldTo(lot));
 }

@@ -1,63 +1,19 @@
 // What is shown in words: the rules of an auction, states, refusals with their figures, where a notification leads.
 
 import { Offline, Problem } from "./api.js";
-import { duration, fromMinor, instant, longDate, money, plural, toMinor } from "./format.js";
+import { instant, longDate, money } from "./format.js";
+import { formatOf } from "./formats.js";
 
 // --- the rules of an auction -------------------------------------------------------------------------------------
-
-/** The least step at a price, both in minor units, by the server's table. */
-export function stepAt(price, { below, steps }) {
-  return steps[below.filter((bound) => price >= bound).length];
-}
 
 /** The terms as sentences. `terms`: format, currency, start_price, has_reserve, quantity, starts_at, ends_at, … */
 export function rulesOf(terms, figures) {
   const common = [`The auction opens on ${longDate(terms.starts_at)} and ends on ${longDate(terms.ends_at)}, by the server's clock.`];
   if (terms.card_required !== false) common.push("You need a card on file to bid.");
-  const own = terms.format === "buy_now" ? buyNowRules(terms) : englishRules(terms, figures);
   return [
     ...common,
-    ...own,
+    ...formatOf(terms).rules(terms, figures),
     "Sellers can't bid on their own lots. Bidders appear under an alias. The history is tamper-evident: each entry includes a hash of the entries before it.",
-  ];
-}
-
-function englishRules(terms, figures) {
-  const { currency } = terms;
-  const start = toMinor(terms.start_price, currency);
-  const step = stepAt(start, figures.increments);
-  const { steps } = figures.increments;
-  const shown = (minor) => money(fromMinor(minor, currency), currency);
-  const lines = [
-    `Bidding starts at ${shown(start)}. The first bidder leads at that price.`,
-    "You enter a maximum, which stays hidden. We bid for you, only as much as needed. On a tie the earlier bid leads.",
-    `Bids rise in steps: ${shown(step)} at this price, up to ${shown(steps.at(-1))} as the price grows.`,
-    "You can't take a bid back. While you lead you may raise your maximum at any time, or lower it as far as the current price. Neither counts as a bid, and neither extends the auction.",
-    "We ask you to confirm a bid above five times the minimum, and one that lowers your maximum.",
-    terms.has_reserve
-      ? "There is a hidden reserve. Below it the lot is not sold; we show whether it has been met."
-      : "There is no reserve: the highest bid wins.",
-  ];
-  lines.push(...softClose(terms.soft_close));
-  lines.push(
-    "The winner's card is charged immediately. If that fails, all bids of that bidder are struck and the price is computed again without them. The lot is offered to the next bidder at that price, and their card is charged.",
-  );
-  if (terms.relistings_left > 0) lines.push(`If nobody pays, the lot is relisted up to ${plural(terms.relistings_left, "time")}.`);
-  return lines;
-}
-
-function softClose(soft) {
-  if (!soft || soft.window_ms === 0) return ["The end is fixed: late bids do not extend the auction."];
-  const cap = soft.cap_total_ms ? ` (${duration(soft.cap_total_ms)} in total at most)` : "";
-  const stop = soft.hard_stop_at ? `, never beyond ${longDate(soft.hard_stop_at)}` : "";
-  return [`A bid in the last ${duration(soft.window_ms)} extends the auction by ${duration(soft.extension_ms)}${cap}${stop}.`];
-}
-
-function buyNowRules(terms) {
-  return [
-    `Each unit costs ${money(terms.start_price, terms.currency)}; the price is fixed.`,
-    `${plural(Number(terms.quantity) || 1, "unit is", "units are")} offered while stock lasts, first come, first served.`,
-    "Buying is binding: your card is charged immediately. If the payment or the stock fails, the sale is undone completely.",
   ];
 }
 
@@ -103,7 +59,6 @@ const NEXT = {
 export function lineOf(entry, { alias, format }) {
   const isOwn = (name) => Boolean(name) && name === alias;
   const who = (name) => (isOwn(name) ? "You" : name);
-  const price = entry.price === undefined ? "" : money(entry.price, entry.currency);
   switch (entry.kind) {
     case "requested":
       return "Waiting for stock";
@@ -112,8 +67,7 @@ export function lineOf(entry, { alias, format }) {
     case "opened":
       return `Opened; ends ${instant(entry.ends_at)}`;
     case "bid":
-      if (format === "buy_now") return `${who(entry.bidder)} bought ${entry.quantity > 1 ? plural(entry.quantity, "unit") : "one"}`;
-      return bidLine(entry, who, isOwn);
+      return formatOf({ format }).bidLine(entry, { who, isOwn });
     case "maximum_changed":
       return `${who(entry.leader)} changed ${isOwn(entry.leader) ? "your" : "their"} maximum`;
     case "sold_out":
@@ -121,9 +75,7 @@ export function lineOf(entry, { alias, format }) {
     case "cancelled":
       return `Cancelled: ${entry.reason}`;
     case "closed":
-      if (format === "buy_now") return "Ended";
-      if (entry.winner) return `Ended: ${who(entry.winner)} won at ${price}`;
-      return entry.reserve_met === false ? "Ended: the reserve was not met" : "Ended without a bid";
+      return formatOf({ format }).closeLine(entry, { who });
     case "settled":
       return "Paid";
     case "sale_failed":
@@ -131,11 +83,6 @@ export function lineOf(entry, { alias, format }) {
     default:
       return entry.kind;
   }
-}
-
-function bidLine({ bidder, leader }, who, isOwn) {
-  if (bidder === leader) return `${who(bidder)} ${isOwn(leader) ? "lead" : "leads"}`;
-  return `${who(bidder)} ${isOwn(bidder) ? "were" : "was"} outbid by ${isOwn(leader) ? "your" : `${leader}'s`} maximum`;
 }
 
 // --- refusals ----------------------------------------------------------------------------------------------------

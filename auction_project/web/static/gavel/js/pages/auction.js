@@ -5,8 +5,9 @@ import { BidForm } from "../bid_form.js";
 import * as clock from "../clock.js";
 import { byId, flash, h, note, readJson, setText } from "../dom.js";
 import { fromMinor, instant, money, plural } from "../format.js";
+import { formatOf } from "../formats.js";
 import { showProblem } from "../lists.js";
-import { after, priceOf, standingOf, timing } from "../lots.js";
+import { after, timing } from "../lots.js";
 import { draw } from "../plot.js";
 import { fromFrame, Record, showRecord } from "../record.js";
 import { sentence } from "../standing.js";
@@ -39,7 +40,7 @@ const form = new BidForm(id, {
       show({ ...lot, seq, hash, price, minimum, ends_at, reserve_met, quantity_left, leader });
     } else showStanding();
     loadStanding();
-    if (lot.format === "buy_now") reload();
+    if (!formatOf(lot).isContest) reload();
   },
 });
 
@@ -73,8 +74,8 @@ async function loadStanding() {
 
 /** Bids came after the standing was read: the reader, if a bidder, leads or is outbid. */
 function followLeader() {
-  if (!standing.alias || lot.format === "buy_now" || lot.status !== "OPEN") return;
-  standing = { ...standing, standing: standingOf(lot, standing.alias) };
+  if (!standing.alias || !formatOf(lot).isContest || lot.status !== "OPEN") return;
+  standing = { ...standing, standing: formatOf(lot).standing(lot, standing.alias) };
 }
 
 async function start() {
@@ -113,7 +114,7 @@ function onFrame(frame) {
   if (next) show(next);
   else showHistory();
   const isBid = ["BidPlaced", "MaximumChanged"].includes(frame.event);
-  if (!isBid || lot.format === "buy_now") reload();
+  if (!isBid || !formatOf(lot).isContest) reload();
   else {
     followLeader();
     showOwn();
@@ -146,7 +147,7 @@ function showLot() {
   document.title = `${name} · Gavel`;
   setText(byId("title"), name);
   setText(byId("text"), lot.text || "No description.");
-  setText(byId("kind"), lot.format === "buy_now" ? "Buy now" : "Auction");
+  setText(byId("kind"), formatOf(lot).label);
   const picture = byId("picture");
   if (lot.thumbnail && !picture.getAttribute("src")) {
     picture.src = lot.thumbnail.replace("/thumbnail", "/image");
@@ -158,8 +159,8 @@ function showLot() {
 }
 
 function showFigures(before) {
-  const { label, amount } = priceOf(lot);
-  setText(byId("price-label"), lot.format === "buy_now" ? "Price per unit" : label);
+  const { amount } = formatOf(lot).price(lot);
+  setText(byId("price-label"), formatOf(lot).priceLabel(lot));
   if (setText(byId("price"), amount) && before) {
     flash(byId("price"));
     announce(`Price ${amount}`);
@@ -174,17 +175,17 @@ function showFigures(before) {
 function showMeta() {
   const [word, mood] = stateOf(lot);
   const bidders = new Set(record.bids.map((bid) => bid.bidder)).size;
-  const isAuction = lot.format !== "buy_now";
+  const { isContest } = formatOf(lot);
   const isOver = !["OPEN", "SCHEDULED", "REQUESTED"].includes(lot.status);
   const isYou = lot.leader && lot.leader === standing.alias;
   const leads = isOver ? (lot.outcome === "sold" ? "Buyer " : "Highest bidder ") : "Leader ";
   const items = [
     h("li", {}, h("span", { class: `chip ${mood}` }, word)),
-    isAuction && h("li", {}, h("strong", {}, plural(lot.bids, "bid")), bidders ? ` by ${plural(bidders, "bidder")}` : ""),
-    isAuction && lot.leader && h("li", {}, leads, h("strong", {}, lot.leader), isYou && " (you)"),
-    isAuction && lot.status === "OPEN" && !isYou && h("li", {}, "Next bid at least ", h("strong", { id: "minimum" }, money(lot.minimum, lot.currency))),
-    isAuction && lot.has_reserve && h("li", {}, lot.reserve_met ? "Reserve met" : "Reserve not met"),
-    !isAuction && h("li", {}, h("strong", {}, String(lot.quantity_left)), ` of ${lot.quantity} left`),
+    isContest && h("li", {}, h("strong", {}, plural(lot.bids, "bid")), bidders ? ` by ${plural(bidders, "bidder")}` : ""),
+    isContest && lot.leader && h("li", {}, leads, h("strong", {}, lot.leader), isYou && " (you)"),
+    isContest && lot.status === "OPEN" && !isYou && h("li", {}, "Next bid at least ", h("strong", { id: "minimum" }, money(lot.minimum, lot.currency))),
+    isContest && lot.has_reserve && h("li", {}, lot.reserve_met ? "Reserve met" : "Reserve not met"),
+    !isContest && h("li", {}, h("strong", {}, String(lot.quantity_left)), ` of ${lot.quantity} left`),
   ];
   byId("meta").replaceChildren(...items.filter(Boolean));
 }
@@ -192,7 +193,7 @@ function showMeta() {
 function showHistory() {
   const view = { alias: standing.alias, format: lot.format, currency: lot.currency };
   showRecord(byId("log"), record, view);
-  if (lot.format !== "buy_now") draw(byId("plot"), record.bids, view);
+  if (formatOf(lot).isContest) draw(byId("plot"), record.bids, view);
 }
 
 function showStanding() {

@@ -4,8 +4,9 @@ import { get, withQuery } from "../api.js";
 import * as clock from "../clock.js";
 import { byId, chip, h, setText } from "../dom.js";
 import { money } from "../format.js";
+import { formatOf } from "../formats.js";
 import { empty, showPager, showProblem } from "../lists.js";
-import { after, priceOf, standingOf, timing } from "../lots.js";
+import { after, timing } from "../lots.js";
 import { stream } from "../stream.js";
 import { standingWord } from "../words.js";
 
@@ -33,7 +34,7 @@ class Row {
     const [word, mood] = standingWord(standing);
     setText(this.standing, word);
     this.standing.className = `chip ${mood}`;
-    setText(this.price, priceOf(auction).amount);
+    setText(this.price, formatOf(auction).price(auction).amount);
     setText(this.maximum, maximum ? money(maximum, auction.currency) : "–");
     this.tick(clock.now());
   }
@@ -51,8 +52,8 @@ class Row {
 
   #hear(frame) {
     const lot = after(this.lot, frame);
-    if (lot && ["BidPlaced", "MaximumChanged"].includes(frame.event) && lot.format !== "buy_now") {
-      this.show({ auction: lot, standing: standingOf(lot, this.alias), alias: this.alias, maximum: this.maximumText });
+    if (lot && ["BidPlaced", "MaximumChanged"].includes(frame.event) && formatOf(lot).isContest) {
+      this.show({ auction: lot, standing: formatOf(lot).standing(lot, this.alias), alias: this.alias, maximum: this.maximumText });
     }
     load();
   }

@@ -3,8 +3,8 @@
 import { get, me, withQuery } from "../api.js";
 import { byId, chip, h } from "../dom.js";
 import { instant } from "../format.js";
+import { formatOf } from "../formats.js";
 import { empty, showPager, showProblem } from "../lists.js";
-import { interest, priceOf } from "../lots.js";
 import { stateOf } from "../words.js";
 
 const PAGE_SIZE = 20;
@@ -23,16 +23,16 @@ const picture = (source) => h("td", {}, source ? h("img", { class: "thumb", src:
 
 function auctionRow(lot) {
   const [word, mood] = stateOf(lot);
-  const { label, amount } = priceOf(lot);
+  const { label, amount } = formatOf(lot).price(lot);
   return h(
     "tr",
     {},
     picture(lot.thumbnail),
     h("th", { scope: "row" }, h("a", { href: `/sell/auctions/${lot.id}` }, lot.title || "Waiting for stock")),
     h("td", {}, chip(word, mood)),
-    h("td", {}, lot.format === "buy_now" ? "Buy now" : "Auction"),
+    h("td", {}, formatOf(lot).label),
     h("td", { class: "figure" }, `${amount} `, h("span", { class: "muted small" }, label.toLowerCase())),
-    h("td", { class: "figure" }, interest(lot)),
+    h("td", { class: "figure" }, formatOf(lot).interest(lot)),
     h("td", { class: "figure" }, instant(lot.ends_at)),
   );
 }

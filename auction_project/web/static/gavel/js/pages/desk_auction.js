@@ -3,8 +3,9 @@
 import { get, me, post } from "../api.js";
 import { byId, h, note, readJson, setText } from "../dom.js";
 import { instant, longDate } from "../format.js";
+import { formatOf } from "../formats.js";
 import { showFieldError, showProblem } from "../lists.js";
-import { after, interest, priceOf } from "../lots.js";
+import { after } from "../lots.js";
 import { draw } from "../plot.js";
 import { fromFrame, Record, showRecord } from "../record.js";
 import { sentence } from "../standing.js";
@@ -54,7 +55,7 @@ function onFrame(frame) {
   const next = after(lot, frame);
   if (next) show(next);
   else showLog();
-  if (!["BidPlaced", "MaximumChanged"].includes(frame.event) || lot.format === "buy_now") reload();
+  if (!["BidPlaced", "MaximumChanged"].includes(frame.event) || !formatOf(lot).isContest) reload();
 }
 
 function show(next) {
@@ -71,9 +72,10 @@ function show(next) {
   byId("open").hidden = !(isMine && lot.status === "SCHEDULED");
   byId("cancel").hidden = !(isMine && ["REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT"].includes(lot.status));
   tellState();
+  const price = formatOf(lot).price(lot);
   const lines = [
-    ["Price", `${priceOf(lot).amount} (${priceOf(lot).label.toLowerCase()})`],
-    ["Interest", interest(lot)],
+    ["Price", `${price.amount} (${price.label.toLowerCase()})`],
+    ["Interest", formatOf(lot).interest(lot)],
     ["Leader", lot.leader || "None yet"],
     ["Reserve", lot.has_reserve ? (lot.reserve_met ? "Met" : "Not met") : "None"],
     ["Opens", instant(lot.starts_at)],
@@ -104,7 +106,7 @@ const ofOutcome = (told) => told && note(told.mood, told.title, told.text);
 function showLog() {
   const view = { alias: null, format: lot.format, currency: lot.currency, hashes: true };
   showRecord(byId("log"), record, view);
-  if (lot.format !== "buy_now") draw(byId("plot"), record.bids, view);
+  if (formatOf(lot).isContest) draw(byId("plot"), record.bids, view);
 }
 
 byId("open").addEventListener("click", async () => {

@@ -5,6 +5,7 @@ import { get, newKey, post } from "../api.js";
 import * as clock from "../clock.js";
 import { byId, h, readJson } from "../dom.js";
 import { duration, plural } from "../format.js";
+import { formatOf } from "../formats.js";
 import { showFieldError, showProblem } from "../lists.js";
 import { rulesOf } from "../words.js";
 
@@ -31,7 +32,7 @@ const fromField = (name) => new Date(fields[name].value).getTime();
 
 // --- the terms ---
 
-const isBuyNow = () => fields.format.value === "buy_now";
+const format = () => formatOf({ format: fields.format.value });
 const amountOf = (name) => readAmount(fields[name].value.trim(), fields.currency.value);
 
 function terms() {
@@ -43,7 +44,7 @@ function terms() {
     starts_at: fromField("starts_at"),
     ends_at: fromField("ends_at"),
   };
-  if (isBuyNow()) return { ...base, quantity: Number(fields.quantity.value) };
+  if (!format().isContest) return { ...base, quantity: Number(fields.quantity.value) };
   return {
     ...base,
     reserve_price: fields.reserve_price.value.trim() ? (amountOf("reserve_price") ?? fields.reserve_price.value.trim()) : null,
@@ -59,7 +60,7 @@ function terms() {
 function preview() {
   const asked = terms();
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== asked.format;
-  byId("start_price-label").textContent = isBuyNow() ? "Price per unit" : "Starting price";
+  byId("start_price-label").textContent = format().startLabel;
   const lasts = asked.ends_at - asked.starts_at;
   byId("ends_at-hint").textContent = lasts > 0 ? `Open for ${duration(lasts)}.` : "";
   const isReady = amountOf("start_price") !== null && Number.isFinite(lasts);

@@ -1,0 +1,35 @@
+// Buy now: a fixed price, several units, each bid a purchase. The members are those of english.js, which says what they mean.
+
+import { longDate, money, plural } from "../format.js";
+
+export const buyNow = {
+  label: "Buy now",
+  startLabel: "Price per unit",
+  isContest: false,
+  canBid: (lot) => lot.status === "OPEN" && lot.quantity_left > 0,
+  standing: () => "bought",
+  price: (lot) => ({ label: "Buy now", amount: money(lot.price ?? lot.minimum, lot.currency) }),
+  priceLabel: () => "Price per unit",
+
+  interest(lot) {
+    if (lot.status === "OPEN" || lot.status === "SCHEDULED") return lot.quantity_left ? `${lot.quantity_left} left` : "Sold out";
+    return lot.bids ? plural(lot.bids, "purchase") : "No purchases";
+  },
+
+  afterClose: (lot) => ({ ...lot, status: "CLOSED", outcome: null }),
+  afterFailedSale: () => null,
+
+  bidLine: ({ bidder, quantity }, { who }) => `${who(bidder)} bought ${quantity > 1 ? plural(quantity, "unit") : "one"}`,
+  closeLine: () => "Ended",
+  bidAmount: () => "",
+
+  boughtAt: () => "",
+  whyUnsold: () => "No unit was sold.",
+  soldTo: (lot) => ["This listing has ended", `It ended ${longDate(lot.ends_at)}.`],
+
+  rules: (terms) => [
+    `Each unit costs ${money(terms.start_price, terms.currency)}; the price is fixed.`,
+    `${plural(Number(terms.quantity) || 1, "unit is", "units are")} offered while stock lasts, first come, first served.`,
+    "Buying is binding: your card is charged immediately. If the payment or the stock fails, the sale is undone completely.",
+  ],
+};
