@@ -1,6 +1,7 @@
 """Follows an auction over a WebSocket: python docs/follow.py URL TOKEN AUCTION. A ticket is good for one connection."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import urllib.request
@@ -27,4 +28,5 @@ async def follow(ticket: str) -> None:
             print(message, flush=True)
 
 
-asyncio.run(follow(get_ticket()))
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(follow(get_ticket()))

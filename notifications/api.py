@@ -79,7 +79,7 @@ class NotificationsView(views.APIView):
             {
                 "items": [frames.item(row, head.epoch) | {"read": row.seq <= head.read_seq} for row in rows],
                 "cursor": str(cursors.Cursor(head.epoch, upto)),
-                "unread": head.last_seq - head.read_seq,
+                "unread": selectors.count_unread(user_id=request.user.sub, read_seq=head.read_seq),
                 "more": upto < head.last_seq,
                 "snapshot_required": after is not None and not head.knows(after),
             }
@@ -100,7 +100,7 @@ class ReadView(views.APIView):
         return response.Response(
             {
                 "cursor": str(cursors.Cursor(head.epoch, head.read_seq)),
-                "unread": head.last_seq - head.read_seq,
+                "unread": selectors.count_unread(user_id=request.user.sub, read_seq=head.read_seq),
             }
         )
 

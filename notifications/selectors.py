@@ -48,6 +48,11 @@ def get_head(user_id: str) -> Head | None:
     return list_heads([user_id]).get(user_id)
 
 
+def count_unread(*, user_id: str, read_seq: int) -> int:
+    """How many notifications the user has not read; one that a later one replaces needs no reading."""
+    return models.Notification.objects.filter(user_id=user_id, seq__gt=read_seq, withdrawn_at=None).count()
+
+
 def list_heads(user_ids: Collection[str]) -> dict[str, Head]:
     """Where each feed stands, of those that exist; one query."""
     with connections[models.DATABASE].cursor() as cursor:

@@ -52,9 +52,11 @@ class _Figures(dict[str, Any]):
         return self.get(name, "")
 
     def money(self, name: str) -> str:
-        """An amount with the sign of its currency, or its code where it has none of its own: €12.50, CHF 12.50."""
+        """An amount with the sign of its currency, or its code where it has none of its own: €1,012.50, CHF 12.50."""
         currency = str(self.get("currency", ""))
-        return f"{_SIGNS.get(currency, currency + ' ')}{self.get(name, '')}"
+        whole, point, decimals = str(self.get(name, "")).partition(".")
+        grouped = f"{int(whole):,}" if whole.isdecimal() else whole
+        return f"{_SIGNS.get(currency, currency + ' ')}{grouped}{point}{decimals}"
 
 
 def _missed(figures: Any) -> str:

@@ -60,7 +60,7 @@ def readme(house: House) -> Iterator[Readme]:
 def typed(readme: Readme) -> dict[str, str]:
     """What a shell has after the first lines: TOKEN, AUCTION, MINIMUM, the ANSWER to the bid and the REFUSAL."""
     script = [readme.line(f"{name}=") for name in ("TOKEN", "AUCTION", "MINIMUM")]
-    script += [readme.line("REFUSAL="), f"ANSWER=$({readme.line('curl -s')})"]
+    script += ["KEY=$RANDOM-$RANDOM", readme.line("REFUSAL="), f"ANSWER=$({readme.line('curl -s')})"]
     names = ("TOKEN", "AUCTION", "MINIMUM", "ANSWER", "REFUSAL")
     values = " ".join(f'"${name}"' for name in names)
     script.append(f"python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' {values}")

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from notifications import models, redis_clients, selectors
@@ -135,6 +136,13 @@ def test_reading_marks_ones_own_and_nobody_elses(user_id: str, client_of: Client
     assert answer.json() == {"cursor": f"{epoch}:2", "unread": 1}
     assert [item["read"] for item in client_of(user_id).get(LIST).json()["items"]] == [True, True, False]
     assert client_of(ANOTHER).get(LIST).json()["unread"] == 3
+
+
+def test_what_a_later_notification_replaces_needs_no_reading(user_id: str, client_of: ClientOf) -> None:
+    conftest.tell(user_id, n=3)
+    models.Notification.objects.filter(user_id=user_id, seq=2).update(withdrawn_at=timezone.now())
+
+    assert client_of(user_id).get(LIST).json()["unread"] == 2
 
 
 def test_reading_with_the_cursor_of_another_user_marks_nothing(user_id: str, client_of: ClientOf) -> None:

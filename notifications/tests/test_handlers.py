@@ -318,3 +318,18 @@ def test_the_seller_is_told_of_sales_and_of_lots_that_were_not_sold() -> None:
 
     texts = [wording.headline(kind, wording.public(data)) for _, kind, data in told()]
     assert texts == ["Sold: 2 × “Lamp” for €26.00", "“Lamp” was not sold"]
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "shown"),
+    [
+        (1_319_38, "EUR", "€1,319.38"),
+        (99, "EUR", "€0.99"),
+        (1_250_000, "JPY", "¥1,250,000"),
+        (12_50, "CHF", "CHF 12.50"),
+    ],
+)
+def test_an_amount_in_a_text_is_written_as_on_the_pages(price: int, currency: str, shown: str) -> None:
+    figures = wording.public({"price": price, "currency": currency, "title": "Lamp"})
+
+    assert wording.headline("LOST", figures) == f"“Lamp” went to another bidder for {shown}"

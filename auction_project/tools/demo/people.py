@@ -17,8 +17,9 @@ ACCEPTS, REFUSES, TIMES_OUT, TIMES_OUT_DONE = (
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """One account. `title` is how a visitor reads whom to sign in as. `card` is the test number on file; `buys_every` is the pause between purchases of those whose sales
-    fail, in seconds. `hurries` is how many purchases come first, one soon after the other."""
+    """One account. `title` is how a visitor reads whom to sign in as. `card` is the test number on file. `buys_every` is the
+    pause between purchases of those whose sales fail, in seconds; `hurries` is how many purchases come first, one soon after
+    the other."""
 
     email: str
     role: str
@@ -35,7 +36,14 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 VISITORS: tuple[Person, ...] = (
-    Person(email="you@gavel.example", role="you", roles=("bidder",), note="bid yourself", password=PASSWORD),
+    Person(
+        email="you@gavel.example",
+        role="you",
+        title="a bidder",
+        roles=("bidder",),
+        note="bid yourself",
+        password=PASSWORD,
+    ),
     Person(
         email="operator@gavel.example",
         role="operator",

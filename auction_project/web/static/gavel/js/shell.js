@@ -9,6 +9,7 @@ import { linkOf, moodOf } from "./words.js";
 
 const TOAST_MS = 9_000;
 const MAX_TOASTS = 4;
+const COUNT_MS = 1_000;
 const SILENT_MS = 1_500; // a connection that is back within this is not worth a word
 
 // --- theme ---
@@ -71,6 +72,7 @@ function tellConnection(text, isBack) {
 const badge = byId("unread");
 const bell = byId("bell");
 let unread = 0;
+let counting = 0;
 
 export function showUnread(count) {
   unread = count;
@@ -99,6 +101,12 @@ function isShownAnyway({ kind, data }) {
   return Boolean(byId("notices")) || (["outbid", "leading"].includes(kind) && data.auction_id === lot);
 }
 
+/** Ask for the count, once for all notifications that come together. */
+function countAgain() {
+  clearTimeout(counting);
+  counting = setTimeout(() => loadUnread().catch(() => {}), COUNT_MS);
+}
+
 async function loadUnread() {
   const feed = await get("/api/v1/notifications?limit=1");
   showUnread(feed.unread);
@@ -106,7 +114,8 @@ async function loadUnread() {
 }
 
 stream.addEventListener("notification", ({ detail }) => {
-  showUnread(unread + 1);
+  showUnread(unread + 1); // at once; the exact count leaves out what this one replaces
+  countAgain();
   if (!detail.withdrawn && !isShownAnyway(detail)) toast(detail);
 });
 stream.addEventListener("reload", () => loadUnread().catch(() => {}));
