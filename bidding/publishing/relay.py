@@ -156,7 +156,7 @@ class LogRelay:
 
     def _begin_refill(self) -> None:
         """The transport has nothing of ours: first again what was published lately, then anything new."""
-        logger.warning("transport_emptied", source=log_messages.SOURCE)
+        logger.info("refill_began", source=log_messages.SOURCE)
         runtime.call(self._save())
         self._forget()
         since = instants.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
@@ -169,7 +169,8 @@ class LogRelay:
                 return
         self._broker.begin_epoch(log_messages.SOURCE)
         self._refill = None
-        logger.warning("transport_refilled", source=log_messages.SOURCE, messages=refill.messages)
+        level = logger.warning if refill.messages else logger.info  # a transport that is new has lost nothing
+        level("transport_refilled", source=log_messages.SOURCE, messages=refill.messages)
 
     # --- what has news -------------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class OutboxRelay:
     def _begin_refill(self) -> None:
         """The transport has nothing of ours: from the first row again. A marker of the refill tells if it happens
         once more in the middle."""
-        log.warning("transport_emptied", source=self.source)
+        log.info("refill_began", source=self.source)
         self._broker.begin_epoch(self._refill_source)
         self._refilled_to = 0
 
@@ -95,7 +95,8 @@ class OutboxRelay:
         else:
             self._broker.begin_epoch(self.source)
             self._refilled_to = None
-            log.warning("transport_refilled", source=self.source, up_to=last_id)
+            level = log.warning if last_id else log.info  # a transport that is new has lost nothing
+            level("transport_refilled", source=self.source, up_to=last_id)
 
     @property
     def _refill_source(self) -> str:
