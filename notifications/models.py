@@ -11,14 +11,9 @@ from typing import Any
 from django.db import models
 
 from auction_project.kernel import instants
-from auction_project.kernel.messaging import once, outbox
+from auction_project.kernel.messaging import once
 
 DATABASE = "notifications"
-
-
-class Outbox(outbox.OutboxRow):
-    class Meta(outbox.OutboxRow.Meta):
-        verbose_name_plural = "outbox"
 
 
 class Once(once.OnceRow):

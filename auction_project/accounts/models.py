@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 from django.contrib.auth import models as auth_models
 from django.contrib.auth.base_user import BaseUserManager
+from django.core.management.base import CommandError
 from django.db import models
 from django.db.models.functions import Lower
 
 from auction_project.kernel import errors, ids, instants, tokens
 from auction_project.kernel.contracts import events
-from auction_project.kernel.messaging import once, outbox
+from auction_project.kernel.messaging import outbox
 
 DATABASE = "default"
 OPERATOR = "operator"
@@ -61,8 +62,9 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+    def create_superuser(self, *_arguments: Any, **_fields: Any) -> "User":
+        """Refuses `manage.py createsuperuser`, which would make a row that no other app hears of."""
+        raise CommandError("Use: manage.py create_account --email YOU@EXAMPLE.ORG --verified --superuser")
 
     def lock(self, user_id: str) -> "User":
         """The account with its row locked until the transaction ends. Raises AccountNotFound."""
@@ -264,7 +266,3 @@ class PersonalDataView(models.Model):
 
 class Outbox(outbox.OutboxRow):
     """Events of accounts that wait for the relay, or were published."""
-
-
-class Once(once.OnceRow):
-    """Events that the database `default` has dealt with."""

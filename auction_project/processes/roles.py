@@ -28,7 +28,6 @@ OUTBOXES = (
     "auction_project.accounts.models:Outbox",
     "inventory.models:Outbox",
     "orders.models:Outbox",
-    "notifications.models:Outbox",
     "sagas.models:Outbox",
 )
 _ALL_POSTGRES = (

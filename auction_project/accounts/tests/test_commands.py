@@ -67,3 +67,10 @@ def test_the_migration_makes_every_group_of_the_table() -> None:
     made = __import__(module, fromlist=["GROUPS"]).GROUPS
 
     assert set(made) == {"bidder", "seller", "operator", *desk.GROUPS}
+
+
+def test_createsuperuser_is_refused_with_the_command_that_informs_the_other_apps() -> None:
+    with pytest.raises(CommandError, match="create_account --email"):
+        call_command("createsuperuser", email="ada@example.org", interactive=False)
+
+    assert models.User.objects.count() == 0

@@ -1,11 +1,11 @@
-"""Tables for these tests alone: an app's outbox and inbox, what its handler applied, and a mirrored state.
+"""Tables for these tests alone: an app's outbox and inbox, and what its handler applied.
 
 They belong to no installed app, so no migration knows them; `conftest.event_tables` makes them in the test database.
 """
 
 from django.db import models
 
-from auction_project.kernel.messaging import once, outbox, versions
+from auction_project.kernel.messaging import once, outbox
 
 APP = "msgtest"
 
@@ -34,11 +34,4 @@ class Applied(models.Model):
         return f"{self.key} {self.number}"
 
 
-class Mirror(versions.StateRow):
-    title = models.CharField(max_length=100)
-
-    class Meta:
-        app_label = APP
-
-
-ALL = (Outbox, Once, Applied, Mirror)
+ALL = (Outbox, Once, Applied)

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 
 from auction_project.kernel import contracts, errors, failpoints
 from auction_project.kernel.messaging import broker as brokers
-from auction_project.kernel.messaging import maintenance, once, outbox, relay, transactions, versions
+from auction_project.kernel.messaging import maintenance, once, outbox, relay, transactions
 from auction_project.kernel.messaging.backends import memory
 from auction_project.kernel.messaging.tests import conftest, tables
 
@@ -380,32 +380,6 @@ def test_a_key_that_was_rolled_back_is_free_again() -> None:
 
 
 # --- the mirrored state ------------------------------------------------------------------------------------------
-
-
-def test_only_a_newer_version_changes_the_mirror() -> None:
-    told = [
-        versions.keep_highest(tables.Mirror, subject="lamp", version=version, title=f"v{version}")
-        for version in (3, 2, 3, 5, 4)
-    ]
-
-    assert told == [True, False, False, True, False]
-    row = tables.Mirror.objects.get()
-    assert (row.subject, row.version, row.title) == ("lamp", 5, "v5")
-
-
-def test_the_highest_of_many_concurrent_versions_stays() -> None:
-    def write(version: int) -> None:
-        versions.keep_highest(tables.Mirror, subject="lamp", version=version, title=f"v{version}")
-        connections["default"].close()
-
-    threads = [threading.Thread(target=write, args=(version,)) for version in (4, 9, 1, 7, 8, 2, 6, 3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-
-    row = tables.Mirror.objects.get()
-    assert (row.version, row.title) == (9, "v9")
 
 
 def _step_until_it_leads(publisher: relay.OutboxRelay) -> None:
