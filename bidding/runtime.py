@@ -13,7 +13,7 @@ from django.conf import settings
 
 from auction_project.kernel import errors
 from bidding import reports, rules, store
-from bidding.rules import commands, log, refusals
+from bidding.rules import commands, log
 from bidding.writer import committer, rounds, wakeup
 
 CALL_SECONDS = 5.0
@@ -124,10 +124,3 @@ def ping() -> None:
 
 async def _await(begin: Callable[[], rounds.Awaited]) -> rounds.Outcome:
     return await begin()
-
-
-def refused(refusal: rules.Refusal) -> errors.DomainError:
-    """The error that tells of `refusal`, with the seq and hash that it was decided at."""
-    error = refusals.ERRORS[refusal.rule](refusal.detail, field=refusal.field)
-    error.figures = {**refusal.figures, "seq": refusal.seq, "hash": refusal.hash}
-    return error

@@ -62,7 +62,7 @@ def request_auction(
         runtime.call(log_store.insert_auction(document))
     elif not runtime.call(log_store.find([command.idempotency])):
         # A retry gets the answer of the original request, even if the terms have expired since.
-        raise runtime.refused(refusal)
+        raise refusal.error()
     return _firmly(command)
 
 
@@ -214,7 +214,7 @@ def _origin() -> dict[str, str]:
 def _firmly(command: commands.Command) -> log.Entry:
     outcome = runtime.submit(command)
     if isinstance(outcome, rules.Refusal):
-        raise runtime.refused(outcome)
+        raise outcome.error()
     return outcome
 
 
@@ -223,7 +223,7 @@ def _quietly(command: commands.Command) -> None:
     outcome = runtime.submit(command)
     if isinstance(outcome, rules.Refusal):
         if outcome.rule not in _OVERTAKEN:
-            raise runtime.refused(outcome)
+            raise outcome.error()
         logger.info(
             "overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=outcome.rule
         )

@@ -144,7 +144,7 @@ def _refused(command: commands.PlaceBid, refusal: rules.Refusal) -> errors.Domai
     figures = presentation.refusal_figures(refusal)
     if refusal.rule == "confirmation_required":
         figures["confirmation"] = confirmations.issue(command, figures["because"])
-    return runtime.refused(msgspec.structs.replace(refusal, figures=figures))
+    return msgspec.structs.replace(refusal, figures=figures).error()
 
 
 _JSON: Headers = ((b"content-type", b"application/json"),)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import ids
-from bidding.rules import commands, formats, lifecycle, log
+from bidding.rules import commands, formats, lifecycle, log, refusals
 from bidding.rules.formats.base import Outcome
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import Bidder, OpenSale, State, Status
@@ -75,45 +75,39 @@ def _decide_bid(state: State, command: commands.PlaceBid, at: int) -> log.Bid | 
         return refusal
     terms = state.known_terms
     if command.currency is not None and command.currency != terms.currency:
-        return Refusal(
-            rule="currency_mismatch",
+        return refusals.refuse(
+            refusals.CurrencyMismatch,
             detail=f"This auction is held in {terms.currency}.",
             field="currency",
-            figures={"currency": terms.currency},
+            currency=terms.currency,
         )
     if command.amount is not None and not 0 < command.amount <= MAX_AMOUNT:
-        return Refusal(rule="amount_out_of_range", detail="The amount is out of range.", field="amount")
+        return refusals.refuse(refusals.AmountOutOfRange, field="amount")
     if not 0 < command.quantity <= MAX_QUANTITY:
-        return Refusal(rule="quantity_out_of_range", detail="1 or more.", field="quantity")
+        return refusals.refuse(refusals.QuantityOutOfRange, field="quantity")
     return formats.of(state).decide_bid(state, command, at)
 
 
 def _may_not_bid(state: State, command: commands.PlaceBid) -> Refusal | None:
     if command.actor == state.seller_id:
-        return Refusal(rule="own_lot", detail="You can't bid on your own lot.")
+        return refusals.refuse(refusals.OwnLot)
     if command.is_operator and state.seller_id == ids.HOUSE:
-        return Refusal(rule="house_lot", detail="Operators can't bid on the house's lots.")
+        return refusals.refuse(refusals.HouseLot)
     if state.known_terms.card_required and not command.has_card:
-        return Refusal(rule="card_missing", detail="You need a usable card on file before you can bid.")
+        return refusals.refuse(refusals.CardMissing)
     return None
 
 
 def _not_open(state: State) -> Refusal:
     if state.status is Status.SOLD_OUT:
-        return Refusal(rule="sold_out", detail="Sold out.", field="quantity", figures={"quantity_left": 0})
+        return refusals.refuse(refusals.SoldOut, detail="Sold out.", field="quantity", quantity_left=0)
     if state.status is Status.NEW:
-        return Refusal(rule="auction_not_found", detail="There is no such auction.")
+        return refusals.refuse(refusals.AuctionNotFound)
     if state.status is Status.CANCELLED:
-        return Refusal(
-            rule="auction_cancelled", detail="The auction was cancelled.", figures={"reason": state.reason}
-        )
+        return refusals.refuse(refusals.AuctionCancelled, reason=state.reason)
     if state.status in (Status.REQUESTED, Status.SCHEDULED):
-        return Refusal(
-            rule="auction_not_open",
-            detail="The auction has not opened yet.",
-            figures={"starts_at": state.known_terms.starts_at},
-        )
-    return Refusal(rule="auction_closed", detail="The auction is over.", figures={"ends_at": state.ends_at})
+        return refusals.refuse(refusals.AuctionNotOpen, starts_at=state.known_terms.starts_at)
+    return refusals.refuse(refusals.AuctionClosed, ends_at=state.ends_at)
 
 
 def due_at(state: State) -> int | None:

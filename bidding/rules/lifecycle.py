@@ -6,7 +6,7 @@ A repeat of a clock's or event's command is refused quietly: `already`.
 
 from collections.abc import Iterator
 
-from bidding.rules import commands, formats, log
+from bidding.rules import commands, formats, log, refusals
 from bidding.rules.formats.base import Flaw, Outcome, bids_are_over, sale_of
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import State, Status
@@ -18,10 +18,10 @@ _CANCELLABLE = (Status.REQUESTED, Status.SCHEDULED, Status.OPEN, Status.SOLD_OUT
 
 def decide_request(state: State, command: commands.Request, at: int) -> Outcome | Refusal:
     if state.status is not Status.NEW:
-        return Refusal(rule="already_requested", detail="This auction exists.")
+        return refusals.refuse(refusals.AlreadyRequested)
     terms = command.terms
     for field, rule in _flaws(terms, command.reserve, at):
-        return Refusal(rule="terms_invalid", detail=f"{field} must be {rule}.", field=field)
+        return refusals.refuse(refusals.TermsInvalid, detail=f"{field} must be {rule}.", field=field)
     return log.Requested(terms=terms), None
 
 
@@ -80,9 +80,9 @@ def decide_open(state: State, command: commands.Open, at: int) -> Outcome | Refu
     terms = state.known_terms
     if command.early:
         if not command.by_operator and command.actor != state.seller_id:
-            return Refusal(rule="not_your_auction", detail="Only the seller or an operator opens it.")
+            return refusals.refuse(refusals.NotYourAuction)
     elif at < terms.starts_at:
-        return Refusal(rule="not_due", detail="It is not time yet.", figures={"due_at": terms.starts_at})
+        return refusals.refuse(refusals.NotDue, due_at=terms.starts_at)
     return log.Opened(ends_at=terms.ends_at), None
 
 
@@ -91,18 +91,14 @@ def decide_cancel(state: State, command: commands.Cancel, at: int) -> Outcome | 
         return _not_now(state, "cancelled")
     if command.by == "seller":
         if command.actor not in (state.seller_id, state.requested_by):
-            return Refusal(rule="not_your_auction", detail="Only the seller or an operator cancels it.")
+            return refusals.refuse(refusals.NotYourAuction)
         if state.bids:
-            return Refusal(
-                rule="has_bids",
-                detail="A seller cannot cancel once there is a bid. Ask an operator.",
-                figures={"bids": state.bids},
-            )
+            return refusals.refuse(refusals.HasBids, bids=state.bids)
     if command.by == "inventory" and command.stock_version is not None:
         if not formats.of(state).sells_by_bid or command.stock_version <= state.stock_version:
-            return Refusal(rule="stock_news_is_old", detail="The lot is newer than that depletion.")
+            return refusals.refuse(refusals.StockNewsIsOld)
         if state.quantity_left == 0:  # sold out is what depleted the stock: its sales end it
-            return Refusal(rule="nothing_left", detail="Every unit of the lot is in a sale.")
+            return refusals.refuse(refusals.NothingLeft)
         if state.status is Status.REQUESTED:
             return _not_now(state, "cancelled")
         if state.sold or state.open_sales:
@@ -114,7 +110,7 @@ def decide_close(state: State, command: commands.Close, at: int) -> Outcome | Re
     if state.status is not Status.OPEN:
         return _not_now(state, "closed")
     if at < state.ends_at:
-        return Refusal(rule="not_due", detail="It is not over yet.", figures={"due_at": state.ends_at})
+        return refusals.refuse(refusals.NotDue, due_at=state.ends_at)
     winner = formats.of(state).winner(state)
     alias = state.alias_of(winner)
     facts = log.Closed(
@@ -147,17 +143,13 @@ def decide_fail(state: State, command: commands.FailSale, at: int) -> Outcome | 
 
 def _not_now(state: State, wanted: str) -> Refusal:
     if state.status is Status.NEW:
-        return Refusal(rule="auction_not_found", detail="There is no such auction.")
-    return Refusal(
-        rule="wrong_status",
+        return refusals.refuse(refusals.AuctionNotFound)
+    return refusals.refuse(
+        refusals.WrongStatus,
         detail=f"An auction that is {state.status.lower()} cannot be {wanted}.",
-        figures={"state": state.status.value},
+        state=state.status.value,
     )
 
 
 def _no_such_sale(sale_id: str) -> Refusal:
-    return Refusal(
-        rule="no_such_sale",
-        detail="This auction has no undecided sale of that id.",
-        figures={"sale_id": sale_id},
-    )
+    return refusals.refuse(refusals.NoSuchSale, sale_id=sale_id)

@@ -1,7 +1,8 @@
 """Refusals are values: a rule that said no, with the figures that a bidder needs. Nothing is stored for one.
 
-Outside of the rules a refusal is an error: one class for each rule, whose kind decides the status, and whose docstring
-says to everybody what the rule is.
+Each rule is a class of error, which holds all that can be said of it: its kind decides the HTTP status, its name is the
+code, its docstring the sentence, and `remedy` what to do next. The rules return `refuse(BidTooLow, minimum=…)`; outside
+of them a refusal is raised as that error.
 """
 
 from typing import Any
@@ -14,16 +15,33 @@ MONEY = frozenset({"amount", "minimum", "price", "maximum"})
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """`rule` is the stable name; `seq` and `hash` are the state that it was decided at.
-    Figures named in MONEY are minor units of `currency`."""
+    """`seq` and `hash` are the state that it was decided at. Figures named in MONEY are minor units of `currency`.
+    `detail` replaces the sentence of the class where the case says more; empty: it does not."""
 
-    rule: str
-    detail: str
+    kind: type[errors.DomainError]
+    detail: str = ""
     field: str | None = None
     figures: dict[str, Any] = {}
     currency: str = ""
     seq: int = 0
     hash: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The stable name, which is the error's code."""
+        return self.kind.code
+
+    def error(self) -> errors.DomainError:
+        """The error that tells of it, with the seq and hash that it was decided at."""
+        return self.kind(
+            self.detail or None, field=self.field, **{**self.figures, "seq": self.seq, "hash": self.hash}
+        )
+
+
+def refuse(
+    kind: type[errors.DomainError], *, detail: str = "", field: str | None = None, **figures: Any
+) -> Refusal:
+    return Refusal(kind=kind, detail=detail, field=field, figures=figures)
 
 
 # --- of bids -------------------------------------------------------------------------------------------------------
@@ -34,15 +52,21 @@ class AuctionNotFound(errors.NotFound):
 
 
 class AuctionNotOpen(errors.Refused):
-    """The auction has not opened yet: `starts_at` says when it does."""
+    """The auction has not opened yet."""
+
+    remedy = "It opens at `starts_at`."
 
 
 class AuctionClosed(errors.Refused):
-    """The auction is over: it ended at `ends_at`."""
+    """The auction is over."""
+
+    remedy = "It ended at `ends_at`: there is nothing to bid on any more."
 
 
 class AuctionCancelled(errors.Refused):
-    """The auction was cancelled: `reason` says why."""
+    """The auction was cancelled."""
+
+    remedy = "`reason` says why. No bid in it counts, and nothing is charged."
 
 
 class OwnLot(errors.Forbidden):
@@ -137,7 +161,9 @@ class HasBids(errors.Conflict):
 
 
 class NotDue(errors.Refused):
-    """It is not time yet: `due_at` says when it is."""
+    """It is not time yet."""
+
+    remedy = "`due_at` says when it is."
 
 
 class WrongStatus(errors.Conflict):
@@ -154,24 +180,3 @@ class NothingLeft(errors.Refused):
 
 class NoSuchSale(errors.Refused):
     """The auction has no undecided sale of that id."""
-
-
-ERRORS: dict[str, type[errors.DomainError]] = {
-    kind.code: kind
-    for kind in (
-        *(AuctionNotFound, AuctionNotOpen, AuctionClosed, AuctionCancelled, OwnLot, HouseLot, CardMissing),
-        *(CurrencyMismatch, ConfirmationRequired),
-        *(AmountMissing, AmountOutOfRange, QuantityOutOfRange, QuantityNotAllowed, BidTooLow, BidUnchanged),
-        *(
-            PriceDiffers,
-            SoldOut,
-            AlreadyRequested,
-            TermsInvalid,
-            NotYourAuction,
-            HasBids,
-            NotDue,
-            WrongStatus,
-        ),
-        *(StockNewsIsOld, NothingLeft, NoSuchSale),
-    )
-}

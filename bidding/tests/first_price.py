@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bidding.rules import log
+from bidding.rules import log, refusals
 from bidding.rules.commands import PlaceBid
 from bidding.rules.formats import english
 from bidding.rules.formats.base import Format
@@ -20,7 +20,7 @@ class FirstPrice(english.English):
     def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
         amount, terms = command.amount or 0, state.known_terms
         if amount < terms.start_price:
-            return Refusal(rule="bid_too_low", detail="Below the start.", field="amount")
+            return refusals.refuse(refusals.BidTooLow, field="amount")
         leads = not state.leader or amount > state.bidders[state.leader].maximum
         alias = state.next_alias(command.actor)
         return log.Bid(

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator
 from typing import Any
 
-from bidding.rules import log
+from bidding.rules import log, refusals
 from bidding.rules.commands import FailSale, PlaceBid
 from bidding.rules.formats.base import (
     BUYERS_FAULT,
@@ -103,26 +103,22 @@ class BuyNow:
 
 def _refuse(state: State, command: PlaceBid, total: int) -> Refusal | None:
     if command.amount is not None and command.amount != total:
-        return Refusal(
-            rule="price_differs",
-            detail="The amount is not the price of that quantity.",
-            field="amount",
-            figures={"amount": command.amount, "price": total},
-        )
+        return refusals.refuse(refusals.PriceDiffers, field="amount", amount=command.amount, price=total)
     if total > MAX_AMOUNT:
-        return Refusal(
-            rule="amount_out_of_range",
+        return refusals.refuse(
+            refusals.AmountOutOfRange,
             detail="The total of a purchase is bounded: buy fewer units at once.",
             field="quantity",
-            figures={"amount": total, "maximum": MAX_AMOUNT},
+            amount=total,
+            maximum=MAX_AMOUNT,
         )
     left = state.units_left(command.stock)
     if command.quantity > left:
-        return Refusal(
-            rule="sold_out",
+        return refusals.refuse(
+            refusals.SoldOut,
             detail=f"Only {left} left." if left else "Sold out.",
             field="quantity",
-            figures={"quantity_left": left},
+            quantity_left=left,
         )
     return None
 

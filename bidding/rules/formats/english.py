@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from auction_project.kernel import ids
-from bidding.rules import increments, log
+from bidding.rules import increments, log, refusals
 from bidding.rules.commands import FailSale, PlaceBid
 from bidding.rules.formats.base import BUYERS_FAULT, Flaw, Format, Outcome, Result, Standing, sale_of
 from bidding.rules.refusals import Refusal
@@ -43,9 +43,9 @@ class English:
     def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
         terms = state.known_terms
         if command.amount is None or command.currency is None:
-            return Refusal(rule="amount_missing", detail="Send amount and currency.", field="amount")
+            return refusals.refuse(refusals.AmountMissing, field="amount")
         if command.quantity != 1:
-            return Refusal(rule="quantity_not_allowed", detail="One lot, one unit.", field="quantity")
+            return refusals.refuse(refusals.QuantityNotAllowed, field="quantity")
         minimum = self.minimum(state)
         refusal = _refuse_amount(state, command.actor, command.amount, minimum) or _ask_first(
             state, command, command.amount, minimum
@@ -161,9 +161,7 @@ def _refuse_amount(state: State, bidder: str, amount: int, minimum: int) -> Refu
         if amount < state.price:
             return _too_low(amount, state.price, "Your maximum cannot go below the visible price.")
         if amount == own.maximum:
-            return Refusal(
-                rule="bid_unchanged", detail="This is your maximum already.", figures={"amount": amount}
-            )
+            return refusals.refuse(refusals.BidUnchanged, amount=amount)
     elif amount < minimum:
         return _too_low(amount, minimum, "The bid is below the minimum next bid.")
     return None
@@ -181,18 +179,18 @@ def _ask_first(state: State, command: PlaceBid, amount: int, minimum: int) -> Re
         return None
     if command.confirmed == because:
         return None
-    return Refusal(
-        rule="confirmation_required",
+    return refusals.refuse(
+        refusals.ConfirmationRequired,
         detail=detail,
         field="amount",
-        figures={"because": because, "amount": amount, **figures},
+        because=because,
+        amount=amount,
+        **figures,
     )
 
 
 def _too_low(amount: int, minimum: int, detail: str) -> Refusal:
-    return Refusal(
-        rule="bid_too_low", detail=detail, field="amount", figures={"amount": amount, "minimum": minimum}
-    )
+    return refusals.refuse(refusals.BidTooLow, detail=detail, field="amount", amount=amount, minimum=minimum)
 
 
 def _contest(state: State, bidder: str, amount: int) -> tuple[str, int]:

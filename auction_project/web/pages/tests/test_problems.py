@@ -65,11 +65,12 @@ def test_every_meaning_is_in_words_and_says_what_to_do() -> None:
 def test_every_rule_that_refuses_a_bid_or_a_change_is_an_error_of_its_own() -> None:
     named = {
         found
-        for path in (ROOT / "bidding/rules").glob("*.py")
-        for found in re.findall(r'rule="(\w+)"', path.read_text())
+        for path in (ROOT / "bidding/rules").rglob("*.py")
+        for found in re.findall(r"refuse\(\s*refusals\.(\w+)", path.read_text())
     }
+    kinds = [kind for kind in vars(refusals).values() if isinstance(kind, type)]
 
-    assert named == set(refusals.ERRORS)
+    assert named == {kind.__name__ for kind in kinds if issubclass(kind, errors.DomainError)}
 
 
 def test_a_code_has_a_page_with_its_meaning_and_the_next_step() -> None:
