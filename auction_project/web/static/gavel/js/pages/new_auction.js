@@ -146,6 +146,7 @@ fields.product_id.addEventListener("change", () => showChosen());
 
 form.addEventListener("input", () => {
   key = newKey();
+  showFieldError(form, null); // what was wrong is being corrected
   preview();
 });
 
