@@ -10,6 +10,7 @@ import secrets
 import statistics
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -60,7 +61,7 @@ def open_auctions(count: int) -> list[crowd.Target]:
             due_at=now,
         )
         runtime.call(runtime.current().store.insert_auction(document))
-        common = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
+        common: dict[str, Any] = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
         runtime.submit(commands.Request(actor="bench", key="request", terms=terms, **common))
         runtime.submit(
             commands.Schedule(

@@ -102,7 +102,9 @@ async def _connect(url: str, path: str, first_message: bytes) -> list[Watcher]:
     while len(watchers) < SOCKETS:
         made = await asyncio.gather(
             *(
-                loop.create_connection(lambda: Watcher(path, first_message), address.hostname, address.port)
+                loop.create_connection(
+                    lambda: Watcher(path, first_message), address.hostname or "", address.port or 80
+                )
                 for _ in range(min(CONNECTING_AT_ONCE, SOCKETS - len(watchers)))
             )
         )

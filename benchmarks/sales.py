@@ -66,6 +66,7 @@ def _buyers() -> list[str]:
             version=1,
             email_verified=True,
             closed=False,
+            now=now,
             created_at=datetime(2020, 1, 1, tzinfo=UTC),
         )
         notifications.follow_account(

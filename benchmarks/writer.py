@@ -5,6 +5,7 @@ a commit per bid.
 import asyncio
 import secrets
 import time
+from typing import Any
 
 import pymongo
 
@@ -64,8 +65,9 @@ def _raw(entries: list[rules.Entry]) -> float:
     from django.conf import settings
 
     shapes = [store.document_of(entry, "raw:1") for entry in entries]
+    client: pymongo.MongoClient[Any]
     with pymongo.MongoClient(settings.MONGODB_URL, w="majority", journal=True) as client:
-        collection = client[settings.MONGODB_DATABASE][f"bench_{ids.new_id()[:8]}"]
+        collection: Any = client[settings.MONGODB_DATABASE][f"bench_{ids.new_id()[:8]}"]
         collection.create_index("idem", unique=True)
         collection.create_index("batch")
         collection.create_index("actor")

@@ -6,6 +6,7 @@ where the wish is fulfilled or overtaken already (`_quietly`).
 
 import hashlib
 import secrets
+from typing import Any
 
 import msgspec
 
@@ -206,7 +207,7 @@ def _cancel_by_inventory(
     )
 
 
-def _origin() -> dict[str, str]:
+def _origin() -> dict[str, Any]:
     """What every command carries beside its wish: a salt, and the request that it comes from."""
     return {"salt": secrets.token_hex(16), "correlation_id": logs.correlation_id()}
 

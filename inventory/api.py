@@ -1,7 +1,7 @@
 """REST of the stock: a seller's own products (an operator sees all), and the public pictures."""
 
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
@@ -109,8 +109,8 @@ class AnyType(renderers.BaseRenderer):
 class Picture(views.APIView):
     """A product's picture. Public: lots show it to everybody."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes: ClassVar[list[Any]] = []
     renderer_classes: ClassVar = [AnyType]
     is_thumbnail = False
 

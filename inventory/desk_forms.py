@@ -130,7 +130,7 @@ class AdjustForm(StockForm):
 
     def refuse(self, error: errors.DomainError) -> None:
         """From here on the clerk has been shown the present figures and the lots concerned."""
-        self.data = self.data.copy()
+        self.data: Any = self.data.copy()
         self.data["seen"] = self._present()
         self.data.pop("confirmed", None)
         self.data["confirmation"] = error.figures.get("confirmation", "")

@@ -238,8 +238,9 @@ def _has_turned(before: engine.State, after: engine.State) -> bool:
 def _texts(before: engine.State, after: engine.State, error: BaseException | None) -> dict[str, str]:
     """What the row says of a turn (for the bidder) and of parking (for operators)."""
     if _has_turned(before, after):
-        refused = isinstance(error, errors.DomainError)
-        return {"failure_detail": error.detail if refused else _FAILED_FOR_PEOPLE}
+        return {
+            "failure_detail": error.detail if isinstance(error, errors.DomainError) else _FAILED_FOR_PEOPLE
+        }
     return {"parked_detail": _describe(error)} if after.status is engine.Status.PARKED else {}
 
 

@@ -27,7 +27,7 @@ from auction_project.accounts import desk, models, personal, selectors, services
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors
 
-admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)
 admin.site.unregister(auth_models.Group)
 admin.site.unregister(allauth_models.EmailAddress)
 admin.site.unregister(usersession_models.UserSession)

@@ -126,10 +126,10 @@ def _error(request: HttpRequest, status: int, said: dict[str, Any]) -> errors.Do
         return SecondFactorNeeded()
     if status == 401 and said.get("meta", {}).get("is_authenticated"):
         return PasswordNeeded()
-    first = next(iter(said.get("errors", ())), {})
+    first: dict[str, Any] = next(iter(said.get("errors", ())), {})
     error = _KINDS.get(status, errors.Invalid)(first.get("message"), field=first.get("param"))
     if status not in _KINDS:
-        error.http_status = status  # type: ignore[attr-defined]
+        error.http_status = status
     return error
 
 

@@ -10,6 +10,8 @@ DIRECTORY_MODE, FILE_MODE = 0o700, 0o600
 
 
 class EmailBackend(filebased.EmailBackend):
+    stream: Any
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         with contextlib.suppress(PermissionError):  # another user's directory keeps that user's mode

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
@@ -40,7 +40,7 @@ class Loop(Protocol):
 class RoleCommand(BaseCommand):
     """The command of a role. It leaves Django's system checks to `make check`: a role that died is back sooner."""
 
-    requires_system_checks = []
+    requires_system_checks: ClassVar[list[str]] = []
 
 
 def stop_on_signals() -> threading.Event:

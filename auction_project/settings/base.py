@@ -5,6 +5,7 @@ The defaults suit a developer's machine; the servers' addresses come from a site
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -164,7 +165,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "auction_project.urls"
 ASGI_APPLICATION = "auction_project.asgi.application"
-TEMPLATES = [
+TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "auction_project" / "web" / "templates"],

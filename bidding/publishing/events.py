@@ -129,7 +129,7 @@ def _bid(before: rules.State, entry: log.Entry, after: rules.State, facts: log.B
     if facts.sale is not None:
         yield from _sale(entry, after, facts.sale)
         return
-    money = {"price": facts.price, "currency": facts.currency, "ends_at": facts.ends_at}
+    money: dict[str, Any] = {"price": facts.price, "currency": facts.currency, "ends_at": facts.ends_at}
     outbid = before.leader if after.leader == entry.actor else entry.actor
     if after.leader == entry.actor and before.leader != entry.actor:
         yield events.Leading(**_notice(entry.actor, entry, after), **money)
@@ -200,7 +200,7 @@ def _settled(
     """The sale is paid: the seller and, of an English auction, all other bidders learn how it ended."""
     yield events.LotSettled(**_record(entry), sale_id=facts.sale_id, ended=facts.ended)
     sale = before.open_sales[facts.sale_id]
-    money = {"price": sale.price, "currency": after.known_terms.currency}
+    money: dict[str, Any] = {"price": sale.price, "currency": after.known_terms.currency}
     if after.seller_id != ids.HOUSE:
         yield events.LotSold(
             **_notice(after.seller_id, entry, after), sale_id=facts.sale_id, quantity=sale.quantity, **money

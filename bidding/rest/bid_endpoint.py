@@ -66,6 +66,7 @@ async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[in
         outcome = await runtime.current().committer.submit(command)
         if isinstance(outcome, rules.Refusal):
             raise _refused(command, outcome)
+        assert isinstance(outcome, rules.Entry)  # noqa: S101 - a command is answered with its entry
         return 201, _JSON, _encode(presentation.answer(outcome))
     except errors.DomainError as error:
         return api.raw_answer(error)

@@ -95,7 +95,7 @@ class Socket:
             self._queue.clear()
             self._backlog = None
             metrics.closed.labels(self.transport, str(code)).inc()
-            if self._is_waiting():
+            if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_result(None)
 
     async def next(self) -> Sequence[frames.Frame] | None:

@@ -143,7 +143,7 @@ class Room:
     def _is_lost(self, position: int, backlog: Backlog) -> bool:
         """Whether what follows `position` is not to be had. What came live while the store was asked, its next answer
         holds."""
-        if self.last is None or _has_lost(backlog):
+        if self.last is None or backlog.last is None or _has_lost(backlog):
             return True
         if position >= self.last or position >= backlog.last:
             return False

@@ -48,7 +48,7 @@ def issue(holder: Holder) -> str:
 
 async def redeem(client: redis.asyncio.Redis, ticket: str) -> Holder | None:
     """Whose ticket it is, which is used up then; None without such a ticket. Raises redis.ConnectionError, TimeoutError."""
-    found: bytes | None = await client.getdel(_key(ticket))
+    found: bytes | str | None = await client.getdel(_key(ticket))
     return _holder.decode(found) if found else None
 
 
@@ -64,7 +64,7 @@ async def keep(client: redis.asyncio.Redis, ticket: str, holder: Holder, key: st
 
 async def resume(client: redis.asyncio.Redis, ticket: str, key: str) -> Holder | None:
     """Who may go on with `ticket` and the stream's `key`. Raises redis.RedisError."""
-    found: bytes | None = await client.get(redis_clients.stream_key(_digest(ticket)))
+    found: bytes | str | None = await client.get(redis_clients.stream_key(_digest(ticket)))
     if not found:
         return None
     kept = _open.decode(found)

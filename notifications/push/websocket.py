@@ -160,6 +160,7 @@ class Stream(AsyncWebsocketConsumer):
                         break
                     await send(frame.message)
                 socket.sent(entry)
+            assert socket.code is not None  # noqa: S101 - next() ends with one
             await self.close(socket.code, sockets.REASONS[socket.code])
 
     def _is_too_much(self) -> bool:

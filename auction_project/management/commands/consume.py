@@ -1,6 +1,7 @@
 """`manage.py consume`: hands events to the apps."""
 
 import argparse
+import functools
 import os
 import socket
 import sys
@@ -31,7 +32,7 @@ class Command(running.RoleCommand):
             running.run(
                 "consume",
                 roles.BY_NAME["consume"].needs,
-                [lambda g=group: loop(g) for group in groups],
+                [functools.partial(loop, group) for group in groups],
                 running.stop_on_signals(),
             )
         )

@@ -1,5 +1,6 @@
 """`manage.py relay`: publishes every outbox and the bid log, and keeps the stores of events small."""
 
+import functools
 import sys
 from collections.abc import Callable
 
@@ -31,7 +32,7 @@ class Command(running.RoleCommand):
     def handle(self, *_args: object, **_options: object) -> None:
         transport = transports.from_settings()
         loops: list[Callable[[], running.Loop]] = [
-            lambda t=table: relay.OutboxRelay(t, transport) for table in roles.outboxes()
+            functools.partial(relay.OutboxRelay, table, transport) for table in roles.outboxes()
         ]
         loops += [lambda: log_relay.LogRelay(transport), _maintenance]
         sys.exit(running.run("relay", roles.BY_NAME["relay"].needs, loops, running.stop_on_signals()))

@@ -134,8 +134,8 @@ class Problem(Page):
 
     template_name = "pages/problem.html"
 
-    def get_context_data(self, code: str, **context: Any) -> dict[str, Any]:
-        found = problems.catalogue().get(code)
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        found = problems.catalogue().get(context["code"])
         if found is None:
             raise http.Http404
         return super().get_context_data(problem=found, **context)

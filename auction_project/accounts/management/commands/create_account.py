@@ -42,8 +42,8 @@ class Command(BaseCommand):
             user = services.create_account(
                 email=str(options["email"]),
                 password=str(password),
-                roles=options["roles"],  # type: ignore[arg-type]
-                groups=options["group"],  # type: ignore[arg-type]
+                roles=options["roles"],
+                groups=options["group"],
                 verified=bool(options["verified"]),
                 superuser=bool(options["superuser"]),
                 actor="command",
