@@ -125,10 +125,10 @@ class LogStore(Protocol):
     async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
         """This writer lives, and its last batch was that one."""
 
-    async def ask_for_room(self, incarnation: str, *, now: int) -> None:
+    async def request_back_off(self, incarnation: str, *, now: int) -> None:
         """This writer keeps losing races for an auction at this time (milliseconds). Raises errors.Unavailable."""
 
-    async def is_room_asked_for(self, *, since: int, besides: str) -> bool:
+    async def is_back_off_requested(self, *, since: int, besides: str) -> bool:
         """Whether a writer but `besides` has asked since (milliseconds). Raises errors.Unavailable."""
 
     async def clock_offset_ms(self) -> float:
@@ -267,10 +267,10 @@ class MongoStore:
         fields = {"at": now, "batch": batch_number}
         await _guard(self._incarnations.update_one({"_id": incarnation}, {"$set": fields}, upsert=True))
 
-    async def ask_for_room(self, incarnation: str, *, now: int) -> None:
+    async def request_back_off(self, incarnation: str, *, now: int) -> None:
         await _guard(self._incarnations.update_one({"_id": incarnation}, {"$set": {"crowded_at": now}}))
 
-    async def is_room_asked_for(self, *, since: int, besides: str) -> bool:
+    async def is_back_off_requested(self, *, since: int, besides: str) -> bool:
         crowded = {"_id": {"$ne": besides}, "crowded_at": {"$gte": since}}
         return await _guard(self._incarnations.find_one(crowded, {"_id": 1})) is not None
 

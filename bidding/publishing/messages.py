@@ -24,7 +24,7 @@ def follow(
     """
     found = []
     for entry in entries:
-        before, state = state, auction_fold.follow(state, entry)
+        before, state = state, auction_fold.apply_next(state, entry)
         events = log_events.of_entry(before, entry, state)
         found.append((entry, [_message(entry, event) for event in events]))
     return state, found

@@ -43,7 +43,7 @@ SAVE_SECONDS = 1.0
 SAVES_PER_STEP = 64
 SET_ASIDE_SECONDS = 60.0
 WRITER_KEPT_MS = 30 * 1000  # after its last heartbeat; what it may still write is found by the sweep
-MAX_BOOKS = 50_000
+MAX_AUCTIONS = 50_000
 
 entries_published = prometheus_client.Counter(
     "gavel_bid_log_published", "Entries of the bid log that this process has published."
@@ -299,7 +299,7 @@ class LogRelay:
 
     async def _read(self, auction_ids: list[str], limit: int) -> dict[str, list[log.Entry]]:
         """What follows the mark of each, where something readable does."""
-        if len(self._progress) + len(auction_ids) > MAX_BOOKS:
+        if len(self._progress) + len(auction_ids) > MAX_AUCTIONS:
             await self._save()
             self._progress = {auction_id: self._progress[auction_id] for auction_id in self._unsaved}
         log_store = runtime.current().store

@@ -186,11 +186,11 @@ class ScriptedStore:
         await self._answering()
         self.registered.append((incarnation, batch_number))
 
-    async def ask_for_room(self, incarnation: str, *, now: int) -> None:
+    async def request_back_off(self, incarnation: str, *, now: int) -> None:
         await self._answering()
         self.crowded[incarnation] = now
 
-    async def is_room_asked_for(self, *, since: int, besides: str) -> bool:
+    async def is_back_off_requested(self, *, since: int, besides: str) -> bool:
         await self._answering()
         return any(at >= since for incarnation, at in self.crowded.items() if incarnation != besides)
 

@@ -58,19 +58,19 @@ async def test_a_key_from_before_the_book_was_opened_is_looked_up(scripted):
     stored = lot.bid(ANN, 90_00, key="mine")
     lot.bid(BEN, 95_00, key="his")
     scripted.holds(lot.entries)
-    opened = auction_fold.Book("old", rules.dump(lot.state))
+    opened = auction_fold.AuctionFold("old", rules.dump(lot.state))
 
     assert opened.may_hold(bid(ANN, 90_00, auction="old", key="mine"))
     assert not opened.may_hold(bid("c" * 32, 90_00, auction="old", key="mine"))
     assert stored.seq == 4
 
 
-async def test_after_so_many_keys_a_book_begins_anew_and_errs_on_the_safe_side(monkeypatch):
+async def test_after_so_many_keys_the_cached_auction_forgets_them_and_errs_on_the_safe_side(monkeypatch):
     monkeypatch.setattr(auction_fold, "MAX_KEYS", 3)
-    lot, opened = lots.open_lot("x"), auction_fold.Book("x")
+    lot, opened = lots.open_lot("x"), auction_fold.AuctionFold("x")
     bids = [lot.bid(ANN, 20_00 + i * 10_00, key=f"{i}") for i in range(6)]
 
-    opened.take({("x", entry.seq): entry for entry in lot.entries})
+    opened.apply_all({("x", entry.seq): entry for entry in lot.entries})
 
     assert all(opened.may_hold(bid(ANN, 1, key=entry.key)) for entry in bids)
     assert opened.state == lot.state
@@ -81,7 +81,7 @@ async def test_cold_auctions_are_opened_in_chunks_and_what_was_opened_stays_when
 ):
     names = [f"lot-{i}" for i in range(120)]
     scripted.holds(*(lots.open_lot(name).entries for name in names))
-    books, answered = auction_cache.Shelf(scripted), scripted._answering
+    cache, answered = auction_cache.AuctionCache(scripted), scripted._answering
 
     async def answering_twice():
         if len(scripted.loads) == 3:
@@ -90,26 +90,26 @@ async def test_cold_auctions_are_opened_in_chunks_and_what_was_opened_stays_when
 
     scripted._answering = answering_twice
     with pytest.raises(errors.Unavailable):
-        await books.open(names)
+        await cache.load(names)
     scripted._answering = answered
 
     assert [len(chunk) for chunk in scripted.loads] == [50, 50, 20]
-    assert sum(name in books for name in names) == 100
-    await books.open(names)
+    assert sum(name in cache for name in names) == 100
+    await cache.load(names)
     assert scripted.loads[3:] == [names[100:]]
 
 
 async def test_a_log_that_cannot_be_read_or_applied_stops_its_own_auction_only(scripted):
     scripted.holds(lots.open_lot("fine").entries)
-    books, load = auction_cache.Shelf(scripted), scripted.load_snapshots
+    cache, load = auction_cache.AuctionCache(scripted), scripted.load_snapshots
 
     async def with_a_strange_one(auction_ids):
         return await load(auction_ids) | {"strange": '{"who": "knows"}'}
 
     scripted.load_snapshots = with_a_strange_one
-    await books.open(["fine", "strange"])
+    await cache.load(["fine", "strange"])
 
-    assert ("fine" in books, "strange" in books, books.damaged) == (True, False, {"strange"})
+    assert ("fine" in cache, "strange" in cache, cache.damaged) == (True, False, {"strange"})
 
 
 async def test_an_entry_that_cannot_be_read_stops_its_own_auction_only(scripted):
@@ -123,10 +123,10 @@ async def test_an_entry_that_cannot_be_read_stops_its_own_auction_only(scripted)
         return await read(places)
 
     scripted.read = reading
-    books = auction_cache.Shelf(scripted)
-    await books.open(["x", "y", "z"])
+    cache = auction_cache.AuctionCache(scripted)
+    await cache.load(["x", "y", "z"])
 
-    assert ({name for name in "xyz" if name in books}, books.damaged) == ({"x", "z"}, {"y"})
+    assert ({name for name in "xyz" if name in cache}, cache.damaged) == ({"x", "z"}, {"y"})
 
 
 async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_came_in_time(scripted):

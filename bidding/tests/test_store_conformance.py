@@ -457,17 +457,17 @@ async def test_writers_are_those_seen_lately(log_store):
     assert await log_store.incarnations(since=0) == {"new": 9}
 
 
-async def test_a_writer_that_asks_for_room_is_heard_by_the_others_for_a_while(log_store):
+async def test_a_request_to_back_off_counts_for_a_while_and_for_others_only(log_store):
     for writer in ("busy", "crowded"):
         await log_store.register_incarnation(writer, batch_number=1, now=T0)
-    assert await log_store.is_room_asked_for(since=T0, besides="busy") is False
+    assert await log_store.is_back_off_requested(since=T0, besides="busy") is False
 
-    await log_store.ask_for_room("crowded", now=T0 + 5)
+    await log_store.request_back_off("crowded", now=T0 + 5)
     await log_store.register_incarnation("crowded", batch_number=2, now=T0 + 6)
 
-    assert await log_store.is_room_asked_for(since=T0 + 5, besides="busy") is True
-    assert await log_store.is_room_asked_for(since=T0 + 6, besides="busy") is False
-    assert await log_store.is_room_asked_for(since=T0, besides="crowded") is False
+    assert await log_store.is_back_off_requested(since=T0 + 5, besides="busy") is True
+    assert await log_store.is_back_off_requested(since=T0 + 6, besides="busy") is False
+    assert await log_store.is_back_off_requested(since=T0, besides="crowded") is False
     assert await log_store.incarnations(since=0) == {"busy": 1, "crowded": 2}
 
 

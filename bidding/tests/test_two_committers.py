@@ -147,9 +147,9 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
 @pytest.fixture
 async def never_idle(monkeypatch, writer):
     """A writer that always counts as busy, and whose gap would never end."""
-    monkeypatch.setattr(fairness, "GAP_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(fairness, "GAP_BULKS", float("inf"))
-    monkeypatch.setattr(fairness, "MAX_GAP_SECONDS", 3600.0)
+    monkeypatch.setattr(fairness, "PAUSE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(fairness, "PAUSE_BULKS", float("inf"))
+    monkeypatch.setattr(fairness, "MAX_PAUSE_SECONDS", 3600.0)
     assert (await writer.submit(a_bid(BIDDERS[0], 20_00, "first"))).seq == 4
     return writer
 
@@ -176,12 +176,12 @@ async def test_a_busy_writer_that_cannot_hear_goes_on(never_idle, scripted):
     async def broken(**_):
         raise RuntimeError("what is this?")
 
-    scripted.is_room_asked_for = broken
+    scripted.is_back_off_requested = broken
 
     assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
 
 
-async def test_a_writer_asks_for_room_when_it_has_lost_two_races_in_a_row(writer, scripted):
+async def test_a_writer_asks_others_to_back_off_when_it_has_lost_two_races_in_a_row(writer, scripted):
     def lose(amount):
         scripted.script.append(Step(foreign=scripted_store.another_bid(BIDDERS[1], amount)))
 

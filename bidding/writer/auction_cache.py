@@ -1,7 +1,7 @@
-"""The books that a writer has open: it opens, catches up and evicts them. All reading of the log for deciding is here.
+"""The auctions that a writer keeps in memory. Loads, catches up and evicts them; the writer reads the log nowhere else.
 
-A log that does not follow from itself (somebody changed the database by hand) is `damaged`: it stops its own auction,
-not those that gathered beside it, and is looked at again when next asked for.
+An auction whose stored hash chain is broken is `damaged`: its own commands fail, those of other auctions do not, and the
+next command for it reads the log again.
 """
 
 from collections import OrderedDict
@@ -10,101 +10,101 @@ from collections.abc import Collection, Mapping
 from auction_project.kernel import errors, logs
 from bidding import store
 from bidding.rules import log
-from bidding.writer.auction_fold import Book
+from bidding.writer.auction_fold import AuctionFold
 
-MAX_BOOKS = 20_000
+MAX_AUCTIONS = 20_000
 
 logger = logs.get(__name__)
 
 
-class Shelf:
-    """See the module."""
+class AuctionCache:
+    """By auction id. Not thread-safe: one event loop uses it."""
 
     def __init__(self, log_store: store.LogStore) -> None:
         self._store = log_store
-        self._books: OrderedDict[str, Book] = OrderedDict()
+        self._folds: OrderedDict[str, AuctionFold] = OrderedDict()
         self.damaged: set[str] = set()
 
     def __contains__(self, auction_id: str) -> bool:
-        return auction_id in self._books
+        return auction_id in self._folds
 
-    def __getitem__(self, auction_id: str) -> Book:
-        return self._books[auction_id]
+    def __getitem__(self, auction_id: str) -> AuctionFold:
+        return self._folds[auction_id]
 
     def clear(self) -> None:
-        self._books.clear()
+        self._folds.clear()
 
     def evict(self) -> None:
-        """Keep at most MAX_BOOKS, those asked for last."""
-        while len(self._books) > MAX_BOOKS:
-            self._books.popitem(last=False)
+        """Keep at most MAX_AUCTIONS, the most recently used."""
+        while len(self._folds) > MAX_AUCTIONS:
+            self._folds.popitem(last=False)
 
-    async def open(self, auction_ids: Collection[str]) -> None:
-        """Have a book of each auction that exists. Raises errors.Unavailable."""
-        missing = [auction_id for auction_id in auction_ids if auction_id not in self._books]
+    async def load(self, auction_ids: Collection[str]) -> None:
+        """Load each auction that exists. Raises errors.Unavailable."""
+        missing = [auction_id for auction_id in auction_ids if auction_id not in self._folds]
         self.damaged.difference_update(missing)
         for start in range(
             0, len(missing), store.READ_CHUNK
-        ):  # what is open stays open, should the next read fail
-            await self._open_some(missing[start : start + store.READ_CHUNK])
+        ):  # what is loaded stays loaded if the next read fails
+            await self._load_some(missing[start : start + store.READ_CHUNK])
         for auction_id in auction_ids:
-            if auction_id in self._books:
-                self._books.move_to_end(auction_id)
+            if auction_id in self._folds:
+                self._folds.move_to_end(auction_id)
 
-    async def catch_up(self, books: list[Book], *, ahead: int = 1) -> set[str]:
-        """Read on from each book until a read found the next seq empty; the auctions that had moved, or are damaged.
+    async def catch_up(self, folds: list[AuctionFold], *, ahead: int = 1) -> set[str]:
+        """Read each log on to its end; the auctions that had new entries, or are damaged.
 
         Raises errors.Unavailable.
         """
         moved: set[str] = set()
-        behind = books
+        behind = folds
         while behind:
-            found = await self._read(behind, ahead)
-            taken = [(book, self._take(book, found)) for book in behind]
-            moved.update(book.auction_id for book, count in taken if count)
-            behind = [book for book, count in taken if count == ahead]
+            entries = await self._read(behind, ahead)
+            applied = [(fold, self._apply(fold, entries)) for fold in behind]
+            moved.update(fold.auction_id for fold, count in applied if count)
+            behind = [fold for fold, count in applied if count == ahead]
             ahead = store.READ_CHUNK
         return moved | self.damaged
 
-    async def _read(self, books: list[Book], ahead: int) -> dict[tuple[str, int], log.Entry]:
-        """What follows each book. Where somebody's entry cannot be read, each is asked for by itself."""
+    async def _read(self, folds: list[AuctionFold], ahead: int) -> dict[tuple[str, int], log.Entry]:
+        """The next entries of each auction. If one cannot be read, each auction is read by itself."""
         try:
-            return await self._store.read(place for book in books for place in book.ahead(ahead))
+            return await self._store.read(place for fold in folds for place in fold.next_ids(ahead))
         except errors.Unavailable:
             raise
         except Exception:
-            if len(books) == 1:
-                self._is_damaged(books[0].auction_id)
+            if len(folds) == 1:
+                self._is_damaged(folds[0].auction_id)
                 return {}
-        found: dict[tuple[str, int], log.Entry] = {}
-        for book in books:
-            found |= await self._read([book], ahead)
-        return found
+        entries: dict[tuple[str, int], log.Entry] = {}
+        for fold in folds:
+            entries |= await self._read([fold], ahead)
+        return entries
 
-    async def _open_some(self, auction_ids: list[str]) -> None:
+    async def _load_some(self, auction_ids: list[str]) -> None:
         snapshots = await self._store.load_snapshots(auction_ids)
-        opened = [book for place in snapshots.items() if (book := self._book(*place)) is not None]
+        opened = [fold for place in snapshots.items() if (fold := self._load(*place)) is not None]
         await self.catch_up(opened)
-        for book in opened:
-            if book.auction_id not in self.damaged:
-                self._books[book.auction_id] = book
+        for fold in opened:
+            if fold.auction_id not in self.damaged:
+                self._folds[fold.auction_id] = fold
 
-    def _book(self, auction_id: str, snapshot: str | None) -> Book | None:
+    def _load(self, auction_id: str, snapshot: str | None) -> AuctionFold | None:
         try:
-            return Book(auction_id, snapshot)
+            return AuctionFold(auction_id, snapshot)
         except Exception:
             self._is_damaged(auction_id)
             return None
 
-    def _take(self, book: Book, found: Mapping[tuple[str, int], log.Entry]) -> int:
-        """By how many entries the book moved."""
+    def _apply(self, fold: AuctionFold, entries: Mapping[tuple[str, int], log.Entry]) -> int:
+        """How many entries were new."""
         try:
-            return len(book.take(found))
+            return len(fold.apply_all(entries))
         except Exception:  # BrokenChain, or an entry that the rules cannot apply
-            self._is_damaged(book.auction_id)
+            self._is_damaged(fold.auction_id)
             return 0
 
     def _is_damaged(self, auction_id: str) -> None:
         logger.exception("log_is_damaged", auction_id=auction_id)
-        self._books.pop(auction_id, None)
+        self._folds.pop(auction_id, None)
         self.damaged.add(auction_id)

@@ -1,6 +1,6 @@
 """The fold of one auction as a writer keeps it in memory: what is committed, and how it catches up. No I/O of its own.
 
-The caller reads what `ahead()` names from the store and hands it to `take()`, until that says there is no more.
+The caller reads the entries that `next_ids()` names from the store and passes them to `apply_all()`, until no new one comes.
 """
 
 from collections.abc import Mapping
@@ -12,22 +12,21 @@ MAX_KEYS = 25_000
 
 
 class BrokenChain(RuntimeError):
-    """The stored log does not follow from itself: somebody changed the database by hand."""
+    """The stored hash chain is broken. This happens only if the log was edited outside Gavel."""
 
 
-def follow(state: rules.State, entry: log.Entry) -> rules.State:
-    """The state after `entry`, which is the next of its log. Raises BrokenChain, and whatever the fold of a log raises
-    that somebody changed by hand."""
+def apply_next(state: rules.State, entry: log.Entry) -> rules.State:
+    """The state after `entry`, the next of its log. Raises BrokenChain; the rules may raise anything on an edited log."""
     if entry.seq != state.seq + 1 or entry.prev != state.hash:
         raise BrokenChain(f"{state.auction_id}: entry {entry.seq} does not follow its predecessor")
     return rules.apply(state, entry)
 
 
-class Book:
+class AuctionFold:
     """One auction: `state` is the fold of entries that are known to be stored.
 
-    It remembers the keys of the entries that it has seen itself: a key that is not among them can stand in the log only
-    if its actor had a bid there before (`_earlier`).
+    It keeps the keys of the entries that it has applied itself. Any other key can be in the log only if its actor had bid
+    before (`_earlier`).
     """
 
     __slots__ = ("_earlier", "_keys", "auction_id", "state")
@@ -52,15 +51,15 @@ class Book:
         self._keys: set[int] = set()
         self._earlier = self.state.bidders
 
-    def ahead(self, count: int) -> list[tuple[str, int]]:
-        """The (auction, seq) that would come next."""
+    def next_ids(self, count: int) -> list[tuple[str, int]]:
+        """The (auction, seq) of the next `count` entries."""
         first = self.state.seq + 1
         return [(self.auction_id, seq) for seq in range(first, first + count)]
 
-    def take(self, found: Mapping[tuple[str, int], log.Entry]) -> list[log.Entry]:
+    def apply_all(self, entries: Mapping[tuple[str, int], log.Entry]) -> list[log.Entry]:
         """Apply what follows without a gap; the entries that were new. Raises BrokenChain."""
-        taken: list[log.Entry] = []
-        while (entry := found.get((self.auction_id, self.state.seq + 1))) is not None:
-            self.advance(entry, follow(self.state, entry))
-            taken.append(entry)
-        return taken
+        applied: list[log.Entry] = []
+        while (entry := entries.get((self.auction_id, self.state.seq + 1))) is not None:
+            self.advance(entry, apply_next(self.state, entry))
+            applied.append(entry)
+        return applied

@@ -73,7 +73,7 @@ class Committer:
         self._batch_number = 0
         self._batch_limit = MAX_BATCH
         self._registered_at = float("-inf")
-        self._books = auction_cache.Shelf(log_store)
+        self._auctions = auction_cache.AuctionCache(log_store)
         self._waiting: list[rounds.Pending] = []
         self._batch: list[rounds.Pending] = []
         self._in_flight: dict[str, rounds.Pending] = {}
@@ -81,7 +81,7 @@ class Committer:
         self._tasks: list[asyncio.Task[None]] = []
         self._stalled_since: float | None = None
         self._draining = False
-        self._sharing = fairness.Sharing(log_store, self.incarnation, now=now)
+        self._fairness = fairness.Fairness(log_store, self.incarnation, now=now)
 
     # --- the outside ---------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class Committer:
 
     def peek(self, auction_id: str) -> rules.State | None:
         """The state as far as this writer has followed it, without asking the store; None where it holds none."""
-        return self._books[auction_id].state if auction_id in self._books else None
+        return self._auctions[auction_id].state if auction_id in self._auctions else None
 
     def is_undecided(self, idempotency: str) -> bool:
         """Whether a command of that idempotency string waits here for its outcome: its entry may yet be stored."""
@@ -147,7 +147,7 @@ class Committer:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            await self._sharing.leave_room()
+            await self._fairness.back_off()
             batch = self._batch = self._waiting[: self._batch_limit]
             del self._waiting[: len(batch)]
             if not self._waiting:
@@ -159,11 +159,11 @@ class Committer:
                 rounds.fail_all(batch, StoreAway())
             except Exception:
                 logger.exception("commit_failed", commands=len(batch))
-                self._books.clear()
+                self._auctions.clear()
                 rounds.fail_all(batch, StoreAway())
             finally:
                 self._finish(batch)
-                self._sharing.ended()
+                self._fairness.ended()
 
     def _finish(self, batch: list[rounds.Pending]) -> None:
         """Forget what is answered; what was asked again after its answer goes into the next batch."""
@@ -196,26 +196,26 @@ class Committer:
         """Bring every command of the batch to its outcome. It ends: who has waited for too long is told so (`_expire`)."""
         await self._beat()
         left = [pending for pending in batch if not pending.future.done()]
-        await self._books.open({pending.command.auction_id for pending in left})
+        await self._auctions.load({pending.command.auction_id for pending in left})
         while left:
             for pending in left:
-                if pending.command.auction_id in self._books.damaged:
+                if pending.command.auction_id in self._auctions.damaged:
                     pending.fail(StoreAway())
-                elif pending.command.auction_id not in self._books:
+                elif pending.command.auction_id not in self._auctions:
                     pending.fail(errors.NotFound("There is no such auction."))
             left = [pending for pending in left if not pending.future.done()]
             current = self._decide(left)
             stored_all = await self._store_proposals(current)
             await self._answer(current, stored_all)
             left = [pending for pending in left if not pending.future.done()]
-        self._books.evict()
+        self._auctions.evict()
 
     def _decide(self, left: Iterable[rounds.Pending]) -> rounds.Round:
         current = rounds.Round()
         speculative: dict[str, rules.State] = {}
         for pending in left:
             auction_id = pending.command.auction_id
-            state = speculative.get(auction_id) or self._books[auction_id].state
+            state = speculative.get(auction_id) or self._auctions[auction_id].state
             try:
                 speculative[auction_id] = state = self._do_what_is_due(current, state, pending)
                 speculative[auction_id] = self._do(current, state, pending)
@@ -297,7 +297,7 @@ class Committer:
                 continue
             self._stalled_since = None
             seconds = time.monotonic() - began
-            self._sharing.took(seconds)
+            self._fairness.took(seconds)
             self._learn(len(rest), seconds)
             bulks_sent.inc()
             entries_stored.inc(ours)
@@ -308,7 +308,7 @@ class Committer:
             if appended.conflict and ours == appended.stored:
                 conflicts.inc()
                 break
-            self._sharing.won()
+            self._fairness.won()
         if not done and not tries:
             self._batch_number -= 1  # nothing has it: a number that stored nothing would be a hole
         return done
@@ -349,9 +349,9 @@ class Committer:
         return found
 
     def _settle(self, proposal: rounds.Proposal) -> None:
-        book = self._books[proposal.entry.auction_id]
-        if book.state.seq < proposal.after.seq:
-            book.advance(proposal.entry, proposal.after)
+        fold = self._auctions[proposal.entry.auction_id]
+        if fold.state.seq < proposal.after.seq:
+            fold.advance(proposal.entry, proposal.after)
         if proposal.pending is not None:
             proposal.pending.resolve(proposal.entry)
 
@@ -362,9 +362,9 @@ class Committer:
         comes alone (everybody repeats what an outage left unanswered), so then the others' are looked up, too.
         """
         lost = proposals[0]
-        moved = await self._books.catch_up([self._books[lost.entry.auction_id]], ahead=store.READ_CHUNK)
+        moved = await self._auctions.catch_up([self._auctions[lost.entry.auction_id]], ahead=store.READ_CHUNK)
         if lost.entry.auction_id in moved:
-            await self._sharing.lost()
+            await self._fairness.lost()
             suspects = proposals[:1]
         else:
             suspects = proposals
@@ -376,13 +376,13 @@ class Committer:
         """Answer refusals and looks of auctions whose state is known to be current; leave the rest undone."""
         proposed = current.auctions_with_proposals()
         unproved = [
-            self._books[auction_id]
+            self._auctions[auction_id]
             for auction_id, answers in current.answers.items()
             if auction_id not in proposed
-            and auction_id in self._books
+            and auction_id in self._auctions
             and not all(rounds.is_final(answer) for _, answer in answers)
         ]
-        moved = await self._books.catch_up(unproved)
+        moved = await self._auctions.catch_up(unproved)
         answerable = [
             (pending, answer)
             for auction_id, answers in current.answers.items()
@@ -397,13 +397,15 @@ class Committer:
             pending.resolve(answer)
 
     def _may_stand(self, command: commands.Command | rounds.Look) -> bool:
-        """Whether its key can be in the log, as far as its book knows: most refused bids need no look into the store.
+        """Whether its key can be in the log, as far as the cached auction knows: most refused bids need no look into the store.
 
-        A damaged auction has no book any more; its commands fail in the next pass.
+        A damaged auction is not cached any more; its commands fail in the next pass.
         """
-        if command.auction_id not in self._books:
+        if command.auction_id not in self._auctions:
             return False
-        return not isinstance(command, commands.PlaceBid) or self._books[command.auction_id].may_hold(command)
+        return not isinstance(command, commands.PlaceBid) or self._auctions[command.auction_id].may_hold(
+            command
+        )
 
     async def _answer_repeats(self, pendings: list[rounds.Pending]) -> None:
         """Resolve those whose key stands in the log."""
