@@ -3,7 +3,7 @@
 Live: the loop of worker or beat turns, and no task has been running for health.STALE_SECONDS. Whoever waits for the broker
 has nothing to say, and is alive.
 
-A chain is a courier and may be lost, doubled or late: correctness rests on the sagas' rows and on `once`. So messages
+A chain may be lost, doubled or late, because correctness rests on the sagas' rows and on `once`. So messages
 are acknowledged late and redelivered soon; results are never stored.
 """
 

@@ -1,4 +1,4 @@
-"""The connections to Redis, and the names used there. Redis is a cache and a doorbell here: all of it may vanish.
+"""The connections to Redis, and the names used there. Redis is a cache here and carries wake-ups: all of it may vanish.
 
 Timeouts are short, since nobody who asks may wait long; one retry mends a connection that a restart has broken, and
 everything sent this way may be sent twice. The hub's subscription has neither: it waits, and must notice a break.

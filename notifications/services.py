@@ -1,6 +1,6 @@
 """What may be done to feeds: tell a user, tell all operators, mark read, follow an account. Each is one transaction.
 
-After the commit a doorbell rings and the courier carries the e-mail; both may fail, and are made up for by the hub's
+After the commit the hubs are woken and the e-mail is dispatched; both may fail, and are made up for by the hub's
 look and by the sweep. Knows nothing of sockets.
 """
 
@@ -64,7 +64,7 @@ def _tell(
 
     def spread() -> None:
         metrics.notifications.labels(kind.lower()).inc(len(names))
-        wakeup.ring(names)
+        wakeup.notify(names)
         if ids:
             dispatcher.send(ids, correlation_id=correlation_id)
 
@@ -132,7 +132,7 @@ def end_session(*, user_id: str, session_id: str, now: datetime) -> None:
 
 
 def _end_streams(user_id: str) -> None:
-    transactions.after_commit(lambda: wakeup.ring([user_id], wakeup.ENDED), using=models.DATABASE)
+    transactions.after_commit(lambda: wakeup.notify([user_id], wakeup.ENDED), using=models.DATABASE)
 
 
 def record_auction(*, auction_id: str) -> None:

@@ -1,7 +1,6 @@
-"""Tells the web processes that a user's feed has grown, or that a session or the account of a user has ended. Best
-effort: a lost ring is made up for by the hub's look.
+"""Wakes up the hubs of the web processes when a user's feed has grown, or a session or an account of a user has ended.
 
-A ring says whose, never what: who hears it reads PostgreSQL.
+Best effort: a hub also looks from time to time. A wake-up names the user and carries no data; the hub reads PostgreSQL.
 """
 
 import time
@@ -14,14 +13,14 @@ from notifications import redis_clients
 
 NEWS = b""
 ENDED = b"ended"
-MUTE_SECONDS = 1.0  # after a failure: a hanging Redis must not slow down whoever writes the feeds
+MUTE_SECONDS = 1.0  # after a failure: a hanging Redis must not slow down the writers of feeds
 
 log = logs.get(__name__)
 _muted_until = 0.0
 
 
-def ring(user_ids: Collection[str], word: bytes = NEWS) -> None:
-    """Ring for each user: NEWS or ENDED. Never raises because of Redis."""
+def notify(user_ids: Collection[str], word: bytes = NEWS) -> None:
+    """Wake up the hubs for each user: NEWS or ENDED. Never raises because of Redis."""
     global _muted_until
     if time.monotonic() < _muted_until:
         return
@@ -32,4 +31,4 @@ def ring(user_ids: Collection[str], word: bytes = NEWS) -> None:
             pipeline.execute()
     except redis.RedisError as error:
         _muted_until = time.monotonic() + MUTE_SECONDS
-        log.warning("doorbell_silent", users=len(user_ids), error=repr(error))
+        log.warning("wakeup_failed", users=len(user_ids), error=repr(error))

@@ -36,7 +36,7 @@ def send(*, saga_id: str, legs: Sequence[engine.Leg]) -> None:
     except Exception as error:
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise
-        log.warning("courier_away", saga_id=saga_id, error=repr(error))
+        log.warning("chain_not_sent", saga_id=saga_id, error=repr(error))
 
 
 def full_queues(names: Iterable[str]) -> frozenset[str]:

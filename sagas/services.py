@@ -2,7 +2,7 @@
 
 Each function is one transaction on the database `sagas`, and none calls a participant: that happens between
 `begin_attempt` and `record_outcome`, with nothing held. A process may die anywhere: the row then says what is due,
-and `due_at` when the sweep looks at it. Never imports tasks: the courier sends them by name.
+and `due_at` when the sweep looks at it. Never imports tasks: the dispatcher sends them by name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, outbox, transactions
 from sagas import definitions, dispatcher, engine, metrics, models, selectors, turns
 
-CHAIN_SECONDS = 10.0  # how long the courier has for the next task before the sweep sends again
+CHAIN_SECONDS = 10.0  # the time for the next task before the sweep sends the chain again
 SWEEP_ROWS = 500
 _DATABASE = "sagas"
 _FAILED_FOR_PEOPLE = "The sale could not be completed; everything was undone."
@@ -33,7 +33,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows an attempt at once: the next attempt, begun already, or the calls that the courier is to carry.
+    """What follows an attempt at once: the next attempt, begun already, or the calls to dispatch.
 
     Neither when the saga waits or ended, or when somebody else went on with it meanwhile.
     """

@@ -57,7 +57,7 @@ def sweep() -> None:
 
 
 def _walk(first: services.Attempt) -> tuple[engine.Leg, ...]:
-    """Call, record, and so on while the next call is on the same queue; the calls that the courier is to carry."""
+    """Call, record, and so on while the next call is on the same queue; the calls to dispatch."""
     saga, attempt = first.saga, first
     with logs.bound(
         correlation_id=saga.correlation_id, saga_id=saga.pk, sale_id=saga.pk, auction_id=saga.auction_id

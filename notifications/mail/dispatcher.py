@@ -23,5 +23,5 @@ def send(email_ids: Iterable[int], *, correlation_id: str) -> None:
         except Exception as error:
             if failure.classify(error) is not failure.Fate.OUTAGE:
                 raise
-            log.warning("courier_away", email_id=email_id, error=repr(error))
+            log.warning("email_task_not_sent", email_id=email_id, error=repr(error))
             return

@@ -1,6 +1,6 @@
 """Which sockets of this process belong to which user, and the reads that bring them their feeds and end their streams.
 
-PostgreSQL is the truth about a feed, an account and a session; a ring only says when to look.
+PostgreSQL is the truth about a feed, an account and a session; a wake-up only says when to look.
 """
 
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ class FollowedUsers:
             self.doubt(room)
             self._ends_due.add(user_id)
 
-    def on_ring(self, user_id: str, word: bytes) -> None:
+    def on_wakeup(self, user_id: str, word: bytes) -> None:
         room = self.rooms.get(user_id)
         if room is not None and word == wakeup.ENDED:
             self._ends_due.add(user_id)

@@ -128,7 +128,7 @@ class Hub:
         if kind == "auction":
             await self.auctions.on_frame(key, data)
         else:
-            self.users.on_ring(key, data)
+            self.users.on_wakeup(key, data)
 
     def _on_break(self) -> None:
         self.auctions.on_break()

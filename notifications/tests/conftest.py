@@ -110,15 +110,15 @@ def store_silently(auction_id: str, *seqs: int) -> None:
 
 
 @pytest.fixture(autouse=True)
-def forgetful_courier(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test leaves tasks behind: the courier loses everything, unless a test says otherwise."""
+def no_dispatch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves tasks behind: nothing is dispatched, unless a test says otherwise."""
     monkeypatch.setattr(dispatcher, "send", lambda _email_ids, correlation_id: None)
 
 
 @pytest.fixture
-def silent_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every ring is lost."""
-    monkeypatch.setattr(wakeup, "ring", lambda _user_ids: None)
+def no_wakeup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every wake-up is lost."""
+    monkeypatch.setattr(wakeup, "notify", lambda _user_ids: None)
 
 
 @pytest.fixture

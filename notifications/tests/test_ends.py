@@ -89,7 +89,7 @@ async def test_a_barred_account_ends_its_streams_also_those_that_follow_no_feed(
 
 
 async def test_a_lost_ring_is_made_up_for_by_the_look(
-    running_hub: hub.Hub, user_id: str, silent_doorbell: None
+    running_hub: hub.Hub, user_id: str, no_wakeup: None
 ) -> None:
     other = conftest.new_id()
     async with streams.websocket(user_id, session="gone") as one, streams.websocket(other) as two:
@@ -190,7 +190,7 @@ def test_who_has_no_end_is_not_named(user_id: str) -> None:
 
 def test_a_ring_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[Any] = []
-    monkeypatch.setattr(wakeup, "ring", lambda users, word=wakeup.NEWS: rung.append((list(users), word)))
+    monkeypatch.setattr(wakeup, "notify", lambda users, word=wakeup.NEWS: rung.append((list(users), word)))
 
     conftest.tell(user_id)
     services.end_session(user_id=user_id, session_id="one", now=conftest.NOW)

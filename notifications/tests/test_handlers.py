@@ -190,7 +190,7 @@ def consume(
 
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
-def test_a_message_delivered_twice_is_told_once(silent_doorbell: None) -> None:
+def test_a_message_delivered_twice_is_told_once(no_wakeup: None) -> None:
     transport = consume(handlers.SUBSCRIPTION, "auction.private", OUTBID, times=2)
 
     assert len(told()) == 1

@@ -47,7 +47,7 @@ async def resume(client: streams.Client, cursor: str | None = None) -> list[dict
 
 
 async def test_a_lost_ring_is_made_up_for_by_the_look(
-    running_hub: hub.Hub, user_id: str, silent_doorbell: None
+    running_hub: hub.Hub, user_id: str, no_wakeup: None
 ) -> None:
     async with streams.websocket(user_id) as client:
         await resume(client)

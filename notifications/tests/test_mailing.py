@@ -225,7 +225,7 @@ def test_a_sender_that_dies_leaves_an_email_that_is_never_sent_again(
     assert len(mail.outbox) == sent
 
 
-def test_the_sweep_finds_what_the_courier_lost_and_does_not_ring_for_it_all_the_time(user_id: str) -> None:
+def test_the_sweep_finds_what_was_not_dispatched_and_does_not_send_it_all_the_time(user_id: str) -> None:
     verify(user_id)
     conftest.tell(user_id)
     email = email_of(user_id)

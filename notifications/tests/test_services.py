@@ -33,13 +33,13 @@ def account(user_id: str, version: int, **changes: Any) -> events.AccountChanged
 
 
 class Rung:
-    """A doorbell and a courier that remember."""
+    """A wake-up and a dispatcher that remember."""
 
     def __init__(self) -> None:
         self.users: list[str] = []
         self.emails: list[int] = []
 
-    def ring(self, user_ids: list[str]) -> None:
+    def notify(self, user_ids: list[str]) -> None:
         self.users += user_ids
 
     def send(self, email_ids: list[int], *, correlation_id: str) -> None:
@@ -50,7 +50,7 @@ class Rung:
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
     found = Rung()
-    monkeypatch.setattr(wakeup, "ring", found.ring)
+    monkeypatch.setattr(wakeup, "notify", found.notify)
     monkeypatch.setattr(dispatcher, "send", found.send)
     return found
 
@@ -131,7 +131,7 @@ def test_writers_of_one_feed_at_once_leave_no_gap_and_double_nothing(user_id: st
 
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
-def test_who_sees_a_notification_sees_all_before_it(user_id: str, silent_doorbell: None) -> None:
+def test_who_sees_a_notification_sees_all_before_it(user_id: str, no_wakeup: None) -> None:
     done = threading.Event()
     seen: list[list[int]] = []
 

@@ -1,4 +1,4 @@
-"""What the tests of the sagas share: sales with a script, the fake participants, and a courier on a lead."""
+"""What the tests of the sagas share: sales with a script, the fake participants, and a dispatcher on a lead."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -59,7 +59,7 @@ def run(saga_id: str, step: str) -> None:
 
 @pytest.fixture
 def post(monkeypatch):
-    """The courier's fake. A test's transaction never commits, so what waits for a commit happens at once."""
+    """The dispatcher's fake. A test's transaction never commits, so what waits for a commit happens at once."""
     fake = Courier()
     monkeypatch.setattr(services.transactions, "after_commit", lambda function, *, using: function())
     monkeypatch.setattr(dispatcher, "send", fake.send)
@@ -76,7 +76,7 @@ def fakes(monkeypatch):
 
 @pytest.fixture
 def begin(post, fakes):
-    """`begin(script)`: a sale whose saga was started and whose chain is with the courier; its saga's id."""
+    """`begin(script)`: a sale whose saga was started and whose chain is with the dispatcher; its saga's id."""
 
     def begin(script=""):
         sale = make_sale(script)

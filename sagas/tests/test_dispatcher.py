@@ -1,4 +1,4 @@
-"""What the courier puts on the wire: a chain with one task for each stretch on one queue; nothing when it is away."""
+"""What the dispatcher puts on the wire: a chain with one task for each stretch on one queue; nothing while the broker is unavailable."""
 
 import celery
 import kombu.exceptions
@@ -46,4 +46,4 @@ def test_a_broker_that_is_away_costs_a_log_line(monkeypatch, caplog, error):
 
     dispatcher.send(saga_id="a-1", legs=LEGS)
 
-    assert "courier_away" in caplog.text
+    assert "chain_not_sent" in caplog.text

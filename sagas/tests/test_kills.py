@@ -28,7 +28,7 @@ BACK_POINTS = [
 
 
 def deliver_in_a_process(post, point):
-    """Deliver what the courier has in a process that dies at `point`."""
+    """Deliver what the dispatcher has in a process that dies at `point`."""
     connections.close_all()  # no connection survives a fork
     with warnings.catch_warnings():
         # Of threads that other tests left: the child has none.

@@ -14,7 +14,7 @@ ALL = ["reserve_stock", "assess_risk", "capture_payment", "place_order", "commit
 
 
 def sweep(post, saga_id):
-    """The pause is over: the sweep sends what is due, the courier delivers."""
+    """The pause is over: the sweep sends what is due, the dispatcher delivers."""
     pass_time(saga_id, 60)
     services.claim_due(now=datetime.now(UTC))
     post.deliver()
@@ -186,7 +186,7 @@ def test_an_operator_turns_a_sale_that_waits_and_the_bidder_reads_why(begin, pos
     assert (event.reason, event.detail) == ("operator", "The lot was damaged.")
 
 
-# --- couriers that lose, double and delay ----------------------------------------------------------------------------
+# --- chains that are lost, doubled and late --------------------------------------------------------------------------
 
 
 def test_a_chain_that_is_lost_after_any_step_is_sent_again_by_the_sweep(begin, post):

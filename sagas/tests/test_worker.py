@@ -123,7 +123,7 @@ def assert_sound():
     assert [found for found in invariants.check(now=datetime.now(UTC)) if found.violations] == []
 
 
-def test_chains_settle_and_undo_sales_and_the_courier_alone_is_enough(processes):
+def test_chains_settle_and_undo_sales_and_chains_alone_are_enough(processes):
     processes.worker()
     good = [start() for _ in range(10)]
     bad = [start("capture_payment=refuse"), start("commit_stock=refuse")]
