@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping
@@ -166,6 +167,9 @@ class Process:
         try:
             with urllib.request.urlopen(url, timeout=READY_ANSWER_SECONDS) as answer:
                 said = json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            refusal.close()  # it holds the connection
+            return False
         except (OSError, ValueError):
             return False
         return bool(said.get("instance") == self.environment[health.INSTANCE])

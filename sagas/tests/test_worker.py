@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 
@@ -266,6 +267,9 @@ def test_beat_answers_probes(processes):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
                 return json.load(answer) == {"role": "beat", "ready": True}
+        except urllib.error.HTTPError as refusal:
+            refusal.close()  # it holds the connection
+            return False
         except OSError:
             return False
 

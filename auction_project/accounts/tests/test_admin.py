@@ -217,7 +217,6 @@ def test_a_desk_gets_what_the_table_says_and_loses_what_it_does_not() -> None:
         "accounts.view_user",
         "accounts.view_accountaction",
         "accounts.view_outbox",
-        "accounts.view_once",
     }
     assert not {name for group in desk.GROUPS for name in given(group) if ".delete_" in name}
 
