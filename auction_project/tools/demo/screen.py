@@ -23,6 +23,8 @@ def welcome(url: str, *, wanted_port: int, logs: str) -> Panel:
     for person in people.VISITORS:
         accounts.add_row(person.email, person.password or "", person.note)
     look = Table.grid(padding=(0, 3))
+    look.add_column(no_wrap=True)  # an address that is cut cannot be copied
+    look.add_column()
     for path, what in (
         ("/", "lots, pictures, live prices: bid on one against the crowd"),
         ("/accounts/login/", "sign in with one click, or make an account of your own"),
