@@ -121,8 +121,8 @@ class House:
         """A product of the house with `stock` units, made through the services."""
         return str(self.call("create_product", title=title, stock=stock))
 
-    def new_auction(self, product_id: str, *, seconds: float = 600.0, **terms: Any) -> str:
-        """An auction of a product that is open, or the test fails."""
+    def new_auction(self, product_id: str, *, seconds: float = 7200.0, **terms: Any) -> str:
+        """An auction of a product that is open, or the test fails. Unless `seconds` says so, it outlasts all tests."""
         now = instants.now()
         body = {
             "product_id": product_id,
