@@ -3,8 +3,8 @@
 Live: the loop of worker or beat turns, and no task has been running for health.STALE_SECONDS. Whoever waits for the broker
 has nothing to say, and is alive.
 
-A chain may be lost, doubled or late, because correctness rests on the sagas' rows and on `once`. So messages
-are acknowledged late and redelivered soon; results are never stored.
+A chain may be lost, doubled or late: correctness rests on the sagas' rows and on `once`, not on chains. Messages are
+acknowledged late and redelivered soon; results are never stored.
 """
 
 import logging

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from auction_project.kernel.http import api
+from auction_project.kernel.http import api, api_schemas
 from inventory import models, services
 
 MAX_PAGE_SIZE = 100
@@ -73,8 +73,5 @@ class Product(serializers.Serializer):
     )
 
 
-class ProductPage(serializers.Serializer):
+class ProductPage(api_schemas.Page):
     items = Product(many=True)
-    page = serializers.IntegerField()
-    pages = serializers.IntegerField()
-    total = serializers.IntegerField()

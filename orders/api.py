@@ -91,11 +91,8 @@ class OrderDetailSerializer(OrderSerializer):
     risk = RiskSerializer(required=False, allow_null=True, help_text="For operators.")
 
 
-class OrdersSerializer(serializers.Serializer[Any]):
+class OrdersSerializer(api_schemas.Page):
     items = OrderSerializer(many=True)
-    page = serializers.IntegerField()
-    pages = serializers.IntegerField()
-    total = serializers.IntegerField()
 
 
 class TallySerializer(serializers.Serializer[Any]):

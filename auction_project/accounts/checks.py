@@ -46,7 +46,7 @@ def _check_pair() -> list[checks.CheckMessage]:
 
 
 def check_second_factor(**_: Any) -> list[checks.CheckMessage]:
-    """For `check --deploy`: a site may switch the second factor off, and is told so."""
+    """For `check --deploy`: warn a site that has switched the second factor off."""
     if settings.STAFF_SECOND_FACTOR or "accounts" not in settings.SERVICES:
         return []
     return [

@@ -63,7 +63,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, *_arguments: Any, **_fields: Any) -> "User":
-        """Refuses `manage.py createsuperuser`, which would make a row that no other app hears of."""
+        """Refuse `manage.py createsuperuser`: its row would come without the event that informs the other apps."""
         raise CommandError("Use: manage.py create_account --email YOU@EXAMPLE.ORG --verified --superuser")
 
     def lock(self, user_id: str) -> "User":

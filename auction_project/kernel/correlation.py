@@ -1,11 +1,12 @@
 """The correlation id of a request: one string that its log lines, its events and its answer share."""
 
 import re
-import uuid
+
+from auction_project.kernel import ids
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def accept(sent: str) -> str:
     """The caller's id if it is harmless, else a fresh one."""
-    return sent if _ACCEPTED.fullmatch(sent) else uuid.uuid4().hex
+    return sent if _ACCEPTED.fullmatch(sent) else ids.new_id()

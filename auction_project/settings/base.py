@@ -250,9 +250,8 @@ ACCOUNT_RATE_LIMITS = {
     "signup": env.str("SIGNUP_RATE_LIMIT", default="20/m/ip"),
     "token": "30/m/user",
 }
-ALLAUTH_TRUSTED_PROXY_COUNT = (
-    0  # the address that it gets is the client's: see auction_project/kernel/http/addresses.py
-)
+# The address that allauth gets is the client's already: see auction_project/kernel/http/addresses.py.
+ALLAUTH_TRUSTED_PROXY_COUNT = 0
 STREAMS_PER_ADDRESS = env.int("STREAMS_PER_ADDRESS", default=200)
 STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=False)  # production: true
 MFA_ADAPTER = "auction_project.accounts.second_factor.SecondFactorAdapter"
@@ -268,7 +267,7 @@ HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = ACCESS_TOKEN_SECONDS
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = REFRESH_TOKEN_SECONDS
 HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
 
-# --- budgets: see auction_project/kernel/http/budgets.py; 0 means no limit --------------------------------------------------------
+# --- budgets: see auction_project/kernel/http/budgets.py; 0 means no limit -------------------------------------------
 ANONYMOUS_REQUESTS_PER_SECOND = env.float("ANONYMOUS_REQUESTS_PER_SECOND", default=50)
 USER_REQUESTS_PER_SECOND = env.float("USER_REQUESTS_PER_SECOND", default=50)
 AUCTIONS_PER_HOUR = env.float("AUCTIONS_PER_HOUR", default=3600)

@@ -168,7 +168,7 @@ def _cancelled(
 ) -> Iterator[events.Event]:
     """Bidders and the seller; of a listing's buyers only those whose sale is still under way."""
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
-    buying = {sale.user_id for sale in after.open_sales.values()}
+    buying = after.buying
     bidders = rules.formats.of(after).concerned_by_cancellation(after)
     for user_id in sorted({*bidders, after.seller_id or after.requested_by} - {ids.HOUSE}):
         yield events.AuctionCancelled(

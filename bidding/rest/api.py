@@ -30,7 +30,7 @@ class AuctionBody(api.StrictSerializer):
     """What a seller or an operator asks for. Instants are milliseconds since the epoch."""
 
     product_id = serializers.RegexField(r"^[0-9A-Za-z_-]{1,64}$")
-    format = serializers.ChoiceField(list(rules.formats.FORMATS))
+    format = serializers.ChoiceField(schemas.FORMATS)
     currency = serializers.ChoiceField(sorted(money.EXPONENTS))
     start_price = api_schemas.AmountField(max_length=30, help_text=api_schemas.AMOUNT)
     reserve_price = api_schemas.AmountField(
@@ -42,7 +42,7 @@ class AuctionBody(api.StrictSerializer):
     card_required = serializers.BooleanField(
         default=True, help_text="Only bidders with a usable card may bid."
     )
-    allocate = serializers.ChoiceField(["on_listing", "on_sale"], allow_null=True, default=None)
+    allocate = serializers.ChoiceField(schemas.ALLOCATIONS, allow_null=True, default=None)
     soft_close = SoftCloseBody(required=False)
     relistings_left = serializers.IntegerField(min_value=0, max_value=5, default=5)
 
@@ -53,7 +53,7 @@ class ReasonBody(api.StrictSerializer):
 
 class AuctionsQuery(api.StrictSerializer):
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
-    format = serializers.ChoiceField(list(rules.formats.FORMATS), default="", allow_blank=True)
+    format = serializers.ChoiceField(schemas.FORMATS, default="", allow_blank=True)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
     seller = serializers.CharField(max_length=64, default="", allow_blank=True)
     order = serializers.ChoiceField(

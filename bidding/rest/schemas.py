@@ -8,10 +8,11 @@ from rest_framework import serializers
 from auction_project.kernel.http import api_schemas
 from auction_project.kernel.http.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
 from bidding import rules
-from bidding.rules import log, refusals, state
+from bidding.rules import log, refusals, state, terms
 
 STATUSES = [status.value for status in rules.Status]
 FORMATS = list(rules.formats.FORMATS)
+ALLOCATIONS = list(get_args(terms.Allocation))
 OUTCOMES = list(get_args(state.Outcome))
 STANDINGS = list(get_args(rules.Standing))
 REFUSED_BIDS = (
@@ -33,7 +34,7 @@ class SoftCloseField(serializers.DictField):
 
 class AuctionTerms(serializers.Serializer[Any]):
     start_price = MoneyField()
-    allocate = serializers.ChoiceField(["on_listing", "on_sale"], help_text="When units are set aside.")
+    allocate = serializers.ChoiceField(ALLOCATIONS, help_text="When units are set aside.")
     soft_close = SoftCloseField()
     relistings_left = serializers.IntegerField()
     relist_of = serializers.CharField(allow_null=True, help_text="The auction that this one goes on from.")
@@ -80,11 +81,8 @@ class AuctionSummary(_Common):
     start_price = MoneyField()
 
 
-class AuctionPage(serializers.Serializer[Any]):
+class AuctionPage(api_schemas.Page):
     items = AuctionSummary(many=True)
-    page = serializers.IntegerField()
-    pages = serializers.IntegerField()
-    total = serializers.IntegerField()
 
 
 @extend_schema_field(api_schemas.schema_of(log.Hidden))
@@ -173,8 +171,5 @@ class OwnBid(Standing):
     auction = Auction()
 
 
-class OwnBids(serializers.Serializer[Any]):
+class OwnBids(api_schemas.Page):
     items = OwnBid(many=True)
-    page = serializers.IntegerField()
-    pages = serializers.IntegerField()
-    total = serializers.IntegerField()

@@ -8,7 +8,7 @@ bought        bought from a listing           cancelled     the auction was canc
 """
 
 from bidding.rules import formats
-from bidding.rules.formats import Standing
+from bidding.rules.formats import Standing, base
 from bidding.rules.state import State
 
 __all__ = ["Standing", "next_in_line", "standing_of"]
@@ -21,6 +21,4 @@ def standing_of(state: State, user_id: str) -> Standing:
 
 def next_in_line(state: State) -> formats.Result | None:
     """Who gets the lot if its sale that is under way fails; None when the lot would go to no other bidder."""
-    buying = {sale.user_id for sale in state.open_sales.values()}
-    result = formats.of(state).result_without(state, {*state.passed_over, *buying})
-    return result if result is not None and result.reserve_met else None
+    return base.next_in_line(formats.of(state), state)

@@ -102,6 +102,11 @@ class State(msgspec.Struct, frozen=True):
             return None
         return "sold" if self.sold or self.open_sales else "unsold"
 
+    @property
+    def buying(self) -> set[str]:
+        """The users whose sale is under way."""
+        return {sale.user_id for sale in self.open_sales.values()}
+
     def units_left(self, stock: Stock | None = None) -> int:
         """The units that can be bought: of the listing, and, where stock is set aside at the sale, really there."""
         if stock is None or self.known_terms.allocate != "on_sale":

@@ -95,8 +95,8 @@ class Socket:
             self._queue.clear()
             self._backlog = None
             metrics.closed.labels(self.transport, str(code)).inc()
-            if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_result(None)
+            if waiter := self._pending_waiter():
+                waiter.set_result(None)
 
     async def next(self) -> Sequence[frames.Frame] | None:
         """What to send next, with the step for its first frame, once all that came before is sent; None when the
@@ -117,8 +117,8 @@ class Socket:
 
     def _append(self, entry: Sequence[frames.Frame]) -> None:
         self._queue.append(entry)
-        if len(self._queue) == 1 and self._is_waiting():
-            self.turns.enqueue(self._waiter)
+        if len(self._queue) == 1 and (waiter := self._pending_waiter()):
+            self.turns.enqueue(waiter)
 
-    def _is_waiting(self) -> bool:
-        return self._waiter is not None and not self._waiter.done()
+    def _pending_waiter(self) -> asyncio.Future[None] | None:
+        return self._waiter if self._waiter is not None and not self._waiter.done() else None

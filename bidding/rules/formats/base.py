@@ -87,6 +87,12 @@ class Format(Protocol):
         """The bidders whose bids a cancellation makes void."""
 
 
+def next_in_line(form: Format, state: State) -> Result | None:
+    """Who gets the lot if its sale that is under way fails; None when the lot would go to no other bidder."""
+    result = form.result_without(state, {*state.passed_over, *state.buying})
+    return result if result is not None and result.reserve_met else None
+
+
 def bids_are_over(state: State) -> bool:
     return state.status in (Status.CLOSED, Status.CANCELLED)
 

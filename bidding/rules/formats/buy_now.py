@@ -90,15 +90,14 @@ class BuyNow:
         return None
 
     def standing(self, state: State, user_id: str) -> Standing:
-        has_sale = any(sale.user_id == user_id for sale in state.open_sales.values())
-        return "bought" if has_sale or user_id in state.buyers else "failed"
+        return "bought" if user_id in state.buying or user_id in state.buyers else "failed"
 
     def losers(self, state: State) -> list[str]:
         return []
 
     def concerned_by_cancellation(self, state: State) -> set[str]:
         """Only the buyers whose sale is still under way: what is paid is paid."""
-        return {sale.user_id for sale in state.open_sales.values()}
+        return state.buying
 
 
 def _refuse(state: State, command: PlaceBid, total: int) -> Refusal | None:

@@ -11,7 +11,16 @@ from typing import Any
 from auction_project.kernel import ids
 from bidding.rules import increments, log, refusals
 from bidding.rules.commands import FailSale, PlaceBid
-from bidding.rules.formats.base import BUYERS_FAULT, Flaw, Format, Outcome, Result, Standing, sale_of
+from bidding.rules.formats.base import (
+    BUYERS_FAULT,
+    Flaw,
+    Format,
+    Outcome,
+    Result,
+    Standing,
+    next_in_line,
+    sale_of,
+)
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import Bidder, OpenSale, State, Status
 from bidding.rules.terms import Allocation, Terms, extended_end
@@ -128,7 +137,7 @@ class English:
         return Result(user_id, first.maximum, price, reserve_met)
 
     def standing(self, state: State, user_id: str) -> Standing:
-        buying = {sale.user_id for sale in state.open_sales.values()}
+        buying = state.buying
         if user_id in buying or user_id in state.buyers:
             return "won"
         if user_id in state.passed_over:
@@ -139,9 +148,8 @@ class English:
             return "cancelled"
         if not buying:
             return "lost" if state.sold else "not_sold"
-        result = self.result_without(state, {*state.passed_over, *buying})
-        is_next = result is not None and result.reserve_met and result.user_id == user_id
-        return "next_in_line" if is_next else "lost"
+        result = next_in_line(self, state)
+        return "next_in_line" if result is not None and result.user_id == user_id else "lost"
 
     def losers(self, state: State) -> list[str]:
         """Those who neither bought the lot nor had a sale of their own undone."""
