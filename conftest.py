@@ -1,4 +1,4 @@
-"""Fixtures for every test: this process's bid log runtime ends with the session; tests name the databases they use."""
+"""Fixtures for every test: what this process owns is closed with the session; tests name the databases they use."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,11 +7,11 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _end_the_bid_logs_thread() -> Iterator[None]:
+def _close_what_this_process_owns() -> Iterator[None]:
     yield
-    from bidding import runtime
+    from auction_project.kernel import owned
 
-    runtime.stop_thread()
+    owned.close_all()
 
 
 @pytest.fixture

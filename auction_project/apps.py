@@ -8,4 +8,7 @@ class KernelConfig(AppConfig):
     verbose_name = "Gavel"
 
     def ready(self) -> None:
+        from auction_project import bootstrap
         from auction_project.web import openapi  # noqa: F401 - drf-spectacular collects what was imported
+
+        bootstrap.install()

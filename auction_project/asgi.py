@@ -19,12 +19,12 @@ django_application = get_asgi_application()
 
 from django.conf import settings
 
+from auction_project import bootstrap
 from auction_project.kernel.http import addresses
 from auction_project.processes import health, needs, roles
 from auction_project.web import bounds, edge
-from bidding import runtime
 from bidding.rest import bid_endpoint
-from notifications.push import hub, routing, sse
+from notifications.push import routing, sse
 
 ANSWER_SECONDS = 4.0  # below the time-outs of probes
 _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"
@@ -61,19 +61,13 @@ async def _lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            if _SERVES_BIDDING:
-                await runtime.start()
-            if _SERVES_NOTIFICATIONS:
-                await hub.start()
+            await bootstrap.start_web()
             state.loop = asyncio.get_running_loop()
             gc.collect()
             gc.freeze()  # what a process starts with is never garbage: collections need not walk through it
             await send({"type": "lifespan.startup.complete"})
         else:
-            if _SERVES_NOTIFICATIONS:
-                await hub.stop()
-            if _SERVES_BIDDING:
-                await runtime.stop()
+            await bootstrap.stop_web()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

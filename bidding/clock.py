@@ -52,7 +52,7 @@ class Clock:
         return True
 
     def close(self) -> None:
-        runtime.stop_thread()
+        """Nothing: the process closes the bid log."""
 
     def _poll(self) -> None:
         found = runtime.call(

@@ -1,17 +1,18 @@
-"""The bid log's part of a process: one event loop, one store, one committer; made once, used from anywhere in it.
+"""The bid log's part of a process: one event loop, one store, one committer; `current()` from anywhere in it.
 
-The web process calls `start()` on its own loop. Every other role gets a loop in a thread of its own at its first call.
+The web process starts it on its own loop. Every other role gets a loop in a thread of its own at its first call.
 Synchronous code (REST views, handlers, clock) uses `submit`, `look` and `call`.
 """
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from django.conf import settings
 
-from auction_project.kernel import errors
+from auction_project.kernel import errors, owned
 from bidding import reports, rules, store
 from bidding.rules import commands, log
 from bidding.writer import committer, rounds, wakeup
@@ -39,54 +40,40 @@ class Runtime:
         await self.store.close()
 
 
-_current: Runtime | None = None
-_lock = threading.Lock()
+current: owned.Owned[Runtime] = owned.Owned("bid log")
 
 
 async def start() -> None:
-    """Begin on the running loop. It answers at once; a store that is away is waited for by those who need it."""
-    global _current
-    _current = Runtime(asyncio.get_running_loop())
+    """Begin on the running loop. It answers at once; a store that does not answer is waited for by those who need it."""
+    current.put(Runtime(asyncio.get_running_loop()))
 
 
 async def stop() -> None:
     """Finish what waits, then let go of the store."""
-    global _current
-    if _current is not None:
-        await _current.close()
-        _current = None
+    if (runtime := current.take()) is not None:
+        await runtime.close()
 
 
-def current() -> Runtime:
-    """This process's runtime, on a thread of its own unless `start` made it."""
-    global _current
-    if (found := _current) is not None:  # every bid asks: no lock for what stays as it is
-        return found
-    with _lock:
-        if _current is None:
-            loop = asyncio.new_event_loop()
-            threading.Thread(target=_run, args=(loop,), name="bid-log", daemon=True).start()
+@contextlib.contextmanager
+def on_a_thread() -> Iterator[Runtime]:
+    """A runtime whose loop runs in a thread of its own, until the exit."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=_run, args=(loop,), name="bid-log", daemon=True).start()
 
-            async def make() -> Runtime:
-                return Runtime(loop)
+    async def make() -> Runtime:
+        return Runtime(loop)
 
-            _current = asyncio.run_coroutine_threadsafe(make(), loop).result(CALL_SECONDS)
-        return _current
+    runtime = asyncio.run_coroutine_threadsafe(make(), loop).result(CALL_SECONDS)
+    try:
+        yield runtime
+    finally:
+        asyncio.run_coroutine_threadsafe(runtime.close(), loop).result(CALL_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_forever()
     loop.close()
-
-
-def stop_thread() -> None:
-    """End a runtime that `current` made; for roles that drain, and for tests."""
-    global _current
-    with _lock:
-        found, _current = _current, None
-    if found is not None:
-        asyncio.run_coroutine_threadsafe(found.close(), found.loop).result(CALL_SECONDS)
-        found.loop.call_soon_threadsafe(found.loop.stop)
 
 
 def call(operation: Coroutine[Any, Any, _T], *, seconds: float = CALL_SECONDS) -> _T:

@@ -4,13 +4,13 @@ Timeouts are short, since nobody who asks may wait long; one retry mends a conne
 everything sent this way may be sent twice. The hub's subscription has neither: it waits, and must notice a break.
 """
 
-from functools import cache
-
 import redis
 import redis.asyncio
 from django.conf import settings
 from redis import backoff, retry
 from redis.asyncio import retry as async_retry
+
+from auction_project.kernel import owned
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
@@ -37,9 +37,13 @@ def stream_key(digest: str) -> str:
     return f"gavel:stream:{digest}"
 
 
-@cache
-def blocking() -> redis.Redis:
-    """The client of this process for code outside an event loop. Thread-safe; made at first use, so after a fork."""
+blocking: owned.Owned[redis.Redis] = owned.Owned(
+    "Redis client"
+)  # for code outside an event loop; thread-safe
+
+
+def connect() -> redis.Redis:
+    """A client for code outside an event loop."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=CONNECT_SECONDS,

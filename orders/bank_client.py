@@ -4,14 +4,12 @@ A read timeout is `NoAnswer`: the request was sent. Everything else that breaks 
 `errors.Unavailable`; a 4xx is `ProviderFault`.
 """
 
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import msgspec
-from django.conf import settings
 
 from auction_project.kernel import errors
 from orders import provider
@@ -82,27 +80,6 @@ class BankClient:
         if response.is_error:
             raise provider.ProviderFault(f"{method} {path}: {response.status_code} {response.text[:300]}")
         return _decode(response.content)
-
-
-_clients: dict[tuple[str, str, float], BankClient] = {}
-_clients_lock = threading.Lock()
-
-
-def from_settings() -> BankClient:
-    """The client of this process for the provider that the settings name."""
-    named = (settings.BANK_URL, settings.BANK_API_KEY, settings.BANK_TIMEOUT_SECONDS)
-    with _clients_lock:
-        if named not in _clients:
-            url, api_key, read_seconds = named
-            _clients[named] = BankClient(url, api_key, read_seconds=read_seconds)
-        return _clients[named]
-
-
-def close_clients() -> None:
-    """Close the connections of this process."""
-    with _clients_lock:
-        while _clients:
-            _clients.popitem()[1].close()
 
 
 def _path(key: str) -> str:

@@ -13,7 +13,7 @@ from django.db import connections, transaction
 from django.db.models import Count, F, Sum
 
 from auction_project.kernel import findings
-from orders import bank_client, models, provider, reconciliation, states
+from orders import models, provider, reconciliation, states
 
 Unfinished = Callable[[Collection[str]], Collection[str]]
 
@@ -37,7 +37,7 @@ def none_unfinished(_numbers: Collection[str]) -> Collection[str]:
 
 def check(unfinished: Unfinished = none_unfinished) -> list[findings.Finding]:
     """All of them. Raises errors.Unavailable when the provider is away."""
-    bank = bank_client.from_settings()
+    bank = provider.current()
     return [
         check_money_of_orders(unfinished),
         check_ledger(),

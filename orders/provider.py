@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from auction_project.kernel import errors
+from auction_project.kernel import errors, owned
 
 
 class Status(enum.Enum):
@@ -71,3 +71,6 @@ class PaymentProvider(Protocol):
 
     def list_payments(self) -> Iterator[Record]:
         """Every payment that the provider knows, oldest first."""
+
+
+current: owned.Owned[PaymentProvider] = owned.Owned("payment provider")

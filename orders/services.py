@@ -15,7 +15,6 @@ from auction_project.kernel import contracts, failpoints, logs
 from auction_project.kernel.messaging import once, outbox
 from orders import (
     bank_calls,
-    bank_client,
     card_file,
     exceptions,
     models,
@@ -136,13 +135,13 @@ def capture_payment(
     if payment is not None and payment.state == states.PaymentState.STARTED:
         payment = _send_capture(payment, now=now)
     if payment is not None and payment.state == states.PaymentState.CANCELLING:
-        payments.record(payment, bank_client.from_settings().cancel(key=key), now=now)
+        payments.record(payment, provider.current().cancel(key=key), now=now)
     return repeats.answer(key)
 
 
 def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Ask the provider; the payment, CANCELLING after the last silence. Raises errors.Unavailable while undecided."""
-    bank = bank_client.from_settings()
+    bank = provider.current()
     failpoints.reach("capture_payment.before_call")
     return bank_calls.CALLS.make(
         payment.key,
@@ -188,7 +187,7 @@ def refund_payment(*, key: str, order_number: str, now: datetime) -> dict[str, A
     """
     payment = payments.open_undo(key, order_number=order_number, now=now)
     if payment is not None and payment.state == states.PaymentState.CANCELLING:
-        payments.record(payment, bank_client.from_settings().cancel(key=key), now=now)
+        payments.record(payment, provider.current().cancel(key=key), now=now)
         payment = payments.open_undo(key, order_number=order_number, now=now)
     if payment is not None and payment.state == states.PaymentState.REFUNDING:
         payment = _send_refund(payment, now=now)
@@ -197,7 +196,7 @@ def refund_payment(*, key: str, order_number: str, now: datetime) -> dict[str, A
 
 
 def _send_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
-    bank_client.from_settings().refund(key=payment.key)
+    provider.current().refund(key=payment.key)
     failpoints.reach("refund_payment.after_effect")
     return payments.record_refund(payment, now=now)
 
@@ -210,7 +209,7 @@ def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime
     payment = payments.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
     if payment.state == states.PaymentState.REFUNDING:
         return _send_refund(payment, now=now).state
-    return payments.record(payment, bank_client.from_settings().cancel(key=payment.key), now=now).state
+    return payments.record(payment, provider.current().cancel(key=payment.key), now=now).state
 
 
 # --- orders ------------------------------------------------------------------------------------------------------

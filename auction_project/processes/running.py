@@ -1,7 +1,7 @@
 """How every role runs: named loops in threads, one stop, shared waiting, drain and health.
 
 `run(role, loops)` waits for what the role needs, steps its loops until SIGTERM or SIGINT, lets each finish its step,
-closes it, and exits 0. An outage makes a loop wait (at most failure.MAX_PAUSE_SECONDS, or its own
+closes it and what the process owns, and exits 0. An outage makes a loop wait (at most failure.MAX_PAUSE_SECONDS, or its own
 `longest_pause_seconds` where everybody waits for it); any other error ends the process with code 1 after a log line, and its supervisor starts it again: no state is held that another copy lacks.
 """
 
@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from auction_project.kernel import logs
+from auction_project.kernel import logs, owned
 from auction_project.kernel.messaging import failure
 from auction_project.processes import health, needs
 
@@ -66,6 +66,7 @@ def run(
             return 0
         return _run_loops(role, make_loops, state, stop)
     finally:
+        owned.close_all()
         server.close()
 
 

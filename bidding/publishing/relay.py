@@ -139,7 +139,6 @@ class LogRelay:
             logger.warning("log_relay_closed_without_store", error=str(away))
         finally:
             self._ear.close()
-            runtime.stop_thread()
 
     def _hold_lease(self) -> bool:
         now = instants.now()

@@ -38,10 +38,10 @@ async def log_store(database_name):
 @pytest.fixture
 def bid_log(database_name, settings):
     """The process's runtime on a database of its own, its loop in a thread."""
-    runtime.stop_thread()
+    runtime.current.close()
     settings.MONGODB_DATABASE = database_name
     yield runtime
-    runtime.stop_thread()
+    runtime.current.close()
 
 
 @pytest.fixture

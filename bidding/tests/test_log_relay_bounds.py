@@ -229,8 +229,9 @@ def test_a_relay_closes_while_the_store_is_away(log, relay, transport, monkeypat
     relay._unsaved["x"] = None
 
     relay.close()
+    runtime.current.close()
 
-    assert runtime._current is None
+    assert not runtime.current.is_made
 
 
 # --- the refill ----------------------------------------------------------------------------------------------------

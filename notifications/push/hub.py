@@ -15,7 +15,7 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-from auction_project.kernel import logs
+from auction_project.kernel import logs, owned
 from auction_project.kernel.messaging import failure
 from notifications import metrics, redis_clients
 from notifications.push import (
@@ -154,32 +154,22 @@ def _is_outage(error: Exception) -> bool:
     return isinstance(error, redis.RedisError) or failure.classify(error) is failure.Fate.OUTAGE
 
 
-_hub: Hub | None = None
-
-
-def current() -> Hub:
-    """The hub of this process. Raises RuntimeError before `start`."""
-    if _hub is None:
-        raise RuntimeError("the hub is not started: the server must run the application's lifespan")
-    return _hub
+current: owned.Owned[Hub] = owned.Owned("push hub")
 
 
 async def start() -> None:
     """Start the hub of this process on the running loop."""
-    global _hub
-    _hub = Hub()
-    _hub.start()
+    current.put(Hub())
+    current().start()
 
 
 def end_streams() -> None:
     """End every stream of this process, if it serves any; the hub goes on until `stop`."""
-    if _hub is not None:
-        _hub.end_streams()
+    if current.is_made:
+        current().end_streams()
 
 
 async def stop() -> None:
     """End every stream, and the hub."""
-    global _hub
-    if _hub is not None:
-        hub, _hub = _hub, None
+    if (hub := current.take()) is not None:
         await hub.stop()

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from auction_project.kernel import tokens
-from orders import bank_calls, bank_client
+from orders import bank_calls, provider
 from orders.tests import bank_process, sales
 
 READ_SECONDS = 0.4
@@ -25,6 +25,7 @@ def _shared_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bank_proc
 
 
 def _use(bank: bank_process.BankProcess, settings: Any) -> bank_process.BankProcess:
+    provider.current.close()
     settings.BANK_URL = bank.url
     settings.BANK_API_KEY = bank_process.API_KEY
     settings.BANK_TIMEOUT_SECONDS = READ_SECONDS
@@ -39,7 +40,7 @@ def _no_connection_outlives_a_test() -> Iterator[None]:
         bank_calls.CALLS._open and time.monotonic() < deadline
     ):  # a call that is answered late writes that down
         time.sleep(0.01)
-    bank_client.close_clients()
+    provider.current.close()
 
 
 @pytest.fixture

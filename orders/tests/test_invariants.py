@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pytest
 from django.db import connections
 
-from orders import bank_client, invariants, models, reconciliation
+from orders import bank_client, invariants, models, provider, reconciliation
 from orders.tests import bank_process, sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
@@ -133,23 +133,23 @@ def test_m2_finds_an_entry_without_postings_and_a_state_without_its_entry() -> N
 
 def test_m3_finds_an_order_that_was_charged_twice(own_bank: bank_process.BankProcess) -> None:
     sale = confirmed_sale()
-    bank = bank_client.from_settings()
+    bank = provider.current()
     bank.capture(key="another", token="tok_accepts_1", amount=1, currency="EUR", reference=sale.order_number)
 
-    assert invariants.check_one_capture_per_order(bank_client.from_settings()).violations == (
+    assert invariants.check_one_capture_per_order(provider.current()).violations == (
         f"{sale.order_number}: 1 captures in the ledger, 2 at the provider",
     )
 
 
 def test_m4_finds_what_the_provider_did_without_us(own_bank: bank_process.BankProcess) -> None:
     refunded, unknown = confirmed_sale(), sales.new_sale()
-    bank = bank_client.from_settings()
+    bank = provider.current()
     bank.refund(key=refunded.key("capture_payment"))
     bank.capture(
         key="another", token="tok_accepts_1", amount=1, currency="EUR", reference=unknown.order_number
     )
 
-    assert invariants.check_provider(bank_client.from_settings()).violations == (
+    assert invariants.check_provider(provider.current()).violations == (
         f"{refunded.order_number}: ours is CAPTURED, 12550 EUR; theirs captured, refunded, 12550 EUR",
         f"{unknown.order_number}: the provider has a payment that we never began",
     )
@@ -162,7 +162,7 @@ def test_m4_finds_a_payment_that_the_provider_lost(own_bank: bank_process.BankPr
         path.unlink()
     own_bank.start()
 
-    assert invariants.check_provider(bank_client.from_settings()).violations == (
+    assert invariants.check_provider(provider.current()).violations == (
         f"{sale.order_number}: ours is CAPTURED, the provider knows nothing",
     )
 
@@ -171,7 +171,7 @@ def test_m4_finds_another_amount(own_bank: bank_process.BankProcess) -> None:
     sale = confirmed_sale()
     spoil("UPDATE orders_payment SET amount = 1")
 
-    assert invariants.check_provider(bank_client.from_settings()).violations == (
+    assert invariants.check_provider(provider.current()).violations == (
         f"{sale.order_number}: ours is CAPTURED, 1 EUR; theirs captured, 12550 EUR",
     )
 
@@ -182,7 +182,7 @@ def test_a_payment_in_motion_is_set_aside_and_counted(own_bank: bank_process.Ban
     with pytest.raises(Exception, match="did not answer"):
         sale.capture()
 
-    report = reconciliation.reconcile(bank_client.from_settings())
+    report = reconciliation.reconcile(provider.current())
 
     assert (report.checked, report.in_motion, report.differences) == (1, 1, ())
 
@@ -192,7 +192,7 @@ def test_a_payment_that_is_decided_while_it_looks_is_no_difference(
 ) -> None:
     sale = sales.new_sale()
     sale.pay_with(sales.ACCEPTS)
-    bank = bank_client.from_settings()
+    bank = provider.current()
     before = list(bank.list_payments())
     sale.capture()
     monkeypatch.setattr(bank, "list_payments", lambda: iter(before))
@@ -212,6 +212,6 @@ def test_reconciling_reads_all_pages_of_the_provider(
         sale.pay_with(sales.ACCEPTS)
         sale.capture()
 
-    report = reconciliation.reconcile(bank_client.from_settings())
+    report = reconciliation.reconcile(provider.current())
 
     assert (report.checked, report.differences) == (5, ())

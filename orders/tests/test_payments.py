@@ -1,9 +1,11 @@
 """Payments against the real bank: each card, each undoing, each outage, each crash."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from django.db import connections
 from auction_project.kernel import errors, failpoints
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, once
-from orders import bank_client, exceptions, models, provider, services
+from orders import exceptions, models, provider, services
 from orders.tests import bank_process, sales
 from orders.tests.test_orders import in_threads
 
@@ -280,7 +282,7 @@ def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_
     for _ in range(2):
         with pytest.raises(errors.Unavailable):
             sale.capture()
-    bank = bank_client.from_settings()
+    bank = provider.current()
     monkeypatch.setattr(bank, "cancel", lambda **_: (own_bank.kill(), type(bank).cancel(bank, key="k"))[1])
     with pytest.raises(errors.Unavailable):
         sale.capture()
@@ -318,16 +320,18 @@ class ScriptedBank:
         return self._healthy
 
 
-def use(monkeypatch: pytest.MonkeyPatch, bank: ScriptedBank) -> ScriptedBank:
-    monkeypatch.setattr(bank_client, "from_settings", lambda: bank)
-    return bank
+UseBank = Callable[[ScriptedBank], ScriptedBank]
 
 
-def test_no_transaction_is_open_while_the_provider_is_asked(
-    sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def use_bank() -> Iterator[UseBank]:
+    with contextlib.ExitStack() as stack:
+        yield lambda bank: stack.enter_context(provider.current.replaced_by(bank))
+
+
+def test_no_transaction_is_open_while_the_provider_is_asked(sale: sales.Sale, use_bank: UseBank) -> None:
     silence, taken = provider.NoAnswer(), provider.Result(provider.Status.CAPTURED)
-    bank = use(monkeypatch, ScriptedBank(silence, silence, silence, taken, None))
+    bank = use_bank(ScriptedBank(silence, silence, silence, taken, None))
     sale.pay_with(sales.ACCEPTS)
 
     sale.capture_patiently()
@@ -337,10 +341,8 @@ def test_no_transaction_is_open_while_the_provider_is_asked(
     assert bank.in_transaction == [False] * 5
 
 
-def test_silence_of_a_provider_that_is_not_well_is_never_counted(
-    sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bank = use(monkeypatch, ScriptedBank(*[provider.NoAnswer()] * 5, healthy=False))
+def test_silence_of_a_provider_that_is_not_well_is_never_counted(sale: sales.Sale, use_bank: UseBank) -> None:
+    bank = use_bank(ScriptedBank(*[provider.NoAnswer()] * 5, healthy=False))
     sale.pay_with(sales.ACCEPTS)
 
     for _ in range(5):

@@ -1,0 +1,71 @@
+"""The composition root: how a process makes what it has one of, and what a web process starts and stops.
+
+A maker imports what it makes, so that a role loads only what it uses.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from auction_project.kernel import owned
+
+if TYPE_CHECKING:
+    import redis
+
+    from bidding.runtime import Runtime
+    from orders.bank_client import BankClient
+
+
+def install() -> None:
+    """Say how each is made. Django calls it in every process, once its apps are ready."""
+    owned.made_by({"bid log": _bid_log, "payment provider": _payment_provider, "Redis client": _redis_client})
+
+
+async def start_web() -> None:
+    """Start, on the running loop, what the SERVICES of this web process need."""
+    if "bidding" in settings.SERVICES:
+        from bidding import runtime
+
+        await runtime.start()
+    if "notifications" in settings.SERVICES:
+        from notifications.push import hub
+
+        await hub.start()
+
+
+async def stop_web() -> None:
+    """End every stream, finish what waits, and let go of the stores."""
+    if "notifications" in settings.SERVICES:
+        from notifications.push import hub
+
+        await hub.stop()
+    if "bidding" in settings.SERVICES:
+        from bidding import runtime
+
+        await runtime.stop()
+
+
+@contextlib.contextmanager
+def _bid_log() -> "Iterator[Runtime]":
+    from bidding import runtime
+
+    with runtime.on_a_thread() as bid_log:
+        yield bid_log
+
+
+def _payment_provider() -> "contextlib.closing[BankClient]":
+    from orders import bank_client
+
+    return contextlib.closing(
+        bank_client.BankClient(
+            settings.BANK_URL, settings.BANK_API_KEY, read_seconds=settings.BANK_TIMEOUT_SECONDS
+        )
+    )
+
+
+def _redis_client() -> "contextlib.closing[redis.Redis]":
+    from notifications import redis_clients
+
+    return contextlib.closing(redis_clients.connect())
