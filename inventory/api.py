@@ -47,13 +47,13 @@ class Products(views.APIView):
         responses={201: serializers.Product, 409: api_schemas.refusal("sku_taken")},
     )
     def post(self, request: Request) -> Response:
-        """Create a product, without stock: units are received at the stock desk."""
+        """Create a product, without stock: operators receive its units in the admin."""
         form = serializers.NewProduct(data=request.data)
         form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        image = asked.pop("image", None)
+        fields = form.validated_data
+        image = fields.pop("image", None)
         product = services.create_product(
-            **asked | {"owner_id": _owner_of_new(request.user, asked.get("owner_id"))},
+            **fields | {"owner_id": _owner_of_new(request.user, fields.get("owner_id"))},
             product_id=ids.new_id(),
             image=_content(image),
             actor=request.user.sub,
@@ -80,14 +80,14 @@ class OneProduct(views.APIView):
         operation_id="correct_product", request=serializers.Correction, responses=serializers.Product
     )
     def patch(self, request: Request, product_id: str) -> Response:
-        """Correct what one of your products says of itself; any, if you are an operator. A lot that is listed keeps the
+        """Correct the description of one of your products; of any, if you are an operator. A lot that is listed keeps the
         text and the picture that it was listed with.
         """
-        asked = serializers.Correction.of(request.data)
+        fields = serializers.Correction.of(request.data)
         selectors.get_product(product_id, owner_id=_only_owner(request.user))
-        image = asked.pop("image", None)
+        image = fields.pop("image", None)
         services.correct_product(
-            **asked,
+            **fields,
             product_id=product_id,
             image=_content(image),
             actor=request.user.sub,
@@ -97,7 +97,7 @@ class OneProduct(views.APIView):
 
 
 class AnyType(renderers.BaseRenderer):
-    """A picture is asked for with whatever `Accept` a browser sends; errors still come as JSON."""
+    """Browsers send any `Accept` with a request for a picture; errors still come as JSON."""
 
     media_type = "*/*"
     format = "any"
@@ -107,7 +107,7 @@ class AnyType(renderers.BaseRenderer):
 
 
 class Picture(views.APIView):
-    """A product's picture. Public: lots show it to everybody."""
+    """A product's picture. Public, because lots show it."""
 
     authentication_classes: ClassVar[list[Any]] = []
     permission_classes: ClassVar[list[Any]] = []
@@ -133,7 +133,7 @@ def _content(image: UploadedFile | None) -> bytes | None:
 
 
 def _only_owner(user: tokens.Claims) -> str | None:
-    """Whose products `user` may see; None for everybody's."""
+    """Whose products `user` may see; None for all."""
     return None if user.has("operator") else user.sub
 
 

@@ -1,4 +1,4 @@
-"""What auctions tell the stock: a lot is wanted, a lot is over."""
+"""Events of auctions: a lot needs stock, a lot is over."""
 
 from datetime import UTC, datetime
 

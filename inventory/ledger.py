@@ -112,7 +112,7 @@ def lock_balances(product: models.Product) -> list[models.Balance]:
 
 
 def by_priority(balances: Sequence[models.Balance]) -> list[tuple[str, int]]:
-    """What each warehouse has free, the first to be asked first."""
+    """The free units of each warehouse, in the order in which they are taken."""
     ordered = sorted(balances, key=lambda balance: balance.warehouse.priority)
     return [(balance.warehouse_id, balance.available) for balance in ordered]
 

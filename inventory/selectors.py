@@ -53,7 +53,7 @@ def with_figures(products: QuerySet[models.Product]) -> QuerySet[models.Product]
 
 
 def get_product(product_id: str, *, owner_id: str | None = None) -> models.Product:
-    """One product with its figures; with `owner_id`, only if it is his. Raises ProductNotFound."""
+    """One product with its figures; with `owner_id`, only if it is theirs. Raises ProductNotFound."""
     product = list_products(owner_id=owner_id).filter(id=_checked(product_id)).first()
     if product is None:
         raise ProductNotFound
@@ -68,15 +68,15 @@ def get_picture(product_id: str, *, is_thumbnail: bool, version: str = "") -> Pi
     product = models.Product.objects.filter(id=_checked(product_id)).first()
     if product is None:
         raise ProductNotFound
-    said: models.Product | models.Correction = product
+    described: models.Product | models.Correction = product
     if _VERSION.fullmatch(version) and not product.image_digest.startswith(version):
-        said = product.corrections.filter(image_digest__startswith=version).first() or product
-    name = (said.thumbnail if is_thumbnail else said.image).name
+        described = product.corrections.filter(image_digest__startswith=version).first() or product
+    name = (described.thumbnail if is_thumbnail else described.image).name
     if not name:
         raise PictureNotFound
     try:
         with default_storage.open(name) as stored:
-            return Picture(stored.read(), said.image_digest)
+            return Picture(stored.read(), described.image_digest)
     except FileNotFoundError:
         raise PictureNotFound from None
 

@@ -4,28 +4,20 @@ Every rule that one row can state is a CHECK here, too. Only these modules, the 
 move never changes (a trigger refuses it), and nothing is ever deleted.
 """
 
-from inventory.models.reservations import TRANSITIONS, Holding, Reservation, ReservationKind, ReservationState
-from inventory.models.stock import (
-    DATABASE,
+from inventory.models.catalogue import (
     DESCRIPTION,
     DIGEST_CHARACTERS,
     HOUSE,
     IMAGE_PATH,
     LOW_STOCK_MARGIN_PARTS,
-    MAX_UNITS,
-    ON_HAND,
     THUMBNAIL_PATH,
-    Balance,
     Condition,
     Correction,
-    Location,
-    Move,
-    MoveKind,
-    Once,
-    Outbox,
     Product,
-    Warehouse,
 )
+from inventory.models.messages import DATABASE, Once, Outbox
+from inventory.models.reservations import TRANSITIONS, Holding, Reservation, ReservationKind, ReservationState
+from inventory.models.stock import MAX_UNITS, ON_HAND, Balance, Location, Move, MoveKind, Warehouse
 
 __all__ = [
     "DATABASE",

@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from inventory import refusals
-from inventory.models.stock import Product, Warehouse
+from inventory.models.catalogue import Product
+from inventory.models.stock import Warehouse
 
 
 class ReservationKind(models.TextChoices):

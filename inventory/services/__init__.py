@@ -1,10 +1,9 @@
-"""What the stock can be asked to do. Each service is one transaction on the stock's database and all-or-nothing.
+"""The commands of the stock. Each is one transaction on the stock's database, all or nothing.
 
-`lots` listens to auctions, `sales` serves whoever settles a sale, `desk` is the clerk's counter, `products` the
-catalogue. What may be asked twice takes a `key` and answers a repeat with the stored outcome (`keyed`).
+`lots` serves auctions, `sales` serves the saga of a sale, `stock` serves a clerk, `products` is the catalogue. A command
+that may come twice takes a `key`; a repeat gets the stored outcome (`keyed`).
 """
 
-from inventory.services.desk import adjust_stock, receive_stock, set_threshold, transfer_stock
 from inventory.services.lots import LISTING_WAIT, release_expired_lots, release_lot, reserve_for_lot
 from inventory.services.products import (
     MAX_DESCRIPTION_CHARACTERS,
@@ -14,6 +13,7 @@ from inventory.services.products import (
     create_product,
 )
 from inventory.services.sales import commit, release, reserve, restock
+from inventory.services.stock import adjust_stock, receive_stock, set_threshold, transfer_stock
 
 __all__ = [
     "LISTING_WAIT",

@@ -1,4 +1,4 @@
-"""Stock for lots: what an auction asks for when it is listed, and gives back when it is over.
+"""Stock for lots: an auction reserves it when it is listed, and gives it back when it is over.
 
 A lot's reservation belongs to the lot until the auction has ended: sales claim units of it and undone sales return
 them. Each listing is answered once, by LotAccepted or LotRefused in the same transaction. A lot that ended before its

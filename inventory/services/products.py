@@ -1,5 +1,5 @@
 """The catalogue: a product with its picture, and corrections of both. Files are named by their content and stored before the row: a crash
-between the two leaves a file that nobody names, never a row without its file.
+between the two leaves a file without a row, never a row without its file.
 """
 
 from datetime import datetime
@@ -62,7 +62,7 @@ def correct_product(
     condition: str | None = None,
     image: bytes | None = None,
 ) -> models.Product:
-    """Correct what a product says of itself; what is None stays. Asking again changes nothing. A lot keeps the text that
+    """Correct the description of a product; what is None stays. A repeat changes nothing. A lot keeps the text that
     it was listed with, and its picture. Raises UnknownProduct, InvalidText, UnusableImage.
     """
     corrected: dict[str, str] = {}

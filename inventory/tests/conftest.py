@@ -1,4 +1,4 @@
-"""Common ground of the stock's tests: a fixed clock, two warehouses, products with stock, and what was told."""
+"""Common ground of the stock's tests: a fixed clock, two warehouses, products with stock, and what was published."""
 
 import importlib
 import itertools
@@ -34,7 +34,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def make_product(now: datetime) -> Callable[..., models.Product]:
-    """`make_product(CENTRAL=2, HARBOUR=1)`: a product with so many free units; what that told is forgotten."""
+    """`make_product(CENTRAL=2, HARBOUR=1)`: a product with so many free units; its events are forgotten."""
 
     def make(*, owner_id: str = models.HOUSE, threshold: int = 0, **stock: int) -> models.Product:
         open_warehouses()
@@ -124,10 +124,10 @@ def in_warehouses(product: models.Product, state: str) -> dict[str, int]:
     return {warehouse: units for warehouse, units in rows if units}
 
 
-def told() -> list[events.Event]:
+def published() -> list[events.Event]:
     """Every event in the outbox, in order."""
     return [contracts.decode(bytes(row.body))[1] for row in models.Outbox.objects.order_by("id")]
 
 
-def told_names() -> list[str]:
-    return [type(event).__name__ for event in told()]
+def published_names() -> list[str]:
+    return [type(event).__name__ for event in published()]

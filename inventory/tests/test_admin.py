@@ -1,4 +1,4 @@
-"""The stock desk: what each role sees and may do, that everything goes through the services, and who did it."""
+"""The stock in the admin: what each role sees and may do, that all goes through the services, and who did it."""
 
 import io
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from auction_project.kernel import ids
 from inventory import models, services
-from inventory.tests.conftest import NOW, figures, in_warehouses, told_names
+from inventory.tests.conftest import NOW, figures, in_warehouses, published_names
 
 pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
 CHANGELISTS = ("product", "move", "reservation", "warehouse")
@@ -108,7 +108,7 @@ def test_a_role_that_only_looks_may_do_nothing(client, sign_in, make_product, gr
     answer = client.post(address(product, action), {"_form_submitted": "on", "key": "k"} | fields_for(action))
 
     assert answer.status_code == 403
-    assert (figures(product), told_names()) == ({"available": 5}, [])
+    assert (figures(product), published_names()) == ({"available": 5}, [])
     page = client.get(f"/admin/inventory/product/{product.id}/change/").content.decode()
     assert address(product, action) not in page
 
@@ -146,7 +146,7 @@ def test_nothing_can_be_edited_or_deleted_even_by_a_superuser(client, sign_in, m
 
     for row in rows:
         place = f"/admin/inventory/{row._meta.model_name}/{row.pk}"
-        if row is not product:  # what a product says of itself may be corrected: see below
+        if row is not product:  # its description may be corrected: see below
             assert client.post(f"{place}/change/", {"title": "Mine", "quantity": 99}).status_code == 403
         assert client.post(f"{place}/delete/", {"post": "yes"}).status_code == 403
         answer = client.post(
@@ -183,7 +183,7 @@ def test_a_clerks_action_is_in_the_ledger_the_outbox_and_the_admins_log(
     }
     move = models.Move.objects.first()
     assert (move.kind, move.actor, move.reason) == (kind, clerk.pk, fields_for(action).get("reason", ""))
-    assert told_names() == ["StockChanged"]
+    assert published_names() == ["StockChanged"]
     entry = LogEntry.objects.get()
     assert (entry.user_id, entry.object_id) == (clerk.pk, product.id)
     assert client.get(f"/admin/inventory/product/{product.id}/history/").status_code == 200
@@ -196,7 +196,11 @@ def test_the_threshold_is_set_and_logged(client, sign_in, make_product):
     fill(client, product, "threshold", threshold=2)
 
     product.refresh_from_db()
-    assert (product.low_threshold, product.is_low, told_names()) == (2, True, ["StockChanged", "StockLow"])
+    assert (product.low_threshold, product.is_low, published_names()) == (
+        2,
+        True,
+        ["StockChanged", "StockLow"],
+    )
     assert LogEntry.objects.get().change_message == "Set the low-stock alert to 2 units."
 
 
@@ -268,7 +272,7 @@ def test_a_refused_form_says_why_and_changes_nothing(client, sign_in, make_produ
     assert answer.status_code == 200
     if "seen" not in changes:
         assert text in answer.content.decode()
-    assert (figures(product), told_names(), LogEntry.objects.count()) == ({"available": 5}, [], 0)
+    assert (figures(product), published_names(), LogEntry.objects.count()) == ({"available": 5}, [], 0)
 
 
 def lots_of(client):
@@ -298,7 +302,7 @@ def test_a_count_that_takes_reserved_units_names_the_lots_and_is_done_when_confi
     sent |= {name: asked.context["form"][name].value() for name in ("seen", "confirmation")}
     again = client.post(address(product, "adjust"), sent)
     assert "loses 1 unit" in again.content.decode()  # the box is not ticked
-    assert (figures(product), told_names(), LogEntry.objects.count()) == (
+    assert (figures(product), published_names(), LogEntry.objects.count()) == (
         {"available": 1, "reserved": 2},
         [],
         0,
@@ -306,7 +310,7 @@ def test_a_count_that_takes_reserved_units_names_the_lots_and_is_done_when_confi
 
     client.post(address(product, "adjust"), sent | {"confirmed": "on"})
 
-    assert (figures(product), told_names()) == ({}, ["StockChanged", "StockDepleted", "LotStockLost"])
+    assert (figures(product), published_names()) == ({}, ["StockChanged", "StockDepleted", "LotStockLost"])
     assert LogEntry.objects.get().change_message == "Set Central warehouse from 3 to 0 units: water damage"
 
 

@@ -1,4 +1,4 @@
-"""The stock desk: who corrects what a product says of itself, and that it is recorded."""
+"""Who may correct the description of a product in the admin, and that it is recorded."""
 
 import re
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from auction_project.kernel import tokens
 from inventory import models, urls
-from inventory.tests.conftest import figures, told
+from inventory.tests.conftest import figures, published
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 SELLER, OTHER, OPERATOR = "5" * 32, "6" * 32, "0" * 32
@@ -141,7 +141,7 @@ def test_a_seller_creates_a_product_of_his_own_without_stock(client, seller):
     assert answer.status_code == 201
     created = models.Product.objects.get()
     assert (created.id, created.owner_id, created.created_by) == (answer.json()["id"], SELLER, SELLER)
-    assert (answer.json()["sku"], answer.json()["on_hand"], figures(created), told()) == (
+    assert (answer.json()["sku"], answer.json()["on_hand"], figures(created), published()) == (
         "CLOCK-1",
         0,
         {},

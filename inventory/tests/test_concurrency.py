@@ -10,7 +10,7 @@ from django.db import connections
 from auction_project.kernel import errors, ids
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
-from inventory.tests.conftest import NOW, figures, receive, told, told_names
+from inventory.tests.conftest import NOW, figures, published, published_names, receive
 
 pytestmark = pytest.mark.django_db(databases=["inventory"], transaction=True)
 BUYERS = 50
@@ -104,7 +104,7 @@ def test_one_step_that_arrives_twenty_times_at_once_happens_once(make_product):
 
     assert outcomes == [{"quantity": 1, "from_lot": 0, "warehouses": ["CENTRAL"]}] * 20
     assert figures(product) == {"available": 4, "reserved": 1}
-    assert told_names() == ["StockChanged"]
+    assert published_names() == ["StockChanged"]
 
 
 def test_a_step_and_its_undoing_at_once_leave_nothing_reserved(make_product):
@@ -159,7 +159,9 @@ def test_versions_and_events_of_a_product_come_in_the_order_of_its_changes(make_
     at_once(*(lambda n=n: buy(product, n) for n in range(40)))
 
     first = product.stock_version + 1
-    assert [(event.version, event.available) for event in told()] == [(first + n, 39 - n) for n in range(40)]
+    assert [(event.version, event.available) for event in published()] == [
+        (first + n, 39 - n) for n in range(40)
+    ]
 
 
 def test_the_end_and_the_listing_of_relisted_lots_at_once_leave_no_unit_to_a_rival(make_product):
@@ -181,7 +183,7 @@ def test_the_end_and_the_listing_of_relisted_lots_at_once_leave_no_unit_to_a_riv
     assert figures(product) == {"reserved": 10}
     lots = models.Reservation.objects.filter(state="HELD", holder__startswith="next")
     assert [sum(lot.holdings.values_list("quantity", flat=True)) for lot in lots] == [1] * 10
-    answers = [event for event in told() if isinstance(event, events.LotAccepted | events.LotRefused)]
+    answers = [event for event in published() if isinstance(event, events.LotAccepted | events.LotRefused)]
     assert sorted(event.auction_id for event in answers if isinstance(event, events.LotAccepted)) == sorted(
         [*(f"old{n}" for n in range(10)), *(f"next{n}" for n in range(10))]
     )
@@ -190,7 +192,7 @@ def test_the_end_and_the_listing_of_relisted_lots_at_once_leave_no_unit_to_a_riv
 
 
 def count(product, warehouse, units, key):
-    """Count `units` less than there are, and confirm what that is said to cost."""
+    """Count `units` less than there are, and confirm the loss."""
     figure = {
         "key": key,
         "product_id": product.id,

@@ -1,4 +1,4 @@
-"""Corrections of what a product says of itself: the service, REST, and what lots keep that were listed before."""
+"""Corrections of a product's description: the service, REST, and what lots keep that were listed before."""
 
 import threading
 
@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 
 from inventory import models, refusals, services
-from inventory.tests.conftest import NOW, told, told_names
+from inventory.tests.conftest import NOW, published, published_names
 from inventory.tests.test_api import OTHER, SELLER, bearer, media, picture  # noqa: F401 - media is a fixture
 from inventory.tests.test_lots import list_lot
 
@@ -41,8 +41,10 @@ def patch_picture(client, product, content, headers, **fields):
 
 def assert_unchanged(product):
     present = models.Product.objects.get(id=product.id)
-    said = [(each.title, each.description, each.condition, each.image_digest) for each in (present, product)]
-    assert (said[0], present.corrections.count()) == (said[1], 0)
+    described = [
+        (each.title, each.description, each.condition, each.image_digest) for each in (present, product)
+    ]
+    assert (described[0], present.corrections.count()) == (described[1], 0)
 
 
 # --- the service ---------------------------------------------------------------------------------------------------
@@ -67,7 +69,7 @@ def test_what_is_left_out_stays_and_what_was_said_is_kept_with_who_changed_it(ma
         "ada",
         NOW,
     )
-    assert (corrected.stock_version, told()) == (product.stock_version, [])
+    assert (corrected.stock_version, published()) == (product.stock_version, [])
 
 
 def test_a_repeat_changes_nothing(make_product):
@@ -113,7 +115,7 @@ def test_a_description_may_be_emptied(make_product):
 
 @pytest.mark.django_db(databases=["inventory"], transaction=True)
 def test_twenty_corrections_at_once_are_a_chain_without_a_gap(make_product):
-    """Each row says what the correction before it made of the product: none was written over a state it had not seen."""
+    """Each row has the description that the correction before it left: none replaced a state that it had not seen."""
     product = make_product()
 
     def one(number):
@@ -129,9 +131,9 @@ def test_twenty_corrections_at_once_are_a_chain_without_a_gap(make_product):
         thread.join()
 
     product.refresh_from_db()
-    said = [*models.Correction.objects.order_by("id").values_list("title", flat=True), product.title]
-    assert said[0] == "Brass sextant"
-    assert sorted(said[1:]) == sorted(f"Title {number}" for number in range(20))
+    described = [*models.Correction.objects.order_by("id").values_list("title", flat=True), product.title]
+    assert described[0] == "Brass sextant"
+    assert sorted(described[1:]) == sorted(f"Title {number}" for number in range(20))
 
 
 # --- lots that were listed before ----------------------------------------------------------------------------------
@@ -145,8 +147,8 @@ def test_a_listed_lot_keeps_its_text_and_its_picture_and_the_next_has_the_new_on
     correct(product, title="Brass octant", description="", image=picture(size=(200, 100)))
     list_lot(product.id, auction="b")
 
-    before, after = [event for event in told() if type(event).__name__ == "LotAccepted"]
-    assert told_names().count("LotAccepted") == 2
+    before, after = [event for event in published() if type(event).__name__ == "LotAccepted"]
+    assert published_names().count("LotAccepted") == 2
     assert (before.title, before.text) == ("Brass sextant", "London, about 1880.")
     assert (after.title, after.text) == ("Brass octant", "")
     assert before.thumbnail != after.thumbnail

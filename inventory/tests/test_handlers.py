@@ -4,7 +4,7 @@ import pytest
 
 from auction_project.kernel.contracts import events
 from inventory import models
-from inventory.tests.conftest import figures, told_names
+from inventory.tests.conftest import figures, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -35,7 +35,7 @@ def test_a_listing_is_answered_once_although_its_event_comes_twice(make_product,
     deliver(requested(product), "e1")
     deliver(requested(product), "e1 published anew")
 
-    assert (figures(product), told_names()) == (
+    assert (figures(product), published_names()) == (
         {"available": 1, "reserved": 1},
         ["StockChanged", "LotAccepted"],
     )
@@ -57,14 +57,14 @@ def test_an_end_that_overtakes_its_listing_leaves_nothing_reserved(make_product,
     deliver(ended(product), "e2")
     deliver(requested(product), "e1")
 
-    assert (figures(product), told_names()) == ({"available": 1}, ["LotRefused"])
+    assert (figures(product), published_names()) == ({"available": 1}, ["LotRefused"])
 
 
-def test_a_relisting_is_told_to_the_stock_with_the_auction_before_it(make_product, deliver):
+def test_a_relisting_names_the_auction_before_it(make_product, deliver):
     product = make_product(CENTRAL=1)
     deliver(requested(product), "e1")
 
     deliver(requested(product, auction_id="b", relists="a"), "e3")
 
-    assert "LotRefused" not in told_names()
+    assert "LotRefused" not in published_names()
     assert models.Reservation.objects.get(holder="b").state == "HELD"

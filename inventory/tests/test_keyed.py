@@ -1,4 +1,4 @@
-"""At most once by key: what a refusal leaves behind, and who decided when two asked at once."""
+"""At most once by key: what a refusal leaves behind, and which of two concurrent callers decides."""
 
 import pytest
 

@@ -1,10 +1,10 @@
-"""What the database itself refuses, whoever asks: changed moves, negative balances, moves from nowhere."""
+"""What the database itself refuses: changed moves, negative balances, moves from nowhere."""
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connections, transaction
 
 from inventory import ledger, models, refusals
-from inventory.tests.conftest import NOW, figures, told_names
+from inventory.tests.conftest import NOW, figures, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -170,7 +170,7 @@ def test_a_warehouse_that_is_newer_than_the_product_gets_a_balance(make_product)
     assert after.available == 3
 
 
-def test_a_depleted_product_is_told_to_be_so_once(make_product):
+def test_depletion_is_published_once(make_product):
     product = make_product(CENTRAL=2)
     cause = ledger.Cause(kind=models.MoveKind.COMMIT, reference="r", actor="a", now=NOW)
     sold = ledger.Leg(2, ledger.available_in("CENTRAL"), ledger.committed_in("CENTRAL"))
@@ -180,4 +180,4 @@ def test_a_depleted_product_is_told_to_be_so_once(make_product):
         with transaction.atomic(using="inventory"):
             ledger.post(ledger.lock_product(product.id), [leg], cause)
 
-    assert told_names() == ["StockChanged", "StockDepleted", "StockChanged"]
+    assert published_names() == ["StockChanged", "StockDepleted", "StockChanged"]

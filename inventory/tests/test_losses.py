@@ -1,11 +1,11 @@
-"""Counting below what is reserved: the loss is booked, and the lots and sales concerned are named first and told then."""
+"""Counting below what is reserved: the loss is booked; the lots and sales concerned are named first and notified then."""
 
 import pytest
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
-from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
+from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -72,13 +72,13 @@ def confirm(product, counted, **changes):
 
 def assert_unchanged_since_refusal(product):
     assert not models.Move.objects.filter(product=product, kind="ADJUST").exists()
-    assert not [event for event in told() if isinstance(event, events.LotStockLost)]
+    assert not [event for event in published() if isinstance(event, events.LotStockLost)]
 
 
 def lost():
     return [
         (event.auction_id, event.quantity, event.reason)
-        for event in told()
+        for event in published()
         if isinstance(event, events.LotStockLost)
     ]
 
@@ -100,8 +100,8 @@ def test_a_lot_whose_unit_broke_is_named_and_loses_it_in_the_transaction_of_the_
     assert confirm(product, 0) == [("a", "", 1)]
 
     assert (figures(product), states()) == ({}, {"a": "LOST"})
-    assert told_names() == ["StockChanged", "StockDepleted", "LotStockLost"]
-    assert told()[-1] == events.LotStockLost(
+    assert published_names() == ["StockChanged", "StockDepleted", "LotStockLost"]
+    assert published()[-1] == events.LotStockLost(
         auction_id="a",
         product_id=product.id,
         quantity=1,
@@ -182,7 +182,7 @@ def test_lots_lose_those_listed_last_first_and_a_lot_with_a_sale_under_way_last(
         ]
         assert sum(entry[2] for entry in read) == units
         assert [entry[:2] for entry in read] == [entry[:2] for entry in expected[: len(read)]]
-    assert told() == []
+    assert published() == []
 
     assert confirm(product, 3) == expected[:2]
 
@@ -242,7 +242,7 @@ def test_a_lost_sale_gives_back_its_other_units_to_its_lot(make_product):
     assert_sound()
 
 
-def test_a_lost_sale_from_free_stock_frees_its_other_units_and_no_lot_is_told(make_product):
+def test_a_lost_sale_from_free_stock_frees_its_other_units_and_publishes_nothing_for_its_lot(make_product):
     product = make_product(CENTRAL=2, HARBOUR=1)
     list_lot(product, "a", quantity=3, allocate="on_sale")
     reserve(product, "a-2", quantity=3)
@@ -282,7 +282,7 @@ def test_sold_units_cannot_be_counted_away(make_product):
     assert refused.value.detail == (
         "Only 2 units can be removed from Central warehouse: the other units are sold."
     )
-    assert (figures(product), told()) == ({"available": 1, "reserved": 1, "committed": 1}, [])
+    assert (figures(product), published()) == ({"available": 1, "reserved": 1, "committed": 1}, [])
     assert states() == {"a": "HELD"}
     assert_sound()
 
@@ -299,7 +299,7 @@ def test_a_confirmation_is_good_for_the_lots_that_it_named_alone(make_product):
         count(product, 0, confirmation=first.value.figures["confirmation"])
 
     assert [lot["auction_id"] for lot in second.value.figures["lots"]] == ["b", "a"]
-    assert (figures(product), states(), told()) == ({"reserved": 2}, {"a": "HELD", "b": "HELD"}, [])
+    assert (figures(product), states(), published()) == ({"reserved": 2}, {"a": "HELD", "b": "HELD"}, [])
 
 
 def test_a_confirmed_count_that_is_sent_twice_is_one_loss(make_product):
@@ -337,7 +337,7 @@ def test_a_relisted_lot_that_lost_its_unit_before_its_listing_came_is_refused(ma
             now=NOW,
         )
 
-    refused = [event for event in told() if isinstance(event, events.LotRefused)]
+    refused = [event for event in published() if isinstance(event, events.LotRefused)]
     assert [(event.auction_id, event.reason) for event in refused] == [("b", "stock_lost")]
     assert (figures(product), states()) == ({}, {"a": "RELEASED", "b": "LOST"})
     assert_sound()

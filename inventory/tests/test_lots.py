@@ -4,7 +4,7 @@ import pytest
 
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, services
-from inventory.tests.conftest import NOW, figures, told, told_names
+from inventory.tests.conftest import NOW, figures, published, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 SELLER = "5" * 32
@@ -28,10 +28,10 @@ def end_lot(auction="a"):
 
 
 def answers():
-    return [event for event in told() if isinstance(event, events.LotAccepted | events.LotRefused)]
+    return [event for event in published() if isinstance(event, events.LotAccepted | events.LotRefused)]
 
 
-def refusals_told():
+def published_refusals():
     return [(event.auction_id, event.reason) for event in answers() if isinstance(event, events.LotRefused)]
 
 
@@ -50,7 +50,7 @@ def test_a_lot_that_allocates_on_listing_reserves_and_is_accepted_at_the_version
 
     assert figures(product) == {"available": 1, "reserved": 3}
     assert dict(lot().holdings.values_list("warehouse_id", "quantity")) == {"CENTRAL": 2, "HARBOUR": 1}
-    assert told_names() == ["StockChanged", "LotAccepted"]
+    assert published_names() == ["StockChanged", "LotAccepted"]
     assert answers() == [
         events.LotAccepted(
             auction_id="a",
@@ -70,7 +70,7 @@ def test_a_lot_that_allocates_on_sale_is_accepted_and_reserves_nothing(make_prod
 
     list_lot(product.id, quantity=5, allocate="on_sale")
 
-    assert (figures(product), told_names()) == ({"available": 1}, ["LotAccepted"])
+    assert (figures(product), published_names()) == ({"available": 1}, ["LotAccepted"])
     assert answers()[0].version == product.stock_version
 
 
@@ -79,7 +79,7 @@ def test_a_lot_that_allocates_on_sale_is_refused_when_the_product_is_depleted_al
 
     list_lot(product.id, allocate="on_sale")
 
-    assert refusals_told() == [("a", "sold_out")]
+    assert published_refusals() == [("a", "sold_out")]
 
 
 def test_units_that_are_merely_reserved_do_not_refuse_a_lot_that_allocates_on_sale(make_product):
@@ -88,7 +88,7 @@ def test_units_that_are_merely_reserved_do_not_refuse_a_lot_that_allocates_on_sa
 
     list_lot(product.id, "second", allocate="on_sale")
 
-    assert refusals_told() == []
+    assert published_refusals() == []
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_units_that_are_merely_reserved_do_not_refuse_a_lot_that_allocates_on_sa
         ({"quantity": 10**12, "allocate": "on_sale"}, "invalid_quantity"),
     ],
 )
-def test_a_refused_lot_is_told_why_and_changes_no_stock(make_product, changes, reason):
+def test_a_refused_lot_names_the_reason_and_changes_no_stock(make_product, changes, reason):
     product = make_product(owner_id=SELLER, CENTRAL=2)
 
     list_lot(product.id, **changes)
 
-    assert (refusals_told(), told_names()) == ([("a", reason)], ["LotRefused"])
+    assert (published_refusals(), published_names()) == ([("a", reason)], ["LotRefused"])
     assert (figures(product), lot().state) == ({"available": 2}, "REFUSED")
     assert_sound()
 
@@ -123,24 +123,24 @@ def test_a_seller_may_not_list_the_houses_product(make_product):
 
     list_lot(product.id, as_operator=False)
 
-    assert (refusals_told(), figures(product)) == ([("a", "not_owner")], {"available": 1})
+    assert (published_refusals(), figures(product)) == ([("a", "not_owner")], {"available": 1})
 
 
 def test_an_unknown_product_is_refused(make_product):
     list_lot("f" * 32)
     list_lot("f" * 32)
 
-    assert refusals_told() == [("a", "unknown_product")]
+    assert published_refusals() == [("a", "unknown_product")]
 
 
 def test_a_repeated_request_changes_nothing_and_is_not_answered_again(make_product):
     product = make_product(CENTRAL=3)
     list_lot(product.id)
-    told_once = told_names()
+    names_once = published_names()
 
     list_lot(product.id)
 
-    assert (figures(product), told_names()) == ({"available": 2, "reserved": 1}, told_once)
+    assert (figures(product), published_names()) == ({"available": 2, "reserved": 1}, names_once)
 
 
 def test_a_refused_lot_stays_refused_although_stock_has_come_since(make_product):
@@ -152,7 +152,7 @@ def test_a_refused_lot_stays_refused_although_stock_has_come_since(make_product)
 
     list_lot(product.id)
 
-    assert (refusals_told(), figures(product)) == ([("a", "sold_out")], {"available": 1})
+    assert (published_refusals(), figures(product)) == ([("a", "sold_out")], {"available": 1})
 
 
 def test_a_lot_that_is_over_gives_back_what_was_not_sold_once(make_product):
@@ -176,7 +176,7 @@ def test_a_lot_that_ended_before_its_listing_came_reserves_nothing_ever(make_pro
     list_lot(product.id)
 
     assert (figures(product), lot().state) == ({"available": 1}, "RELEASED")
-    assert refusals_told() == [("a", "lot_ended")]
+    assert published_refusals() == [("a", "lot_ended")]
     assert_sound()
 
 
@@ -184,13 +184,13 @@ def test_the_end_of_a_refused_lot_or_of_one_without_stock_of_its_own_changes_not
     product = make_product(CENTRAL=1)
     list_lot(product.id, "refused", quantity=9)
     list_lot(product.id, "on-sale", allocate="on_sale")
-    told_before = told_names()
+    names_before = published_names()
 
     end_lot("refused")
     end_lot("on-sale")
 
     assert (lot("refused").state, lot("on-sale").state) == ("REFUSED", "RELEASED")
-    assert (figures(product), told_names()) == ({"available": 1}, told_before)
+    assert (figures(product), published_names()) == ({"available": 1}, names_before)
 
 
 def test_the_answer_names_the_thumbnail(make_product, settings, tmp_path):

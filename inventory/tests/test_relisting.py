@@ -9,7 +9,7 @@ import pytest
 
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services, tasks
-from inventory.tests.conftest import NOW, figures, in_warehouses, receive, told, told_names
+from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names, receive
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 OLD, NEXT, OTHER = "a" * 32, "b" * 32, "c" * 32
@@ -46,7 +46,7 @@ def holds(auction):
 def answers():
     return [
         (type(event).__name__, event.auction_id, getattr(event, "reason", ""))
-        for event in told()
+        for event in published()
         if isinstance(event, events.LotAccepted | events.LotRefused)
     ]
 
@@ -69,7 +69,7 @@ def test_the_units_pass_on_when_the_end_comes_before_the_listing_that_it_causes(
 
     assert (lot(OLD).state, holds(OLD)) == ("RELEASED", 0)
     assert (lot(NEXT).state, holds(NEXT), figures(listed)) == ("HELD", 1, {"reserved": 1})
-    assert told() == []  # no figure has changed
+    assert published() == []  # no figure has changed
     with pytest.raises(refusals.SoldOut):
         buy(listed, f"{OTHER}-2", OTHER)
     assert_sound()
@@ -104,7 +104,7 @@ def test_events_that_come_twice_change_nothing_more(listed, deliver, first):
         for event, event_id in both:
             deliver(event, f"{event_id} {number}")
 
-    assert (answers(), told_names()) == ([("LotAccepted", NEXT, "")], ["LotAccepted"])
+    assert (answers(), published_names()) == ([("LotAccepted", NEXT, "")], ["LotAccepted"])
     assert (holds(NEXT), figures(listed)) == (1, {"reserved": 1})
     assert_sound()
 

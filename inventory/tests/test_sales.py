@@ -1,11 +1,11 @@
-"""Stock for sales: where units are claimed from, where they return to, and what a repeat or a late step hears."""
+"""Stock for sales: where units are claimed from, where they return to, and what a repeat or a late step gets."""
 
 import pytest
 
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
-from inventory.tests.conftest import NOW, figures, in_warehouses, told, told_names
+from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -121,7 +121,7 @@ def test_too_many_are_refused_and_nothing_changes(make_product):
     assert refused.value.figures == {"available": 2, "asked": 3}
     assert (figures(product), lot_holds()) == ({"available": 1, "reserved": 1}, 1)
     assert not models.Reservation.objects.filter(kind="SALE").exists()
-    assert told() == []
+    assert published() == []
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 10**12])
@@ -225,12 +225,12 @@ def test_a_repeat_gets_the_stored_outcome_and_changes_nothing(make_product):
     product = make_product(CENTRAL=3)
 
     first = reserve(product)
-    events_then, moves_then = len(told()), models.Move.objects.count()
+    events_then, moves_then = len(published()), models.Move.objects.count()
     second = reserve(product)
 
     assert first == second == {"quantity": 1, "from_lot": 0, "warehouses": ["CENTRAL"]}
     assert figures(product) == {"available": 2, "reserved": 1}
-    assert (len(told()), models.Move.objects.count()) == (events_then, moves_then)
+    assert (len(published()), models.Move.objects.count()) == (events_then, moves_then)
 
 
 def test_a_refusal_is_stored_and_stands_although_stock_has_come_since(make_product):
@@ -335,7 +335,7 @@ def test_a_sale_has_one_reservation_whatever_the_key(make_product):
     assert figures(product) == {"available": 2, "reserved": 1}
 
 
-# --- what is told -------------------------------------------------------------------------------------------------
+# --- what is published -------------------------------------------------------------------------------------------------
 
 
 def stock_changed(product, version, sale_id, *, available, reserved, on_hand):
@@ -370,7 +370,7 @@ def test_a_reservation_publishes_one_change_with_its_sale_wherever_the_units_com
     change = stock_changed(
         product, product.stock_version + 1, "a-7", available=available, reserved=reserved, on_hand=3
     )
-    assert told() == [change]
+    assert published() == [change]
     product.refresh_from_db()
     assert product.stock_version == change.version
     assert_sound()
@@ -385,7 +385,7 @@ def test_no_other_change_of_a_sale_names_it(make_product):
     restock()
     release()
 
-    assert [(type(e).__name__, getattr(e, "sale_id", None)) for e in told()] == [
+    assert [(type(e).__name__, getattr(e, "sale_id", None)) for e in published()] == [
         ("StockChanged", None),
         ("StockDepleted", None),
         ("StockChanged", None),
@@ -400,18 +400,18 @@ def test_a_refused_reservation_publishes_nothing_and_a_buyer_after_it_is_publish
 
     reserve(product)
 
-    assert [event.sale_id for event in told()] == ["a-7"]
+    assert [event.sale_id for event in published()] == ["a-7"]
 
 
-def test_every_change_is_told_with_the_next_version_and_the_figures_after_it(make_product):
+def test_every_change_is_published_with_the_next_version_and_the_figures_after_it(make_product):
     product = make_product(CENTRAL=2)
     version = product.stock_version
 
     reserve(product)
     commit()
 
-    assert told_names() == ["StockChanged", "StockChanged"]
-    assert [(e.version, e.available, e.reserved, e.committed, e.on_hand) for e in told()] == [
+    assert published_names() == ["StockChanged", "StockChanged"]
+    assert [(e.version, e.available, e.reserved, e.committed, e.on_hand) for e in published()] == [
         (version + 1, 1, 1, 0, 2),
         (version + 2, 1, 0, 1, 2),
     ]
@@ -421,11 +421,11 @@ def test_a_product_is_depleted_when_nothing_is_available_or_reserved_and_not_bef
     product = make_product(CENTRAL=1)
 
     reserve(product)
-    assert told_names() == ["StockChanged"]  # merely reserved
+    assert published_names() == ["StockChanged"]  # merely reserved
     commit()
 
-    assert told_names() == ["StockChanged", "StockChanged", "StockDepleted"]
-    depleted = told()[-1]
+    assert published_names() == ["StockChanged", "StockChanged", "StockDepleted"]
+    depleted = published()[-1]
     assert (depleted.product_id, depleted.version, depleted.available, depleted.reserved) == (
         product.id,
         product.stock_version + 2,
@@ -440,7 +440,7 @@ def test_a_unit_in_another_warehouse_keeps_a_product_from_being_depleted(make_pr
 
     commit()
 
-    assert "StockDepleted" not in told_names()
+    assert "StockDepleted" not in published_names()
 
 
 def test_a_refused_step_tells_nothing_and_bumps_no_version(make_product):
@@ -450,4 +450,4 @@ def test_a_refused_step_tells_nothing_and_bumps_no_version(make_product):
         reserve(product)
 
     product.refresh_from_db()
-    assert (told(), product.stock_version) == ([], 0)
+    assert (published(), product.stock_version) == ([], 0)

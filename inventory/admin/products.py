@@ -1,7 +1,7 @@
-"""The stock desk: products with their figures, and what a clerk may do with them. Each change is one call of a service.
+"""Products with their figures, and what a clerk may do with them. Each change is one call of a service.
 
-Nothing is added but a product, nothing is edited but what a product says of itself, and nothing is deleted; the ledger
-and the reservations are to look at. Who did what stands in the ledger, in a product's corrections, and in its log.
+A clerk may add a product and correct its description, and deletes nothing. The ledger, a product's corrections and its
+log record who did what.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,8 @@ from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, ids
-from inventory import desk_filters, desk_forms, desk_ledger, models, refusals, selectors, services
-
-__all__ = ["ProductAdmin", "desk_ledger"]
+from inventory import models, refusals, selectors, services
+from inventory.admin import filters, forms
 
 
 class BalanceInline(base_admin.ReadOnly, unfold_admin.TabularInline):
@@ -66,14 +65,14 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
         "level",
     )
     list_display_links = ("sku", "title")
-    list_filter = (desk_filters.StockFilter, desk_filters.OwnerFilter, "condition")
+    list_filter = (filters.StockFilter, filters.OwnerFilter, "condition")
     search_fields = ("sku", "title", "id")
     search_help_text = "SKU, title or id"
     ordering = ("sku",)
     list_per_page = 50
     actions = None
     inlines: ClassVar = [BalanceInline, CorrectionInline]
-    form = desk_forms.ProductForm
+    form = forms.ProductForm
     add_fieldsets = ((None, {"fields": ("sku", "title", "description", "condition", "owner_id", "picture")}),)
     described = ("shown_picture", "sku", "title", "description", "condition", "owner_id", "id")
     corrected = ("title", "description", "condition")
@@ -195,14 +194,12 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
             now=timezone.now(),
         )
 
-    # --- the desk ------------------------------------------------------------------------------------------------
+    # --- actions ------------------------------------------------------------------------------------------------
 
     @unfold.action(
-        description="Receive", url_path="receive", permissions=["receive_stock"], dialog=desk_forms.RECEIVE
+        description="Receive", url_path="receive", permissions=["receive_stock"], dialog=forms.RECEIVE
     )
-    def receive_stock(
-        self, request: HttpRequest, form: desk_forms.ReceiveForm, object_id: str
-    ) -> HttpResponse:
+    def receive_stock(self, request: HttpRequest, form: forms.ReceiveForm, object_id: str) -> HttpResponse:
         filled = form.cleaned_data
         what = {name: filled[name] for name in ("key", "warehouse", "quantity", "reason")}
         done = f"Received {refusals.units(filled['quantity'])} into {form.names[filled['warehouse']]}."
@@ -210,15 +207,13 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
             request,
             object_id,
             form,
-            desk_forms.RECEIVE,
+            forms.RECEIVE,
             done,
             lambda who: services.receive_stock(**what, **who),
         )
 
-    @unfold.action(
-        description="Adjust", url_path="adjust", permissions=["adjust_stock"], dialog=desk_forms.ADJUST
-    )
-    def adjust_stock(self, request: HttpRequest, form: desk_forms.AdjustForm, object_id: str) -> HttpResponse:
+    @unfold.action(description="Adjust", url_path="adjust", permissions=["adjust_stock"], dialog=forms.ADJUST)
+    def adjust_stock(self, request: HttpRequest, form: forms.AdjustForm, object_id: str) -> HttpResponse:
         filled = form.cleaned_data
         what = {name: filled[name] for name in ("key", "warehouse", "counted", "reason")}
         what |= {"expected": form.expected(), "confirmation": form.confirmation_given()}
@@ -228,7 +223,7 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
             request,
             object_id,
             form,
-            desk_forms.ADJUST,
+            forms.ADJUST,
             done,
             lambda who: services.adjust_stock(**what, **who),
         )
@@ -237,11 +232,9 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
         description="Transfer",
         url_path="transfer",
         permissions=["transfer_stock"],
-        dialog=desk_forms.TRANSFER,
+        dialog=forms.TRANSFER,
     )
-    def transfer_stock(
-        self, request: HttpRequest, form: desk_forms.TransferForm, object_id: str
-    ) -> HttpResponse:
+    def transfer_stock(self, request: HttpRequest, form: forms.TransferForm, object_id: str) -> HttpResponse:
         filled = form.cleaned_data
         what = {name: filled[name] for name in ("key", "source", "destination", "quantity", "reason")}
         source, destination = form.names[filled["source"]], form.names[filled["destination"]]
@@ -250,7 +243,7 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
             request,
             object_id,
             form,
-            desk_forms.TRANSFER,
+            forms.TRANSFER,
             done,
             lambda who: services.transfer_stock(**what, **who),
         )
@@ -259,11 +252,9 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
         description="Threshold",
         url_path="threshold",
         permissions=["adjust_stock"],
-        dialog=desk_forms.THRESHOLD,
+        dialog=forms.THRESHOLD,
     )
-    def set_threshold(
-        self, request: HttpRequest, form: desk_forms.ThresholdForm, object_id: str
-    ) -> HttpResponse:
+    def set_threshold(self, request: HttpRequest, form: forms.ThresholdForm, object_id: str) -> HttpResponse:
         threshold = form.cleaned_data["threshold"]
         done = (
             f"Set the low-stock alert to {refusals.units(threshold)}."
@@ -274,7 +265,7 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
             request,
             object_id,
             form,
-            desk_forms.THRESHOLD,
+            forms.THRESHOLD,
             done,
             lambda who: services.set_threshold(
                 product_id=who["product_id"], threshold=threshold, now=who["now"]
@@ -285,7 +276,7 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
         self,
         request: HttpRequest,
         product_id: str,
-        form: desk_forms.StockForm,
+        form: forms.StockForm,
         dialog: Any,
         done: str,
         service: Callable[[dict[str, Any]], object],

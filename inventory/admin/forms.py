@@ -1,4 +1,4 @@
-"""The forms of the stock desk: what a clerk fills in for each action. They check shapes; the services have the rules."""
+"""What a clerk fills in for each action. The forms check shapes; the services have the rules."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ SHOWN_CHARACTERS = 8
 
 
 class StockForm(unfold_forms.BaseDialogForm):
-    """What every form of the desk has: a key, so that a form which is sent twice is one change."""
+    """What every form has: a key, so that a form which is sent twice is one change."""
 
     FIELD_OF_REFUSAL = "quantity"
 
@@ -168,7 +168,7 @@ THRESHOLD = base_admin.dialog(
 
 
 class ProductForm(forms.ModelForm):
-    """A new product, with its picture; or what a product says of itself, and the picture in place of the present one."""
+    """A new product, with its picture; or a corrected description, and a picture that replaces the present one."""
 
     picture = forms.FileField(required=False, widget=widgets.UnfoldAdminImageFieldWidget)
 

@@ -1,7 +1,7 @@
-"""The stock desk: what a clerk does by hand. Each change names who did it, and goes through the ledger.
+"""What a clerk does by hand. Each change names the clerk, and goes through the ledger.
 
-`key` makes a form that is sent twice one change, and is bound to what was asked: the same form with other figures is
-refused. A refused one may be sent again, corrected, under the same key.
+A form that is sent twice under one `key` is one change; the same key with other figures is refused. A refused form may be
+sent again, corrected, under its key.
 """
 
 from datetime import datetime
@@ -115,7 +115,7 @@ def transfer_stock(
 
 
 def set_threshold(*, product_id: str, threshold: int, now: datetime) -> models.Product:
-    """Set below or at how many free units operators are told; 0 is never. Raises InvalidFigure, UnknownProduct."""
+    """Set the number of free units at or below which operators are notified; 0 is never. Raises InvalidFigure, UnknownProduct."""
     _check_units(threshold, "threshold", least=0)
     with transaction.atomic(using=models.DATABASE):
         product = ledger.lock_product(product_id)
@@ -137,7 +137,7 @@ def _check_units(units: int, field: str, *, least: int = 1) -> None:
 
 
 def _own(key: str) -> str:
-    """The desk's keys are apart from the sagas', whatever a clerk's browser sends."""
+    """A clerk's keys are apart from the sagas', whichever key a browser sends."""
     return f"desk:{key}"
 
 

@@ -1,11 +1,11 @@
-"""The stock desk's services: receive, adjust, transfer, threshold; what they write, tell and refuse."""
+"""The services of a clerk: receive, adjust, transfer, threshold; what they write, publish and refuse."""
 
 import pytest
 
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
-from inventory.tests.conftest import NOW, figures, in_warehouses, receive, told, told_names
+from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names, receive
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -47,7 +47,7 @@ def the_move():
 def assert_unchanged(product, expected_figures):
     version = product.stock_version
     product.refresh_from_db()
-    assert (figures(product), product.stock_version, told()) == (expected_figures, version, [])
+    assert (figures(product), product.stock_version, published()) == (expected_figures, version, [])
     assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
@@ -66,7 +66,7 @@ def test_received_units_come_from_the_supplier(make_product):
 
     assert outcome == {"on_hand": 4, "available": 4, "reserved": 0, "committed": 0, "set_aside": 0}
     assert the_move() == ("RECEIVE", 4, "SUPPLIER", None, "AVAILABLE", "HARBOUR", "invoice 7", "clerk")
-    assert told_names() == ["StockChanged"]
+    assert published_names() == ["StockChanged"]
 
 
 def test_a_form_that_is_sent_twice_is_one_change(make_product):
@@ -217,7 +217,7 @@ def test_a_transfer_moves_free_units_and_no_figure_of_the_product(make_product):
 
     assert in_warehouses(product, "available") == {"CENTRAL": 3, "HARBOUR": 2}
     assert the_move()[:6] == ("TRANSFER", 2, "AVAILABLE", "CENTRAL", "AVAILABLE", "HARBOUR")
-    assert told_names() == ["StockChanged"]
+    assert published_names() == ["StockChanged"]
 
 
 def test_reserved_units_are_not_transferred(make_product):
@@ -246,10 +246,10 @@ def test_a_transfer_needs_two_warehouses(make_product):
 
 
 def low_events():
-    return [(event.available, event.threshold) for event in told() if isinstance(event, events.StockLow)]
+    return [(event.available, event.threshold) for event in published() if isinstance(event, events.StockLow)]
 
 
-def test_low_stock_is_told_on_crossing_and_not_again_before_it_was_well_stocked(make_product):
+def test_low_stock_is_published_on_crossing_and_not_again_before_it_was_well_stocked(make_product):
     product = make_product(CENTRAL=6, threshold=3)
 
     for counted in (5, 4, 3, 2, 3, 4, 3, 4, 5, 3):
@@ -282,8 +282,8 @@ def test_a_threshold_at_or_above_the_free_units_makes_the_product_low_at_once(ma
     services.set_threshold(product_id=product.id, threshold=3, now=NOW)
     services.set_threshold(product_id=product.id, threshold=3, now=NOW)
 
-    assert (low_events(), told_names()) == ([(3, 3)], ["StockChanged", "StockLow"])
-    assert [event.version for event in told()] == [product.stock_version + 1] * 2
+    assert (low_events(), published_names()) == ([(3, 3)], ["StockChanged", "StockLow"])
+    assert [event.version for event in published()] == [product.stock_version + 1] * 2
 
 
 def test_no_threshold_ends_low_stock(make_product):
@@ -303,7 +303,7 @@ def test_counting_the_last_unit_away_depletes(make_product):
 
     adjust(product, expected=1, counted=0)
 
-    assert told_names() == ["StockChanged", "StockDepleted"]
+    assert published_names() == ["StockChanged", "StockDepleted"]
 
 
 def test_an_empty_product_is_not_depleted_again(make_product):
@@ -312,9 +312,9 @@ def test_an_empty_product_is_not_depleted_again(make_product):
     reserve(product, "s-2")
     services.commit(key="c1", sale_id="s-1", now=NOW)
     services.commit(key="c2", sale_id="s-2", now=NOW)
-    assert told_names().count("StockDepleted") == 1
+    assert published_names().count("StockDepleted") == 1
 
     receive(product, 1)
     adjust(product, expected=2, counted=1)
 
-    assert told_names().count("StockDepleted") == 2
+    assert published_names().count("StockDepleted") == 2

@@ -1,4 +1,4 @@
-"""The filters of the stock desk's lists."""
+"""The filters of the stock's lists."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -51,7 +51,7 @@ class OwnerFilter(admin.SimpleListFilter):
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Reservations by state; those that were refused only when asked for, since they never held a unit."""
+    """Reservations by state; refused ones only on request, because they never held a unit."""
 
     title = "state"
     parameter_name = "state"

@@ -1,4 +1,4 @@
-"""What the stock desk shows to look at: the ledger, the reservations and the warehouses. `admin` registers it."""
+"""Read-only lists: the ledger, the reservations and the warehouses."""
 
 from typing import Any, ClassVar
 
@@ -10,7 +10,8 @@ from unfold import admin as unfold_admin
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import ids
-from inventory import desk_filters, models
+from inventory import models
+from inventory.admin import filters
 
 SHOWN_CHARACTERS = 14
 
@@ -74,7 +75,7 @@ class HoldingInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 @admin.register(models.Reservation)
 class ReservationAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("holds_for", "order", "kind", "state", "quantity", "holds", "created_at", "changed_at")
-    list_filter = (desk_filters.StateFilter, "kind")
+    list_filter = (filters.StateFilter, "kind")
     fields = (
         "holds_for",
         "order",
