@@ -1,7 +1,8 @@
 """What the stock can be asked to do. Each service is one transaction on the stock's database and all-or-nothing.
 
 `lots` listens to auctions, `sales` serves whoever settles a sale, `desk` is the clerk's counter, `products` the
-catalogue. What may be asked twice takes a `key` and answers a repeat with the stored outcome (`keyed`).
+catalogue. What may come twice takes a `key` and answers a repeat with the stored result: steps of sagas by
+`kernel.messaging.steps`, forms of the admin by `form_keys`.
 """
 
 from inventory.services.desk import adjust_stock, receive_stock, set_threshold, transfer_stock
@@ -13,13 +14,26 @@ from inventory.services.products import (
     correct_product,
     create_product,
 )
-from inventory.services.sales import commit, release, reserve, restock
+from inventory.services.sales import (
+    Committed,
+    Released,
+    Reserved,
+    Restocked,
+    commit,
+    release,
+    reserve,
+    restock,
+)
 
 __all__ = [
     "LISTING_WAIT",
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_SKU_CHARACTERS",
     "MAX_TITLE_CHARACTERS",
+    "Committed",
+    "Released",
+    "Reserved",
+    "Restocked",
     "adjust_stock",
     "commit",
     "correct_product",
