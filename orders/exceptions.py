@@ -6,10 +6,6 @@
 from auction_project.kernel import errors
 
 
-class Voided(errors.Refused):
-    """This was undone before it came, so it may not happen any more."""
-
-
 class RiskRefused(errors.Refused):
     """The risk of this sale is above the limit."""
 
@@ -50,4 +46,4 @@ class PaymentDecided(errors.Conflict):
     """The payment has an outcome: there is nothing to resolve."""
 
 
-REFUSALS: dict[str, type[errors.Refused]] = {kind.code: kind for kind in (RiskRefused, PaymentRefused)}
+REFUSALS = (RiskRefused, PaymentRefused)

@@ -6,12 +6,13 @@ once: each transaction locks the step and the payment first, and records only wh
 
 from datetime import datetime
 
+import msgspec
 import prometheus_client
 from django.db import transaction
 
 from auction_project.kernel import contracts, logs
-from auction_project.kernel.messaging import once, outbox
-from orders import card_file, exceptions, models, provider, repeats, states
+from auction_project.kernel.messaging import outbox, steps
+from orders import card_file, exceptions, models, provider, states
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
@@ -19,7 +20,16 @@ NO_CARD = "There is no card on file."
 _State = states.PaymentState
 _DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
 
+STEPS = steps.Steps(models.Once, exceptions.REFUSALS)
+
 log = logs.get(__name__)
+
+
+class PaymentResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a capture or of a refund: the state of the order's payment."""
+
+    order_number: str
+    state: str
 
 
 def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | None:
@@ -28,17 +38,17 @@ def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | No
     Without a card it is declined at once. Raises OrderNumberTaken.
     """
     with transaction.atomic(using=models.DATABASE):
-        row, is_new = repeats.claim(intent.key, now=now)
-        if row.state != once.State.STARTED:
+        step = STEPS.begin(intent.key, now=now)
+        if not step.is_open:
             return None
-        payment = None if is_new else models.Payment.locked(intent.order_number)
+        payment = None if step.is_new else models.Payment.locked(intent.order_number)
         if payment is not None:
             if payment.key != intent.key:
                 raise exceptions.OrderNumberTaken(order_number=intent.order_number)
             return payment
         intent.start()
         if not intent.token:
-            _refuse(row, intent, _State.DECLINED, NO_CARD, now=now)
+            _refuse(step, intent, _State.DECLINED, NO_CARD, now=now)
             return None
         return intent
 
@@ -51,7 +61,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
     """
     state = _State(result.status.name)
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.lock(payment.key)
+        step = STEPS.lock(payment.key)
         current = _locked(payment)
         if not current.may_become(state):
             return current
@@ -59,11 +69,11 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
             current.become(state, now=now)
             models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, current, now=now)
             publish(current, contracts.events.PaymentCaptured, now=now)
-            if row.state == once.State.STARTED:
-                row.finish(once.State.DONE, {"order_number": current.order_number, "state": state.value})
+            if step.is_open:
+                step.finish(_result(current))
         else:
             detail = result.reason or current.detail or f"The payment was {state.value.lower()}."
-            _refuse(row, current, state, detail, now=now)
+            _refuse(step, current, state, detail, now=now)
         if state is _State.DECLINED:
             card_file.suspend(current.user_id, token=current.token, now=now)
     _DECIDED.labels(state.value).inc()
@@ -73,7 +83,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
 def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Count one unanswered capture; after MAX_TIMEOUTS the capture is not sent again but cancelled."""
     with transaction.atomic(using=models.DATABASE):
-        repeats.lock(payment.key)
+        STEPS.lock(payment.key)
         current = _locked(payment)
         if current.state == _State.STARTED:
             current.count_timeout(now=now)
@@ -107,7 +117,7 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
     CANCELLING: the provider must decide it by a cancellation. REFUNDING: the money must go back. Else nothing is left.
     """
     with transaction.atomic(using=models.DATABASE):
-        row, _ = repeats.claim(key, now=now)
+        step = STEPS.begin(key, now=now)
         payment = models.Payment.locked(order_number)
         if payment is not None and payment.key == key:
             if models.OrderFact.objects.filter(
@@ -117,25 +127,25 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
             if payment.state == _State.STARTED:
                 payment.become(_State.CANCELLING, now=now, detail="The sale is undone.")
             elif payment.state == _State.CAPTURED:
-                repeats.claim(key + repeats.UNDO_SUFFIX, now=now)
+                STEPS.begin(steps.undo_key(key), now=now)
                 payment.become(_State.REFUNDING, now=now)
-        if row.state == once.State.STARTED:
-            row.finish(once.State.VOID)
+        if step.is_open:
+            step.void()
         return payment if payment is not None and payment.key == key else None
 
 
 def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Write down that the provider gave the money back, once."""
     with transaction.atomic(using=models.DATABASE):
-        repeats.lock(payment.key)
+        STEPS.lock(payment.key)
         current = _locked(payment)
         if not current.may_become(_State.REFUNDED):
             return current
-        marker = repeats.lock(payment.key + repeats.UNDO_SUFFIX)
+        undoing = STEPS.lock(steps.undo_key(payment.key))
         current.become(_State.REFUNDED, now=now)
         models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
         publish(current, contracts.events.PaymentRefunded, now=now)
-        marker.finish(once.State.DONE, {"order_number": current.order_number, "state": current.state})
+        undoing.finish(_result(current))
     _DECIDED.labels(current.state).inc()
     return current
 
@@ -157,11 +167,15 @@ def publish(
     outbox.publish(models.Outbox, event, now=now, event_id=f"{payment.order_number}:{event_type.__name__}")
 
 
-def _refuse(row: models.Once, payment: models.Payment, state: str, detail: str, *, now: datetime) -> None:
+def _result(payment: models.Payment) -> PaymentResult:
+    return PaymentResult(order_number=payment.order_number, state=str(payment.state))
+
+
+def _refuse(step: steps.Step, payment: models.Payment, state: str, detail: str, *, now: datetime) -> None:
     payment.become(state, now=now, detail=detail)
-    if row.state == once.State.STARTED:
+    if step.is_open:
         publish(payment, contracts.events.PaymentDeclined, now=now, reason=detail)
-        repeats.refuse(row, exceptions.PaymentRefused(detail))
+        step.refuse(exceptions.PaymentRefused(detail))
 
 
 def _locked(payment: models.Payment) -> models.Payment:

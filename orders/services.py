@@ -7,26 +7,37 @@ undoing takes the key of what it undoes: it takes the effect back once, or sees 
 import functools
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
+import msgspec
 from django.db import transaction
 
 from auction_project.kernel import contracts, failpoints, logs
-from auction_project.kernel.messaging import once, outbox
-from orders import (
-    bank_calls,
-    bank_client,
-    card_file,
-    exceptions,
-    models,
-    payments,
-    provider,
-    repeats,
-    risk,
-    states,
-)
+from auction_project.kernel.messaging import outbox
+from orders import bank_calls, bank_client, card_file, exceptions, models, payments, provider, risk, states
+from orders.payments import PaymentResult
 
 log = logs.get(__name__)
+
+
+class RefundResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the order's money was given back; if not, none was taken."""
+
+    order_number: str
+    refunded: bool
+
+
+class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The status of an order after a step."""
+
+    order_number: str
+    status: str
+
+
+class CancellationResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the order was cancelled; if not, it was never placed."""
+
+    order_number: str
+    cancelled: bool
 
 
 # --- risk --------------------------------------------------------------------------------------------------------
@@ -34,28 +45,25 @@ log = logs.get(__name__)
 
 def assess_risk(
     *, key: str, user_id: str, order_number: str, amount: int, currency: str, now: datetime
-) -> dict[str, Any]:
-    """Score the sale and store score and reasons; {"score", "reasons"}. Raises RiskRefused, Voided."""
-    with transaction.atomic(using=models.DATABASE):
-        row, is_new = repeats.claim(key, now=now)
-        if row.state == once.State.STARTED:
-            assessment = risk.assess(_buyer(user_id, now=now), now)
-            models.RiskAssessment.objects.create(
-                order_number=order_number,
-                user_id=user_id,
-                amount=amount,
-                currency=currency,
-                policy=risk.POLICY_VERSION,
-                score=assessment.score,
-                reasons=assessment.as_reasons(),
-                refused=assessment.is_refused,
-                at=now,
-            )
-            if assessment.is_refused:
-                repeats.refuse(row, exceptions.RiskRefused())
-            else:
-                row.finish(once.State.DONE, {"score": assessment.score, "reasons": assessment.as_reasons()})
-    return repeats.answer(key, row if is_new else None)
+) -> risk.Assessment:
+    """Score the sale and store the score with its reasons, also when it is refused. Raises RiskRefused, steps.Voided."""
+
+    def effect() -> risk.Assessment | exceptions.RiskRefused:
+        assessment = risk.assess(_buyer(user_id, now=now), now)
+        models.RiskAssessment.objects.create(
+            order_number=order_number,
+            user_id=user_id,
+            amount=amount,
+            currency=currency,
+            policy=risk.POLICY_VERSION,
+            score=assessment.score,
+            reasons=assessment.as_reasons(),
+            refused=assessment.is_refused,
+            at=now,
+        )
+        return exceptions.RiskRefused() if assessment.is_refused else assessment
+
+    return payments.STEPS.perform(key, effect, risk.Assessment, now=now)
 
 
 def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
@@ -112,12 +120,12 @@ def capture_payment(
     amount: int,
     currency: str,
     now: datetime,
-) -> dict[str, Any]:
-    """Take the money from the buyer's card; {"order_number", "state": "CAPTURED"}.
+) -> PaymentResult:
+    """Take the money from the buyer's card; the payment, CAPTURED.
 
     The intent is committed before the provider is called, and no transaction is open meanwhile. Without an answer it
     raises errors.Unavailable: ask again. The third silence of a healthy provider has the capture cancelled there, which
-    decides it. Raises PaymentRefused, Voided, OrderNumberTaken, errors.Unavailable.
+    decides it. Raises PaymentRefused, steps.Voided, OrderNumberTaken, errors.Unavailable.
     """
     card = models.Card.objects.filter(user_id=user_id).first()
     intent = models.Payment(
@@ -137,7 +145,7 @@ def capture_payment(
         payment = _send_capture(payment, now=now)
     if payment is not None and payment.state == states.PaymentState.CANCELLING:
         payments.record(payment, bank_client.from_settings().cancel(key=key), now=now)
-    return repeats.answer(key)
+    return payments.STEPS.answer(key, PaymentResult)
 
 
 def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
@@ -181,8 +189,8 @@ def _conclude_capture(
     return payments.record(payment, result, now=now)
 
 
-def refund_payment(*, key: str, order_number: str, now: datetime) -> dict[str, Any]:
-    """Undo `capture_payment`: give the money back, or see to it that none is taken; {"order_number", "refunded"}.
+def refund_payment(*, key: str, order_number: str, now: datetime) -> RefundResult:
+    """Undo `capture_payment`: give the money back, or see to it that none is taken.
 
     An unanswered capture is decided by a cancellation first. Raises OrderIsConfirmed, errors.Unavailable.
     """
@@ -193,7 +201,7 @@ def refund_payment(*, key: str, order_number: str, now: datetime) -> dict[str, A
     if payment is not None and payment.state == states.PaymentState.REFUNDING:
         payment = _send_refund(payment, now=now)
     refunded = payment is not None and payment.state == states.PaymentState.REFUNDED
-    return {"order_number": order_number, "refunded": refunded}
+    return RefundResult(order_number=order_number, refunded=refunded)
 
 
 def _send_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
@@ -229,71 +237,62 @@ def place_order(
     amount: int,
     currency: str,
     now: datetime,
-) -> dict[str, Any]:
-    """Write the order; {"order_number", "status": "PLACED"}. Raises OrderNumberTaken, Voided."""
-    order = models.Order(
-        number=order_number,
-        sale_id=sale_id,
-        user_id=user_id,
-        auction_id=auction_id,
-        product_id=product_id,
-        quantity=quantity,
-        title=title,
-        amount=amount,
-        currency=currency,
-        placed_at=now,
-    )
-    with transaction.atomic(using=models.DATABASE):
-        row, is_new = repeats.claim(key, now=now)
-        if row.state == once.State.STARTED:
-            order.place()
-            row.finish(
-                once.State.DONE, {"order_number": order_number, "status": models.OrderFact.Kind.PLACED.value}
-            )
-    return repeats.answer(key, row if is_new else None)
+) -> OrderResult:
+    """Write the order; it is PLACED. Raises OrderNumberTaken, steps.Voided."""
+
+    def effect() -> OrderResult:
+        order = models.Order(
+            number=order_number,
+            sale_id=sale_id,
+            user_id=user_id,
+            auction_id=auction_id,
+            product_id=product_id,
+            quantity=quantity,
+            title=title,
+            amount=amount,
+            currency=currency,
+            placed_at=now,
+        )
+        order.place()
+        return OrderResult(order_number=order_number, status=models.OrderFact.Kind.PLACED.value)
+
+    return payments.STEPS.perform(key, effect, OrderResult, now=now)
 
 
-def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> dict[str, Any]:
-    """Undo `place_order` by a new fact, or see to it that the order is never placed; {"order_number", "cancelled"}.
+def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> CancellationResult:
+    """Undo `place_order` by a new fact, or see to it that the order is never placed. Raises OrderIsConfirmed."""
 
-    Raises OrderIsConfirmed.
-    """
-    with transaction.atomic(using=models.DATABASE):
-        marker = repeats.claim_undo(key, now=now)
-        if marker is None:
-            return {"order_number": order_number, "cancelled": False}
-        if marker.state == once.State.STARTED:
-            order = models.Order.locked(order_number)
-            if order.status == models.OrderFact.Kind.CONFIRMED:
-                raise exceptions.OrderIsConfirmed(order_number=order_number)
-            order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=reason)
-            _publish(order, contracts.events.OrderCancelled, now=now, reason=reason)
-            marker.finish(once.State.DONE, {"order_number": order_number, "cancelled": True})
-    return {"order_number": order_number, "cancelled": True}
+    def effect() -> CancellationResult:
+        order = models.Order.locked(order_number)
+        if order.status == models.OrderFact.Kind.CONFIRMED:
+            raise exceptions.OrderIsConfirmed(order_number=order_number)
+        order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=reason)
+        _publish(order, contracts.events.OrderCancelled, now=now, reason=reason)
+        return CancellationResult(order_number=order_number, cancelled=True)
+
+    result = payments.STEPS.undo(key, effect, CancellationResult, now=now)
+    return result or CancellationResult(order_number=order_number, cancelled=False)
 
 
-def confirm_order(*, key: str, order_number: str, now: datetime) -> dict[str, Any]:
-    """Make the order final: its money is ours; {"order_number", "status": "CONFIRMED"}.
+def confirm_order(*, key: str, order_number: str, now: datetime) -> OrderResult:
+    """Make the order final: it is CONFIRMED, and its money is ours.
 
     Raises OrderNotFound, OrderIsCancelled, OrderNotPaid.
     """
-    with transaction.atomic(using=models.DATABASE):
-        row, is_new = repeats.claim(key, now=now)
-        if row.state == once.State.STARTED:
-            order = models.Order.locked(order_number)
-            if order.status == models.OrderFact.Kind.CANCELLED:
-                raise exceptions.OrderIsCancelled(order_number=order_number)
-            payment = models.Payment.locked(order_number)
-            if payment is None or not payment.pays(order):
-                raise exceptions.OrderNotPaid(order_number=order_number)
-            order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
-            models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
-            _publish(order, contracts.events.OrderConfirmed, now=now)
-            row.finish(
-                once.State.DONE,
-                {"order_number": order_number, "status": models.OrderFact.Kind.CONFIRMED.value},
-            )
-    return repeats.answer(key, row if is_new else None)
+
+    def effect() -> OrderResult:
+        order = models.Order.locked(order_number)
+        if order.status == models.OrderFact.Kind.CANCELLED:
+            raise exceptions.OrderIsCancelled(order_number=order_number)
+        payment = models.Payment.locked(order_number)
+        if payment is None or not payment.pays(order):
+            raise exceptions.OrderNotPaid(order_number=order_number)
+        order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
+        models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
+        _publish(order, contracts.events.OrderConfirmed, now=now)
+        return OrderResult(order_number=order_number, status=models.OrderFact.Kind.CONFIRMED.value)
+
+    return payments.STEPS.perform(key, effect, OrderResult, now=now)
 
 
 def _publish(

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import contracts, errors, ids
-from orders import models, services, states
+from orders import models, risk, services, states
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ACCEPTS = "4242 4242 4242 4242"
@@ -30,7 +30,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     def pay_with(self, number: str) -> models.Card:
         return services.set_card(user_id=self.user_id, number=number, now=NOW)
 
-    def assess(self, *, now: datetime = NOW) -> dict[str, Any]:
+    def assess(self, *, now: datetime = NOW) -> risk.Assessment:
         return services.assess_risk(
             key=self.key("assess_risk"),
             user_id=self.user_id,
@@ -40,7 +40,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
             now=now,
         )
 
-    def capture(self, **changes: Any) -> dict[str, Any]:
+    def capture(self, **changes: Any) -> services.PaymentResult:
         arguments: dict[str, Any] = {
             "key": self.key("capture_payment"),
             "user_id": self.user_id,
@@ -54,7 +54,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         }
         return services.capture_payment(**arguments | changes)
 
-    def capture_patiently(self) -> dict[str, Any]:
+    def capture_patiently(self) -> services.PaymentResult:
         """As the saga does: an outage is asked again. At most ten times here."""
         for _ in range(10):
             try:
@@ -63,12 +63,12 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
                 continue
         raise AssertionError("never decided")
 
-    def refund(self) -> dict[str, Any]:
+    def refund(self) -> services.RefundResult:
         return services.refund_payment(
             key=self.key("capture_payment"), order_number=self.order_number, now=NOW
         )
 
-    def place(self, **changes: Any) -> dict[str, Any]:
+    def place(self, **changes: Any) -> services.OrderResult:
         arguments: dict[str, Any] = {
             "key": self.key("place_order"),
             "user_id": self.user_id,
@@ -84,12 +84,12 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         }
         return services.place_order(**arguments | changes)
 
-    def cancel(self, reason: str = "stock_refused") -> dict[str, Any]:
+    def cancel(self, reason: str = "stock_refused") -> services.CancellationResult:
         return services.cancel_order(
             key=self.key("place_order"), order_number=self.order_number, reason=reason, now=NOW
         )
 
-    def confirm(self) -> dict[str, Any]:
+    def confirm(self) -> services.OrderResult:
         return services.confirm_order(key=self.key("confirm_order"), order_number=self.order_number, now=NOW)
 
     def payment(self) -> models.Payment:

@@ -93,7 +93,7 @@ def test_an_order_of_another_looks_like_none(client_of: ClientOf) -> None:
 
 def test_an_operator_sees_the_buyer_the_risk_and_what_the_desk_did(client_of: ClientOf) -> None:
     sale = sales.sale_with_order()
-    reasons = sale.assess()["reasons"]
+    reasons = sale.assess().as_reasons()
     sale.payment().add_fact("RESOLVED", now=sales.NOW, detail="ada: It hangs.")
 
     seen = client_of("c" * 32, "operator").get(f"{ORDERS}/{sale.order_number}").json()

@@ -159,7 +159,7 @@ def test_an_answer_that_nobody_waited_for_is_written_down_once(
 
     def is_decided() -> bool:
         try:
-            outcomes.append(sale.capture()["state"])
+            outcomes.append(sale.capture().state)
         except errors.Unavailable:
             return False
         except exceptions.PaymentRefused:

@@ -13,7 +13,7 @@ from django.db import connections
 
 from auction_project.kernel import errors, failpoints
 from auction_project.kernel.contracts import events
-from auction_project.kernel.messaging import failure, once
+from auction_project.kernel.messaging import failure, once, steps
 from orders import bank_client, exceptions, models, provider, services
 from orders.tests import bank_process, sales
 from orders.tests.test_orders import in_threads
@@ -44,7 +44,11 @@ def test_a_card_that_accepts_is_charged_once_however_often_it_is_asked(
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
 
-    assert sale.capture() == sale.capture() == {"order_number": sale.order_number, "state": "CAPTURED"}
+    assert (
+        sale.capture()
+        == sale.capture()
+        == services.PaymentResult(order_number=sale.order_number, state="CAPTURED")
+    )
 
     assert sale.payment_facts() == ["STARTED", "CAPTURED"]
     assert sale.journal() == CAPTURED
@@ -93,7 +97,7 @@ def test_a_capture_that_nobody_answers_but_that_was_done_counts_as_captured_afte
         assert failure.classify(outage.value) is failure.Fate.OUTAGE
     outcome = sale.capture()
 
-    assert outcome == {"order_number": sale.order_number, "state": "CAPTURED"}
+    assert outcome == services.PaymentResult(order_number=sale.order_number, state="CAPTURED")
     assert sale.payment_facts() == [
         "STARTED",
         "TIMED_OUT",
@@ -128,7 +132,7 @@ def test_a_capture_that_lands_between_two_attempts_counts_as_captured(
         sale.capture()
     assert at_bank(bank, sale) == ("processing", False)  # it lands now that somebody asked
 
-    assert sale.capture_patiently()["state"] == "CAPTURED"
+    assert sale.capture_patiently().state == "CAPTURED"
 
     assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
 
@@ -140,7 +144,9 @@ def test_a_captured_payment_is_refunded_once(bank: bank_process.BankProcess, sal
     sale.pay_with(sales.ACCEPTS)
     sale.capture()
 
-    assert sale.refund() == sale.refund() == {"order_number": sale.order_number, "refunded": True}
+    assert (
+        sale.refund() == sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
+    )
 
     assert sale.payment_facts() == ["STARTED", "CAPTURED", "REFUNDING", "REFUNDED"]
     assert sale.journal() == REFUNDED
@@ -148,7 +154,7 @@ def test_a_captured_payment_is_refunded_once(bank: bank_process.BankProcess, sal
     assert sales.published_types() == ["PaymentCaptured", "PaymentRefunded"]
     marker = models.Once.objects.get(key=sale.key("capture_payment") + ":undo")
     assert marker.state == once.State.DONE
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.capture()
 
 
@@ -157,10 +163,14 @@ def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_as
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
 
-    assert sale.refund() == sale.refund() == {"order_number": sale.order_number, "refunded": False}
+    assert (
+        sale.refund()
+        == sale.refund()
+        == services.RefundResult(order_number=sale.order_number, refunded=False)
+    )
 
     for _ in range(2):
-        with pytest.raises(exceptions.Voided):
+        with pytest.raises(steps.Voided):
             sale.capture()
     assert at_bank(bank, sale) is None
     assert (models.Payment.objects.count(), sales.published()) == (0, [])
@@ -193,11 +203,13 @@ def test_undoing_an_unanswered_capture_cancels_it_and_refunds_what_was_taken(
     with pytest.raises(errors.Unavailable):
         sale.capture()
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": state == "REFUNDED"}
+    assert sale.refund() == services.RefundResult(
+        order_number=sale.order_number, refunded=state == "REFUNDED"
+    )
 
     assert (sale.payment().state, at_bank(bank, sale)) == (state, record)
     assert (sale.journal(), sales.published_types()) == (journal, told)
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.capture()
     assert at_bank(bank, sale) == record
 
@@ -206,7 +218,7 @@ def test_undoing_a_refused_payment_changes_nothing(bank: bank_process.BankProces
     sale.pay_with(sales.REFUSES)
     refusal_of(sale)
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": False}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=False)
 
     assert sale.payment_facts() == ["STARTED", "DECLINED"]
     assert sales.published_types() == ["PaymentDeclined"]
@@ -225,10 +237,10 @@ def test_an_answer_that_comes_after_the_undoing_began_is_refunded_all_the_same(
             undone.append(sale.refund())
 
     monkeypatch.setattr(failpoints, "reach", undo_meanwhile)
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.capture()
 
-    assert undone == [{"order_number": sale.order_number, "refunded": True}]
+    assert undone == [services.RefundResult(order_number=sale.order_number, refunded=True)]
     assert (at_bank(bank, sale), sale.journal()) == (("captured", True), REFUNDED)
 
 
@@ -247,13 +259,13 @@ def test_while_the_bank_is_down_no_timeout_is_counted_and_it_goes_on_by_itself_a
 
     own_bank.start()
 
-    assert sale.capture()["state"] == "CAPTURED"
+    assert sale.capture().state == "CAPTURED"
     own_bank.kill()
     with pytest.raises(errors.Unavailable):
         sale.refund()
     assert sale.payment().state == "REFUNDING"
     own_bank.start()
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": True}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
     assert (at_bank(own_bank, sale), sale.journal()) == (("captured", True), REFUNDED)
 
 
@@ -269,7 +281,7 @@ def test_while_the_bank_hangs_no_timeout_is_counted(
 
     own_bank.resume()
 
-    assert sale.capture_patiently()["state"] == "CAPTURED"
+    assert sale.capture_patiently().state == "CAPTURED"
     assert at_bank(own_bank, sale) == ("captured", False)
 
 
@@ -404,7 +416,7 @@ def test_a_worker_killed_in_mid_capture_leaves_an_intent_that_the_next_one_finis
     run_and_die(sale, "capture", failpoint)
     assert (sale.payment().state, at_bank(bank, sale)) == ("STARTED", left_at_bank)
 
-    assert sale.capture()["state"] == "CAPTURED"
+    assert sale.capture().state == "CAPTURED"
 
     assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
 
@@ -419,10 +431,10 @@ def test_what_a_killed_worker_left_is_undone(
     sale.pay_with(sales.ACCEPTS)
     run_and_die(sale, "capture", failpoint)
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": refunded}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=refunded)
 
     assert at_bank(bank, sale) == (("captured", True) if refunded else ("cancelled", False))
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.capture()
 
 
@@ -434,7 +446,7 @@ def test_a_worker_killed_in_mid_refund_leaves_it_to_the_next_one(
     run_and_die(sale, "refund", "refund_payment.after_effect")
     assert (sale.payment().state, at_bank(bank, sale)) == ("REFUNDING", ("captured", True))
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": True}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
 
     assert (sale.payment().state, sale.journal()) == ("REFUNDED", REFUNDED)
 
@@ -444,7 +456,7 @@ def test_sixteen_workers_with_one_key_charge_once(bank: bank_process.BankProcess
 
     results = in_threads(*[sale.capture_patiently] * 16)
 
-    assert results == [{"order_number": sale.order_number, "state": "CAPTURED"}] * 16
+    assert results == [services.PaymentResult(order_number=sale.order_number, state="CAPTURED")] * 16
     assert (sale.journal(), sales.published_types()) == (CAPTURED, ["PaymentCaptured"])
 
 
@@ -455,7 +467,7 @@ def test_capturing_and_undoing_at_once_leave_no_money_behind(bank: bank_process.
 
         in_threads(sale.capture, sale.refund, sale.refund)
 
-        assert sale.refund()["refunded"] == (sale.journal() == REFUNDED)
+        assert sale.refund().refunded == (sale.journal() == REFUNDED)
         assert sale.journal() in ([], REFUNDED)
         assert at_bank(bank, sale) in (None, ("cancelled", False), ("captured", True))
 

@@ -65,13 +65,17 @@ def test_an_account_that_is_not_known_scores_as_new_and_unverified_and_is_not_re
 ) -> None:
     outcome = sale.assess()
 
-    assert outcome["score"] == 60
-    assert [(r["rule"], r["points"]) for r in outcome["reasons"]] == [
+    assert outcome.score == 60
+    assert [(r.rule, r.points) for r in outcome.reasons] == [
         ("account_age", 30),
         ("email_unverified", 30),
     ]
     stored = models.RiskAssessment.objects.get()
-    assert (stored.order_number, stored.score, stored.reasons) == (sale.order_number, 60, outcome["reasons"])
+    assert (stored.order_number, stored.score, stored.reasons) == (
+        sale.order_number,
+        60,
+        outcome.as_reasons(),
+    )
     assert (stored.refused, stored.policy, stored.at) == (False, 1, sales.NOW)
 
 
@@ -86,7 +90,7 @@ def test_what_the_account_told_counts(sale: sales.Sale) -> None:
         now=sales.NOW,
     )
 
-    assert sale.assess()["score"] == 10
+    assert sale.assess().score == 10
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -132,8 +136,8 @@ def test_sales_within_ten_minutes_count_and_older_ones_do_not() -> None:
     at_once = sales.new_sale(user_id=first.user_id).assess()
     later = sales.new_sale(user_id=first.user_id).assess(now=sales.NOW + timedelta(minutes=10))
 
-    assert at_once["score"] == 80
-    assert later["score"] == 60
+    assert at_once.score == 80
+    assert later.score == 60
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -150,7 +154,7 @@ def test_payments_of_the_past_count_declined_ones_for_thirty_days(sale: sales.Sa
     month_later = sales.new_sale(user_id=sale.user_id).assess(now=sales.NOW + timedelta(days=30))
 
     assert models.RiskAssessment.objects.get(order_number=sale.order_number).score == 30 + 30 + 60 - 10
-    assert month_later["score"] == 30 + 30 - 10
+    assert month_later.score == 30 + 30 - 10
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -161,7 +165,7 @@ def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> N
     with CaptureQueriesContext(connections["orders"]) as asked:
         outcome = sale.assess()
 
-    assert outcome["reasons"][-1] == {
+    assert outcome.as_reasons()[-1] == {
         "rule": "payments_made",
         "points": -25,
         "detail": "Paid before: 5 or more.",
@@ -174,6 +178,6 @@ def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> N
 def test_sales_of_one_buyer_at_once_are_counted_one_after_the_other() -> None:
     buyer = sales.new_sale().user_id
 
-    scores = in_threads(*[lambda: sales.new_sale(user_id=buyer).assess()["score"] for _ in range(12)])
+    scores = in_threads(*[lambda: sales.new_sale(user_id=buyer).assess().score for _ in range(12)])
 
     assert sorted(scores) == [60] * 11 + [80]
