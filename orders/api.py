@@ -14,7 +14,7 @@ from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import instants, money
 from auction_project.kernel.http import api, api_schemas
-from orders import cards, exceptions, models, risk, selectors, services, states
+from orders import cards, exceptions, models, risk, selectors, services
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
 MAX_DAYS, DAYS = 366, 30
@@ -63,7 +63,7 @@ class OrderSerializer(serializers.Serializer[Any]):
     sale_id = serializers.CharField()
     auction_id = serializers.CharField()
     product_id = serializers.CharField()
-    payment = serializers.ChoiceField(states.PaymentState.values, allow_null=True)
+    payment = serializers.ChoiceField(models.PaymentState.values, allow_null=True)
 
 
 class HappeningSerializer(serializers.Serializer[Any]):

@@ -13,12 +13,12 @@ from django.db import connections, transaction
 from django.db.models import Count, F, Sum
 
 from auction_project.kernel import findings
-from orders import bank_client, models, provider, reconciliation, states
+from orders import bank_client, models, provider, reconciliation
 
 Unfinished = Callable[[Collection[str]], Collection[str]]
 
 _Entry = models.JournalEntry.Kind
-_State = states.PaymentState
+_State = models.PaymentState
 _ENTRIES_OF_STATE: dict[str, tuple[frozenset[str], ...]] = {
     _State.STARTED: (frozenset(),),
     _State.CANCELLING: (frozenset(),),

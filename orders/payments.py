@@ -12,12 +12,12 @@ from django.db import transaction
 
 from auction_project.kernel import contracts, logs
 from auction_project.kernel.messaging import outbox, steps
-from orders import card_file, exceptions, models, provider, states
+from orders import card_file, exceptions, models, provider
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
 
-_State = states.PaymentState
+_State = models.PaymentState
 _DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
 
 STEPS = steps.Steps(models.Once, exceptions.REFUSALS)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from orders import models, provider, states
+from orders import models, provider
 
 BATCH_ROWS = 2000
 
-_State = states.PaymentState
+_State = models.PaymentState
 _NOT_TAKEN = (provider.Status.DECLINED.value, provider.Status.CANCELLED.value)
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from auction_project.kernel import contracts, failpoints, logs
 from auction_project.kernel.messaging import outbox
-from orders import bank_calls, bank_client, card_file, exceptions, models, payments, provider, risk, states
+from orders import bank_calls, bank_client, card_file, exceptions, models, payments, provider, risk
 from orders.payments import PaymentResult
 
 log = logs.get(__name__)
@@ -72,9 +72,9 @@ def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
         user_id, now=now, window=risk.VELOCITY_WINDOW, most=risk.SALES_COUNTED
     )
     account = models.Account.objects.filter(user_id=user_id).first()
-    paid = models.Payment.objects.filter(user_id=user_id, state=states.PaymentState.CAPTURED)
+    paid = models.Payment.objects.filter(user_id=user_id, state=models.PaymentState.CAPTURED)
     declined = models.Payment.objects.filter(
-        user_id=user_id, state=states.PaymentState.DECLINED, started_at__gt=now - risk.DECLINED_WINDOW
+        user_id=user_id, state=models.PaymentState.DECLINED, started_at__gt=now - risk.DECLINED_WINDOW
     )
     return risk.Buyer(
         created_at=account.created_at if account else None,
@@ -141,9 +141,9 @@ def capture_payment(
         started_at=now,
     )
     payment = payments.open_intent(intent, now=now)
-    if payment is not None and payment.state == states.PaymentState.STARTED:
+    if payment is not None and payment.state == models.PaymentState.STARTED:
         payment = _send_capture(payment, now=now)
-    if payment is not None and payment.state == states.PaymentState.CANCELLING:
+    if payment is not None and payment.state == models.PaymentState.CANCELLING:
         payments.record(payment, bank_client.from_settings().cancel(key=key), now=now)
     return payments.STEPS.answer(key, PaymentResult)
 
@@ -195,12 +195,12 @@ def refund_payment(*, key: str, order_number: str, now: datetime) -> RefundResul
     An unanswered capture is decided by a cancellation first. Raises OrderIsConfirmed, errors.Unavailable.
     """
     payment = payments.open_undo(key, order_number=order_number, now=now)
-    if payment is not None and payment.state == states.PaymentState.CANCELLING:
+    if payment is not None and payment.state == models.PaymentState.CANCELLING:
         payments.record(payment, bank_client.from_settings().cancel(key=key), now=now)
         payment = payments.open_undo(key, order_number=order_number, now=now)
-    if payment is not None and payment.state == states.PaymentState.REFUNDING:
+    if payment is not None and payment.state == models.PaymentState.REFUNDING:
         payment = _send_refund(payment, now=now)
-    refunded = payment is not None and payment.state == states.PaymentState.REFUNDED
+    refunded = payment is not None and payment.state == models.PaymentState.REFUNDED
     return RefundResult(order_number=order_number, refunded=refunded)
 
 
@@ -216,7 +216,7 @@ def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime
     Raises OrderNotFound, PaymentDecided, errors.Unavailable.
     """
     payment = payments.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
-    if payment.state == states.PaymentState.REFUNDING:
+    if payment.state == models.PaymentState.REFUNDING:
         return _send_refund(payment, now=now).state
     return payments.record(payment, bank_client.from_settings().cancel(key=payment.key), now=now).state
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import contracts, errors, ids
-from orders import models, risk, services, states
+from orders import models, risk, services
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ACCEPTS = "4242 4242 4242 4242"
@@ -139,7 +139,7 @@ def pay(sale: Sale) -> None:
         started_at=NOW,
     ).start()
     payment = sale.payment()
-    payment.become(states.PaymentState.CAPTURED, now=NOW)
+    payment.become(models.PaymentState.CAPTURED, now=NOW)
     models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, payment, now=NOW)
 
 
