@@ -14,13 +14,13 @@ from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import instants, money
 from auction_project.kernel.http import api, api_schemas
-from orders import cards, exceptions, models, risk, selectors, services
+from orders import card_numbers, exceptions, models, risk, selectors, services
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
 MAX_DAYS, DAYS = 366, 30
 _NUMBER = re.compile(r"[A-Za-z0-9-]{1,20}")
 _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
-    f"`{number}` {behaviour}" for number, behaviour in cards.TEST_NUMBERS.items()
+    f"`{number}` {behaviour}" for number, behaviour in card_numbers.TEST_NUMBERS.items()
 )
 
 
@@ -46,7 +46,7 @@ class StatisticsQuery(serializers.Serializer[Any]):
 
 
 class CardRequestSerializer(api.StrictSerializer):
-    number = serializers.CharField(max_length=cards.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
+    number = serializers.CharField(max_length=card_numbers.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
 
 # --- what comes out ----------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ class StatisticsSerializer(serializers.Serializer[Any]):
 class CardSerializer(serializers.Serializer[Any]):
     brand = serializers.CharField()
     last4 = serializers.CharField()
-    behaviour = serializers.ChoiceField(sorted(set(cards.TEST_NUMBERS.values())))
+    behaviour = serializers.ChoiceField(sorted(set(card_numbers.TEST_NUMBERS.values())))
     usable = serializers.BooleanField(help_text="Whether the user may bid with it.")
     unusable_reason = serializers.ChoiceField(
         ("declined",),

@@ -1,7 +1,4 @@
-"""What can go against the rules of orders, payments and risk, one class a situation. No HTTP, no Django.
-
-`REFUSALS` are those that end a step for good: they are stored with the step and raised again at every repeat.
-"""
+"""What can go against the rules of orders, payments and risk, one class a situation. No HTTP, no Django."""
 
 from auction_project.kernel import errors
 
@@ -44,6 +41,3 @@ class OrderNotPaid(errors.Conflict):
 
 class PaymentDecided(errors.Conflict):
     """The payment has an outcome: there is nothing to resolve."""
-
-
-REFUSALS = (RiskRefused, PaymentRefused)

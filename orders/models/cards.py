@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import models
 
-from orders import cards
+from orders import card_numbers
 
 
 class Card(models.Model):
@@ -45,7 +45,7 @@ class Card(models.Model):
         cls.objects.bulk_create([cls(user_id=user_id, changed_at=now)], ignore_conflicts=True)
         return cls.objects.select_for_update().get(user_id=user_id)
 
-    def put_on_file(self, test_card: cards.TestCard, *, token: str, now: datetime) -> None:
+    def put_on_file(self, test_card: card_numbers.TestCard, *, token: str, now: datetime) -> None:
         """Take this card in place of the one before, whatever became of that one."""
         self.token, self.declined_at = token, None
         self.brand, self.last4, self.behaviour = test_card.brand, test_card.last4, test_card.behaviour

@@ -8,7 +8,7 @@ import pytest
 from django.db import connections, transaction
 from django.db.migrations import executor
 
-from orders import bank_client, cards, exceptions, models, provider, selectors, services
+from orders import bank_client, card_numbers, exceptions, models, provider, selectors, services
 from orders.bank import store
 from orders.tests import bank_process, sales
 
@@ -24,13 +24,13 @@ from orders.tests import bank_process, sales
     ],
 )
 def test_each_documented_number_has_its_behaviour(number: str, behaviour: str) -> None:
-    card = cards.recognise(number)
+    card = card_numbers.recognise(number)
 
     assert (card.behaviour, card.last4) == (behaviour, number[-4:])
 
 
 def test_the_provider_knows_every_behaviour() -> None:
-    assert sorted(cards.TEST_NUMBERS.values()) == sorted(store.BEHAVIOURS)
+    assert sorted(card_numbers.TEST_NUMBERS.values()) == sorted(store.BEHAVIOURS)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_provider_knows_every_behaviour() -> None:
 )
 def test_another_number_is_refused(number: str) -> None:
     with pytest.raises(exceptions.UnknownTestCard) as error:
-        cards.recognise(number)
+        card_numbers.recognise(number)
 
     assert error.value.field == "number"
 

@@ -7,14 +7,28 @@ another card ends that suspension. A payment lost to a silent provider says noth
 import uuid
 from datetime import datetime
 
+from django.db import transaction
+
 from auction_project.kernel import contracts
 from auction_project.kernel.messaging import outbox
-from orders import cards, exceptions, models
+from orders import card_numbers, exceptions, models
+
+
+def set_card(*, user_id: str, number: str, now: datetime) -> models.Card:
+    """Put a simulated card on file, in place of another. The number is not kept. Raises UnknownTestCard."""
+    with transaction.atomic(using=models.DATABASE):
+        return put(user_id, number, now=now)
+
+
+def remove_card(*, user_id: str, now: datetime) -> None:
+    """Remove the card from file. Raises NoCard."""
+    with transaction.atomic(using=models.DATABASE):
+        remove(user_id, now=now)
 
 
 def put(user_id: str, number: str, *, now: datetime) -> models.Card:
     """Put the card of a test number on file in place of another; a new token each time. Raises UnknownTestCard."""
-    test_card = cards.recognise(number)
+    test_card = card_numbers.recognise(number)
     card = models.Card.locked_or_new(user_id, now=now)
     card.put_on_file(test_card, token=f"tok_{test_card.behaviour}_{uuid.uuid4().hex}", now=now)
     _publish(card, now=now)

@@ -1,6 +1,6 @@
 """The transactions of a payment: each writes state, fact, ledger, event and the step's answer together, or nothing.
 
-Between them `services` talks to the provider, so no transaction is open while it does. Two workers may do the same at
+Between them `payments` talks to the provider, so no transaction is open while it does. Two workers may do the same at
 once: each transaction locks the step and the payment first, and records only what the payment may still become.
 """
 
@@ -12,7 +12,8 @@ from django.db import transaction
 
 from auction_project.kernel import contracts, logs
 from auction_project.kernel.messaging import outbox, steps
-from orders import card_file, exceptions, models, provider
+from orders import exceptions, models, provider
+from orders.services import cards
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
@@ -20,7 +21,7 @@ NO_CARD = "There is no card on file."
 _State = models.PaymentState
 _DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
 
-STEPS = steps.Steps(models.Once, exceptions.REFUSALS)
+STEPS = steps.Steps(models.Once, [exceptions.PaymentRefused])
 
 log = logs.get(__name__)
 
@@ -75,7 +76,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
             detail = result.reason or current.detail or f"The payment was {state.value.lower()}."
             _refuse(step, current, state, detail, now=now)
         if state is _State.DECLINED:
-            card_file.suspend(current.user_id, token=current.token, now=now)
+            cards.suspend(current.user_id, token=current.token, now=now)
     _DECIDED.labels(state.value).inc()
     return current
 

@@ -1,0 +1,112 @@
+"""Orders: placed, then cancelled or confirmed."""
+
+from datetime import datetime
+
+import msgspec
+
+from auction_project.kernel import contracts
+from auction_project.kernel.messaging import outbox, steps
+from orders import exceptions, models
+
+_STEPS = steps.Steps(models.Once)
+
+
+class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The status of an order after a step."""
+
+    order_number: str
+    status: str
+
+
+class CancellationResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the order was cancelled; if not, it was never placed."""
+
+    order_number: str
+    cancelled: bool
+
+
+def place_order(
+    *,
+    key: str,
+    user_id: str,
+    order_number: str,
+    sale_id: str,
+    auction_id: str,
+    product_id: str,
+    quantity: int,
+    title: str,
+    amount: int,
+    currency: str,
+    now: datetime,
+) -> OrderResult:
+    """Write the order; it is PLACED. Raises OrderNumberTaken, steps.Voided."""
+
+    def effect() -> OrderResult:
+        order = models.Order(
+            number=order_number,
+            sale_id=sale_id,
+            user_id=user_id,
+            auction_id=auction_id,
+            product_id=product_id,
+            quantity=quantity,
+            title=title,
+            amount=amount,
+            currency=currency,
+            placed_at=now,
+        )
+        order.place()
+        return OrderResult(order_number=order_number, status=models.OrderFact.Kind.PLACED.value)
+
+    return _STEPS.perform(key, effect, OrderResult, now=now)
+
+
+def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> CancellationResult:
+    """Undo `place_order` by a new fact, or see to it that the order is never placed. Raises OrderIsConfirmed."""
+
+    def effect() -> CancellationResult:
+        order = models.Order.locked(order_number)
+        if order.status == models.OrderFact.Kind.CONFIRMED:
+            raise exceptions.OrderIsConfirmed(order_number=order_number)
+        order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=reason)
+        _publish(order, contracts.events.OrderCancelled, now=now, reason=reason)
+        return CancellationResult(order_number=order_number, cancelled=True)
+
+    result = _STEPS.undo(key, effect, CancellationResult, now=now)
+    return result or CancellationResult(order_number=order_number, cancelled=False)
+
+
+def confirm_order(*, key: str, order_number: str, now: datetime) -> OrderResult:
+    """Make the order final: it is CONFIRMED, and its money is ours.
+
+    Raises OrderNotFound, OrderIsCancelled, OrderNotPaid.
+    """
+
+    def effect() -> OrderResult:
+        order = models.Order.locked(order_number)
+        if order.status == models.OrderFact.Kind.CANCELLED:
+            raise exceptions.OrderIsCancelled(order_number=order_number)
+        payment = models.Payment.locked(order_number)
+        if payment is None or not payment.pays(order):
+            raise exceptions.OrderNotPaid(order_number=order_number)
+        order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
+        models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
+        _publish(order, contracts.events.OrderConfirmed, now=now)
+        return OrderResult(order_number=order_number, status=models.OrderFact.Kind.CONFIRMED.value)
+
+    return _STEPS.perform(key, effect, OrderResult, now=now)
+
+
+def _publish(
+    order: models.Order, event_type: type[contracts.events.OrderEvent], *, now: datetime, **more: str
+) -> None:
+    event = event_type(
+        order_number=order.number,
+        sale_id=order.sale_id,
+        auction_id=order.auction_id,
+        user_id=order.user_id,
+        amount=order.amount,
+        currency=order.currency,
+        title=order.title,
+        **more,
+    )
+    outbox.publish(models.Outbox, event, now=now, event_id=f"{order.number}:{event_type.__name__}")
