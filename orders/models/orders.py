@@ -58,6 +58,11 @@ class Order(models.Model):
         OrderFact.objects.create(order=self, kind=kind, at=now, detail=detail)
 
     @property
+    def order_number(self) -> str:
+        """The number, under the name that a payment and an event have for it."""
+        return self.number
+
+    @property
     def status(self) -> str:
         """The kind of the last fact: PLACED, CONFIRMED or CANCELLED."""
         kinds = {fact.kind for fact in self.facts.all()}

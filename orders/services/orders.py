@@ -5,8 +5,9 @@ from datetime import datetime
 import msgspec
 
 from auction_project.kernel import contracts
-from auction_project.kernel.messaging import outbox, steps
+from auction_project.kernel.messaging import steps
 from orders import exceptions, models
+from orders.services import publishing
 
 _STEPS = steps.Steps(models.Once)
 
@@ -68,7 +69,7 @@ def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> 
         if order.status == models.OrderFact.Kind.CONFIRMED:
             raise exceptions.OrderIsConfirmed(order_number=order_number)
         order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=reason)
-        _publish(order, contracts.events.OrderCancelled, now=now, reason=reason)
+        publishing.publish(order, contracts.events.OrderCancelled, now=now, reason=reason)
         return CancellationResult(order_number=order_number, cancelled=True)
 
     result = _STEPS.undo(key, effect, CancellationResult, now=now)
@@ -90,23 +91,7 @@ def confirm_order(*, key: str, order_number: str, now: datetime) -> OrderResult:
             raise exceptions.OrderNotPaid(order_number=order_number)
         order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
         models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
-        _publish(order, contracts.events.OrderConfirmed, now=now)
+        publishing.publish(order, contracts.events.OrderConfirmed, now=now)
         return OrderResult(order_number=order_number, status=models.OrderFact.Kind.CONFIRMED.value)
 
     return _STEPS.perform(key, effect, OrderResult, now=now)
-
-
-def _publish(
-    order: models.Order, event_type: type[contracts.events.OrderEvent], *, now: datetime, **more: str
-) -> None:
-    event = event_type(
-        order_number=order.number,
-        sale_id=order.sale_id,
-        auction_id=order.auction_id,
-        user_id=order.user_id,
-        amount=order.amount,
-        currency=order.currency,
-        title=order.title,
-        **more,
-    )
-    outbox.publish(models.Outbox, event, now=now, event_id=f"{order.number}:{event_type.__name__}")

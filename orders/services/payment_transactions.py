@@ -11,9 +11,9 @@ import prometheus_client
 from django.db import transaction
 
 from auction_project.kernel import contracts, logs
-from auction_project.kernel.messaging import outbox, steps
+from auction_project.kernel.messaging import steps
 from orders import exceptions, models, provider
-from orders.services import cards
+from orders.services import cards, publishing
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
@@ -69,7 +69,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
         if state is _State.CAPTURED:
             current.become(state, now=now)
             models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, current, now=now)
-            publish(current, contracts.events.PaymentCaptured, now=now)
+            publishing.publish(current, contracts.events.PaymentCaptured, now=now)
             if step.is_open:
                 step.finish(_result(current))
         else:
@@ -145,27 +145,10 @@ def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
         undoing = STEPS.lock(steps.undo_key(payment.key))
         current.become(_State.REFUNDED, now=now)
         models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
-        publish(current, contracts.events.PaymentRefunded, now=now)
+        publishing.publish(current, contracts.events.PaymentRefunded, now=now)
         undoing.finish(_result(current))
     _DECIDED.labels(current.state).inc()
     return current
-
-
-def publish(
-    payment: models.Payment, event_type: type[contracts.events.OrderEvent], *, now: datetime, **more: str
-) -> None:
-    """The event of `event_type` about the payment's order, in the open transaction."""
-    event = event_type(
-        order_number=payment.order_number,
-        sale_id=payment.sale_id,
-        auction_id=payment.auction_id,
-        user_id=payment.user_id,
-        amount=payment.amount,
-        currency=payment.currency,
-        title=payment.title,
-        **more,
-    )
-    outbox.publish(models.Outbox, event, now=now, event_id=f"{payment.order_number}:{event_type.__name__}")
 
 
 def _result(payment: models.Payment) -> PaymentResult:
@@ -175,7 +158,7 @@ def _result(payment: models.Payment) -> PaymentResult:
 def _refuse(step: steps.Step, payment: models.Payment, state: str, detail: str, *, now: datetime) -> None:
     payment.become(state, now=now, detail=detail)
     if step.is_open:
-        publish(payment, contracts.events.PaymentDeclined, now=now, reason=detail)
+        publishing.publish(payment, contracts.events.PaymentDeclined, now=now, reason=detail)
         step.refuse(exceptions.PaymentRefused(detail))
 
 
