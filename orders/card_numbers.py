@@ -1,15 +1,15 @@
-"""The simulated cards: which test number behaves how. Pure; a full number is looked at here and never kept.
+"""The test numbers of simulated cards, and how each card behaves. Pure. A full number is read here and never kept.
 
-The payment provider reads a card's behaviour from the beginning of its token (`tok_<behaviour>_<random>`), and can be
-told another one while it runs.
+The payment provider reads a card's behaviour from its token (`tok_<behaviour>_<random>`). A request to the provider can
+change the behaviour of a card while it runs.
 
-| number              | behaviour          | what the provider does with a capture                                    |
-|---------------------|--------------------|--------------------------------------------------------------------------|
-| 4242 4242 4242 4242 | `accepts`          | captures                                                                 |
-| 4000 0000 0000 0002 | `refuses`          | declines                                                                 |
-| 4000 0000 0000 4103 | `timeout_done`     | captures, and never answers in time                                      |
-| 4000 0000 0000 4202 | `timeout_not_done` | captures nothing, and never answers in time                              |
-| 4000 0000 0000 4301 | `timeout_lands_late` | never answers in time, and captures later, unless it was cancelled first |
+| number              | behaviour            | what the provider does with a capture                                   |
+|---------------------|----------------------|-------------------------------------------------------------------------|
+| 4242 4242 4242 4242 | `accepts`            | captures                                                                |
+| 4000 0000 0000 0002 | `refuses`            | declines                                                                |
+| 4000 0000 0000 4103 | `timeout_done`       | captures, and never answers in time                                     |
+| 4000 0000 0000 4202 | `timeout_not_done`   | captures nothing, and never answers in time                             |
+| 4000 0000 0000 4301 | `timeout_lands_late` | never answers in time, and captures later unless it is cancelled first  |
 """
 
 import re
@@ -30,7 +30,7 @@ BRAND = "Gavel Test"
 
 
 class TestCard(msgspec.Struct, frozen=True):
-    """What is kept of a number."""
+    """What is kept of a number. `last4`: its last four digits."""
 
     behaviour: str
     brand: str

@@ -41,12 +41,13 @@ class Card(models.Model):
 
     @classmethod
     def locked_or_new(cls, user_id: str, *, now: datetime) -> "Card":
-        """The user's row, locked until the transaction ends. Of two first cards at once, the second waits here."""
+        """The user's row, locked until the transaction ends. When two first cards come at once, the second one waits
+        here."""
         cls.objects.bulk_create([cls(user_id=user_id, changed_at=now)], ignore_conflicts=True)
         return cls.objects.select_for_update().get(user_id=user_id)
 
     def put_on_file(self, test_card: card_numbers.TestCard, *, token: str, now: datetime) -> None:
-        """Take this card in place of the one before, whatever became of that one."""
+        """Put this card on file in place of any other. It is usable."""
         self.token, self.declined_at = token, None
         self.brand, self.last4, self.behaviour = test_card.brand, test_card.last4, test_card.behaviour
         self._save_next_version(now)
@@ -57,7 +58,7 @@ class Card(models.Model):
         self._save_next_version(now)
 
     def suspend(self, *, now: datetime) -> None:
-        """The provider declined it."""
+        """The provider declined a payment with the card: it stays on file and is not usable."""
         self.declined_at = now
         self._save_next_version(now)
 
@@ -72,5 +73,5 @@ class Card(models.Model):
 
     @property
     def is_usable(self) -> bool:
-        """Whether a payment may be expected to succeed."""
+        """Whether the user may bid with it: it is on file, and the provider declined no payment with it."""
         return self.is_on_file and self.declined_at is None

@@ -1,4 +1,5 @@
-"""What the tables of orders share: the database, its outbox and its once rows, and rules that hold for several tables."""
+"""What the tables of orders share: the database, its outbox and its once rows, and rules that hold for several
+tables."""
 
 import contextlib
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ class Once(once.OnceRow):
 
 @contextlib.contextmanager
 def refuse_taken_number(order_number: str) -> Iterator[None]:
-    """Raises OrderNumberTaken when a row of this order number is there already; the transaction is lost then."""
+    """Raises OrderNumberTaken when what is stored inside breaks a unique constraint. The transaction is lost then."""
     try:
         yield
     except IntegrityError as error:

@@ -1,4 +1,4 @@
-"""The ledger of money in double entry: debits equal credits, which a trigger checks at each commit."""
+"""The ledger of money, in double entry. A trigger checks at each commit that debits equal credits."""
 
 import functools
 from datetime import datetime
@@ -11,7 +11,7 @@ from orders.models.payments import Payment
 
 
 class JournalEntry(models.Model):
-    """One movement of money of one payment; its postings balance."""
+    """One movement of one payment's money. The postings of an entry balance."""
 
     class Kind(models.TextChoices):
         CAPTURE = "CAPTURE"
@@ -35,7 +35,7 @@ class JournalEntry(models.Model):
 
     @classmethod
     def post(cls, kind: str, payment: Payment, *, now: datetime) -> None:
-        """Write the entry of `kind` for the payment's whole amount."""
+        """Write the entry of `kind` over the payment's whole amount. A payment has each kind once (IntegrityError)."""
         entry = cls.objects.create(payment=payment, kind=kind, at=now)
         debit, credit = Posting.SIDES[kind]
         posting = functools.partial(Posting, entry=entry, currency=payment.currency)
@@ -47,7 +47,10 @@ class JournalEntry(models.Model):
 
 
 class Posting(models.Model):
-    """One side of an entry. PROVIDER: what the provider holds for us. BUYERS: what we owe buyers. SALES: what is ours."""
+    """One side of an entry, in minor units; the other of `debit` and `credit` is 0.
+
+    PROVIDER: what the provider holds for us. BUYERS: what we owe to buyers. SALES: what is ours.
+    """
 
     class Account(models.TextChoices):
         PROVIDER = "PROVIDER"

@@ -1,4 +1,4 @@
-"""Orders and what happens to them."""
+"""Orders, and the facts of what happens to them."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -10,7 +10,7 @@ from orders.models import database
 
 
 class Order(models.Model):
-    """What was sold to whom for how much. Its status is what its facts say."""
+    """What was sold to whom for how much. `amount` is the total, in minor units. The status follows from the facts."""
 
     number = models.CharField(max_length=20, primary_key=True)
     sale_id = models.CharField(max_length=100, unique=True)
@@ -43,10 +43,10 @@ class Order(models.Model):
     @classmethod
     def locked(cls, number: str) -> "Order":
         """The order, locked until the transaction ends. Raises OrderNotFound."""
-        found = cls.objects.select_for_update().filter(number=number).first()
-        if found is None:
+        order = cls.objects.select_for_update().filter(number=number).first()
+        if order is None:
             raise exceptions.OrderNotFound(order_number=number)
-        return found
+        return order
 
     def place(self) -> None:
         """Store this new order. Raises OrderNumberTaken."""
@@ -59,7 +59,7 @@ class Order(models.Model):
 
     @property
     def order_number(self) -> str:
-        """The number, under the name that a payment and an event have for it."""
+        """The number by the name that payments and events use."""
         return self.number
 
     @property

@@ -1,4 +1,4 @@
-"""Payments: their states, every move between them, and what happens to them."""
+"""Payments: their states, every move between the states, and the facts of what happens to a payment."""
 
 from datetime import datetime
 
@@ -9,7 +9,9 @@ from orders.models.orders import Order
 
 
 class PaymentState(models.TextChoices):
-    """STARTED: the capture may have been sent. CANCELLING: it is being undone at the provider, and is not sent again."""
+    """STARTED: the capture may have been sent. CANCELLING: the capture is not sent again, and the provider must decide
+    it by a cancellation. REFUNDING: the provider must give the money back. The other states need nothing of the
+    provider."""
 
     STARTED = "STARTED"
     CANCELLING = "CANCELLING"
@@ -20,6 +22,7 @@ class PaymentState(models.TextChoices):
     REFUNDED = "REFUNDED"
 
 
+# A state without moves is final.
 TRANSITIONS: dict[str, frozenset[str]] = {
     PaymentState.STARTED: frozenset(
         {PaymentState.CAPTURED, PaymentState.DECLINED, PaymentState.CANCELLED, PaymentState.CANCELLING}
@@ -37,7 +40,8 @@ IN_MOTION = (PaymentState.STARTED, PaymentState.CANCELLING, PaymentState.REFUNDI
 
 
 class Payment(models.Model):
-    """One intent to take one order's money. `key` is the idempotency key under which the provider knows it."""
+    """The intent to take one order's money, and what became of it. The provider knows it by the idempotency key
+    `key`."""
 
     order_number = models.CharField(max_length=20, primary_key=True)
     key = models.CharField(max_length=200, unique=True)
@@ -96,7 +100,8 @@ class Payment(models.Model):
         return state in TRANSITIONS[self.state]
 
     def become(self, state: str, *, now: datetime, detail: str = "") -> None:
-        """Move to `state`, leaving a fact. The row is locked by the caller. Raises ValueError for a forbidden move."""
+        """Move to `state` and leave a fact. The row must be locked. Raises ValueError for a move that is not in
+        TRANSITIONS."""
         if not self.may_become(state):
             raise ValueError(f"payment {self.order_number}: {self.state} cannot become {state}")
         self.state, self.changed_at, self.detail = state, now, detail
@@ -104,6 +109,7 @@ class Payment(models.Model):
         self.add_fact(state, now=now, detail=detail)
 
     def count_timeout(self, *, now: datetime) -> None:
+        """Count one more capture that a healthy provider did not answer. The row must be locked."""
         self.timeouts += 1
         self.changed_at = now
         self.save(update_fields=["timeouts", "changed_at"])
@@ -114,16 +120,16 @@ class Payment(models.Model):
 
     @property
     def is_decided(self) -> bool:
-        """Whether nothing waits for the provider."""
+        """Whether the provider has nothing more to do or to decide."""
         return self.state not in IN_MOTION
 
     @property
     def is_sendable(self) -> bool:
-        """Whether the capture may (still) be sent."""
+        """Whether the capture may be sent, or sent again."""
         return self.state == PaymentState.STARTED
 
     def pays(self, order: Order) -> bool:
-        """Whether this is the order's money, and we have it."""
+        """Whether this payment is captured, for the order and its exact amount."""
         figures = (self.order_number, self.amount, self.currency)
         return self.state == PaymentState.CAPTURED and figures == (
             order.number,
@@ -133,8 +139,8 @@ class Payment(models.Model):
 
 
 class PaymentFact(models.Model):
-    """One thing that happened to a payment: a state that it reached, a capture that nobody answered (TIMED_OUT), or
-    somebody at the desk who had it settled (RESOLVED)."""
+    """One thing that happened to a payment: it reached a state, the provider did not answer a capture (TIMED_OUT), or
+    an operator had it settled (RESOLVED; the detail says who and why)."""
 
     class Kind(models.TextChoices):
         STARTED = "STARTED"

@@ -8,7 +8,7 @@ from orders.models.database import DATABASE
 
 
 class Account(models.Model):
-    """The account as its last event told it: what risk needs of it."""
+    """What the risk score needs of an account, as the account's newest event says it."""
 
     user_id = models.CharField(max_length=64, primary_key=True)
     version = models.BigIntegerField()
@@ -20,14 +20,14 @@ class Account(models.Model):
         return self.user_id
 
     @classmethod
-    def keep_newest(cls, told: "Account") -> None:
-        """Store what was told, unless the row has that version or a newer one."""
+    def keep_newest(cls, account: "Account") -> None:
+        """Store `account`, unless the row has its version or a newer one."""
         figures = {
-            name: getattr(told, name) for name in ("version", "email_verified", "closed", "created_at")
+            name: getattr(account, name) for name in ("version", "email_verified", "closed", "created_at")
         }
-        _, is_new = cls.objects.get_or_create(user_id=told.user_id, defaults=figures)
+        _, is_new = cls.objects.get_or_create(user_id=account.user_id, defaults=figures)
         if not is_new:
-            cls.objects.filter(user_id=told.user_id, version__lt=told.version).update(**figures)
+            cls.objects.filter(user_id=account.user_id, version__lt=account.version).update(**figures)
 
 
 class RiskAssessment(models.Model):
@@ -51,9 +51,9 @@ class RiskAssessment(models.Model):
         return f"{self.order_number} {self.score}"
 
     @classmethod
-    def count_recent(cls, user_id: str, *, now: datetime, window: timedelta, most: int) -> int:
-        """The sales of a buyer within `window`, counted up to `most`; another sale of the same buyer waits until the
-        transaction ends."""
+    def lock_and_count_recent(cls, user_id: str, *, now: datetime, window: timedelta, most: int) -> int:
+        """The sales of a buyer within `window` before `now`, counted up to `most`. Another sale of the same buyer waits
+        here until the transaction ends, so that it counts this one."""
         with connections[DATABASE].cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [user_id])
         return cls.objects.filter(user_id=user_id, at__gt=now - window)[:most].count()

@@ -1,7 +1,8 @@
 """What can be done with orders, payments, risk and cards. Each change and its events are one transaction.
 
-What may be asked twice takes a `key` and happens once; a repeat gets the stored answer or the stored refusal. An
-undoing takes the key of what it undoes: it takes the effect back once, or sees to it that there never is one.
+What may come twice takes a `key` and happens once; a repeat gets the stored result or the stored refusal (see
+`kernel.messaging.steps`). An undoing takes the key of what it undoes: it takes the effect back once, or makes sure that
+there never is one. Amounts are whole minor units of an ISO 4217 currency, instants are aware datetimes.
 """
 
 from orders.services.accounts import record_account

@@ -1,4 +1,4 @@
-"""What orders keeps of accounts."""
+"""What orders keeps of accounts: what the risk score needs."""
 
 from datetime import datetime
 
@@ -11,8 +11,8 @@ from orders.services import cards
 def record_account(
     *, user_id: str, version: int, email_verified: bool, closed: bool, created_at: datetime, now: datetime
 ) -> None:
-    """Keep what risk needs of an account, unless something as new is known. A closed account, which never opens again,
-    keeps no card."""
+    """Store the account's state unless `version` or a newer one is stored. The card of a closed account is removed,
+    because a closed account never opens again."""
     with transaction.atomic(using=models.DATABASE):
         models.Account.keep_newest(
             models.Account(
@@ -25,4 +25,4 @@ def record_account(
         )
         card = models.Card.locked(user_id) if closed else None
         if card is not None and card.is_on_file:
-            cards.remove(user_id, now=now)
+            cards.remove_card(user_id=user_id, now=now)

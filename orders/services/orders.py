@@ -1,4 +1,4 @@
-"""Orders: placed, then cancelled or confirmed."""
+"""Orders: each is placed, and then cancelled or confirmed."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ _STEPS = steps.Steps(models.Once)
 
 
 class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The status of an order after a step."""
+    """The status of the order after a step: PLACED or CONFIRMED."""
 
     order_number: str
     status: str
@@ -40,7 +40,11 @@ def place_order(
     currency: str,
     now: datetime,
 ) -> OrderResult:
-    """Write the order; it is PLACED. Raises OrderNumberTaken, steps.Voided."""
+    """Write the order of `quantity` units for `amount` in all (minor units of `currency`, an ISO 4217 code); it is
+    PLACED.
+
+    Raises OrderNumberTaken, steps.Voided.
+    """
 
     def effect() -> OrderResult:
         order = models.Order(
@@ -62,7 +66,10 @@ def place_order(
 
 
 def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> CancellationResult:
-    """Undo `place_order` by a new fact, or see to it that the order is never placed. Raises OrderIsConfirmed."""
+    """Undo `place_order`: cancel the order by a new fact, or make sure that it is never placed.
+
+    `reason` is what the buyer reads. Raises OrderIsConfirmed.
+    """
 
     def effect() -> CancellationResult:
         order = models.Order.locked(order_number)
@@ -79,7 +86,7 @@ def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> 
 def confirm_order(*, key: str, order_number: str, now: datetime) -> OrderResult:
     """Make the order final: it is CONFIRMED, and its money is ours.
 
-    Raises OrderNotFound, OrderIsCancelled, OrderNotPaid.
+    Raises OrderNotFound, OrderIsCancelled, OrderNotPaid, none of which is stored.
     """
 
     def effect() -> OrderResult:

@@ -1,7 +1,7 @@
 """The transactions of a payment: each writes state, fact, ledger, event and the step's answer together, or nothing.
 
-Between them `payments` talks to the provider, so no transaction is open while it does. Two workers may do the same at
-once: each transaction locks the step and the payment first, and records only what the payment may still become.
+Between them `payments` calls the provider. Two workers may do the same at once, so each transaction locks the step and
+then the payment, and records only what the payment may still become.
 """
 
 from datetime import datetime
@@ -10,33 +10,30 @@ import msgspec
 import prometheus_client
 from django.db import transaction
 
-from auction_project.kernel import contracts, logs
+from auction_project.kernel import contracts
 from auction_project.kernel.messaging import steps
 from orders import exceptions, models, provider
 from orders.services import cards, publishing
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
+STEPS = steps.Steps(models.Once, [exceptions.PaymentRefused])
 
 _State = models.PaymentState
 _DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
 
-STEPS = steps.Steps(models.Once, [exceptions.PaymentRefused])
-
-log = logs.get(__name__)
-
 
 class PaymentResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a capture or of a refund: the state of the order's payment."""
+    """The state of the order's payment after a capture (CAPTURED) or after its undoing (REFUNDED)."""
 
     order_number: str
     state: str
 
 
 def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | None:
-    """Store the intent before anything is sent; the payment as it is, or None when the step is decided already.
+    """Store the intent before anything is sent; the stored payment, or None when the step is decided already.
 
-    Without a card it is declined at once. Raises OrderNumberTaken.
+    A payment without a card is declined at once. Raises OrderNumberTaken.
     """
     with transaction.atomic(using=models.DATABASE):
         step = STEPS.begin(intent.key, now=now)
@@ -55,10 +52,10 @@ def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | No
 
 
 def record(payment: models.Payment, result: provider.Result, *, now: datetime) -> models.Payment:
-    """Write down a definite answer of the provider, once; the payment as it is then.
+    """Write down a definite answer of the provider, once; the payment afterwards.
 
-    The answer to a step that is being undone binds the payment, not the step, which stays void. A card that the provider
-    declines is suspended.
+    When the step was undone meanwhile, the answer binds the payment but not the step, which stays void. A card that the
+    provider declines is suspended.
     """
     state = _State(result.status.name)
     with transaction.atomic(using=models.DATABASE):
@@ -82,7 +79,8 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
 
 
 def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Count one unanswered capture; after MAX_TIMEOUTS the capture is not sent again but cancelled."""
+    """Count one unanswered capture; the payment afterwards. After MAX_TIMEOUTS it is CANCELLING: it is not sent
+    again."""
     with transaction.atomic(using=models.DATABASE):
         STEPS.lock(payment.key)
         current = _locked(payment)
@@ -96,9 +94,9 @@ def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
 
 
 def open_resolution(order_number: str, *, detail: str, now: datetime) -> models.Payment:
-    """Have a payment that hangs settled: CANCELLING, the provider must decide it; REFUNDING, the money must go back.
+    """Begin to settle an undecided payment. CANCELLING: the provider must decide it. REFUNDING: the money must go back.
 
-    `detail` says who wants it and why. Raises OrderNotFound, PaymentDecided.
+    `detail` says who settles it and why. Raises OrderNotFound, PaymentDecided.
     """
     with transaction.atomic(using=models.DATABASE):
         payment = models.Payment.locked(order_number)
@@ -113,9 +111,10 @@ def open_resolution(order_number: str, *, detail: str, now: datetime) -> models.
 
 
 def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment | None:
-    """Begin to undo the step `key`: from here on it is void; the payment, if one was begun. Raises OrderIsConfirmed.
+    """Begin to undo the step `key`, which is void from now on; the step's payment, or None if none was begun.
 
-    CANCELLING: the provider must decide it by a cancellation. REFUNDING: the money must go back. Else nothing is left.
+    CANCELLING: the provider must decide the payment by a cancellation. REFUNDING: the money must go back. In any other
+    state there is nothing more to do. Raises OrderIsConfirmed.
     """
     with transaction.atomic(using=models.DATABASE):
         step = STEPS.begin(key, now=now)
@@ -136,7 +135,7 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
 
 
 def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Write down that the provider gave the money back, once."""
+    """Write down that the provider gave the money back, once; the payment afterwards."""
     with transaction.atomic(using=models.DATABASE):
         STEPS.lock(payment.key)
         current = _locked(payment)
@@ -163,7 +162,7 @@ def _refuse(step: steps.Step, payment: models.Payment, state: str, detail: str, 
 
 
 def _locked(payment: models.Payment) -> models.Payment:
-    found = models.Payment.locked(payment.order_number)
-    if found is None:
+    current = models.Payment.locked(payment.order_number)
+    if current is None:
         raise ValueError(f"payment {payment.order_number} has no row")
-    return found
+    return current

@@ -1,6 +1,6 @@
-"""Takes money and gives it back: what is asked of the payment provider, and in which order.
+"""Captures, refunds and settlements: the calls to the payment provider, and their order.
 
-No transaction is open while the provider is asked: `payment_transactions` has those before and after.
+No transaction is open during a call to the provider; `payment_transactions` holds the ones before and after it.
 """
 
 import functools
@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from auction_project.kernel import failpoints, logs
-from orders import bank_calls, bank_client, models, provider
+from orders import bank_client, capture_calls, models, provider
 from orders.services import payment_transactions as transactions
 
 log = logs.get(__name__)
@@ -35,11 +35,13 @@ def capture_payment(
     currency: str,
     now: datetime,
 ) -> transactions.PaymentResult:
-    """Take the money from the buyer's card; the payment, CAPTURED.
+    """Take `amount` (minor units of `currency`, an ISO 4217 code) from the buyer's card; the payment is CAPTURED then.
 
-    The intent is committed before the provider is called, and no transaction is open meanwhile. Without an answer it
-    raises errors.Unavailable: ask again. The third silence of a healthy provider has the capture cancelled there, which
-    decides it. Raises PaymentRefused, steps.Voided, OrderNumberTaken, errors.Unavailable.
+    The intent is committed before the provider is called. When the provider does not answer, this raises
+    errors.Unavailable, and the caller calls again with the same key. After MAX_TIMEOUTS unanswered captures of a
+    provider that is healthy, the payment is cancelled at the provider, which decides it.
+
+    Raises PaymentRefused, steps.Voided, OrderNumberTaken, errors.Unavailable, provider.ProviderFault.
     """
     card = models.Card.objects.filter(user_id=user_id).first()
     intent = models.Payment(
@@ -63,10 +65,11 @@ def capture_payment(
 
 
 def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Ask the provider; the payment, CANCELLING after the last silence. Raises errors.Unavailable while undecided."""
+    """Capture at the provider; the payment, CANCELLING after the last timeout. Raises errors.Unavailable while
+    undecided."""
     bank = bank_client.from_settings()
     failpoints.reach("capture_payment.before_call")
-    return bank_calls.CALLS.make(
+    return capture_calls.CALLS.make(
         payment.key,
         functools.partial(
             bank.capture,
@@ -77,20 +80,21 @@ def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
             reference=payment.order_number,
         ),
         functools.partial(_conclude_capture, bank, payment, now=now),
-        was_silent=payment.timeouts > 0,
+        is_slow=payment.timeouts > 0,
     )
 
 
 def _conclude_capture(
     bank: provider.PaymentProvider,
     payment: models.Payment,
-    answer: Callable[[], provider.Result],
+    outcome: Callable[[], provider.Result],
     *,
     now: datetime,
 ) -> models.Payment:
-    """Write down the provider's answer, or its silence. Raises what `answer` raises while the capture may be sent."""
+    """Write down the provider's answer, or that it gave none. Raises what `outcome` raises while the capture may be
+    sent."""
     try:
-        result = answer()
+        result = outcome()
     except provider.NoAnswer:
         if not bank.is_healthy():
             raise
@@ -104,9 +108,10 @@ def _conclude_capture(
 
 
 def refund_payment(*, key: str, order_number: str, now: datetime) -> RefundResult:
-    """Undo `capture_payment`: give the money back, or see to it that none is taken.
+    """Undo `capture_payment`: give the money back, or make sure that none is ever taken.
 
-    An unanswered capture is decided by a cancellation first. Raises OrderIsConfirmed, errors.Unavailable.
+    A capture that was not answered is cancelled at the provider first, which decides it. Raises OrderIsConfirmed,
+    errors.Unavailable (the caller calls again), provider.ProviderFault.
     """
     payment = transactions.open_undo(key, order_number=order_number, now=now)
     if payment is not None and payment.state == models.PaymentState.CANCELLING:
@@ -125,9 +130,11 @@ def _send_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
 
 
 def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime) -> str:
-    """Settle an undecided payment with the provider now, for somebody at the desk; the state that it has then.
+    """Settle an undecided payment with the provider now, because an operator asks for it; the payment's state
+    afterwards.
 
-    Raises OrderNotFound, PaymentDecided, errors.Unavailable.
+    `actor` and `reason` are kept in the payment's facts. Raises OrderNotFound, PaymentDecided, errors.Unavailable,
+    provider.ProviderFault.
     """
     payment = transactions.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
     if payment.state == models.PaymentState.REFUNDING:

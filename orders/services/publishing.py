@@ -16,8 +16,8 @@ def publish(
 ) -> None:
     """Publish the event of `event_type` about the order of `row`, in the open transaction.
 
-    An order has each type of event at most once, because its id is `<order number>:<type>`. `details` are the fields that
-    only this type has. Raises IntegrityError for a second one.
+    An order has each type of event at most once, because the event's id is `<order number>:<type>`: a second one raises
+    IntegrityError. `details` are the fields that only this type has.
     """
     event = event_type(
         order_number=row.order_number,

@@ -1,4 +1,4 @@
-"""Scores sales: what is known of a buyer, and what is stored of a score."""
+"""Scores a sale by what is known of its buyer, and stores the score."""
 
 from datetime import datetime
 
@@ -11,7 +11,10 @@ _STEPS = steps.Steps(models.Once, [exceptions.RiskRefused])
 def assess_risk(
     *, key: str, user_id: str, order_number: str, amount: int, currency: str, now: datetime
 ) -> risk.Assessment:
-    """Score the sale and store the score with its reasons, also when it is refused. Raises RiskRefused, steps.Voided."""
+    """Score the sale and store the score with its reasons, those of a refused sale, too; the score and its reasons.
+
+    `amount` is in minor units of `currency`. Raises RiskRefused, steps.Voided.
+    """
 
     def effect() -> risk.Assessment | exceptions.RiskRefused:
         assessment = risk.assess(_buyer(user_id, now=now), now)
@@ -32,8 +35,8 @@ def assess_risk(
 
 
 def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:
-    """What is known of a buyer, counted as far as the rules look; sales of one buyer one after the other."""
-    recent = models.RiskAssessment.count_recent(
+    """What is known of a buyer, counted no further than the rules look. Sales of the same buyer wait for each other."""
+    recent = models.RiskAssessment.lock_and_count_recent(
         user_id, now=now, window=risk.VELOCITY_WINDOW, most=risk.SALES_COUNTED
     )
     account = models.Account.objects.filter(user_id=user_id).first()

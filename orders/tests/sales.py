@@ -1,4 +1,4 @@
-"""A sale as the steps of a saga give it to orders, and what they left behind, for the tests."""
+"""A sale as the steps of a saga pass it to orders, and what the steps left behind."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -55,13 +55,13 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         return services.capture_payment(**arguments | changes)
 
     def capture_patiently(self) -> services.PaymentResult:
-        """As the saga does: an outage is asked again. At most ten times here."""
+        """Capture as the saga does, which repeats the step after an outage; ten times at most."""
         for _ in range(10):
             try:
                 return self.capture()
             except errors.Unavailable:
                 continue
-        raise AssertionError("never decided")
+        raise AssertionError("the payment was never decided")
 
     def refund(self) -> services.RefundResult:
         return services.refund_payment(
@@ -117,7 +117,7 @@ def new_sale(**changes: Any) -> Sale:
 
 
 def sale_with_order(**changes: Any) -> Sale:
-    """A sale whose order is placed and paid for, without any provider."""
+    """A sale whose order is placed and paid, without any provider."""
     sale = new_sale(**changes)
     pay(sale)
     sale.place()
@@ -125,7 +125,7 @@ def sale_with_order(**changes: Any) -> Sale:
 
 
 def pay(sale: Sale) -> None:
-    """The rows that a capture leaves."""
+    """Write the rows that a capture leaves."""
     models.Payment(
         order_number=sale.order_number,
         key=sale.key("capture_payment"),

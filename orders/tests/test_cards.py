@@ -57,14 +57,14 @@ def test_a_card_replaces_the_one_before_and_its_number_is_stored_nowhere() -> No
 
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)
-def test_of_two_first_cards_at_once_one_stays_and_nobody_hears_an_error() -> None:
+def test_of_two_first_cards_at_once_one_stays_and_neither_call_fails() -> None:
     buyer = "u" * 32
     second = threading.Thread(target=put_card, args=(buyer, sales.REFUSES, answers := []))
 
     with transaction.atomic(using=models.DATABASE):
         services.set_card(user_id=buyer, number=sales.ACCEPTS, now=sales.NOW)
         second.start()
-        wait_until_somebody_waits()
+        wait_until_a_session_waits()
     second.join(30)
 
     assert answers == ["refuses"]
@@ -80,8 +80,8 @@ def put_card(buyer: str, number: str, answers: list[object]) -> None:
         connections.close_all()
 
 
-def wait_until_somebody_waits() -> None:
-    """Until a session of this database waits for a lock."""
+def wait_until_a_session_waits() -> None:
+    """Wait until a session of this database waits for a lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     deadline = time.monotonic() + 10
     with connections[models.DATABASE].cursor() as cursor:
@@ -91,7 +91,7 @@ def wait_until_somebody_waits() -> None:
             if cursor.fetchone()[0]:
                 return
             time.sleep(0.02)
-    raise AssertionError("nobody waits")
+    raise AssertionError("no session waits for a lock")
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -108,7 +108,7 @@ def test_a_removed_card_is_gone_and_its_row_keeps_only_the_version() -> None:
     assert (card.version, card.token, card.brand, card.last4, card.behaviour) == (2, "", "", "", "")
 
 
-# --- the state that others are told ------------------------------------------------------------------------------
+# --- the state that is published ------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(databases=["orders"])

@@ -1,4 +1,4 @@
-"""What is written once stays, whoever asks the database."""
+"""What is written once stays, because the database itself refuses the change."""
 
 from typing import Any
 

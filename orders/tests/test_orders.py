@@ -1,20 +1,19 @@
-"""Orders: placed once, cancelled or confirmed and never both, and an undoing that comes first wins."""
+"""Orders: each is placed once, then cancelled or confirmed and never both; an undoing that comes first wins."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connections
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import once, steps
 from orders import exceptions, models, services
 from orders.tests import sales
+from orders.tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["orders"])
 
 
-def test_an_order_is_placed_once_however_often_it_is_asked(sale: sales.Sale) -> None:
+def test_an_order_is_placed_once_however_often_the_step_comes(sale: sales.Sale) -> None:
     first = sale.place()
 
     again = sale.place()
@@ -97,7 +96,7 @@ def test_a_payment_of_another_amount_does_not_pay_an_order(sale: sales.Sale) -> 
         sale.confirm()
 
 
-def test_an_order_that_is_not_there_is_not_confirmed(sale: sales.Sale) -> None:
+def test_an_order_that_does_not_exist_is_not_confirmed(sale: sales.Sale) -> None:
     with pytest.raises(exceptions.OrderNotFound):
         sale.confirm()
 
@@ -168,28 +167,6 @@ def test_a_cancelled_order_is_not_confirmed() -> None:
         sale.confirm()
 
     assert sale.order_facts() == ["PLACED", "CANCELLED"]
-
-
-def in_threads(*tasks: Callable[[], object]) -> list[object]:
-    """What each task returned or raised, all begun together."""
-    barrier = threading.Barrier(len(tasks))
-    results: list[object] = [None] * len(tasks)
-
-    def run(i: int, task: Callable[[], object]) -> None:
-        barrier.wait(10)
-        try:
-            results[i] = task()
-        except Exception as error:
-            results[i] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(tasks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
 
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)

@@ -1,4 +1,4 @@
-"""Payments against the real bank: each card, each undoing, each outage, each crash."""
+"""Payments against the real bank process: each card, each undoing, each outage, each crash."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, once, steps
 from orders import bank_client, exceptions, models, provider, services
 from orders.tests import bank_process, sales
-from orders.tests.test_orders import in_threads
+from orders.tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
 
@@ -36,10 +36,10 @@ def refusal_of(sale: sales.Sale) -> str:
     return refusal.value.detail
 
 
-# --- the switch of each card -------------------------------------------------------------------------------------
+# --- the behaviour of each card -------------------------------------------------------------------------------------
 
 
-def test_a_card_that_accepts_is_charged_once_however_often_it_is_asked(
+def test_a_card_that_accepts_is_charged_once_however_often_the_step_comes(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
@@ -59,7 +59,7 @@ def test_a_card_that_accepts_is_charged_once_however_often_it_is_asked(
     assert (event.amount, event.currency, event.user_id) == (12550, "EUR", sale.user_id)
 
 
-def test_a_card_that_refuses_is_refused_each_time_it_is_asked(
+def test_a_card_that_refuses_is_refused_at_every_repeat(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.REFUSES)
@@ -74,7 +74,7 @@ def test_a_card_that_refuses_is_refused_each_time_it_is_asked(
     assert event.reason == "The card was declined."
 
 
-def test_a_buyer_without_a_card_is_refused_and_the_bank_never_asked(
+def test_a_buyer_without_a_card_is_refused_without_a_call_to_the_bank(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     assert refusal_of(sale) == "There is no card on file."
@@ -86,7 +86,7 @@ def test_a_buyer_without_a_card_is_refused_and_the_bank_never_asked(
     assert sales.published_types() == ["PaymentDeclined"]
 
 
-def test_a_capture_that_nobody_answers_but_that_was_done_counts_as_captured_after_three_timeouts(
+def test_an_unanswered_capture_that_was_done_counts_as_captured_after_three_timeouts(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.TIMEOUT_DONE)
@@ -120,7 +120,10 @@ def test_a_capture_that_was_not_done_after_three_timeouts_is_cancelled_for_ever(
 
     assert (sale.payment().state, sale.payment().timeouts, sale.journal()) == ("CANCELLED", 3, [])
     assert at_bank(bank, sale) == ("cancelled", False)
-    assert at_bank(bank, sale) == ("cancelled", False)  # one that lands late would land after somebody asked
+    assert at_bank(bank, sale) == (
+        "cancelled",
+        False,
+    )  # a late capture would have landed after the first request
     assert sales.published_types() == ["PaymentDeclined"]
 
 
@@ -130,7 +133,7 @@ def test_a_capture_that_lands_between_two_attempts_counts_as_captured(
     sale.pay_with(sales.TIMEOUT_LANDS_LATE)
     with pytest.raises(errors.Unavailable):
         sale.capture()
-    assert at_bank(bank, sale) == ("processing", False)  # it lands now that somebody asked
+    assert at_bank(bank, sale) == ("processing", False)  # it lands right after this request
 
     assert sale.capture_patiently().state == "CAPTURED"
 
@@ -158,7 +161,7 @@ def test_a_captured_payment_is_refunded_once(bank: bank_process.BankProcess, sal
         sale.capture()
 
 
-def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_asked(
+def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_called(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
@@ -177,7 +180,7 @@ def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_as
 
 
 @pytest.mark.parametrize(
-    ("number", "state", "record", "journal", "told"),
+    ("number", "state", "record", "journal", "types"),
     [
         (
             sales.TIMEOUT_DONE,
@@ -197,7 +200,7 @@ def test_undoing_an_unanswered_capture_cancels_it_and_refunds_what_was_taken(
     state: str,
     record: tuple[str, bool],
     journal: list[Any],
-    told: list[str],
+    types: list[str],
 ) -> None:
     sale.pay_with(number)
     with pytest.raises(errors.Unavailable):
@@ -208,7 +211,7 @@ def test_undoing_an_unanswered_capture_cancels_it_and_refunds_what_was_taken(
     )
 
     assert (sale.payment().state, at_bank(bank, sale)) == (state, record)
-    assert (sale.journal(), sales.published_types()) == (journal, told)
+    assert (sale.journal(), sales.published_types()) == (journal, types)
     with pytest.raises(steps.Voided):
         sale.capture()
     assert at_bank(bank, sale) == record
@@ -285,7 +288,7 @@ def test_while_the_bank_hangs_no_timeout_is_counted(
     assert at_bank(own_bank, sale) == ("captured", False)
 
 
-def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_back(
+def test_a_bank_that_dies_after_the_third_timeout_cancels_when_it_is_back(
     own_bank: bank_process.BankProcess, sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sale.pay_with(sales.TIMEOUT_NOT_DONE)
@@ -306,17 +309,17 @@ def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_
 
 
 class ScriptedBank:
-    """A provider that does what the test says; it sees whether the test has a transaction open while it is asked."""
+    """A provider that answers as the test says, and notes whether the test has a transaction open during a call."""
 
     def __init__(self, *answers: object, healthy: bool = True) -> None:
         self._answers = list(answers)
         self._healthy = healthy
-        self._connection = connections["orders"]  # the test's: captures are asked on threads of their own
+        self._connection = connections["orders"]  # of the test, because captures run on threads of their own
         self.calls: list[str] = []
         self.in_transaction: list[bool] = []
 
     def __getattr__(self, name: str) -> Any:
-        def ask(**_: Any) -> Any:
+        def call(**_: Any) -> Any:
             self.calls.append(name)
             self.in_transaction.append(self._connection.in_atomic_block)
             answer = self._answers.pop(0)
@@ -324,7 +327,7 @@ class ScriptedBank:
                 raise answer
             return answer
 
-        return ask
+        return call
 
     def is_healthy(self) -> bool:
         return self._healthy
@@ -335,11 +338,11 @@ def use(monkeypatch: pytest.MonkeyPatch, bank: ScriptedBank) -> ScriptedBank:
     return bank
 
 
-def test_no_transaction_is_open_while_the_provider_is_asked(
+def test_no_transaction_is_open_during_a_call_to_the_provider(
     sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silence, taken = provider.NoAnswer(), provider.Result(provider.Status.CAPTURED)
-    bank = use(monkeypatch, ScriptedBank(silence, silence, silence, taken, None))
+    timeout, captured = provider.NoAnswer(), provider.Result(provider.Status.CAPTURED)
+    bank = use(monkeypatch, ScriptedBank(timeout, timeout, timeout, captured, None))
     sale.pay_with(sales.ACCEPTS)
 
     sale.capture_patiently()
@@ -349,7 +352,7 @@ def test_no_transaction_is_open_while_the_provider_is_asked(
     assert bank.in_transaction == [False] * 5
 
 
-def test_silence_of_a_provider_that_is_not_well_is_never_counted(
+def test_a_timeout_of_a_provider_that_is_not_healthy_is_never_counted(
     sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bank = use(monkeypatch, ScriptedBank(*[provider.NoAnswer()] * 5, healthy=False))
@@ -388,7 +391,7 @@ getattr(msgspec.json.decode(sys.argv[1], type=sales.Sale), sys.argv[2])()
 
 
 def run_and_die(sale: sales.Sale, step: str, failpoint: str) -> None:
-    """Run a step in a process of its own, that is killed at the failpoint."""
+    """Run a step in a process of its own, which is killed at the failpoint."""
     database = connections["orders"].settings_dict
     address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
     environment = os.environ | {
@@ -438,7 +441,7 @@ def test_what_a_killed_worker_left_is_undone(
         sale.capture()
 
 
-def test_a_worker_killed_in_mid_refund_leaves_it_to_the_next_one(
+def test_a_worker_killed_in_mid_refund_leaves_the_refund_to_the_next_one(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
@@ -485,10 +488,10 @@ def test_another_key_for_the_order_never_charges_again(
     assert sale.journal() == CAPTURED
 
 
-# --- the desk ----------------------------------------------------------------------------------------------------
+# --- operators ----------------------------------------------------------------------------------------------------
 
 
-def test_the_desk_settles_a_payment_that_hangs(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
+def test_an_operator_settles_a_payment_that_hangs(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
     sale.pay_with(sales.TIMEOUT_NOT_DONE)
     with pytest.raises(errors.Unavailable):
         sale.capture()
@@ -503,7 +506,7 @@ def test_the_desk_settles_a_payment_that_hangs(bank: bank_process.BankProcess, s
     assert refusal_of(sale) == "The payment was settled by our staff."
 
 
-def test_the_desk_cannot_settle_what_is_decided_or_not_there(
+def test_an_operator_cannot_settle_a_payment_that_is_decided_or_does_not_exist(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     with pytest.raises(exceptions.OrderNotFound):

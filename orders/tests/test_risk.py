@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from auction_project.kernel.messaging import once
 from orders import exceptions, models, risk, services
 from orders.tests import sales
-from orders.tests.test_orders import in_threads
+from orders.tests.threads import in_threads
 
 GOOD: dict[str, Any] = {
     "created_at": sales.NOW - timedelta(days=400),
@@ -80,7 +80,7 @@ def test_an_account_that_is_not_known_scores_as_new_and_unverified_and_is_not_re
 
 
 @pytest.mark.django_db(databases=["orders"])
-def test_what_the_account_told_counts(sale: sales.Sale) -> None:
+def test_the_stored_state_of_the_account_counts(sale: sales.Sale) -> None:
     services.record_account(
         user_id=sale.user_id,
         version=1,
@@ -94,7 +94,7 @@ def test_what_the_account_told_counts(sale: sales.Sale) -> None:
 
 
 @pytest.mark.django_db(databases=["orders"])
-def test_a_buyer_above_the_limit_is_refused_each_time_it_is_asked(sale: sales.Sale) -> None:
+def test_a_buyer_above_the_limit_is_refused_at_every_repeat(sale: sales.Sale) -> None:
     services.record_account(
         user_id=sale.user_id,
         version=1,
@@ -162,7 +162,7 @@ def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> N
     for _ in range(7):
         sales.pay(sales.new_sale(user_id=sale.user_id))
 
-    with CaptureQueriesContext(connections["orders"]) as asked:
+    with CaptureQueriesContext(connections["orders"]) as queries:
         outcome = sale.assess()
 
     assert outcome.as_reasons()[-1] == {
@@ -170,7 +170,7 @@ def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> N
         "points": -25,
         "detail": "Paid before: 5 or more.",
     }
-    counts = [query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"]]
+    counts = [query["sql"] for query in queries.captured_queries if "COUNT(" in query["sql"]]
     assert [sql.rpartition("LIMIT ")[2].partition(")")[0] for sql in counts] == ["31", "3", "5"]
 
 

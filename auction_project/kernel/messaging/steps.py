@@ -73,12 +73,12 @@ class Steps:
         *,
         now: datetime,
     ) -> Result:
-        """Do the step in one transaction; its result. `effect` runs for the first caller alone.
+        """Do the step in one transaction by `effect`, which runs once; its result.
 
-        A refusal (errors.Refused) that `effect` raises undoes what it wrote; one that it returns keeps that. Either is
-        stored and raised, at every repeat, too. Any other error leaves nothing, and the key is free again.
+        A refusal (errors.Refused) that `effect` raises rolls back what it wrote; a refusal that it returns keeps that.
+        Both are stored, and raised now and at every repeat. Any other error leaves nothing, and the key is free again.
 
-        Raises the refusal, Voided, errors.Unavailable while a step that was begun is not decided, and what `effect` raises.
+        Raises the refusal, Voided, what `effect` raises, and errors.Unavailable while a step that was begun is open.
         """
         try:
             with self._transaction():
@@ -97,11 +97,11 @@ class Steps:
     def undo(
         self, key: str, effect: Callable[[], Result], kind: type[Result], *, now: datetime
     ) -> Result | None:
-        """Undo the step in one transaction; the result of `effect`, which runs once. None where nothing is to be undone.
+        """Undo the step in one transaction by `effect`, which runs once; its result, or None when there is no effect.
 
         A step that has not happened is void from now on. What an open step has already done outside the database is not
-        undone here. A refusal of `effect` is raised like any other error: nothing is stored, and the undoing may be tried
-        again.
+        undone here. A refusal of `effect` is raised like any other error: nothing is stored, and the caller may try the
+        undoing again.
         """
         with self._transaction():
             step = self.begin(key, now=now)
