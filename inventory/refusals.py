@@ -1,4 +1,4 @@
-"""Every rule of the stock that may say no, by the name of the situation. `by_code` finds the class of a stored one."""
+"""Every rule of the stock that may say no, by the name of the situation. `ALL` has the classes that a step may store."""
 
 from auction_project.kernel import errors
 
@@ -25,10 +25,6 @@ class AlreadyReserved(errors.Refused):
 
 class WrongState(errors.Refused):
     """The reservation is not in a state that allows this."""
-
-
-class Voided(errors.Refused):
-    """This step was undone before it came."""
 
 
 class StockLost(errors.Refused):
@@ -78,8 +74,4 @@ def units(number: int) -> str:
     return f"{number} unit" if number == 1 else f"{number} units"
 
 
-_BY_CODE = {kind.code: kind for kind in errors.Refused.__subclasses__() if kind.__module__ == __name__}
-
-
-def by_code(code: str) -> type[errors.Refused]:
-    return _BY_CODE[code]
+ALL = tuple(kind for kind in errors.Refused.__subclasses__() if kind.__module__ == __name__)

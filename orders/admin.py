@@ -1,6 +1,7 @@
-"""The finance desk: orders, payments, accounting entries and risk, to look at. One action: to settle an open payment.
+"""The admin of orders, payments, accounting entries and risk. Everything is read-only; the one action settles a
+payment.
 
-Nothing is added, edited or deleted here. Who may look is decided by the groups' view permissions.
+Nothing is added, edited or deleted here. The view permissions of a user's groups decide what the user sees.
 """
 
 from collections.abc import Callable, Iterable
@@ -63,7 +64,7 @@ class JournalInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 
 
 def _side(name: str) -> Callable[..., str]:
-    """A column with one side of a posting in whole money; the empty side stays empty."""
+    """A column with one side of a posting as a decimal amount; the side that is 0 stays empty."""
 
     @admin.display(description=name)
     def column(_inline: Any, posting: models.Posting) -> str:
@@ -164,7 +165,7 @@ class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         return _link("admin:sagas_saga_change", payment.sale_id, payment.sale_id)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Only what can be done: a payment with an outcome has nothing to settle."""
+        """The action, while it can be done: a payment with an outcome has nothing to settle."""
         payment = self.get_object(request, object_id)
         is_open = payment is not None and not payment.is_decided
         return super().get_actions_detail(request, object_id) if is_open else []
@@ -175,7 +176,7 @@ class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     @unfold.action(
         description="Settle with the provider",
         url_path="settle",
-        # Not the codename itself: a system check would look for it before it is migrated.
+        # Not the codename, because a system check would look for that before it is migrated.
         permissions=["settle"],
         dialog=base_admin.dialog(
             "Settle with the provider",
@@ -193,7 +194,7 @@ class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
             messages.success(request, f"{object_id} is {state}.")
         except errors.DomainError as error:
             messages.error(request, error.detail)
-        # The dialog is htmx's.
+        # The dialog is part of the page, so htmx must load the page again.
         return HttpResponse(headers={"HX-Redirect": reverse("admin:orders_payment_change", args=[object_id])})
 
 

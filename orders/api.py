@@ -1,6 +1,6 @@
-"""REST: my orders with their timelines, statistics for operators, the simulated card. See `urls`.
+"""REST: my orders with their timelines, statistics for operators, and my simulated card. See `urls`.
 
-Amounts are decimal strings with a currency beside them, instants are milliseconds since the epoch.
+Amounts are decimal strings with a currency beside them. Instants are milliseconds since the epoch.
 """
 
 import math
@@ -14,13 +14,13 @@ from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import instants, money
 from auction_project.kernel.http import api, api_schemas
-from orders import cards, exceptions, models, risk, selectors, services, states
+from orders import card_numbers, exceptions, models, risk, selectors, services
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
 MAX_DAYS, DAYS = 366, 30
 _NUMBER = re.compile(r"[A-Za-z0-9-]{1,20}")
 _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
-    f"`{number}` {behaviour}" for number, behaviour in cards.TEST_NUMBERS.items()
+    f"`{number}` {behaviour}" for number, behaviour in card_numbers.TEST_NUMBERS.items()
 )
 
 
@@ -35,7 +35,7 @@ class OrdersQuery(serializers.Serializer[Any]):
         rf"^({_NUMBER.pattern})?\Z",
         default="",
         allow_blank=True,
-        help_text="Only this order: none while its sale is under way.",
+        help_text="Only this order. There is none while its sale is under way.",
     )
 
 
@@ -46,7 +46,7 @@ class StatisticsQuery(serializers.Serializer[Any]):
 
 
 class CardRequestSerializer(api.StrictSerializer):
-    number = serializers.CharField(max_length=cards.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
+    number = serializers.CharField(max_length=card_numbers.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
 
 # --- what comes out ----------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ class OrderSerializer(serializers.Serializer[Any]):
     sale_id = serializers.CharField()
     auction_id = serializers.CharField()
     product_id = serializers.CharField()
-    payment = serializers.ChoiceField(states.PaymentState.values, allow_null=True)
+    payment = serializers.ChoiceField(models.PaymentState.values, allow_null=True)
 
 
 class HappeningSerializer(serializers.Serializer[Any]):
@@ -115,7 +115,7 @@ class StatisticsSerializer(serializers.Serializer[Any]):
 class CardSerializer(serializers.Serializer[Any]):
     brand = serializers.CharField()
     last4 = serializers.CharField()
-    behaviour = serializers.ChoiceField(sorted(set(cards.TEST_NUMBERS.values())))
+    behaviour = serializers.ChoiceField(sorted(set(card_numbers.TEST_NUMBERS.values())))
     usable = serializers.BooleanField(help_text="Whether the user may bid with it.")
     unusable_reason = serializers.ChoiceField(
         ("declined",),
@@ -133,13 +133,13 @@ class OrdersView(views.APIView):
     )
     def get(self, request: request.Request) -> response.Response:
         """My orders, newest first."""
-        query = _checked(OrdersQuery, request.query_params)
-        found = selectors.list_orders(
+        query = _valid(OrdersQuery, request.query_params)
+        matching = selectors.list_orders(
             user_id=request.user.sub, status=query["status"] or None, number=query["number"] or None
         )
-        total, size = found.count(), query["page_size"]
+        total, size = matching.count(), query["page_size"]
         start = (query["page"] - 1) * size
-        orders = list(found[start : start + size])
+        orders = list(matching[start : start + size])
         payments = selectors.get_payments(order.number for order in orders)
         items = [_order(order, payments.get(order.number)) for order in orders]
         return response.Response(
@@ -150,15 +150,15 @@ class OrdersView(views.APIView):
 class OrderView(views.APIView):
     @openapi.extend_schema(responses=OrderDetailSerializer, tags=["orders"])
     def get(self, request: request.Request, number: str) -> response.Response:
-        """One of my orders with all that happened to it; operators: anybody's, with its risk."""
+        """One of my orders with all that happened to it. Operators: any order, with its risk."""
         if not _NUMBER.fullmatch(number):
             raise exceptions.OrderNotFound
-        for_desk = request.user.has("operator")
-        order = selectors.get_order(number=number, user_id=None if for_desk else request.user.sub)
+        for_operator = request.user.has("operator")
+        order = selectors.get_order(number=number, user_id=None if for_operator else request.user.sub)
         payment = selectors.get_payments([number]).get(number)
-        happenings = selectors.list_happenings(order, for_desk=for_desk)
+        happenings = selectors.list_happenings(order, for_operator=for_operator)
         body = _order(order, payment) | {"timeline": [_happening(line) for line in happenings]}
-        if for_desk:
+        if for_operator:
             body |= {"user_id": order.user_id, "risk": _risk(selectors.get_risk(number=number))}
         return response.Response(body)
 
@@ -168,8 +168,8 @@ class StatisticsView(views.APIView):
 
     @openapi.extend_schema(parameters=[StatisticsQuery], responses=StatisticsSerializer, tags=["orders"])
     def get(self, request: request.Request) -> response.Response:
-        """Counts and sums by status and currency, whole and by day (operators)."""
-        days = _checked(StatisticsQuery, request.query_params)["days"]
+        """Numbers and sums of orders by status and currency, in all and by day (operators)."""
+        days = _valid(StatisticsQuery, request.query_params)["days"]
         today = datetime.combine(timezone.now().astimezone(UTC), datetime.min.time(), UTC)
         since = today - timedelta(days=days - 1)
         tallies = selectors.get_tallies(since=since)
@@ -191,13 +191,13 @@ class CardView(views.APIView):
         responses={200: CardSerializer, 404: api_schemas.refusal("no_card")}, tags=["card"]
     )
     def get(self, request: request.Request) -> response.Response:
-        """My card. 404 without one."""
+        """My card. 404 when none is on file."""
         return response.Response(_card(selectors.get_card(user_id=request.user.sub)))
 
     @openapi.extend_schema(request=CardRequestSerializer, responses=CardSerializer, tags=["card"])
     def put(self, request: request.Request) -> response.Response:
         """Put a simulated card on file, in place of another. Only test numbers are accepted, and none is stored."""
-        body = _checked(CardRequestSerializer, request.data)
+        body = _valid(CardRequestSerializer, request.data)
         card = services.set_card(user_id=request.user.sub, number=body["number"], now=timezone.now())
         return response.Response(_card(card))
 
@@ -213,10 +213,11 @@ class CardView(views.APIView):
 # --- translation -------------------------------------------------------------------------------------------------
 
 
-def _checked(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    checked = serializer(data=data)
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
+def _valid(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """`data` as the serializer reads it. Raises ValidationError."""
+    body = serializer(data=data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
 
 
 def _order(order: models.Order, payment: models.Payment | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The payment provider over HTTP (see `orders.bank`). Nothing is sent twice from here: who calls decides about repeats.
+"""The payment provider over HTTP (see `orders.bank`). A request is sent once: the caller decides whether to repeat it.
 
-A read timeout is `NoAnswer`: the request was sent. Everything else that breaks on the way, and every 5xx, is
-`errors.Unavailable`; a 4xx is `ProviderFault`.
+A read timeout is `NoAnswer`, because the request was sent. Any other failure of the connection, and every 5xx, is
+`errors.Unavailable`. A 4xx, and an answer that makes no sense, is `ProviderFault`.
 """
 
 import urllib.parse
@@ -21,7 +21,8 @@ MAX_CONNECTIONS = 64
 
 
 class BankClient:
-    """A `provider.PaymentProvider`. Thread-safe; make it after a fork."""
+    """A `provider.PaymentProvider`. Thread-safe; no client survives a fork. `read_seconds` is how long an answer may
+    take."""
 
     def __init__(self, url: str, api_key: str, *, read_seconds: float) -> None:
         timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
@@ -35,13 +36,13 @@ class BankClient:
 
     def capture(self, *, key: str, token: str, amount: int, currency: str, reference: str) -> provider.Result:
         body = {"token": token, "amount": amount, "currency": currency, "reference": reference}
-        return _result(self._ask("POST", "/payments", json=body, headers={"Idempotency-Key": key}))
+        return _result(self._send("POST", "/payments", json=body, headers={"Idempotency-Key": key}))
 
     def cancel(self, *, key: str) -> provider.Result:
-        return _result(self._ask("POST", f"{_path(key)}/cancel"))
+        return _result(self._send("POST", f"{_path(key)}/cancel"))
 
     def refund(self, *, key: str) -> None:
-        self._ask("POST", f"{_path(key)}/refund")
+        self._send("POST", f"{_path(key)}/refund")
 
     def is_healthy(self) -> bool:
         try:
@@ -50,13 +51,13 @@ class BankClient:
             return False
 
     def get_payment(self, *, key: str) -> provider.Record | None:
-        found = self._ask("GET", _path(key), missing_is_none=True)
-        return None if found is None else _convert(found, provider.Record)
+        answer = self._send("GET", _path(key), missing_is_none=True)
+        return None if answer is None else _convert(answer, provider.Record)
 
     def list_payments(self) -> Iterator[provider.Record]:
         after = 0
         while True:
-            page = self._ask("GET", "/payments", params={"after": after, "limit": PAGE_ROWS})
+            page = self._send("GET", "/payments", params={"after": after, "limit": PAGE_ROWS})
             for item in page["items"]:
                 yield _convert(item, provider.Record)
             if len(page["items"]) < PAGE_ROWS:
@@ -66,13 +67,13 @@ class BankClient:
     def close(self) -> None:
         self._http.close()
 
-    def _ask(self, method: str, path: str, *, missing_is_none: bool = False, **options: Any) -> Any:
+    def _send(self, method: str, path: str, *, missing_is_none: bool = False, **options: Any) -> Any:
         try:
             response = self._http.request(method, path, **options)
         except httpx.ReadTimeout as error:
             raise provider.NoAnswer from error
         except httpx.TransportError as error:
-            raise errors.Unavailable(f"The payment provider is away: {error!r}") from error
+            raise errors.Unavailable(f"The payment provider cannot be reached: {error!r}") from error
         if response.status_code == httpx.codes.NOT_FOUND and missing_is_none:
             return None
         if response.is_server_error:
@@ -94,7 +95,7 @@ def _convert(answer: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(answer, kind)
     except msgspec.ValidationError as error:
-        raise provider.ProviderFault(f"The payment provider's answer is not understood: {error}") from error
+        raise provider.ProviderFault(f"The payment provider's answer makes no sense: {error}") from error
 
 
 def _decode(content: bytes) -> Any:

@@ -1,13 +1,6 @@
-"""What can go against the rules of orders, payments and risk, one class a situation. No HTTP, no Django.
-
-`REFUSALS` are those that end a step for good: they are stored with the step and raised again at every repeat.
-"""
+"""The errors of orders, payments, risk and cards: one class for each situation. No HTTP, no Django."""
 
 from auction_project.kernel import errors
-
-
-class Voided(errors.Refused):
-    """This was undone before it came, so it may not happen any more."""
 
 
 class RiskRefused(errors.Refused):
@@ -27,11 +20,11 @@ class NoCard(errors.NotFound):
 
 
 class UnknownTestCard(errors.Invalid):
-    """The payments here are simulated: only the documented test numbers are taken."""
+    """The payments here are simulated: only the documented test numbers are accepted."""
 
 
 class OrderNumberTaken(errors.Conflict):
-    """The order number or its sale belongs to something else already."""
+    """Another order has this number or this sale already."""
 
 
 class OrderIsCancelled(errors.Conflict):
@@ -43,11 +36,8 @@ class OrderIsConfirmed(errors.Conflict):
 
 
 class OrderNotPaid(errors.Conflict):
-    """The order has no captured payment of its amount."""
+    """No captured payment has exactly this order's amount."""
 
 
 class PaymentDecided(errors.Conflict):
-    """The payment has an outcome: there is nothing to resolve."""
-
-
-REFUSALS: dict[str, type[errors.Refused]] = {kind.code: kind for kind in (RiskRefused, PaymentRefused)}
+    """The payment has an outcome, so there is nothing to settle."""

@@ -1,4 +1,4 @@
-"""What orders learns from events of others."""
+"""What orders does when another app publishes an event."""
 
 from django.utils import timezone
 
@@ -8,6 +8,7 @@ from orders import models, services
 
 
 def on_account_changed(_envelope: contracts.Envelope, event: contracts.events.AccountChanged) -> None:
+    """Store what the risk score needs of the account."""
     services.record_account(
         user_id=event.user_id,
         version=event.version,

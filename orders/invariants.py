@@ -1,8 +1,7 @@
-"""The invariants of money, M1 to M4, each over all data; `manage.py verify` runs them.
+"""The invariants of money, M1 to M4, each over all data. `manage.py verify` runs them.
 
-A sale that is not finished may have money without a confirmed order: `unfinished` tells which of some order numbers
-belong to such a sale. It is asked first and the order is read again afterwards, so that a sale which ends meanwhile
-is judged by its end.
+A sale that is not finished may have money without a confirmed order: `unfinished` selects, of some order numbers, those
+of such sales. It is called before the orders are read again, so that a sale that ends meanwhile is judged by its end.
 """
 
 from collections import Counter
@@ -13,12 +12,12 @@ from django.db import connections, transaction
 from django.db.models import Count, F, Sum
 
 from auction_project.kernel import findings
-from orders import models, provider, reconciliation, states
+from orders import models, provider, reconciliation
 
 Unfinished = Callable[[Collection[str]], Collection[str]]
 
 _Entry = models.JournalEntry.Kind
-_State = states.PaymentState
+_State = models.PaymentState
 _ENTRIES_OF_STATE: dict[str, tuple[frozenset[str], ...]] = {
     _State.STARTED: (frozenset(),),
     _State.CANCELLING: (frozenset(),),
@@ -31,12 +30,12 @@ _ENTRIES_OF_STATE: dict[str, tuple[frozenset[str], ...]] = {
 
 
 def none_unfinished(_numbers: Collection[str]) -> Collection[str]:
-    """For a settled system."""
+    """`unfinished` for a system in which every sale has ended."""
     return ()
 
 
 def check(unfinished: Unfinished = none_unfinished) -> list[findings.Finding]:
-    """All of them. Raises errors.Unavailable when the provider is away."""
+    """Check M1 to M4. Raises errors.Unavailable when the provider cannot be reached."""
     bank = provider.current()
     return [
         check_money_of_orders(unfinished),
@@ -47,11 +46,10 @@ def check(unfinished: Unfinished = none_unfinished) -> list[findings.Finding]:
 
 
 def check_money_of_orders(unfinished: Unfinished = none_unfinished) -> findings.Finding:
-    """M1: what was captured and not refunded is what the confirmed orders cost, order by order."""
+    """M1: for each order, the money captured and not refunded is the price of the confirmed order."""
     checked, suspects = _money_differences(None)
     if suspects:
-        open_sales = set(unfinished(sorted(suspects)))
-        settled = sorted(set(suspects) - open_sales)
+        settled = sorted(set(suspects) - set(unfinished(sorted(suspects))))
         suspects = _money_differences(settled)[1] if settled else {}
     return findings.Finding("M1", checked, tuple(suspects[number] for number in sorted(suspects)))
 
@@ -67,21 +65,23 @@ def check_ledger() -> findings.Finding:
         kinds: dict[str, set[str]] = {}
         for number, kind in models.JournalEntry.objects.values_list("payment_id", "kind"):
             kinds.setdefault(number, set()).add(kind)
-        states = list(models.Payment.objects.order_by("order_number").values_list("order_number", "state"))
+        payment_states = list(
+            models.Payment.objects.order_by("order_number").values_list("order_number", "state")
+        )
     violations = [
         f"{row['payment_id']}: entry {row['id']} has debits {row['debits']}, credits {row['credits']}"
         for row in sums
         if row["sides"] == 0 or row["debits"] != row["credits"]
     ]
-    for number, state in states:
+    for number, state in payment_states:
         entries = kinds.get(number, set())
         if entries not in _ENTRIES_OF_STATE[state]:
             violations.append(f"{number}: a payment that is {state} has the entries {sorted(entries)}")
-    return findings.Finding("M2", len(sums) + len(states), tuple(violations))
+    return findings.Finding("M2", len(sums) + len(payment_states), tuple(violations))
 
 
 def check_one_capture_per_order(bank: provider.PaymentProvider) -> findings.Finding:
-    """M3: at most one capture per order, in our ledger and at the provider."""
+    """M3: an order has at most one capture, in our ledger and at the provider."""
     ours = Counter(
         models.JournalEntry.objects.filter(kind=_Entry.CAPTURE).values_list("payment_id", flat=True)
     )
@@ -95,13 +95,13 @@ def check_one_capture_per_order(bank: provider.PaymentProvider) -> findings.Find
 
 
 def check_provider(bank: provider.PaymentProvider) -> findings.Finding:
-    """M4: the provider's record of every payment equals ours."""
+    """M4: the provider's record of every payment agrees with ours."""
     report = reconciliation.reconcile(bank)
     return findings.Finding("M4", report.checked, report.differences)
 
 
 def _money_differences(numbers: Collection[str] | None) -> tuple[int, dict[str, str]]:
-    """(orders looked at, what differs by order number); with `numbers`, of those alone."""
+    """How many orders were compared, and what differs, by order number. With `numbers`, of those orders alone."""
     held_rows = models.Posting.objects.filter(account=models.Posting.Account.PROVIDER)
     confirmed_rows = models.Order.objects.filter(facts__kind=models.OrderFact.Kind.CONFIRMED)
     if numbers is not None:
@@ -116,19 +116,19 @@ def _money_differences(numbers: Collection[str] | None) -> tuple[int, dict[str, 
             (number, currency): amount
             for number, currency, amount in confirmed_rows.values_list("number", "currency", "amount")
         }
-    places = held.keys() | confirmed.keys()
+    keys = held.keys() | confirmed.keys()
     differences = {
         number: f"{number}: {held.get((number, currency), 0)} {currency} held,"
         f" {confirmed.get((number, currency), 0)} {currency} in confirmed orders"
-        for number, currency in sorted(places)
+        for number, currency in sorted(keys)
         if held.get((number, currency), 0) != confirmed.get((number, currency), 0)
     }
-    return len(places), differences
+    return len(keys), differences
 
 
 @contextmanager
 def _snapshot() -> Iterator[None]:
-    """What is read inside is of one moment."""
+    """All reads inside see the data of one moment."""
     with transaction.atomic(using=models.DATABASE), connections[models.DATABASE].cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield

@@ -1,8 +1,11 @@
 """The payment provider as orders see it: a protocol, its answers, and how a call can fail.
 
-Every call names the idempotency key of its payment: the same key has the same effect once, however often it is asked.
-A cancelled key stays cancelled: a capture that comes later is refused for ever. "Not found" is never an answer to
-the question whether money was taken; only `cancel` is, because it decides.
+Every call names the idempotency key of its payment. Calls with the same key have their effect once, however often they
+are sent. A cancelled key stays cancelled: a capture that comes later is refused. Amounts are whole minor units,
+currencies ISO 4217 codes.
+
+Only `cancel` answers the question whether money was taken, because it decides it. That a payment is not found never
+does: the capture may still be on its way.
 """
 
 import enum
@@ -23,14 +26,18 @@ class Status(enum.Enum):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A definite answer."""
+    """A definite answer. `reason` is a sentence for the buyer, or empty."""
 
     status: Status
     reason: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment as the provider has it. `reference` is our order number; empty for a key cancelled unseen."""
+    """One payment as the provider has it.
+
+    `reference` is our order number, empty for a key that was cancelled before a capture came. `status` is a value of
+    Status, or another word of the provider's for a capture that is not decided yet.
+    """
 
     key: str
     reference: str
@@ -41,22 +48,25 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_captured(self) -> bool:
+        """Whether the money was taken. It may have been refunded since."""
         return self.status == Status.CAPTURED.value
 
 
 class NoAnswer(errors.Unavailable):
-    """The provider took the request and did not answer in time: it may have been done or not."""
+    """The provider received the request and did not answer in time: the request may have had its effect or not."""
 
 
 class ProviderFault(RuntimeError):
-    """The provider says that the request itself is wrong. Sending it again changes nothing."""
+    """The provider says that the request itself is wrong, or its answer makes no sense. Sending it again changes
+    nothing."""
 
 
 class PaymentProvider(Protocol):
-    """Every method raises errors.Unavailable when the provider is away, ProviderFault when it does not understand."""
+    """All methods but `is_healthy` raise NoAnswer, errors.Unavailable when the provider cannot be reached,
+    ProviderFault."""
 
     def capture(self, *, key: str, token: str, amount: int, currency: str, reference: str) -> Result:
-        """Take the money, once. Raises NoAnswer."""
+        """Take `amount` from the card `token`, once, for the order number `reference`."""
 
     def cancel(self, *, key: str) -> Result:
         """Decide an unanswered capture: CAPTURED when the money was taken before, else CANCELLED for ever."""
@@ -67,7 +77,8 @@ class PaymentProvider(Protocol):
     def is_healthy(self) -> bool:
         """Whether the provider answers at all. Never raises."""
 
-    def get_payment(self, *, key: str) -> Record | None: ...
+    def get_payment(self, *, key: str) -> Record | None:
+        """The payment, or None when the provider does not know the key."""
 
     def list_payments(self) -> Iterator[Record]:
         """Every payment that the provider knows, oldest first."""

@@ -1,23 +1,24 @@
-"""Our payments against the provider's: each must say the same about the money.
+"""Compares our payments with the provider's: both must say the same about the money.
 
-Runs on a live system: what looks different is asked once more, ours before and after the provider's, and counts only
-when nothing moved meanwhile. Payments that are being decided are set aside and counted.
+Runs on a live system. What looks different is read once more, ours before and after the provider's, and is a difference
+only when ours has not moved meanwhile. A payment that is not decided is counted and not compared.
 """
 
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from orders import models, provider, states
+from orders import models, provider
 
 BATCH_ROWS = 2000
 
-_State = states.PaymentState
+_State = models.PaymentState
 _NOT_TAKEN = (provider.Status.DECLINED.value, provider.Status.CANCELLED.value)
 
 
 class Reconciliation(msgspec.Struct, frozen=True):
-    """`differences` are sentences; `in_motion` were not judged."""
+    """`checked` payments were read, of ours and of the provider; `in_motion` of ours were not decided, and not
+    compared. `differences` are sentences, one for each payment."""
 
     checked: int
     in_motion: int
@@ -25,7 +26,7 @@ class Reconciliation(msgspec.Struct, frozen=True):
 
 
 def reconcile(bank: provider.PaymentProvider) -> Reconciliation:
-    """Compare every payment of ours and of the provider. Raises errors.Unavailable."""
+    """Compare every payment of ours and of the provider. Raises errors.Unavailable, provider.ProviderFault."""
     theirs = {record.key: record for record in bank.list_payments()}
     checked = in_motion = 0
     suspects: list[str] = []
@@ -40,16 +41,18 @@ def reconcile(bank: provider.PaymentProvider) -> Reconciliation:
 
 
 def _confirmed(bank: provider.PaymentProvider, keys: Iterable[str]) -> Iterator[str]:
+    """Read the payments again; the differences that are still there."""
     for key in keys:
         before = models.Payment.objects.filter(key=key).first()
         record = bank.get_payment(key=key)
         after = models.Payment.objects.filter(key=key).first()
-        if (before and before.state) == (after and after.state) and (found := _difference(after, record)):
-            yield found
+        has_moved = (before and before.state) != (after and after.state)
+        if not has_moved and (difference := _difference(after, record)):
+            yield difference
 
 
 def _difference(ours: models.Payment | None, theirs: provider.Record | None) -> str | None:
-    """What differs, or None."""
+    """What differs, in a sentence, or None."""
     if ours is None:
         return f"{theirs.reference}: the provider has a payment that we never began" if theirs else None
     if not ours.is_decided:
@@ -64,9 +67,10 @@ def _difference(ours: models.Payment | None, theirs: provider.Record | None) -> 
         same = same and figures == (ours.order_number, ours.amount, ours.currency)
     else:
         same = theirs.status in _NOT_TAKEN
-    said = f"{theirs.status}{', refunded' if theirs.refunded else ''}, {theirs.amount} {theirs.currency}"
+    if same:
+        return None
+    status = f"{theirs.status}{', refunded' if theirs.refunded else ''}"
     return (
-        None
-        if same
-        else f"{ours.order_number}: ours is {ours.state}, {ours.amount} {ours.currency}; theirs {said}"
+        f"{ours.order_number}: ours is {ours.state}, {ours.amount} {ours.currency};"
+        f" theirs {status}, {theirs.amount} {theirs.currency}"
     )

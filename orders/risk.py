@@ -1,7 +1,7 @@
 """The risk score of a sale: points for what is known of its buyer, each with its reason. Pure: no I/O, no clock.
 
 A sale whose score is above LIMIT is refused. A buyer of whom nothing is known counts as new and unverified, which alone
-stays below the limit. POLICY_VERSION names the table of points that a stored score was made with.
+stays below the limit. POLICY_VERSION is the version of this table of points, and is stored with each score.
 """
 
 from datetime import datetime, timedelta
@@ -25,14 +25,18 @@ PAID_POINTS, MIN_PAID_POINTS = -5, -25
 VELOCITY_WINDOW = timedelta(minutes=10)
 VELOCITY_STEPS = ((30, 40), (10, 20))  # (more than this many sales in the window, points), steepest first
 
-# More of a kind changes no score: nobody needs to count further.
+# More of a kind changes no score, so that it need not be counted further.
 DECLINED_COUNTED = MAX_DECLINED_POINTS // DECLINED_POINTS
 PAID_COUNTED = MIN_PAID_POINTS // PAID_POINTS
 SALES_COUNTED = VELOCITY_STEPS[0][0] + 1
 
 
 class Buyer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a buyer. `created_at` is None for an account that is not known here (yet)."""
+    """What is known of a buyer. `created_at` is None while the account is not known here.
+
+    `declined`: payments declined in DECLINED_WINDOW; `paid`: payments made ever; `recent_sales`: sales in
+    VELOCITY_WINDOW.
+    """
 
     created_at: datetime | None
     email_verified: bool
@@ -43,7 +47,7 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """One line of the score."""
+    """One line of the score: the rule's name, its points (they may be negative), and a sentence for operators."""
 
     rule: str
     points: int
@@ -51,7 +55,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """The score and how it came about."""
+    """The score and its reasons. The score is the sum of their points, and never below 0."""
 
     score: int
     reasons: tuple[Reason, ...]
@@ -61,11 +65,12 @@ class Assessment(msgspec.Struct, frozen=True):
         return self.score > LIMIT
 
     def as_reasons(self) -> list[dict[str, Any]]:
+        """The reasons as JSON values."""
         return [msgspec.structs.asdict(reason) for reason in self.reasons]
 
 
 def assess(buyer: Buyer, now: datetime) -> Assessment:
-    """The score of a sale to `buyer`, never below 0."""
+    """The score of a sale to `buyer`."""
     rules = (
         _age(buyer, now),
         _email(buyer),
@@ -123,5 +128,5 @@ def _velocity(buyer: Buyer) -> Reason | None:
     return None
 
 
-def _counted(found: int, limit: int) -> str:
-    return str(found) if found < limit else f"{limit} or more"
+def _counted(number: int, limit: int) -> str:
+    return str(number) if number < limit else f"{limit} or more"

@@ -1,4 +1,4 @@
-"""What can be read of orders, payments and cards. Never writes."""
+"""Reads orders, payments, risk and cards. Amounts are in minor units. Never writes."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,11 +10,11 @@ from django.db.models.functions import TruncDay
 
 from orders import exceptions, models
 
-_DESK_ONLY = (models.PaymentFact.Kind.RESOLVED,)
+_FOR_OPERATORS = (models.PaymentFact.Kind.RESOLVED,)
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """One line of a timeline: what happened, to the order or to its payment."""
+    """One line of a timeline. `about` is "order" or "payment", `kind` the kind of that row's fact."""
 
     at: datetime
     about: str
@@ -23,7 +23,7 @@ class Happening(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """How many orders of a day (UTC) have a status now, and their sum in minor units."""
+    """How many orders of a day (UTC) have a status now, and the sum of their amounts."""
 
     day: datetime
     status: str
@@ -35,46 +35,47 @@ class Tally(msgspec.Struct, frozen=True):
 def list_orders(
     *, user_id: str | None = None, status: str | None = None, number: str | None = None
 ) -> QuerySet[models.Order]:
-    """Orders, newest first, with their facts: of one buyer, of one status, of one number."""
-    found = models.Order.objects.prefetch_related("facts").order_by("-placed_at", "number")
+    """Orders with their facts, newest first; only those of the given buyer, status and number."""
+    orders = models.Order.objects.prefetch_related("facts").order_by("-placed_at", "number")
     if user_id is not None:
-        found = found.filter(user_id=user_id)
+        orders = orders.filter(user_id=user_id)
     if number is not None:
-        found = found.filter(number=number)
+        orders = orders.filter(number=number)
     if status is not None:
-        found = found.annotate(status_now=_status()).filter(status_now=status)
-    return found
+        orders = orders.annotate(status_now=_status()).filter(status_now=status)
+    return orders
 
 
 def get_order(*, number: str, user_id: str | None) -> models.Order:
     """The order; with `user_id`, only that buyer's. Raises OrderNotFound."""
-    found = list_orders(user_id=user_id, number=number).first()
-    if found is None:
+    order = list_orders(user_id=user_id, number=number).first()
+    if order is None:
         raise exceptions.OrderNotFound
-    return found
+    return order
 
 
 def get_payments(numbers: Iterable[str]) -> dict[str, models.Payment]:
-    """The payments of the orders, by order number."""
+    """The payments of the orders, by order number; an order without one is left out."""
     return models.Payment.objects.in_bulk(list(numbers))
 
 
 def get_risk(*, number: str) -> models.RiskAssessment | None:
+    """The risk assessment of the order's sale, or None."""
     return models.RiskAssessment.objects.filter(order_number=number).first()
 
 
-def list_happenings(order: models.Order, *, for_desk: bool) -> list[Happening]:
-    """The timeline of an order and its payment, oldest first. What the desk did is told to the desk alone."""
+def list_happenings(order: models.Order, *, for_operator: bool) -> list[Happening]:
+    """The timeline of an order and its payment, oldest first. Only operators see what operators did."""
     payment_facts = models.PaymentFact.objects.filter(payment_id=order.number).order_by("at", "id")
-    if not for_desk:
-        payment_facts = payment_facts.exclude(kind__in=_DESK_ONLY)
+    if not for_operator:
+        payment_facts = payment_facts.exclude(kind__in=_FOR_OPERATORS)
     lines = [Happening(fact.at, "payment", fact.kind, fact.detail) for fact in payment_facts]
     lines += [Happening(fact.at, "order", fact.kind, fact.detail) for fact in order.facts.all()]
     return sorted(lines, key=lambda line: line.at)
 
 
 def get_tallies(*, since: datetime) -> list[Tally]:
-    """Orders placed since then by day, status and currency, newest day first."""
+    """The orders placed from `since` on, by day, status and currency; newest day first."""
     rows = (
         models.Order.objects.filter(placed_at__gte=since)
         .annotate(day=TruncDay("placed_at"), status_now=_status())
@@ -89,11 +90,11 @@ def get_tallies(*, since: datetime) -> list[Tally]:
 
 
 def get_card(*, user_id: str) -> models.Card:
-    """The user's card. Raises NoCard."""
-    found = models.Card.objects.filter(user_id=user_id).first()
-    if found is None or not found.is_on_file:
+    """The card that the user has on file. Raises NoCard."""
+    card = models.Card.objects.filter(user_id=user_id).first()
+    if card is None or not card.is_on_file:
         raise exceptions.NoCard
-    return found
+    return card
 
 
 def _status() -> Any:

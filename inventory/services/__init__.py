@@ -1,7 +1,8 @@
 """The commands of the stock. Each is one transaction on the stock's database, all or nothing.
 
 `lots` serves auctions, `sales` serves the saga of a sale, `stock` serves a clerk, `products` is the catalogue. A command
-that may come twice takes a `key`; a repeat gets the stored outcome (`keyed`).
+that may come twice takes a `key`; a repeat gets the stored result: steps of sagas by `kernel.messaging.steps`, forms of
+the admin by `form_keys`.
 """
 
 from inventory.services.lots import LISTING_WAIT, release_expired_lots, release_lot, reserve_for_lot
@@ -12,7 +13,16 @@ from inventory.services.products import (
     correct_product,
     create_product,
 )
-from inventory.services.sales import commit, release, reserve, restock
+from inventory.services.sales import (
+    Committed,
+    Released,
+    Reserved,
+    Restocked,
+    commit,
+    release,
+    reserve,
+    restock,
+)
 from inventory.services.stock import adjust_stock, receive_stock, set_threshold, transfer_stock
 
 __all__ = [
@@ -20,6 +30,10 @@ __all__ = [
     "MAX_DESCRIPTION_CHARACTERS",
     "MAX_SKU_CHARACTERS",
     "MAX_TITLE_CHARACTERS",
+    "Committed",
+    "Released",
+    "Reserved",
+    "Restocked",
     "adjust_stock",
     "commit",
     "correct_product",

@@ -11,39 +11,77 @@ reader of the stock's events knows which sales the figures count.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import msgspec
 from django.db.models import Q, QuerySet
 
+from auction_project.kernel.messaging import steps
 from inventory import ledger, models, refusals
-from inventory.services import allocation, keyed
+from inventory.services import allocation
 
 SYSTEM = "system"
+_STEPS = steps.Steps(models.Once, refusals.ALL)
 
 Step = Callable[[str], ledger.Place]
 
 
+class Reserved(msgspec.Struct, frozen=True, kw_only=True):
+    """`quantity` units are reserved, in `warehouses` (codes, in order); `from_lot` of them were the lot's before."""
+
+    quantity: int
+    from_lot: int
+    warehouses: tuple[str, ...]
+
+
+class Released(msgspec.Struct, frozen=True, kw_only=True):
+    """`quantity` units were given back, `to_lot` of them to the lot; 0 when a count had taken them from the sale."""
+
+    quantity: int
+    to_lot: int
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """`quantity` units are sold."""
+
+    quantity: int
+
+
+class Restocked(msgspec.Struct, frozen=True, kw_only=True):
+    """`quantity` units are reserved for their sale again."""
+
+    quantity: int
+
+
 def reserve(
     *, key: str, sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime
-) -> keyed.Outcome:
-    """Reserve `quantity` units for the sale. Raises SoldOut, UnknownProduct, AlreadyReserved, Voided."""
-    return keyed.perform(key, lambda: _reserve(sale_id, auction_id, product_id, quantity, now), now=now)
+) -> Reserved:
+    """Reserve `quantity` units for the sale. Raises SoldOut, UnknownProduct, AlreadyReserved, steps.Voided."""
+    return _STEPS.perform(
+        key, lambda: _reserve(sale_id, auction_id, product_id, quantity, now), Reserved, now=now
+    )
 
 
-def release(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
-    """Undo `reserve`: the units go back to where they came from. Raises WrongState when they are committed."""
-    return keyed.undo(key, lambda: _release(sale_id, now), now=now)
+def release(*, key: str, sale_id: str, now: datetime) -> Released | None:
+    """Undo `reserve`: the units go back to where they came from. None where nothing was reserved, nor ever will be.
+
+    Raises WrongState when the units are committed.
+    """
+    return _STEPS.undo(key, lambda: _release(sale_id, now), Released, now=now)
 
 
-def commit(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
-    """The sale's units are sold. Raises NotReserved, StockLost, WrongState, Voided."""
-    return keyed.perform(key, lambda: _commit(sale_id, now), now=now)
+def commit(*, key: str, sale_id: str, now: datetime) -> Committed:
+    """The sale's units are sold. Raises NotReserved, StockLost, WrongState, steps.Voided."""
+    return _STEPS.perform(key, lambda: _commit(sale_id, now), Committed, now=now)
 
 
-def restock(*, key: str, sale_id: str, now: datetime) -> keyed.Outcome:
-    """Undo `commit`: the units are reserved for this sale again. Raises WrongState."""
-    return keyed.undo(key, lambda: _restock(sale_id, now), now=now)
+def restock(*, key: str, sale_id: str, now: datetime) -> Restocked | None:
+    """Undo `commit`: the units are reserved for this sale again. None where nothing was committed, nor ever will be.
+
+    Raises WrongState.
+    """
+    return _STEPS.undo(key, lambda: _restock(sale_id, now), Restocked, now=now)
 
 
-def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime) -> keyed.Outcome:
+def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime) -> Reserved:
     product = ledger.lock_product(product_id)
     sale, lot = _lock(sale_id, auction_id, product)
     if sale is not None:
@@ -77,15 +115,15 @@ def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now:
         _post(product, free, ledger.available_in, ledger.reserved_in, cause, balances)
     else:
         ledger.restate(product, now=now, sale_id=sale_id)
-    return {"quantity": quantity, "from_lot": sum(from_lot.values()), "warehouses": places}
+    return Reserved(quantity=quantity, from_lot=sum(from_lot.values()), warehouses=tuple(places))
 
 
-def _release(sale_id: str, now: datetime) -> keyed.Outcome:
+def _release(sale_id: str, now: datetime) -> Released:
     product, sale, lot = _locked_sale(sale_id)
     if (
         sale.state == models.ReservationState.LOST
     ):  # a count has taken its units, and given back what was left
-        return {"quantity": 0, "to_lot": 0}
+        return Released(quantity=0, to_lot=0)
     sale.become(models.ReservationState.RELEASED, now=now)
     free: dict[str, int] = {}
     for place, holding in _holdings(sale).items():
@@ -98,25 +136,25 @@ def _release(sale_id: str, now: datetime) -> keyed.Outcome:
     if free:
         cause = _cause(models.MoveKind.RELEASE, sale_id, now)
         _post(product, free, ledger.reserved_in, ledger.available_in, cause)
-    return {"quantity": sale.quantity, "to_lot": sale.quantity - sum(free.values())}
+    return Released(quantity=sale.quantity, to_lot=sale.quantity - sum(free.values()))
 
 
-def _commit(sale_id: str, now: datetime) -> keyed.Outcome:
+def _commit(sale_id: str, now: datetime) -> Committed:
     product, sale, _ = _locked_sale(sale_id)
     if sale.state == models.ReservationState.LOST:
         raise refusals.StockLost(sale_id=sale_id)
     sale.become(models.ReservationState.COMMITTED, now=now)
     cause = _cause(models.MoveKind.COMMIT, sale_id, now)
     _post(product, _units(sale), ledger.reserved_in, ledger.committed_in, cause)
-    return {"quantity": sale.quantity}
+    return Committed(quantity=sale.quantity)
 
 
-def _restock(sale_id: str, now: datetime) -> keyed.Outcome:
+def _restock(sale_id: str, now: datetime) -> Restocked:
     product, sale, _ = _locked_sale(sale_id)
     sale.become(models.ReservationState.HELD, now=now)
     cause = _cause(models.MoveKind.RESTOCK, sale_id, now)
     _post(product, _units(sale), ledger.committed_in, ledger.reserved_in, cause)
-    return {"quantity": sale.quantity}
+    return Restocked(quantity=sale.quantity)
 
 
 def _locked_sale(sale_id: str) -> tuple[models.Product, models.Reservation, models.Reservation | None]:

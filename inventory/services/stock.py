@@ -9,27 +9,27 @@ from datetime import datetime
 from django.db import transaction
 
 from inventory import ledger, models, refusals
-from inventory.services import keyed, losses
+from inventory.services import form_keys, losses
 
 MAX_REASON_CHARACTERS = 200
 
 
 def receive_stock(
     *, key: str, product_id: str, warehouse: str, quantity: int, actor: str, now: datetime, reason: str = ""
-) -> keyed.Outcome:
+) -> form_keys.Outcome:
     """Units arrive from the supplier; the product's figures.
 
     Raises FormReused, InvalidFigure, UnknownProduct, UnknownWarehouse.
     """
     _check_units(quantity, "quantity")
 
-    def effect() -> keyed.Outcome:
+    def effect() -> form_keys.Outcome:
         product = ledger.lock_product(product_id)
         leg = ledger.Leg(quantity, ledger.SUPPLIER, ledger.available_in(warehouse))
         return ledger.post(product, [leg], _cause(models.MoveKind.RECEIVE, key, reason, actor, now)).as_dict()
 
     asked = _asked(models.MoveKind.RECEIVE, product_id, warehouse=warehouse, quantity=quantity)
-    return keyed.perform_for(asked, _own(key), effect, now=now)
+    return form_keys.perform(asked, _own(key), effect, now=now)
 
 
 def adjust_stock(
@@ -43,7 +43,7 @@ def adjust_stock(
     actor: str,
     now: datetime,
     confirmation: str = "",
-) -> keyed.Outcome:
+) -> form_keys.Outcome:
     """Set the units on hand to `counted`, provided that they are still `expected`; the product's figures.
 
     When reserved units are missing, lots and sales lose them: LotsConcerned names these and a `confirmation`, which
@@ -54,7 +54,7 @@ def adjust_stock(
     if not reason.strip():
         raise refusals.InvalidFigure("An adjustment needs a reason.", field="reason")
 
-    def effect() -> keyed.Outcome:
+    def effect() -> form_keys.Outcome:
         product = ledger.lock_product(product_id)
         ledger.require_warehouse(warehouse)
         balances = ledger.lock_balances(product)
@@ -79,7 +79,7 @@ def adjust_stock(
     asked = _asked(
         models.MoveKind.ADJUST, product_id, warehouse=warehouse, expected=expected, counted=counted
     )
-    return keyed.perform_for(asked, _own(key), effect, now=now)
+    return form_keys.perform(asked, _own(key), effect, now=now)
 
 
 def transfer_stock(
@@ -92,7 +92,7 @@ def transfer_stock(
     actor: str,
     now: datetime,
     reason: str = "",
-) -> keyed.Outcome:
+) -> form_keys.Outcome:
     """Free units go from one warehouse to another; the product's figures.
 
     Raises SameWarehouse, FormReused, InsufficientStock, InvalidFigure, UnknownProduct, UnknownWarehouse.
@@ -101,7 +101,7 @@ def transfer_stock(
     if source == destination:
         raise refusals.SameWarehouse
 
-    def effect() -> keyed.Outcome:
+    def effect() -> form_keys.Outcome:
         product = ledger.lock_product(product_id)
         leg = ledger.Leg(quantity, ledger.available_in(source), ledger.available_in(destination))
         return ledger.post(
@@ -111,7 +111,7 @@ def transfer_stock(
     asked = _asked(
         models.MoveKind.TRANSFER, product_id, source=source, destination=destination, quantity=quantity
     )
-    return keyed.perform_for(asked, _own(key), effect, now=now)
+    return form_keys.perform(asked, _own(key), effect, now=now)
 
 
 def set_threshold(*, product_id: str, threshold: int, now: datetime) -> models.Product:
@@ -141,7 +141,7 @@ def _own(key: str) -> str:
     return f"desk:{key}"
 
 
-def _asked(kind: models.MoveKind, product_id: str, **figures: str | int) -> keyed.Asked:
+def _asked(kind: models.MoveKind, product_id: str, **figures: str | int) -> form_keys.Form:
     return {"kind": kind.value, "product_id": product_id, **figures}
 
 

@@ -138,7 +138,7 @@ def test_a_free_unit_of_another_warehouse_stands_in_for_a_reserved_one(make_prod
         {"HARBOUR": 1},
         {"available": 1, "reserved": 1},
     )
-    assert reserve(product, "a-2") == {"quantity": 1, "from_lot": 1, "warehouses": ["HARBOUR"]}
+    assert reserve(product, "a-2") == services.Reserved(quantity=1, from_lot=1, warehouses=("HARBOUR",))
     assert_sound()
 
 
@@ -154,7 +154,7 @@ def test_a_sale_with_a_unit_that_stood_in_gives_it_back_to_its_lot(make_product)
     services.release(key="saga:a-2:reserve_stock", sale_id="a-2", now=NOW)
 
     assert (figures(product), states("SALE")) == ({"reserved": 1}, {"a-2": "RELEASED"})
-    assert reserve(product, "a-5")["from_lot"] == 1
+    assert reserve(product, "a-5").from_lot == 1
     assert_sound()
 
 
@@ -218,7 +218,7 @@ def test_a_saga_that_commits_a_lost_unit_is_refused_in_words_and_undone(make_pro
         with pytest.raises(refusals.StockLost) as refused:
             commit("a-2")
     assert refused.value.detail == "A unit that was reserved for this sale is broken or missing."
-    assert undo("a-2") == undo("a-2") == {"undone": True, "quantity": 0, "to_lot": 0}
+    assert undo("a-2") == undo("a-2") == services.Released(quantity=0, to_lot=0)
 
     assert (figures(product), states("SALE"), states()) == ({}, {"a-2": "LOST"}, {"a": "LOST"})
     assert lost() == [("a", 1, "dropped")]
@@ -238,7 +238,7 @@ def test_a_lost_sale_gives_back_its_other_units_to_its_lot(make_product):
         {"a": "HELD"},
     )
     assert lost() == [("a", 1, "dropped")]
-    assert reserve(product, "a-5", quantity=2)["from_lot"] == 2
+    assert reserve(product, "a-5", quantity=2).from_lot == 2
     assert_sound()
 
 

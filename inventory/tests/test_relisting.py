@@ -80,7 +80,7 @@ def test_the_units_pass_on_when_the_end_comes_before_the_listing_that_it_causes(
     assert (lot(NEXT).state, holds(NEXT), figures(listed)) == ("HELD", 1, {"reserved": 1})
     assert lot(NEXT).listing_due_at is None
     assert not models.Move.objects.filter(kind="RELEASE").exists()
-    assert buy(listed, f"{NEXT}-4", NEXT)["from_lot"] == 1
+    assert buy(listed, f"{NEXT}-4", NEXT).from_lot == 1
     assert_sound()
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import steps
 from inventory import invariants, models, refusals, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names
 
@@ -71,7 +72,7 @@ def test_free_units_are_taken_by_priority_of_the_warehouses(make_product):
 
     outcome = reserve(product, quantity=3)
 
-    assert outcome == {"quantity": 3, "from_lot": 0, "warehouses": ["CENTRAL", "HARBOUR"]}
+    assert outcome == services.Reserved(quantity=3, from_lot=0, warehouses=("CENTRAL", "HARBOUR"))
     assert in_warehouses(product, "reserved") == {"CENTRAL": 2, "HARBOUR": 1}
     assert in_warehouses(product, "available") == {"HARBOUR": 4}
     assert_sound()
@@ -83,7 +84,7 @@ def test_the_lots_reservation_is_claimed_before_free_stock(make_product):
 
     outcome = reserve(product)
 
-    assert outcome == {"quantity": 1, "from_lot": 1, "warehouses": ["CENTRAL"]}
+    assert outcome == services.Reserved(quantity=1, from_lot=1, warehouses=("CENTRAL",))
     assert (figures(product), lot_holds()) == ({"available": 2, "reserved": 1}, 0)
     assert_sound()
 
@@ -92,7 +93,7 @@ def test_a_sale_larger_than_the_rest_of_its_lot_takes_the_rest_and_free_stock(ma
     product = make_product(CENTRAL=3)
     list_lot(product, quantity=2)
 
-    assert reserve(product, quantity=3)["from_lot"] == 2
+    assert reserve(product, quantity=3).from_lot == 2
     assert figures(product) == {"reserved": 3}
     release()
 
@@ -147,9 +148,9 @@ def test_an_undone_sale_gives_back_to_its_lot_so_that_the_runner_up_claims_the_s
     list_lot(product)
     reserve(product, sale="a-7")
 
-    assert release("a-7") == {"undone": True, "quantity": 1, "to_lot": 1}
+    assert release("a-7") == services.Released(quantity=1, to_lot=1)
     assert (figures(product), lot_holds()) == ({"reserved": 1}, 1)
-    assert reserve(product, sale="a-9")["from_lot"] == 1
+    assert reserve(product, sale="a-9").from_lot == 1
 
     assert (figures(product), lot_holds()) == ({"reserved": 1}, 0)
     assert_sound()
@@ -164,7 +165,7 @@ def test_between_two_buyers_of_a_lot_nobody_else_gets_its_unit(make_product):
     with pytest.raises(refusals.SoldOut):
         reserve(product, sale="b-2", auction="b")
 
-    assert reserve(product, sale="a-9")["from_lot"] == 1
+    assert reserve(product, sale="a-9").from_lot == 1
 
 
 def test_after_the_auction_has_ended_an_undone_sale_gives_back_to_free_stock(make_product):
@@ -174,7 +175,7 @@ def test_after_the_auction_has_ended_an_undone_sale_gives_back_to_free_stock(mak
     end_lot()
     assert figures(product) == {"reserved": 1}  # the sale still has it
 
-    assert release() == {"undone": True, "quantity": 1, "to_lot": 0}
+    assert release() == services.Released(quantity=1, to_lot=0)
 
     assert (figures(product), lot_holds()) == ({"available": 1}, 0)
     assert_sound()
@@ -196,9 +197,9 @@ def test_commit_and_restock_move_the_sales_units_and_keep_them_the_sales(make_pr
     product = make_product(CENTRAL=1, HARBOUR=1)
     reserve(product, quantity=2)
 
-    assert commit() == {"quantity": 2}
+    assert commit() == services.Committed(quantity=2)
     assert (figures(product), state_of()) == ({"committed": 2}, "COMMITTED")
-    assert restock() == {"undone": True, "quantity": 2}
+    assert restock() == services.Restocked(quantity=2)
 
     assert (figures(product), state_of()) == ({"reserved": 2}, "HELD")
     assert in_warehouses(product, "reserved") == {"CENTRAL": 1, "HARBOUR": 1}
@@ -228,7 +229,7 @@ def test_a_repeat_gets_the_stored_outcome_and_changes_nothing(make_product):
     events_then, moves_then = len(published()), models.Move.objects.count()
     second = reserve(product)
 
-    assert first == second == {"quantity": 1, "from_lot": 0, "warehouses": ["CENTRAL"]}
+    assert first == second == services.Reserved(quantity=1, from_lot=0, warehouses=("CENTRAL",))
     assert figures(product) == {"available": 2, "reserved": 1}
     assert (len(published()), models.Move.objects.count()) == (events_then, moves_then)
 
@@ -255,9 +256,9 @@ def test_undoing_what_never_happened_leaves_a_tombstone_that_refuses_it(make_pro
         reserve(product)
     before = figures(product)
 
-    assert undo() == {"undone": False}
-    assert undo() == {"undone": False}
-    with pytest.raises(refusals.Voided) as late:
+    assert undo() is None
+    assert undo() is None
+    with pytest.raises(steps.Voided) as late:
         step() if step else reserve(product)
 
     assert (late.value.code, figures(product)) == ("voided", before)
@@ -269,8 +270,8 @@ def test_undoing_twice_undoes_once(make_product):
     reserve(product)
     commit()
 
-    assert restock() == restock() == {"undone": True, "quantity": 1}
-    assert release() == release() == {"undone": True, "quantity": 1, "to_lot": 0}
+    assert restock() == restock() == services.Restocked(quantity=1)
+    assert release() == release() == services.Released(quantity=1, to_lot=0)
 
     assert figures(product) == {"available": 1}
     assert_sound()
@@ -281,7 +282,7 @@ def test_undoing_a_refused_step_does_nothing(make_product):
     with pytest.raises(refusals.SoldOut):
         reserve(product)
 
-    assert release() == {"undone": False}
+    assert release() is None
 
     assert figures(product) == {}
     with pytest.raises(refusals.SoldOut):
@@ -293,7 +294,9 @@ def test_a_step_that_comes_again_after_it_was_undone_takes_nothing(make_product)
     reserve(product)
     release()
 
-    reserve(product)
+    for _ in range(2):
+        with pytest.raises(steps.Voided):
+            reserve(product)
 
     assert (figures(product), state_of()) == ({"available": 1}, "RELEASED")
 

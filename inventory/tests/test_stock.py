@@ -175,7 +175,7 @@ def test_a_clerk_cannot_take_the_key_of_a_sagas_step(make_product):
         key=stolen, sale_id="s-1", auction_id="s", product_id=product.id, quantity=1, now=NOW
     )
 
-    assert outcome == {"quantity": 1, "from_lot": 0, "warehouses": ["CENTRAL"]}
+    assert outcome == services.Reserved(quantity=1, from_lot=0, warehouses=("CENTRAL",))
     assert figures(product) == {"available": 1, "reserved": 1}
 
 

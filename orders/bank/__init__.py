@@ -1,8 +1,8 @@
 """The simulated payment provider: a small HTTP process with a file of its own, started by `manage.py bank`.
 
-Stands where a real provider would: nothing of it is imported by the rest of Gavel, which meets it over HTTP only
-(`orders.bank_client`). Imports the standard library alone.
+It stands in for a real provider: the rest of Gavel calls it over HTTP only (`orders.bank_client`) and imports nothing
+of it. It imports the standard library alone.
 
-    store    what happened to each payment, in SQLite, durable before it is answered; the switch of each card
-    server   HTTP: the key, the routes, and how a card that times out does not answer
+    store    what happened to each payment, in SQLite, durable before it is answered; the behaviour of each card
+    server   HTTP: the API key, the routes, and captures that are never answered
 """

@@ -1,12 +1,9 @@
-"""The provider's HTTP: who may ask, which path is what, and silence where a card times out.
+"""The provider's HTTP: its API key, its paths, and no answer where a card times out.
 
-    POST /payments                 Idempotency-Key; {"token", "amount", "currency", "reference"} -> captured | declined | cancelled
-    GET  /payments?after=&limit=   all, oldest first
-    GET  /payments/{key}
-    POST /payments/{key}/cancel    -> captured | cancelled
-    POST /payments/{key}/refund
-    PUT  /cards/{token}            {"behaviour"}: turn a card's switch
-    GET  /healthz                  without a key
+    POST /payments                 Idempotency-Key; {"token", "amount", "currency", "reference"} -> captured | declined
+    | cancelled GET  /payments?after=&limit=   all, oldest first GET  /payments/{key} POST /payments/{key}/cancel    ->
+    captured | cancelled POST /payments/{key}/refund PUT  /cards/{token}            {"behaviour"}: change how the card
+    behaves GET  /healthz                  without a key
 
 Everything else needs `Authorization: Bearer <BANK_API_KEY>`. `Loop` fits `auction_project.processes.running`.
 """
@@ -32,7 +29,11 @@ _FIELDS: dict[str, type] = {"token": str, "amount": int, "currency": str, "refer
 
 
 class Loop:
-    """Serves in threads of its own; a step lets late captures land."""
+    """Serves in threads of its own. Each `step` lets late captures land.
+
+    `late_seconds`: after how long a late capture lands; `hang_seconds`: how long a request without an answer stays
+    open.
+    """
 
     name = "bank"
 
@@ -56,7 +57,7 @@ class Loop:
         return False
 
     def close(self) -> None:
-        """Take no more connections, finish what is in hand, close the file."""
+        """Accept no more connections, finish the requests under way, close the file."""
         self._server.stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -74,17 +75,17 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.stopping = threading.Event()
-        self._in_hand = 0
+        self._open_requests = 0
         self._idle = threading.Condition()
 
     def count(self, step: int) -> None:
         with self._idle:
-            self._in_hand += step
+            self._open_requests += step
             self._idle.notify_all()
 
     def wait_until_idle(self, seconds: float) -> None:
         with self._idle:
-            self._idle.wait_for(lambda: self._in_hand == 0, seconds)
+            self._idle.wait_for(lambda: self._open_requests == 0, seconds)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -104,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("PUT")
 
     def log_message(self, *_: Any) -> None:
-        """The store tells what happened; a line a request would only repeat it."""
+        """Log nothing: the store has what happened, and a line for each request would only repeat it."""
 
     def _serve(self, method: str) -> None:
         self.server.count(+1)
@@ -126,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.count(-1)
 
     def _route(self, method: str) -> dict[str, Any] | None:
-        """The answer; None for silence. Raises stores.Refusal."""
+        """The body of the answer; None when the provider does not answer. Raises stores.Refusal."""
         url = urllib.parse.urlsplit(self.path)
         parts = [urllib.parse.unquote(part) for part in url.path.split("/")[1:]]
         if (method, parts) == ("GET", ["healthz"]):
@@ -135,8 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         body, now, store = self._body(), time.time(), self.server.store
         match (method, *parts):
             case ("POST", "payments"):
-                payment, answers = store.capture(self._idempotency_key(), _request(body), now=now)
-                return payment if answers else None
+                payment, is_answered = store.capture(self._idempotency_key(), _request(body), now=now)
+                return payment if is_answered else None
             case ("GET", "payments"):
                 query = dict(urllib.parse.parse_qsl(url.query))
                 limit = min(MAX_PAGE_ROWS, _number(query.get("limit", "100")))
@@ -153,8 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
         raise stores.Refusal(404, "no_such_path", "See the list of paths in the provider's documentation.")
 
     def _check_key(self) -> None:
-        sent = self.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(sent, f"Bearer {self.server.api_key}".encode()):
+        authorization = self.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(authorization, f"Bearer {self.server.api_key}".encode()):
             raise stores.Refusal(401, "unauthorized", "Send 'Authorization: Bearer <API key>'.")
 
     def _idempotency_key(self) -> str:
@@ -190,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _request(body: dict[str, Any]) -> dict[str, Any]:
-    """A capture's body, checked. Raises stores.Refusal."""
+    """The body of a capture, if it is valid. Raises stores.Refusal."""
     if set(body) != set(_FIELDS) or any(type(body[name]) is not kind for name, kind in _FIELDS.items()):
         raise stores.Refusal(400, "malformed", f"A capture has exactly the fields {', '.join(_FIELDS)}.")
     if (

@@ -1,7 +1,8 @@
-"""What the provider knows: one row a payment, by idempotency key. Decides; knows no HTTP and reads no clock.
+"""The provider's payments, one row for each idempotency key. It decides; it knows no HTTP and reads no clock.
 
-Promises: a payment is captured at most once, and what was answered stays so across kill -9 (SQLite with
-`synchronous=FULL`). A cancelled key is cancelled for ever: a capture that comes, or lands, later is refused.
+It promises: a payment is captured at most once, and an answer survives kill -9 (SQLite with `synchronous=FULL`). A
+cancelled key stays cancelled: a capture that comes or lands later is refused. `now` is in seconds since the epoch,
+amounts are in minor units.
 """
 
 import hashlib
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS cards (token TEXT PRIMARY KEY, behaviour TEXT NOT NUL
 
 
 class Refusal(Exception):
-    """The provider does not do what was asked. `status` is the HTTP status that says so."""
+    """The provider refuses the request. `status` is the HTTP status of the answer, `code` and `detail` its body."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -55,7 +56,8 @@ class Refusal(Exception):
 
 
 class Store:
-    """The provider's file. Thread-safe: one request at a time decides."""
+    """The provider's file. Thread-safe: requests are decided one at a time. A late capture lands after
+    `late_seconds`."""
 
     def __init__(self, path: Path, *, late_seconds: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,10 +73,10 @@ class Store:
         with self._lock:
             self._database.close()
 
-    # --- what can be asked -----------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------
 
     def capture(self, key: str, request: dict[str, Any], *, now: float) -> tuple[dict[str, Any], bool]:
-        """The payment of `key` after this request, and whether it is answered in time. Raises Refusal."""
+        """The payment of `key` after this capture, and whether the provider answers in time. Raises Refusal."""
         fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
         with self._transaction(now):
             row = self._find(key)
@@ -90,7 +92,7 @@ class Store:
             return _public(self._get(key)), not behaviour.startswith("timeout")
 
     def cancel(self, key: str, *, now: float) -> dict[str, Any]:
-        """Decide the payment: `captured` when it was, else `cancelled` for ever, even for a key never seen."""
+        """Decide the payment: `captured` when it was, else `cancelled` for ever, also when the key is new."""
         with self._transaction(now):
             row = self._find(key)
             if row is None:
@@ -113,7 +115,7 @@ class Store:
             return _public(self._get(key))
 
     def get(self, key: str, *, now: float) -> dict[str, Any]:
-        """The payment as it is. One that lands late lands right after somebody asked. Raises Refusal."""
+        """The payment as it is now. A late capture lands right after this call. Raises Refusal."""
         with self._transaction(now):
             row = self._get(key)
             if row["status"] == PROCESSING and row["lands_at"] is not None:
@@ -121,7 +123,7 @@ class Store:
             return _public(row)
 
     def list(self, *, after: int, limit: int, now: float) -> dict[str, Any]:
-        """Payments by `seq`, oldest first; `next` is where to go on."""
+        """At most `limit` payments after the seq `after`, oldest first; `next` is the `after` of the next page."""
         with self._transaction(now):
             rows = self._database.execute(
                 "SELECT * FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
@@ -129,7 +131,7 @@ class Store:
         return {"items": [_public(row) for row in rows], "next": rows[-1]["seq"] if rows else after}
 
     def switch(self, token: str, behaviour: str, *, now: float) -> None:
-        """From now on the card behaves so, whatever its token says. Raises Refusal."""
+        """Change how the card behaves, in place of what its token says. Raises Refusal."""
         if behaviour not in BEHAVIOURS:
             raise Refusal(400, "unknown_behaviour", f"A card's behaviour is one of {', '.join(BEHAVIOURS)}.")
         with self._transaction(now):
@@ -138,11 +140,11 @@ class Store:
             )
 
     def land_due(self, *, now: float) -> None:
-        """Let the captures land whose time has come."""
+        """Let the late captures land whose time has come."""
         with self._transaction(now):
             pass
 
-    # --- how it is done --------------------------------------------------------------------------------------
+    # --- inside --------------------------------------------------------------------------------------
 
     @contextmanager
     def _transaction(self, now: float) -> Iterator[None]:
@@ -182,14 +184,14 @@ class Store:
         row = self._database.execute("SELECT behaviour FROM cards WHERE token = ?", (token,)).fetchone()
         if row is not None:
             return str(row["behaviour"])
-        named = token.removeprefix("tok_").rpartition("_")[0]
-        return named if named in BEHAVIOURS else REFUSES
+        behaviour = token.removeprefix("tok_").rpartition("_")[0]
+        return behaviour if behaviour in BEHAVIOURS else REFUSES
 
     def _find(self, key: str) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self._database.execute(
+        row: sqlite3.Row | None = self._database.execute(
             "SELECT * FROM payments WHERE key = ?", (key,)
         ).fetchone()
-        return found
+        return row
 
     def _get(self, key: str) -> sqlite3.Row:
         row = self._find(key)

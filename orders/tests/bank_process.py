@@ -1,4 +1,5 @@
-"""The real bank, `manage.py bank`, as a process of a test: started, killed, paused and started again on the same file."""
+"""The real bank, `manage.py bank`, as a process of a test: started, killed, paused and started again on the same
+file."""
 
 import os
 import signal
@@ -14,8 +15,8 @@ from django.conf import settings
 
 API_KEY = "the-bank-s-key-in-tests-0123456789"
 START_SECONDS = 120.0
-# One for all: to make a client takes longer than most of what is asked. A connection does not outlive its answer, nor
-# must it outlive a bank.
+# One client for all, because making one takes longer than most requests. It keeps no connection, because none may outlive
+# its bank.
 _http = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
@@ -63,12 +64,12 @@ class BankProcess:
         raise RuntimeError("the bank does not answer")
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kill it, as a crash would."""
         self._send(signal.SIGKILL)
         self._wait()
 
     def terminate(self) -> int:
-        """As an operator would; the exit code."""
+        """End it, as an operator would; the exit code."""
         self._send(signal.SIGTERM)
         return self._wait()
 

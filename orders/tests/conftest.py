@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from auction_project.kernel import tokens
-from orders import bank_calls, provider
+from orders import capture_calls, provider
 from orders.tests import bank_process, sales
 
 READ_SECONDS = 0.4
@@ -37,7 +37,7 @@ def _no_connection_outlives_a_test() -> Iterator[None]:
     yield
     deadline = time.monotonic() + LATE_CALL_SECONDS
     while (
-        bank_calls.CALLS._open and time.monotonic() < deadline
+        capture_calls.CALLS._open and time.monotonic() < deadline
     ):  # a call that is answered late writes that down
         time.sleep(0.01)
     provider.current.close()

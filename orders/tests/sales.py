@@ -1,4 +1,4 @@
-"""A sale as the steps of a saga give it to orders, and what they left behind, for the tests."""
+"""A sale as the steps of a saga pass it to orders, and what the steps left behind."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import contracts, errors, ids
-from orders import models, services, states
+from orders import models, risk, services
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ACCEPTS = "4242 4242 4242 4242"
@@ -30,7 +30,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     def pay_with(self, number: str) -> models.Card:
         return services.set_card(user_id=self.user_id, number=number, now=NOW)
 
-    def assess(self, *, now: datetime = NOW) -> dict[str, Any]:
+    def assess(self, *, now: datetime = NOW) -> risk.Assessment:
         return services.assess_risk(
             key=self.key("assess_risk"),
             user_id=self.user_id,
@@ -40,7 +40,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
             now=now,
         )
 
-    def capture(self, **changes: Any) -> dict[str, Any]:
+    def capture(self, **changes: Any) -> services.PaymentResult:
         arguments: dict[str, Any] = {
             "key": self.key("capture_payment"),
             "user_id": self.user_id,
@@ -54,21 +54,21 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         }
         return services.capture_payment(**arguments | changes)
 
-    def capture_patiently(self) -> dict[str, Any]:
-        """As the saga does: an outage is asked again. At most ten times here."""
+    def capture_patiently(self) -> services.PaymentResult:
+        """Capture as the saga does, which repeats the step after an outage; ten times at most."""
         for _ in range(10):
             try:
                 return self.capture()
             except errors.Unavailable:
                 continue
-        raise AssertionError("never decided")
+        raise AssertionError("the payment was never decided")
 
-    def refund(self) -> dict[str, Any]:
+    def refund(self) -> services.RefundResult:
         return services.refund_payment(
             key=self.key("capture_payment"), order_number=self.order_number, now=NOW
         )
 
-    def place(self, **changes: Any) -> dict[str, Any]:
+    def place(self, **changes: Any) -> services.OrderResult:
         arguments: dict[str, Any] = {
             "key": self.key("place_order"),
             "user_id": self.user_id,
@@ -84,12 +84,12 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         }
         return services.place_order(**arguments | changes)
 
-    def cancel(self, reason: str = "stock_refused") -> dict[str, Any]:
+    def cancel(self, reason: str = "stock_refused") -> services.CancellationResult:
         return services.cancel_order(
             key=self.key("place_order"), order_number=self.order_number, reason=reason, now=NOW
         )
 
-    def confirm(self) -> dict[str, Any]:
+    def confirm(self) -> services.OrderResult:
         return services.confirm_order(key=self.key("confirm_order"), order_number=self.order_number, now=NOW)
 
     def payment(self) -> models.Payment:
@@ -117,7 +117,7 @@ def new_sale(**changes: Any) -> Sale:
 
 
 def sale_with_order(**changes: Any) -> Sale:
-    """A sale whose order is placed and paid for, without any provider."""
+    """A sale whose order is placed and paid, without any provider."""
     sale = new_sale(**changes)
     pay(sale)
     sale.place()
@@ -125,7 +125,7 @@ def sale_with_order(**changes: Any) -> Sale:
 
 
 def pay(sale: Sale) -> None:
-    """The rows that a capture leaves."""
+    """Write the rows that a capture leaves."""
     models.Payment(
         order_number=sale.order_number,
         key=sale.key("capture_payment"),
@@ -139,7 +139,7 @@ def pay(sale: Sale) -> None:
         started_at=NOW,
     ).start()
     payment = sale.payment()
-    payment.become(states.PaymentState.CAPTURED, now=NOW)
+    payment.become(models.PaymentState.CAPTURED, now=NOW)
     models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, payment, now=NOW)
 
 

@@ -1,4 +1,4 @@
-"""The finance desk: who may look, that nobody changes anything, and the one action."""
+"""The admin of orders: who may view, that no user changes anything, and the one action."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ def client_with(*codenames: str, superuser: bool = False, email: str = "desk@exa
     user = get_user_model()(email=email, is_staff=True, is_superuser=superuser)
     user.set_unusable_password()
     user.save()
-    found = Permission.objects.filter(content_type__app_label="orders", codename__in=codenames)
-    assert len(found) == len(codenames)
-    user.user_permissions.set(found)
+    permissions = Permission.objects.filter(content_type__app_label="orders", codename__in=codenames)
+    assert len(permissions) == len(codenames)
+    user.user_permissions.set(permissions)
     client = Client()
     client.force_login(user)
     return client
@@ -52,7 +52,7 @@ def a_row_of(model: Any) -> str:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_who_may_view_sees_the_list_and_the_row(model: Any) -> None:
+def test_a_user_who_may_view_sees_the_list_and_the_row(model: Any) -> None:
     pk = a_row_of(model)
     client = client_with(*VIEWS, "view_riskassessment")
 
@@ -60,7 +60,7 @@ def test_who_may_view_sees_the_list_and_the_row(model: Any) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_who_may_not_view_sees_nothing(model: Any) -> None:
+def test_a_user_who_may_not_view_sees_nothing(model: Any) -> None:
     pk = a_row_of(model)
     client = client_with()
 
@@ -84,7 +84,7 @@ def test_not_even_a_superuser_adds_changes_or_deletes(model: Any) -> None:
     assert list(model.objects.values()) == before
 
 
-def test_every_registered_model_of_orders_is_to_look_at_only() -> None:
+def test_every_registered_model_of_orders_is_read_only() -> None:
     registered = [model for model in admin.site._registry if model._meta.app_label == "orders"]
 
     assert set(registered) == set(MODELS)

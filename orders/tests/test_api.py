@@ -1,4 +1,4 @@
-"""REST: what nobody, another user, the right one and an operator get; and what no body may do."""
+"""REST: what an anonymous client, another user, the owner and an operator get; and what no request body may do."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,7 +32,7 @@ def put(client: Client, body: Any, content_type: str = "application/json") -> An
         ("delete", CARD),
     ],
 )
-def test_nobody_gets_nothing(method: str, path: str) -> None:
+def test_an_anonymous_client_gets_nothing(method: str, path: str) -> None:
     answer = getattr(Client(), method)(path)
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
@@ -42,7 +42,7 @@ def test_nobody_gets_nothing(method: str, path: str) -> None:
 # --- orders ------------------------------------------------------------------------------------------------------
 
 
-def test_a_buyer_sees_his_order_with_its_status_and_timeline(client_of: ClientOf) -> None:
+def test_buyers_see_their_order_with_its_status_and_timeline(client_of: ClientOf) -> None:
     sale = sales.sale_with_order()
     sale.assess()
     sale.confirm()
@@ -71,7 +71,7 @@ def test_a_buyer_sees_his_order_with_its_status_and_timeline(client_of: ClientOf
     }
 
 
-def test_a_cancelled_order_tells_why(client_of: ClientOf) -> None:
+def test_a_cancelled_order_says_why(client_of: ClientOf) -> None:
     sale = sales.sale_with_order()
     sale.cancel("The stock is gone.")
 
@@ -91,9 +91,9 @@ def test_an_order_of_another_looks_like_none(client_of: ClientOf) -> None:
     assert hidden.json() == missing.json()
 
 
-def test_an_operator_sees_the_buyer_the_risk_and_what_the_desk_did(client_of: ClientOf) -> None:
+def test_an_operator_sees_the_buyer_the_risk_and_what_operators_did(client_of: ClientOf) -> None:
     sale = sales.sale_with_order()
-    reasons = sale.assess()["reasons"]
+    reasons = sale.assess().as_reasons()
     sale.payment().add_fact("RESOLVED", now=sales.NOW, detail="ada: It hangs.")
 
     seen = client_of("c" * 32, "operator").get(f"{ORDERS}/{sale.order_number}").json()
@@ -143,7 +143,7 @@ def test_the_list_says_whether_there_is_an_order_of_mine_by_that_number(client_o
     assert client.get(ORDERS, {"number": "GV'--"}).json()["field"] == "number"
 
 
-def test_an_operators_list_is_his_own_too(client_of: ClientOf) -> None:
+def test_operators_list_only_their_own_orders(client_of: ClientOf) -> None:
     sales.sale_with_order()
 
     assert client_of("c" * 32, "operator").get(ORDERS).json() == {
@@ -235,7 +235,7 @@ def test_statistics_have_a_bound(client_of: ClientOf, days: str) -> None:
 # --- the card ----------------------------------------------------------------------------------------------------
 
 
-def test_a_buyer_puts_sees_replaces_and_forgets_his_card_and_nobody_elses(client_of: ClientOf) -> None:
+def test_buyers_put_see_replace_and_remove_their_own_card_and_no_other(client_of: ClientOf) -> None:
     mine, other = client_of("u" * 32), client_of("c" * 32)
 
     assert mine.get(CARD).status_code == 404

@@ -1,4 +1,4 @@
-"""The bank as a process: who may ask, one answer a key, what survives kill -9, and each card's behaviour."""
+"""The bank as a process: its API key, one answer for each key, what survives kill -9, and each card's behaviour."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def pay(
     return bank.ask("POST", "/payments", json=body, headers={"Idempotency-Key": key}, **options)
 
 
-def pay_in_vain(bank: bank_process.BankProcess, key: str, behaviour: str) -> None:
+def pay_without_answer(bank: bank_process.BankProcess, key: str, behaviour: str) -> None:
     with pytest.raises(httpx.ReadTimeout):
         pay(bank, key, behaviour, timeout=0.3)
 
@@ -85,8 +85,8 @@ def test_a_token_that_names_no_behaviour_is_declined(bank: bank_process.BankProc
 
 
 def test_timeout_done_captures_and_never_answers(bank: bank_process.BankProcess, key: str) -> None:
-    pay_in_vain(bank, key, "timeout_done")
-    pay_in_vain(bank, key, "timeout_done")
+    pay_without_answer(bank, key, "timeout_done")
+    pay_without_answer(bank, key, "timeout_done")
 
     assert status(bank, key) == "captured"
     assert bank.ask("POST", f"/payments/{key}/cancel").json()["status"] == "captured"
@@ -95,15 +95,15 @@ def test_timeout_done_captures_and_never_answers(bank: bank_process.BankProcess,
 def test_timeout_not_done_captures_nothing_and_can_be_cancelled(
     bank: bank_process.BankProcess, key: str
 ) -> None:
-    pay_in_vain(bank, key, "timeout_not_done")
+    pay_without_answer(bank, key, "timeout_not_done")
 
     assert status(bank, key) == "processing"
     assert bank.ask("POST", f"/payments/{key}/cancel").json()["status"] == "cancelled"
     assert pay(bank, key, "timeout_not_done").json()["status"] == "cancelled"
 
 
-def test_timeout_lands_late_lands_after_somebody_asked(bank: bank_process.BankProcess, key: str) -> None:
-    pay_in_vain(bank, key, "timeout_lands_late")
+def test_timeout_lands_late_lands_after_the_first_request(bank: bank_process.BankProcess, key: str) -> None:
+    pay_without_answer(bank, key, "timeout_lands_late")
 
     assert status(bank, key) == "processing"
     assert status(bank, key) == "captured"
@@ -116,8 +116,8 @@ def test_a_late_capture_lands_in_time_and_is_refused_for_ever_after_a_cancellati
     bank = bank_process.BankProcess(tmp_path / "bank.sqlite3", late_seconds=4.0)
     bank.start()
     try:
-        pay_in_vain(bank, key, "timeout_lands_late")
-        pay_in_vain(bank, f"{key}-2", "timeout_lands_late")
+        pay_without_answer(bank, key, "timeout_lands_late")
+        pay_without_answer(bank, f"{key}-2", "timeout_lands_late")
         assert bank.ask("POST", f"/payments/{key}/cancel").json()["status"] == "cancelled"
         deadline = time.monotonic() + 30
         late = {"late_refused": False}
@@ -152,17 +152,17 @@ def test_a_refund_happens_once_and_only_to_what_was_captured(
     assert bank.ask("POST", f"/payments/{key}/refund").json() == first
 
 
-def test_the_switch_of_a_card_can_be_turned_while_the_bank_runs(
+def test_the_behaviour_of_a_card_can_be_changed_while_the_bank_runs(
     bank: bank_process.BankProcess, key: str
 ) -> None:
     body = ORDER | {"token": f"tok_timeout_not_done_{ids.new_id()}"}
     with pytest.raises(httpx.ReadTimeout):
         bank.ask("POST", "/payments", json=body, headers={"Idempotency-Key": key}, timeout=0.3)
 
-    turned = bank.ask("PUT", f"/cards/{body['token']}", json={"behaviour": "accepts"})
+    changed = bank.ask("PUT", f"/cards/{body['token']}", json={"behaviour": "accepts"})
     answer = bank.ask("POST", "/payments", json=body, headers={"Idempotency-Key": key})
 
-    assert (turned.status_code, answer.json()["status"]) == (200, "captured")
+    assert (changed.status_code, answer.json()["status"]) == (200, "captured")
     assert bank.ask("PUT", f"/cards/{body['token']}", json={"behaviour": "explodes"}).status_code == 400
 
 
@@ -199,7 +199,7 @@ def test_what_was_answered_survives_kill_9(own_bank: bank_process.BankProcess) -
     ]
     assert pay(own_bank, "captured").json()["status"] == "captured"
     assert pay(own_bank, "cancelled").json()["status"] == "cancelled"
-    assert pay(own_bank, "after the switch").json()["status"] == "declined"
+    assert pay(own_bank, "after the change").json()["status"] == "declined"
 
 
 def test_the_list_is_read_page_by_page(own_bank: bank_process.BankProcess) -> None:
@@ -251,8 +251,8 @@ def test_other_requests_that_make_no_sense_are_refused(bank: bank_process.BankPr
     assert bank.ask("GET", "/payments?limit=x").status_code == 400
 
 
-def test_it_ends_well_when_told_to_although_a_request_hangs(own_bank: bank_process.BankProcess) -> None:
-    pay_in_vain(own_bank, "k", "timeout_done")
+def test_it_ends_well_at_a_sigterm_although_a_request_hangs(own_bank: bank_process.BankProcess) -> None:
+    pay_without_answer(own_bank, "k", "timeout_done")
 
     started = time.monotonic()
 
@@ -263,6 +263,8 @@ def test_it_ends_well_when_told_to_although_a_request_hangs(own_bank: bank_proce
 def test_the_command_explains_itself() -> None:
     command = [sys.executable, "manage.py", "bank", "--help"]
 
-    told = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    ).stdout
 
-    assert all(option in told for option in ("--host", "--port", "--data", "--late-seconds"))
+    assert all(option in printed for option in ("--host", "--port", "--data", "--late-seconds"))

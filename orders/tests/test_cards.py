@@ -8,7 +8,7 @@ import pytest
 from django.db import connections, transaction
 from django.db.migrations import executor
 
-from orders import bank_client, cards, exceptions, models, provider, selectors, services
+from orders import bank_client, card_numbers, exceptions, models, provider, selectors, services
 from orders.bank import store
 from orders.tests import bank_process, sales
 
@@ -24,13 +24,13 @@ from orders.tests import bank_process, sales
     ],
 )
 def test_each_documented_number_has_its_behaviour(number: str, behaviour: str) -> None:
-    card = cards.recognise(number)
+    card = card_numbers.recognise(number)
 
     assert (card.behaviour, card.last4) == (behaviour, number[-4:])
 
 
 def test_the_provider_knows_every_behaviour() -> None:
-    assert sorted(cards.TEST_NUMBERS.values()) == sorted(store.BEHAVIOURS)
+    assert sorted(card_numbers.TEST_NUMBERS.values()) == sorted(store.BEHAVIOURS)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_provider_knows_every_behaviour() -> None:
 )
 def test_another_number_is_refused(number: str) -> None:
     with pytest.raises(exceptions.UnknownTestCard) as error:
-        cards.recognise(number)
+        card_numbers.recognise(number)
 
     assert error.value.field == "number"
 
@@ -57,14 +57,14 @@ def test_a_card_replaces_the_one_before_and_its_number_is_stored_nowhere() -> No
 
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)
-def test_of_two_first_cards_at_once_one_stays_and_nobody_hears_an_error() -> None:
+def test_of_two_first_cards_at_once_one_stays_and_neither_call_fails() -> None:
     buyer = "u" * 32
     second = threading.Thread(target=put_card, args=(buyer, sales.REFUSES, answers := []))
 
     with transaction.atomic(using=models.DATABASE):
         services.set_card(user_id=buyer, number=sales.ACCEPTS, now=sales.NOW)
         second.start()
-        wait_until_somebody_waits()
+        wait_until_a_session_waits()
     second.join(30)
 
     assert answers == ["refuses"]
@@ -80,8 +80,8 @@ def put_card(buyer: str, number: str, answers: list[object]) -> None:
         connections.close_all()
 
 
-def wait_until_somebody_waits() -> None:
-    """Until a session of this database waits for a lock."""
+def wait_until_a_session_waits() -> None:
+    """Wait until a session of this database waits for a lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     deadline = time.monotonic() + 10
     with connections[models.DATABASE].cursor() as cursor:
@@ -91,7 +91,7 @@ def wait_until_somebody_waits() -> None:
             if cursor.fetchone()[0]:
                 return
             time.sleep(0.02)
-    raise AssertionError("nobody waits")
+    raise AssertionError("no session waits for a lock")
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -108,7 +108,7 @@ def test_a_removed_card_is_gone_and_its_row_keeps_only_the_version() -> None:
     assert (card.version, card.token, card.brand, card.last4, card.behaviour) == (2, "", "", "", "")
 
 
-# --- the state that others are told ------------------------------------------------------------------------------
+# --- the state that is published ------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(databases=["orders"])

@@ -1,4 +1,4 @@
-"""What orders learns of accounts: the newest version, whatever the order of the messages."""
+"""What orders keeps of accounts: the newest version, in whichever order the messages come."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +14,8 @@ from orders.tests import sales
 pytestmark = pytest.mark.django_db(databases=["orders"])
 
 
-def tell(version: int, **changes: Any) -> None:
-    """As the consumer does."""
+def handle(version: int, **changes: Any) -> None:
+    """Handle an event as the consumer does."""
     figures: dict[str, Any] = {
         "user_id": "u" * 32,
         "version": version,
@@ -38,7 +38,7 @@ def tell(version: int, **changes: Any) -> None:
     handlers.SUBSCRIPTION.handlers[type(decoded)](envelope, decoded)
 
 
-def known() -> tuple[int, bool, bool, datetime]:
+def stored() -> tuple[int, bool, bool, datetime]:
     account = models.Account.objects.get(user_id="u" * 32)
     return account.version, account.email_verified, account.closed, account.created_at
 
@@ -46,21 +46,21 @@ def known() -> tuple[int, bool, bool, datetime]:
 def test_the_newest_version_is_kept_and_an_old_one_changes_nothing() -> None:
     made = datetime.fromtimestamp(1_700_000_000, UTC)
 
-    tell(1)
-    assert known() == (1, False, False, made)
-    tell(3, email_verified=True)
-    tell(2, closed=True)
-    tell(3, closed=True)
+    handle(1)
+    assert stored() == (1, False, False, made)
+    handle(3, email_verified=True)
+    handle(2, closed=True)
+    handle(3, closed=True)
 
-    assert known() == (3, True, False, made)
+    assert stored() == (3, True, False, made)
 
 
-def test_a_closed_account_keeps_no_card_and_bidding_hears_of_it() -> None:
-    tell(1)
+def test_the_card_of_a_closed_account_is_removed_and_published() -> None:
+    handle(1)
     services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
 
-    tell(2, closed=True)
-    tell(2, closed=True)
+    handle(2, closed=True)
+    handle(2, closed=True)
 
     card = models.Card.objects.get(user_id="u" * 32)
     assert (card.token, card.last4, card.version) == ("", "", 2)

@@ -1,11 +1,11 @@
-"""What is written once stays, whoever asks the database."""
+"""What is written once stays, because the database itself refuses the change."""
 
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connections, transaction
 
-from orders import models, states
+from orders import models
 from orders.tests import sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"])
@@ -97,14 +97,14 @@ def test_a_payment_is_never_deleted(sale: sales.Sale) -> None:
     assert sale.payment().state == "CAPTURED"
 
 
-@pytest.mark.parametrize("state", sorted(states.TRANSITIONS))
+@pytest.mark.parametrize("state", sorted(models.TRANSITIONS))
 def test_a_payment_moves_only_as_its_table_says(sale: sales.Sale, state: str) -> None:
     sales.pay(sale)
     payment = sale.payment()
     payment.state = state
 
-    for target in states.TRANSITIONS:
-        if target not in states.TRANSITIONS[state]:
+    for target in models.TRANSITIONS:
+        if target not in models.TRANSITIONS[state]:
             with pytest.raises(ValueError, match="cannot become"):
                 payment.become(target, now=sales.NOW)
 

@@ -1,4 +1,4 @@
-"""Each checker of money holds on good data, and finds its invariant broken in the raw data."""
+"""Each check of an invariant of money passes on good data, and finds the invariant broken in the raw data."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
 
 
 def spoil(sql: str) -> None:
-    """Change what no service and no user of the database can change."""
+    """Change rows that no service and no user of the database can change."""
     table = sql.replace("DELETE FROM", "UPDATE").replace("INSERT INTO", "UPDATE").split()[1]
     with connections["orders"].cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
@@ -47,7 +47,9 @@ def refused_sale() -> sales.Sale:
     return sale
 
 
-def test_all_hold_after_sales_that_ended_well_and_badly(own_bank: bank_process.BankProcess) -> None:
+def test_all_hold_after_sales_that_were_confirmed_refunded_and_refused(
+    own_bank: bank_process.BankProcess,
+) -> None:
     confirmed_sale()
     refunded_sale()
     refused_sale()

@@ -1,25 +1,24 @@
-"""Orders: placed once, cancelled or confirmed and never both, and an undoing that comes first wins."""
+"""Orders: each is placed once, then cancelled or confirmed and never both; an undoing that comes first wins."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connections
 
 from auction_project.kernel.contracts import events
-from auction_project.kernel.messaging import once
-from orders import exceptions, models
+from auction_project.kernel.messaging import once, steps
+from orders import exceptions, models, services
 from orders.tests import sales
+from orders.tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["orders"])
 
 
-def test_an_order_is_placed_once_however_often_it_is_asked(sale: sales.Sale) -> None:
+def test_an_order_is_placed_once_however_often_the_step_comes(sale: sales.Sale) -> None:
     first = sale.place()
 
     again = sale.place()
 
-    assert first == again == {"order_number": sale.order_number, "status": "PLACED"}
+    assert first == again == services.OrderResult(order_number=sale.order_number, status="PLACED")
     order = models.Order.objects.get()
     assert (order.sale_id, order.user_id, order.amount, order.currency) == (
         sale.sale_id,
@@ -44,7 +43,11 @@ def test_a_second_order_for_the_number_or_the_sale_is_refused(sale: sales.Sale) 
 def test_a_paid_order_is_confirmed_once_and_its_money_becomes_ours() -> None:
     sale = sales.sale_with_order()
 
-    assert sale.confirm() == sale.confirm() == {"order_number": sale.order_number, "status": "CONFIRMED"}
+    assert (
+        sale.confirm()
+        == sale.confirm()
+        == services.OrderResult(order_number=sale.order_number, status="CONFIRMED")
+    )
 
     assert sale.order_facts() == ["PLACED", "CONFIRMED"]
     assert models.Order.objects.get().status == "CONFIRMED"
@@ -93,7 +96,7 @@ def test_a_payment_of_another_amount_does_not_pay_an_order(sale: sales.Sale) -> 
         sale.confirm()
 
 
-def test_an_order_that_is_not_there_is_not_confirmed(sale: sales.Sale) -> None:
+def test_an_order_that_does_not_exist_is_not_confirmed(sale: sales.Sale) -> None:
     with pytest.raises(exceptions.OrderNotFound):
         sale.confirm()
 
@@ -101,7 +104,11 @@ def test_an_order_that_is_not_there_is_not_confirmed(sale: sales.Sale) -> None:
 def test_cancelling_adds_a_fact_and_an_event_once(sale: sales.Sale) -> None:
     sale.place()
 
-    assert sale.cancel() == sale.cancel() == {"order_number": sale.order_number, "cancelled": True}
+    assert (
+        sale.cancel()
+        == sale.cancel()
+        == services.CancellationResult(order_number=sale.order_number, cancelled=True)
+    )
 
     facts = list(models.OrderFact.objects.values_list("kind", "detail"))
     assert facts == [("PLACED", ""), ("CANCELLED", "stock_refused")]
@@ -113,10 +120,10 @@ def test_cancelling_adds_a_fact_and_an_event_once(sale: sales.Sale) -> None:
 
 
 def test_a_step_that_comes_after_its_undoing_is_refused_for_ever(sale: sales.Sale) -> None:
-    assert sale.cancel() == {"order_number": sale.order_number, "cancelled": False}
+    assert sale.cancel() == services.CancellationResult(order_number=sale.order_number, cancelled=False)
 
     for _ in range(2):
-        with pytest.raises(exceptions.Voided) as refusal:
+        with pytest.raises(steps.Voided) as refusal:
             sale.place()
         assert refusal.value.code == "voided"
 
@@ -129,7 +136,7 @@ def test_a_late_repeat_of_an_undone_step_is_refused(sale: sales.Sale) -> None:
     sale.place()
     sale.cancel()
 
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.place()
 
     assert sale.order_facts() == ["PLACED", "CANCELLED"]
@@ -162,33 +169,11 @@ def test_a_cancelled_order_is_not_confirmed() -> None:
     assert sale.order_facts() == ["PLACED", "CANCELLED"]
 
 
-def in_threads(*tasks: Callable[[], object]) -> list[object]:
-    """What each task returned or raised, all begun together."""
-    barrier = threading.Barrier(len(tasks))
-    results: list[object] = [None] * len(tasks)
-
-    def run(i: int, task: Callable[[], object]) -> None:
-        barrier.wait(10)
-        try:
-            results[i] = task()
-        except Exception as error:
-            results[i] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(tasks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
-
-
 @pytest.mark.django_db(databases=["orders"], transaction=True)
 def test_sixteen_workers_with_one_key_place_one_order(sale: sales.Sale) -> None:
     results = in_threads(*[sale.place] * 16)
 
-    assert results == [{"order_number": sale.order_number, "status": "PLACED"}] * 16
+    assert results == [services.OrderResult(order_number=sale.order_number, status="PLACED")] * 16
     assert sale.order_facts() == ["PLACED"]
 
 
@@ -203,8 +188,8 @@ def test_a_step_and_its_undoing_at_once_leave_nothing_half_done() -> None:
         if placed:
             assert sale.order_facts() == ["PLACED", "CANCELLED"]
         else:
-            assert isinstance(results[0], exceptions.Voided)
-        assert results[1] == {"order_number": sale.order_number, "cancelled": placed}
+            assert isinstance(results[0], steps.Voided)
+        assert results[1] == services.CancellationResult(order_number=sale.order_number, cancelled=placed)
 
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)

@@ -1,4 +1,4 @@
-"""Payments against the real bank: each card, each undoing, each outage, each crash."""
+"""Payments against the real bank process: each card, each undoing, each outage, each crash."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ from django.db import connections
 
 from auction_project.kernel import errors, failpoints
 from auction_project.kernel.contracts import events
-from auction_project.kernel.messaging import failure, once
+from auction_project.kernel.messaging import failure, once, steps
 from orders import exceptions, models, provider, services
 from orders.tests import bank_process, sales
-from orders.tests.test_orders import in_threads
+from orders.tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
 
@@ -38,15 +38,19 @@ def refusal_of(sale: sales.Sale) -> str:
     return refusal.value.detail
 
 
-# --- the switch of each card -------------------------------------------------------------------------------------
+# --- the behaviour of each card -------------------------------------------------------------------------------------
 
 
-def test_a_card_that_accepts_is_charged_once_however_often_it_is_asked(
+def test_a_card_that_accepts_is_charged_once_however_often_the_step_comes(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
 
-    assert sale.capture() == sale.capture() == {"order_number": sale.order_number, "state": "CAPTURED"}
+    assert (
+        sale.capture()
+        == sale.capture()
+        == services.PaymentResult(order_number=sale.order_number, state="CAPTURED")
+    )
 
     assert sale.payment_facts() == ["STARTED", "CAPTURED"]
     assert sale.journal() == CAPTURED
@@ -57,7 +61,7 @@ def test_a_card_that_accepts_is_charged_once_however_often_it_is_asked(
     assert (event.amount, event.currency, event.user_id) == (12550, "EUR", sale.user_id)
 
 
-def test_a_card_that_refuses_is_refused_each_time_it_is_asked(
+def test_a_card_that_refuses_is_refused_at_every_repeat(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.REFUSES)
@@ -72,7 +76,7 @@ def test_a_card_that_refuses_is_refused_each_time_it_is_asked(
     assert event.reason == "The card was declined."
 
 
-def test_a_buyer_without_a_card_is_refused_and_the_bank_never_asked(
+def test_a_buyer_without_a_card_is_refused_without_a_call_to_the_bank(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     assert refusal_of(sale) == "There is no card on file."
@@ -84,7 +88,7 @@ def test_a_buyer_without_a_card_is_refused_and_the_bank_never_asked(
     assert sales.published_types() == ["PaymentDeclined"]
 
 
-def test_a_capture_that_nobody_answers_but_that_was_done_counts_as_captured_after_three_timeouts(
+def test_an_unanswered_capture_that_was_done_counts_as_captured_after_three_timeouts(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.TIMEOUT_DONE)
@@ -95,7 +99,7 @@ def test_a_capture_that_nobody_answers_but_that_was_done_counts_as_captured_afte
         assert failure.classify(outage.value) is failure.Fate.OUTAGE
     outcome = sale.capture()
 
-    assert outcome == {"order_number": sale.order_number, "state": "CAPTURED"}
+    assert outcome == services.PaymentResult(order_number=sale.order_number, state="CAPTURED")
     assert sale.payment_facts() == [
         "STARTED",
         "TIMED_OUT",
@@ -118,7 +122,10 @@ def test_a_capture_that_was_not_done_after_three_timeouts_is_cancelled_for_ever(
 
     assert (sale.payment().state, sale.payment().timeouts, sale.journal()) == ("CANCELLED", 3, [])
     assert at_bank(bank, sale) == ("cancelled", False)
-    assert at_bank(bank, sale) == ("cancelled", False)  # one that lands late would land after somebody asked
+    assert at_bank(bank, sale) == (
+        "cancelled",
+        False,
+    )  # a late capture would have landed after the first request
     assert sales.published_types() == ["PaymentDeclined"]
 
 
@@ -128,9 +135,9 @@ def test_a_capture_that_lands_between_two_attempts_counts_as_captured(
     sale.pay_with(sales.TIMEOUT_LANDS_LATE)
     with pytest.raises(errors.Unavailable):
         sale.capture()
-    assert at_bank(bank, sale) == ("processing", False)  # it lands now that somebody asked
+    assert at_bank(bank, sale) == ("processing", False)  # it lands right after this request
 
-    assert sale.capture_patiently()["state"] == "CAPTURED"
+    assert sale.capture_patiently().state == "CAPTURED"
 
     assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
 
@@ -142,7 +149,9 @@ def test_a_captured_payment_is_refunded_once(bank: bank_process.BankProcess, sal
     sale.pay_with(sales.ACCEPTS)
     sale.capture()
 
-    assert sale.refund() == sale.refund() == {"order_number": sale.order_number, "refunded": True}
+    assert (
+        sale.refund() == sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
+    )
 
     assert sale.payment_facts() == ["STARTED", "CAPTURED", "REFUNDING", "REFUNDED"]
     assert sale.journal() == REFUNDED
@@ -150,26 +159,30 @@ def test_a_captured_payment_is_refunded_once(bank: bank_process.BankProcess, sal
     assert sales.published_types() == ["PaymentCaptured", "PaymentRefunded"]
     marker = models.Once.objects.get(key=sale.key("capture_payment") + ":undo")
     assert marker.state == once.State.DONE
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.capture()
 
 
-def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_asked(
+def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_called(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
 
-    assert sale.refund() == sale.refund() == {"order_number": sale.order_number, "refunded": False}
+    assert (
+        sale.refund()
+        == sale.refund()
+        == services.RefundResult(order_number=sale.order_number, refunded=False)
+    )
 
     for _ in range(2):
-        with pytest.raises(exceptions.Voided):
+        with pytest.raises(steps.Voided):
             sale.capture()
     assert at_bank(bank, sale) is None
     assert (models.Payment.objects.count(), sales.published()) == (0, [])
 
 
 @pytest.mark.parametrize(
-    ("number", "state", "record", "journal", "told"),
+    ("number", "state", "record", "journal", "types"),
     [
         (
             sales.TIMEOUT_DONE,
@@ -189,17 +202,19 @@ def test_undoing_an_unanswered_capture_cancels_it_and_refunds_what_was_taken(
     state: str,
     record: tuple[str, bool],
     journal: list[Any],
-    told: list[str],
+    types: list[str],
 ) -> None:
     sale.pay_with(number)
     with pytest.raises(errors.Unavailable):
         sale.capture()
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": state == "REFUNDED"}
+    assert sale.refund() == services.RefundResult(
+        order_number=sale.order_number, refunded=state == "REFUNDED"
+    )
 
     assert (sale.payment().state, at_bank(bank, sale)) == (state, record)
-    assert (sale.journal(), sales.published_types()) == (journal, told)
-    with pytest.raises(exceptions.Voided):
+    assert (sale.journal(), sales.published_types()) == (journal, types)
+    with pytest.raises(steps.Voided):
         sale.capture()
     assert at_bank(bank, sale) == record
 
@@ -208,7 +223,7 @@ def test_undoing_a_refused_payment_changes_nothing(bank: bank_process.BankProces
     sale.pay_with(sales.REFUSES)
     refusal_of(sale)
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": False}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=False)
 
     assert sale.payment_facts() == ["STARTED", "DECLINED"]
     assert sales.published_types() == ["PaymentDeclined"]
@@ -227,10 +242,10 @@ def test_an_answer_that_comes_after_the_undoing_began_is_refunded_all_the_same(
             undone.append(sale.refund())
 
     monkeypatch.setattr(failpoints, "reach", undo_meanwhile)
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.capture()
 
-    assert undone == [{"order_number": sale.order_number, "refunded": True}]
+    assert undone == [services.RefundResult(order_number=sale.order_number, refunded=True)]
     assert (at_bank(bank, sale), sale.journal()) == (("captured", True), REFUNDED)
 
 
@@ -249,13 +264,13 @@ def test_while_the_bank_is_down_no_timeout_is_counted_and_it_goes_on_by_itself_a
 
     own_bank.start()
 
-    assert sale.capture()["state"] == "CAPTURED"
+    assert sale.capture().state == "CAPTURED"
     own_bank.kill()
     with pytest.raises(errors.Unavailable):
         sale.refund()
     assert sale.payment().state == "REFUNDING"
     own_bank.start()
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": True}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
     assert (at_bank(own_bank, sale), sale.journal()) == (("captured", True), REFUNDED)
 
 
@@ -271,11 +286,11 @@ def test_while_the_bank_hangs_no_timeout_is_counted(
 
     own_bank.resume()
 
-    assert sale.capture_patiently()["state"] == "CAPTURED"
+    assert sale.capture_patiently().state == "CAPTURED"
     assert at_bank(own_bank, sale) == ("captured", False)
 
 
-def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_back(
+def test_a_bank_that_dies_after_the_third_timeout_cancels_when_it_is_back(
     own_bank: bank_process.BankProcess, sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sale.pay_with(sales.TIMEOUT_NOT_DONE)
@@ -296,17 +311,17 @@ def test_a_bank_that_dies_after_the_third_timeout_is_asked_to_cancel_when_it_is_
 
 
 class ScriptedBank:
-    """A provider that does what the test says; it sees whether the test has a transaction open while it is asked."""
+    """A provider that answers as the test says, and notes whether the test has a transaction open during a call."""
 
     def __init__(self, *answers: object, healthy: bool = True) -> None:
         self._answers = list(answers)
         self._healthy = healthy
-        self._connection = connections["orders"]  # the test's: captures are asked on threads of their own
+        self._connection = connections["orders"]  # of the test, because captures run on threads of their own
         self.calls: list[str] = []
         self.in_transaction: list[bool] = []
 
     def __getattr__(self, name: str) -> Any:
-        def ask(**_: Any) -> Any:
+        def call(**_: Any) -> Any:
             self.calls.append(name)
             self.in_transaction.append(self._connection.in_atomic_block)
             answer = self._answers.pop(0)
@@ -314,7 +329,7 @@ class ScriptedBank:
                 raise answer
             return answer
 
-        return ask
+        return call
 
     def is_healthy(self) -> bool:
         return self._healthy
@@ -329,9 +344,9 @@ def use_bank() -> Iterator[UseBank]:
         yield lambda bank: stack.enter_context(provider.current.replaced_by(bank))
 
 
-def test_no_transaction_is_open_while_the_provider_is_asked(sale: sales.Sale, use_bank: UseBank) -> None:
-    silence, taken = provider.NoAnswer(), provider.Result(provider.Status.CAPTURED)
-    bank = use_bank(ScriptedBank(silence, silence, silence, taken, None))
+def test_no_transaction_is_open_during_a_call_to_the_provider(sale: sales.Sale, use_bank: UseBank) -> None:
+    timeout, captured = provider.NoAnswer(), provider.Result(provider.Status.CAPTURED)
+    bank = use_bank(ScriptedBank(timeout, timeout, timeout, captured, None))
     sale.pay_with(sales.ACCEPTS)
 
     sale.capture_patiently()
@@ -341,7 +356,9 @@ def test_no_transaction_is_open_while_the_provider_is_asked(sale: sales.Sale, us
     assert bank.in_transaction == [False] * 5
 
 
-def test_silence_of_a_provider_that_is_not_well_is_never_counted(sale: sales.Sale, use_bank: UseBank) -> None:
+def test_a_timeout_of_a_provider_that_is_not_healthy_is_never_counted(
+    sale: sales.Sale, use_bank: UseBank
+) -> None:
     bank = use_bank(ScriptedBank(*[provider.NoAnswer()] * 5, healthy=False))
     sale.pay_with(sales.ACCEPTS)
 
@@ -378,7 +395,7 @@ getattr(msgspec.json.decode(sys.argv[1], type=sales.Sale), sys.argv[2])()
 
 
 def run_and_die(sale: sales.Sale, step: str, failpoint: str) -> None:
-    """Run a step in a process of its own, that is killed at the failpoint."""
+    """Run a step in a process of its own, which is killed at the failpoint."""
     database = connections["orders"].settings_dict
     address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
     environment = os.environ | {
@@ -406,7 +423,7 @@ def test_a_worker_killed_in_mid_capture_leaves_an_intent_that_the_next_one_finis
     run_and_die(sale, "capture", failpoint)
     assert (sale.payment().state, at_bank(bank, sale)) == ("STARTED", left_at_bank)
 
-    assert sale.capture()["state"] == "CAPTURED"
+    assert sale.capture().state == "CAPTURED"
 
     assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
 
@@ -421,14 +438,14 @@ def test_what_a_killed_worker_left_is_undone(
     sale.pay_with(sales.ACCEPTS)
     run_and_die(sale, "capture", failpoint)
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": refunded}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=refunded)
 
     assert at_bank(bank, sale) == (("captured", True) if refunded else ("cancelled", False))
-    with pytest.raises(exceptions.Voided):
+    with pytest.raises(steps.Voided):
         sale.capture()
 
 
-def test_a_worker_killed_in_mid_refund_leaves_it_to_the_next_one(
+def test_a_worker_killed_in_mid_refund_leaves_the_refund_to_the_next_one(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
@@ -436,7 +453,7 @@ def test_a_worker_killed_in_mid_refund_leaves_it_to_the_next_one(
     run_and_die(sale, "refund", "refund_payment.after_effect")
     assert (sale.payment().state, at_bank(bank, sale)) == ("REFUNDING", ("captured", True))
 
-    assert sale.refund() == {"order_number": sale.order_number, "refunded": True}
+    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
 
     assert (sale.payment().state, sale.journal()) == ("REFUNDED", REFUNDED)
 
@@ -446,7 +463,7 @@ def test_sixteen_workers_with_one_key_charge_once(bank: bank_process.BankProcess
 
     results = in_threads(*[sale.capture_patiently] * 16)
 
-    assert results == [{"order_number": sale.order_number, "state": "CAPTURED"}] * 16
+    assert results == [services.PaymentResult(order_number=sale.order_number, state="CAPTURED")] * 16
     assert (sale.journal(), sales.published_types()) == (CAPTURED, ["PaymentCaptured"])
 
 
@@ -457,7 +474,7 @@ def test_capturing_and_undoing_at_once_leave_no_money_behind(bank: bank_process.
 
         in_threads(sale.capture, sale.refund, sale.refund)
 
-        assert sale.refund()["refunded"] == (sale.journal() == REFUNDED)
+        assert sale.refund().refunded == (sale.journal() == REFUNDED)
         assert sale.journal() in ([], REFUNDED)
         assert at_bank(bank, sale) in (None, ("cancelled", False), ("captured", True))
 
@@ -475,10 +492,10 @@ def test_another_key_for_the_order_never_charges_again(
     assert sale.journal() == CAPTURED
 
 
-# --- the desk ----------------------------------------------------------------------------------------------------
+# --- operators ----------------------------------------------------------------------------------------------------
 
 
-def test_the_desk_settles_a_payment_that_hangs(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
+def test_an_operator_settles_a_payment_that_hangs(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
     sale.pay_with(sales.TIMEOUT_NOT_DONE)
     with pytest.raises(errors.Unavailable):
         sale.capture()
@@ -493,7 +510,7 @@ def test_the_desk_settles_a_payment_that_hangs(bank: bank_process.BankProcess, s
     assert refusal_of(sale) == "The payment was settled by our staff."
 
 
-def test_the_desk_cannot_settle_what_is_decided_or_not_there(
+def test_an_operator_cannot_settle_a_payment_that_is_decided_or_does_not_exist(
     bank: bank_process.BankProcess, sale: sales.Sale
 ) -> None:
     with pytest.raises(exceptions.OrderNotFound):

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from auction_project.kernel.messaging import once
 from orders import exceptions, models, risk, services
 from orders.tests import sales
-from orders.tests.test_orders import in_threads
+from orders.tests.threads import in_threads
 
 GOOD: dict[str, Any] = {
     "created_at": sales.NOW - timedelta(days=400),
@@ -65,18 +65,22 @@ def test_an_account_that_is_not_known_scores_as_new_and_unverified_and_is_not_re
 ) -> None:
     outcome = sale.assess()
 
-    assert outcome["score"] == 60
-    assert [(r["rule"], r["points"]) for r in outcome["reasons"]] == [
+    assert outcome.score == 60
+    assert [(r.rule, r.points) for r in outcome.reasons] == [
         ("account_age", 30),
         ("email_unverified", 30),
     ]
     stored = models.RiskAssessment.objects.get()
-    assert (stored.order_number, stored.score, stored.reasons) == (sale.order_number, 60, outcome["reasons"])
+    assert (stored.order_number, stored.score, stored.reasons) == (
+        sale.order_number,
+        60,
+        outcome.as_reasons(),
+    )
     assert (stored.refused, stored.policy, stored.at) == (False, 1, sales.NOW)
 
 
 @pytest.mark.django_db(databases=["orders"])
-def test_what_the_account_told_counts(sale: sales.Sale) -> None:
+def test_the_stored_state_of_the_account_counts(sale: sales.Sale) -> None:
     services.record_account(
         user_id=sale.user_id,
         version=1,
@@ -86,11 +90,11 @@ def test_what_the_account_told_counts(sale: sales.Sale) -> None:
         now=sales.NOW,
     )
 
-    assert sale.assess()["score"] == 10
+    assert sale.assess().score == 10
 
 
 @pytest.mark.django_db(databases=["orders"])
-def test_a_buyer_above_the_limit_is_refused_each_time_it_is_asked(sale: sales.Sale) -> None:
+def test_a_buyer_above_the_limit_is_refused_at_every_repeat(sale: sales.Sale) -> None:
     services.record_account(
         user_id=sale.user_id,
         version=1,
@@ -132,8 +136,8 @@ def test_sales_within_ten_minutes_count_and_older_ones_do_not() -> None:
     at_once = sales.new_sale(user_id=first.user_id).assess()
     later = sales.new_sale(user_id=first.user_id).assess(now=sales.NOW + timedelta(minutes=10))
 
-    assert at_once["score"] == 80
-    assert later["score"] == 60
+    assert at_once.score == 80
+    assert later.score == 60
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -150,7 +154,7 @@ def test_payments_of_the_past_count_declined_ones_for_thirty_days(sale: sales.Sa
     month_later = sales.new_sale(user_id=sale.user_id).assess(now=sales.NOW + timedelta(days=30))
 
     assert models.RiskAssessment.objects.get(order_number=sale.order_number).score == 30 + 30 + 60 - 10
-    assert month_later["score"] == 30 + 30 - 10
+    assert month_later.score == 30 + 30 - 10
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -158,15 +162,15 @@ def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> N
     for _ in range(7):
         sales.pay(sales.new_sale(user_id=sale.user_id))
 
-    with CaptureQueriesContext(connections["orders"]) as asked:
+    with CaptureQueriesContext(connections["orders"]) as queries:
         outcome = sale.assess()
 
-    assert outcome["reasons"][-1] == {
+    assert outcome.as_reasons()[-1] == {
         "rule": "payments_made",
         "points": -25,
         "detail": "Paid before: 5 or more.",
     }
-    counts = [query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"]]
+    counts = [query["sql"] for query in queries.captured_queries if "COUNT(" in query["sql"]]
     assert [sql.rpartition("LIMIT ")[2].partition(")")[0] for sql in counts] == ["31", "3", "5"]
 
 
@@ -174,6 +178,6 @@ def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> N
 def test_sales_of_one_buyer_at_once_are_counted_one_after_the_other() -> None:
     buyer = sales.new_sale().user_id
 
-    scores = in_threads(*[lambda: sales.new_sale(user_id=buyer).assess()["score"] for _ in range(12)])
+    scores = in_threads(*[lambda: sales.new_sale(user_id=buyer).assess().score for _ in range(12)])
 
     assert sorted(scores) == [60] * 11 + [80]

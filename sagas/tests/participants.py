@@ -1,5 +1,5 @@
-"""Fakes of inventory's and orders' services: the contract of `key` (stored outcomes, one undoing, tombstones) on real
-PostgreSQL rows (`models.Once`), shared by all processes, and a script that a sale carries in its title.
+"""Fakes of inventory's and orders' services: real steps (stored answers, one undoing, tombstones) on real PostgreSQL
+rows (`models.Once`), which all processes share, and a script that a sale carries in its title.
 
 The script: `<call>=<act>` separated by blanks, acts: refuse, away:N (N outages), fail:N (N faults), hang:SECONDS.
 An effect is a row `saga:<id>:<step>` in state DONE; its undoing is the row `<key>:undo`.
@@ -9,21 +9,24 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import msgspec
 from django.db import transaction
 
 from auction_project.kernel import errors
 from auction_project.kernel.messaging import once
+from auction_project.kernel.messaging import steps as messaging_steps
 from sagas import models, steps
-
-
-class Voided(errors.Refused):
-    """The step was undone before it came."""
 
 
 class Declined(errors.Refused):
     """The participant says no."""
 
 
+class Done(msgspec.Struct, frozen=True):
+    """The result of every call."""
+
+
+STEPS = messaging_steps.Steps(models.Once, [Declined])
 ACTIONS = ("reserve_stock", "assess_risk", "capture_payment", "place_order", "commit_stock", "confirm_order")
 COMPENSATIONS = ("release_stock", "refund_payment", "cancel_order", "restock")
 
@@ -47,37 +50,27 @@ def calls(sale_id: str) -> list[str]:
     return [row.key.split(":")[2] for row in rows]
 
 
-def _action(name: str) -> Callable[[models.Saga, str, datetime], None]:
-    def act(sale: models.Saga, key: str, now: datetime) -> None:
+def _action(name: str) -> Callable[[models.Saga, str, datetime], Done]:
+    def act(sale: models.Saga, key: str, now: datetime) -> Done:
         refuses = _play(sale, name)
-        with transaction.atomic(using="sagas"):
-            row, is_new = once.claim(models.Once, key, now=now)
-            if is_new:
-                row.finish(once.State.REFUSED if refuses else once.State.DONE)
-        if row.state == once.State.VOID:
-            raise Voided
-        if row.state == once.State.REFUSED:
-            raise Declined(f"{name} was declined")
+        return STEPS.perform(
+            key, lambda: Declined(f"{name} was declined") if refuses else Done(), Done, now=now
+        )
 
     return act
 
 
-def _compensation(name: str) -> Callable[[models.Saga, str, datetime], None]:
-    def undo(sale: models.Saga, key: str, now: datetime) -> None:
+def _compensation(name: str) -> Callable[[models.Saga, str, datetime], Done | None]:
+    def undo(sale: models.Saga, key: str, now: datetime) -> Done | None:
         if _play(sale, name):
             raise Declined(f"{name} was declined")
-        with transaction.atomic(using="sagas"):
-            row, is_new = once.claim(models.Once, key, now=now)
-            if is_new:
-                row.finish(once.State.VOID)
-            elif row.state == once.State.DONE:
-                once.claim(models.Once, f"{key}:undo", now=now)
+        return STEPS.undo(key, Done, Done, now=now)
 
     return undo
 
 
 def _play(sale: models.Saga, call: str) -> bool:
-    """Do what the sale's script says of `call`; whether it is to be refused."""
+    """Do what the sale's script says of `call`; whether the call is to be refused."""
     with transaction.atomic(using="sagas"):
         number = models.Once.objects.filter(key__startswith=f"call:{sale.sale_id}:{call}:").count() + 1
         once.claim(models.Once, f"call:{sale.sale_id}:{call}:{number}", now=datetime.now(UTC))

@@ -1,9 +1,8 @@
-"""What may be asked twice goes through here: a row unique by key, written in the transaction of the effect.
+"""What may come twice happens once: a row that is unique by key, written in the transaction of the effect.
 
-Keys: `event:<id>` for consumed events, `saga:<id>:<step>` for steps of sagas. A row is `started` (an intent that
-precedes a call to the outside), `done`, `refused`, or `void` (the tombstone that a compensation leaves, so that a step
-that comes late is refused). Each PostgreSQL app has one table (`class Once(once.OnceRow)`). Rows of events are kept for
-KEEP_DAYS, a day longer than an outbox can repeat one.
+Keys: `event:<id>` for consumed events, `saga:<id>:<step>` for the steps of sagas (`steps` says what their states mean).
+Each PostgreSQL app has one table (`class Once(once.OnceRow)`). Rows of events are kept for KEEP_DAYS, a day longer than
+an outbox can repeat one.
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ class State(models.TextChoices):
 
 
 class AlreadyFinished(RuntimeError):
-    """The outcome is stored; a second one would contradict it."""
+    """An outcome is stored already. It stays, because a caller may have acted on it."""
 
 
 class OnceRow(models.Model):
@@ -45,18 +44,18 @@ class OnceRow(models.Model):
         return f"{self.key} {self.state}"
 
     def finish(self, state: str, outcome: dict[str, Any] | None = None) -> None:
-        """Raises AlreadyFinished: an outcome that somebody was told stays as it is."""
+        """Store the outcome (JSON values). Raises AlreadyFinished."""
         if self.state != State.STARTED:
-            raise AlreadyFinished(f"{self.key} is {self.state}, not to become {state}")
+            raise AlreadyFinished(f"{self.key} is {self.state} and cannot become {state}")
         self.state = state
         self.outcome = outcome or {}
         self.save(update_fields=["state", "outcome"])
 
 
 def claim(table: type[_Row], key: str, *, now: datetime) -> tuple[_Row, bool]:
-    """The row of `key`, locked until the transaction ends, and whether it is new (then it is `started`).
+    """The row of `key`, locked until the transaction ends, and whether it is new; a new one is STARTED.
 
-    Two callers with one key come one after the other. Raises TransactionManagementError outside a transaction.
+    Two callers with the same key come one after the other. Raises TransactionManagementError outside a transaction.
     """
     using = table.objects.db
     if not transaction.get_connection(using).in_atomic_block:
@@ -69,9 +68,9 @@ def claim(table: type[_Row], key: str, *, now: datetime) -> tuple[_Row, bool]:
 
 
 def prune(table: type[OnceRow], *, now: datetime) -> int:
-    """Delete what consumed events left more than KEEP_DAYS ago, a bounded number; the number deleted.
+    """Delete rows of consumed events that are older than KEEP_DAYS, at most PRUNE_ROWS; the number deleted.
 
-    The steps of sagas stay: an operator may undo one after any time.
+    The rows of steps stay, because an operator may undo a step at any time.
     """
     before = now - timedelta(days=KEEP_DAYS)
     old = table.objects.filter(key__startswith=EVENT_PREFIX, created_at__lt=before)

@@ -1,4 +1,4 @@
-"""Slow captures: who waits how long, that none is sent twice, and that its late answer counts."""
+"""Slow captures: how long a caller waits, that no call is sent twice, and that a late answer counts."""
 
 import threading
 import time
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from auction_project.kernel import errors
-from orders import bank_calls, exceptions, models, provider
+from orders import capture_calls, exceptions, models, provider
 from orders.tests import bank_process, sales
 
 WAIT_SECONDS = 10.0
-TAKEN = provider.Result(provider.Status.CAPTURED)
+CAPTURED = provider.Result(provider.Status.CAPTURED)
 
 
 class Held:
-    """A call that answers when it is let go, and what its outcomes were concluded to be."""
+    """A call that answers when `go` is set, and the outcomes that were concluded."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -26,7 +26,7 @@ class Held:
     def call(self) -> provider.Result:
         self.made += 1
         self.go.wait(WAIT_SECONDS)
-        return TAKEN
+        return CAPTURED
 
     def conclude(self, answer: Callable[[], provider.Result]) -> models.Payment:
         self.concluded.append(answer())
@@ -41,9 +41,9 @@ def held() -> Iterator[Held]:
 
 
 @pytest.fixture
-def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_calls, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(bank_calls, "IMPATIENT_SECONDS", 0.0)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(capture_calls, "SHORT_WAIT_SECONDS", 0.0)
 
 
 def until(condition: Callable[[], Any]) -> None:
@@ -53,13 +53,13 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
-def make(calls: bank_calls.Calls, key: str, held: Held, *, was_silent: bool = False) -> models.Payment:
-    return calls.make(key, held.call, held.conclude, was_silent=was_silent)
+def make(calls: capture_calls.Calls, key: str, held: Held, *, is_slow: bool = False) -> models.Payment:
+    return calls.make(key, held.call, held.conclude, is_slow=is_slow)
 
 
-@pytest.mark.usefixtures("no_patience")
+@pytest.mark.usefixtures("no_waiting")
 def test_a_slow_call_goes_on_without_its_caller_and_is_not_made_twice(held: Held) -> None:
-    calls = bank_calls.Calls()
+    calls = capture_calls.Calls()
 
     for _ in range(3):
         with pytest.raises(errors.Unavailable):
@@ -68,65 +68,72 @@ def test_a_slow_call_goes_on_without_its_caller_and_is_not_made_twice(held: Held
     held.go.set()
 
     until(lambda: not calls._open)
-    assert (held.made, held.concluded) == (1, [TAKEN])
+    assert (held.made, held.concluded) == (1, [CAPTURED])
 
 
-def test_a_repeat_that_comes_while_the_answer_comes_gets_the_same_conclusion(held: Held) -> None:
-    calls, results = bank_calls.Calls(), []
+def test_a_repeat_that_comes_while_the_call_is_under_way_gets_the_same_conclusion(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, results = capture_calls.Calls(), []
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(capture_calls, "SHORT_WAIT_SECONDS", WAIT_SECONDS)
     first = threading.Thread(target=lambda: results.append(make(calls, "a", held)))
     first.start()
     until(lambda: held.made == 1)
-    threading.Timer(0.02, held.go.set).start()
+    in_time = capture_calls._in_time
 
-    with pytest.MonkeyPatch.context() as patience:
-        patience.setattr(bank_calls, "IMPATIENT_SECONDS", WAIT_SECONDS)
-        results.append(make(calls, "a", held))
+    def answer_and_wait(*arguments: Any) -> models.Payment:
+        held.go.set()  # the repeat has met the call that is under way
+        return in_time(*arguments)
+
+    monkeypatch.setattr(capture_calls, "_in_time", answer_and_wait)
+    results.append(make(calls, "a", held))
     first.join(WAIT_SECONDS)
 
     assert [payment.order_number for payment in results] == ["1", "1"]
-    assert (held.made, held.concluded) == (1, [TAKEN])
+    assert (held.made, held.concluded) == (1, [CAPTURED])
 
 
-def test_cards_that_were_silent_before_take_no_thread_from_others(held: Held) -> None:
-    calls, other = bank_calls.Calls(), Held()
-    with pytest.MonkeyPatch.context() as patience:
-        patience.setattr(bank_calls, "PATIENCE_SECONDS", 0.0)
-        patience.setattr(bank_calls, "IMPATIENT_SECONDS", 0.0)
-        for number in range(bank_calls.CALL_THREADS + 1):
+def test_cards_that_were_slow_before_take_no_thread_from_others(held: Held) -> None:
+    calls, other = capture_calls.Calls(), Held()
+    with pytest.MonkeyPatch.context() as waits:
+        waits.setattr(capture_calls, "LONG_WAIT_SECONDS", 0.0)
+        waits.setattr(capture_calls, "SHORT_WAIT_SECONDS", 0.0)
+        for number in range(capture_calls.CALL_THREADS + 1):
             with pytest.raises(errors.Unavailable):
-                make(calls, f"silent {number}", held, was_silent=True)
+                make(calls, f"slow {number}", held, is_slow=True)
     other.go.set()
 
     assert make(calls, "good", other).order_number == "1"
 
 
 def test_only_some_callers_wait_long(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_calls, "PATIENCE_SECONDS", WAIT_SECONDS)
-    monkeypatch.setattr(bank_calls, "IMPATIENT_SECONDS", 0.0)
-    calls = bank_calls.Calls()
-    patient = [
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(capture_calls, "SHORT_WAIT_SECONDS", 0.0)
+    calls = capture_calls.Calls()
+    waiters = [
         threading.Thread(target=make, args=(calls, str(number), held))
-        for number in range(bank_calls.PATIENT_CALLERS)
+        for number in range(capture_calls.LONG_WAITERS)
     ]
-    for thread in patient:
+    for thread in waiters:
         thread.start()
-    until(lambda: calls._patient._value == 0)
+    until(lambda: calls._long_waiters._value == 0)
 
     with pytest.raises(errors.Unavailable):
         make(calls, "one more", held)
 
-    assert [thread.is_alive() for thread in patient] == [True] * bank_calls.PATIENT_CALLERS
+    assert [thread.is_alive() for thread in waiters] == [True] * capture_calls.LONG_WAITERS
     held.go.set()
-    for thread in patient:
+    for thread in waiters:
         thread.join(WAIT_SECONDS)
     until(lambda: not calls._open)
-    assert len(held.concluded) == bank_calls.PATIENT_CALLERS + 1
+    assert len(held.concluded) == capture_calls.LONG_WAITERS + 1
 
 
-@pytest.mark.usefixtures("no_patience")
+@pytest.mark.usefixtures("no_waiting")
 def test_beyond_the_bound_nothing_is_sent(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_calls, "MAX_CALLS", 1)
-    calls = bank_calls.Calls()
+    monkeypatch.setattr(capture_calls, "MAX_CALLS", 1)
+    calls = capture_calls.Calls()
     with pytest.raises(errors.Unavailable):
         make(calls, "a", held)
     until(lambda: held.made == 1)
@@ -138,7 +145,7 @@ def test_beyond_the_bound_nothing_is_sent(held: Held, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)
-@pytest.mark.usefixtures("no_patience")
+@pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize(
     ("number", "facts", "state"),
     [
@@ -151,7 +158,7 @@ def test_beyond_the_bound_nothing_is_sent(held: Held, monkeypatch: pytest.Monkey
         ),
     ],
 )
-def test_an_answer_that_nobody_waited_for_is_written_down_once(
+def test_an_answer_that_comes_after_its_caller_has_gone_is_written_down_once(
     bank: bank_process.BankProcess, sale: sales.Sale, number: str, facts: list[str], state: str
 ) -> None:
     sale.pay_with(number)
@@ -159,7 +166,7 @@ def test_an_answer_that_nobody_waited_for_is_written_down_once(
 
     def is_decided() -> bool:
         try:
-            outcomes.append(sale.capture()["state"])
+            outcomes.append(sale.capture().state)
         except errors.Unavailable:
             return False
         except exceptions.PaymentRefused:

@@ -1,79 +1,88 @@
 """The transactions of a payment: each writes state, fact, ledger, event and the step's answer together, or nothing.
 
-Between them `services` talks to the provider, so no transaction is open while it does. Two workers may do the same at
-once: each transaction locks the step and the payment first, and records only what the payment may still become.
+Between them `payments` calls the provider. Two workers may do the same at once, so each transaction locks the step and
+then the payment, and records only what the payment may still become.
 """
 
 from datetime import datetime
 
+import msgspec
 import prometheus_client
 from django.db import transaction
 
-from auction_project.kernel import contracts, logs
-from auction_project.kernel.messaging import once, outbox
-from orders import card_file, exceptions, models, provider, repeats, states
+from auction_project.kernel import contracts
+from auction_project.kernel.messaging import steps
+from orders import exceptions, models, provider
+from orders.services import cards, publishing
 
 MAX_TIMEOUTS = 3
 NO_CARD = "There is no card on file."
+STEPS = steps.Steps(models.Once, [exceptions.PaymentRefused])
 
-_State = states.PaymentState
+_State = models.PaymentState
 _DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
 
-log = logs.get(__name__)
+
+class PaymentResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of the order's payment after a capture (CAPTURED) or after its undoing (REFUNDED)."""
+
+    order_number: str
+    state: str
 
 
 def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | None:
-    """Store the intent before anything is sent; the payment as it is, or None when the step is decided already.
+    """Store the intent before anything is sent; the stored payment, or None when the step is decided already.
 
-    Without a card it is declined at once. Raises OrderNumberTaken.
+    A payment without a card is declined at once. Raises OrderNumberTaken.
     """
     with transaction.atomic(using=models.DATABASE):
-        row, is_new = repeats.claim(intent.key, now=now)
-        if row.state != once.State.STARTED:
+        step = STEPS.begin(intent.key, now=now)
+        if not step.is_open:
             return None
-        payment = None if is_new else models.Payment.locked(intent.order_number)
+        payment = None if step.is_new else models.Payment.locked(intent.order_number)
         if payment is not None:
             if payment.key != intent.key:
                 raise exceptions.OrderNumberTaken(order_number=intent.order_number)
             return payment
         intent.start()
         if not intent.token:
-            _refuse(row, intent, _State.DECLINED, NO_CARD, now=now)
+            _refuse(step, intent, _State.DECLINED, NO_CARD, now=now)
             return None
         return intent
 
 
 def record(payment: models.Payment, result: provider.Result, *, now: datetime) -> models.Payment:
-    """Write down a definite answer of the provider, once; the payment as it is then.
+    """Write down a definite answer of the provider, once; the payment afterwards.
 
-    The answer to a step that is being undone binds the payment, not the step, which stays void. A card that the provider
-    declines is suspended.
+    When the step was undone meanwhile, the answer binds the payment but not the step, which stays void. A card that the
+    provider declines is suspended.
     """
     state = _State(result.status.name)
     with transaction.atomic(using=models.DATABASE):
-        row = repeats.lock(payment.key)
+        step = STEPS.lock(payment.key)
         current = _locked(payment)
         if not current.may_become(state):
             return current
         if state is _State.CAPTURED:
             current.become(state, now=now)
             models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, current, now=now)
-            publish(current, contracts.events.PaymentCaptured, now=now)
-            if row.state == once.State.STARTED:
-                row.finish(once.State.DONE, {"order_number": current.order_number, "state": state.value})
+            publishing.publish(current, contracts.events.PaymentCaptured, now=now)
+            if step.is_open:
+                step.finish(_result(current))
         else:
             detail = result.reason or current.detail or f"The payment was {state.value.lower()}."
-            _refuse(row, current, state, detail, now=now)
+            _refuse(step, current, state, detail, now=now)
         if state is _State.DECLINED:
-            card_file.suspend(current.user_id, token=current.token, now=now)
+            cards.suspend(current.user_id, token=current.token, now=now)
     _DECIDED.labels(state.value).inc()
     return current
 
 
 def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Count one unanswered capture; after MAX_TIMEOUTS the capture is not sent again but cancelled."""
+    """Count one unanswered capture; the payment afterwards. After MAX_TIMEOUTS it is CANCELLING: it is not sent
+    again."""
     with transaction.atomic(using=models.DATABASE):
-        repeats.lock(payment.key)
+        STEPS.lock(payment.key)
         current = _locked(payment)
         if current.state == _State.STARTED:
             current.count_timeout(now=now)
@@ -85,9 +94,9 @@ def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
 
 
 def open_resolution(order_number: str, *, detail: str, now: datetime) -> models.Payment:
-    """Have a payment that hangs settled: CANCELLING, the provider must decide it; REFUNDING, the money must go back.
+    """Begin to settle an undecided payment. CANCELLING: the provider must decide it. REFUNDING: the money must go back.
 
-    `detail` says who wants it and why. Raises OrderNotFound, PaymentDecided.
+    `detail` says who settles it and why. Raises OrderNotFound, PaymentDecided.
     """
     with transaction.atomic(using=models.DATABASE):
         payment = models.Payment.locked(order_number)
@@ -102,12 +111,13 @@ def open_resolution(order_number: str, *, detail: str, now: datetime) -> models.
 
 
 def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment | None:
-    """Begin to undo the step `key`: from here on it is void; the payment, if one was begun. Raises OrderIsConfirmed.
+    """Begin to undo the step `key`, which is void from now on; the step's payment, or None if none was begun.
 
-    CANCELLING: the provider must decide it by a cancellation. REFUNDING: the money must go back. Else nothing is left.
+    CANCELLING: the provider must decide the payment by a cancellation. REFUNDING: the money must go back. In any other
+    state there is nothing more to do. Raises OrderIsConfirmed.
     """
     with transaction.atomic(using=models.DATABASE):
-        row, _ = repeats.claim(key, now=now)
+        step = STEPS.begin(key, now=now)
         payment = models.Payment.locked(order_number)
         if payment is not None and payment.key == key:
             if models.OrderFact.objects.filter(
@@ -117,55 +127,42 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
             if payment.state == _State.STARTED:
                 payment.become(_State.CANCELLING, now=now, detail="The sale is undone.")
             elif payment.state == _State.CAPTURED:
-                repeats.claim(key + repeats.UNDO_SUFFIX, now=now)
+                STEPS.begin(steps.undo_key(key), now=now)
                 payment.become(_State.REFUNDING, now=now)
-        if row.state == once.State.STARTED:
-            row.finish(once.State.VOID)
+        if step.is_open:
+            step.void()
         return payment if payment is not None and payment.key == key else None
 
 
 def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Write down that the provider gave the money back, once."""
+    """Write down that the provider gave the money back, once; the payment afterwards."""
     with transaction.atomic(using=models.DATABASE):
-        repeats.lock(payment.key)
+        STEPS.lock(payment.key)
         current = _locked(payment)
         if not current.may_become(_State.REFUNDED):
             return current
-        marker = repeats.lock(payment.key + repeats.UNDO_SUFFIX)
+        undoing = STEPS.lock(steps.undo_key(payment.key))
         current.become(_State.REFUNDED, now=now)
         models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
-        publish(current, contracts.events.PaymentRefunded, now=now)
-        marker.finish(once.State.DONE, {"order_number": current.order_number, "state": current.state})
+        publishing.publish(current, contracts.events.PaymentRefunded, now=now)
+        undoing.finish(_result(current))
     _DECIDED.labels(current.state).inc()
     return current
 
 
-def publish(
-    payment: models.Payment, event_type: type[contracts.events.OrderEvent], *, now: datetime, **more: str
-) -> None:
-    """The event of `event_type` about the payment's order, in the open transaction."""
-    event = event_type(
-        order_number=payment.order_number,
-        sale_id=payment.sale_id,
-        auction_id=payment.auction_id,
-        user_id=payment.user_id,
-        amount=payment.amount,
-        currency=payment.currency,
-        title=payment.title,
-        **more,
-    )
-    outbox.publish(models.Outbox, event, now=now, event_id=f"{payment.order_number}:{event_type.__name__}")
+def _result(payment: models.Payment) -> PaymentResult:
+    return PaymentResult(order_number=payment.order_number, state=str(payment.state))
 
 
-def _refuse(row: models.Once, payment: models.Payment, state: str, detail: str, *, now: datetime) -> None:
+def _refuse(step: steps.Step, payment: models.Payment, state: str, detail: str, *, now: datetime) -> None:
     payment.become(state, now=now, detail=detail)
-    if row.state == once.State.STARTED:
-        publish(payment, contracts.events.PaymentDeclined, now=now, reason=detail)
-        repeats.refuse(row, exceptions.PaymentRefused(detail))
+    if step.is_open:
+        publishing.publish(payment, contracts.events.PaymentDeclined, now=now, reason=detail)
+        step.refuse(exceptions.PaymentRefused(detail))
 
 
 def _locked(payment: models.Payment) -> models.Payment:
-    found = models.Payment.locked(payment.order_number)
-    if found is None:
+    current = models.Payment.locked(payment.order_number)
+    if current is None:
         raise ValueError(f"payment {payment.order_number} has no row")
-    return found
+    return current

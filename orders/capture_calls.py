@@ -1,12 +1,12 @@
-"""Captures run on threads of their own, so that cards whose bank is silent hold up no other payment.
+"""Captures run on threads of their own, so that a card whose capture is not answered holds up no other payment.
 
-The caller waits for the answer for PATIENCE_SECONDS. If the answer takes longer, the call goes on without the caller:
-the caller gets `errors.Unavailable` and asks again later, and the call's own thread writes down what it got. In one
-process a payment has at most one call under way.
+The caller waits LONG_WAIT_SECONDS for the outcome. After that the call goes on without the caller: the caller gets
+`errors.Unavailable` and calls again later, and the call's own thread writes the outcome down. A payment has at most one
+call under way in a process.
 
-Three bounds keep a rush of silent cards small: only PATIENT_CALLERS wait so long at a time, the others
-IMPATIENT_SECONDS; cards that were silent before have threads of their own; and beyond MAX_CALLS the caller is sent away.
-A process that dies loses only the call: the intent is stored, and the same idempotency key is sent again.
+Three bounds keep a rush of slow cards small. Only LONG_WAITERS callers wait that long at a time; the others wait
+SHORT_WAIT_SECONDS. Payments whose capture timed out before have threads of their own. Beyond MAX_CALLS nothing is sent.
+A process that dies loses only the call: the intent is stored, and the next call sends the same idempotency key.
 """
 
 import concurrent.futures
@@ -20,11 +20,11 @@ from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import failure
 from orders import models, provider
 
-PATIENCE_SECONDS = 1.0
-IMPATIENT_SECONDS = 0.1
-PATIENT_CALLERS = 4  # half of a worker's threads
+LONG_WAIT_SECONDS = 1.0
+SHORT_WAIT_SECONDS = 0.1
+LONG_WAITERS = 4  # half of a worker's threads
 CALL_THREADS = 32
-SILENT_CALL_THREADS = 8
+SLOW_CALL_THREADS = 8
 MAX_CALLS = 128
 
 _Call = Callable[[], provider.Result]
@@ -34,23 +34,26 @@ log = logs.get(__name__)
 
 
 class Calls:
-    """The calls under way of this process."""
+    """The calls under way in this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[str, concurrent.futures.Future[models.Payment]] = {}
-        self._patient = threading.BoundedSemaphore(PATIENT_CALLERS)
+        self._long_waiters = threading.BoundedSemaphore(LONG_WAITERS)
         pool = functools.partial(concurrent.futures.ThreadPoolExecutor, thread_name_prefix="capture")
-        self._threads, self._silent_threads = pool(CALL_THREADS), pool(SILENT_CALL_THREADS)
+        self._threads, self._slow_threads = pool(CALL_THREADS), pool(SLOW_CALL_THREADS)
 
-    def make(self, key: str, call: _Call, conclude: _Conclude, *, was_silent: bool) -> models.Payment:
-        """Make `call` and hand its outcome, as a function that returns or raises it, to `conclude`: here if the outcome
-        comes in time, else on the call's thread. Raises what `conclude` raises, and errors.Unavailable without an
-        outcome in time."""
+    def make(self, key: str, call: _Call, conclude: _Conclude, *, is_slow: bool) -> models.Payment:
+        """Run `call` and hand its outcome to `conclude`, as a function that returns or raises the outcome.
+
+        When the outcome comes in time, `conclude` runs here, else on the call's thread. `is_slow`: a capture of this
+        payment has timed out before. Raises what `conclude` raises, and errors.Unavailable when no outcome came in
+        time.
+        """
         conclusion, is_new = self._enter(key)
         if not is_new:
-            return _in_time(conclusion, IMPATIENT_SECONDS)
-        threads = self._silent_threads if was_silent else self._threads
+            return _in_time(conclusion, SHORT_WAIT_SECONDS)
+        threads = self._slow_threads if is_slow else self._threads
         future = threads.submit(call)
         if self._is_answered(future):
             self._conclude(key, conclude, future)
@@ -59,7 +62,7 @@ class Calls:
         return _in_time(conclusion, 0)
 
     def _enter(self, key: str) -> tuple["concurrent.futures.Future[models.Payment]", bool]:
-        """The conclusion of the key's call, and whether that call is to be made. Raises errors.Unavailable."""
+        """The conclusion of the key's call, and whether that call is still to be made. Raises errors.Unavailable."""
         with self._lock:
             if key in self._open:
                 return self._open[key], False
@@ -69,14 +72,14 @@ class Calls:
             return self._open[key], True
 
     def _is_answered(self, future: "concurrent.futures.Future[provider.Result]") -> bool:
-        """Whether the outcome came while the caller waited."""
-        is_patient = self._patient.acquire(blocking=False)
+        """Wait for the outcome; whether it came."""
+        waits_long = self._long_waiters.acquire(blocking=False)
         try:
-            seconds = PATIENCE_SECONDS if is_patient else IMPATIENT_SECONDS
+            seconds = LONG_WAIT_SECONDS if waits_long else SHORT_WAIT_SECONDS
             return bool(concurrent.futures.wait([future], seconds).done)
         finally:
-            if is_patient:
-                self._patient.release()
+            if waits_long:
+                self._long_waiters.release()
 
     def _conclude(
         self,
@@ -86,7 +89,7 @@ class Calls:
         *,
         on_own_thread: bool = False,
     ) -> None:
-        """Write the outcome down, and only then forget the call: a repeat must not be sent meanwhile."""
+        """Write the outcome down, and only then remove the call, so that no repeat is sent meanwhile."""
         conclusion = self._open[key]
         try:
             conclusion.set_result(conclude(future.result))

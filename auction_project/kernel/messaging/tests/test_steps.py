@@ -1,0 +1,367 @@
+"""Steps: once by key, undone once, stored answers; and which caller decides when two come at once."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from django.db import connections, transaction
+
+from auction_project.kernel import errors
+from auction_project.kernel.messaging import once, steps
+from auction_project.kernel.messaging.tests import tables
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+WAIT_SECONDS = 30.0
+
+
+class Done(msgspec.Struct, frozen=True):
+    number: int
+    places: tuple[str, ...] = ()
+
+
+class SoldOut(errors.Refused):
+    """There is not enough stock."""
+
+
+class TooRisky(errors.Refused):
+    """The risk is above the limit."""
+
+
+STEPS = steps.Steps(tables.Once, [SoldOut, TooRisky])
+
+
+def apply() -> Done:
+    """An effect: a row, so that it can be counted."""
+    tables.Applied.objects.create(key="k", number=tables.Applied.objects.count(), member="test")
+    return Done(1, ("CENTRAL", "HARBOUR"))
+
+
+def apply_and_raise(error: Exception) -> Callable[[], Done]:
+    def effect() -> Done:
+        apply()
+        raise error
+
+    return effect
+
+
+def take_back() -> Done:
+    tables.Applied.objects.create(key="k:undo", number=0, member="test")
+    return Done(-1)
+
+
+def perform(effect: Callable[[], Done | errors.Refused] = apply) -> Done:
+    return STEPS.perform("k", effect, Done, now=NOW)
+
+
+def undo(effect: Callable[[], Done] = take_back) -> Done | None:
+    return STEPS.undo("k", effect, Done, now=NOW)
+
+
+def answer() -> Done:
+    return STEPS.answer("k", Done)
+
+
+def begin() -> steps.Step:
+    """Begin the step in a transaction that commits before the step is decided."""
+    with transaction.atomic(using="default"):
+        return STEPS.begin("k", now=NOW)
+
+
+def rows() -> dict[str, str]:
+    return dict(tables.Once.objects.order_by("key").values_list("key", "state"))
+
+
+def effects() -> list[str]:
+    return list(tables.Applied.objects.order_by("id").values_list("key", flat=True))
+
+
+# --- performing --------------------------------------------------------------------------------------------------
+
+
+def test_a_step_happens_once_and_a_repeat_gets_the_same_typed_result() -> None:
+    assert perform() == perform() == answer() == Done(1, ("CENTRAL", "HARBOUR"))
+
+    assert (rows(), effects()) == ({"k": "DONE"}, ["k"])
+
+
+def test_a_refusal_that_is_raised_leaves_nothing_but_its_answer() -> None:
+    for _ in range(2):
+        with pytest.raises(SoldOut) as refused:
+            perform(apply_and_raise(SoldOut("None is left.", available=0, asked=1)))
+
+        assert (refused.value.detail, refused.value.figures) == (
+            "None is left.",
+            {"available": 0, "asked": 1},
+        )
+    assert (rows(), effects()) == ({"k": "REFUSED"}, [])
+    with pytest.raises(SoldOut):
+        answer()
+
+
+def test_a_refusal_that_is_returned_keeps_what_the_effect_wrote() -> None:
+    def assess() -> errors.Refused:
+        apply()
+        return TooRisky(score=81)
+
+    for _ in range(2):
+        with pytest.raises(TooRisky) as refused:
+            perform(assess)
+
+        assert refused.value.figures == {"score": 81}
+    assert (rows(), effects()) == ({"k": "REFUSED"}, ["k"])
+
+
+def test_any_other_error_leaves_nothing_and_the_key_is_free_again() -> None:
+    for error in (errors.Conflict("The number is taken."), ValueError("broken")):
+        with pytest.raises(type(error)):
+            perform(apply_and_raise(error))
+    assert (rows(), effects()) == ({}, [])
+
+    assert perform() == Done(1, ("CENTRAL", "HARBOUR"))
+
+
+def test_a_refusal_stored_without_figures_is_raised_again() -> None:
+    tables.Once.objects.create(
+        key="k", state="REFUSED", outcome={"code": "sold_out", "detail": "None is left."}, created_at=NOW
+    )
+
+    with pytest.raises(SoldOut, match=r"None is left\."):
+        perform()
+
+
+# --- undoing -----------------------------------------------------------------------------------------------------
+
+
+def test_a_step_is_undone_once_and_a_repeat_of_the_undoing_gets_the_same_result() -> None:
+    perform()
+
+    assert undo() == undo() == Done(-1)
+
+    assert (rows(), effects()) == ({"k": "DONE", "k:undo": "DONE"}, ["k", "k:undo"])
+
+
+@pytest.mark.parametrize("repeat", [perform, answer])
+def test_a_repeat_after_the_undoing_is_void(repeat: Callable[[], Done]) -> None:
+    perform()
+    undo()
+
+    for _ in range(2):
+        with pytest.raises(steps.Voided) as refused:
+            repeat()
+
+        assert (refused.value.code, isinstance(refused.value, errors.Refused)) == ("voided", True)
+    assert effects() == ["k", "k:undo"]
+
+
+def test_a_repeat_is_void_while_the_undoing_is_under_way() -> None:
+    perform()
+    with transaction.atomic(using="default"):
+        STEPS.begin(steps.undo_key("k"), now=NOW)
+
+    with pytest.raises(steps.Voided):
+        perform()
+
+
+def test_an_undoing_that_comes_first_leaves_a_tombstone_that_refuses_the_step() -> None:
+    assert undo() is None
+    assert undo() is None
+
+    for repeat in (perform, answer):
+        with pytest.raises(steps.Voided):
+            repeat()
+    assert (rows(), effects()) == ({"k": "VOID"}, [])
+
+
+def test_a_refused_step_has_nothing_to_undo_and_stays_refused() -> None:
+    with pytest.raises(SoldOut):
+        perform(apply_and_raise(SoldOut()))
+
+    assert undo() is None
+
+    with pytest.raises(SoldOut):
+        perform()
+    assert effects() == []
+
+
+@pytest.mark.parametrize("error", [SoldOut(), errors.Conflict("The order is confirmed.")])
+def test_an_undoing_that_fails_stores_nothing_and_may_be_tried_again(error: errors.DomainError) -> None:
+    perform()
+
+    with pytest.raises(type(error)):
+        undo(apply_and_raise(error))
+    assert (rows(), effects()) == ({"k": "DONE"}, ["k"])
+
+    assert undo() == Done(-1)
+
+
+# --- a step that is decided later --------------------------------------------------------------------------------
+
+
+def test_a_step_that_was_begun_is_open_until_a_later_transaction_decides_it() -> None:
+    assert (begin().is_new, begin().is_new) == (True, False)
+    for repeat in (perform, answer):
+        with pytest.raises(errors.Unavailable):
+            repeat()
+    assert effects() == []
+
+    with transaction.atomic(using="default"):
+        step = STEPS.lock("k")
+        assert step.is_open
+        step.finish(Done(7))
+
+    assert perform() == answer() == Done(7)
+
+
+def test_a_step_that_was_begun_may_be_refused() -> None:
+    begin()
+    with transaction.atomic(using="default"):
+        STEPS.lock("k").refuse(TooRisky(score=90))
+
+    with pytest.raises(TooRisky) as refused:
+        answer()
+
+    assert refused.value.figures == {"score": 90}
+
+
+def test_a_step_that_was_begun_is_void_once_it_is_undone_and_cannot_be_finished_then() -> None:
+    begin()
+
+    assert undo() is None
+
+    with pytest.raises(steps.Voided):
+        answer()
+    with transaction.atomic(using="default"):
+        step = STEPS.lock("k")
+        assert not step.is_open
+        with pytest.raises(once.AlreadyFinished):
+            step.finish(Done(7))
+    assert rows() == {"k": "VOID"}
+
+
+def test_a_step_that_was_never_begun_has_no_answer() -> None:
+    with pytest.raises(KeyError):
+        answer()
+
+
+def test_a_step_is_begun_in_a_transaction_alone() -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        STEPS.begin("k", now=NOW)
+
+
+# --- two callers -------------------------------------------------------------------------------------------------
+
+
+def at_once(*calls: Callable[[], object]) -> list[object]:
+    """Start all calls together, each on a connection of its own; what each returned or raised."""
+    barrier = threading.Barrier(len(calls))
+    outcomes: list[object] = [None] * len(calls)
+
+    def run(index: int, call: Callable[[], object]) -> None:
+        try:
+            connections["default"].ensure_connection()
+            barrier.wait(WAIT_SECONDS)
+            outcomes[index] = call()
+        except Exception as error:
+            outcomes[index] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_SECONDS)
+    return outcomes
+
+
+def test_two_callers_at_once_do_the_step_once_and_get_one_result() -> None:
+    for _ in range(10):
+        tables.Applied.objects.all().delete()
+        tables.Once.objects.all().delete()
+
+        assert at_once(perform, perform) == [Done(1, ("CENTRAL", "HARBOUR"))] * 2
+
+        assert effects() == ["k"]
+
+
+def until_a_session_waits() -> None:
+    """Wait until a session of this database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = time.monotonic() + WAIT_SECONDS
+    with connections["default"].cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("no session waits for a lock")
+
+
+def test_the_second_caller_waits_for_the_first_and_gets_its_answer() -> None:
+    is_claimed = threading.Event()
+
+    def apply_slowly() -> Done:
+        is_claimed.set()
+        until_a_session_waits()
+        return apply()
+
+    def perform_second() -> Done:
+        is_claimed.wait(WAIT_SECONDS)
+        return perform(apply_and_raise(AssertionError("the step happened twice")))
+
+    assert at_once(lambda: perform(apply_slowly), perform_second) == [Done(1, ("CENTRAL", "HARBOUR"))] * 2
+    assert effects() == ["k"]
+
+
+def test_two_undoings_at_once_undo_once() -> None:
+    perform()
+
+    assert at_once(undo, undo) == [Done(-1)] * 2
+
+    assert effects() == ["k", "k:undo"]
+
+
+def test_a_step_and_its_undoing_at_once_leave_no_effect_that_stands() -> None:
+    for _ in range(10):
+        tables.Applied.objects.all().delete()
+        tables.Once.objects.all().delete()
+
+        performed, undone = at_once(perform, undo)
+
+        if undone is None:
+            assert isinstance(performed, steps.Voided)
+            assert (rows(), effects()) == ({"k": "VOID"}, [])
+        else:
+            # The step came first, so its caller gets its result.
+            assert undone == Done(-1)
+            assert performed == Done(1, ("CENTRAL", "HARBOUR"))
+            assert (rows(), effects()) == ({"k": "DONE", "k:undo": "DONE"}, ["k", "k:undo"])
+
+
+@pytest.mark.parametrize("decided", ["done", "undone"])
+def test_a_refusal_yields_to_what_another_caller_has_decided_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, decided: str
+) -> None:
+    store = STEPS._store_refusal
+
+    def come_second(key: str, refusal: errors.Refused, *, now: datetime) -> steps.Step:
+        if decided == "done":
+            perform(lambda: Done(2))
+        else:
+            undo()
+        return store(key, refusal, now=now)
+
+    monkeypatch.setattr(STEPS, "_store_refusal", come_second)
+
+    if decided == "done":
+        assert perform(apply_and_raise(SoldOut())) == Done(2)
+    else:
+        with pytest.raises(steps.Voided):
+            perform(apply_and_raise(SoldOut()))
+    assert effects() == []

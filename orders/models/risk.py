@@ -1,0 +1,59 @@
+"""What is known of buyers, and the scores of their sales."""
+
+from datetime import datetime, timedelta
+
+from django.db import connections, models
+
+from orders.models.database import DATABASE
+
+
+class Account(models.Model):
+    """What the risk score needs of an account, as the account's newest event says it."""
+
+    user_id = models.CharField(max_length=64, primary_key=True)
+    version = models.BigIntegerField()
+    email_verified = models.BooleanField()
+    closed = models.BooleanField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.user_id
+
+    @classmethod
+    def keep_newest(cls, account: "Account") -> None:
+        """Store `account`, unless the row has its version or a newer one."""
+        figures = {
+            name: getattr(account, name) for name in ("version", "email_verified", "closed", "created_at")
+        }
+        _, is_new = cls.objects.get_or_create(user_id=account.user_id, defaults=figures)
+        if not is_new:
+            cls.objects.filter(user_id=account.user_id, version__lt=account.version).update(**figures)
+
+
+class RiskAssessment(models.Model):
+    """The score of one sale, with its reasons."""
+
+    order_number = models.CharField(max_length=20, primary_key=True)
+    user_id = models.CharField(max_length=64)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    policy = models.PositiveSmallIntegerField(help_text="version of the table of points")
+    score = models.PositiveIntegerField()
+    reasons = models.JSONField()
+    refused = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "order_number"]
+        indexes = [models.Index(fields=["user_id", "-at"], name="orders_risk_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.order_number} {self.score}"
+
+    @classmethod
+    def lock_and_count_recent(cls, user_id: str, *, now: datetime, window: timedelta, most: int) -> int:
+        """The sales of a buyer within `window` before `now`, counted up to `most`. Another sale of the same buyer waits
+        here until the transaction ends, so that it counts this one."""
+        with connections[DATABASE].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [user_id])
+        return cls.objects.filter(user_id=user_id, at__gt=now - window)[:most].count()

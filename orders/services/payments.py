@@ -1,0 +1,142 @@
+"""Captures, refunds and settlements: the calls to the payment provider, and their order.
+
+No transaction is open during a call to the provider; `payment_transactions` holds the ones before and after it.
+"""
+
+import functools
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from auction_project.kernel import failpoints, logs
+from orders import capture_calls, models, provider
+from orders.services import payment_transactions as transactions
+
+log = logs.get(__name__)
+
+
+class RefundResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the order's money was given back; if not, none was taken."""
+
+    order_number: str
+    refunded: bool
+
+
+def capture_payment(
+    *,
+    key: str,
+    user_id: str,
+    order_number: str,
+    sale_id: str,
+    auction_id: str,
+    title: str,
+    amount: int,
+    currency: str,
+    now: datetime,
+) -> transactions.PaymentResult:
+    """Take `amount` (minor units of `currency`, an ISO 4217 code) from the buyer's card; the payment is CAPTURED then.
+
+    The intent is committed before the provider is called. When the provider does not answer, this raises
+    errors.Unavailable, and the caller calls again with the same key. After MAX_TIMEOUTS unanswered captures of a
+    provider that is healthy, the payment is cancelled at the provider, which decides it.
+
+    Raises PaymentRefused, steps.Voided, OrderNumberTaken, errors.Unavailable, provider.ProviderFault.
+    """
+    card = models.Card.objects.filter(user_id=user_id).first()
+    intent = models.Payment(
+        order_number=order_number,
+        key=key,
+        user_id=user_id,
+        sale_id=sale_id,
+        auction_id=auction_id,
+        title=title,
+        amount=amount,
+        currency=currency,
+        token=card.token if card else "",
+        started_at=now,
+    )
+    payment = transactions.open_intent(intent, now=now)
+    if payment is not None and payment.state == models.PaymentState.STARTED:
+        payment = _send_capture(payment, now=now)
+    if payment is not None and payment.state == models.PaymentState.CANCELLING:
+        transactions.record(payment, provider.current().cancel(key=key), now=now)
+    return transactions.STEPS.answer(key, transactions.PaymentResult)
+
+
+def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
+    """Capture at the provider; the payment, CANCELLING after the last timeout. Raises errors.Unavailable while
+    undecided."""
+    bank = provider.current()
+    failpoints.reach("capture_payment.before_call")
+    return capture_calls.CALLS.make(
+        payment.key,
+        functools.partial(
+            bank.capture,
+            key=payment.key,
+            token=payment.token,
+            amount=payment.amount,
+            currency=payment.currency,
+            reference=payment.order_number,
+        ),
+        functools.partial(_conclude_capture, bank, payment, now=now),
+        is_slow=payment.timeouts > 0,
+    )
+
+
+def _conclude_capture(
+    bank: provider.PaymentProvider,
+    payment: models.Payment,
+    outcome: Callable[[], provider.Result],
+    *,
+    now: datetime,
+) -> models.Payment:
+    """Write down the provider's answer, or that it gave none. Raises what `outcome` raises while the capture may be
+    sent."""
+    try:
+        result = outcome()
+    except provider.NoAnswer:
+        if not bank.is_healthy():
+            raise
+        current = transactions.count_timeout(payment, now=now)
+        log.warning("capture_unanswered", order_number=payment.order_number, timeouts=current.timeouts)
+        if current.is_sendable:
+            raise
+        return current
+    failpoints.reach("capture_payment.after_effect")
+    return transactions.record(payment, result, now=now)
+
+
+def refund_payment(*, key: str, order_number: str, now: datetime) -> RefundResult:
+    """Undo `capture_payment`: give the money back, or make sure that none is ever taken.
+
+    A capture that was not answered is cancelled at the provider first, which decides it. Raises OrderIsConfirmed,
+    errors.Unavailable (the caller calls again), provider.ProviderFault.
+    """
+    payment = transactions.open_undo(key, order_number=order_number, now=now)
+    if payment is not None and payment.state == models.PaymentState.CANCELLING:
+        transactions.record(payment, provider.current().cancel(key=key), now=now)
+        payment = transactions.open_undo(key, order_number=order_number, now=now)
+    if payment is not None and payment.state == models.PaymentState.REFUNDING:
+        payment = _send_refund(payment, now=now)
+    refunded = payment is not None and payment.state == models.PaymentState.REFUNDED
+    return RefundResult(order_number=order_number, refunded=refunded)
+
+
+def _send_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
+    provider.current().refund(key=payment.key)
+    failpoints.reach("refund_payment.after_effect")
+    return transactions.record_refund(payment, now=now)
+
+
+def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime) -> str:
+    """Settle an undecided payment with the provider now, because an operator asks for it; the payment's state
+    afterwards.
+
+    `actor` and `reason` are kept in the payment's facts. Raises OrderNotFound, PaymentDecided, errors.Unavailable,
+    provider.ProviderFault.
+    """
+    payment = transactions.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
+    if payment.state == models.PaymentState.REFUNDING:
+        return _send_refund(payment, now=now).state
+    return transactions.record(payment, provider.current().cancel(key=payment.key), now=now).state
