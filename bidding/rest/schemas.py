@@ -8,7 +8,8 @@ from rest_framework import serializers
 from auction_project.kernel.http import api_schemas
 from auction_project.kernel.http.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
 from bidding import rules
-from bidding.rules import log, refusals, state, terms
+from bidding.rules import kinds, refusals, state, terms
+from bidding.rules.facts import Hidden
 
 STATUSES = [status.value for status in rules.Status]
 FORMATS = list(rules.formats.FORMATS)
@@ -85,7 +86,7 @@ class AuctionPage(api_schemas.Page):
     items = AuctionSummary(many=True)
 
 
-@extend_schema_field(api_schemas.schema_of(log.Hidden))
+@extend_schema_field(api_schemas.schema_of(Hidden))
 class OpeningField(serializers.DictField):
     """What the commitment hides, for its owner alone."""
 
@@ -135,7 +136,7 @@ class Outcome(serializers.Serializer[Any]):
     receipt = Receipt()
 
 
-@extend_schema_field(api_schemas.schema_of(log.AnyFacts))
+@extend_schema_field(api_schemas.schema_of(kinds.AnyFacts))
 class FactsField(serializers.DictField):
     """What was decided; amounts in it are minor units, as they are hashed."""
 

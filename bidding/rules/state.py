@@ -9,8 +9,10 @@ import msgspec
 from rpds import HashTrieMap, HashTrieSet
 
 from bidding.rules.commands import Stock
-from bidding.rules.log import GENESIS
+from bidding.rules.facts import Sale
 from bidding.rules.terms import Terms
+
+GENESIS = "0" * 64  # the hash of a log without entries
 
 Outcome = Literal["sold", "sold_out", "unsold", "cancelled"]
 
@@ -39,11 +41,16 @@ class Bidder(msgspec.Struct, frozen=True):
 
 
 class OpenSale(msgspec.Struct, frozen=True):
-    """A sale whose saga has not ended."""
+    """A sale whose saga has not ended; `price` is its total (minor units)."""
 
     user_id: str
     price: int
     quantity: int
+
+    @classmethod
+    def of(cls, user_id: str, sale: Sale) -> "OpenSale":
+        """The sale that an entry made to `user_id`."""
+        return cls(user_id, sale.price, sale.quantity)
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from auction_project.kernel import instants
 from auction_project.web import bounds
 from bidding import reports, runtime, services, store
 from bidding.rest import bid_endpoint
-from bidding.rules import commands
+from bidding.rules import kinds
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER
 
@@ -51,8 +51,8 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
     runtime.call(runtime.current().store.insert_auction(document))
     common = {"auction_id": auction_id, "at": now, "salt": "s"}
     steps = [
-        commands.Request(**common, actor=SELLER, key="request", terms=terms),
-        commands.Schedule(
+        kinds.Request(**common, actor=SELLER, key="request", terms=terms),
+        kinds.Schedule(
             **common,
             actor="event",
             key="e",
@@ -62,7 +62,7 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
             seller_id=SELLER,
             stock_version=1,
         ),
-        commands.Open(**common, actor="clock", key="open"),
+        kinds.Open(**common, actor="clock", key="open"),
     ]
     for command in steps[: 3 if opened else 2]:
         runtime.submit(command)
@@ -379,7 +379,7 @@ def test_a_key_with_another_body_is_unprocessable_and_changes_nothing(auction):
 def test_before_the_opening_and_after_the_cancellation(bid_log):
     scheduled = open_auction("3" * 32, opened=False)
     runtime.submit(
-        commands.Cancel(
+        kinds.Cancel(
             auction_id=scheduled, actor="op", key="c", at=0, salt="s", reason="It broke.", by="operator"
         )
     )

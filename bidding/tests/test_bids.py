@@ -4,7 +4,7 @@ import pytest
 
 from auction_project.kernel import errors, ids
 from bidding import rules
-from bidding.rules import commands, increments, log
+from bidding.rules import increments, kinds, log
 from bidding.tests import lots
 from bidding.tests.lots import (
     ANN,
@@ -225,7 +225,7 @@ def test_nobody_bids_on_his_own_lot():
 def test_the_seller_is_whom_inventory_names_not_whoever_asked_for_the_lot():
     lot = lots.Lot()
     lot.do(
-        commands.Request(
+        kinds.Request(
             auction_id="lot", actor=OPERATOR, key="k", at=T0, salt="s", terms=lots.terms(as_operator=True)
         )
     )

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 
 from bidding import presentation, rules, runtime, store
 from bidding.rules import log
+from bidding.rules.facts import Hidden
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, SELLER, T0
 from bidding.verification import invariants, judging
@@ -264,7 +265,7 @@ def sold():
     [
         (5, {"facts": {"price": 51_01}}, "B3"),
         (5, {"facts": {"minimum": 52_01}}, "B3"),
-        (5, {"hidden": log.Hidden(actor=BEN, salt="s", maximum=10_49)}, "B3"),
+        (5, {"hidden": Hidden(actor=BEN, salt="s", maximum=10_49)}, "B3"),
         (6, {"facts": {"leader": "Bidder 1"}}, "B6"),
         (6, {"facts": {"reserve_met": False}}, "B6"),
         (6, {"facts": {"bidder": "Bidder 1"}}, "B6"),
@@ -273,8 +274,8 @@ def sold():
         (7, {"at": T0 + lots.HOUR - 1}, "B6"),
         (6, {"actor": SELLER}, "B7"),
         (6, {"at": T0 + lots.HOUR}, "B5"),
-        (6, {"facts": {"bidder": ANN, "leader": ANN}, "actor": ANN, "hidden": log.Hidden(actor=ANN, salt="s", maximum=90_00)}, "B9"),
-        (2, {"facts": {"text": "salt-in-the-open"}, "hidden": log.Hidden(actor="event", salt="salt-in-the-open")}, "B9"),
+        (6, {"facts": {"bidder": ANN, "leader": ANN}, "actor": ANN, "hidden": Hidden(actor=ANN, salt="s", maximum=90_00)}, "B9"),
+        (2, {"facts": {"text": "salt-in-the-open"}, "hidden": Hidden(actor="event", salt="salt-in-the-open")}, "B9"),
     ],
 )  # fmt: skip
 def test_what_a_faulty_rule_would_write_is_found(sold, seq, changes, invariant):

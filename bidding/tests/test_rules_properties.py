@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bidding import rules
-from bidding.rules import increments, log
+from bidding.rules import increments, kinds
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, DOT, HOUR, SELLER, T0
 from bidding.verification import judging
@@ -57,7 +57,7 @@ def test_english(reserve, actions):
     check_log(lot)
     price, maxima = 0, {}
     for entry in lot.entries:
-        if isinstance(entry.facts, log.Bid):
+        if isinstance(entry.facts, kinds.Bid):
             minimum = increments.minimum_above(price) if maxima else 10_00
             assert entry.facts.price >= price, "the visible price never falls"
             price = entry.facts.price
@@ -67,7 +67,7 @@ def test_english(reserve, actions):
             maxima[entry.actor] = (entry.hidden.maximum, since)
             assert lot_alias(lot, oracle_leader(maxima)) == entry.facts.leader
             assert price <= maxima[oracle_leader(maxima)][0]
-        if isinstance(entry.facts, log.Closed):
+        if isinstance(entry.facts, kinds.Closed):
             winner = oracle_leader(maxima)
             met = winner is not None and (reserve is None or maxima[winner][0] >= reserve)
             assert entry.facts.winner == (lot_alias(lot, winner) if met else "")

@@ -16,7 +16,7 @@ import msgspec
 from auction_project.kernel import errors, findings, money
 from bidding import presentation, rules, runtime, store
 from bidding.rest import bid_endpoint
-from bidding.rules import commands, log
+from bidding.rules import commands, kinds, log
 from bidding.verification import judging
 
 INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
@@ -161,7 +161,7 @@ class _Witness:
             )
             left = (
                 entry.facts.quantity_left + bid_endpoint.decode_body(bytes(one.body)).quantity
-                if isinstance(entry.facts, log.Bid)
+                if isinstance(entry.facts, kinds.Bid)
                 else None
             )
             again = self._decide(before, one, at=entry.at, salt=entry.hidden.salt, left=left)

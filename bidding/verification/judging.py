@@ -13,7 +13,7 @@ import msgspec
 from auction_project.kernel import findings, ids
 from bidding import presentation, rules
 from bidding.publishing import events as log_events
-from bidding.rules import increments, log
+from bidding.rules import increments, kinds, log
 
 MAX_VIOLATIONS = 100
 SAMPLE_EVERY = (
@@ -115,25 +115,25 @@ class Judge:
 
     def _see_facts(self, entry: log.Entry, where: str) -> None:
         facts = entry.facts
-        if isinstance(facts, log.Requested):
+        if isinstance(facts, kinds.Requested):
             self._left, self._ends_at = facts.terms.quantity, facts.terms.ends_at
-        elif isinstance(facts, log.Opened):
+        elif isinstance(facts, kinds.Opened):
             self._open, self._ends_at = True, facts.ends_at
-        elif isinstance(facts, log.Bid):
+        elif isinstance(facts, kinds.Bid):
             self._see_bid(entry, facts, where)
-        elif isinstance(facts, log.Cancelled | log.Closed):
+        elif isinstance(facts, kinds.Cancelled | kinds.Closed):
             self._finals += 1
             self._over = True
             self._verdicts.look("B6", self._finals == 1, f"{where}: closed for the {self._finals}. time")
-            if isinstance(facts, log.Closed):
+            if isinstance(facts, kinds.Closed):
                 self._see_close(entry, facts, where)
-        elif isinstance(facts, log.SaleFailed):
+        elif isinstance(facts, kinds.SaleFailed):
             self._left = facts.quantity_left
             self._see_failed_sale(entry, facts, where)
-        elif isinstance(facts, log.SoldOut):
+        elif isinstance(facts, kinds.SoldOut):
             self._left = 0
 
-    def _see_bid(self, entry: log.Entry, facts: log.Bid, where: str) -> None:
+    def _see_bid(self, entry: log.Entry, facts: kinds.Bid, where: str) -> None:
         look = self._verdicts.look
         look("B5", self._open and not self._over, f"{where}: a bid while the auction was not open")
         look("B5", entry.at < self._ends_at, f"{where}: a bid at {entry.at}, the end was {self._ends_at}")
@@ -142,7 +142,9 @@ class Judge:
         look("B7", not by_house, f"{where}: a bid on the house's lot by the operator who listed it")
         is_own_change = self._leader() == entry.actor
         moved = facts.ends_at != self._ends_at or facts.bids != self.state.bids
-        look("B3", isinstance(facts, log.MaximumChanged) == is_own_change, f"{where}: it is no {entry.kind}")
+        look(
+            "B3", isinstance(facts, kinds.MaximumChanged) == is_own_change, f"{where}: it is no {entry.kind}"
+        )
         look(
             "B3",
             not (is_own_change and moved),
@@ -157,7 +159,7 @@ class Judge:
         else:
             self._see_proxy_bid(entry, facts, where)
 
-    def _see_purchase(self, facts: log.Bid, where: str) -> None:
+    def _see_purchase(self, facts: kinds.Bid, where: str) -> None:
         sale = facts.sale
         quantity = sale.quantity if sale else 0
         total = self.state.known_terms.start_price * quantity
@@ -172,7 +174,7 @@ class Judge:
             "B3", ok, f"{where}: {quantity} units for {sale and sale.price}, {self._left} left"
         )
 
-    def _see_proxy_bid(self, entry: log.Entry, facts: log.Bid, where: str) -> None:
+    def _see_proxy_bid(self, entry: log.Entry, facts: kinds.Bid, where: str) -> None:
         look, terms, reserve = self._verdicts.look, self.state.known_terms, self.state.reserve
         amount, leader = entry.hidden.maximum or 0, self._leader()
         if leader == entry.actor:
@@ -200,7 +202,7 @@ class Judge:
         look("B6", facts.leader == self._aliases[leader], f"{where}: {facts.leader} leads, not the highest")
         look("B6", facts.reserve_met == met, f"{where}: the reserve's state is told wrongly")
 
-    def _see_close(self, entry: log.Entry, facts: log.Closed, where: str) -> None:
+    def _see_close(self, entry: log.Entry, facts: kinds.Closed, where: str) -> None:
         if rules.formats.of(self.state).sells_by_bid:
             return
         reserve, leader = self.state.reserve, self._leader()
@@ -210,7 +212,7 @@ class Judge:
         self._verdicts.look("B6", found == expected, f"{where}: the winner is {found}, not {expected}")
         self._verdicts.look("B6", entry.at >= self._ends_at, f"{where}: closed before the end")
 
-    def _see_failed_sale(self, entry: log.Entry, facts: log.SaleFailed, where: str) -> None:
+    def _see_failed_sale(self, entry: log.Entry, facts: kinds.SaleFailed, where: str) -> None:
         """When the buyer is at fault, the lot goes on as if this buyer had never bid."""
         if rules.formats.of(self.state).sells_by_bid or entry.hidden.reason not in _BUYERS_FAULT:
             self._verdicts.look(

@@ -6,15 +6,15 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from auction_project.kernel import ids
-from bidding.rules import log
 from bidding.rules.commands import FailSale, PlaceBid
+from bidding.rules.facts import Bid, Hidden, Sale, SaleFailed
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import OpenSale, State, Status
 from bidding.rules.terms import Allocation, Terms
 
 BUYERS_FAULT = ("payment_refused", "risk_refused")
 
-Outcome = tuple[log.AnyFacts, str | None]  # the facts of an entry, and the user who buys
+Outcome = tuple[SaleFailed, str | None]  # the facts of an entry, and the user who buys
 Flaw = tuple[str, str]  # a field of the terms, and what it must be
 Standing = Literal[
     "none", "leading", "outbid", "won", "bought", "next_in_line", "lost", "not_sold", "failed", "cancelled"
@@ -62,7 +62,7 @@ class Format(Protocol):
     def minimum(self, state: State) -> int:
         """The least next bid."""
 
-    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> Bid | Refusal:
         """The facts of the bid, or why not. The auction is open, and the bidder may bid."""
 
     def winner(self, state: State) -> str:
@@ -71,7 +71,7 @@ class Format(Protocol):
     def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Outcome:
         """What follows when `sale` is undone."""
 
-    def apply_failure(self, state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
+    def apply_failure(self, state: State, facts: SaleFailed, hidden: Hidden) -> dict[str, Any]:
         """The fields of the state that a failed sale changes in this format alone."""
 
     def result_without(self, state: State, struck: Container[str]) -> Result | None:
@@ -97,8 +97,8 @@ def bids_are_over(state: State) -> bool:
     return state.status in (Status.CLOSED, Status.CANCELLED)
 
 
-def sale_of(state: State, *, buyer: str, price: int, quantity: int = 1) -> log.Sale:
+def sale_of(state: State, *, buyer: str, price: int, quantity: int = 1) -> Sale:
     """The sale that the next entry makes; `buyer` is an alias, `price` the total."""
-    return log.Sale(
+    return Sale(
         sale_id=ids.sale_id(state.auction_id, state.seq + 1), buyer=buyer, price=price, quantity=quantity
     )

@@ -3,8 +3,9 @@
 from collections.abc import Container, Iterator
 from typing import Any
 
-from bidding.rules import log, refusals
+from bidding.rules import refusals
 from bidding.rules.commands import FailSale, PlaceBid
+from bidding.rules.facts import Bid, Hidden, SaleFailed
 from bidding.rules.formats.base import (
     BUYERS_FAULT,
     Flaw,
@@ -38,14 +39,14 @@ class BuyNow:
         """The price of one unit."""
         return state.known_terms.start_price
 
-    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> Bid | Refusal:
         terms = state.known_terms
         total = terms.start_price * command.quantity
         refusal = _refuse(state, command, total)
         if refusal is not None:
             return refusal
         buyer = state.next_alias(command.actor)
-        return log.Bid(
+        return Bid(
             bidder=buyer,
             leader="",
             currency=terms.currency,
@@ -67,7 +68,7 @@ class BuyNow:
         back = state.status in (Status.OPEN, Status.SOLD_OUT) and command.reason in BUYERS_FAULT
         left = state.quantity_left + (sale.quantity if back else 0)
         is_last = len(state.open_sales) == 1
-        facts = log.SaleFailed(
+        facts = SaleFailed(
             sale_id=command.key,
             next="back_on_sale" if back else "nothing",
             leader="",
@@ -78,7 +79,7 @@ class BuyNow:
         )
         return facts, None
 
-    def apply_failure(self, state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
+    def apply_failure(self, state: State, facts: SaleFailed, hidden: Hidden) -> dict[str, Any]:
         """A sold-out listing opens again for units that are back, and is unsold if it ends without a sale."""
         if state.status is not Status.SOLD_OUT:
             return {}

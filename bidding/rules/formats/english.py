@@ -9,8 +9,9 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from auction_project.kernel import ids
-from bidding.rules import increments, log, refusals
+from bidding.rules import increments, refusals
 from bidding.rules.commands import FailSale, PlaceBid
+from bidding.rules.facts import Bid, Hidden, MaximumChanged, Next, Sale, SaleFailed
 from bidding.rules.formats.base import (
     BUYERS_FAULT,
     Flaw,
@@ -49,7 +50,7 @@ class English:
             return terms.start_price
         return increments.minimum_above(state.price, table=terms.increments)
 
-    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> Bid | Refusal:
         terms = state.known_terms
         if command.amount is None or command.currency is None:
             return refusals.refuse(refusals.AmountMissing, field="amount")
@@ -68,7 +69,7 @@ class English:
         if state.reserve is not None and reserve_met:
             price = max(price, state.reserve)
         alias = state.next_alias(command.actor)
-        facts = log.MaximumChanged if is_own_change else log.Bid
+        facts = MaximumChanged if is_own_change else Bid
         return facts(
             bidder=alias,
             leader=alias if leader == command.actor else state.alias_of(leader),
@@ -88,9 +89,9 @@ class English:
     def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Outcome:
         """When the buyer is at fault, the bids of that buyer are struck and the result is computed again without them: the
         next bidder pays that price, if it meets the reserve; else the lot is listed again; else nothing follows."""
-        follow: log.Next = "nothing"
+        follow: Next = "nothing"
         buyer: str | None = None
-        next_sale: log.Sale | None = None
+        next_sale: Sale | None = None
         relist_as: str | None = None
         price, reserve_met = state.price, state.reserve_met
         if command.reason in BUYERS_FAULT and state.status is Status.CLOSED:
@@ -102,7 +103,7 @@ class English:
                 next_sale = sale_of(state, buyer=state.alias_of(buyer), price=result.price)
             elif state.known_terms.relistings_left > 0:
                 follow, relist_as = "relist", ids.relisted_auction_id(state.auction_id, state.seq + 1)
-        facts = log.SaleFailed(
+        facts = SaleFailed(
             sale_id=command.key,
             next=follow,
             leader=state.alias_of(buyer) if buyer else "",
@@ -115,8 +116,8 @@ class English:
         )
         return facts, buyer
 
-    def apply_failure(self, state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
-        return {"leader": entry.hidden.buyer or "", "reserve_met": facts.reserve_met}
+    def apply_failure(self, state: State, facts: SaleFailed, hidden: Hidden) -> dict[str, Any]:
+        return {"leader": hidden.buyer or "", "reserve_met": facts.reserve_met}
 
     def result_without(self, state: State, struck: Container[str]) -> Result | None:
         """The price is what the two highest remaining maxima force, so it never depends on a bidder who cannot pay."""
