@@ -11,19 +11,35 @@ from auction_project.kernel import errors, ids, instants, money
 from auction_project.kernel.http import api, api_schemas
 from bidding import presentation, rules, runtime, selectors, services, store
 from bidding.rest import bid_endpoint, schemas
+from bidding.rules import terms as bounds
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
 _ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
 _OVER = ("SOLD_OUT", "CLOSED", "CANCELLED")
+_SOFT_CLOSE = rules.SoftClose()
 _LISTED = [status.value for status in rules.Status if status is not rules.Status.NEW]
 
 
+def _instant(**options: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=bounds.MAX_INSTANT, **options)
+
+
 class SoftCloseBody(api.StrictSerializer):
-    window_ms = serializers.IntegerField(min_value=0, max_value=3_600_000, default=120_000)
-    extension_ms = serializers.IntegerField(min_value=1_000, max_value=3_600_000, default=120_000)
-    cap_total_ms = serializers.IntegerField(min_value=0, max_value=86_400_000, default=3_600_000)
-    hard_stop_at = serializers.IntegerField(min_value=0, max_value=10**14, allow_null=True, default=None)
+    """How late bids move the end; spans are milliseconds. What is left out is as `rules.SoftClose` has it."""
+
+    window_ms = serializers.IntegerField(
+        min_value=0, max_value=bounds.MAX_WINDOW_MS, default=_SOFT_CLOSE.window_ms
+    )
+    extension_ms = serializers.IntegerField(
+        min_value=bounds.MIN_EXTENSION_MS,
+        max_value=bounds.MAX_EXTENSION_MS,
+        default=_SOFT_CLOSE.extension_ms,
+    )
+    cap_total_ms = serializers.IntegerField(
+        min_value=0, max_value=bounds.MAX_CAP_MS, default=_SOFT_CLOSE.cap_total_ms
+    )
+    hard_stop_at = _instant(allow_null=True, default=None)
 
 
 class AuctionBody(api.StrictSerializer):
@@ -36,15 +52,17 @@ class AuctionBody(api.StrictSerializer):
     reserve_price = api_schemas.AmountField(
         max_length=30, allow_null=True, default=None, help_text="Hidden: only met or not met is public."
     )
-    quantity = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
-    starts_at = serializers.IntegerField(min_value=0, max_value=10**14)
-    ends_at = serializers.IntegerField(min_value=0, max_value=10**14)
+    quantity = serializers.IntegerField(min_value=1, max_value=bounds.MAX_QUANTITY, default=1)
+    starts_at = _instant()
+    ends_at = _instant()
     card_required = serializers.BooleanField(
         default=True, help_text="Only bidders with a usable card may bid."
     )
     allocate = serializers.ChoiceField(schemas.ALLOCATIONS, allow_null=True, default=None)
     soft_close = SoftCloseBody(required=False)
-    relistings_left = serializers.IntegerField(min_value=0, max_value=5, default=5)
+    relistings_left = serializers.IntegerField(
+        min_value=0, max_value=bounds.MAX_RELISTINGS, default=bounds.MAX_RELISTINGS
+    )
 
 
 class ReasonBody(api.StrictSerializer):

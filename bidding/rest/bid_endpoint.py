@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project.kernel import correlation, errors, instants, money, tokens
+from auction_project.kernel import correlation, errors, ids, instants, money, tokens
 from auction_project.kernel.http import api, budgets
 from bidding import presentation, rules, runtime
 from bidding.rest import confirmations
@@ -20,7 +20,6 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 SALT_BYTES, CORRELATION_BYTES = 16, 8
 PREFIX, SUFFIX = "/api/v1/auctions/", "/bids"
-_AUCTION_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 _FIELD = re.compile(r"`\$\.?([^`]*)`|unknown field `([^`]*)`")
 
 
@@ -78,7 +77,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     if not claims.email_verified or not claims.has("bidder"):
         raise MayNotBid
     auction_id = path[len(PREFIX) : -len(SUFFIX)]
-    if not _AUCTION_ID.fullmatch(auction_id):
+    if not ids.is_id(auction_id):
         raise refusals.AuctionNotFound
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise api.WrongContentType(field="Content-Type")

@@ -11,10 +11,14 @@ import msgspec
 
 from bidding.rules import increments
 
-MAX_AMOUNT = 10**11
+# The bounds of an amount are those of the kernel's `money`.
 MAX_QUANTITY = 10_000
 MAX_RELISTINGS = 5
-MAX_DURATION_MS = 90 * 24 * 3600 * 1000
+MAX_DURATION_MS = 90 * 24 * 3_600_000
+MAX_INSTANT = 10**14
+MAX_WINDOW_MS = MAX_EXTENSION_MS = 3_600_000
+MIN_EXTENSION_MS = 1_000
+MAX_CAP_MS = 24 * 3_600_000
 
 Allocation = Literal["on_listing", "on_sale"]
 

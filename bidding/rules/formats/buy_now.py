@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterator
 from typing import Any
 
+from auction_project.kernel import money
 from bidding.rules import refusals
 from bidding.rules.commands import FailSale, PlaceBid
 from bidding.rules.facts import Bid, Hidden, SaleFailed
@@ -18,7 +19,7 @@ from bidding.rules.formats.base import (
 )
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import OpenSale, State, Status
-from bidding.rules.terms import MAX_AMOUNT, Allocation, Terms
+from bidding.rules.terms import Allocation, Terms
 
 
 class BuyNow:
@@ -104,13 +105,13 @@ class BuyNow:
 def _refuse(state: State, command: PlaceBid, total: int) -> Refusal | None:
     if command.amount is not None and command.amount != total:
         return refusals.refuse(refusals.PriceDiffers, field="amount", amount=command.amount, price=total)
-    if total > MAX_AMOUNT:
+    if total > money.MAX_MINOR_UNITS:
         return refusals.refuse(
             refusals.AmountOutOfRange,
             detail="The total of a purchase is bounded: buy fewer units at once.",
             field="quantity",
             amount=total,
-            maximum=MAX_AMOUNT,
+            maximum=money.MAX_MINOR_UNITS,
         )
     left = state.units_left(command.stock)
     if command.quantity > left:

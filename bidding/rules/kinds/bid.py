@@ -4,14 +4,14 @@ The command is `commands.PlaceBid`; the facts are `facts.Bid`, or `facts.Maximum
 maximum. They do not stand here, because the formats make them.
 """
 
-from auction_project.kernel import ids
+from auction_project.kernel import ids, money
 from bidding.rules import formats, refusals
 from bidding.rules.commands import PlaceBid
 from bidding.rules.facts import Bid, Hidden
 from bidding.rules.kinds.base import Changes
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import Bidder, OpenSale, State, Status
-from bidding.rules.terms import MAX_AMOUNT, MAX_QUANTITY
+from bidding.rules.terms import MAX_QUANTITY
 
 
 def decide(state: State, command: PlaceBid, at: int) -> tuple[Bid, Hidden] | Refusal:
@@ -28,7 +28,7 @@ def decide(state: State, command: PlaceBid, at: int) -> tuple[Bid, Hidden] | Ref
             field="currency",
             currency=terms.currency,
         )
-    if command.amount is not None and not 0 < command.amount <= MAX_AMOUNT:
+    if command.amount is not None and not 0 < command.amount <= money.MAX_MINOR_UNITS:
         return refusals.refuse(refusals.AmountOutOfRange, field="amount")
     if not 0 < command.quantity <= MAX_QUANTITY:
         return refusals.refuse(refusals.QuantityOutOfRange, field="quantity")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from auction_project.kernel import money
 from bidding.rules import formats, refusals
 from bidding.rules.commands import Command
 from bidding.rules.facts import Facts, Hidden
@@ -9,7 +10,7 @@ from bidding.rules.formats.base import Flaw
 from bidding.rules.kinds.base import Changes
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import State, Status
-from bidding.rules.terms import MAX_AMOUNT, MAX_DURATION_MS, MAX_QUANTITY, Terms
+from bidding.rules.terms import MAX_DURATION_MS, MAX_QUANTITY, Terms
 
 
 class Request(Command, frozen=True, kw_only=True):
@@ -55,12 +56,16 @@ def _flaws(terms: Terms, reserve: int | None, at: int) -> Iterator[Flaw]:
         return
     hard_stop_at = terms.soft_close.hard_stop_at
     bounds = (
-        (1 <= terms.start_price <= MAX_AMOUNT, "start_price", f"between 1 and {MAX_AMOUNT} minor units"),
+        (
+            1 <= terms.start_price <= money.MAX_MINOR_UNITS,
+            "start_price",
+            f"between 1 and {money.MAX_MINOR_UNITS} minor units",
+        ),
         (1 <= terms.quantity <= MAX_QUANTITY, "quantity", f"between 1 and {MAX_QUANTITY}"),
         (
-            terms.start_price * terms.quantity <= MAX_AMOUNT,
+            terms.start_price * terms.quantity <= money.MAX_MINOR_UNITS,
             "quantity",
-            f"so small that all units together cost at most {MAX_AMOUNT} minor units",
+            f"so small that all units together cost at most {money.MAX_MINOR_UNITS} minor units",
         ),
         (terms.ends_at > max(at, terms.starts_at), "ends_at", "after the start and after now"),
         (terms.ends_at - terms.starts_at <= MAX_DURATION_MS, "ends_at", "at most 90 days after the start"),
@@ -75,7 +80,7 @@ def _flaws(terms: Terms, reserve: int | None, at: int) -> Iterator[Flaw]:
             "given exactly when there is a reserve",
         ),
         (
-            reserve is None or terms.start_price <= reserve <= MAX_AMOUNT,
+            reserve is None or terms.start_price <= reserve <= money.MAX_MINOR_UNITS,
             "reserve_price",
             "at least the starting price",
         ),
