@@ -101,6 +101,8 @@ class Receipt(serializers.Serializer[Any]):
 
 
 class BidAnswer(serializers.Serializer[Any]):
+    """The answer to a bid, and to each repeat of it."""
+
     auction_id = serializers.CharField()
     seq = serializers.IntegerField(help_text="The entry of the log.")
     hash = serializers.CharField()
@@ -117,23 +119,17 @@ class BidAnswer(serializers.Serializer[Any]):
     receipt = Receipt()
 
 
-class Outcome(serializers.Serializer[Any]):
+class Outcome(BidAnswer):
     """What was answered under the key: a bid's whole answer, or the entry of a listing, an opening or a cancellation."""
 
-    auction_id = serializers.CharField()
-    seq = serializers.IntegerField()
-    hash = serializers.CharField()
-    at = serializers.IntegerField(help_text=INSTANT)
-    standing = serializers.ChoiceField(["leading", "outbid", "bought"], required=False)
-    bidder = serializers.CharField(required=False)
-    currency = CurrencyField(required=False)
-    price = MoneyField(required=False)
-    minimum = MoneyField(required=False)
-    ends_at = serializers.IntegerField(required=False, help_text=INSTANT)
-    reserve_met = serializers.BooleanField(required=False)
-    quantity_left = serializers.IntegerField(required=False)
-    sale_id = serializers.CharField(required=False, allow_null=True)
-    receipt = Receipt()
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        for name, field in fields.items():
+            field.required = name in _OF_EVERY_ENTRY
+        return fields
+
+
+_OF_EVERY_ENTRY = ("auction_id", "seq", "hash", "at", "receipt")
 
 
 @extend_schema_field(api_schemas.schema_of(kinds.AnyFacts))
