@@ -1,6 +1,6 @@
 """The rules of an auction, pure: no I/O, no clock, no randomness, integer money.
 
-    decide(state, command) -> Entry | Refusal | None
+    decide(state, command) -> Entry | Refusal
     apply(state, entry)    -> State
 
 The state is the fold of the log. Each kind of entry is one module of `kinds`: its command, its facts, how it is decided and

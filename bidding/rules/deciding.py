@@ -37,7 +37,7 @@ def decide(state: State, command: commands.Command) -> log.Entry | Refusal:
 
 
 def due_at(state: State) -> int | None:
-    """When the clock has something to do here (milliseconds), if ever."""
+    """When the auction opens or closes next (milliseconds since 1970 UTC); None if it never does."""
     if state.status is Status.SCHEDULED:
         return state.known_terms.starts_at
     if state.status is Status.OPEN and not state.ended:
@@ -46,7 +46,7 @@ def due_at(state: State) -> int | None:
 
 
 def due_command(state: State, *, at: int, salt: str) -> kinds.Open | kinds.Close:
-    """The clock's command for an auction whose `due_at` has come. What arrived before the end had CLOSE_GRACE_MS."""
+    """The clock's command for an auction whose `due_at` has come."""
     kind, key = (kinds.Open, "open") if state.status is Status.SCHEDULED else (kinds.Close, "close")
     return kind(auction_id=state.auction_id, actor=commands.CLOCK, key=key, at=at, salt=salt)
 
@@ -59,6 +59,7 @@ def apply(state: State, entry: log.Entry) -> State:
 
 
 def fold(auction_id: str, entries: Iterable[log.Entry]) -> State:
+    """The state after `entries`, which are the whole log from seq 1 on."""
     state = State(auction_id)
     for entry in entries:
         state = apply(state, entry)

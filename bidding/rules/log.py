@@ -1,8 +1,8 @@
 """Entries of the bid log, their public form, and the hash chain over it.
 
-The public form is canonical JSON (RFC 8785: keys sorted, no blanks; only ASCII keys, integers, booleans, strings) of
-what everybody may know, the previous entry's hash among it; `hash` is its SHA-256. Who acted and what he hid (maximum,
-reserve) is in it only as a salted commitment and lies beside it in `hidden`. Kept test vectors: tests/vectors.json.
+The public form is canonical JSON (RFC 8785: keys sorted, no blanks; only ASCII keys, integers, booleans, strings) of all that
+is public, with the previous entry's hash; `hash` is its SHA-256. The actor and what the entry hides (maximum, reserve) are in
+it only as a salted commitment; they are stored beside it, in `hidden`. Kept test vectors: tests/vectors.json.
 """
 
 import hashlib
@@ -18,7 +18,12 @@ from bidding.rules.state import GENESIS
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One decided command. `request` is the digest of what was asked; `correlation_id` is outside the hash."""
+    """One decided command.
+
+    `at` is when the command arrived (milliseconds since 1970 UTC), and never less than in the entry before. `request` is the
+    digest of the command's request. `commitment` and `hash` are 64 hex digits, `prev` is the hash of the entry before. The actor,
+    the key, `request` and `correlation_id` are outside the hash; the commitment covers the actor.
+    """
 
     auction_id: str
     seq: int
@@ -35,10 +40,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> str:
+        """The kind's name in the log, such as `bid`."""
         return str(type(self.facts).__struct_config__.tag)
 
     @property
     def idempotency(self) -> str:
+        """The unique string of auction, actor and key."""
         return commands.idempotency(self.auction_id, self.actor, self.key)
 
 
@@ -90,11 +97,12 @@ def seal(
 
 
 def commitment(hidden: Hidden) -> str:
-    """SHA-256 over the canonical JSON of what is hidden, salt included."""
+    """SHA-256 (64 hex digits) of the canonical JSON of what is hidden, salt included."""
     return hashlib.sha256(_canonical.encode(hidden)).hexdigest()
 
 
 def public_form(entry: Entry) -> PublicForm:
+    """What of `entry` is hashed."""
     return PublicForm(
         auction_id=entry.auction_id,
         seq=entry.seq,
@@ -106,6 +114,7 @@ def public_form(entry: Entry) -> PublicForm:
 
 
 def hash_of(form: PublicForm) -> str:
+    """SHA-256 (64 hex digits) of the canonical JSON of `form`."""
     return hashlib.sha256(_canonical.encode(form)).hexdigest()
 
 
@@ -126,7 +135,7 @@ def verify_chain(entries: Iterable[Entry], *, prev: str = GENESIS, seq: int = 0)
 
 
 def answer_of(entry: Entry) -> dict[str, Any]:
-    """What the one who asked is told: a function of the entry, so that a repeat is told the same."""
+    """The answer to the command: a function of the entry, so that a repeat gets the same. Amounts are minor units."""
     facts = entry.facts
     answer: dict[str, Any] = {
         "auction_id": entry.auction_id,

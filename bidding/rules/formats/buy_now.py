@@ -1,4 +1,4 @@
-"""Buy now: a fixed price, a quantity; each bid is a sale. Nothing is sold that inventory has reported as gone."""
+"""Buy now: a fixed price and a quantity; each bid is a sale. Units that inventory has reported as gone are not sold."""
 
 from collections.abc import Container, Iterator
 from typing import Any
@@ -9,9 +9,9 @@ from bidding.rules.commands import FailSale, PlaceBid
 from bidding.rules.facts import Bid, Hidden, SaleFailed
 from bidding.rules.formats.base import (
     BUYERS_FAULT,
+    Failure,
     Flaw,
     Format,
-    Outcome,
     Result,
     Standing,
     bids_are_over,
@@ -64,8 +64,8 @@ class BuyNow:
     def winner(self, state: State) -> str:
         return ""
 
-    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Outcome:
-        """While the listing runs, the units are for sale again if only the buyer failed; else they leave it."""
+    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Failure:
+        """While the listing runs, the units are for sale again if the buyer was at fault; else they leave the listing."""
         back = state.status in (Status.OPEN, Status.SOLD_OUT) and command.reason in BUYERS_FAULT
         left = state.quantity_left + (sale.quantity if back else 0)
         is_last = len(state.open_sales) == 1
@@ -81,7 +81,7 @@ class BuyNow:
         return facts, None
 
     def apply_failure(self, state: State, facts: SaleFailed, hidden: Hidden) -> dict[str, Any]:
-        """A sold-out listing opens again for units that are back, and is unsold if it ends without a sale."""
+        """A sold-out listing opens again for units that are back. It is unsold if it ends without a sale."""
         if state.status is not Status.SOLD_OUT:
             return {}
         if facts.quantity_left:
@@ -98,7 +98,7 @@ class BuyNow:
         return []
 
     def concerned_by_cancellation(self, state: State) -> set[str]:
-        """Only the buyers whose sale is still under way: what is paid is paid."""
+        """Only the buyers whose sale is still under way: a sale that is paid stays."""
         return state.buying
 
 
