@@ -1,7 +1,7 @@
-"""Which events an entry of the bid log becomes: a pure function of the entry and the states before and after it.
+"""Which events an entry of the bid log means: a pure function of the entry and the states before and after it.
 
-One public record a seq, private notices to the bidders concerned, and what the other apps must know. Their ids are
-functions of (auction, seq), so publishing again yields recognisable doubles.
+An entry means one public record, private notices to the users concerned, and what the other apps must know. Event ids are
+functions of (auction, seq), so that a consumer recognises an event that is published again.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,6 +30,7 @@ def of_entry(before: rules.State, entry: log.Entry, after: rules.State) -> Itera
 
 
 def event_id(entry: log.Entry, event: events.Event) -> str:
+    """The id of `event`: unique, and the same whenever `entry` is published."""
     suffix = type(event).__name__
     if isinstance(event, events.BidderNotice):
         suffix += f":{event.user_id}"
@@ -51,7 +52,7 @@ def _notice(user_id: str, entry: log.Entry, state: rules.State) -> dict[str, Any
 
 
 def _sale(entry: log.Entry, state: rules.State, sale: Sale) -> Iterator[events.Event]:
-    """A sale: the buyer learns of it, the saga starts."""
+    """A sale: a notice to its buyer, and the start of its saga."""
     buyer = state.open_sales[sale.sale_id].user_id
     terms = state.known_terms
     number = ids.order_number(sale.sale_id)
@@ -169,7 +170,7 @@ def _sold_out(
 def _cancelled(
     before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Cancelled
 ) -> Iterator[events.Event]:
-    """Bidders and the seller; of a listing's buyers only those whose sale is still under way."""
+    """Notices go to the bidders and to the seller; of a listing's buyers only to those whose sale is still under way."""
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
     buying = after.buying
     bidders = rules.formats.of(after).concerned_by_cancellation(after)
@@ -200,7 +201,7 @@ def _closed(
 def _settled(
     before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Settled
 ) -> Iterator[events.Event]:
-    """The sale is paid: the seller and, of an English auction, all other bidders learn how it ended."""
+    """The sale is paid: notices go to the seller and, of an English auction, to all other bidders."""
     yield events.LotSettled(**_record(entry), sale_id=facts.sale_id, ended=facts.ended)
     sale = before.open_sales[facts.sale_id]
     money: dict[str, Any] = {"price": sale.price, "currency": after.known_terms.currency}
@@ -233,7 +234,7 @@ def _sale_failed(
 
 
 def _next_in_line(entry: log.Entry, after: rules.State) -> Iterator[events.Event]:
-    """Who gets the lot if the sale that begins here fails, and at what price."""
+    """A notice to the bidder who gets the lot if the sale that begins here fails."""
     result = rules.next_in_line(after)
     if result is not None:
         yield events.NextInLine(
@@ -245,7 +246,7 @@ def _next_in_line(entry: log.Entry, after: rules.State) -> Iterator[events.Event
 
 
 def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator[events.Event]:
-    """The lot ended without a sale: its bidders and its seller."""
+    """The lot ended without a sale: notices go to its bidders and to its seller."""
     currency = after.known_terms.currency
     form = rules.formats.of(after)
     result = form.result_without(after, after.passed_over)
@@ -268,7 +269,7 @@ def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator
 
 
 def _missed_by(maximum: int, reserve: int | None) -> int | None:
-    """By how many percent of the reserve the maximum missed it, rounded up to a step; None when it did not."""
+    """By how many percent of the reserve the maximum missed it, rounded up to a step; None if it met the reserve."""
     if reserve is None or maximum >= reserve:
         return None
     missed = (reserve - maximum) * 100 / reserve

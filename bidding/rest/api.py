@@ -1,4 +1,4 @@
-"""The REST views of bidding, save the bid itself (bid_endpoint): translate in, one call, translate out."""
+"""The REST views of bidding, except the bid itself (bid_endpoint): translate in, one call, translate out."""
 
 import math
 from typing import Any
@@ -43,7 +43,10 @@ class SoftCloseBody(api.StrictSerializer):
 
 
 class AuctionBody(api.StrictSerializer):
-    """What a seller or an operator asks for. Instants are milliseconds since the epoch."""
+    """The terms that a seller or an operator asks for.
+
+    Amounts are decimal strings of `currency`; instants are milliseconds since 1970 UTC.
+    """
 
     product_id = serializers.RegexField(r"^[0-9A-Za-z_-]{1,64}$")
     format = serializers.ChoiceField(schemas.FORMATS)
@@ -66,10 +69,14 @@ class AuctionBody(api.StrictSerializer):
 
 
 class ReasonBody(api.StrictSerializer):
+    """Why an auction is cancelled: the text is public."""
+
     reason = serializers.CharField(min_length=3, max_length=500)
 
 
 class AuctionsQuery(api.StrictSerializer):
+    """Filters, order and page of the list of auctions. An empty filter leaves its field open."""
+
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
     format = serializers.ChoiceField(schemas.FORMATS, default="", allow_blank=True)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
@@ -89,6 +96,8 @@ class AuctionsQuery(api.StrictSerializer):
 
 
 class OwnBidsQuery(api.StrictSerializer):
+    """A page of the reader's own auctions."""
+
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(
         min_value=1, max_value=selectors.MAX_OWN_AUCTIONS, default=selectors.MAX_OWN_AUCTIONS
@@ -96,11 +105,15 @@ class OwnBidsQuery(api.StrictSerializer):
 
 
 class HistoryQuery(api.StrictSerializer):
+    """Entries after the seq `after`, at most `limit` of them."""
+
     after = serializers.IntegerField(min_value=0, max_value=10**12, default=0)
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_HISTORY, default=100)
 
 
 class BidBody(api.StrictSerializer):
+    """The body of a bid, for the OpenAPI document; `bid_endpoint.BidBody` is what reads it."""
+
     amount = api_schemas.AmountField(
         required=False, allow_null=True, help_text='A decimal string such as "125.50": your hidden maximum.'
     )
@@ -133,7 +146,7 @@ class TimeView(views.APIView):
 
 
 class AuctionsView(views.APIView):
-    """The list is public; sellers and operators create."""
+    """Everyone may read the list; sellers and operators ask for auctions."""
 
     def get_permissions(self) -> list[permissions.BasePermission]:
         if self.request.method == "POST":
@@ -147,20 +160,20 @@ class AuctionsView(views.APIView):
         responses=schemas.AuctionPage,
     )
     def get(self, request: request.Request) -> response.Response:
-        asked = AuctionsQuery.of(request.query_params)
-        size = asked["page_size"]
+        params = AuctionsQuery.of(request.query_params)
+        size = params["page_size"]
         query = store.Query(
-            status=asked["status"] or None,
-            format=asked["format"] or None,
-            seller_id=asked["seller"] or None,
-            search=asked["q"] or None,
-            unlisted=asked["unlisted"] or asked["status"] == "REQUESTED",
-            order=asked["order"] or ("-ends_at" if asked["status"] in _OVER else "ends_at"),
-            skip=(asked["page"] - 1) * size,
+            status=params["status"] or None,
+            format=params["format"] or None,
+            seller_id=params["seller"] or None,
+            search=params["q"] or None,
+            unlisted=params["unlisted"] or params["status"] == "REQUESTED",
+            order=params["order"] or ("-ends_at" if params["status"] in _OVER else "ends_at"),
+            skip=(params["page"] - 1) * size,
             limit=size,
         )
         page = selectors.list_auctions(query)
-        return response.Response({**page, "page": asked["page"], "pages": math.ceil(page["total"] / size)})
+        return response.Response({**page, "page": params["page"], "pages": math.ceil(page["total"] / size)})
 
     @extend_schema(
         summary="Ask for an auction",
@@ -262,7 +275,7 @@ class CancelView(views.APIView):
 
 
 class BidsView(views.APIView):
-    """Documented here, answered by `bid_endpoint` in front of Django; this view calls the same code."""
+    """The documentation of a bid. `bid_endpoint` answers bids in front of Django; this view calls the same code."""
 
     permission_classes = ()
     authentication_classes = ()
@@ -281,15 +294,15 @@ class BidsView(views.APIView):
     )
     def post(self, request: request.Request, auction_id: str) -> HttpResponse:
         headers = {name.lower().encode(): value.encode("latin-1") for name, value in request.headers.items()}
-        status, answered, body = runtime.call(bid_endpoint.place(request.path, headers, request.body))
+        status, answer_headers, body = runtime.call(bid_endpoint.place(request.path, headers, request.body))
         return HttpResponse(
-            body, status=status, headers={name.decode(): value.decode() for name, value in answered}
+            body, status=status, headers={name.decode(): value.decode() for name, value in answer_headers}
         )
 
 
 class OutcomeView(views.APIView):
     @extend_schema(
-        summary="The outcome of one's own key",
+        summary="The outcome of your own key",
         responses=schemas.Outcome,
     )
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
@@ -308,19 +321,19 @@ class HistoryView(views.APIView):
         responses=schemas.History,
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
-        asked = HistoryQuery.of(request.query_params)
-        entries = selectors.list_history(auction_id, after=asked["after"], limit=asked["limit"])
+        params = HistoryQuery.of(request.query_params)
+        entries = selectors.list_history(auction_id, after=params["after"], limit=params["limit"])
         return response.Response(
             {
                 "entries": [presentation.history_entry(entry) for entry in entries],
-                "next": entries[-1].seq if len(entries) == asked["limit"] else None,
+                "next": entries[-1].seq if len(entries) == params["limit"] else None,
             }
         )
 
 
 class StandingView(views.APIView):
     @extend_schema(
-        summary="One's own standing in an auction",
+        summary="Your own standing in an auction",
         responses=schemas.Standing,
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
@@ -329,16 +342,16 @@ class StandingView(views.APIView):
 
 class OwnBidsView(views.APIView):
     @extend_schema(
-        summary="The auctions that one bid in", parameters=[OwnBidsQuery], responses=schemas.OwnBids
+        summary="The auctions that you bid in", parameters=[OwnBidsQuery], responses=schemas.OwnBids
     )
     def get(self, request: request.Request) -> response.Response:
         """The auctions that I bid in, the one with my latest bid first."""
-        asked = OwnBidsQuery.of(request.query_params)
-        size = asked["page_size"]
-        states, total = selectors.list_own(request.user.sub, skip=(asked["page"] - 1) * size, limit=size)
+        params = OwnBidsQuery.of(request.query_params)
+        size = params["page_size"]
+        states, total = selectors.list_own(request.user.sub, skip=(params["page"] - 1) * size, limit=size)
         items = [
             {"auction": body, **presentation.standing(state, request.user.sub)}
             for state, body in zip(states, selectors.present(states), strict=True)
         ]
         pages = math.ceil(total / size)
-        return response.Response({"items": items, "page": asked["page"], "pages": pages, "total": total})
+        return response.Response({"items": items, "page": params["page"], "pages": pages, "total": total})

@@ -1,4 +1,8 @@
-"""What bidding's REST views answer, for the OpenAPI document: `presentation` makes these bodies."""
+"""What bidding's REST views answer, for the OpenAPI document: `presentation` makes these bodies.
+
+Amounts are decimal strings of the `currency` beside them, and instants are milliseconds since 1970 UTC, except in the facts of
+the history, whose amounts are minor units.
+"""
 
 from typing import Any, get_args
 
@@ -34,6 +38,8 @@ class SoftCloseField(serializers.DictField):
 
 
 class AuctionTerms(serializers.Serializer[Any]):
+    """What was fixed when the auction was requested."""
+
     start_price = MoneyField()
     allocate = serializers.ChoiceField(ALLOCATIONS, help_text="When units are set aside.")
     soft_close = SoftCloseField()
@@ -45,6 +51,8 @@ class AuctionTerms(serializers.Serializer[Any]):
 
 
 class _Common(serializers.Serializer[Any]):
+    """What one auction and an auction in a list have in common."""
+
     id = serializers.CharField()
     seq = serializers.IntegerField(help_text="The last entry of the log that this shows.")
     status = serializers.ChoiceField(STATUSES)
@@ -65,6 +73,8 @@ class _Common(serializers.Serializer[Any]):
 
 
 class Auction(_Common):
+    """One auction as it is now."""
+
     hash = serializers.CharField(help_text="The hash of the entry `seq`.")
     text = serializers.CharField()
     bidders = serializers.IntegerField()
@@ -79,6 +89,8 @@ class Auction(_Common):
 
 
 class AuctionSummary(_Common):
+    """An auction in a list, as it was about a second ago at most; `seq` says when."""
+
     start_price = MoneyField()
 
 
@@ -120,7 +132,7 @@ class BidAnswer(serializers.Serializer[Any]):
 
 
 class Outcome(BidAnswer):
-    """What was answered under the key: a bid's whole answer, or the entry of a listing, an opening or a cancellation."""
+    """The answer under the key: a bid's whole answer, or the entry of a listing, an opening or a cancellation."""
 
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
@@ -134,10 +146,12 @@ _OF_EVERY_ENTRY = ("auction_id", "seq", "hash", "at", "receipt")
 
 @extend_schema_field(api_schemas.schema_of(kinds.AnyFacts))
 class FactsField(serializers.DictField):
-    """What was decided; amounts in it are minor units, as they are hashed."""
+    """What was decided. Amounts are minor units, as they are hashed."""
 
 
 class HistoryEntry(serializers.Serializer[Any]):
+    """An entry of the public log, as it is hashed."""
+
     auction_id = serializers.CharField()
     seq = serializers.IntegerField()
     at = serializers.IntegerField(help_text=INSTANT)
@@ -156,6 +170,8 @@ class History(serializers.Serializer[Any]):
 
 
 class Standing(serializers.Serializer[Any]):
+    """How the reader stands in an auction."""
+
     auction_id = serializers.CharField()
     seq = serializers.IntegerField()
     standing = serializers.ChoiceField(STANDINGS)
@@ -165,6 +181,8 @@ class Standing(serializers.Serializer[Any]):
 
 
 class OwnBid(Standing):
+    """An auction that the reader bid in, and how the reader stands there."""
+
     auction = Auction()
 
 
