@@ -63,8 +63,8 @@ class Lot:
     def request(
         self, *, reserve: int | None = None, at: int = T0 - HOUR, **changes: Any
     ) -> log.Entry | rules.Refusal:
-        asked = terms(has_reserve=reserve is not None, **changes)
-        return self.do(kinds.Request(**self._common(SELLER, None, at), terms=asked, reserve=reserve))
+        requested = terms(has_reserve=reserve is not None, **changes)
+        return self.do(kinds.Request(**self._common(SELLER, None, at), terms=requested, reserve=reserve))
 
     def schedule(
         self,
@@ -97,10 +97,12 @@ class Lot:
         key: str | None = None,
         **changes: Any,
     ) -> log.Entry | rules.Refusal:
-        """A bid of a bidder with a card, who confirms what is asked first unless the test says what is `confirmed`."""
+        """A bid of a bidder with a card. The bidder confirms an unusual bid unless the test says what is `confirmed`."""
         currency = changes.pop("currency", "EUR" if amount is not None else None)
-        asked = {"has_card": True} | changes
-        command = commands.PlaceBid(**self._common(actor, key, at), amount=amount, currency=currency, **asked)
+        fields = {"has_card": True} | changes
+        command = commands.PlaceBid(
+            **self._common(actor, key, at), amount=amount, currency=currency, **fields
+        )
         outcome = self.do(command)
         if (
             isinstance(outcome, rules.Refusal)
@@ -149,8 +151,8 @@ def sale_of(entry: log.Entry | rules.Refusal) -> str:
 def facts(outcome: log.Entry | rules.Refusal) -> dict[str, Any]:
     """The facts of an entry as plain values; a refusal fails the test with its text."""
     assert isinstance(outcome, log.Entry), outcome
-    found: dict[str, Any] = msgspec.to_builtins(outcome.facts)
-    return found
+    plain: dict[str, Any] = msgspec.to_builtins(outcome.facts)
+    return plain
 
 
 def refusal(outcome: log.Entry | rules.Refusal) -> tuple[str, dict[str, Any]]:

@@ -1,5 +1,5 @@
-"""The hash chain by kept test vectors: `vectors.json` was generated once. The verifier here shares no code with the rules,
-only hashlib and json; so whoever reads the published log can write the same few lines.
+"""The hash chain by kept test vectors: `vectors.json` was generated once. The verifier here shares no code with the rules: it
+uses only hashlib and json, so that every reader of the published log can write the same few lines.
 
 To generate vectors of a new version of the public form (the old ones must go on verifying):
 `python -m bidding.tests.test_hash_chain`.
@@ -92,10 +92,10 @@ def test_the_rules_read_the_kept_vectors_and_find_the_same_hashes(name):
         assert log.commitment(msgspec.convert(hidden, Hidden)) == public["commitment"]
 
 
-def test_the_recipe_for_strangers_verifies_the_kept_vectors():
+def test_the_published_recipe_verifies_the_kept_vectors():
     (program,) = (part.partition("```")[0] for part in RECIPE.read_text().split("```python")[1:])
     names = {}
-    exec(program, names)  # noqa: S102 - a page of our own
+    exec(program, names)  # noqa: S102 - the page is part of this repository
 
     for kept in KEPT.values():
         names["verify"](kept["public"])

@@ -1,4 +1,4 @@
-"""The judge against logs that the rules would never write, each sealed so that only the rule in question is broken."""
+"""The judge against logs that the rules never write. Each is sealed, so that only the rule in question is broken."""
 
 import msgspec
 import pytest
@@ -11,7 +11,7 @@ from bidding.verification import judging
 
 
 def sealed(entry, **changes):
-    """The entry with other facts, as if that had been decided."""
+    """The entry with other facts, as if the rules had decided them."""
     kept = {
         name: getattr(entry, name)
         for name in ("auction_id", "seq", "at", "actor", "key", "request", "hidden", "prev", "correlation_id")

@@ -58,7 +58,7 @@ def an_end(lot: lots.Lot, relist_as: str | None = None) -> events.AuctionEnded:
 
 
 @pytest.mark.parametrize(
-    ("terms", "asked"),
+    ("terms", "listing_fields"),
     [
         ({}, {"format": "english", "quantity": 1, "allocate": "on_listing"}),
         (
@@ -77,15 +77,15 @@ def an_end(lot: lots.Lot, relist_as: str | None = None) -> events.AuctionEnded:
         ),
     ],
 )
-def test_requested(terms: dict[str, Any], asked: dict[str, Any]) -> None:
+def test_requested(terms: dict[str, Any], listing_fields: dict[str, Any]) -> None:
     lot = lots.Lot()
 
-    found = events_of(lot, "request", **terms)
+    published = events_of(lot, "request", **terms)
 
     plain = {"auction_id": "lot", "product_id": PRODUCT, "requested_by": SELLER, "as_operator": False}
-    assert found == [
+    assert published == [
         events.AuctionRequested(**record(lot, T0 - HOUR)),
-        events.ListingRequested(**(plain | asked)),
+        events.ListingRequested(**(plain | listing_fields)),
     ]
 
 
@@ -311,10 +311,10 @@ def test_sale_failed_and_the_lot_is_listed_again() -> None:
     lot.bid(ANN, 80_00)
     lot.close()
 
-    found = events_of(lot, "fail", "lot-6")
+    published = events_of(lot, "fail", "lot-6")
 
     relist_as = ids.relisted_auction_id("lot", 7)
-    assert found == [
+    assert published == [
         events.LotSaleFailed(
             **record(lot, LATER),
             sale_id="lot-6",
@@ -381,7 +381,7 @@ def test_an_english_lot_cancelled_with_bids() -> None:
     ]
 
 
-def test_a_lot_that_inventory_refuses_has_no_seller_yet_so_the_user_who_asked_for_it_learns_of_it() -> None:
+def test_a_lot_that_inventory_refuses_has_no_seller_so_the_notice_goes_to_the_user_who_requested_it() -> None:
     lot = lots.Lot()
     lot.request()
 
@@ -483,7 +483,7 @@ def test_a_sale_of_a_listing_failed(reason: str, follows: Any, left: int) -> Non
     lot = listing(quantity=2)
     lot.bid(ANN, quantity=2)
 
-    found = events_of(lot, "fail", "lot-4", reason, at=T0 + MINUTE)
+    published = events_of(lot, "fail", "lot-4", reason, at=T0 + MINUTE)
 
     failed = events.LotSaleFailed(
         **record(lot, T0 + MINUTE),
@@ -496,7 +496,7 @@ def test_a_sale_of_a_listing_failed(reason: str, follows: Any, left: int) -> Non
         currency="EUR",
     )
     end = [events.LotUnsold(**notice(SELLER, lot, T0 + MINUTE), bids=1, reserve_met=True), an_end(lot)]
-    assert found == ([failed] if left else [failed, *end])
+    assert published == ([failed] if left else [failed, *end])
 
 
 # --- their names -------------------------------------------------------------------------------------------------------
