@@ -1,7 +1,7 @@
 """Which events an entry of the bid log means: a pure function of the entry and the states before and after it.
 
-An entry means one public record, private notices to the users concerned, and what the other apps must know. Event ids are
-functions of (auction, seq), so that a consumer recognises an event that is published again.
+An entry means one public record, private notices to the users concerned, and what the other apps must know. Event ids
+are functions of (auction, seq), so that a consumer recognises an event that is published again.
 """
 
 from collections.abc import Callable, Iterator
@@ -170,7 +170,8 @@ def _sold_out(
 def _cancelled(
     before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Cancelled
 ) -> Iterator[events.Event]:
-    """Notices go to the bidders and to the seller; of a listing's buyers only to those whose sale is still under way."""
+    """Notices go to the bidders and to the seller; of a listing's buyers only to those whose sale is still under
+    way."""
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
     buying = after.buying
     bidders = rules.formats.of(after).concerned_by_cancellation(after)

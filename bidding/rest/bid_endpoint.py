@@ -1,7 +1,7 @@
 """`POST /api/v1/auctions/{id}/bids` as a bare ASGI application, in front of Django: token, body, committer, answer.
 
-Django's request cycle would cost more than deciding the bid. The errors are the same problem+json as everywhere. Nothing here
-touches a database: a bid only awaits its future.
+Django's request cycle would cost more than deciding the bid. The errors are the same problem+json as everywhere.
+Nothing here touches a database: a bid only awaits its future.
 """
 
 import os
@@ -111,8 +111,8 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
 
 
 async def _with_reports(command: commands.PlaceBid) -> commands.PlaceBid:
-    """The bid with what other apps have reported: whether the bidder has a usable card, and the stock if it is set aside at
-    the sale.
+    """The bid with what other apps have reported: whether the bidder has a usable card, and the stock if it is set
+    aside at the sale.
 
     Raises errors.NotFound, errors.Unavailable.
     """

@@ -1,6 +1,8 @@
-"""Tokens with which a bidder confirms an unusual bid: signed, for one bidder, auction and request, valid for five minutes.
+"""Tokens with which a bidder confirms an unusual bid: signed, for one bidder, auction and request, valid for five
+minutes.
 
-Nothing is stored. The repeated bid runs through all rules again; the token answers only the question that it was issued for.
+Nothing is stored. The repeated bid runs through all rules again; the token answers only the question that it was issued
+for.
 """
 
 from django.core import signing

@@ -1,7 +1,7 @@
 """What bidding's REST views answer, for the OpenAPI document: `presentation` makes these bodies.
 
-Amounts are decimal strings of the `currency` beside them, and instants are milliseconds since 1970 UTC, except in the facts of
-the history, whose amounts are minor units.
+Amounts are decimal strings of the `currency` beside them, and instants are milliseconds since 1970 UTC, except in the
+facts of the history, whose amounts are minor units.
 """
 
 from typing import Any, get_args

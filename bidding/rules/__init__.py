@@ -3,9 +3,9 @@
     decide(state, command) -> Entry | Refusal
     apply(state, entry)    -> State
 
-The state is the fold of the log. Each kind of entry is one module of `kinds`: its command, its facts, how it is decided and
-what it changes. What differs between formats (who wins, what a bid decides, what follows a failed sale) is one object each,
-in `formats`. A rule is found by its name: `increments`, `soft close` in `terms`, `standing`.
+The state is the fold of the log. Each kind of entry is one module of `kinds`: its command, its facts, how it is decided
+and what it changes. What differs between formats (who wins, what a bid decides, what follows a failed sale) is one
+object each, in `formats`. A rule is found by its name: `increments`, `soft close` in `terms`, `standing`.
 """
 
 from bidding.rules import formats

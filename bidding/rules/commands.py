@@ -1,8 +1,8 @@
 """What can be asked of an auction: what all commands carry, and the two commands that a format decides.
 
-Every other command stands in the module of its kind (`kinds`). A command names its `actor` and a `key`; a second command
-with the same two is a repeat. Actors: a user's id, `clock`, `event` (the key is the event's id), `sagas` (the key is the
-sale's id).
+Every other command stands in the module of its kind (`kinds`). A command names its `actor` and a `key`; a second
+command with the same two is a repeat. Actors: a user's id, `clock`, `event` (the key is the event's id), `sagas` (the
+key is the sale's id).
 """
 
 import hashlib
@@ -59,7 +59,8 @@ def idempotency(auction_id: str, actor: str, key: str) -> str:
 
 
 class Stock(msgspec.Struct, frozen=True):
-    """A product's stock as inventory last reported it: `available` units, after it reserved those of the sales `reserved`."""
+    """A product's stock as inventory last reported it: `available` units, after it reserved those of the sales
+    `reserved`."""
 
     available: int
     reserved: frozenset[str] = frozenset()

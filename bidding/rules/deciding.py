@@ -1,7 +1,7 @@
 """`decide` and `apply`: the two functions that everything else is built on. The table of `kinds` says how.
 
-One command is exactly one entry. `due_command` is what the clock has to do: any writer that looks at a due auction opens or
-closes it with that command, so the clock role only wakes writers up.
+One command is exactly one entry. `due_command` is what the clock has to do: any writer that looks at a due auction
+opens or closes it with that command, so the clock role only wakes writers up.
 """
 
 from collections.abc import Iterable

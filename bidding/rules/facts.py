@@ -1,8 +1,8 @@
 """What entries are made of: the bases of all kinds, and the facts of the two kinds that a format decides.
 
-The facts of every other kind stand in the module of that kind (`kinds`). Amounts are minor units of the auction's currency,
-instants are milliseconds since 1970 UTC, bidders appear under an alias. Hashes are taken over all fields, so the fields of a
-kind that is in a log never change.
+The facts of every other kind stand in the module of that kind (`kinds`). Amounts are minor units of the auction's
+currency, instants are milliseconds since 1970 UTC, bidders appear under an alias. Hashes are taken over all fields, so
+the fields of a kind that is in a log never change.
 """
 
 from typing import Literal
@@ -19,8 +19,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 class Hidden(msgspec.Struct, frozen=True, kw_only=True):
     """What an entry commits to. Before the close only the house and the entry's own actor may see it.
 
-    `maximum` and `reserve` are minor units; `buyer` is the id of the user who gets the sale that the entry makes; `reason` is
-    why a sale failed. A new kind makes do with these fields, because the commitment of every entry covers them all.
+    `maximum` and `reserve` are minor units; `buyer` is the id of the user who gets the sale that the entry makes;
+    `reason` is why a sale failed. A new kind makes do with these fields, because the commitment of every entry covers
+    them all.
     """
 
     actor: str
@@ -43,8 +44,8 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
 class Bid(Facts, frozen=True, kw_only=True, tag="bid"):
     """A bid and all that follows from it: the visible price, the leader's alias, the new end.
 
-    `price` is the visible price after the bid, and `minimum` the least next bid; on a buy_now listing both are the price of a
-    unit, and `sale` is the purchase. `bids` counts the public bids, this one included.
+    `price` is the visible price after the bid, and `minimum` the least next bid; on a buy_now listing both are the
+    price of a unit, and `sale` is the purchase. `bids` counts the public bids, this one included.
     """
 
     bidder: str
@@ -65,11 +66,11 @@ class MaximumChanged(Bid, frozen=True, kw_only=True, tag="maximum_changed"):
 
 
 class SaleFailed(Facts, frozen=True, kw_only=True, tag="sale_failed"):
-    """A sale was undone, and `next` says what follows: a runner-up gets the new `sale`; `relist_as` is the id of the auction
-    that lists the lot again.
+    """A sale was undone, and `next` says what follows: a runner-up gets the new `sale`; `relist_as` is the id of the
+    auction that lists the lot again.
 
-    `leader` (an alias) and `price` are what the remaining bids give. Why the sale failed is hidden, because it is the buyer's
-    own affair.
+    `leader` (an alias) and `price` are what the remaining bids give. Why the sale failed is hidden, because it is the
+    buyer's own affair.
     """
 
     sale_id: str

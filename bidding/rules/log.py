@@ -1,8 +1,9 @@
 """Entries of the bid log, their public form, and the hash chain over it.
 
-The public form is canonical JSON (RFC 8785: keys sorted, no blanks; only ASCII keys, integers, booleans, strings) of all that
-is public, with the previous entry's hash; `hash` is its SHA-256. The actor and what the entry hides (maximum, reserve) are in
-it only as a salted commitment; they are stored beside it, in `hidden`. Kept test vectors: tests/vectors.json.
+The public form is canonical JSON (RFC 8785: keys sorted, no blanks; only ASCII keys, integers, booleans, strings) of
+all that is public, with the previous entry's hash; `hash` is its SHA-256. The actor and what the entry hides (maximum,
+reserve) are in it only as a salted commitment; they are stored beside it, in `hidden`. Kept test vectors:
+tests/vectors.json.
 """
 
 import hashlib
@@ -20,9 +21,9 @@ from bidding.rules.state import GENESIS
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One decided command.
 
-    `at` is when the command arrived (milliseconds since 1970 UTC), and never less than in the entry before. `request` is the
-    digest of the command's request. `commitment` and `hash` are 64 hex digits, `prev` is the hash of the entry before. The actor,
-    the key, `request` and `correlation_id` are outside the hash; the commitment covers the actor.
+    `at` is when the command arrived (milliseconds since 1970 UTC), and never less than in the entry before. `request`
+    is the digest of the command's request. `commitment` and `hash` are 64 hex digits, `prev` is the hash of the entry
+    before. The actor, the key, `request` and `correlation_id` are outside the hash; the commitment covers the actor.
     """
 
     auction_id: str

@@ -1,8 +1,8 @@
 """Refusals are values: a rule that said no, with the figures that a bidder needs. Refusals are not stored.
 
 Each rule is a class of error: its base decides the HTTP status, its name is the code, its docstring the sentence, and
-`remedy` says what to do next. The rules return `refuse(BidTooLow, minimum=…)`; outside of the rules a refusal is raised as
-that error.
+`remedy` says what to do next. The rules return `refuse(BidTooLow, minimum=…)`; outside of the rules a refusal is raised
+as that error.
 """
 
 from typing import Any
@@ -17,8 +17,8 @@ MONEY = frozenset({"amount", "minimum", "price", "maximum"})
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A rule (`kind`) that refused a command at the state `seq`, `hash`.
 
-    Figures named in MONEY are minor units of `currency`, those named `…_at` are milliseconds since 1970 UTC. `detail` replaces the
-    sentence of the class where the case says more; empty: the class says it.
+    Figures named in MONEY are minor units of `currency`, those named `…_at` are milliseconds since 1970 UTC. `detail`
+    replaces the sentence of the class where the case says more; empty: the class says it.
     """
 
     kind: type[errors.DomainError]

@@ -1,5 +1,5 @@
-"""The state of one auction: the fold of its log, immutable. Maps are persistent: a speculative state shares almost everything
-with the committed one, so a writer drops it for free.
+"""The state of one auction: the fold of its log, immutable. Maps are persistent: a speculative state shares almost
+everything with the committed one, so a writer drops it for free.
 """
 
 import enum
@@ -33,8 +33,8 @@ class Status(enum.StrEnum):
 
 
 class Bidder(msgspec.Struct, frozen=True):
-    """One bidder's highest bid: `maximum` in minor units; `seq` is its priority on a tie, the entry that reached `maximum` or took
-    the lead."""
+    """One bidder's highest bid: `maximum` in minor units; `seq` is its priority on a tie, the entry that reached
+    `maximum` or took the lead."""
 
     alias: str
     maximum: int
@@ -66,10 +66,10 @@ else:  # rpds' classes cannot be subscripted at run time
 class State(msgspec.Struct, frozen=True):
     """One auction after entry `seq`.
 
-    `at` is the time of that entry, and `ends_at` the end as bids have moved it (milliseconds since 1970 UTC). `price` is the
-    visible price and `reserve` the hidden least (minor units); the price of an English auction is 0 before the first bid.
-    `leader` is a user's id. `bidders`, `buyers` (paid) and `passed_over` (their sales failed) are by user id, `open_sales` by sale
-    id. `ended`: nothing more will happen.
+    `at` is the time of that entry, and `ends_at` the end as bids have moved it (milliseconds since 1970 UTC). `price`
+    is the visible price and `reserve` the hidden least (minor units); the price of an English auction is 0 before the
+    first bid. `leader` is a user's id. `bidders`, `buyers` (paid) and `passed_over` (their sales failed) are by user
+    id, `open_sales` by sale id. `ended`: nothing more will happen.
     """
 
     auction_id: str
@@ -122,7 +122,8 @@ class State(msgspec.Struct, frozen=True):
         return {sale.user_id for sale in self.open_sales.values()}
 
     def units_left(self, stock: Stock | None = None) -> int:
-        """The units that can be bought: those of the listing, or fewer if stock is set aside at the sale and `stock` has fewer."""
+        """The units that can be bought: those of the listing, or fewer if stock is set aside at the sale and `stock`
+        has fewer."""
         if stock is None or self.known_terms.allocate != "on_sale":
             return self.quantity_left
         waiting = sum(s.quantity for sale_id, s in self.open_sales.items() if sale_id not in stock.reserved)

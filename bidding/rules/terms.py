@@ -1,8 +1,8 @@
 """The terms of an auction, fixed when it is requested: public but for the reserve.
 
-Instants are milliseconds since 1970 UTC, spans are milliseconds, amounts are minor units of the currency. The terms are part of
-the first entry's hash: every field keeps its name and its default, also those that no rule reads (`SoftClose.mode`,
-`SoftClose.trigger`, `Terms.rules`).
+Instants are milliseconds since 1970 UTC, spans are milliseconds, amounts are minor units of the currency. The terms are
+part of the first entry's hash: every field keeps its name and its default, also those that no rule reads
+(`SoftClose.mode`, `SoftClose.trigger`, `Terms.rules`).
 """
 
 from typing import Literal
@@ -26,8 +26,8 @@ Allocation = Literal["on_listing", "on_sale"]
 class SoftClose(msgspec.Struct, frozen=True, kw_only=True):
     """A bid within `window_ms` of the end moves the end to `extension_ms` after the bid.
 
-    Only a bid that changes the leader or the price does: a leader who changes the own maximum moves nothing. The end never
-    moves by more than `cap_total_ms` in all, nor beyond `hard_stop_at`. A window of 0 switches it off.
+    Only a bid that changes the leader or the price does: a leader who changes the own maximum moves nothing. The end
+    never moves by more than `cap_total_ms` in all, nor beyond `hard_stop_at`. A window of 0 switches it off.
 
     `mode` and `trigger` name this rule, the only one there is.
     """
@@ -43,10 +43,10 @@ class SoftClose(msgspec.Struct, frozen=True, kw_only=True):
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What the seller or an operator asks for.
 
-    `format` is a name of `formats.FORMATS`. `start_price` is the unit price of a buy_now listing. `allocate` says when inventory
-    sets units aside. `relistings_left`: how often a lot whose sales all failed is listed again; `relist_of`: the auction that
-    this one goes on from. `card_required`: only bidders with a usable card may bid. `increments` pins the version of the
-    increment table; `rules` is the version of the rules, of which there is one.
+    `format` is a name of `formats.FORMATS`. `start_price` is the unit price of a buy_now listing. `allocate` says when
+    inventory sets units aside. `relistings_left`: how often a lot whose sales all failed is listed again; `relist_of`:
+    the auction that this one goes on from. `card_required`: only bidders with a usable card may bid. `increments` pins
+    the version of the increment table; `rules` is the version of the rules, of which there is one.
     """
 
     format: str

@@ -97,7 +97,8 @@ class Lot:
         key: str | None = None,
         **changes: Any,
     ) -> log.Entry | rules.Refusal:
-        """A bid of a bidder with a card. The bidder confirms an unusual bid unless the test says what is `confirmed`."""
+        """A bid of a bidder with a card. The bidder confirms an unusual bid unless the test says what is
+        `confirmed`."""
         currency = changes.pop("currency", "EUR" if amount is not None else None)
         fields = {"has_card": True} | changes
         command = commands.PlaceBid(

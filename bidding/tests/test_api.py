@@ -1,4 +1,5 @@
-"""The REST views of bidding: each without a token, as another user and as the right one; refused input changes nothing."""
+"""The REST views of bidding: each without a token, as another user and as the right one; refused input changes
+nothing."""
 
 import asyncio
 import concurrent.futures

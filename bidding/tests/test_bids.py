@@ -150,7 +150,8 @@ def test_a_raised_maximum_leads_against_a_later_equal_one():
 
 
 def test_a_leader_who_lowers_the_maximum_to_a_later_equal_one_still_leads():
-    """No other bidder reached an amount before the leader did, so the leader keeps the priority of the bid that took the lead."""
+    """No other bidder reached an amount before the leader did, so the leader keeps the priority of the bid that took
+    the lead."""
     lot = open_lot()
     lot.bid(ANN, 40_00)
     lot.bid(BEN, 40_00)

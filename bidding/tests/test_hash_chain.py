@@ -1,5 +1,5 @@
-"""The hash chain by kept test vectors: `vectors.json` was generated once. The verifier here shares no code with the rules: it
-uses only hashlib and json, so that every reader of the published log can write the same few lines.
+"""The hash chain by kept test vectors: `vectors.json` was generated once. The verifier here shares no code with the
+rules: it uses only hashlib and json, so that every reader of the published log can write the same few lines.
 
 To generate vectors of a new version of the public form (the old ones must go on verifying):
 `python -m bidding.tests.test_hash_chain`.

@@ -1,4 +1,5 @@
-"""A kind of entry is one module: a new one is also a row of the table, and a line in what is published and in the judge."""
+"""A kind of entry is one module: a new one is also a row of the table, and a line in what is published and in the
+judge."""
 
 from collections.abc import Iterator
 from typing import Any

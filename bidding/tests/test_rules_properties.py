@@ -90,8 +90,8 @@ def test_buy_now(quantity, actions):
 
 
 def check_log(lot):
-    """A replay gives the same state, the chain holds, `dump` loses nothing, a lot ends once and nothing follows; and the judge of
-    `verify` finds no violation."""
+    """A replay gives the same state, the chain holds, `dump` loses nothing, a lot ends once and nothing follows; and
+    the judge of `verify` finds no violation."""
     verdicts = judging.Verdicts()
     judge = judging.Judge("lot", verdicts)
     for entry in lot.entries:

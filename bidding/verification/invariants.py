@@ -1,9 +1,9 @@
 """The bid log's invariants B1 to B7 and B9, checked over the raw entries and over the answers that bidders got.
 
 `answers` is a file of JSON lines that `manage.py load` writes, one a bid: {"auction_id", "actor", "key", "at_sent",
-"at_answered", "body", "status", "answer"}. B1: a bid that was answered 2xx is in the log. B4: every answer that names a seq,
-also a refusal, is decided again at that seq. The file is read before the log, so that on a live system the log holds every
-bid of the file. The log is long and read once; other checkers see its entries by `follow`.
+"at_answered", "body", "status", "answer"}. B1: a bid that was answered 2xx is in the log. B4: every answer that names a
+seq, also a refusal, is decided again at that seq. The file is read before the log, so that on a live system the log
+holds every bid of the file. The log is long and read once; other checkers see its entries by `follow`.
 """
 
 from collections import defaultdict, deque
@@ -30,7 +30,8 @@ Follow = Callable[[str, int, Iterator[log.Entry]], Iterator[log.Entry]]
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """One bid and its answer; instants are milliseconds since 1970 UTC. `body` and `answer` are decoded when they are needed."""
+    """One bid and its answer; instants are milliseconds since 1970 UTC. `body` and `answer` are decoded when they are
+    needed."""
 
     auction_id: str
     actor: str
@@ -204,8 +205,8 @@ class _Witness:
     def _decide(
         self, state: rules.State, one: Answered, *, at: int, salt: str, left: int | None, code: str = ""
     ) -> log.Entry | rules.Refusal:
-        """What the rules say at `state`. The log does not hold what other apps had reported then (card, role, stock) nor what
-        the bidder confirmed: the answer implies it, by its `code` and the units `left`."""
+        """What the rules say at `state`. The log does not hold what other apps had reported then (card, role, stock)
+        nor what the bidder confirmed: the answer implies it, by its `code` and the units `left`."""
         body = bid_endpoint.decode_body(bytes(one.body))
         amount = None if body.amount is None else money.parse(body.amount, body.currency)
         command = commands.PlaceBid(

@@ -1,8 +1,9 @@
 """Judges one auction's log entry by entry. The judge is deliberately naive and shares only the increment table with
 `bidding.rules`: a checker that shared the code which keeps an invariant could share its mistake.
 
-Pure: the caller reads the log. Invariants: B2 (keys), B3 (seq, increments, prices), B5 (only while open), B6 (chain, winner, closed
-once, replay, result without struck bids), B7 (not the seller, not the house), B9 (what is hidden stays hidden).
+Pure: the caller reads the log. Invariants: B2 (keys), B3 (seq, increments, prices), B5 (only while open), B6 (chain,
+winner, closed once, replay, result without struck bids), B7 (not the seller, not the house), B9 (what is hidden stays
+hidden).
 """
 
 from collections import Counter, defaultdict

@@ -51,7 +51,8 @@ class Format(Protocol):
 
     @property
     def sells_by_bid(self) -> bool:
-        """Whether each accepted bid is a sale, and the listing ends when nothing is left. Else the highest bid wins at the end."""
+        """Whether each accepted bid is a sale, and the listing ends when nothing is left. Else the highest bid wins at
+        the end."""
 
     def flaws(self, terms: Terms, reserve: int | None) -> Iterator[Flaw]:
         """What this format does not allow in the terms, beside the bounds of all formats."""
@@ -81,7 +82,8 @@ class Format(Protocol):
         """How a bidder stands."""
 
     def losers(self, state: State) -> list[str]:
-        """The bidders who did not get the lot, sorted: they receive a notice that it went to another bidder, or to no one."""
+        """The bidders who did not get the lot, sorted: they receive a notice that it went to another bidder, or to no
+        one."""
 
     def concerned_by_cancellation(self, state: State) -> set[str]:
         """The bidders whose bids a cancellation makes void."""

@@ -65,7 +65,8 @@ class BuyNow:
         return ""
 
     def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Failure:
-        """While the listing runs, the units are for sale again if the buyer was at fault; else they leave the listing."""
+        """While the listing runs, the units are for sale again if the buyer was at fault; else they leave the
+        listing."""
         back = state.status in (Status.OPEN, Status.SOLD_OUT) and command.reason in BUYERS_FAULT
         left = state.quantity_left + (sale.quantity if back else 0)
         is_last = len(state.open_sales) == 1

@@ -1,8 +1,8 @@
 """English: ascending, proxy bids. A bid carries a hidden maximum; the second highest maximum sets the visible price.
 
-A first bid leads at the starting price. The earlier of two equal maxima leads. A leader who changes the own maximum moves the
-price only if the new maximum is the first to meet the reserve, and can lower it to the visible price. The bidder confirms an
-unusual bid before it counts.
+A first bid leads at the starting price. The earlier of two equal maxima leads. A leader who changes the own maximum
+moves the price only if the new maximum is the first to meet the reserve, and can lower it to the visible price. The
+bidder confirms an unusual bid before it counts.
 """
 
 import heapq
@@ -88,8 +88,9 @@ class English:
         return state.leader if state.reserve_met else ""
 
     def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Failure:
-        """When the buyer is at fault, the bids of that buyer are struck and the result is computed again without them. The
-        next bidder buys at that price if it meets the reserve; else the lot is listed again if a relisting is left."""
+        """When the buyer is at fault, the bids of that buyer are struck and the result is computed again without them.
+        The next bidder buys at that price if it meets the reserve; else the lot is listed again if a relisting is
+        left."""
         follow: Next = "nothing"
         buyer: str | None = None
         next_sale: Sale | None = None

@@ -15,9 +15,9 @@ Changes = dict[str, Any]  # fields of the state, with their new values
 class Kind(NamedTuple):
     """A kind of entry, as a row of the table.
 
-    `apply(state, facts, hidden)` returns what the state's next entry changes. `decide(state, command, at)` returns the facts
-    and the hidden part of the entry that `command` becomes at `at` (milliseconds since 1970 UTC), or a Refusal. Both are pure.
-    A kind without a command is one more entry that another kind's command may become.
+    `apply(state, facts, hidden)` returns what the state's next entry changes. `decide(state, command, at)` returns the
+    facts and the hidden part of the entry that `command` becomes at `at` (milliseconds since 1970 UTC), or a Refusal.
+    Both are pure. A kind without a command is one more entry that another kind's command may become.
     """
 
     facts: type[Facts]

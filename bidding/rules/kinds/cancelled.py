@@ -12,8 +12,8 @@ _CANCELLABLE = (Status.REQUESTED, Status.SCHEDULED, Status.OPEN, Status.SOLD_OUT
 
 
 class Cancel(Command, frozen=True, kw_only=True):
-    """`by`: an `operator` may always cancel, the `seller` while there is no bid, `inventory` when it refuses the lot or its
-    stock is gone; a depletion carries the stock's version."""
+    """`by`: an `operator` may always cancel, the `seller` while there is no bid, `inventory` when it refuses the lot or
+    its stock is gone; a depletion carries the stock's version."""
 
     reason: str
     by: str

@@ -1,4 +1,5 @@
-"""A seller or an operator asks for an auction: the first entry of every log. The terms are public, the reserve is hidden."""
+"""A seller or an operator asks for an auction: the first entry of every log. The terms are public, the reserve is
+hidden."""
 
 from collections.abc import Iterator
 
