@@ -35,7 +35,6 @@ __all__ = [
     "Cancelled",
     "Close",
     "Closed",
-    "Kind",
     "MaximumChanged",
     "Open",
     "Opened",
