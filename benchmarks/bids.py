@@ -18,7 +18,7 @@ from auction_project.kernel import ids, instants
 from auction_project.tools.load import crowd
 from benchmarks import processes
 from bidding import rules, runtime, store
-from bidding.rules import commands
+from bidding.rules import commands, kinds
 
 AUCTIONS, CONNECTIONS, BIDDERS = 100, 64, 500
 SECONDS, ROUNDS = 6.0, 3
@@ -62,14 +62,14 @@ def open_auctions(count: int) -> list[crowd.Target]:
         )
         runtime.call(runtime.current().store.insert_auction(document))
         common: dict[str, Any] = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
-        runtime.submit(commands.Request(actor="bench", key="request", terms=terms, **common))
+        runtime.submit(kinds.Request(actor="bench", key="request", terms=terms, **common))
         runtime.submit(
-            commands.Schedule(
+            kinds.Schedule(
                 actor=commands.EVENT, key="schedule", title="Bench", text="", thumbnail="", seller_id="bench",
                 stock_version=1, **common,
             )
         )  # fmt: skip
-        runtime.submit(commands.Open(actor="bench", key="open", early=True, by_operator=True, **common))
+        runtime.submit(kinds.Open(actor="bench", key="open", early=True, by_operator=True, **common))
         targets.append(crowd.Target(auction_id, "EUR", 10_00))
     return targets
 

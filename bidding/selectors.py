@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from auction_project.kernel import errors
 from bidding import presentation, rules, runtime, store
-from bidding.rules import log
+from bidding.rules import commands, log
 from bidding.writer import rounds
 
 CACHE_SECONDS = 1
@@ -64,7 +64,7 @@ def list_history(auction_id: str, *, after: int, limit: int) -> list[log.Entry]:
 
 def get_outcome(auction_id: str, *, actor: str, key: str) -> log.Entry | None:
     """The entry that `actor` made under `key`, None when there is none. Raises errors.Unavailable while that is open."""
-    wanted = log.idempotency(auction_id, actor, key)
+    wanted = commands.idempotency(auction_id, actor, key)
     return runtime.call(_outcome(wanted))
 
 

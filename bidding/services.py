@@ -13,7 +13,7 @@ import msgspec
 from auction_project.kernel import errors, ids, logs
 from auction_project.kernel.contracts import events
 from bidding import reports, rules, runtime, store
-from bidding.rules import commands, log
+from bidding.rules import commands, kinds, log
 from bidding.writer import committer
 
 logger = logs.get(__name__)
@@ -54,7 +54,7 @@ def request_auction(
         ask=terms.start_price,
         quantity_left=terms.quantity,
     )
-    command = commands.Request(
+    command = kinds.Request(
         auction_id=auction_id, actor=actor, key=key, at=now, terms=terms, reserve=reserve, **_origin()
     )
     log_store = runtime.current().store
@@ -70,7 +70,7 @@ def request_auction(
 def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) -> log.Entry:
     """Open before the time. Raises errors.Forbidden, errors.Conflict, errors.NotFound, errors.Unavailable."""
     return _firmly(
-        commands.Open(
+        kinds.Open(
             auction_id=auction_id,
             actor=actor,
             key=_OPEN_EARLY,
@@ -87,16 +87,14 @@ def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: st
     by = "operator" if by_operator else "seller"
     key = f"{_CANCEL} {hashlib.sha256(reason.encode()).hexdigest()}"  # another reason is another wish, and comes too late
     return _firmly(
-        commands.Cancel(
-            auction_id=auction_id, actor=actor, key=key, at=now, reason=reason, by=by, **_origin()
-        )
+        kinds.Cancel(auction_id=auction_id, actor=actor, key=key, at=now, reason=reason, by=by, **_origin())
     )
 
 
 def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -> None:
     """Inventory accepted the lot."""
     _quietly(
-        commands.Schedule(
+        kinds.Schedule(
             auction_id=accepted.auction_id,
             actor=commands.EVENT,
             key=event_id,
@@ -149,7 +147,7 @@ def record_stock(*, product_id: str, available: int, version: int, sale_id: str 
 def settle_sale(*, sale_id: str, now: int) -> None:
     """The sale's saga ended well. Raises errors.Refused when the auction knows no such sale."""
     auction_id, _ = ids.auction_of_sale(sale_id)
-    _firmly(commands.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
+    _firmly(kinds.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
 
 
 def fail_sale(*, sale_id: str, reason: str, now: int) -> None:
@@ -194,8 +192,8 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
 
 def _cancel_by_inventory(
     event_id: str, auction_id: str, reason: str, stock_version: int | None, now: int
-) -> commands.Cancel:
-    return commands.Cancel(
+) -> kinds.Cancel:
+    return kinds.Cancel(
         auction_id=auction_id,
         actor=commands.EVENT,
         key=event_id,

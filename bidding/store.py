@@ -26,7 +26,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from auction_project.kernel import errors
-from bidding.rules import log
+from bidding.rules import log, state
 
 MAX_BULK = 1000
 READ_CHUNK = 50
@@ -78,7 +78,7 @@ class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
     allocate: str = "on_listing"
     outcome: str | None = None
     mark: int = 0
-    hash: str = log.GENESIS
+    hash: str = state.GENESIS
     snapshot: str | None = None
 
 

@@ -4,10 +4,13 @@ Pure functions of (auction, seq); nothing here is random or stored.
 """
 
 import hashlib
+import re
 import uuid
 
 HOUSE = "house"  # the owner and seller of the house's own products and lots
+ID_FORM = "[0-9a-f]{32}"  # of an auction's id, and of every other id that is 32 hex digits
 
+_ID = re.compile(ID_FORM)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RELISTINGS = uuid.UUID("7b0a6f6e-6f3d-5c53-9a55-3a7d1c0c8a11")
 
@@ -15,6 +18,11 @@ _RELISTINGS = uuid.UUID("7b0a6f6e-6f3d-5c53-9a55-3a7d1c0c8a11")
 def new_id() -> str:
     """A fresh random id (32 hex digits), for auctions, keys and messages."""
     return uuid.uuid4().hex
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an auction's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def auction_id(actor: str, key: str) -> str:

@@ -9,7 +9,8 @@ from auction_project.kernel import errors
 
 EXPONENTS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "SEK": 2, "DKK": 2, "NOK": 2, "PLN": 2, "JPY": 0}
 MAX_MINOR_UNITS = 10**11
-_AMOUNT = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,6}))?", re.ASCII)
+AMOUNT_FORM = r"(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,6}))?"
+_AMOUNT = re.compile(AMOUNT_FORM, re.ASCII)
 
 
 class AmountInvalid(errors.Invalid):

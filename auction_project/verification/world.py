@@ -11,7 +11,7 @@ import msgspec
 
 from auction_project.kernel import ids
 from bidding import rules
-from bidding.rules import log
+from bidding.rules import kinds, log
 from inventory import models as stock
 from orders import models as orders
 from sagas import models as sagas
@@ -89,9 +89,9 @@ class World(msgspec.Struct, kw_only=True):
 
     def _see(self, entry: log.Entry) -> None:
         facts = entry.facts
-        if isinstance(facts, log.Settled | log.SaleFailed) and facts.sale_id in self.sales:
+        if isinstance(facts, kinds.Settled | kinds.SaleFailed) and facts.sale_id in self.sales:
             self.sales[facts.sale_id].outcome = entry.kind
-            self.sales[facts.sale_id].next = facts.next if isinstance(facts, log.SaleFailed) else ""
+            self.sales[facts.sale_id].next = facts.next if isinstance(facts, kinds.SaleFailed) else ""
         made = getattr(facts, "sale", None)
         if made is not None:
             self.sales[made.sale_id] = Sale(

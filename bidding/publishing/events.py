@@ -1,7 +1,7 @@
-"""Which events an entry of the bid log becomes: a pure function of the entry and the states before and after it.
+"""Which events an entry of the bid log means: a pure function of the entry and the states before and after it.
 
-One public record a seq, private notices to the bidders concerned, and what the other apps must know. Their ids are
-functions of (auction, seq), so publishing again yields recognisable doubles.
+An entry means one public record, private notices to the users concerned, and what the other apps must know. Event ids
+are functions of (auction, seq), so that a consumer recognises an event that is published again.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,8 @@ from typing import Any
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
 from bidding import rules
-from bidding.rules import log
+from bidding.rules import kinds, log
+from bidding.rules.facts import Facts, Sale
 
 MISSED_BY_STEPS = (5, 10, 25, 50, 100)  # percent; coarse, so that the reserve cannot be computed from it
 
@@ -24,11 +25,12 @@ def of_entry(before: rules.State, entry: log.Entry, after: rules.State) -> Itera
             auction_id=entry.auction_id,
             product_id=after.known_terms.product_id,
             seq=entry.seq,
-            relist_as=facts.relist_as if isinstance(facts, log.SaleFailed) else None,
+            relist_as=facts.relist_as if isinstance(facts, kinds.SaleFailed) else None,
         )
 
 
 def event_id(entry: log.Entry, event: events.Event) -> str:
+    """The id of `event`: unique, and the same whenever `entry` is published."""
     suffix = type(event).__name__
     if isinstance(event, events.BidderNotice):
         suffix += f":{event.user_id}"
@@ -49,8 +51,8 @@ def _notice(user_id: str, entry: log.Entry, state: rules.State) -> dict[str, Any
     }
 
 
-def _sale(entry: log.Entry, state: rules.State, sale: log.Sale) -> Iterator[events.Event]:
-    """A sale: the buyer learns of it, the saga starts."""
+def _sale(entry: log.Entry, state: rules.State, sale: Sale) -> Iterator[events.Event]:
+    """A sale: a notice to its buyer, and the start of its saga."""
     buyer = state.open_sales[sale.sale_id].user_id
     terms = state.known_terms
     number = ids.order_number(sale.sale_id)
@@ -76,7 +78,7 @@ def _sale(entry: log.Entry, state: rules.State, sale: log.Sale) -> Iterator[even
 
 
 def _requested(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Requested
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Requested
 ) -> Iterator[events.Event]:
     terms = facts.terms
     yield events.AuctionRequested(**_record(entry))
@@ -93,7 +95,7 @@ def _requested(
 
 
 def _scheduled(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Scheduled
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Scheduled
 ) -> Iterator[events.Event]:
     terms = after.known_terms
     yield events.AuctionScheduled(
@@ -102,12 +104,14 @@ def _scheduled(
 
 
 def _opened(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Opened
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Opened
 ) -> Iterator[events.Event]:
     yield events.AuctionOpened(**_record(entry), ends_at=facts.ends_at)
 
 
-def _bid(before: rules.State, entry: log.Entry, after: rules.State, facts: log.Bid) -> Iterator[events.Event]:
+def _bid(
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Bid
+) -> Iterator[events.Event]:
     yield events.BidPlaced(
         **_record(entry),
         bidder=facts.bidder,
@@ -143,7 +147,7 @@ def _bid(before: rules.State, entry: log.Entry, after: rules.State, facts: log.B
 
 
 def _maximum_changed(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.MaximumChanged
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.MaximumChanged
 ) -> Iterator[events.Event]:
     yield events.MaximumChanged(
         **_record(entry),
@@ -158,15 +162,16 @@ def _maximum_changed(
 
 
 def _sold_out(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.SoldOut
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.SoldOut
 ) -> Iterator[events.Event]:
     yield events.AuctionSoldOut(**_record(entry), ended=facts.ended)
 
 
 def _cancelled(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Cancelled
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Cancelled
 ) -> Iterator[events.Event]:
-    """Bidders and the seller; of a listing's buyers only those whose sale is still under way."""
+    """Notices go to the bidders and to the seller; of a listing's buyers only to those whose sale is still under
+    way."""
     yield events.AuctionWithdrawn(**_record(entry), reason=facts.reason)
     buying = after.buying
     bidders = rules.formats.of(after).concerned_by_cancellation(after)
@@ -177,7 +182,7 @@ def _cancelled(
 
 
 def _closed(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Closed
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Closed
 ) -> Iterator[events.Event]:
     currency = after.known_terms.currency
     yield events.AuctionClosed(
@@ -195,9 +200,9 @@ def _closed(
 
 
 def _settled(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.Settled
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Settled
 ) -> Iterator[events.Event]:
-    """The sale is paid: the seller and, of an English auction, all other bidders learn how it ended."""
+    """The sale is paid: notices go to the seller and, of an English auction, to all other bidders."""
     yield events.LotSettled(**_record(entry), sale_id=facts.sale_id, ended=facts.ended)
     sale = before.open_sales[facts.sale_id]
     money: dict[str, Any] = {"price": sale.price, "currency": after.known_terms.currency}
@@ -210,7 +215,7 @@ def _settled(
 
 
 def _sale_failed(
-    before: rules.State, entry: log.Entry, after: rules.State, facts: log.SaleFailed
+    before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.SaleFailed
 ) -> Iterator[events.Event]:
     yield events.LotSaleFailed(
         **_record(entry),
@@ -230,7 +235,7 @@ def _sale_failed(
 
 
 def _next_in_line(entry: log.Entry, after: rules.State) -> Iterator[events.Event]:
-    """Who gets the lot if the sale that begins here fails, and at what price."""
+    """A notice to the bidder who gets the lot if the sale that begins here fails."""
     result = rules.next_in_line(after)
     if result is not None:
         yield events.NextInLine(
@@ -242,7 +247,7 @@ def _next_in_line(entry: log.Entry, after: rules.State) -> Iterator[events.Event
 
 
 def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator[events.Event]:
-    """The lot ended without a sale: its bidders and its seller."""
+    """The lot ended without a sale: notices go to its bidders and to its seller."""
     currency = after.known_terms.currency
     form = rules.formats.of(after)
     result = form.result_without(after, after.passed_over)
@@ -265,24 +270,22 @@ def _unsold(entry: log.Entry, after: rules.State, *, relisted: bool) -> Iterator
 
 
 def _missed_by(maximum: int, reserve: int | None) -> int | None:
-    """By how many percent of the reserve the maximum missed it, rounded up to a step; None when it did not."""
+    """By how many percent of the reserve the maximum missed it, rounded up to a step; None if it met the reserve."""
     if reserve is None or maximum >= reserve:
         return None
     missed = (reserve - maximum) * 100 / reserve
     return next(step for step in MISSED_BY_STEPS if missed <= step)
 
 
-_BY_FACTS: dict[
-    type[log.Facts], Callable[[rules.State, log.Entry, rules.State, Any], Iterator[events.Event]]
-] = {
-    log.Requested: _requested,
-    log.Scheduled: _scheduled,
-    log.Opened: _opened,
-    log.Bid: _bid,
-    log.MaximumChanged: _maximum_changed,
-    log.SoldOut: _sold_out,
-    log.Cancelled: _cancelled,
-    log.Closed: _closed,
-    log.Settled: _settled,
-    log.SaleFailed: _sale_failed,
+_BY_FACTS: dict[type[Facts], Callable[[rules.State, log.Entry, rules.State, Any], Iterator[events.Event]]] = {
+    kinds.Requested: _requested,
+    kinds.Scheduled: _scheduled,
+    kinds.Opened: _opened,
+    kinds.Bid: _bid,
+    kinds.MaximumChanged: _maximum_changed,
+    kinds.SoldOut: _sold_out,
+    kinds.Cancelled: _cancelled,
+    kinds.Closed: _closed,
+    kinds.Settled: _settled,
+    kinds.SaleFailed: _sale_failed,
 }

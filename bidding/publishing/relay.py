@@ -25,7 +25,7 @@ from bidding import rules, runtime, store
 from bidding.publishing import batches
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
-from bidding.rules import log
+from bidding.rules import kinds, log
 from bidding.writer import wakeup
 
 POLL_SECONDS = 0.025
@@ -323,7 +323,7 @@ class LogRelay:
         progress = self._progress[auction_id]
         progress.state = state
         self._unsaved[auction_id] = None
-        if any(not isinstance(entry.facts, log.Bid) for entry in entries):
+        if any(not isinstance(entry.facts, kinds.Bid) for entry in entries):
             progress.saved_at = 0.0
 
     # --- the auctions' documents -----------------------------------------------------------------------------------

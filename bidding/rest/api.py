@@ -1,4 +1,4 @@
-"""The REST views of bidding, save the bid itself (bid_endpoint): translate in, one call, translate out."""
+"""The REST views of bidding, except the bid itself (bid_endpoint): translate in, one call, translate out."""
 
 import math
 from typing import Any
@@ -11,23 +11,42 @@ from auction_project.kernel import errors, ids, instants, money
 from auction_project.kernel.http import api, api_schemas
 from bidding import presentation, rules, runtime, selectors, services, store
 from bidding.rest import bid_endpoint, schemas
+from bidding.rules import terms as bounds
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
 _ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
 _OVER = ("SOLD_OUT", "CLOSED", "CANCELLED")
+_SOFT_CLOSE = rules.SoftClose()
 _LISTED = [status.value for status in rules.Status if status is not rules.Status.NEW]
 
 
+def _instant(**options: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=bounds.MAX_INSTANT, **options)
+
+
 class SoftCloseBody(api.StrictSerializer):
-    window_ms = serializers.IntegerField(min_value=0, max_value=3_600_000, default=120_000)
-    extension_ms = serializers.IntegerField(min_value=1_000, max_value=3_600_000, default=120_000)
-    cap_total_ms = serializers.IntegerField(min_value=0, max_value=86_400_000, default=3_600_000)
-    hard_stop_at = serializers.IntegerField(min_value=0, max_value=10**14, allow_null=True, default=None)
+    """How late bids move the end; spans are milliseconds. What is left out is as `rules.SoftClose` has it."""
+
+    window_ms = serializers.IntegerField(
+        min_value=0, max_value=bounds.MAX_WINDOW_MS, default=_SOFT_CLOSE.window_ms
+    )
+    extension_ms = serializers.IntegerField(
+        min_value=bounds.MIN_EXTENSION_MS,
+        max_value=bounds.MAX_EXTENSION_MS,
+        default=_SOFT_CLOSE.extension_ms,
+    )
+    cap_total_ms = serializers.IntegerField(
+        min_value=0, max_value=bounds.MAX_CAP_MS, default=_SOFT_CLOSE.cap_total_ms
+    )
+    hard_stop_at = _instant(allow_null=True, default=None)
 
 
 class AuctionBody(api.StrictSerializer):
-    """What a seller or an operator asks for. Instants are milliseconds since the epoch."""
+    """The terms that a seller or an operator asks for.
+
+    Amounts are decimal strings of `currency`; instants are milliseconds since 1970 UTC.
+    """
 
     product_id = serializers.RegexField(r"^[0-9A-Za-z_-]{1,64}$")
     format = serializers.ChoiceField(schemas.FORMATS)
@@ -36,22 +55,28 @@ class AuctionBody(api.StrictSerializer):
     reserve_price = api_schemas.AmountField(
         max_length=30, allow_null=True, default=None, help_text="Hidden: only met or not met is public."
     )
-    quantity = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
-    starts_at = serializers.IntegerField(min_value=0, max_value=10**14)
-    ends_at = serializers.IntegerField(min_value=0, max_value=10**14)
+    quantity = serializers.IntegerField(min_value=1, max_value=bounds.MAX_QUANTITY, default=1)
+    starts_at = _instant()
+    ends_at = _instant()
     card_required = serializers.BooleanField(
         default=True, help_text="Only bidders with a usable card may bid."
     )
     allocate = serializers.ChoiceField(schemas.ALLOCATIONS, allow_null=True, default=None)
     soft_close = SoftCloseBody(required=False)
-    relistings_left = serializers.IntegerField(min_value=0, max_value=5, default=5)
+    relistings_left = serializers.IntegerField(
+        min_value=0, max_value=bounds.MAX_RELISTINGS, default=bounds.MAX_RELISTINGS
+    )
 
 
 class ReasonBody(api.StrictSerializer):
+    """Why an auction is cancelled: the text is public."""
+
     reason = serializers.CharField(min_length=3, max_length=500)
 
 
 class AuctionsQuery(api.StrictSerializer):
+    """Filters, order and page of the list of auctions. An empty filter leaves its field open."""
+
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
     format = serializers.ChoiceField(schemas.FORMATS, default="", allow_blank=True)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
@@ -71,6 +96,8 @@ class AuctionsQuery(api.StrictSerializer):
 
 
 class OwnBidsQuery(api.StrictSerializer):
+    """A page of the reader's own auctions."""
+
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(
         min_value=1, max_value=selectors.MAX_OWN_AUCTIONS, default=selectors.MAX_OWN_AUCTIONS
@@ -78,11 +105,15 @@ class OwnBidsQuery(api.StrictSerializer):
 
 
 class HistoryQuery(api.StrictSerializer):
+    """Entries after the seq `after`, at most `limit` of them."""
+
     after = serializers.IntegerField(min_value=0, max_value=10**12, default=0)
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_HISTORY, default=100)
 
 
 class BidBody(api.StrictSerializer):
+    """The body of a bid, for the OpenAPI document; `bid_endpoint.BidBody` is what reads it."""
+
     amount = api_schemas.AmountField(
         required=False, allow_null=True, help_text='A decimal string such as "125.50": your hidden maximum.'
     )
@@ -115,7 +146,7 @@ class TimeView(views.APIView):
 
 
 class AuctionsView(views.APIView):
-    """The list is public; sellers and operators create."""
+    """Everyone may read the list; sellers and operators ask for auctions."""
 
     def get_permissions(self) -> list[permissions.BasePermission]:
         if self.request.method == "POST":
@@ -129,20 +160,20 @@ class AuctionsView(views.APIView):
         responses=schemas.AuctionPage,
     )
     def get(self, request: request.Request) -> response.Response:
-        asked = AuctionsQuery.of(request.query_params)
-        size = asked["page_size"]
+        params = AuctionsQuery.of(request.query_params)
+        size = params["page_size"]
         query = store.Query(
-            status=asked["status"] or None,
-            format=asked["format"] or None,
-            seller_id=asked["seller"] or None,
-            search=asked["q"] or None,
-            unlisted=asked["unlisted"] or asked["status"] == "REQUESTED",
-            order=asked["order"] or ("-ends_at" if asked["status"] in _OVER else "ends_at"),
-            skip=(asked["page"] - 1) * size,
+            status=params["status"] or None,
+            format=params["format"] or None,
+            seller_id=params["seller"] or None,
+            search=params["q"] or None,
+            unlisted=params["unlisted"] or params["status"] == "REQUESTED",
+            order=params["order"] or ("-ends_at" if params["status"] in _OVER else "ends_at"),
+            skip=(params["page"] - 1) * size,
             limit=size,
         )
         page = selectors.list_auctions(query)
-        return response.Response({**page, "page": asked["page"], "pages": math.ceil(page["total"] / size)})
+        return response.Response({**page, "page": params["page"], "pages": math.ceil(page["total"] / size)})
 
     @extend_schema(
         summary="Ask for an auction",
@@ -244,7 +275,7 @@ class CancelView(views.APIView):
 
 
 class BidsView(views.APIView):
-    """Documented here, answered by `bid_endpoint` in front of Django; this view calls the same code."""
+    """The documentation of a bid. `bid_endpoint` answers bids in front of Django; this view calls the same code."""
 
     permission_classes = ()
     authentication_classes = ()
@@ -263,15 +294,15 @@ class BidsView(views.APIView):
     )
     def post(self, request: request.Request, auction_id: str) -> HttpResponse:
         headers = {name.lower().encode(): value.encode("latin-1") for name, value in request.headers.items()}
-        status, answered, body = runtime.call(bid_endpoint.place(request.path, headers, request.body))
+        status, answer_headers, body = runtime.call(bid_endpoint.place(request.path, headers, request.body))
         return HttpResponse(
-            body, status=status, headers={name.decode(): value.decode() for name, value in answered}
+            body, status=status, headers={name.decode(): value.decode() for name, value in answer_headers}
         )
 
 
 class OutcomeView(views.APIView):
     @extend_schema(
-        summary="The outcome of one's own key",
+        summary="The outcome of your own key",
         responses=schemas.Outcome,
     )
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
@@ -290,19 +321,19 @@ class HistoryView(views.APIView):
         responses=schemas.History,
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
-        asked = HistoryQuery.of(request.query_params)
-        entries = selectors.list_history(auction_id, after=asked["after"], limit=asked["limit"])
+        params = HistoryQuery.of(request.query_params)
+        entries = selectors.list_history(auction_id, after=params["after"], limit=params["limit"])
         return response.Response(
             {
                 "entries": [presentation.history_entry(entry) for entry in entries],
-                "next": entries[-1].seq if len(entries) == asked["limit"] else None,
+                "next": entries[-1].seq if len(entries) == params["limit"] else None,
             }
         )
 
 
 class StandingView(views.APIView):
     @extend_schema(
-        summary="One's own standing in an auction",
+        summary="Your own standing in an auction",
         responses=schemas.Standing,
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
@@ -311,16 +342,16 @@ class StandingView(views.APIView):
 
 class OwnBidsView(views.APIView):
     @extend_schema(
-        summary="The auctions that one bid in", parameters=[OwnBidsQuery], responses=schemas.OwnBids
+        summary="The auctions that you bid in", parameters=[OwnBidsQuery], responses=schemas.OwnBids
     )
     def get(self, request: request.Request) -> response.Response:
         """The auctions that I bid in, the one with my latest bid first."""
-        asked = OwnBidsQuery.of(request.query_params)
-        size = asked["page_size"]
-        states, total = selectors.list_own(request.user.sub, skip=(asked["page"] - 1) * size, limit=size)
+        params = OwnBidsQuery.of(request.query_params)
+        size = params["page_size"]
+        states, total = selectors.list_own(request.user.sub, skip=(params["page"] - 1) * size, limit=size)
         items = [
             {"auction": body, **presentation.standing(state, request.user.sub)}
             for state, body in zip(states, selectors.present(states), strict=True)
         ]
         pages = math.ceil(total / size)
-        return response.Response({"items": items, "page": asked["page"], "pages": pages, "total": total})
+        return response.Response({"items": items, "page": params["page"], "pages": pages, "total": total})

@@ -1,7 +1,7 @@
 """`POST /api/v1/auctions/{id}/bids` as a bare ASGI application, in front of Django: token, body, committer, answer.
 
 Django's request cycle would cost more than deciding the bid. The errors are the same problem+json as everywhere.
-A bid in this process waits for its future only; nothing here touches a database.
+Nothing here touches a database: a bid only awaits its future.
 """
 
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auction_project.kernel import correlation, errors, instants, money, tokens
+from auction_project.kernel import correlation, errors, ids, instants, money, tokens
 from auction_project.kernel.http import api, budgets
 from bidding import presentation, rules, runtime
 from bidding.rest import confirmations
@@ -20,12 +20,12 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 SALT_BYTES, CORRELATION_BYTES = 16, 8
 PREFIX, SUFFIX = "/api/v1/auctions/", "/bids"
-_AUCTION_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 _FIELD = re.compile(r"`\$\.?([^`]*)`|unknown field `([^`]*)`")
 
 
 class BidBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a bid: amounts are decimal strings with a currency."""
+    """The body of a bid. `amount` is a decimal string of `currency`; `confirmation` is the token of a
+    `confirmation_required`."""
 
     amount: str | None = None
     currency: str | None = None
@@ -50,7 +50,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """The ASGI application; the body comes whole (see bounds)."""
+    """The ASGI application. The body comes in one message: `web.bounds` has read it."""
     message = await receive()
     status, headers, body = await place(scope["path"], dict(scope["headers"]), message.get("body", b""))
     headers = (*headers, (b"content-length", str(len(body)).encode()))
@@ -59,7 +59,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, Headers, bytes]:
-    """Place the bid that the request asks for: status, headers and body of the answer. Runs on the runtime's loop."""
+    """Place the bid that the request holds: status, headers and body of the answer. Runs on the runtime's loop."""
     arrived_at = instants.now()
     try:
         command = await _with_reports(_command(path, headers, body, arrived_at))
@@ -73,12 +73,12 @@ async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[in
 
 
 def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: int) -> commands.PlaceBid:
-    """The bid that the request asks for. Raises errors.DomainError."""
+    """The command that the request holds. `arrived_at`: milliseconds since 1970 UTC. Raises errors.DomainError."""
     claims = tokens.from_header(headers.get(b"authorization", b"").decode("latin-1"))
     if not claims.email_verified or not claims.has("bidder"):
         raise MayNotBid
     auction_id = path[len(PREFIX) : -len(SUFFIX)]
-    if not _AUCTION_ID.fullmatch(auction_id):
+    if not ids.is_id(auction_id):
         raise refusals.AuctionNotFound
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise api.WrongContentType(field="Content-Type")
@@ -111,23 +111,24 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
 
 
 async def _with_reports(command: commands.PlaceBid) -> commands.PlaceBid:
-    """The bid with what other apps have reported: its bidder's card, and the stock where that is set aside at the sale.
+    """The bid with what other apps have reported: whether the bidder has a usable card, and the stock if it is set
+    aside at the sale.
 
     Raises errors.NotFound, errors.Unavailable.
     """
-    found = runtime.current()
-    state = found.committer.peek(command.auction_id) or await found.committer.look(command.auction_id)
+    running = runtime.current()
+    state = running.committer.peek(command.auction_id) or await running.committer.look(command.auction_id)
     assert isinstance(state, rules.State)  # noqa: S101 - looks answer with states
     terms, has_card, stock = state.terms, False, None
     if terms is not None:
-        has_card = not terms.card_required or await found.cards.has_usable(command.actor)
+        has_card = not terms.card_required or await running.cards.has_usable(command.actor)
         if rules.formats.of(state).sells_by_bid and terms.allocate == "on_sale":
-            stock = await found.stock.of(terms.product_id)
+            stock = await running.stock.of(terms.product_id)
     return msgspec.structs.replace(command, has_card=has_card, stock=stock)
 
 
 def decode_body(body: bytes) -> BidBody:
-    """Raises BodyInvalid, which names the field."""
+    """The body of a bid. Raises BodyInvalid, which names the field."""
     try:
         return _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -137,8 +138,8 @@ def decode_body(body: bytes) -> BidBody:
 
 
 def _correlation_id(headers: dict[bytes, bytes]) -> str:
-    sent = headers.get(b"x-correlation-id")
-    return correlation.accept(sent.decode("latin-1")) if sent else ""
+    header = headers.get(b"x-correlation-id")
+    return correlation.accept(header.decode("latin-1")) if header else ""
 
 
 def _refused(command: commands.PlaceBid, refusal: rules.Refusal) -> errors.DomainError:

@@ -1,6 +1,8 @@
-"""Tokens with which a bidder confirms an unusual bid: signed, for one bidder, auction and request, valid for five minutes.
+"""Tokens with which a bidder confirms an unusual bid: signed, for one bidder, auction and request, valid for five
+minutes.
 
-Nothing is stored. The repeated bid runs through all rules again; the token only answers the one question that it is about.
+Nothing is stored. The repeated bid runs through all rules again; the token answers only the question that it was issued
+for.
 """
 
 from django.core import signing
@@ -13,17 +15,17 @@ _SALT = "bidding.confirmation"
 
 def issue(command: commands.PlaceBid, because: str) -> str:
     """The token that confirms `because` for this very bid."""
-    return signing.dumps([*_about(command), because], salt=_SALT)
+    return signing.dumps([*_subject(command), because], salt=_SALT)
 
 
 def confirmed(command: commands.PlaceBid, token: str) -> str:
-    """What `token` confirms about this bid; "" when it is forged, too old, or of another bid."""
+    """The `because` that `token` confirms for this bid; "" when the token is forged, too old, or of another bid."""
     try:
-        *about, because = signing.loads(token, salt=_SALT, max_age=VALID_SECONDS)
+        *subject, because = signing.loads(token, salt=_SALT, max_age=VALID_SECONDS)
     except (signing.BadSignature, ValueError, TypeError):
         return ""
-    return because if about == _about(command) and isinstance(because, str) else ""
+    return because if subject == _subject(command) and isinstance(because, str) else ""
 
 
-def _about(command: commands.PlaceBid) -> list[str]:
+def _subject(command: commands.PlaceBid) -> list[str]:
     return [command.auction_id, command.actor, command.request()]

@@ -1,4 +1,8 @@
-"""What bidding's REST views answer, for the OpenAPI document: `presentation` makes these bodies."""
+"""What bidding's REST views answer, for the OpenAPI document: `presentation` makes these bodies.
+
+Amounts are decimal strings of the `currency` beside them, and instants are milliseconds since 1970 UTC, except in the
+facts of the history, whose amounts are minor units.
+"""
 
 from typing import Any, get_args
 
@@ -8,7 +12,8 @@ from rest_framework import serializers
 from auction_project.kernel.http import api_schemas
 from auction_project.kernel.http.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
 from bidding import rules
-from bidding.rules import log, refusals, state, terms
+from bidding.rules import kinds, refusals, state, terms
+from bidding.rules.facts import Hidden
 
 STATUSES = [status.value for status in rules.Status]
 FORMATS = list(rules.formats.FORMATS)
@@ -33,6 +38,8 @@ class SoftCloseField(serializers.DictField):
 
 
 class AuctionTerms(serializers.Serializer[Any]):
+    """What was fixed when the auction was requested."""
+
     start_price = MoneyField()
     allocate = serializers.ChoiceField(ALLOCATIONS, help_text="When units are set aside.")
     soft_close = SoftCloseField()
@@ -44,6 +51,8 @@ class AuctionTerms(serializers.Serializer[Any]):
 
 
 class _Common(serializers.Serializer[Any]):
+    """What one auction and an auction in a list have in common."""
+
     id = serializers.CharField()
     seq = serializers.IntegerField(help_text="The last entry of the log that this shows.")
     status = serializers.ChoiceField(STATUSES)
@@ -64,6 +73,8 @@ class _Common(serializers.Serializer[Any]):
 
 
 class Auction(_Common):
+    """One auction as it is now."""
+
     hash = serializers.CharField(help_text="The hash of the entry `seq`.")
     text = serializers.CharField()
     bidders = serializers.IntegerField()
@@ -78,6 +89,8 @@ class Auction(_Common):
 
 
 class AuctionSummary(_Common):
+    """An auction in a list, as it was about a second ago at most; `seq` says when."""
+
     start_price = MoneyField()
 
 
@@ -85,7 +98,7 @@ class AuctionPage(api_schemas.Page):
     items = AuctionSummary(many=True)
 
 
-@extend_schema_field(api_schemas.schema_of(log.Hidden))
+@extend_schema_field(api_schemas.schema_of(Hidden))
 class OpeningField(serializers.DictField):
     """What the commitment hides, for its owner alone."""
 
@@ -100,6 +113,8 @@ class Receipt(serializers.Serializer[Any]):
 
 
 class BidAnswer(serializers.Serializer[Any]):
+    """The answer to a bid, and to each repeat of it."""
+
     auction_id = serializers.CharField()
     seq = serializers.IntegerField(help_text="The entry of the log.")
     hash = serializers.CharField()
@@ -116,31 +131,27 @@ class BidAnswer(serializers.Serializer[Any]):
     receipt = Receipt()
 
 
-class Outcome(serializers.Serializer[Any]):
-    """What was answered under the key: a bid's whole answer, or the entry of a listing, an opening or a cancellation."""
+class Outcome(BidAnswer):
+    """The answer under the key: a bid's whole answer, or the entry of a listing, an opening or a cancellation."""
 
-    auction_id = serializers.CharField()
-    seq = serializers.IntegerField()
-    hash = serializers.CharField()
-    at = serializers.IntegerField(help_text=INSTANT)
-    standing = serializers.ChoiceField(["leading", "outbid", "bought"], required=False)
-    bidder = serializers.CharField(required=False)
-    currency = CurrencyField(required=False)
-    price = MoneyField(required=False)
-    minimum = MoneyField(required=False)
-    ends_at = serializers.IntegerField(required=False, help_text=INSTANT)
-    reserve_met = serializers.BooleanField(required=False)
-    quantity_left = serializers.IntegerField(required=False)
-    sale_id = serializers.CharField(required=False, allow_null=True)
-    receipt = Receipt()
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        for name, field in fields.items():
+            field.required = name in _OF_EVERY_ENTRY
+        return fields
 
 
-@extend_schema_field(api_schemas.schema_of(log.AnyFacts))
+_OF_EVERY_ENTRY = ("auction_id", "seq", "hash", "at", "receipt")
+
+
+@extend_schema_field(api_schemas.schema_of(kinds.AnyFacts))
 class FactsField(serializers.DictField):
-    """What was decided; amounts in it are minor units, as they are hashed."""
+    """What was decided. Amounts are minor units, as they are hashed."""
 
 
 class HistoryEntry(serializers.Serializer[Any]):
+    """An entry of the public log, as it is hashed."""
+
     auction_id = serializers.CharField()
     seq = serializers.IntegerField()
     at = serializers.IntegerField(help_text=INSTANT)
@@ -159,6 +170,8 @@ class History(serializers.Serializer[Any]):
 
 
 class Standing(serializers.Serializer[Any]):
+    """How the reader stands in an auction."""
+
     auction_id = serializers.CharField()
     seq = serializers.IntegerField()
     standing = serializers.ChoiceField(STANDINGS)
@@ -168,6 +181,8 @@ class Standing(serializers.Serializer[Any]):
 
 
 class OwnBid(Standing):
+    """An auction that the reader bid in, and how the reader stands there."""
+
     auction = Auction()
 
 

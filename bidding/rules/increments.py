@@ -1,6 +1,6 @@
-"""The increment table: by how much the next bid must exceed the price. Pinned to an auction by its version.
+"""The increment table: by how much the next bid must exceed the price. The terms of an auction pin its version.
 
-Figures are in minor units, whatever the currency's decimals: 100 yen stand where 1.00 euro does.
+Figures are minor units in every currency: the row for 1.00 euro is also that for 100 yen.
 Source: eBay's public help page on bid increments.
 """
 
@@ -17,16 +17,16 @@ CURRENT = "v1"
 
 
 def increment(amount: int, *, table: str = CURRENT) -> int:
-    """The increment at `amount` (minor units)."""
+    """The increment at `amount`; both are minor units."""
     bounds, steps = TABLES[table]
     return steps[bisect_right(bounds, amount)]
 
 
 def minimum_above(price: int, *, table: str = CURRENT) -> int:
-    """The least next bid at `price`."""
+    """The least next bid at `price`; both are minor units."""
     return price + increment(price, table=table)
 
 
 def contested(*, winner: int, loser: int, table: str = CURRENT) -> int:
-    """The visible price when a maximum of `winner` meets one of `loser` (<= winner)."""
+    """The visible price when a maximum of `winner` meets one of `loser` (<= winner); all are minor units."""
     return min(winner, loser + increment(loser, table=table))

@@ -1,141 +1,30 @@
 """Entries of the bid log, their public form, and the hash chain over it.
 
 The public form is canonical JSON (RFC 8785: keys sorted, no blanks; only ASCII keys, integers, booleans, strings) of
-what everybody may know, the previous entry's hash among it; `hash` is its SHA-256. Who acted and what he hid (maximum,
-reserve) is in it only as a salted commitment and lies beside it in `hidden`. Kept test vectors: tests/vectors.json.
+all that is public, with the previous entry's hash; `hash` is its SHA-256. The actor and what the entry hides (maximum,
+reserve) are in it only as a salted commitment; they are stored beside it, in `hidden`. Kept test vectors:
+tests/vectors.json.
 """
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from bidding.rules.terms import Terms
-
-GENESIS = "0" * 64
-Next = Literal["runner_up", "back_on_sale", "relist", "nothing"]
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """What an entry makes public, one type a kind."""
-
-
-class Requested(Facts, frozen=True, kw_only=True, tag="requested"):
-    terms: Terms
-
-
-class Scheduled(Facts, frozen=True, kw_only=True, tag="scheduled"):
-    title: str
-    text: str
-    thumbnail: str
-    seller_id: str
-    stock_version: int
-
-
-class Opened(Facts, frozen=True, kw_only=True, tag="opened"):
-    ends_at: int
-
-
-class Sale(msgspec.Struct, frozen=True, kw_only=True):
-    """A sale that an entry makes; `buyer` is an alias, `price` the total."""
-
-    sale_id: str
-    buyer: str
-    price: int
-    quantity: int
-
-
-class Bid(Facts, frozen=True, kw_only=True, tag="bid"):
-    """All that follows from the bid: the visible price, who leads, the new end. On a buy_now listing it is a sale."""
-
-    bidder: str
-    leader: str
-    currency: str
-    price: int
-    minimum: int
-    ends_at: int
-    previous_ends_at: int
-    reserve_met: bool
-    bids: int
-    quantity_left: int
-    sale: Sale | None = None
-
-
-class MaximumChanged(Bid, frozen=True, kw_only=True, tag="maximum_changed"):
-    """The leader changed the own maximum. It is no public bid: `bids` and `ends_at` stay as they are."""
-
-
-class SoldOut(Facts, frozen=True, kw_only=True, tag="sold_out"):
-    """The sales of a listing used up its stock, although the listing had promised more."""
-
-    ended: bool
-
-
-class Cancelled(Facts, frozen=True, kw_only=True, tag="cancelled"):
-    reason: str
-    by: str
-    ended: bool
-
-
-class Closed(Facts, frozen=True, kw_only=True, tag="closed"):
-    """`winner` is an alias or empty."""
-
-    winner: str
-    price: int
-    reserve_met: bool
-    quantity_left: int
-    ended: bool
-    sale: Sale | None = None
-
-
-class Settled(Facts, frozen=True, kw_only=True, tag="settled"):
-    sale_id: str
-    ended: bool
-
-
-class SaleFailed(Facts, frozen=True, kw_only=True, tag="sale_failed"):
-    """`next` says what follows; a runner-up is a new `sale`; `relist_as` is the next auction's id. `leader` and `price` are
-    what the remaining bids give. Why the sale failed is hidden: it is the buyer's own affair."""
-
-    sale_id: str
-    next: Next
-    leader: str
-    price: int
-    reserve_met: bool
-    quantity_left: int
-    ended: bool
-    sale: Sale | None = None
-    relist_as: str | None = None
-
-
-AnyFacts = (
-    Requested
-    | Scheduled
-    | Opened
-    | Bid
-    | MaximumChanged
-    | SoldOut
-    | Cancelled
-    | Closed
-    | Settled
-    | SaleFailed
-)
-
-
-class Hidden(msgspec.Struct, frozen=True, kw_only=True):
-    """What the entry commits to and only the house and its actor may see before the close."""
-
-    actor: str
-    salt: str
-    maximum: int | None = None
-    reserve: int | None = None
-    buyer: str | None = None
-    reason: str | None = None
+from bidding.rules import commands
+from bidding.rules.facts import Bid, Hidden
+from bidding.rules.kinds import AnyFacts
+from bidding.rules.state import GENESIS
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One decided command. `request` is the digest of what was asked; `correlation_id` is outside the hash."""
+    """One decided command.
+
+    `at` is when the command arrived (milliseconds since 1970 UTC), and never less than in the entry before. `request`
+    is the digest of the command's request. `commitment` and `hash` are 64 hex digits, `prev` is the hash of the entry
+    before. The actor, the key, `request` and `correlation_id` are outside the hash; the commitment covers the actor.
+    """
 
     auction_id: str
     seq: int
@@ -152,11 +41,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> str:
+        """The kind's name in the log, such as `bid`."""
         return str(type(self.facts).__struct_config__.tag)
 
     @property
     def idempotency(self) -> str:
-        return idempotency(self.auction_id, self.actor, self.key)
+        """The unique string of auction, actor and key."""
+        return commands.idempotency(self.auction_id, self.actor, self.key)
 
 
 class PublicForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,11 +60,6 @@ class PublicForm(msgspec.Struct, frozen=True, kw_only=True):
     facts: AnyFacts
     prev: str
     v: int = 1
-
-
-def idempotency(auction_id: str, actor: str, key: str) -> str:
-    """The unique string of auction, actor and key: the guard against doubles, and bidding's inbox."""
-    return f"{auction_id}|{actor}|{key}"
 
 
 _canonical = msgspec.json.Encoder(order="sorted")
@@ -212,11 +98,12 @@ def seal(
 
 
 def commitment(hidden: Hidden) -> str:
-    """SHA-256 over the canonical JSON of what is hidden, salt included."""
+    """SHA-256 (64 hex digits) of the canonical JSON of what is hidden, salt included."""
     return hashlib.sha256(_canonical.encode(hidden)).hexdigest()
 
 
 def public_form(entry: Entry) -> PublicForm:
+    """What of `entry` is hashed."""
     return PublicForm(
         auction_id=entry.auction_id,
         seq=entry.seq,
@@ -228,6 +115,7 @@ def public_form(entry: Entry) -> PublicForm:
 
 
 def hash_of(form: PublicForm) -> str:
+    """SHA-256 (64 hex digits) of the canonical JSON of `form`."""
     return hashlib.sha256(_canonical.encode(form)).hexdigest()
 
 
@@ -248,7 +136,7 @@ def verify_chain(entries: Iterable[Entry], *, prev: str = GENESIS, seq: int = 0)
 
 
 def answer_of(entry: Entry) -> dict[str, Any]:
-    """What the one who asked is told: a function of the entry, so that a repeat is told the same."""
+    """The answer to the command: a function of the entry, so that a repeat gets the same. Amounts are minor units."""
     facts = entry.facts
     answer: dict[str, Any] = {
         "auction_id": entry.auction_id,

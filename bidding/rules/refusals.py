@@ -1,8 +1,8 @@
-"""Refusals are values: a rule that said no, with the figures that a bidder needs. Nothing is stored for one.
+"""Refusals are values: a rule that said no, with the figures that a bidder needs. Refusals are not stored.
 
-Each rule is a class of error, which holds all that can be said of it: its kind decides the HTTP status, its name is the
-code, its docstring the sentence, and `remedy` what to do next. The rules return `refuse(BidTooLow, minimum=…)`; outside
-of them a refusal is raised as that error.
+Each rule is a class of error: its base decides the HTTP status, its name is the code, its docstring the sentence, and
+`remedy` says what to do next. The rules return `refuse(BidTooLow, minimum=…)`; outside of the rules a refusal is raised
+as that error.
 """
 
 from typing import Any
@@ -15,8 +15,11 @@ MONEY = frozenset({"amount", "minimum", "price", "maximum"})
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """`seq` and `hash` are the state that it was decided at. Figures named in MONEY are minor units of `currency`.
-    `detail` replaces the sentence of the class where the case says more; empty: it does not."""
+    """A rule (`kind`) that refused a command at the state `seq`, `hash`.
+
+    Figures named in MONEY are minor units of `currency`, those named `…_at` are milliseconds since 1970 UTC. `detail`
+    replaces the sentence of the class where the case says more; empty: the class says it.
+    """
 
     kind: type[errors.DomainError]
     detail: str = ""
@@ -32,7 +35,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind.code
 
     def error(self) -> errors.DomainError:
-        """The error that tells of it, with the seq and hash that it was decided at."""
+        """The error of this refusal, with the seq and hash of the state that it was decided at."""
         return self.kind(
             self.detail or None, field=self.field, **{**self.figures, "seq": self.seq, "hash": self.hash}
         )

@@ -1,4 +1,4 @@
-"""How a bidder stands in an auction: one word from one function, for the API, the pages and the checks.
+"""How a bidder stands in an auction: one word from one function, for the API, the pages and `verify`.
 
 none          has not bid                     next_in_line  gets the lot if the winner does not pay
 leading       has the highest maximum         lost          another bidder bought it
@@ -15,7 +15,7 @@ __all__ = ["Standing", "next_in_line", "standing_of"]
 
 
 def standing_of(state: State, user_id: str) -> Standing:
-    """The word for `user_id`. A sale counts from its beginning; whether it is paid is the order's to say."""
+    """The standing of `user_id`. A sale counts from its beginning; the order says whether it is paid."""
     return formats.of(state).standing(state, user_id) if user_id in state.bidders else "none"
 
 

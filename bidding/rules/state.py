@@ -1,5 +1,5 @@
-"""The state of one auction: the fold of its log, immutable. Maps are persistent, so that a speculative state shares
-almost everything with the committed one and is dropped for free.
+"""The state of one auction: the fold of its log, immutable. Maps are persistent: a speculative state shares almost
+everything with the committed one, so a writer drops it for free.
 """
 
 import enum
@@ -9,14 +9,16 @@ import msgspec
 from rpds import HashTrieMap, HashTrieSet
 
 from bidding.rules.commands import Stock
-from bidding.rules.log import GENESIS
+from bidding.rules.facts import Sale
 from bidding.rules.terms import Terms
+
+GENESIS = "0" * 64  # the hash of a log without entries
 
 Outcome = Literal["sold", "sold_out", "unsold", "cancelled"]
 
 
 class Status(enum.StrEnum):
-    """NEW is an auction without entries. CLOSED and CANCELLED are final for bids; `ended` says whether sales are too.
+    """NEW is an auction without entries. CLOSED and CANCELLED are final for bids; `State.ended` also covers the sales.
 
     SOLD_OUT: every unit of a listing is in a sale. A sale that falls through opens it again, until it has `ended`.
     """
@@ -31,7 +33,8 @@ class Status(enum.StrEnum):
 
 
 class Bidder(msgspec.Struct, frozen=True):
-    """One bidder's highest bid: `seq` is its priority on a tie, the entry that reached `maximum` or took the lead."""
+    """One bidder's highest bid: `maximum` in minor units; `seq` is its priority on a tie, the entry that reached
+    `maximum` or took the lead."""
 
     alias: str
     maximum: int
@@ -39,11 +42,16 @@ class Bidder(msgspec.Struct, frozen=True):
 
 
 class OpenSale(msgspec.Struct, frozen=True):
-    """A sale whose saga has not ended."""
+    """A sale whose saga has not ended; `price` is its total (minor units)."""
 
     user_id: str
     price: int
     quantity: int
+
+    @classmethod
+    def of(cls, user_id: str, sale: Sale) -> "OpenSale":
+        """The sale that an entry made to `user_id`."""
+        return cls(user_id, sale.price, sale.quantity)
 
 
 if TYPE_CHECKING:
@@ -56,7 +64,13 @@ else:  # rpds' classes cannot be subscripted at run time
 
 
 class State(msgspec.Struct, frozen=True):
-    """`price` is the visible price (0 before the first bid of an english auction). `passed_over`: their sales failed."""
+    """One auction after entry `seq`.
+
+    `at` is the time of that entry, and `ends_at` the end as bids have moved it (milliseconds since 1970 UTC). `price`
+    is the visible price and `reserve` the hidden least (minor units); the price of an English auction is 0 before the
+    first bid. `leader` is a user's id. `bidders`, `buyers` (paid) and `passed_over` (their sales failed) are by user
+    id, `open_sales` by sale id. `ended`: nothing more will happen.
+    """
 
     auction_id: str
     seq: int = 0
@@ -88,12 +102,12 @@ class State(msgspec.Struct, frozen=True):
     @property
     def known_terms(self) -> Terms:
         """The terms; an auction past NEW has them."""
-        assert self.terms is not None  # noqa: S101 - a NEW auction is refused before anybody asks
+        assert self.terms is not None  # noqa: S101 - the rules refuse a NEW auction before they look at its terms
         return self.terms
 
     @property
     def outcome(self) -> Outcome | None:
-        """What became of the lot; None while that is open. A sale whose payment is under way counts as one."""
+        """What became of the lot; None while that is open. A sale counts from its beginning."""
         if self.status is Status.CANCELLED:
             return "cancelled"
         if self.status is Status.SOLD_OUT:
@@ -108,18 +122,20 @@ class State(msgspec.Struct, frozen=True):
         return {sale.user_id for sale in self.open_sales.values()}
 
     def units_left(self, stock: Stock | None = None) -> int:
-        """The units that can be bought: of the listing, and, where stock is set aside at the sale, really there."""
+        """The units that can be bought: those of the listing, or fewer if stock is set aside at the sale and `stock`
+        has fewer."""
         if stock is None or self.known_terms.allocate != "on_sale":
             return self.quantity_left
         waiting = sum(s.quantity for sale_id, s in self.open_sales.items() if sale_id not in stock.reserved)
         return max(0, min(self.quantity_left, stock.available - waiting))
 
     def alias_of(self, user_id: str) -> str:
-        """The name under which `user_id` appears here; "" for nobody."""
-        found = self.bidders.get(user_id)
-        return found.alias if found else ""
+        """The name under which `user_id` appears here; "" for a user who has not bid."""
+        bidder = self.bidders.get(user_id)
+        return bidder.alias if bidder else ""
 
     def next_alias(self, user_id: str) -> str:
+        """The alias of `user_id`, a new one for a user who has not bid."""
         return self.alias_of(user_id) or f"Bidder {len(self.bidders) + 1}"
 
 
@@ -155,13 +171,13 @@ def dump(state: State) -> str:
 
 def load(snapshot: str) -> State:
     """The inverse of `dump`. Raises msgspec.ValidationError."""
-    found = _decoder.decode(snapshot)
+    plain = _decoder.decode(snapshot)
     return msgspec.structs.replace(
-        found.state,
-        bidders=HashTrieMap(found.bidders),
-        open_sales=HashTrieMap(found.open_sales),
-        passed_over=HashTrieSet(found.passed_over),
-        buyers=HashTrieSet(found.buyers),
+        plain.state,
+        bidders=HashTrieMap(plain.bidders),
+        open_sales=HashTrieMap(plain.open_sales),
+        passed_over=HashTrieSet(plain.passed_over),
+        buyers=HashTrieSet(plain.buyers),
     )
 
 

@@ -1,6 +1,8 @@
-"""The terms of an auction: fixed when it is requested, public but for the reserve.
+"""The terms of an auction, fixed when it is requested: public but for the reserve.
 
-Instants are milliseconds since the epoch, spans are milliseconds, money is minor units.
+Instants are milliseconds since 1970 UTC, spans are milliseconds, amounts are minor units of the currency. The terms are
+part of the first entry's hash: every field keeps its name and its default, also those that no rule reads
+(`SoftClose.mode`, `SoftClose.trigger`, `Terms.rules`).
 """
 
 from typing import Literal
@@ -9,19 +11,25 @@ import msgspec
 
 from bidding.rules import increments
 
-MAX_AMOUNT = 10**11
+# The bounds of an amount are those of the kernel's `money`.
 MAX_QUANTITY = 10_000
 MAX_RELISTINGS = 5
-MAX_DURATION_MS = 90 * 24 * 3600 * 1000
+MAX_DURATION_MS = 90 * 24 * 3_600_000
+MAX_INSTANT = 10**14
+MAX_WINDOW_MS = MAX_EXTENSION_MS = 3_600_000
+MIN_EXTENSION_MS = 1_000
+MAX_CAP_MS = 24 * 3_600_000
 
 Allocation = Literal["on_listing", "on_sale"]
 
 
 class SoftClose(msgspec.Struct, frozen=True, kw_only=True):
-    """A bid within `window_ms` of the end moves the end to `extension_ms` after the bid (mode `reset`).
+    """A bid within `window_ms` of the end moves the end to `extension_ms` after the bid.
 
-    Only a bid that changes the leader or the price does: a leader who changes the own maximum moves nothing. The end never
-    moves by more than `cap_total_ms` in all, nor beyond `hard_stop_at`. A window of 0 switches it off.
+    Only a bid that changes the leader or the price does: a leader who changes the own maximum moves nothing. The end
+    never moves by more than `cap_total_ms` in all, nor beyond `hard_stop_at`. A window of 0 switches it off.
+
+    `mode` and `trigger` name this rule, the only one there is.
     """
 
     window_ms: int = 120_000
@@ -33,8 +41,13 @@ class SoftClose(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """`format` is a name of `formats.FORMATS`. `start_price` is the unit price of a buy_now listing. `relistings_left`: how often a lot whose sales all failed
-    is listed again. `card_required`: only bidders with a usable card may bid. `rules` and `increments` pin the versions."""
+    """What the seller or an operator asks for.
+
+    `format` is a name of `formats.FORMATS`. `start_price` is the unit price of a buy_now listing. `allocate` says when
+    inventory sets units aside. `relistings_left`: how often a lot whose sales all failed is listed again; `relist_of`:
+    the auction that this one goes on from. `card_required`: only bidders with a usable card may bid. `increments` pins
+    the version of the increment table; `rules` is the version of the rules, of which there is one.
+    """
 
     format: str
     product_id: str
@@ -55,7 +68,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def extended_end(terms: Terms, *, ends_at: int, at: int) -> int:
-    """The end after a bid at `at`: the soft close in mode `reset`."""
+    """The end after a bid at `at`: the soft close."""
     soft = terms.soft_close
     if ends_at - at > soft.window_ms or soft.window_ms == 0:
         return ends_at

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from bidding.rules import log, refusals
+from bidding.rules import refusals
 from bidding.rules.commands import PlaceBid
+from bidding.rules.facts import Bid
 from bidding.rules.formats import english
 from bidding.rules.formats.base import Format
 from bidding.rules.refusals import Refusal
@@ -17,13 +18,13 @@ class FirstPrice(english.English):
     def minimum(self, state: State) -> int:
         return state.known_terms.start_price
 
-    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> Bid | Refusal:
         amount, terms = command.amount or 0, state.known_terms
         if amount < terms.start_price:
             return refusals.refuse(refusals.BidTooLow, field="amount")
         leads = not state.leader or amount > state.bidders[state.leader].maximum
         alias = state.next_alias(command.actor)
-        return log.Bid(
+        return Bid(
             bidder=alias,
             leader=alias if leads else state.alias_of(state.leader),
             currency=terms.currency,

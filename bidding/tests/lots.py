@@ -7,7 +7,7 @@ import msgspec
 
 from auction_project.kernel import ids
 from bidding import rules
-from bidding.rules import commands, log
+from bidding.rules import commands, kinds, log
 
 T0 = 1_800_000_000_000
 HOUR = 3_600_000
@@ -63,8 +63,8 @@ class Lot:
     def request(
         self, *, reserve: int | None = None, at: int = T0 - HOUR, **changes: Any
     ) -> log.Entry | rules.Refusal:
-        asked = terms(has_reserve=reserve is not None, **changes)
-        return self.do(commands.Request(**self._common(SELLER, None, at), terms=asked, reserve=reserve))
+        requested = terms(has_reserve=reserve is not None, **changes)
+        return self.do(kinds.Request(**self._common(SELLER, None, at), terms=requested, reserve=reserve))
 
     def schedule(
         self,
@@ -75,7 +75,7 @@ class Lot:
         seller_id: str = SELLER,
     ) -> log.Entry | rules.Refusal:
         return self.do(
-            commands.Schedule(
+            kinds.Schedule(
                 **self._common(commands.EVENT, key, at),
                 title="Brass sextant",
                 text="London, about 1880.",
@@ -86,7 +86,7 @@ class Lot:
         )
 
     def open(self, *, at: int = T0, actor: str = commands.CLOCK, **early: bool) -> log.Entry | rules.Refusal:
-        return self.do(commands.Open(**self._common(actor, "open", at), **early))
+        return self.do(kinds.Open(**self._common(actor, "open", at), **early))
 
     def bid(
         self,
@@ -97,10 +97,13 @@ class Lot:
         key: str | None = None,
         **changes: Any,
     ) -> log.Entry | rules.Refusal:
-        """A bid of a bidder with a card, who confirms what is asked first unless the test says what is `confirmed`."""
+        """A bid of a bidder with a card. The bidder confirms an unusual bid unless the test says what is
+        `confirmed`."""
         currency = changes.pop("currency", "EUR" if amount is not None else None)
-        asked = {"has_card": True} | changes
-        command = commands.PlaceBid(**self._common(actor, key, at), amount=amount, currency=currency, **asked)
+        fields = {"has_card": True} | changes
+        command = commands.PlaceBid(
+            **self._common(actor, key, at), amount=amount, currency=currency, **fields
+        )
         outcome = self.do(command)
         if (
             isinstance(outcome, rules.Refusal)
@@ -111,17 +114,17 @@ class Lot:
         return outcome
 
     def close(self, *, at: int | None = None) -> log.Entry | rules.Refusal:
-        return self.do(commands.Close(**self._common(commands.CLOCK, "close", at or self.state.ends_at + 50)))
+        return self.do(kinds.Close(**self._common(commands.CLOCK, "close", at or self.state.ends_at + 50)))
 
     def cancel(
         self, by: str, *, actor: str = OPERATOR, at: int = T0 + MINUTE, **changes: Any
     ) -> log.Entry | rules.Refusal:
         return self.do(
-            commands.Cancel(**self._common(actor, "cancel", at), reason="It broke.", by=by, **changes)
+            kinds.Cancel(**self._common(actor, "cancel", at), reason="It broke.", by=by, **changes)
         )
 
     def settle(self, sale_id: str, *, at: int = T0 + 2 * HOUR) -> log.Entry | rules.Refusal:
-        return self.do(commands.Settle(**self._common(commands.SAGAS, sale_id, at)))
+        return self.do(kinds.Settle(**self._common(commands.SAGAS, sale_id, at)))
 
     def fail(
         self, sale_id: str, reason: str = "payment_refused", *, at: int = T0 + 2 * HOUR
@@ -149,8 +152,8 @@ def sale_of(entry: log.Entry | rules.Refusal) -> str:
 def facts(outcome: log.Entry | rules.Refusal) -> dict[str, Any]:
     """The facts of an entry as plain values; a refusal fails the test with its text."""
     assert isinstance(outcome, log.Entry), outcome
-    found: dict[str, Any] = msgspec.to_builtins(outcome.facts)
-    return found
+    plain: dict[str, Any] = msgspec.to_builtins(outcome.facts)
+    return plain
 
 
 def refusal(outcome: log.Entry | rules.Refusal) -> tuple[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from bidding import rules, store
-from bidding.rules import commands, log
+from bidding.rules import commands, kinds, log
 from bidding.tests import lots
 
 NOW = lots.T0 + lots.MINUTE  # the writer's clock
@@ -58,7 +58,7 @@ def another_writer(command: commands.Command) -> Callable[["ScriptedStore", log.
 
 def same_key_elsewhere(scripted: "ScriptedStore", entry: log.Entry) -> None:
     """Another writer committed the same request (its client asked both)."""
-    assert isinstance(entry.facts, log.Bid)
+    assert isinstance(entry.facts, kinds.Bid)
     scripted.commit_elsewhere(
         commands.PlaceBid(
             auction_id=entry.auction_id,

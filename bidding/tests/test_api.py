@@ -1,4 +1,5 @@
-"""The REST views of bidding: each with nobody, another and the right one; and input that is refused changes nothing."""
+"""The REST views of bidding: each without a token, as another user and as the right one; refused input changes
+nothing."""
 
 import asyncio
 import concurrent.futures
@@ -62,11 +63,11 @@ def terms(**changes):
 # --- time, list, read ------------------------------------------------------------------------------------------------
 
 
-def test_anybody_reads_the_servers_time(rest):
+def test_the_servers_time_is_public(rest):
     assert abs(rest("get", "time").json()["now"] - time.time() * 1000) < 5_000
 
 
-def test_anybody_reads_an_auction_as_it_is_now(auction, rest):
+def test_an_auction_as_it_is_now_is_public(auction, rest):
     web.bid(auction, GOOD, **ANNS)
 
     body = rest("get", f"auctions/{auction}").json()
@@ -132,9 +133,9 @@ def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
                 )
             )
         )
-    asked = f"auctions?status=SCHEDULED&format=english&seller={SELLER}&q=Sextant&order=-ends_at&page_size=2"
+    query = f"auctions?status=SCHEDULED&format=english&seller={SELLER}&q=Sextant&order=-ends_at&page_size=2"
 
-    pages = [rest("get", f"{asked}&page={page}").json() for page in (1, 2, 3)]
+    pages = [rest("get", f"{query}&page={page}").json() for page in (1, 2, 3)]
 
     assert [[item["title"][-1] for item in page["items"]] for page in pages] == [
         ["4", "3"],
@@ -150,7 +151,7 @@ def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
      ("format=dutch", "format"), ("order=hidden", "order"), ("colour=red", "colour"), ("q=a%00b", "q"),
      ("q=" + "x" * 101, "q"), ("unlisted=perhaps", "unlisted")],
 )  # fmt: skip
-def test_a_list_that_makes_no_sense_is_refused(bid_log, rest, query, field):
+def test_an_invalid_query_is_refused(bid_log, rest, query, field):
     status, _, found = refused(rest("get", f"auctions?{query}"))
 
     assert (status, found) == (400, field)
@@ -186,7 +187,7 @@ def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
 # --- create ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_seller_asks_for_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
+def test_a_seller_requests_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
     runtime.call(runtime.current().store.prepare())
     headers, body = {**SELLERS, "Idempotency-Key": "mine"}, terms(reserve_price="25.00")
 
@@ -211,7 +212,7 @@ def test_a_seller_asks_for_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
 
 
 @pytest.mark.parametrize(("headers", "status"), [(None, 401), (ANNS, 403)])
-def test_nobody_and_a_bidder_ask_for_no_auction(bid_log, rest, headers, status):
+def test_neither_an_anonymous_user_nor_a_bidder_may_request_an_auction(bid_log, rest, headers, status):
     assert refused(rest("post", "auctions", headers, terms()))[0] == status
     assert runtime.call(runtime.current().store.all_auction_ids()) == []
 
@@ -246,7 +247,7 @@ def test_nobody_and_a_bidder_ask_for_no_auction(bid_log, rest, headers, status):
         ({"relistings_left": 6}, "relistings_left"),
     ],
 )
-def test_terms_that_make_no_sense_are_refused_with_their_field(bid_log, rest, changes, field):
+def test_invalid_terms_are_refused_with_their_field(bid_log, rest, changes, field):
     status, _, found = refused(rest("post", "auctions", SELLERS, terms(**changes)))
 
     assert status == 400
@@ -278,12 +279,13 @@ def scheduled(bid_log):
     ("headers", "status", "code"),
     [(None, 401, None), (ANNS, 403, None), (web.bearer(ANN, "seller"), 403, "not_your_auction")],
 )
-@pytest.mark.parametrize("wish", ["open", "cancel"])
-def test_opening_and_cancelling_are_the_sellers_and_the_operators(
-    scheduled, rest, headers, status, code, wish
-):
+@pytest.mark.parametrize("action", ["open", "cancel"])
+def test_only_the_seller_and_operators_open_and_cancel(scheduled, rest, headers, status, code, action):
     response = rest(
-        "post", f"auctions/{scheduled}/{wish}", headers, {"reason": "It broke."} if wish == "cancel" else {}
+        "post",
+        f"auctions/{scheduled}/{action}",
+        headers,
+        {"reason": "It broke."} if action == "cancel" else {},
     )
 
     found = refused(response)
@@ -341,10 +343,10 @@ def test_opening_what_is_open_is_a_conflict(auction, rest):
     assert refused(rest("post", f"auctions/{auction}/open", OPERATORS)) == (409, "wrong_status", None)
 
 
-# --- one's own --------------------------------------------------------------------------------------------------------------
+# --- your own ---------------------------------------------------------------------------------------------------------------
 
 
-def test_one_asks_for_the_outcome_of_ones_own_key_and_for_nobody_elses(auction, rest):
+def test_the_outcome_of_a_key_is_for_its_owner_alone(auction, rest):
     placed = web.bid(auction, GOOD, **ANNS).json()
     path = f"auctions/{auction}/bids/by-key/key-1"
 
@@ -376,7 +378,7 @@ def test_a_key_whose_bid_is_still_being_decided_is_503_and_never_404(auction, re
     assert rest("get", path, ANNS).json() == answer.json()
 
 
-def test_a_standing_is_ones_own(auction, rest):
+def test_a_standing_is_for_its_bidder_alone(auction, rest):
     web.bid(auction, {"amount": "47.31", "currency": "EUR"}, **ANNS)
     web.bid(auction, {"amount": "30.00", "currency": "EUR"}, **BENS)
 
@@ -412,7 +414,7 @@ def test_my_bids_are_the_auctions_that_i_bid_in(auction, rest):
 # --- history and documents -----------------------------------------------------------------------------------------------------
 
 
-def test_anybody_reads_the_public_log_by_cursor_and_can_verify_it(auction, rest):
+def test_the_log_is_public_by_cursor_and_can_be_verified(auction, rest):
     for i in range(4):
         web.bid(
             auction,
@@ -460,10 +462,10 @@ def test_the_openapi_document_contains_the_bid_endpoint(client):
 
 
 def test_while_the_store_is_away_reads_are_503_with_retry_after(auction, rest, monkeypatch):
-    async def away(*_arguments, **_named):
-        raise store.OutcomeUnknown("away")
+    async def unavailable(*_arguments, **_named):
+        raise store.OutcomeUnknown("unavailable")
 
-    monkeypatch.setattr(runtime.current().store, "read", away)
+    monkeypatch.setattr(runtime.current().store, "read", unavailable)
 
     response = rest("get", f"auctions/{auction}")
     assert (refused(response), response.headers["retry-after"]) == ((503, "store_away", None), "1")

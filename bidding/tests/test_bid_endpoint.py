@@ -1,4 +1,4 @@
-"""The bid endpoint through the whole ASGI application: what a bid is answered, and that bad input changes nothing."""
+"""The bid endpoint through the whole ASGI application: the answers to bids; invalid input changes nothing."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from auction_project.kernel import instants
 from auction_project.web import bounds
 from bidding import reports, runtime, services, store
 from bidding.rest import bid_endpoint
-from bidding.rules import commands
+from bidding.rules import kinds
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER
 
@@ -51,8 +51,8 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
     runtime.call(runtime.current().store.insert_auction(document))
     common = {"auction_id": auction_id, "at": now, "salt": "s"}
     steps = [
-        commands.Request(**common, actor=SELLER, key="request", terms=terms),
-        commands.Schedule(
+        kinds.Request(**common, actor=SELLER, key="request", terms=terms),
+        kinds.Schedule(
             **common,
             actor="event",
             key="e",
@@ -62,7 +62,7 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
             seller_id=SELLER,
             stock_version=1,
         ),
-        commands.Open(**common, actor="clock", key="open"),
+        kinds.Open(**common, actor="clock", key="open"),
     ]
     for command in steps[: 3 if opened else 2]:
         runtime.submit(command)
@@ -124,8 +124,8 @@ def test_an_unusual_bid_is_confirmed_with_the_token_of_the_refusal_and_with_no_o
     )
     token = refused.json()["confirmation"]
     for headers, amount, sent in ((BEN, "80", token), (ANN, "81", token), (ANN, "80", "forged")):
-        asked = {"amount": amount, "currency": "EUR", "confirmation": sent}
-        assert web.bid(auction, asked, **web.bearer(headers)).json()["code"] == "confirmation_required"
+        body = {"amount": amount, "currency": "EUR", "confirmation": sent}
+        assert web.bid(auction, body, **web.bearer(headers)).json()["code"] == "confirmation_required"
     assert head(auction) == 3
 
     placed = web.bid(auction, unusual | {"confirmation": token}, **web.bearer(ANN))
@@ -150,7 +150,7 @@ def test_a_card_counts_as_soon_as_it_is_reported_and_a_removed_one_no_longer_aft
     assert (again.json()["code"], head(auction)) == ("card_missing", 4)
 
 
-def test_what_inventory_reports_as_gone_is_not_sold(bid_log):
+def test_units_that_inventory_reports_as_gone_are_not_sold(bid_log):
     listing = open_auction("3" * 32, format="buy_now", quantity=10, allocate="on_sale")
     services.record_stock(product_id="p" * 32, available=1, version=4, sale_id=None)
 
@@ -186,7 +186,7 @@ def test_a_repeat_is_answered_the_same_and_stored_once(auction):
     assert head(auction) == 4
 
 
-def test_an_outbid_bidder_hears_so_and_what_to_bid_next(auction):
+def test_the_answer_to_an_outbid_bidder_has_the_minimum_next_bid(auction):
     web.bid(auction, {"amount": "45", "currency": "EUR"}, **web.bearer(ANN))
     body = web.bid(auction, {"amount": "30.00", "currency": "EUR"}, **web.bearer(BEN)).json()
 
@@ -239,7 +239,7 @@ BAD_BODIES = {
         "amount",
     ),
     "10^30 in short": (b'{"amount":"1e30","currency":"EUR"}', 400, "amount_invalid", "amount"),
-    "more than anybody pays": (
+    "more than the highest amount": (
         b'{"amount":"1000000000.01","currency":"EUR"}',
         400,
         "amount_invalid",
@@ -303,7 +303,7 @@ def test_a_body_that_is_no_bid_is_refused_and_changes_nothing(auction, content, 
 
 
 HEADERS = {
-    "nobody": ({"Authorization": ""}, 401, "invalid_token", None),
+    "no authorization": ({"Authorization": ""}, 401, "invalid_token", None),
     "no token": ({"Authorization": "Bearer "}, 401, "invalid_token", None),
     "another scheme": ({"Authorization": "Basic YTpi"}, 401, "invalid_token", None),
     "a forged token": ({"Authorization": "Bearer " + "e30.e30.e30"}, 401, "invalid_token", None),
@@ -379,7 +379,7 @@ def test_a_key_with_another_body_is_unprocessable_and_changes_nothing(auction):
 def test_before_the_opening_and_after_the_cancellation(bid_log):
     scheduled = open_auction("3" * 32, opened=False)
     runtime.submit(
-        commands.Cancel(
+        kinds.Cancel(
             auction_id=scheduled, actor="op", key="c", at=0, salt="s", reason="It broke.", by="operator"
         )
     )
@@ -396,7 +396,7 @@ def test_a_closed_auction_takes_no_bid(auction, monkeypatch):
     assert (runtime.look(auction).status, head(auction)) == ("CLOSED", 4)
 
 
-def test_a_body_that_trickles_in_is_given_up(auction, monkeypatch):
+def test_a_body_that_comes_too_slowly_is_refused(auction, monkeypatch):
     monkeypatch.setattr(bounds, "BODY_SECONDS", 0.3)
     sent = []
 
@@ -420,11 +420,11 @@ def test_a_body_that_trickles_in_is_given_up(auction, monkeypatch):
     assert head(auction) == 3
 
 
-def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
-    async def away(*_arguments, **_named):
-        raise store.OutcomeUnknown("away")
+def test_an_unavailable_store_is_503_with_retry_after(auction, monkeypatch):
+    async def unavailable(*_arguments, **_named):
+        raise store.OutcomeUnknown("unavailable")
 
-    monkeypatch.setattr(runtime.current().store, "append", away)
+    monkeypatch.setattr(runtime.current().store, "append", unavailable)
     began = time.monotonic()
     response = web.bid(auction, GOOD, **web.bearer(ANN))
 
@@ -435,7 +435,7 @@ def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
 
 
 def test_the_django_path_answers_the_same(auction, client):
-    """Where a process puts Django in front, the view calls the same code."""
+    """In a process that serves Django alone, the view calls the same code."""
     response = client.post(
         f"/api/v1/auctions/{auction}/bids",
         json.dumps(GOOD),

@@ -4,7 +4,7 @@ import pytest
 
 from auction_project.kernel import errors, ids
 from bidding import rules
-from bidding.rules import commands, increments, log
+from bidding.rules import increments, kinds, log
 from bidding.tests import lots
 from bidding.tests.lots import (
     ANN,
@@ -149,8 +149,9 @@ def test_a_raised_maximum_leads_against_a_later_equal_one():
     assert placed(lot.bid(CID, 50_00)) == (50_00, "Bidder 1", 51_00)
 
 
-def test_who_lowers_his_maximum_to_a_later_equal_one_still_leads():
-    """While he led, nobody else reached an amount before him: he keeps the priority of the bid that took the lead."""
+def test_a_leader_who_lowers_the_maximum_to_a_later_equal_one_still_leads():
+    """No other bidder reached an amount before the leader did, so the leader keeps the priority of the bid that took
+    the lead."""
     lot = open_lot()
     lot.bid(ANN, 40_00)
     lot.bid(BEN, 40_00)
@@ -163,7 +164,7 @@ def test_who_lowers_his_maximum_to_a_later_equal_one_still_leads():
     assert lot.fail("lot-9").hidden.buyer == ANN
 
 
-def test_an_outbid_bidder_who_returns_keeps_his_alias():
+def test_an_outbid_bidder_who_returns_keeps_the_alias():
     lot = open_lot()
     lot.bid(ANN, 20_00)
     lot.bid(BEN, 30_00)
@@ -218,14 +219,14 @@ def test_an_unmet_reserve_sells_nothing():
 # --- who, what and when ------------------------------------------------------------------------------------------------
 
 
-def test_nobody_bids_on_his_own_lot():
+def test_a_seller_cannot_bid_on_the_own_lot():
     assert refused_without_effect(open_lot(), "bid", SELLER, 20_00) == ("own_lot", {})
 
 
-def test_the_seller_is_whom_inventory_names_not_whoever_asked_for_the_lot():
+def test_the_seller_is_the_owner_that_inventory_names_not_the_user_who_requested_the_lot():
     lot = lots.Lot()
     lot.do(
-        commands.Request(
+        kinds.Request(
             auction_id="lot", actor=OPERATOR, key="k", at=T0, salt="s", terms=lots.terms(as_operator=True)
         )
     )
@@ -248,7 +249,7 @@ def test_the_seller_is_whom_inventory_names_not_whoever_asked_for_the_lot():
         ({"amount": -1}, "amount_out_of_range", "amount"),
     ],
 )
-def test_a_bid_that_makes_no_sense_is_refused_with_its_field(changes, rule, field):
+def test_an_invalid_bid_is_refused_with_its_field(changes, rule, field):
     lot = open_lot()
     outcome = lot.bid(ANN, **changes)
 
@@ -272,8 +273,8 @@ def test_a_bid_is_judged_by_its_arrival(at, accepted):
     assert isinstance(lot.bid(ANN, 20_00, at=at), log.Entry) is accepted
 
 
-def test_a_bid_that_arrived_before_the_end_is_taken_though_its_turn_comes_after_it():
-    """`at` of the command is its arrival; that it is decided later does not matter until the auction is closed."""
+def test_a_bid_that_arrived_before_the_end_counts_although_it_is_decided_after_it():
+    """A bid counts by its arrival (`at`), until the auction is closed."""
     lot = open_lot(soft_close=rules.SoftClose(window_ms=0))
     lot.bid(BEN, 12_00, at=END - 5)
 
@@ -361,7 +362,7 @@ def test_extensions_end_at_the_hard_stop():
     assert lot.state.ends_at == END + 30_000
 
 
-# --- who may bid, and what is asked first -----------------------------------------------------------------------------
+# --- who may bid, and what is confirmed first -------------------------------------------------------------------------
 
 
 def test_without_a_usable_card_no_bid_counts_unless_the_terms_do_not_ask_for_one():
@@ -415,8 +416,8 @@ def test_lowering_ones_own_maximum_is_confirmed_first():
 def test_the_price_of_all_units_of_a_listing_is_bounded(quantity, taken):
     lot = lots.Lot()
 
-    asked = lot.request(format="buy_now", start_price=10**9, quantity=quantity)
+    outcome = lot.request(format="buy_now", start_price=10**9, quantity=quantity)
 
-    assert isinstance(asked, log.Entry) is taken
+    assert isinstance(outcome, log.Entry) is taken
     if not taken:
-        assert (asked.rule, asked.field, lot.entries) == ("terms_invalid", "quantity", [])
+        assert (outcome.rule, outcome.field, lot.entries) == ("terms_invalid", "quantity", [])

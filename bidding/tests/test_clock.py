@@ -50,7 +50,7 @@ def test_what_is_due_is_opened_on_time(log, looks):
     _step_for(clock.Clock(), 0.6)
 
     (opened,) = log.call(log.store.read([("x", 3)])).values()
-    assert isinstance(opened.facts, rules.log.Opened)
+    assert isinstance(opened.facts, rules.kinds.Opened)
     assert 0 <= opened.at - starts_at < 200
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from auction_project.kernel import errors
-from bidding.rules import commands
+from bidding.rules import commands, kinds
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0
 from bidding.tests.scripted_store import Step
@@ -277,9 +277,7 @@ async def test_a_refusal_decided_on_a_stale_state_is_decided_again(writer, scrip
     """The writer thinks that DOT leads at 40.00; elsewhere the auction was cancelled meanwhile."""
     await writer.submit(bid(DOT, 40_00))
     scripted.commit_elsewhere(
-        commands.Cancel(
-            auction_id="x", actor="op", key="c", at=NOW, salt="s", reason="Broken.", by="operator"
-        )
+        kinds.Cancel(auction_id="x", actor="op", key="c", at=NOW, salt="s", reason="Broken.", by="operator")
     )
 
     refused = await writer.submit(bid(ANN, 10_00, key="low"))
@@ -297,9 +295,7 @@ async def test_a_bid_that_only_a_stale_state_refuses_is_accepted(writer, scripte
     before = T0 - lots.MINUTE
     assert (await writer.submit(bid(ANN, 20_00, auction="w", at=before))).rule == "auction_not_open"
     scripted.commit_elsewhere(
-        commands.Open(
-            auction_id="w", actor="op", key="open", at=before, salt="s", early=True, by_operator=True
-        )
+        kinds.Open(auction_id="w", actor="op", key="open", at=before, salt="s", early=True, by_operator=True)
     )
 
     entry = await writer.submit(bid(ANN, 20_00, auction="w", at=before + 1))

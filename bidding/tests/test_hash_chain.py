@@ -1,5 +1,5 @@
-"""The hash chain by kept test vectors: `vectors.json` was generated once. The verifier here shares no code with the rules,
-only hashlib and json; so whoever reads the published log can write the same few lines.
+"""The hash chain by kept test vectors: `vectors.json` was generated once. The verifier here shares no code with the
+rules: it uses only hashlib and json, so that every reader of the published log can write the same few lines.
 
 To generate vectors of a new version of the public form (the old ones must go on verifying):
 `python -m bidding.tests.test_hash_chain`.
@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from bidding import presentation, rules
-from bidding.rules import log
+from bidding.rules import kinds, log
+from bidding.rules.facts import Hidden
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, T0
 
@@ -88,13 +89,13 @@ def test_the_rules_read_the_kept_vectors_and_find_the_same_hashes(name):
     for public, hidden in zip(KEPT[name]["public"], KEPT[name]["hidden"], strict=True):
         form = msgspec.convert({k: v for k, v in public.items() if k != "hash"}, log.PublicForm)
         assert log.hash_of(form) == public["hash"]
-        assert log.commitment(msgspec.convert(hidden, log.Hidden)) == public["commitment"]
+        assert log.commitment(msgspec.convert(hidden, Hidden)) == public["commitment"]
 
 
-def test_the_recipe_for_strangers_verifies_the_kept_vectors():
+def test_the_published_recipe_verifies_the_kept_vectors():
     (program,) = (part.partition("```")[0] for part in RECIPE.read_text().split("```python")[1:])
     names = {}
-    exec(program, names)  # noqa: S102 - a page of our own
+    exec(program, names)  # noqa: S102 - the page is part of this repository
 
     for kept in KEPT.values():
         names["verify"](kept["public"])
@@ -103,9 +104,9 @@ def test_the_recipe_for_strangers_verifies_the_kept_vectors():
 
 
 def test_every_kind_of_entry_has_a_vector():
-    kinds = {entry["facts"]["kind"] for kept in KEPT.values() for entry in kept["public"]}
+    names = {entry["facts"]["kind"] for kept in KEPT.values() for entry in kept["public"]}
 
-    assert kinds == {kind.__struct_config__.tag for kind in log.AnyFacts.__args__}
+    assert names == {kind.__struct_config__.tag for kind in kinds.AnyFacts.__args__}
 
 
 def test_what_the_rules_write_today_verifies_without_our_code():
@@ -132,7 +133,7 @@ def test_text_that_is_not_ascii_is_hashed_as_utf_8():
                 "correlation_id",
             )
         },
-        facts=log.Cancelled(
+        facts=kinds.Cancelled(
             reason="Zerbrochen: „Sextant“ \u2028 \U0001f528 \x01 </b>", by="operator", ended=True
         ),
     )

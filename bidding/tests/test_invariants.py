@@ -1,4 +1,4 @@
-"""The checks B1 to B7 and B9: silent on a sound log, and each names what was broken in the raw data."""
+"""The invariants B1 to B7 and B9: no violation in a sound log, and each finds what a test breaks in the raw data."""
 
 import json
 
@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 
 from bidding import presentation, rules, runtime, store
 from bidding.rules import log
+from bidding.rules.facts import Hidden
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, SELLER, T0
 from bidding.verification import invariants, judging
@@ -21,12 +22,12 @@ def house(bid_log, database_name):
 
 
 class House:
-    """A store with one english and one buy_now log, what their bidders were told, and ways to break it."""
+    """A store with one english and one buy_now log, the answers to their bidders, and ways to break it."""
 
     def __init__(self, raw):
         self.raw = raw
         self.english, self.listing = lots.Lot("e" * 32), lots.Lot("f" * 32)
-        self.said = []
+        self.answered = []
         self.english.request(reserve=60_00)
         self.english.schedule()
         self.english.open()
@@ -38,25 +39,25 @@ class House:
             (SELLER, 90_00),
             (ANN, 85_00),
         ):
-            self.tell(self.english, actor, amount=amount)
+            self.bid(self.english, actor, amount=amount)
         self.english.close()
-        self.tell(self.english, CID, amount=99_00, at=T0 + 2 * lots.HOUR)
+        self.bid(self.english, CID, amount=99_00, at=T0 + 2 * lots.HOUR)
         self.english.fail(lots.sale_of(self.english.entries[-1]))
         self.listing.request(format="buy_now", quantity=2, allocate="on_sale")
         self.listing.schedule()
         self.listing.open()
         for actor, quantity in ((ANN, 1), (BEN, 2), (BEN, 1), (CID, 1)):
-            self.tell(self.listing, actor, quantity=quantity)
+            self.bid(self.listing, actor, quantity=quantity)
         log_store = runtime.current().store
         runtime.call(log_store.prepare())
         for number, lot in enumerate((self.english, self.listing)):
             runtime.call(log_store.insert_auction(self._document(lot)))
             assert runtime.call(log_store.append(lot.entries, batch=f"w:{number}")).conflict is False
 
-    def tell(self, lot, actor, *, amount=None, quantity=None, at=T0 + lots.MINUTE):
+    def bid(self, lot, actor, *, amount=None, quantity=None, at=T0 + lots.MINUTE):
         key = lots.a_key()
-        asked = {"amount": amount} if amount is not None else {"quantity": quantity}
-        outcome = lot.bid(actor, key=key, at=at, **asked)
+        offer = {"amount": amount} if amount is not None else {"quantity": quantity}
+        outcome = lot.bid(actor, key=key, at=at, **offer)
         if isinstance(outcome, log.Entry):
             status, answer = 201, presentation.answer(outcome)
         else:
@@ -72,7 +73,7 @@ class House:
         body = (
             {"quantity": quantity} if amount is None else {"amount": f"{amount / 100:.2f}", "currency": "EUR"}
         )
-        self.said.append(
+        self.answered.append(
             {
                 "auction_id": lot.state.auction_id,
                 "actor": actor,
@@ -103,7 +104,7 @@ class House:
 
     def answers(self, tmp_path):
         path = tmp_path / "answers.jsonl"
-        path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in self.said))
+        path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in self.answered))
         return path
 
     def violated(self, answers=None):
@@ -113,14 +114,14 @@ class House:
         return store.entry_id((lot or self.english).state.auction_id, seq)
 
 
-def test_a_sound_log_holds_and_everything_was_looked_at(house, tmp_path):
+def test_a_sound_log_holds_and_every_bid_was_checked(house, tmp_path):
     findings = {finding.invariant: finding for finding in invariants.check(house.answers(tmp_path))}
 
     assert {name: finding.violations for name, finding in findings.items() if finding.violations} == {}
     assert list(findings) == ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9"]
-    accepted = sum(line["status"] == 201 for line in house.said)
+    accepted = sum(line["status"] == 201 for line in house.answered)
     assert findings["B1"].checked == accepted == 5
-    assert findings["B4"].checked == accepted + 2 * (len(house.said) - accepted)
+    assert findings["B4"].checked == accepted + 2 * (len(house.answered) - accepted)
     assert all(finding.checked > 0 for finding in findings.values())
 
 
@@ -130,30 +131,30 @@ def test_b1_an_accepted_bid_that_is_gone(house, tmp_path):
     assert "B1" in house.violated(house.answers(tmp_path))
 
 
-def test_b1_a_bidder_was_told_another_hash(house, tmp_path):
-    house.said[0]["answer"]["hash"] = "0" * 64
+def test_b1_a_bidder_got_another_hash(house, tmp_path):
+    house.answered[0]["answer"]["hash"] = "0" * 64
 
     assert "B1" in house.violated(house.answers(tmp_path))
 
 
 def test_b1_a_bid_on_an_auction_that_does_not_exist(house, tmp_path):
-    house.said[0]["auction_id"] = "9" * 32
+    house.answered[0]["auction_id"] = "9" * 32
 
     assert "B1" in house.violated(house.answers(tmp_path))
 
 
 def test_b2_another_answer_to_a_repeat(house, tmp_path):
-    repeat = json.loads(json.dumps(house.said[0]))
+    repeat = json.loads(json.dumps(house.answered[0]))
     repeat["answer"]["price"] = "10.01"
-    house.said.append(repeat)
+    house.answered.append(repeat)
 
     assert house.violated(house.answers(tmp_path)) == {"B2"}
 
 
 def test_b2_a_fresh_signature_is_no_other_answer(house, tmp_path):
-    repeat = json.loads(json.dumps(house.said[0]))
+    repeat = json.loads(json.dumps(house.answered[0]))
     repeat["answer"]["receipt"]["signature"] = "new"
-    house.said.append(repeat)
+    house.answered.append(repeat)
 
     assert house.violated(house.answers(tmp_path)) == set()
 
@@ -174,7 +175,7 @@ def test_b3_a_gap(house):
 
 
 def test_b4_a_refusal_that_the_rules_would_not_give(house, tmp_path):
-    refused = next(line for line in house.said if line["answer"].get("code") == "bid_too_low")
+    refused = next(line for line in house.answered if line["answer"].get("code") == "bid_too_low")
     refused["body"]["amount"] = "900.00"
 
     assert house.violated(house.answers(tmp_path)) == {"B4"}
@@ -183,15 +184,15 @@ def test_b4_a_refusal_that_the_rules_would_not_give(house, tmp_path):
 @pytest.mark.parametrize(
     "change", [{"minimum": "1.00"}, {"code": "own_lot"}, {"hash": "1" * 64}, {"seq": 99}]
 )
-def test_b4_a_refusal_with_other_words(house, tmp_path, change):
-    refused = next(line for line in house.said if line["answer"].get("code") == "bid_too_low")
+def test_b4_a_refusal_with_other_figures(house, tmp_path, change):
+    refused = next(line for line in house.answered if line["answer"].get("code") == "bid_too_low")
     refused["answer"].update(change)
 
     assert house.violated(house.answers(tmp_path)) == {"B4"}
 
 
 def test_b4_an_acceptance_of_another_amount(house, tmp_path):
-    house.said[0]["body"]["amount"] = "81.00"
+    house.answered[0]["body"]["amount"] = "81.00"
 
     assert house.violated(house.answers(tmp_path)) == {"B4"}
 
@@ -211,11 +212,11 @@ def test_b6_a_figure_changed_in_the_raw_data(house):
     assert {"B3", "B6"} <= house.violated()
 
 
-# --- what a faulty rule would write: sealed and chained, so only the oracle can see it ---------------------------------
+# --- what a faulty rule would write: sealed and chained, so that only the judge can find it ------------------------------
 
 
 def judged(entries):
-    """The invariants that a log violates, as the judge sees it."""
+    """The invariants that the judge finds violated."""
     verdicts = judging.Verdicts()
     judge = judging.Judge("lot", verdicts)
     for entry in entries:
@@ -264,7 +265,7 @@ def sold():
     [
         (5, {"facts": {"price": 51_01}}, "B3"),
         (5, {"facts": {"minimum": 52_01}}, "B3"),
-        (5, {"hidden": log.Hidden(actor=BEN, salt="s", maximum=10_49)}, "B3"),
+        (5, {"hidden": Hidden(actor=BEN, salt="s", maximum=10_49)}, "B3"),
         (6, {"facts": {"leader": "Bidder 1"}}, "B6"),
         (6, {"facts": {"reserve_met": False}}, "B6"),
         (6, {"facts": {"bidder": "Bidder 1"}}, "B6"),
@@ -273,8 +274,8 @@ def sold():
         (7, {"at": T0 + lots.HOUR - 1}, "B6"),
         (6, {"actor": SELLER}, "B7"),
         (6, {"at": T0 + lots.HOUR}, "B5"),
-        (6, {"facts": {"bidder": ANN, "leader": ANN}, "actor": ANN, "hidden": log.Hidden(actor=ANN, salt="s", maximum=90_00)}, "B9"),
-        (2, {"facts": {"text": "salt-in-the-open"}, "hidden": log.Hidden(actor="event", salt="salt-in-the-open")}, "B9"),
+        (6, {"facts": {"bidder": ANN, "leader": ANN}, "actor": ANN, "hidden": Hidden(actor=ANN, salt="s", maximum=90_00)}, "B9"),
+        (2, {"facts": {"text": "salt-in-the-open"}, "hidden": Hidden(actor="event", salt="salt-in-the-open")}, "B9"),
     ],
 )  # fmt: skip
 def test_what_a_faulty_rule_would_write_is_found(sold, seq, changes, invariant):
@@ -308,7 +309,7 @@ def test_b9_a_body_that_depends_on_a_hidden_figure(monkeypatch):
     assert judged(lot.entries) == {"B9"}
 
 
-def test_b9_a_public_form_with_a_field_that_nobody_knows(monkeypatch, sold):
+def test_b9_a_public_form_with_an_unknown_field(monkeypatch, sold):
     monkeypatch.setitem(judging._FACTS, "bid", judging._FACTS["bid"] - {"reserve_met"})
 
     assert judged(sold) == {"B9"}

@@ -1,17 +1,17 @@
-"""The judge against logs that the rules would never write, each sealed so that only the rule in question is broken."""
+"""The judge against logs that the rules never write. Each is sealed, so that only the rule in question is broken."""
 
 import msgspec
 import pytest
 
 from auction_project.kernel import ids
-from bidding.rules import log
+from bidding.rules import kinds, log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, SELLER, T0
 from bidding.verification import judging
 
 
 def sealed(entry, **changes):
-    """The entry with other facts, as if that had been decided."""
+    """The entry with other facts, as if the rules had decided them."""
     kept = {
         name: getattr(entry, name)
         for name in ("auction_id", "seq", "at", "actor", "key", "request", "hidden", "prev", "correlation_id")
@@ -65,7 +65,7 @@ def test_b3_a_leaders_own_change_that_moves_the_end_or_counts_as_a_bid():
     for changes in ({"ends_at": raised.facts.ends_at + 1}, {"bids": 2}):
         found = violations(*before, sealed(raised, **changes))
         assert any("moved the end or the count" in words for words in found["B3"])
-    as_bid = log.Bid(**{name: getattr(raised.facts, name) for name in log.Bid.__struct_fields__})
+    as_bid = kinds.Bid(**{name: getattr(raised.facts, name) for name in kinds.Bid.__struct_fields__})
     assert "it is no bid" in violations(*before, sealed(raised, facts=as_bid))["B3"][0]
 
 

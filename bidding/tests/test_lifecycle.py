@@ -34,7 +34,7 @@ def test_the_clock_opens_at_the_start_and_not_before():
     assert facts(lot.open(at=T0)) == {"kind": "opened", "ends_at": END}
 
 
-def test_operators_and_the_seller_open_early_and_nobody_else():
+def test_only_operators_and_the_seller_open_early():
     for actor, by_operator in ((SELLER, False), (OPERATOR, True)):
         lot = lots.Lot()
         lot.request()
@@ -95,7 +95,7 @@ def test_a_lot_without_bids_closes_and_has_ended():
     )
 
 
-def test_what_the_clock_is_owed():
+def test_when_the_clock_opens_and_closes():
     lot = lots.Lot()
     assert rules.due_at(lot.state) is None
     lot.request()
@@ -249,7 +249,7 @@ def test_time_never_decreases_within_a_log():
     assert [entry.at for entry in lot.entries[-2:]] == [T0 + 500, T0 + 500]
 
 
-def test_what_is_asked_has_a_digest_without_time_salt_and_origin():
+def test_the_digest_of_a_request_leaves_out_time_salt_and_origin():
     one, same, other = (
         commands.PlaceBid(
             auction_id="lot",

@@ -12,7 +12,7 @@ from bidding.publishing import batches
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
-from bidding.rules import commands
+from bidding.rules import commands, kinds
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 from bidding.tests.relaying import bids_on, document, published, resealed, step_until
@@ -254,8 +254,8 @@ def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     common = {"auction_id": "x", "salt": "s", "at": now}
     for command in (
-        commands.Request(**common, actor=lots.SELLER, key="k", terms=terms),
-        commands.Schedule(
+        kinds.Request(**common, actor=lots.SELLER, key="k", terms=terms),
+        kinds.Schedule(
             **common,
             actor="event",
             key="e",

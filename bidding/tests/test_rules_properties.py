@@ -1,10 +1,10 @@
-"""What holds for every log that the rules can make, with hypothesis; the oracle beside it is deliberately naive."""
+"""What holds for every log that the rules can make, by hypothesis; the oracle here is deliberately naive."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bidding import rules
-from bidding.rules import increments, log
+from bidding.rules import increments, kinds
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, DOT, HOUR, SELLER, T0
 from bidding.verification import judging
@@ -30,7 +30,7 @@ listings = st.lists(st.one_of(purchases, purchases, ends, others), max_size=40)
 
 
 def play(lot, actions):
-    """Do the actions, whatever the rules say; sales are picked by number."""
+    """Try each action, whether the rules accept or refuse it; a number chooses the sale."""
     for action in actions:
         kind, *arguments = action
         if kind == "bid":
@@ -57,7 +57,7 @@ def test_english(reserve, actions):
     check_log(lot)
     price, maxima = 0, {}
     for entry in lot.entries:
-        if isinstance(entry.facts, log.Bid):
+        if isinstance(entry.facts, kinds.Bid):
             minimum = increments.minimum_above(price) if maxima else 10_00
             assert entry.facts.price >= price, "the visible price never falls"
             price = entry.facts.price
@@ -67,7 +67,7 @@ def test_english(reserve, actions):
             maxima[entry.actor] = (entry.hidden.maximum, since)
             assert lot_alias(lot, oracle_leader(maxima)) == entry.facts.leader
             assert price <= maxima[oracle_leader(maxima)][0]
-        if isinstance(entry.facts, log.Closed):
+        if isinstance(entry.facts, kinds.Closed):
             winner = oracle_leader(maxima)
             met = winner is not None and (reserve is None or maxima[winner][0] >= reserve)
             assert entry.facts.winner == (lot_alias(lot, winner) if met else "")
@@ -75,7 +75,7 @@ def test_english(reserve, actions):
     for entry in lot.entries:
         sale = getattr(entry.facts, "sale", None)
         if sale and reserve is not None:
-            assert sale.price >= reserve, "nobody buys below the reserve"
+            assert sale.price >= reserve, "a sale never goes below the reserve"
 
 
 @settings(max_examples=200, deadline=None)
@@ -90,8 +90,8 @@ def test_buy_now(quantity, actions):
 
 
 def check_log(lot):
-    """Replay gives the same state, the chain holds, `dump` loses nothing, a lot ends once and then nothing follows; and the
-    judge of `verify` finds nothing wrong."""
+    """A replay gives the same state, the chain holds, `dump` loses nothing, a lot ends once and nothing follows; and
+    the judge of `verify` finds no violation."""
     verdicts = judging.Verdicts()
     judge = judging.Judge("lot", verdicts)
     for entry in lot.entries:
@@ -116,7 +116,7 @@ def check_log(lot):
 
 
 def oracle_leader(maxima):
-    """The highest maximum, the earliest on a tie. Who changes his own while he leads loses no priority."""
+    """The highest maximum, the earliest on a tie. A leader who changes the own maximum keeps the priority."""
     return min(maxima, key=lambda user: (-maxima[user][0], maxima[user][1]), default=None)
 
 

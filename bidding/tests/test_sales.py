@@ -109,7 +109,7 @@ def test_the_runner_up_chain_each_at_the_price_without_the_struck_the_earlier_fi
     assert [entry.hidden.buyer for entry in lot.entries[-4:]] == [BEN, CID, DOT, None]
 
 
-def test_nobody_below_the_reserve_is_a_runner_up():
+def test_a_bidder_below_the_reserve_is_no_runner_up():
     lot = three_bidders(reserve=60_00)
     lot.fail("lot-8")
     lot.fail("lot-9")
@@ -213,7 +213,7 @@ def test_a_failed_sale_of_an_open_listing_gives_the_units_back_when_only_the_buy
     )
 
 
-def test_a_listing_with_nothing_left_ends_with_its_last_sale_and_the_clock_has_nothing_to_do():
+def test_a_listing_with_nothing_left_ends_with_its_last_sale_and_is_never_due():
     lot = listing(quantity=2)
     lot.bid(ANN)
     lot.bid(BEN)

@@ -7,7 +7,7 @@ from auction_project.kernel import instants
 from bidding import rules, runtime
 from bidding.publishing import batches
 from bidding.publishing import relay as log_relay
-from bidding.rules import commands
+from bidding.rules import kinds
 from bidding.tests import lots
 from bidding.tests.relaying import document, published, step_until
 from bidding.writer import wakeup
@@ -20,7 +20,7 @@ def ask_for_a_lot(log):
     now = instants.now()
     log.call(log.store.insert_auction(document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
-    command = commands.Request(auction_id="x", salt="s", at=now, actor=lots.SELLER, key="k", terms=terms)
+    command = kinds.Request(auction_id="x", salt="s", at=now, actor=lots.SELLER, key="k", terms=terms)
     assert isinstance(runtime.submit(command), rules.Entry)
 
 

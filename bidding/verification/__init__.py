@@ -1,1 +1,1 @@
-"""What must hold of the bid log: the checkers of its invariants, and the judge of one auction."""
+"""What must hold of the bid log: the invariants, and the judge of one auction."""

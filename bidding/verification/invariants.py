@@ -1,9 +1,9 @@
-"""The bid log's invariants B1 to B7 and B9, checked over the raw entries, and over what bidders were told.
+"""The bid log's invariants B1 to B7 and B9, checked over the raw entries and over the answers that bidders got.
 
 `answers` is a file of JSON lines that `manage.py load` writes, one a bid: {"auction_id", "actor", "key", "at_sent",
-"at_answered", "body", "status", "answer"}. B1: what was answered 2xx is in the log. B4: every answer that names a seq,
-refusals too, is decided again at that seq. The file is read first, then the log: on a live system the log has it all.
-The log is long and read once: whoever else wants to see it all may `follow`.
+"at_answered", "body", "status", "answer"}. B1: a bid that was answered 2xx is in the log. B4: every answer that names a
+seq, also a refusal, is decided again at that seq. The file is read before the log, so that on a live system the log
+holds every bid of the file. The log is long and read once; other checkers see its entries by `follow`.
 """
 
 from collections import defaultdict, deque
@@ -16,7 +16,7 @@ import msgspec
 from auction_project.kernel import errors, findings, money
 from bidding import presentation, rules, runtime, store
 from bidding.rest import bid_endpoint
-from bidding.rules import commands, log
+from bidding.rules import commands, kinds, log
 from bidding.verification import judging
 
 INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
@@ -25,12 +25,13 @@ CLOCK_TOLERANCE_MS = 100
 _OF_A_PROBLEM = {"type", "title", "status", "detail", "code", "field", "seq", "hash", "confirmation"}
 
 
-# (auction, its mark, its entries): the same entries.
+# (auction, its mark, its entries) -> the same entries, which pass through.
 Follow = Callable[[str, int, Iterator[log.Entry]], Iterator[log.Entry]]
 
 
-class Said(msgspec.Struct, frozen=True):
-    """One bid and its answer. `body` and `answer` stay as they were until they are needed."""
+class Answered(msgspec.Struct, frozen=True):
+    """One bid and its answer; instants are milliseconds since 1970 UTC. `body` and `answer` are decoded when they are
+    needed."""
 
     auction_id: str
     actor: str
@@ -42,8 +43,8 @@ class Said(msgspec.Struct, frozen=True):
     answer: msgspec.Raw
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """What every answer that was decided by the rules names."""
+class _Position(msgspec.Struct, frozen=True):
+    """What every answer that the rules decided names."""
 
     seq: int | None = None
     hash: str = ""
@@ -51,48 +52,50 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 def unfollowed(_auction_id: str, _mark: int, entries: Iterator[log.Entry]) -> Iterator[log.Entry]:
-    """Nobody else wants to see them."""
+    """No other checker sees the entries."""
     return entries
 
 
 def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[findings.Finding]:
-    """All invariants of the bid log. Each log is led through `follow` to its end. Raises errors.Unavailable."""
+    """All invariants of the bid log. Each log passes through `follow` to its end. Raises errors.Unavailable."""
     verdicts = judging.Verdicts()
-    said = _read_answers(answers) if answers is not None else {}
+    answered = _read_answers(answers) if answers is not None else {}
     log_store = runtime.current().store
     in_all = runtime.call(log_store.estimate_entries())
     read = 0
-    for auction_id in sorted({*runtime.call(log_store.all_auction_ids()), *said}):
-        read += _check_auction(auction_id, said.get(auction_id, []), verdicts, follow)
-    if read < in_all:  # an estimate is no proof
+    for auction_id in sorted({*runtime.call(log_store.all_auction_ids()), *answered}):
+        read += _check_auction(auction_id, answered.get(auction_id, []), verdicts, follow)
+    if read < in_all:  # the estimate may be wrong
         in_all, read = _count_again(log_store)
     verdicts.look("B3", read >= in_all, f"{in_all - read} entries are behind a gap, or of no auction")
     return [verdicts.finding(invariant) for invariant in INVARIANTS]
 
 
 def _count_again(log_store: store.MongoStore) -> tuple[int, int]:
-    """How many entries there are, exactly, and how many of them the logs lead to."""
+    """The exact number of entries, and how many of them the logs lead to."""
     in_all = runtime.call(log_store.count_entries(), seconds=store.COUNT_SECONDS)
     unjudged = judging.Verdicts()
     ids = runtime.call(log_store.all_auction_ids())
     return in_all, sum(_check_auction(auction_id, [], unjudged, unfollowed) for auction_id in ids)
 
 
-def _read_answers(path: Path) -> dict[str, list[Said]]:
-    """The answers by auction. A line that was cut off in the middle (its writer died) is left out if it is the last."""
-    decode = msgspec.json.Decoder(Said).decode
-    found: defaultdict[str, list[Said]] = defaultdict(list)
+def _read_answers(path: Path) -> dict[str, list[Answered]]:
+    """The answers by auction, without a last line that was cut off because its writer died."""
+    decode = msgspec.json.Decoder(Answered).decode
+    answers: defaultdict[str, list[Answered]] = defaultdict(list)
     lines = path.read_bytes().split(b"\n")
     for line in lines[:-1]:
-        said = decode(line)
-        found[said.auction_id].append(said)
-    return found
+        one = decode(line)
+        answers[one.auction_id].append(one)
+    return answers
 
 
-def _check_auction(auction_id: str, said: list[Said], verdicts: judging.Verdicts, follow: Follow) -> int:
+def _check_auction(
+    auction_id: str, answers: list[Answered], verdicts: judging.Verdicts, follow: Follow
+) -> int:
     """Read and judge one log; the number of entries."""
     judge = judging.Judge(auction_id, verdicts)
-    witness = _Witness(said, verdicts)
+    witness = _Witness(answers, verdicts)
     snapshot, mark = _snapshot(auction_id)
     witness.at_state(judge.state)
     entries = follow(auction_id, mark, _entries(auction_id))
@@ -100,7 +103,7 @@ def _check_auction(auction_id: str, said: list[Said], verdicts: judging.Verdicts
         before = judge.state
         judge.see(entry)
         if judge.broken:
-            deque(entries, maxlen=0)  # for those who follow
+            deque(entries, maxlen=0)  # the other checkers see the rest
             return entry.seq
         witness.at_entry(before, entry)
         witness.at_state(judge.state)
@@ -113,7 +116,7 @@ def _check_auction(auction_id: str, said: list[Said], verdicts: judging.Verdicts
 
 
 def _snapshot(auction_id: str) -> tuple[str | None, int]:
-    """The snapshot and its mark, read before the log, which has at least as much."""
+    """The snapshot and its mark. They are read before the log, so that the log reaches at least as far."""
     try:
         document = runtime.call(runtime.current().store.get_auction(auction_id))
     except errors.NotFound:
@@ -129,39 +132,39 @@ def _entries(auction_id: str) -> Iterator[log.Entry]:
 
 
 class _Witness:
-    """What bidders of one auction were told, held against its log while that is read: B1, B2 and B4."""
+    """The answers to the bidders of one auction, compared with its log while that is read: B1, B2 and B4."""
 
-    def __init__(self, said: list[Said], verdicts: judging.Verdicts) -> None:
+    def __init__(self, answers: list[Answered], verdicts: judging.Verdicts) -> None:
         self._verdicts = verdicts
-        self._accepted: defaultdict[int, list[Said]] = defaultdict(list)
-        self._refused: defaultdict[int, list[Said]] = defaultdict(list)
-        for one in said:
-            place = msgspec.json.decode(one.answer, type=_Place)
+        self._accepted: defaultdict[int, list[Answered]] = defaultdict(list)
+        self._refused: defaultdict[int, list[Answered]] = defaultdict(list)
+        for one in answers:
+            position = msgspec.json.decode(one.answer, type=_Position)
             if 200 <= one.status < 300:
-                self._accepted[place.seq or 0].append(one)
-            elif place.seq is not None:
-                self._refused[place.seq].append(one)
+                self._accepted[position.seq or 0].append(one)
+            elif position.seq is not None:
+                self._refused[position.seq].append(one)
 
     def at_entry(self, before: rules.State, entry: log.Entry) -> None:
-        """Those who were told that this entry is their bid."""
+        """Check the answers that name this entry as the bid."""
         for one in self._accepted.pop(entry.seq, ()):
             look, where = self._verdicts.look, f"{entry.auction_id}:{entry.seq}"
-            told: dict[str, Any] = msgspec.json.decode(one.answer)
-            stands = (told["hash"], one.actor, one.key) == (entry.hash, entry.actor, entry.key)
+            answer: dict[str, Any] = msgspec.json.decode(one.answer)
+            is_same = (answer["hash"], one.actor, one.key) == (entry.hash, entry.actor, entry.key)
             look(
                 "B1",
-                stands,
-                f"{where}: {one.actor} was told {told['hash']} for {one.key}, another entry stands",
+                is_same,
+                f"{where}: {one.actor} got {answer['hash']} for {one.key}, the log holds another entry",
             )
-            now = msgspec.json.decode(msgspec.json.encode(presentation.answer(entry)))
+            repeated = msgspec.json.decode(msgspec.json.encode(presentation.answer(entry)))
             look(
                 "B2",
-                _unsigned(told) == _unsigned(now),
-                f"{where}: {one.key} was told {told}, a repeat hears {now}",
+                _unsigned(answer) == _unsigned(repeated),
+                f"{where}: the answer to {one.key} was {answer}, a repeat gets {repeated}",
             )
             left = (
                 entry.facts.quantity_left + bid_endpoint.decode_body(bytes(one.body)).quantity
-                if isinstance(entry.facts, log.Bid)
+                if isinstance(entry.facts, kinds.Bid)
                 else None
             )
             again = self._decide(before, one, at=entry.at, salt=entry.hidden.salt, left=left)
@@ -169,40 +172,41 @@ class _Witness:
             look("B4", ok, f"{where}: decided again at {before.seq} the bid becomes {again}")
 
     def at_state(self, state: rules.State) -> None:
-        """Those who were refused at this state."""
+        """Check the refusals that name this state."""
         for one in self._refused.pop(state.seq, ()):
-            told: dict[str, Any] = msgspec.json.decode(one.answer)
+            answer: dict[str, Any] = msgspec.json.decode(one.answer)
             where = f"{state.auction_id}:{state.seq}"
-            self._verdicts.look("B4", told["hash"] == state.hash, f"{where}: {one.key} was told another hash")
+            same_hash = answer["hash"] == state.hash
+            self._verdicts.look("B4", same_hash, f"{where}: the refusal of {one.key} names another hash")
             times = {
                 one.at_sent - CLOCK_TOLERANCE_MS,
                 one.at_sent,
                 one.at_answered,
                 one.at_answered + CLOCK_TOLERANCE_MS,
             }
-            left = told.get("quantity_left")
-            again = [
-                self._decide(state, one, at=at, salt="", left=left, code=told["code"]) for at in sorted(times)
-            ]
-            same = any(isinstance(found, rules.Refusal) and _tells(told, found) for found in again)
-            self._verdicts.look("B4", same, f"{where}: {one.key} was told {told['code']}, but is {again[0]}")
+            left, code = answer.get("quantity_left"), answer["code"]
+            again = [self._decide(state, one, at=at, salt="", left=left, code=code) for at in sorted(times)]
+            same = any(isinstance(each, rules.Refusal) and _is_answer_of(each, answer) for each in again)
+            self._verdicts.look(
+                "B4", same, f"{where}: {one.key} was refused by {code}, decided again it is {again[0]}"
+            )
 
     def end(self) -> None:
-        """What was told of seqs that the log does not have."""
-        for one in (one for those in self._accepted.values() for one in those):
+        """The log is complete: no answer may name a seq that it does not have."""
+        for one in (one for group in self._accepted.values() for one in group):
             self._verdicts.look(
-                "B1", False, f"{one.auction_id}: {one.key} of {one.actor} was accepted and is not there"
+                "B1", False, f"{one.auction_id}: {one.key} of {one.actor} was accepted and is not in the log"
             )
-        for one in (one for those in self._refused.values() for one in those):
+        for one in (one for group in self._refused.values() for one in group):
             self._verdicts.look(
-                "B4", False, f"{one.auction_id}: {one.key} was refused at a seq that is not there"
+                "B4", False, f"{one.auction_id}: {one.key} was refused at a seq that is not in the log"
             )
 
     def _decide(
-        self, state: rules.State, one: Said, *, at: int, salt: str, left: int | None, code: str = ""
+        self, state: rules.State, one: Answered, *, at: int, salt: str, left: int | None, code: str = ""
     ) -> log.Entry | rules.Refusal:
-        """What the rules say at `state`. The log does not hold what other apps had reported at that moment (card, role,
-        stock) and what was confirmed: this takes it from the answer, `code` and the units `left`."""
+        """What the rules say at `state`. The log does not hold what other apps had reported then (card, role, stock)
+        nor what the bidder confirmed: the answer implies it, by its `code` and the units `left`."""
         body = bid_endpoint.decode_body(bytes(one.body))
         amount = None if body.amount is None else money.parse(body.amount, body.currency)
         command = commands.PlaceBid(
@@ -227,15 +231,15 @@ class _Witness:
 
 
 def _unsigned(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer without its signature, which may be new each time."""
+    """An answer without its signature, which may differ each time."""
     receipt = {name: value for name, value in answer.get("receipt", {}).items() if name in ("seq", "hash")}
     return {**answer, "receipt": receipt}
 
 
-def _tells(told: dict[str, Any], refusal: rules.Refusal) -> bool:
+def _is_answer_of(refusal: rules.Refusal, answer: dict[str, Any]) -> bool:
     """Whether the answer is that refusal: the rule and its figures."""
     figures = msgspec.json.decode(msgspec.json.encode(presentation.refusal_figures(refusal)))
     return bool(
-        told["code"] == refusal.rule
-        and {name: value for name, value in told.items() if name not in _OF_A_PROBLEM} == figures
+        answer["code"] == refusal.rule
+        and {name: value for name, value in answer.items() if name not in _OF_A_PROBLEM} == figures
     )

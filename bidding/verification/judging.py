@@ -1,8 +1,9 @@
-"""One auction's log judged entry by entry, by an oracle that is deliberately naive and shares no rule with `bidding.rules`
-but the increment table: a checker that shared the code which keeps an invariant could share its mistake.
+"""Judges one auction's log entry by entry. The judge is deliberately naive and shares only the increment table with
+`bidding.rules`: a checker that shared the code which keeps an invariant could share its mistake.
 
-Pure: the caller reads. Invariants: B2 (keys), B3 (seq, increments, prices), B5 (only while open), B6 (chain, winner, closed
-once, replay, result without struck bids), B7 (not the seller, not the house), B9 (what is hidden stays hidden).
+Pure: the caller reads the log. Invariants: B2 (keys), B3 (seq, increments, prices), B5 (only while open), B6 (chain,
+winner, closed once, replay, result without struck bids), B7 (not the seller, not the house), B9 (what is hidden stays
+hidden).
 """
 
 from collections import Counter, defaultdict
@@ -13,14 +14,12 @@ import msgspec
 from auction_project.kernel import findings, ids
 from bidding import presentation, rules
 from bidding.publishing import events as log_events
-from bidding.rules import increments, log
+from bidding.rules import increments, kinds, log
 
 MAX_VIOLATIONS = 100
-SAMPLE_EVERY = (
-    64  # entries; whether public bodies depend on what is hidden is looked at this often, and at the end
-)
+SAMPLE_EVERY = 64  # entries; the judge compares public bodies so often, and at the end
 
-# The fields of a public form, by kind: what is not here must not be published.
+# The fields of a public form, by kind: a field that is not here must not be published.
 _PUBLIC = {"auction_id", "seq", "at", "commitment", "facts", "prev", "v"}
 _SALE = {"sale_id", "buyer", "price", "quantity"}
 _FACTS: dict[str, set[str]] = {
@@ -50,7 +49,7 @@ _OF_BIDDERS = ("bid", "maximum_changed", "closed", "sale_failed")  # entries who
 
 
 class Verdicts:
-    """What was looked at and what is wrong, by invariant."""
+    """How many checks were made, and what is wrong, by invariant."""
 
     def __init__(self) -> None:
         self._checked: Counter[str] = Counter()
@@ -68,7 +67,7 @@ class Verdicts:
 
 
 class Judge:
-    """`see` each entry in order, then `end`. `state` is the fold so far; `broken` says that it cannot go on."""
+    """`see` each entry in order, then `end`. `state` is the fold so far; once `broken`, it cannot go on."""
 
     def __init__(self, auction_id: str, verdicts: Verdicts) -> None:
         self.state = rules.State(auction_id)
@@ -87,7 +86,7 @@ class Judge:
         before, look = self.state, self._verdicts.look
         where = f"{before.auction_id}:{entry.seq}"
         look("B3", entry.seq == before.seq + 1, f"{where} follows {before.seq}")
-        look("B2", entry.idempotency not in self._keys, f"{where}: key {entry.idempotency} stands already")
+        look("B2", entry.idempotency not in self._keys, f"{where}: the key {entry.idempotency} is used twice")
         self._keys.add(entry.idempotency)
         flaw = rules.verify_chain([entry], prev=before.hash, seq=before.seq)
         look("B6", flaw is None, f"{where}: {flaw}")
@@ -102,11 +101,11 @@ class Judge:
         self._see_public(before, entry, where)
 
     def end(self) -> None:
-        """After the last entry."""
+        """The log is complete."""
         self._see_bodies(self.state.auction_id)
 
     def check_snapshot(self, snapshot: str, where: str) -> None:
-        """Replaying up to here gives what the relay saved here."""
+        """The relay's snapshot is the state that a replay up to here gives."""
         self._verdicts.look(
             "B6", rules.load(snapshot) == self.state, f"{where}: its snapshot is another state"
         )
@@ -115,25 +114,25 @@ class Judge:
 
     def _see_facts(self, entry: log.Entry, where: str) -> None:
         facts = entry.facts
-        if isinstance(facts, log.Requested):
+        if isinstance(facts, kinds.Requested):
             self._left, self._ends_at = facts.terms.quantity, facts.terms.ends_at
-        elif isinstance(facts, log.Opened):
+        elif isinstance(facts, kinds.Opened):
             self._open, self._ends_at = True, facts.ends_at
-        elif isinstance(facts, log.Bid):
+        elif isinstance(facts, kinds.Bid):
             self._see_bid(entry, facts, where)
-        elif isinstance(facts, log.Cancelled | log.Closed):
+        elif isinstance(facts, kinds.Cancelled | kinds.Closed):
             self._finals += 1
             self._over = True
-            self._verdicts.look("B6", self._finals == 1, f"{where}: closed for the {self._finals}. time")
-            if isinstance(facts, log.Closed):
+            self._verdicts.look("B6", self._finals == 1, f"{where}: closed or cancelled {self._finals} times")
+            if isinstance(facts, kinds.Closed):
                 self._see_close(entry, facts, where)
-        elif isinstance(facts, log.SaleFailed):
+        elif isinstance(facts, kinds.SaleFailed):
             self._left = facts.quantity_left
             self._see_failed_sale(entry, facts, where)
-        elif isinstance(facts, log.SoldOut):
+        elif isinstance(facts, kinds.SoldOut):
             self._left = 0
 
-    def _see_bid(self, entry: log.Entry, facts: log.Bid, where: str) -> None:
+    def _see_bid(self, entry: log.Entry, facts: kinds.Bid, where: str) -> None:
         look = self._verdicts.look
         look("B5", self._open and not self._over, f"{where}: a bid while the auction was not open")
         look("B5", entry.at < self._ends_at, f"{where}: a bid at {entry.at}, the end was {self._ends_at}")
@@ -142,7 +141,9 @@ class Judge:
         look("B7", not by_house, f"{where}: a bid on the house's lot by the operator who listed it")
         is_own_change = self._leader() == entry.actor
         moved = facts.ends_at != self._ends_at or facts.bids != self.state.bids
-        look("B3", isinstance(facts, log.MaximumChanged) == is_own_change, f"{where}: it is no {entry.kind}")
+        look(
+            "B3", isinstance(facts, kinds.MaximumChanged) == is_own_change, f"{where}: it is no {entry.kind}"
+        )
         look(
             "B3",
             not (is_own_change and moved),
@@ -157,7 +158,7 @@ class Judge:
         else:
             self._see_proxy_bid(entry, facts, where)
 
-    def _see_purchase(self, facts: log.Bid, where: str) -> None:
+    def _see_purchase(self, facts: kinds.Bid, where: str) -> None:
         sale = facts.sale
         quantity = sale.quantity if sale else 0
         total = self.state.known_terms.start_price * quantity
@@ -172,7 +173,7 @@ class Judge:
             "B3", ok, f"{where}: {quantity} units for {sale and sale.price}, {self._left} left"
         )
 
-    def _see_proxy_bid(self, entry: log.Entry, facts: log.Bid, where: str) -> None:
+    def _see_proxy_bid(self, entry: log.Entry, facts: kinds.Bid, where: str) -> None:
         look, terms, reserve = self._verdicts.look, self.state.known_terms, self.state.reserve
         amount, leader = entry.hidden.maximum or 0, self._leader()
         if leader == entry.actor:
@@ -198,20 +199,20 @@ class Judge:
         least = self._price + increments.increment(self._price, table=terms.increments)
         look("B3", facts.minimum == least, f"{where}: the minimum is {facts.minimum}, not {least}")
         look("B6", facts.leader == self._aliases[leader], f"{where}: {facts.leader} leads, not the highest")
-        look("B6", facts.reserve_met == met, f"{where}: the reserve's state is told wrongly")
+        look("B6", facts.reserve_met == met, f"{where}: reserve_met is {facts.reserve_met}, not {met}")
 
-    def _see_close(self, entry: log.Entry, facts: log.Closed, where: str) -> None:
+    def _see_close(self, entry: log.Entry, facts: kinds.Closed, where: str) -> None:
         if rules.formats.of(self.state).sells_by_bid:
             return
         reserve, leader = self.state.reserve, self._leader()
         met = leader is not None and (reserve is None or self._maxima[leader][0] >= reserve)
         expected = (leader, self._aliases[leader], self._price) if leader and met else (None, "", None)
-        found = (entry.hidden.buyer, facts.winner, facts.sale.price if facts.sale else None)
-        self._verdicts.look("B6", found == expected, f"{where}: the winner is {found}, not {expected}")
+        logged = (entry.hidden.buyer, facts.winner, facts.sale.price if facts.sale else None)
+        self._verdicts.look("B6", logged == expected, f"{where}: the winner is {logged}, not {expected}")
         self._verdicts.look("B6", entry.at >= self._ends_at, f"{where}: closed before the end")
 
-    def _see_failed_sale(self, entry: log.Entry, facts: log.SaleFailed, where: str) -> None:
-        """When the buyer is at fault, the lot goes on as if this buyer had never bid."""
+    def _see_failed_sale(self, entry: log.Entry, facts: kinds.SaleFailed, where: str) -> None:
+        """When the buyer is at fault, what follows is as if this buyer had never bid."""
         if rules.formats.of(self.state).sells_by_bid or entry.hidden.reason not in _BUYERS_FAULT:
             self._verdicts.look(
                 "B6", facts.next != "runner_up", f"{where}: a runner-up without the buyer's fault"
@@ -230,8 +231,8 @@ class Judge:
             self._price = max(self._price, reserve)
         sold = leader is not None and (reserve is None or first >= reserve)
         expected = (leader, self._price, self._price) if sold else (None, self._price, None)
-        found = (entry.hidden.buyer, facts.price, facts.sale.price if facts.sale else None)
-        self._verdicts.look("B6", found == expected, f"{where}: what follows is {found}, not {expected}")
+        logged = (entry.hidden.buyer, facts.price, facts.sale.price if facts.sale else None)
+        self._verdicts.look("B6", logged == expected, f"{where}: what follows is {logged}, not {expected}")
 
     def _leader(self) -> str | None:
         """The highest valid maximum, the earliest on a tie."""
@@ -245,9 +246,9 @@ class Judge:
         look, kind = self._verdicts.look, entry.kind
         form: dict[str, Any] = msgspec.to_builtins(log.public_form(entry))
         facts: dict[str, Any] = form["facts"]
-        known = set(form) <= _PUBLIC and set(facts) - {"kind"} <= _FACTS[kind]
-        known &= set(facts.get("sale") or ()) <= _SALE and set(facts.get("terms") or ()) <= _TERMS
-        look("B9", known, f"{where}: its public form has a field that nobody may see")
+        is_public = set(form) <= _PUBLIC and set(facts) - {"kind"} <= _FACTS[kind]
+        is_public &= set(facts.get("sale") or ()) <= _SALE and set(facts.get("terms") or ()) <= _TERMS
+        look("B9", is_public, f"{where}: its public form has a field that is not public")
         events = [
             event for event in log_events.of_entry(before, entry, self.state) if event.TOPIC == "auction.log"
         ]
@@ -255,12 +256,12 @@ class Judge:
         secrets = [entry.hidden.salt]
         if kind in _OF_BIDDERS:
             secrets += [user for user in (entry.hidden.actor, entry.hidden.buyer) if user and len(user) > 8]
-        look("B9", not any(secret in text for secret in secrets), f"{where}: it tells who acted, or its salt")
+        look("B9", not any(secret in text for secret in secrets), f"{where}: it shows the actor or the salt")
         if entry.seq % SAMPLE_EVERY == 0:
             self._see_bodies(where)
 
     def _see_bodies(self, where: str) -> None:
-        """What everybody sees of an open auction must not depend on what is hidden: other secrets, same body."""
+        """The public body of an open auction must not depend on what is hidden: other secrets, same body."""
         state = self.state
         if state.status is not rules.Status.OPEN or not state.leader:
             return

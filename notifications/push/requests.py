@@ -9,9 +9,11 @@ import msgspec
 from django.http import request
 from django.utils import http
 
+from auction_project.kernel import ids
+
 MAX_MESSAGE_CHARACTERS = 2048
 
-_AUCTION_ID = r"^[0-9a-f]{32}\Z"
+_AUCTION_ID = rf"^{ids.ID_FORM}\Z"
 AuctionId = Annotated[str, msgspec.Meta(pattern=_AUCTION_ID)]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 

@@ -15,7 +15,7 @@ PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _REF = "#/components/schemas/{name}"
 
 
-@extend_schema_field({"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?$", "maxLength": 30})
+@extend_schema_field({"type": "string", "pattern": f"^{money.AMOUNT_FORM}$", "maxLength": 30})
 class AmountField(serializers.CharField):
     """An amount as it goes in; its currency stands beside it."""
 

@@ -1,4 +1,5 @@
-"""The formats of auctions. A new one is a module with an object of the protocol `base.Format`, and a line of the table."""
+"""The formats of auctions. A new one is a module with an object of the protocol `base.Format`, and a line of the
+table."""
 
 from bidding.rules.formats import buy_now, english
 from bidding.rules.formats.base import Format, Result, Standing

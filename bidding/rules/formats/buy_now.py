@@ -1,15 +1,17 @@
-"""Buy now: a fixed price, a quantity; each bid is a sale. Nothing is sold that inventory has reported as gone."""
+"""Buy now: a fixed price and a quantity; each bid is a sale. Units that inventory has reported as gone are not sold."""
 
 from collections.abc import Container, Iterator
 from typing import Any
 
-from bidding.rules import log, refusals
+from auction_project.kernel import money
+from bidding.rules import refusals
 from bidding.rules.commands import FailSale, PlaceBid
+from bidding.rules.facts import Bid, Hidden, SaleFailed
 from bidding.rules.formats.base import (
     BUYERS_FAULT,
+    Failure,
     Flaw,
     Format,
-    Outcome,
     Result,
     Standing,
     bids_are_over,
@@ -17,7 +19,7 @@ from bidding.rules.formats.base import (
 )
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import OpenSale, State, Status
-from bidding.rules.terms import MAX_AMOUNT, Allocation, Terms
+from bidding.rules.terms import Allocation, Terms
 
 
 class BuyNow:
@@ -38,14 +40,14 @@ class BuyNow:
         """The price of one unit."""
         return state.known_terms.start_price
 
-    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> Bid | Refusal:
         terms = state.known_terms
         total = terms.start_price * command.quantity
         refusal = _refuse(state, command, total)
         if refusal is not None:
             return refusal
         buyer = state.next_alias(command.actor)
-        return log.Bid(
+        return Bid(
             bidder=buyer,
             leader="",
             currency=terms.currency,
@@ -62,12 +64,13 @@ class BuyNow:
     def winner(self, state: State) -> str:
         return ""
 
-    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Outcome:
-        """While the listing runs, the units are for sale again if only the buyer failed; else they leave it."""
+    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Failure:
+        """While the listing runs, the units are for sale again if the buyer was at fault; else they leave the
+        listing."""
         back = state.status in (Status.OPEN, Status.SOLD_OUT) and command.reason in BUYERS_FAULT
         left = state.quantity_left + (sale.quantity if back else 0)
         is_last = len(state.open_sales) == 1
-        facts = log.SaleFailed(
+        facts = SaleFailed(
             sale_id=command.key,
             next="back_on_sale" if back else "nothing",
             leader="",
@@ -78,8 +81,8 @@ class BuyNow:
         )
         return facts, None
 
-    def apply_failure(self, state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
-        """A sold-out listing opens again for units that are back, and is unsold if it ends without a sale."""
+    def apply_failure(self, state: State, facts: SaleFailed, hidden: Hidden) -> dict[str, Any]:
+        """A sold-out listing opens again for units that are back. It is unsold if it ends without a sale."""
         if state.status is not Status.SOLD_OUT:
             return {}
         if facts.quantity_left:
@@ -96,20 +99,20 @@ class BuyNow:
         return []
 
     def concerned_by_cancellation(self, state: State) -> set[str]:
-        """Only the buyers whose sale is still under way: what is paid is paid."""
+        """Only the buyers whose sale is still under way: a sale that is paid stays."""
         return state.buying
 
 
 def _refuse(state: State, command: PlaceBid, total: int) -> Refusal | None:
     if command.amount is not None and command.amount != total:
         return refusals.refuse(refusals.PriceDiffers, field="amount", amount=command.amount, price=total)
-    if total > MAX_AMOUNT:
+    if total > money.MAX_MINOR_UNITS:
         return refusals.refuse(
             refusals.AmountOutOfRange,
             detail="The total of a purchase is bounded: buy fewer units at once.",
             field="quantity",
             amount=total,
-            maximum=MAX_AMOUNT,
+            maximum=money.MAX_MINOR_UNITS,
         )
     left = state.units_left(command.stock)
     if command.quantity > left:

@@ -1,7 +1,8 @@
-"""English: ascending, proxy bids. A bid carries a hidden maximum; the visible price is what the second maximum forces.
+"""English: ascending, proxy bids. A bid carries a hidden maximum; the second highest maximum sets the visible price.
 
-RULES: a first bid leads at the starting price; a tie goes to the earlier; the leader's own change moves no price unless
-it meets the reserve; lowering goes down to the visible price. Unusual bids are confirmed first.
+A first bid leads at the starting price. The earlier of two equal maxima leads. A leader who changes the own maximum
+moves the price only if the new maximum is the first to meet the reserve, and can lower it to the visible price. The
+bidder confirms an unusual bid before it counts.
 """
 
 import heapq
@@ -9,13 +10,14 @@ from collections.abc import Container, Iterator
 from typing import Any
 
 from auction_project.kernel import ids
-from bidding.rules import increments, log, refusals
+from bidding.rules import increments, refusals
 from bidding.rules.commands import FailSale, PlaceBid
+from bidding.rules.facts import Bid, Hidden, MaximumChanged, Next, Sale, SaleFailed
 from bidding.rules.formats.base import (
     BUYERS_FAULT,
+    Failure,
     Flaw,
     Format,
-    Outcome,
     Result,
     Standing,
     next_in_line,
@@ -49,14 +51,14 @@ class English:
             return terms.start_price
         return increments.minimum_above(state.price, table=terms.increments)
 
-    def decide_bid(self, state: State, command: PlaceBid, at: int) -> log.Bid | Refusal:
+    def decide_bid(self, state: State, command: PlaceBid, at: int) -> Bid | Refusal:
         terms = state.known_terms
         if command.amount is None or command.currency is None:
             return refusals.refuse(refusals.AmountMissing, field="amount")
         if command.quantity != 1:
             return refusals.refuse(refusals.QuantityNotAllowed, field="quantity")
         minimum = self.minimum(state)
-        refusal = _refuse_amount(state, command.actor, command.amount, minimum) or _ask_first(
+        refusal = _refuse_amount(state, command.actor, command.amount, minimum) or _require_confirmation(
             state, command, command.amount, minimum
         )
         if refusal is not None:
@@ -68,7 +70,7 @@ class English:
         if state.reserve is not None and reserve_met:
             price = max(price, state.reserve)
         alias = state.next_alias(command.actor)
-        facts = log.MaximumChanged if is_own_change else log.Bid
+        facts = MaximumChanged if is_own_change else Bid
         return facts(
             bidder=alias,
             leader=alias if leader == command.actor else state.alias_of(leader),
@@ -85,12 +87,13 @@ class English:
     def winner(self, state: State) -> str:
         return state.leader if state.reserve_met else ""
 
-    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Outcome:
-        """When the buyer is at fault, the bids of that buyer are struck and the result is computed again without them: the
-        next bidder pays that price, if it meets the reserve; else the lot is listed again; else nothing follows."""
-        follow: log.Next = "nothing"
+    def decide_failure(self, state: State, command: FailSale, sale: OpenSale) -> Failure:
+        """When the buyer is at fault, the bids of that buyer are struck and the result is computed again without them.
+        The next bidder buys at that price if it meets the reserve; else the lot is listed again if a relisting is
+        left."""
+        follow: Next = "nothing"
         buyer: str | None = None
-        next_sale: log.Sale | None = None
+        next_sale: Sale | None = None
         relist_as: str | None = None
         price, reserve_met = state.price, state.reserve_met
         if command.reason in BUYERS_FAULT and state.status is Status.CLOSED:
@@ -102,7 +105,7 @@ class English:
                 next_sale = sale_of(state, buyer=state.alias_of(buyer), price=result.price)
             elif state.known_terms.relistings_left > 0:
                 follow, relist_as = "relist", ids.relisted_auction_id(state.auction_id, state.seq + 1)
-        facts = log.SaleFailed(
+        facts = SaleFailed(
             sale_id=command.key,
             next=follow,
             leader=state.alias_of(buyer) if buyer else "",
@@ -115,13 +118,13 @@ class English:
         )
         return facts, buyer
 
-    def apply_failure(self, state: State, entry: log.Entry, facts: log.SaleFailed) -> dict[str, Any]:
-        return {"leader": entry.hidden.buyer or "", "reserve_met": facts.reserve_met}
+    def apply_failure(self, state: State, facts: SaleFailed, hidden: Hidden) -> dict[str, Any]:
+        return {"leader": hidden.buyer or "", "reserve_met": facts.reserve_met}
 
     def result_without(self, state: State, struck: Container[str]) -> Result | None:
-        """The price is what the two highest remaining maxima force, so it never depends on a bidder who cannot pay."""
-        left = ((bidder, user_id) for user_id, bidder in state.bidders.items() if user_id not in struck)
-        highest = heapq.nsmallest(2, left, key=_rank)
+        """The two highest remaining maxima set the price, so it never depends on a bidder who cannot pay."""
+        remaining = ((bidder, user_id) for user_id, bidder in state.bidders.items() if user_id not in struck)
+        highest = heapq.nsmallest(2, remaining, key=_rank)
         if not highest:
             return None
         terms, reserve = state.known_terms, state.reserve
@@ -152,7 +155,7 @@ class English:
         return "next_in_line" if result is not None and result.user_id == user_id else "lost"
 
     def losers(self, state: State) -> list[str]:
-        """Those who neither bought the lot nor had a sale of their own undone."""
+        """The bidders who neither bought the lot nor had a sale of their own undone."""
         return sorted(
             user_id
             for user_id in state.bidders
@@ -175,8 +178,8 @@ def _refuse_amount(state: State, bidder: str, amount: int, minimum: int) -> Refu
     return None
 
 
-def _ask_first(state: State, command: PlaceBid, amount: int, minimum: int) -> Refusal | None:
-    """An amount that is more likely a slip than a wish is confirmed before it counts."""
+def _require_confirmation(state: State, command: PlaceBid, amount: int, minimum: int) -> Refusal | None:
+    """Ask back for an amount that is more likely a slip than the bidder's intention."""
     if state.leader == command.actor and amount < (maximum := state.bidders[command.actor].maximum):
         because, detail = LOWERS_MAXIMUM, "This lowers your maximum."
         figures = {"maximum": maximum}
@@ -202,17 +205,17 @@ def _too_low(amount: int, minimum: int, detail: str) -> Refusal:
 
 
 def _contest(state: State, bidder: str, amount: int) -> tuple[str, int]:
-    """Who leads after the bid and at what price, the reserve left aside."""
+    """Who leads after the bid and at what price, without the reserve."""
     terms = state.known_terms
     if not state.leader:
         return bidder, terms.start_price
     if state.leader == bidder:
         return bidder, state.price
-    standing = state.bidders[state.leader].maximum
-    if amount > standing:
-        price = increments.contested(winner=amount, loser=standing, table=terms.increments)
+    leading = state.bidders[state.leader].maximum
+    if amount > leading:
+        price = increments.contested(winner=amount, loser=leading, table=terms.increments)
         return bidder, max(price, state.price)
-    price = increments.contested(winner=standing, loser=amount, table=terms.increments)
+    price = increments.contested(winner=leading, loser=amount, table=terms.increments)
     return state.leader, max(price, state.price)
 
 

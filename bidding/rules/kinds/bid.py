@@ -1,0 +1,80 @@
+"""A bid: what every format asks first, then the format decides. The maximum is hidden.
+
+The command is `commands.PlaceBid`; the facts are `facts.Bid`, or `facts.MaximumChanged` when the leader changes the own
+maximum. They do not stand here, because the formats make them.
+"""
+
+from auction_project.kernel import ids, money
+from bidding.rules import formats, refusals
+from bidding.rules.commands import PlaceBid
+from bidding.rules.facts import Bid, Hidden
+from bidding.rules.kinds.base import Changes
+from bidding.rules.refusals import Refusal
+from bidding.rules.state import Bidder, OpenSale, State, Status
+from bidding.rules.terms import MAX_QUANTITY
+
+
+def decide(state: State, command: PlaceBid, at: int) -> tuple[Bid, Hidden] | Refusal:
+    if state.status is not Status.OPEN or at >= state.ends_at:
+        return _not_open(state)
+    refusal = _may_not_bid(state, command)
+    if refusal is not None:
+        return refusal
+    terms = state.known_terms
+    if command.currency is not None and command.currency != terms.currency:
+        return refusals.refuse(
+            refusals.CurrencyMismatch,
+            detail=f"This auction is held in {terms.currency}.",
+            field="currency",
+            currency=terms.currency,
+        )
+    if command.amount is not None and not 0 < command.amount <= money.MAX_MINOR_UNITS:
+        return refusals.refuse(refusals.AmountOutOfRange, field="amount")
+    if not 0 < command.quantity <= MAX_QUANTITY:
+        return refusals.refuse(refusals.QuantityOutOfRange, field="quantity")
+    decided = formats.of(state).decide_bid(state, command, at)
+    return decided if isinstance(decided, Refusal) else (decided, command.hidden(maximum=command.amount))
+
+
+def apply(state: State, facts: Bid, hidden: Hidden) -> Changes:
+    maximum = hidden.maximum or facts.price
+    since = state.bidders[hidden.actor].seq if hidden.actor == state.leader else state.seq + 1
+    changes: Changes = {
+        "bidders": state.bidders.insert(hidden.actor, Bidder(facts.bidder, maximum, since)),
+        "price": facts.price,
+        "bids": facts.bids,
+        "ends_at": facts.ends_at,
+        "reserve_met": facts.reserve_met,
+    }
+    if facts.leader and facts.leader == facts.bidder:
+        changes["leader"] = hidden.actor
+    sale = facts.sale
+    if sale is not None:
+        left = state.quantity_left - sale.quantity
+        changes["open_sales"] = state.open_sales.insert(sale.sale_id, OpenSale.of(hidden.actor, sale))
+        changes["quantity_left"] = left
+        if left == 0:
+            changes["status"] = Status.SOLD_OUT
+    return changes
+
+
+def _may_not_bid(state: State, command: PlaceBid) -> Refusal | None:
+    if command.actor == state.seller_id:
+        return refusals.refuse(refusals.OwnLot)
+    if command.is_operator and state.seller_id == ids.HOUSE:
+        return refusals.refuse(refusals.HouseLot)
+    if state.known_terms.card_required and not command.has_card:
+        return refusals.refuse(refusals.CardMissing)
+    return None
+
+
+def _not_open(state: State) -> Refusal:
+    if state.status is Status.SOLD_OUT:
+        return refusals.refuse(refusals.SoldOut, detail="Sold out.", field="quantity", quantity_left=0)
+    if state.status is Status.NEW:
+        return refusals.refuse(refusals.AuctionNotFound)
+    if state.status is Status.CANCELLED:
+        return refusals.refuse(refusals.AuctionCancelled, reason=state.reason)
+    if state.status in (Status.REQUESTED, Status.SCHEDULED):
+        return refusals.refuse(refusals.AuctionNotOpen, starts_at=state.known_terms.starts_at)
+    return refusals.refuse(refusals.AuctionClosed, ends_at=state.ends_at)
