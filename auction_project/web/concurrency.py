@@ -1,7 +1,7 @@
-"""A gate lets a bounded number of requests work at once, and a bounded share of them per client.
+"""A limit of concurrent requests, with a bounded share of it for each client.
 
-Requests beyond that wait in order, at most MAX_WAITING of them and each for a bounded time. A client that has used up
-its share does not hold up the clients behind it. For one event loop.
+Requests beyond the limit wait in order, at most MAX_WAITING of them and each for a bounded time. A client that has used
+up its share does not hold up the clients behind it. One limit serves one event loop.
 """
 
 import asyncio
@@ -17,67 +17,69 @@ class Busy(errors.Unavailable):
     """Too many requests are being worked on. Try again shortly."""
 
 
-class Gate:
-    """At most `most` at once, `share` of them of one client; the rest wait up to `seconds`."""
+class Limit:
+    """At most `most` requests at once, `share` of them of one client; the others wait up to `seconds`."""
 
     def __init__(self, *, most: int, share: int, seconds: float) -> None:
         self._free = most
         self._share = share
         self._seconds = seconds
-        self._inside: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
         self._waiting: dict[asyncio.Future[None], str] = {}
 
     @contextlib.asynccontextmanager
-    async def turn(self, client: str) -> AsyncIterator[Callable[[], None]]:
-        """Wait for a turn of `client`. It ends with the block, or earlier by a call of what the block gets. Raises Busy."""
-        if self._may_enter(client):
-            self._enter(client)
+    async def slot(self, client: str) -> AsyncIterator[Callable[[], None]]:
+        """Wait for a slot of `client`. The block gets a function that frees the slot before the block ends. Raises
+        Busy.
+        """
+        if self._is_free_for(client):
+            self._take(client)
         else:
             await self._wait(client)
         is_over = False
 
-        def end() -> None:
+        def free() -> None:
             nonlocal is_over
             if not is_over:
                 is_over = True
-                self._leave(client)
+                self._give_back(client)
 
         try:
-            yield end
+            yield free
         finally:
-            end()
+            free()
 
-    def _may_enter(self, client: str) -> bool:
-        return self._free > 0 and self._inside.get(client, 0) < self._share
+    def _is_free_for(self, client: str) -> bool:
+        return self._free > 0 and self._taken.get(client, 0) < self._share
 
-    def _enter(self, client: str) -> None:
+    def _take(self, client: str) -> None:
         self._free -= 1
-        self._inside[client] = self._inside.get(client, 0) + 1
+        self._taken[client] = self._taken.get(client, 0) + 1
 
     async def _wait(self, client: str) -> None:
         if len(self._waiting) >= MAX_WAITING:
             raise Busy
-        entered = asyncio.get_running_loop().create_future()
-        self._waiting[entered] = client
+        taken = asyncio.get_running_loop().create_future()
+        self._waiting[taken] = client
         try:
             async with asyncio.timeout(self._seconds):
-                await entered
+                await taken
         except BaseException as error:
-            self._waiting.pop(entered, None)
-            if entered.done() and not entered.cancelled():
-                self._leave(client)  # the turn came in the same moment
+            self._waiting.pop(taken, None)
+            if taken.done() and not taken.cancelled():
+                self._give_back(client)  # the slot came in the same moment
             if isinstance(error, TimeoutError):
                 raise Busy from error
             raise
 
-    def _leave(self, client: str) -> None:
+    def _give_back(self, client: str) -> None:
         self._free += 1
-        self._inside[client] -= 1
-        if not self._inside[client]:
-            del self._inside[client]
-        for entered, waiting in self._waiting.items():
-            if self._may_enter(waiting) and not entered.done():
-                del self._waiting[entered]
-                self._enter(waiting)
-                entered.set_result(None)
+        self._taken[client] -= 1
+        if not self._taken[client]:
+            del self._taken[client]
+        for taken, waiting in self._waiting.items():
+            if self._is_free_for(waiting) and not taken.done():
+                del self._waiting[taken]
+                self._take(waiting)
+                taken.set_result(None)
                 return
