@@ -1,11 +1,11 @@
 """Security notices: the mails that tell the owner of an account about a new password, address or second factor.
 
-A notice is a row that is written in the transaction of its change, so that no change goes unreported. It is mailed right
-after the commit, and the sweep sends what did not leave then. The row is deleted once the mail server has taken the mail: a
-process that dies between the two leaves a notice that is sent twice, because twice is better than never.
+A notice is a row that is written in the transaction of its change, so that no change goes unreported. It is mailed
+right after the commit, and the sweep sends what did not leave then. The row is deleted once the mail server has taken
+the mail: a process that dies between the two leaves a notice that is sent twice, because twice is better than never.
 
-allauth asks for a notice after its change has committed. So `services.change_password` and the flows in `_FLOWS` write
-theirs with the change, and the adapter ignores what allauth asks for later (WRITTEN_WITH_THE_CHANGE).
+allauth calls for most notices after the change has committed. So `services.change_password` and the flows in `_FLOWS`
+write theirs with the change, and the adapter ignores the later calls for them (WRITTEN_WITH_THE_CHANGE).
 """
 
 import functools
@@ -81,18 +81,21 @@ def write(
 def send(*, notice_id: int, now: datetime) -> bool:
     """Mail one notice if it is due; False when the mail server did not take it. No transaction is open meanwhile.
 
-    Moving `due_at` is the claim: another sender finds the notice not due. Each pause is as long as the notice is old, so
-    that the tries follow after 1, 2, 4, … minutes.
+    Moving `due_at` is the claim: another sender finds the notice not due. Each pause is as long as the notice is old,
+    so that the tries follow after 1, 2, 4, … minutes, and the last one after KEEP_TRYING.
     """
     due = models.Notice.objects.filter(pk=notice_id, due_at__lte=now)
     notice = due.first()
-    if notice is None or not due.update(due_at=now + max(FIRST_PAUSE, now - notice.created_at)):
+    if notice is None:
+        return True
+    age = now - notice.created_at
+    if not due.update(due_at=now + max(FIRST_PAUSE, min(age, KEEP_TRYING - age))):
         return True
     context = {**notice.context, "timestamp": notice.created_at}
     try:
         allauth_adapter.get_adapter().deliver(notice.template, notice.email, context)
     except errors.Unavailable:
-        if now - notice.created_at >= KEEP_TRYING:
+        if age >= KEEP_TRYING:
             log.error("security_notice_dropped", template=notice.template, user_id=notice.user_id)
             notice.delete()
         return False
