@@ -1,7 +1,8 @@
-"""The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each behind its edge.
+"""The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each inside its
+middleware.
 
-Three hops to a bid: this table, `edge` and `bounds`, then `bidding.rest.bid_endpoint`. What a process serves is SERVICES; its
-background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
+Three hops to a bid: this table, `asgi_middleware` and `bounds`, then `bidding.rest.bid_endpoint`. What a process serves
+is SERVICES; its background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
 """
 
 import asyncio
@@ -20,9 +21,9 @@ django_application = get_asgi_application()
 from django.conf import settings
 
 from auction_project import bootstrap
-from auction_project.kernel.http import addresses
+from auction_project.kernel.http import addresses, answers
 from auction_project.processes import health, needs, roles
-from auction_project.web import bounds, edge
+from auction_project.web import asgi_middleware, bounds
 from bidding.rest import bid_endpoint
 from notifications.push import routing, sse
 
@@ -98,27 +99,21 @@ async def _is_ready() -> bool:
 
 
 async def _livez(_scope: Any, _receive: Any, send: Any) -> None:
-    await _plain(send, b'{"role": "web"}')
+    await answers.send_whole(send, 200, answers.JSON, b'{"role": "web"}')
 
 
 async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
     """Ready: what bids need answers. Without PostgreSQL or Redis bids are taken all the same."""
     unmet = await _readiness.unmet()
     if unmet:
-        await bounds.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
+        await answers.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
     else:
-        await _plain(send, _READY)
-
-
-async def _plain(send: Any, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        await answers.send_whole(send, 200, answers.JSON, _READY)
 
 
 state = WebState("web")
-_django = edge.Framework(django_application)
-_bids = edge.Bare(bounds.Bounds(bid_endpoint.application))
-_BARE = {"/livez": edge.Bare(_livez), "/readyz": edge.Bare(_readyz)}
+_django = asgi_middleware.Framework(django_application)
+_bids = asgi_middleware.Bare(bounds.Bounds(bid_endpoint.application))
+_BARE = {"/livez": asgi_middleware.Bare(_livez), "/readyz": asgi_middleware.Bare(_readyz)}
 if _SERVES_NOTIFICATIONS:
-    _BARE[sse.PATH] = edge.Bare(bounds.Bounds(sse.application))
+    _BARE[sse.PATH] = asgi_middleware.Bare(bounds.Bounds(sse.application))

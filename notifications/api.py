@@ -7,24 +7,20 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, rest
 from notifications import cursors, frames, models, selectors, services
 from notifications.push import tickets
 
 
-class ListQuery(api.StrictSerializer):
+class ListQuery(rest.StrictSerializer):
     after = serializers.CharField(
         default="", allow_blank=True, help_text="A cursor: only what came after it, oldest first."
     )
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_LISTED, default=50)
 
 
-class ReadBody(api.StrictSerializer):
+class ReadBody(rest.StrictSerializer):
     cursor = serializers.CharField(max_length=40, help_text="Of the last notification that was read.")
-
-
-class NothingBody(api.StrictSerializer):
-    """A body without fields."""
 
 
 class ItemAnswer(serializers.Serializer[Any]):
@@ -108,17 +104,17 @@ class ReadView(views.APIView):
 class TicketView(views.APIView):
     @extend_schema(
         summary="A one-time ticket for a stream",
-        request=NothingBody,
+        request=rest.NothingBody,
         responses=TicketAnswer,
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
         """For `wss://…/ws/v1/stream?ticket=…` or `GET /api/v1/stream?ticket=…`.
 
-        It opens one stream. A stream of server-sent events that broke may go on with its ticket for ten minutes, with the
-        last id that it got as Last-Event-ID, as browsers do by themselves.
+        It opens one stream. A stream of server-sent events that broke may go on with its ticket for ten minutes, with
+        the last id that it got as Last-Event-ID, as browsers do by themselves.
         """
-        NothingBody.of(request.data)
+        rest.NothingBody.of(request.data)
         return response.Response(
             {
                 "ticket": tickets.issue(tickets.Holder(request.user.sub, request.user.session)),

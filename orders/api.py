@@ -3,7 +3,6 @@
 Amounts are decimal strings with a currency beside them. Instants are milliseconds since the epoch.
 """
 
-import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from drf_spectacular import utils as openapi
 from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import instants, money
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, paging, rest
 from orders import card_numbers, exceptions, models, risk, selectors, services
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
@@ -45,7 +44,7 @@ class StatisticsQuery(serializers.Serializer[Any]):
     )
 
 
-class CardRequestSerializer(api.StrictSerializer):
+class CardRequestSerializer(rest.StrictSerializer):
     number = serializers.CharField(max_length=card_numbers.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
 
@@ -91,7 +90,7 @@ class OrderDetailSerializer(OrderSerializer):
     risk = RiskSerializer(required=False, allow_null=True, help_text="For operators.")
 
 
-class OrdersSerializer(api_schemas.Page):
+class OrdersSerializer(paging.Page):
     items = OrderSerializer(many=True)
 
 
@@ -142,9 +141,7 @@ class OrdersView(views.APIView):
         orders = list(matching[start : start + size])
         payments = selectors.get_payments(order.number for order in orders)
         items = [_order(order, payments.get(order.number)) for order in orders]
-        return response.Response(
-            {"items": items, "page": query["page"], "pages": math.ceil(total / size), "total": total}
-        )
+        return response.Response(paging.page_of(items=items, page=query["page"], page_size=size, total=total))
 
 
 class OrderView(views.APIView):
@@ -164,7 +161,7 @@ class OrderView(views.APIView):
 
 
 class StatisticsView(views.APIView):
-    permission_classes = (api.has_role("operator"),)
+    permission_classes = (rest.has_role("operator"),)
 
     @openapi.extend_schema(parameters=[StatisticsQuery], responses=StatisticsSerializer, tags=["orders"])
     def get(self, request: request.Request) -> response.Response:

@@ -1,5 +1,5 @@
-"""Where allauth meets accounts: its flows go through the services, links come from PUBLIC_URL, each attempt to sign in is
-logged and counted, and a mail server that is away is 503.
+"""allauth's adapters: its flows go through the services, links begin with PUBLIC_URL, each attempt to sign in is logged
+and counted, and an unavailable mail server is 503.
 """
 
 import functools
@@ -9,27 +9,26 @@ from typing import Any
 
 from allauth.account import adapter
 from allauth.account import models as allauth_models
-from allauth.core import context as allauth_context
 from allauth.core import exceptions as allauth_exceptions
 from allauth.headless import adapter as headless_adapter
 from django.conf import settings
 from django.core import exceptions
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from auction_project.accounts import devices, metrics, models, services, sessions, staff
+from auction_project.accounts import devices, metrics, models, notices, services, sessions, staff
 from auction_project.kernel import errors, logs
-from auction_project.kernel.http import api
-from auction_project.kernel.messaging import transactions
+from auction_project.kernel.http import problems
 
 log = logs.get(__name__)
 
 
 class HeadlessAdapter(headless_adapter.DefaultHeadlessAdapter):
+    """The links in mails."""
+
     def get_frontend_url(self, urlname: str, **parts: str) -> str | None:
-        """Every link in a mail: below PUBLIC_URL, because the Host header is the sender's to choose."""
+        """Every link in a mail begins with PUBLIC_URL, because any client can choose the Host header."""
         if urlname == "account_reset_password_from_key":
             uid, _, key = parts["key"].partition("-")
             parts = {"uidb36": uid, "key": key}
@@ -40,6 +39,8 @@ class HeadlessAdapter(headless_adapter.DefaultHeadlessAdapter):
 
 
 class AccountAdapter(adapter.DefaultAccountAdapter):
+    """The hooks that allauth calls for pages and programs alike."""
+
     error_messages = adapter.DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": "Wrong e-mail address or password.",
         "incorrect_password": "Wrong password.",
@@ -63,13 +64,13 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
         return user
 
     def respond_email_verification_sent(self, request: HttpRequest, user: models.User | None) -> HttpResponse:
-        """Without a user the address has an account already: the answer must not come sooner than for a new one."""
+        """Without a user the address has an account already. The answer must not come sooner than for a new address."""
         if user is None:
             services.rehearse_registration(now=timezone.now())
         return super().respond_email_verification_sent(request, user)
 
     def clean_email(self, email: str) -> str:
-        """Refuse what does not fit: allauth would cut it off."""
+        """Refuse an address that is too long, because allauth would cut it off."""
         if len(email) > models.User._meta.get_field("email").max_length:
             raise exceptions.ValidationError("The address is too long.", code="max_length")
         return super().clean_email(email)
@@ -81,17 +82,25 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
             return services.confirm_email(user_id=email_address.user_id, confirm=confirm, now=timezone.now())
 
     def set_password(self, user: models.User, password: str) -> None:
-        services.change_password(user=user, password=password, now=timezone.now())
+        """A new password, by its owner: the password and the notice about it in one transaction."""
+        if self.request.user.pk != user.pk:
+            notice = notices.PASSWORD_RESET
+        elif user.has_usable_password():
+            notice = notices.PASSWORD_CHANGED
+        else:
+            notice = notices.PASSWORD_SET
+        ip = self.get_client_ip(self.request)
+        services.change_password(user=user, password=password, now=timezone.now(), notice=notice, ip=ip)
 
     # --- signing in and out --------------------------------------------------------------------------------------
 
     def login(self, request: HttpRequest, user: models.User) -> None:
-        known = devices.is_known(request, user.email)
+        is_known = devices.is_known(request, user.email)
         super().login(request, user)
         devices.remember(request, user.email)
         staff.begin(request.session, user, now=timezone.now())
         metrics.LOGINS.labels("succeeded").inc()
-        log.info("login_succeeded", user_id=user.pk, ip=self.get_client_ip(request), known_device=known)
+        log.info("login_succeeded", user_id=user.pk, ip=self.get_client_ip(request), known_device=is_known)
 
     def post_login(self, request: HttpRequest, user: models.User, **more: Any) -> HttpResponse:
         response = super().post_login(request, user, **more)
@@ -115,14 +124,15 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
         self._log_attempt("failed", request, **credentials)
 
     def _log_attempt(self, outcome: str, request: HttpRequest, **credentials: Any) -> None:
-        """The address that was tried may hold a mistyped password: a hash of it is enough to see a pattern."""
+        """Log a hash of the address: it may hold a mistyped password, and a hash is enough to see a pattern."""
         tried = hashlib.sha256(credentials.get("email", "").lower().encode()).hexdigest()[:16]
         metrics.LOGINS.labels(outcome).inc()
         log.warning(f"login_{outcome}", tried=tried, ip=self.get_client_ip(request))
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Failures are counted by account, and apart for a device from which it has signed in before. (By the Host
-        header, too, as allauth does it, each made-up port would have a limit of its own.)"""
+        """Count failures by account and known device. allauth counts by the Host header, too, so that each made-up port
+        has a limit of its own.
+        """
         email = credentials.get("email", "").lower()
         return f"{email}:{devices.of(request, email)}"
 
@@ -130,12 +140,17 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         with _problems_as_answers():
-            try:
-                super().send_mail(template_prefix, email, context | {"site": site()})
-            except (smtplib.SMTPException, OSError) as error:
-                metrics.MAILS_NOT_SENT.labels(template_prefix).inc()
-                log.error("mail_not_sent", template=template_prefix, error=repr(error))
-                raise errors.Unavailable("The mail server is away. Try again shortly.") from error
+            self.deliver(template_prefix, email, context)
+
+    def deliver(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send one mail. Needs no request, so that a task can send one, too. Raises Unavailable."""
+        message = self.render_mail(template_prefix, email, context | {"email": email, "site": site()})
+        try:
+            message.send()
+        except (smtplib.SMTPException, OSError) as error:
+            metrics.MAILS_NOT_SENT.labels(template_prefix).inc()
+            log.error("mail_not_sent", template=template_prefix, error=repr(error))
+            raise errors.Unavailable("The mail server is unavailable. Try again shortly.") from error
 
     def send_notification_mail(
         self,
@@ -144,34 +159,29 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """After the commit: what it tells of has happened, whether the mail leaves or not."""
-        send = functools.partial(super().send_notification_mail, template_prefix, user, context, email)
-        request = allauth_context.request
-
-        def send_or_log() -> None:
-            try:
-                with allauth_context.request_context(request):
-                    send()
-            except allauth_exceptions.ImmediateHttpResponse:
-                log.error("notice_not_sent", template=template_prefix, user_id=user.pk)
-
-        if transaction.get_connection(models.DATABASE).in_atomic_block:
-            transactions.after_commit(send_or_log, using=models.DATABASE)
-        else:
-            send_or_log()
+        """Write a security notice: allauth calls this for a new address inside the transaction of the change."""
+        if template_prefix not in notices.WRITTEN_WITH_THE_CHANGE:
+            notices.write(
+                user=user,
+                template=template_prefix,
+                ip=self.get_client_ip(self.request),
+                now=timezone.now(),
+                email=email or "",
+                figures=context,
+            )
 
 
 def site() -> str:
-    """How people reach the pages: the beginning of every link in a mail."""
+    """PUBLIC_URL without a slash at its end: every link in a mail begins with it."""
     return str(settings.PUBLIC_URL).rstrip("/")
 
 
 class _problems_as_answers:
-    """allauth's flows know no errors of ours: end them with the problem as the answer."""
+    """End one of allauth's flows with the problem as its answer, because allauth does not know our errors."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, errors.DomainError):
-            raise allauth_exceptions.ImmediateHttpResponse(api.problem_response(error)) from error
+            raise allauth_exceptions.ImmediateHttpResponse(problems.response(error)) from error

@@ -106,6 +106,7 @@ EVENTS_NAMESPACE = env.str("EVENTS_NAMESPACE", default="")
 EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", default=7)  # outboxes; inboxes and Kafka's topics a day longer
 DEAD_LETTERS_KEEP_DAYS = env.int("DEAD_LETTERS_KEEP_DAYS", default=90)
 EMAILS_KEEP_DAYS = env.int("EMAILS_KEEP_DAYS", default=90)
+PERSONAL_DATA_VIEWS_KEEP_DAYS = env.int("PERSONAL_DATA_VIEWS_KEEP_DAYS", default=365)
 
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")
@@ -204,12 +205,12 @@ CACHES = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["auction_project.kernel.http.api.AccessTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["auction_project.kernel.http.rest.AccessTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "auction_project.web.openapi_document.Schema",
-    "EXCEPTION_HANDLER": "auction_project.kernel.http.api.exception_handler",
+    "EXCEPTION_HANDLER": "auction_project.kernel.http.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter of ours
 }
@@ -242,7 +243,6 @@ ACCOUNT_CHANGE_EMAIL = True  # one address an account: a new one replaces it onc
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # in the browser that signed up
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # another address needs the password
-ACCOUNT_EMAIL_NOTIFICATIONS = True  # another address or password is told to the address that was there before
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.partition(":")[0]
 ACCOUNT_RATE_LIMITS = {

@@ -1,21 +1,24 @@
-"""HTTP/1.1 connections of the web role: uvicorn's protocol with bounds on what a client may send and how long it may wait.
+"""HTTP/1.1 connections of the web role: uvicorn's protocol with bounds on the bytes and the time of a client.
 
 A head (request line and headers) has at most MAX_HEAD_BYTES and MAX_HEADER_LINES and arrives within HEAD_SECONDS. The
-same bytes and seconds bound what a chunked body carries beside its data. Trailers of a chunked body never become
-headers. A client that does not read its answer for STALLED_SECONDS is cut off. A process that runs out of connections
-drops the one that has been silent longest.
+same bytes and seconds bound what a chunked body holds beside its data. Trailers of a chunked body never become headers.
+A client that does not read its answer for STALLED_SECONDS is disconnected. A process that runs out of connections drops
+the one that has been silent longest.
 """
 
 import asyncio
 import functools
 import http
+import re
 import resource
+import sys
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http import httptools_impl
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import api
+from auction_project.kernel.http import answers
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADER_LINES = 100
@@ -25,16 +28,16 @@ LINGER_SECONDS = 1.0  # closing with unread bytes resets the connection, and the
 MAX_PIPELINED = 32
 MAX_DESCRIPTORS = 65_536
 RESERVED_DESCRIPTORS = 256  # stores, files, the listening socket
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]\r?\n")
 
-
-# A super() for each would cost a bid as much as what these methods add.
+# Calls by super() would cost a bid as much as these methods add.
 _data_received = httptools_impl.HttpToolsProtocol.data_received
 _on_headers_complete = httptools_impl.HttpToolsProtocol.on_headers_complete
 _on_body = httptools_impl.HttpToolsProtocol.on_body
 
 
 class HeadTooLarge(errors.Invalid):
-    """The request line and the headers are too large: `limit_bytes` and `limit_lines` are the most that is read."""
+    """The request line and the headers are too large: they may have `limit_bytes` and `limit_lines` at most."""
 
     http_status = 431
 
@@ -49,12 +52,18 @@ class RequestMalformed(errors.Invalid):
     """This is not an HTTP/1.1 request."""
 
 
+class MethodUnknown(errors.Invalid):
+    """There is no such HTTP method."""
+
+    http_status = 501
+
+
 def raise_descriptor_limit() -> None:
     """Raise this process's soft limit of open files as far as it may go, at most to MAX_DESCRIPTORS."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @functools.cache
@@ -73,7 +82,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._pending_bytes = 0  # received since the last whole head or part of a body
-        self._read_bytes = 0  # of the last read
+        self._read = b""  # what is being parsed
         self._refusal: errors.DomainError | None = None
         self._is_refused = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -93,15 +102,16 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
-        self._read_bytes = len(data)
-        self._pending_bytes += self._read_bytes
+        self._read = data
+        self._pending_bytes += len(data)
         _data_received(self, data)
+        self._read = b""
         if self._pending_bytes and not self._is_refused:
-            self._look_at_rest()
+            self._check_rest()
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > MAX_HEADER_LINES or (
-            (self._pending_bytes > MAX_HEAD_BYTES or self._read_bytes > MAX_HEAD_BYTES)
+            (self._pending_bytes > MAX_HEAD_BYTES or len(self._read) > MAX_HEAD_BYTES)
             and self._head_bytes() > MAX_HEAD_BYTES
         ):
             self._refusal = _too_large()
@@ -122,8 +132,8 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         _on_body(self, body)
 
     def send_400_response(self, msg: str) -> None:
-        """What uvicorn calls when the parser fails, and with it for the refusals of this class."""
-        self._refuse(self._refusal or RequestMalformed())
+        """uvicorn calls this when the parser fails, as it does when a method of this class raises."""
+        self._refuse(self._refusal or _parser_refusal(self._read))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -135,8 +145,8 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             self._stalled.cancel()
             self._stalled = None
 
-    def _look_at_rest(self) -> None:
-        """What the last read left: a part of a head or of a chunked body, or bytes that belong to no request."""
+    def _check_rest(self) -> None:
+        """Check the rest of the last read: a part of a head or of a chunked body, or bytes of no request."""
         cycle = self.cycle
         is_request_whole = cycle is not None and self.scope is cycle.scope and not cycle.more_body
         if is_request_whole and not cycle.response_complete:
@@ -173,7 +183,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse(self, error: errors.DomainError) -> None:
-        """Read no further and answer `error`; answers that are under way end first, and the connection with them."""
+        """Read no further and answer `error`. Answers that have begun end first, and the connection with them."""
         self._is_refused = True
         self._head_is_whole()
         cycle = self.cycle
@@ -191,12 +201,20 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             self.transport.write_eof()
 
 
+def _parser_refusal(read: bytes) -> errors.DomainError:
+    """Why the parser fails on `read` (call this inside the `except`): a request line has an unknown method, or the
+    bytes are not a request at all.
+    """
+    is_method = isinstance(sys.exception(), httptools.HttpParserInvalidMethodError)
+    return MethodUnknown() if is_method and _REQUEST_LINE.match(read) else RequestMalformed()
+
+
 def _too_large() -> HeadTooLarge:
     return HeadTooLarge(limit_bytes=MAX_HEAD_BYTES, limit_lines=MAX_HEADER_LINES)
 
 
 def _answer(error: errors.DomainError) -> bytes:
-    status, headers, body = api.raw_answer(error)
+    status, headers, body = answers.problem(error)
     headers = (*headers, (b"content-length", str(len(body)).encode()), (b"connection", b"close"))
     lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}".encode()]
     lines += [name + b": " + value for name, value in headers]

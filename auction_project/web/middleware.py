@@ -1,22 +1,35 @@
-"""Django middleware: the correlation id of a request, bound to its logs and sent back; problems as answers
-where Django REST framework does not see to it (addresses that do not exist, pages, admin, allauth's API); and what may be
-cached.
+"""Django middleware: the correlation id of a request, problems where Django REST framework does not make them
+(addresses that do not exist, pages, the admin, allauth's API), and the answers that no cache may keep.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
+from auction_project.accounts import headless
 from auction_project.kernel import correlation, errors, logs
-from auction_project.kernel.http import api
+from auction_project.kernel.http import problems
 from auction_project.kernel.messaging import failure
 
-API_PREFIX = "/api/v1/"
+PROGRAM_PREFIXES = ("/api/", headless.PREFIX)
 PRIVATE = "private, no-store"
 
 
+def is_for_programs(path: str) -> bool:
+    """Whether the errors of this path are problems, and not pages."""
+    return path.startswith(PROGRAM_PREFIXES)
+
+
+def has_null_character(path: str, query: bytes) -> bool:
+    """Whether a decoded path, or a query as it was sent, holds a null character."""
+    return "\0" in path or b"%00" in query
+
+
 class CorrelationMiddleware:
+    """Binds the correlation id of a request to its log lines, and sends it back."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
@@ -30,8 +43,9 @@ class CorrelationMiddleware:
 
 class ProblemMiddleware:
     """An error of ours keeps its status, an outage is 503, and text that no UTF-8 can carry (JSON allows half a
-    surrogate pair) is 400. Everything else is a bug: 500 with a log line. Below API_PREFIX Django's error pages become
-    problems, too: this middleware stands outside of whatever refuses a request.
+    surrogate pair) is 400. Everything else is a bug: 500 with a log line. A page whose address holds a null character
+    does not exist. Below PROGRAM_PREFIXES Django's error pages become problems, too, because this middleware encloses
+    all that refuse a request.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -40,18 +54,25 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
-        if response.status_code >= 400 and is_page and request.path_info.startswith(API_PREFIX):
-            return _as_problem(response.status_code)
+        if response.status_code >= 400 and is_page and is_for_programs(request.path_info):
+            return _as_problem(response)
         return response
+
+    def process_view(self, request: HttpRequest, *_: Any) -> None:
+        """Raises Http404."""
+        if not is_for_programs(request.path_info) and has_null_character(
+            request.path_info, request.META.get("QUERY_STRING", "").encode()
+        ):
+            raise Http404
 
     def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, errors.DomainError):
-            return api.problem_response(error)
+            return problems.response(error)
         if isinstance(error, UnicodeEncodeError):
-            return api.problem_response(errors.Invalid("The text holds a character that does not exist."))
+            return problems.response(errors.Invalid("The text holds a character that does not exist."))
         if failure.classify(error) is failure.Fate.OUTAGE:
             logs.get(__name__).warning("request_met_outage", error=repr(error))
-            return api.problem_response(errors.Unavailable())
+            return problems.response(errors.Unavailable())
         return None
 
 
@@ -59,22 +80,26 @@ _KINDS: dict[int, type[errors.DomainError]] = {
     400: errors.Invalid,
     403: errors.Forbidden,
     404: errors.NotFound,
-    405: api.MethodNotAllowed,
+    405: problems.MethodNotAllowed,
 }
 
 
-def _as_problem(status: int) -> HttpResponse:
-    """The problem that says what an error page of Django's says."""
+def _as_problem(page: HttpResponse) -> HttpResponse:
+    """The problem in place of one of Django's error pages."""
+    status = page.status_code
     if status >= 500:
-        return api.problem_response(errors.Fault())
+        return problems.response(errors.Fault())
     error = _KINDS.get(status, errors.Invalid)()
     if status not in _KINDS:
         error.http_status = status  # type: ignore[attr-defined]
-    return api.problem_response(error)
+    problem = problems.response(error)
+    if "Allow" in page.headers:
+        problem.headers["Allow"] = page.headers["Allow"]
+    return problem
 
 
 class PrivateAnswersMiddleware:
-    """An answer to a signed-in client is kept by no cache, unless its view says otherwise."""
+    """Forbids caches to keep an answer to a signed-in client, unless its view sets Cache-Control itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -1,6 +1,5 @@
 """The REST views of bidding, except the bid itself (bid_endpoint): translate in, one call, translate out."""
 
-import math
 from typing import Any
 
 from django.http import HttpResponse
@@ -8,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import permissions, request, response, serializers, views
 
 from auction_project.kernel import errors, ids, instants, money
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, idempotency, paging, rest
 from bidding import presentation, rules, runtime, selectors, services, store
 from bidding.rest import bid_endpoint, schemas
 from bidding.rules import terms as bounds
@@ -25,7 +24,7 @@ def _instant(**options: Any) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=0, max_value=bounds.MAX_INSTANT, **options)
 
 
-class SoftCloseBody(api.StrictSerializer):
+class SoftCloseBody(rest.StrictSerializer):
     """How late bids move the end; spans are milliseconds. What is left out is as `rules.SoftClose` has it."""
 
     window_ms = serializers.IntegerField(
@@ -42,7 +41,7 @@ class SoftCloseBody(api.StrictSerializer):
     hard_stop_at = _instant(allow_null=True, default=None)
 
 
-class AuctionBody(api.StrictSerializer):
+class AuctionBody(rest.StrictSerializer):
     """The terms that a seller or an operator asks for.
 
     Amounts are decimal strings of `currency`; instants are milliseconds since 1970 UTC.
@@ -68,13 +67,13 @@ class AuctionBody(api.StrictSerializer):
     )
 
 
-class ReasonBody(api.StrictSerializer):
+class ReasonBody(rest.StrictSerializer):
     """Why an auction is cancelled: the text is public."""
 
     reason = serializers.CharField(min_length=3, max_length=500)
 
 
-class AuctionsQuery(api.StrictSerializer):
+class AuctionsQuery(rest.StrictSerializer):
     """Filters, order and page of the list of auctions. An empty filter leaves its field open."""
 
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
@@ -95,7 +94,7 @@ class AuctionsQuery(api.StrictSerializer):
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=24)
 
 
-class OwnBidsQuery(api.StrictSerializer):
+class OwnBidsQuery(rest.StrictSerializer):
     """A page of the reader's own auctions."""
 
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
@@ -104,14 +103,14 @@ class OwnBidsQuery(api.StrictSerializer):
     )
 
 
-class HistoryQuery(api.StrictSerializer):
+class HistoryQuery(rest.StrictSerializer):
     """Entries after the seq `after`, at most `limit` of them."""
 
     after = serializers.IntegerField(min_value=0, max_value=10**12, default=0)
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_HISTORY, default=100)
 
 
-class BidBody(api.StrictSerializer):
+class BidBody(rest.StrictSerializer):
     """The body of a bid, for the OpenAPI document; `bid_endpoint.BidBody` is what reads it."""
 
     amount = api_schemas.AmountField(
@@ -150,7 +149,7 @@ class AuctionsView(views.APIView):
 
     def get_permissions(self) -> list[permissions.BasePermission]:
         if self.request.method == "POST":
-            return [permissions.IsAuthenticated(), api.has_role("seller", "operator")()]
+            return [permissions.IsAuthenticated(), rest.has_role("seller", "operator")()]
         return []
 
     @extend_schema(
@@ -173,7 +172,7 @@ class AuctionsView(views.APIView):
             limit=size,
         )
         page = selectors.list_auctions(query)
-        return response.Response({**page, "page": params["page"], "pages": math.ceil(page["total"] / size)})
+        return response.Response(paging.page_of(**page, page=params["page"], page_size=size))
 
     @extend_schema(
         summary="Ask for an auction",
@@ -188,7 +187,7 @@ class AuctionsView(views.APIView):
     def post(self, request: request.Request) -> response.Response:
         body = AuctionBody.of(request.data)
         operator = request.user.has("operator")
-        key = api.idempotency_key(request) or ids.new_id()
+        key = idempotency.key_of(request) or ids.new_id()
         auction_id = ids.auction_id(request.user.sub, key)
         terms, reserve = _terms(body, as_operator=operator)
         services.request_auction(
@@ -237,7 +236,7 @@ class AuctionView(views.APIView):
 
 
 class OpenView(views.APIView):
-    permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
+    permission_classes = (permissions.IsAuthenticated, rest.has_role("seller", "operator"))
 
     @extend_schema(
         summary="Open an auction before its time",
@@ -255,7 +254,7 @@ class OpenView(views.APIView):
 
 
 class CancelView(views.APIView):
-    permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
+    permission_classes = (permissions.IsAuthenticated, rest.has_role("seller", "operator"))
 
     @extend_schema(
         summary="Cancel an auction",
@@ -353,5 +352,6 @@ class OwnBidsView(views.APIView):
             {"auction": body, **presentation.standing(state, request.user.sub)}
             for state, body in zip(states, selectors.present(states), strict=True)
         ]
-        pages = math.ceil(total / size)
-        return response.Response({"items": items, "page": params["page"], "pages": pages, "total": total})
+        return response.Response(
+            paging.page_of(items=items, page=params["page"], page_size=size, total=total)
+        )

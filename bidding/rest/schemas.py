@@ -9,7 +9,7 @@ from typing import Any, get_args
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from auction_project.kernel.http import api_schemas
+from auction_project.kernel.http import api_schemas, paging
 from auction_project.kernel.http.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
 from bidding import rules
 from bidding.rules import kinds, refusals, state, terms
@@ -94,7 +94,7 @@ class AuctionSummary(_Common):
     start_price = MoneyField()
 
 
-class AuctionPage(api_schemas.Page):
+class AuctionPage(paging.Page):
     items = AuctionSummary(many=True)
 
 
@@ -186,5 +186,5 @@ class OwnBid(Standing):
     auction = Auction()
 
 
-class OwnBids(api_schemas.Page):
+class OwnBids(paging.Page):
     items = OwnBid(many=True)

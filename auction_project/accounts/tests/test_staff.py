@@ -44,11 +44,13 @@ def is_in(browser: Client) -> bool:
 
 @pytest.fixture
 def olga(make: Make) -> models.User:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     return make("olga", groups=["auction operator"])
 
 
-def test_a_session_of_staff_ends_after_an_idle_hour_and_is_told(olga: models.User, clock: Clock) -> None:
+def test_a_session_of_staff_ends_after_an_idle_hour_and_its_end_is_published(
+    olga: models.User, clock: Clock
+) -> None:
     browser = signed_in("olga")
     session = ids.session_id(browser.cookies["sessionid"].value)
 
@@ -117,13 +119,13 @@ def test_a_bidder_stays_signed_in(make: Make, clock: Clock) -> None:
     assert ended(ada.id) == []
 
 
-def test_whoever_became_staff_after_the_log_in_is_bounded_from_the_first_look_at_the_admin(
+def test_a_user_who_becomes_staff_after_the_log_in_is_bounded_from_the_first_page_of_the_admin(
     make: Make, clock: Clock
 ) -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     ada = make("ada")
     browser = signed_in("ada")
-    services.assign_desk_groups(user_id=ada.id, groups=["finance"], reason="x", actor="command", now=NOW)
+    services.assign_admin_groups(user_id=ada.id, groups=["finance"], reason="x", actor="command", now=NOW)
 
     assert browser.get("/admin/").status_code == 200
     clock.now += HOUR

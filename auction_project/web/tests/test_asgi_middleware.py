@@ -12,8 +12,8 @@ from django.test import Client
 
 from auction_project import asgi
 from auction_project.kernel import errors, instants, tokens
-from auction_project.kernel.http import api, budgets
-from auction_project.web import edge, gates, openapi
+from auction_project.kernel.http import budgets, problems
+from auction_project.web import asgi_middleware, concurrency, openapi
 
 BID = "/api/v1/auctions/0123456789abcdef0123456789abcdef/bids"
 LOCAL = "http://localhost"
@@ -91,7 +91,7 @@ async def test_in_production_plain_http_is_redirected_with_its_method_and_https_
     settings.SECURE_HSTS_SECONDS = 100
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
     served = _Served()
-    app = edge.Bare(served)
+    app = asgi_middleware.Bare(served)
 
     plain = await _ask("POST", f"{BID}?a=b", app=app)
     assert (plain.status_code, plain.headers["location"]) == (308, f"https://localhost{BID}?a=b")
@@ -104,9 +104,9 @@ async def test_in_production_plain_http_is_redirected_with_its_method_and_https_
 
 
 async def test_the_known_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    monkeypatch.setattr(edge, "MAX_HOSTS", 2)
+    monkeypatch.setattr(asgi_middleware, "MAX_HOSTS", 2)
     settings.ALLOWED_HOSTS = [".example.org"]
-    app = edge.Bare(_Served())
+    app = asgi_middleware.Bare(_Served())
 
     for number in range(5):
         assert (await _ask("GET", "/", base_url=f"http://h{number}.example.org", app=app)).status_code == 200
@@ -125,14 +125,24 @@ async def test_figures_are_for_the_private_port() -> None:
     "path",
     [
         "/api/openapi.json?version=%00",
-        "/admin/sagas/saga/%00/change/",
-        "/admin/orders/order/?q=%00",
-        "/%00",
         "/api/v1/auctions?q=a%00b",
+        "/_allauth/app/v1/auth/session?x=%00",
+        "/static/gavel/%00",
     ],
 )
-async def test_a_null_character_in_an_address_is_refused_in_front(path: str) -> None:
+async def test_a_null_character_in_the_address_of_a_program_is_a_problem(path: str) -> None:
     assert _problem(await _ask("GET", path)) == (400, "null_character")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/%00", "/?q=%00", "/problems/?x=%00", "/admin/sagas/saga/%00/change/", "/admin/orders/order/?q=%00"],
+)
+async def test_a_page_whose_address_holds_a_null_character_does_not_exist(path: str) -> None:
+    answer = await _ask("GET", path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Page not found" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -172,7 +182,7 @@ async def test_pages_keep_their_own_error_pages() -> None:
 
 
 def test_no_figure_takes_the_place_of_a_member_of_the_problem() -> None:
-    status, body = api.problem(errors.Conflict(status="OPEN", code="x", type="y", figure=1))
+    status, body = problems.problem(errors.Conflict(status="OPEN", code="x", type="y", figure=1))
 
     assert (status, body["status"], body["code"]) == (409, 409, "conflict")
     assert (body["type"], body["figure"]) == ("/problems/conflict", 1)
@@ -184,7 +194,7 @@ def test_no_figure_takes_the_place_of_a_member_of_the_problem() -> None:
 @pytest.mark.parametrize(
     "query", ["", "?version=x%0a", "?version=%0d%0aSet-Cookie:a=b", "?lang=xx", "?format=yaml"]
 )
-async def test_the_document_is_the_same_whatever_the_query_says(query: str) -> None:
+async def test_the_document_is_the_same_for_every_query(query: str) -> None:
     answer = await _ask("GET", f"/api/openapi.json{query}")
 
     assert (answer.status_code, answer.json()["info"]["title"]) == (200, "Gavel")
@@ -201,7 +211,10 @@ async def test_a_document_that_has_not_changed_is_not_sent_again() -> None:
 @pytest.mark.parametrize("path", ["/api/", "/api/openapi.json"])
 @pytest.mark.parametrize("method", ["OPTIONS", "POST", "DELETE"])
 async def test_the_document_is_only_read(method: str, path: str) -> None:
-    assert (await _ask(method, path)).status_code == 405
+    answer = await _ask(method, path)
+
+    assert _problem(answer) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_parallel_first_requests_get_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +256,7 @@ async def test_an_address_has_a_budget_and_another_one_has_its_own() -> None:
 
 
 @pytest.mark.usefixtures("small_budgets")
-async def test_a_user_has_a_budget_whatever_the_address() -> None:
+async def test_a_user_has_one_budget_for_all_addresses() -> None:
     for number in range(5):
         answer = await _ask("GET", "/api/v1/time", address=f"192.0.2.{number}", headers=_bearer("ann"))
         assert answer.status_code == 200
@@ -285,14 +298,14 @@ async def test_a_user_bids_a_bounded_number_of_times_on_a_lot() -> None:
     assert await bid("ann", BID.replace("0123", "4567")) == 400
 
 
-async def test_a_request_that_gets_no_turn_in_time_is_told_to_come_again(
+async def test_a_request_that_gets_no_slot_in_time_is_503_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     served = _Served()
-    front = edge.Framework(served)
-    monkeypatch.setattr(front, "_others", gates.Gate(most=1, share=1, seconds=0.01))
+    front = asgi_middleware.Framework(served)
+    monkeypatch.setattr(front, "_others", concurrency.Limit(most=1, share=1, seconds=0.01))
 
-    async with front._others.turn("192.0.2.7"):
+    async with front._others.slot("192.0.2.7"):
         answer = await _ask("GET", "/", app=front)
 
     assert (_problem(answer), answer.headers["retry-after"]) == ((503, "busy"), "1")
@@ -301,8 +314,8 @@ async def test_a_request_that_gets_no_turn_in_time_is_told_to_come_again(
 
 
 async def test_a_client_that_reads_slowly_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    front = edge.Framework(_Served())
-    monkeypatch.setattr(front, "_others", gates.Gate(most=1, share=1, seconds=0.01))
+    front = asgi_middleware.Framework(_Served())
+    monkeypatch.setattr(front, "_others", concurrency.Limit(most=1, share=1, seconds=0.01))
     answering, read = asyncio.Event(), asyncio.Event()
 
     async def nothing() -> dict[str, Any]:
@@ -349,7 +362,7 @@ def test_a_session_may_upload_while_a_user_is_signed_in_to_it(client: Client, ad
     signed_in = admin_client.session.session_key
 
     with futures.ThreadPoolExecutor(1) as pool:
-        answers = list(pool.map(edge._is_session, [anonymous.session_key, "nothing", signed_in]))
+        answers = list(pool.map(asgi_middleware._is_session, [anonymous.session_key, "nothing", signed_in]))
 
     assert answers == [False, False, True]
 
