@@ -88,14 +88,14 @@ _clients: dict[tuple[str, str, float], BankClient] = {}
 _clients_lock = threading.Lock()
 
 
-def from_settings() -> provider.PaymentProvider:
-    """The payment provider that the settings name; one client in a process."""
-    address = (settings.BANK_URL, settings.BANK_API_KEY, settings.BANK_TIMEOUT_SECONDS)
+def from_settings() -> BankClient:
+    """The client of this process for the provider that the settings name."""
+    named = (settings.BANK_URL, settings.BANK_API_KEY, settings.BANK_TIMEOUT_SECONDS)
     with _clients_lock:
-        if address not in _clients:
-            url, api_key, read_seconds = address
-            _clients[address] = BankClient(url, api_key, read_seconds=read_seconds)
-        return _clients[address]
+        if named not in _clients:
+            url, api_key, read_seconds = named
+            _clients[named] = BankClient(url, api_key, read_seconds=read_seconds)
+        return _clients[named]
 
 
 def close_clients() -> None:
