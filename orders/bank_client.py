@@ -21,8 +21,7 @@ MAX_CONNECTIONS = 64
 
 
 class BankClient:
-    """A `provider.PaymentProvider`. Thread-safe; no client survives a fork. `read_seconds` is how long an answer may
-    take."""
+    """A `provider.PaymentProvider`. Thread-safe; no client survives a fork. An answer may take `read_seconds`."""
 
     def __init__(self, url: str, api_key: str, *, read_seconds: float) -> None:
         timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)

@@ -57,8 +57,7 @@ class NoAnswer(errors.Unavailable):
 
 
 class ProviderFault(RuntimeError):
-    """The provider says that the request itself is wrong, or its answer makes no sense. Sending it again changes
-    nothing."""
+    """The request itself is wrong, or the answer makes no sense. Sending it again changes nothing."""
 
 
 class PaymentProvider(Protocol):

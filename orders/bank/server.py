@@ -1,9 +1,13 @@
 """The provider's HTTP: its API key, its paths, and no answer where a card times out.
 
-    POST /payments                 Idempotency-Key; {"token", "amount", "currency", "reference"} -> captured | declined
-    | cancelled GET  /payments?after=&limit=   all, oldest first GET  /payments/{key} POST /payments/{key}/cancel    ->
-    captured | cancelled POST /payments/{key}/refund PUT  /cards/{token}            {"behaviour"}: change how the card
-    behaves GET  /healthz                  without a key
+    POST /payments                 Idempotency-Key; {"token", "amount", "currency", "reference"}
+                                   -> captured | declined | cancelled
+    GET  /payments?after=&limit=   all, oldest first
+    GET  /payments/{key}
+    POST /payments/{key}/cancel    -> captured | cancelled
+    POST /payments/{key}/refund
+    PUT  /cards/{token}            {"behaviour"}: change how the card behaves
+    GET  /healthz                  without a key
 
 Everything else needs `Authorization: Bearer <BANK_API_KEY>`. `Loop` fits `auction_project.processes.running`.
 """
@@ -31,8 +35,7 @@ _FIELDS: dict[str, type] = {"token": str, "amount": int, "currency": str, "refer
 class Loop:
     """Serves in threads of its own. Each `step` lets late captures land.
 
-    `late_seconds`: after how long a late capture lands; `hang_seconds`: how long a request without an answer stays
-    open.
+    `late_seconds`: after how long a late capture lands; `hang_seconds`: how long an unanswered request stays open.
     """
 
     name = "bank"

@@ -56,8 +56,7 @@ class Refusal(Exception):
 
 
 class Store:
-    """The provider's file. Thread-safe: requests are decided one at a time. A late capture lands after
-    `late_seconds`."""
+    """The provider's file. Thread-safe: one request decides at a time. A late capture lands after `late_seconds`."""
 
     def __init__(self, path: Path, *, late_seconds: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -41,8 +41,7 @@ class Card(models.Model):
 
     @classmethod
     def locked_or_new(cls, user_id: str, *, now: datetime) -> "Card":
-        """The user's row, locked until the transaction ends. When two first cards come at once, the second one waits
-        here."""
+        """The user's row, locked until the transaction ends. Of two first cards at once, the second one waits here."""
         cls.objects.bulk_create([cls(user_id=user_id, changed_at=now)], ignore_conflicts=True)
         return cls.objects.select_for_update().get(user_id=user_id)
 

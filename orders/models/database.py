@@ -1,5 +1,4 @@
-"""What the tables of orders share: the database, its outbox and its once rows, and rules that hold for several
-tables."""
+"""What the tables of orders share: the database, its outbox and once rows, and rules of several tables."""
 
 import contextlib
 from collections.abc import Iterator

@@ -40,8 +40,7 @@ IN_MOTION = (PaymentState.STARTED, PaymentState.CANCELLING, PaymentState.REFUNDI
 
 
 class Payment(models.Model):
-    """The intent to take one order's money, and what became of it. The provider knows it by the idempotency key
-    `key`."""
+    """The intent to take one order's money, and what became of it. The provider knows it by its `key`."""
 
     order_number = models.CharField(max_length=20, primary_key=True)
     key = models.CharField(max_length=200, unique=True)

@@ -79,8 +79,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
 
 
 def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Count one unanswered capture; the payment afterwards. After MAX_TIMEOUTS it is CANCELLING: it is not sent
-    again."""
+    """Count one unanswered capture; the payment afterwards. After MAX_TIMEOUTS it is CANCELLING and not sent again."""
     with transaction.atomic(using=models.DATABASE):
         STEPS.lock(payment.key)
         current = _locked(payment)

@@ -65,8 +65,7 @@ def capture_payment(
 
 
 def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Capture at the provider; the payment, CANCELLING after the last timeout. Raises errors.Unavailable while
-    undecided."""
+    """Capture at the provider; the payment, CANCELLING after the last timeout. Raises errors.Unavailable till then."""
     bank = provider.current()
     failpoints.reach("capture_payment.before_call")
     return capture_calls.CALLS.make(
@@ -91,8 +90,7 @@ def _conclude_capture(
     *,
     now: datetime,
 ) -> models.Payment:
-    """Write down the provider's answer, or that it gave none. Raises what `outcome` raises while the capture may be
-    sent."""
+    """Write down the provider's answer, or that it gave none. Raises what `outcome` raises while undecided."""
     try:
         result = outcome()
     except provider.NoAnswer:

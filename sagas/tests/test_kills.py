@@ -13,7 +13,6 @@ import pytest
 from django.db import connections
 
 from auction_project.kernel import failpoints
-from auction_project.kernel.messaging import steps
 from sagas import invariants, models, services
 from sagas.tests import participants
 from sagas.tests.conftest import pass_time, run, saga, timeline, told
@@ -89,7 +88,7 @@ def test_a_step_that_comes_after_its_compensation_meets_the_tombstone(begin, pos
     post.lose()
     run(sale, "release_stock")
 
-    with pytest.raises(steps.Voided):
+    with pytest.raises(participants.messaging_steps.Voided):
         participants.steps.call(late.leg, late.saga, now=datetime.now(UTC))
 
     assert participants.effects(sale) == []
