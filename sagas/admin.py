@@ -19,7 +19,7 @@ from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, money
-from sagas import definitions, engine, models, services
+from sagas import definitions, engine, models, operators
 
 STATUS_COLOURS = {
     models.Status.RUNNING.label: "info",
@@ -49,7 +49,7 @@ UNDO = base_admin.dialog(
     "Reverses every step. The sale cannot be resumed afterwards. The buyer sees your reason.",
 )
 RESUME = base_admin.dialog("Resume", "Lets a sale that needs attention go on, with all its attempts again.")
-WORDS = {"retry": models.Event.RETRIED, "undo": models.Event.TURNED, "resume": models.Event.RESUMED}
+COMMANDS = {"retry": engine.Command.RETRY, "undo": engine.Command.TURN, "resume": engine.Command.RESUME}
 
 
 class WaitFilter(admin.SimpleListFilter):
@@ -239,12 +239,12 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     # --- actions ---------------------------------------------------------------------------------------------------
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Only what the saga's state allows. A word that came too late is refused by its service."""
-        possible = services.list_possible_words(saga_id=object_id)
+        """Only what the saga's state allows. The service refuses a command that comes too late."""
+        possible = operators.list_possible_commands(saga_id=object_id)
         return [
             action
             for action in super().get_actions_detail(request, object_id)
-            if WORDS[action.method.original_function_name] in possible
+            if COMMANDS[action.method.original_function_name] in possible
         ]
 
     def has_operate_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
@@ -252,17 +252,17 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @unfold.action(description="Retry", url_path="retry", permissions=["operate"], dialog=RETRY)
     def retry(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
-        return self._say(request, object_id, form, RETRY, services.retry_saga)
+        return self._command(request, object_id, form, RETRY, operators.retry_saga)
 
     @unfold.action(description="Undo the sale", url_path="undo", permissions=["operate"], dialog=UNDO)
     def undo(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
-        return self._say(request, object_id, form, UNDO, services.compensate_saga)
+        return self._command(request, object_id, form, UNDO, operators.compensate_saga)
 
     @unfold.action(description="Resume", url_path="resume", permissions=["operate"], dialog=RESUME)
     def resume(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
-        return self._say(request, object_id, form, RESUME, services.resume_saga)
+        return self._command(request, object_id, form, RESUME, operators.resume_saga)
 
-    def _say(
+    def _command(
         self,
         request: HttpRequest,
         saga_id: str,

@@ -8,7 +8,7 @@ from celery.exceptions import Ignore
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
-from sagas import dispatcher, models, services, steps, tasks
+from sagas import dispatcher, models, saga_log, services, steps, tasks
 from sagas.tests import participants
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -61,7 +61,7 @@ def run(saga_id: str, step: str) -> None:
 def post(monkeypatch):
     """The dispatcher's fake. A test's transaction never commits, so what waits for a commit happens at once."""
     fake = Courier()
-    monkeypatch.setattr(services.transactions, "after_commit", lambda function, *, using: function())
+    monkeypatch.setattr(saga_log.transactions, "after_commit", lambda function, *, using: function())
     monkeypatch.setattr(dispatcher, "send", fake.send)
     monkeypatch.setattr(dispatcher, "full_queues", lambda _names: fake.full)
     return fake

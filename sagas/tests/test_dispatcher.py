@@ -6,7 +6,7 @@ import pytest
 
 from sagas import definitions, dispatcher, engine
 
-LEGS = engine.legs_ahead(definitions.SETTLE_SALE, engine.start(definitions.SETTLE_SALE))
+LEGS = engine.start(definitions.SETTLE_SALE).legs
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from django.db import connections
 
 from auction_project.kernel import failpoints
-from sagas import invariants, models, services
+from sagas import invariants, models, operators, services
 from sagas.tests import participants
 from sagas.tests.conftest import pass_time, run, saga, timeline, told
 
@@ -84,7 +84,7 @@ def test_a_compensation_survives_the_kill_at_any_point(begin, post, point):
 def test_a_step_that_comes_after_its_compensation_meets_the_tombstone(begin, post):
     sale = begin("place_order=refuse")
     late = services.begin_attempt(saga_id=sale, leg="reserve_stock", worker="w", now=datetime.now(UTC))
-    services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+    operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
     post.lose()
     run(sale, "release_stock")
 
@@ -143,7 +143,7 @@ def test_an_operator_and_a_worker_at_the_same_step_leave_one_way(begin, post):
         post.lose()
 
         def turn(sale=sale):
-            services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+            operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
 
         words = iter([turn, lambda sale=sale: run(sale, "reserve_stock")])
         lock = threading.Lock()

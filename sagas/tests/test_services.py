@@ -6,15 +6,15 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from auction_project.kernel import contracts, errors
-from sagas import definitions, engine, handlers, metrics, models, services
+from sagas import definitions, engine, handlers, metrics, models, operators, services
 from sagas.tests import participants
 from sagas.tests.conftest import NOW, make_sale, pass_time, run, saga, timeline, told
 
 pytestmark = pytest.mark.django_db(databases=["sagas"])
 WORDS = {
-    "retry": services.retry_saga,
-    "compensate": services.compensate_saga,
-    "resume": services.resume_saga,
+    "retry": operators.retry_saga,
+    "compensate": operators.compensate_saga,
+    "resume": operators.resume_saga,
 }
 
 
@@ -95,7 +95,7 @@ def test_only_one_of_two_attempts_at_once_begins(begin):
 def test_an_outcome_that_comes_after_the_saga_moved_is_not_written(begin):
     sale = begin()
     attempt = begin_attempt(sale, "reserve_stock")
-    services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+    operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
     before = models.Saga.objects.filter(pk=sale).values().get()
 
     progress = record(attempt)
@@ -230,7 +230,7 @@ def test_compensating_after_the_confirmation_was_started_changes_nothing(begin, 
     revision = saga(sale).revision
 
     with pytest.raises(errors.Conflict, match="confirm_order was started"):
-        services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=NOW)
+        operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=NOW)
 
     assert (saga(sale).status, saga(sale).revision) == ("RUNNING", revision)
 
@@ -239,7 +239,7 @@ def test_retry_does_not_wait_for_the_pause(begin, post):
     sale = begin("capture_payment=away:1")
     post.deliver()
 
-    services.retry_saga(saga_id=sale, who="ann", reason="the bank is back", now=datetime.now(UTC))
+    operators.retry_saga(saga_id=sale, who="ann", reason="the bank is back", now=datetime.now(UTC))
     post.deliver()
 
     assert saga(sale).status == "COMPLETED"

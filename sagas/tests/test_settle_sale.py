@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from auction_project.kernel import contracts
-from sagas import models, services
+from sagas import models, operators, saga_log, services
 from sagas.tests import participants
 from sagas.tests.conftest import pass_time, run, saga, timeline, told
 
@@ -134,7 +134,7 @@ def test_a_resumed_sale_goes_on_from_where_it_was_parked(begin, post):
     for _ in range(4):
         sweep(post, sale)
 
-    services.resume_saga(saga_id=sale, who="ann@example.com", reason="fixed", now=saga(sale).moved_at)
+    operators.resume_saga(saga_id=sale, who="ann@example.com", reason="fixed", now=saga(sale).moved_at)
     post.deliver()
 
     assert saga(sale).status == "COMPLETED"
@@ -170,7 +170,7 @@ def test_an_operator_turns_a_sale_that_waits_and_the_bidder_reads_why(begin, pos
     sale = begin("place_order=away:99")
     post.deliver()
 
-    services.compensate_saga(
+    operators.compensate_saga(
         saga_id=sale, who="ann@example.com", reason="The lot was damaged.", now=saga(sale).moved_at
     )
     post.deliver()
@@ -240,7 +240,7 @@ def test_the_sweep_sends_nothing_before_its_time_and_only_once(begin, post):
     assert services.claim_due(now=due) == 0
 
     assert [sent for sent, _ in post.sent] == [sale]
-    assert (saga(sale).due_at - due).total_seconds() == services.CHAIN_SECONDS
+    assert (saga(sale).due_at - due).total_seconds() == saga_log.CHAIN_SECONDS
 
 
 def test_the_sweep_adds_nothing_to_a_full_queue_and_passes_over_it_to_others(begin, post):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from sagas import invariants, models, services, turns
+from sagas import invariants, models, saga_log, services, turns
 from sagas.tests import conftest, participants
 from sagas.tests.conftest import NOW, make_sale, pass_time, saga
 
@@ -84,7 +84,7 @@ def test_the_sweep_lets_in_what_nobody_let_in_and_never_more_than_may_enter(star
 
     assert services.claim_due(now=datetime.now(UTC)) == 0  # those that enter have their time
     for sale in (*rush, other):
-        pass_time(sale, services.CHAIN_SECONDS + 1)
+        pass_time(sale, saga_log.CHAIN_SECONDS + 1)
     assert services.claim_due(now=datetime.now(UTC)) == turns.MAX_ENTERING + 1
     assert services.claim_due(now=datetime.now(UTC)) == 0
 
@@ -98,7 +98,7 @@ def test_a_rush_hides_nothing_from_the_sweep(start, post, monkeypatch):
     begun = start()
     post.lose()
     conftest.run(begun, "reserve_stock")
-    pass_time(begun, services.CHAIN_SECONDS + 1)
+    pass_time(begun, saga_log.CHAIN_SECONDS + 1)
     post.lose()
 
     services.claim_due(now=datetime.now(UTC))
@@ -109,7 +109,7 @@ def test_a_rush_hides_nothing_from_the_sweep(start, post, monkeypatch):
 def test_a_full_queue_lets_nobody_in(start, post):
     rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING + 1)]
     for sale in rush:
-        pass_time(sale, services.CHAIN_SECONDS + 1)
+        pass_time(sale, saga_log.CHAIN_SECONDS + 1)
     post.lose()
     post.full = frozenset({"inventory"})
 

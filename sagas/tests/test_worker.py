@@ -18,7 +18,7 @@ from django.db import connections
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.messaging import transactions
-from sagas import dispatcher, invariants, models, selectors, services, tasks
+from sagas import dispatcher, invariants, models, saga_log, selectors, services, tasks
 from sagas.tests import participants
 from sagas.tests.conftest import make_sale, pass_time, saga, timeline, told
 
@@ -152,7 +152,7 @@ def test_a_broker_that_was_emptied_loses_no_sale(processes, broker):
     assert not has_ended(sales[0])()
 
     for sale in sales:
-        pass_time(sale, services.CHAIN_SECONDS)
+        pass_time(sale, saga_log.CHAIN_SECONDS)
     until(has_ended(*sales, midway), ring=True)
 
     assert {saga(sale).status for sale in [*sales, midway]} == {"COMPLETED"}
@@ -183,12 +183,12 @@ def test_kill_9_of_the_worker_between_two_steps_and_after_an_effect(processes):
     sales = [start() for _ in range(6)]
     until(lambda: any(victim.poll() == -9 for victim in victims), START_SECONDS, ring=True)
     for sale in sales:
-        pass_time(sale, services.CHAIN_SECONDS)  # of tasks that the dead had fetched, too
+        pass_time(sale, saga_log.CHAIN_SECONDS)  # of tasks that the dead had fetched, too
     until(lambda: all(victim.poll() == -9 for victim in victims), START_SECONDS, ring=True)
 
     processes.worker()
     for sale in sales:
-        pass_time(sale, services.CHAIN_SECONDS)
+        pass_time(sale, saga_log.CHAIN_SECONDS)
     until(has_ended(*sales), START_SECONDS, ring=True)
 
     assert all(participants.effects(sale) == ALL for sale in sales)
@@ -235,7 +235,7 @@ def test_a_broker_that_is_away_delays_a_sale_and_nothing_else(processes, broker,
     monkeypatch.undo()
 
     processes.worker()
-    pass_time(sale, services.CHAIN_SECONDS)
+    pass_time(sale, saga_log.CHAIN_SECONDS)
     until(has_ended(sale), START_SECONDS, ring=True)
 
     assert saga(sale).status == "COMPLETED"

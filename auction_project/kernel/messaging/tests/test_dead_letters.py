@@ -127,7 +127,7 @@ def test_every_topic_has_its_dead_letters_read() -> None:
 def test_waiting_letters_are_listed_oldest_first() -> None:
     for minutes, key in ((2, "b"), (1, "a")):
         services.record_dead_letter(
-            letter=_letter(value=key.encode(), key=key, at=NOW + timedelta(minutes=minutes))
+            dead_letter=_letter(value=key.encode(), key=key, at=NOW + timedelta(minutes=minutes))
         )
     services.record_dead_letter(letter=_letter(topic="sale-confirmed", value=b"s", key="s"))
     models.DeadLetter.objects.filter(key="b").update(status="REPLAYED")
