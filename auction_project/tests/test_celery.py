@@ -24,9 +24,9 @@ PATIENCE_SECONDS = 60.0
 _PROGRAM = """
 import sys, time
 from auction_project import celery
-from auction_project.processes import health, needs
+from auction_project.processes import celery_hooks, health, needs
 health.STALE_SECONDS = 2.0
-celery.BEAT_SECONDS = 0.3
+celery_hooks.BEAT_SECONDS = 0.3
 needs._CHECKS["postgres"] = lambda _name: None
 def hang(path, seconds):
     open(path, "a").write("taken ")

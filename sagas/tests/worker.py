@@ -6,9 +6,10 @@ It needs the sagas' database and the broker only, so it does not wait for what t
 from celery import signals
 
 from auction_project import celery
+from auction_project.processes import celery_hooks
 
 app = celery.app
-signals.worker_init.disconnect(celery.start_worker)
+signals.worker_init.disconnect(celery_hooks.start_worker)
 
 
 @signals.worker_init.connect
