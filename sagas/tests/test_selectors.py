@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
 
 
 def bury(topic: str, sale_id: str):
-    letter = dead_letters.Letter(
+    letter = dead_letters.DeadLetter(
         topic=topic,
         key=sale_id,
         group="sagas",
@@ -29,7 +29,7 @@ def bury(topic: str, sale_id: str):
         at=NOW,
         value=b"{}",
     )
-    return messaging.record_dead_letter(letter=letter)
+    return messaging.record_dead_letter(dead_letter=letter)
 
 
 def gauge() -> float | None:

@@ -56,6 +56,7 @@ def test_the_handler_starts_the_saga_with_the_sales_data_and_the_requests_id(pos
     assert (row.correlation_id, row.definition, row.version) == ("from-the-bid", "SETTLE_SALE", 2)
     assert handlers.SUBSCRIPTION.topics == ("sale-confirmed",)
     assert handlers.SUBSCRIPTION.inbox is models.Once
+    assert handlers.SUBSCRIPTION.alarming
 
 
 def test_a_sale_of_nothing_starts_no_saga(post):

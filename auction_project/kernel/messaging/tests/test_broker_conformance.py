@@ -187,7 +187,7 @@ def test_the_largest_message_and_its_dead_letter_are_carried(broker: brokers.Bro
     broker.append([brokers.Message(TOPIC, "a", b"\xff" * brokers.MAX_MESSAGE_BYTES)])
     consumer = broker.consumer("group", [TOPIC], member="one")
     (record,) = transports.take(consumer, 1)
-    letter = dead_letters.letter(
+    letter = dead_letters.dead_letter(
         record, group="g", error=ValueError("\0" * 9999), attempts=5, at=datetime.now(UTC)
     )
 

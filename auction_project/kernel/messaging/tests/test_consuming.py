@@ -64,7 +64,7 @@ def _work(
             return
 
 
-def _letters(broker: brokers.Broker) -> list[dead_letters.Letter]:
+def _letters(broker: brokers.Broker) -> list[dead_letters.DeadLetter]:
     return [dead_letters.decode(record)[1] for record in broker.read(f"{TOPIC}.dlq")]
 
 
@@ -217,19 +217,21 @@ def test_when_the_dead_letter_cannot_be_written_the_consumer_stops_and_nothing_i
     assert failure.classify(consuming.DeadLetterFailed()) is failure.Fate.FAULT
 
 
-def test_a_dead_sale_is_told_as_critical(
+def test_a_dead_letter_of_an_alarming_subscription_is_logged_as_critical(
     memory_broker: memory.MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(consuming.log, "critical", lambda event, **data: told.append((event, data)))
+    logged: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(consuming.log, "critical", lambda event, **data: logged.append((event, data)))
     memory_broker.append([brokers.Message("sale-confirmed", "sale-1", b"poison")])
     subscription = consuming.Subscription(
-        group="sagas", handlers={contracts.events.SaleConfirmed: lambda _envelope, _event: None}
+        group="sagas",
+        alarming=True,
+        handlers={contracts.events.SaleConfirmed: lambda _envelope, _event: None},
     )
 
     consuming.ConsumerLoop(subscription, memory_broker, member="one").step()
 
-    ((event, data),) = told
+    ((event, data),) = logged
     assert (event, data["alert"], data["topic"], data["key"]) == (
         "dead_letter",
         True,

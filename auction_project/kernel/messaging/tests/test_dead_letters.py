@@ -35,11 +35,11 @@ class _Away(memory.MemoryBroker):
         raise errors.Unavailable("the transport is away")
 
 
-def _letter(**changes: Any) -> dead_letters.Letter:
+def _letter(**changes: Any) -> dead_letters.DeadLetter:
     body = conftest.encoded(conftest.stock_changed("lamp", 1), "e1")
     record = brokers.Record(TOPIC, "lamp", body, 3, "17")
-    made = dead_letters.letter(record, group="window", error=ValueError("cannot be"), attempts=5, at=NOW)
-    return dead_letters.Letter(**{name: getattr(made, name) for name in made.__struct_fields__} | changes)
+    made = dead_letters.dead_letter(record, group="window", error=ValueError("cannot be"), attempts=5, at=NOW)
+    return dead_letters.DeadLetter(**{name: getattr(made, name) for name in made.__struct_fields__} | changes)
 
 
 def _replay(row: models.DeadLetter, transport: brokers.Broker, reason: str = "The bug is mended.") -> None:
@@ -59,7 +59,7 @@ def _row() -> models.DeadLetter:
 def test_a_dead_letter_is_kept_with_message_error_and_origin() -> None:
     letter = _letter()
 
-    services.record_dead_letter(letter=letter)
+    services.record_dead_letter(dead_letter=letter)
 
     row = _row()
     assert (row.topic, row.key, row.group, row.partition, row.position) == (TOPIC, "lamp", "window", 3, "17")
@@ -71,8 +71,8 @@ def test_a_dead_letter_is_kept_with_message_error_and_origin() -> None:
 def test_the_same_letter_twice_is_one_and_a_later_one_counts() -> None:
     later = NOW + timedelta(minutes=1)
     for at in (NOW, NOW, later, later, NOW):
-        services.record_dead_letter(letter=_letter(at=at, error=f"at {at:%M}"))
-    services.record_dead_letter(letter=_letter(group="other"))
+        services.record_dead_letter(dead_letter=_letter(at=at, error=f"at {at:%M}"))
+    services.record_dead_letter(dead_letter=_letter(group="other"))
 
     row = models.DeadLetter.objects.get(group="window")
     assert (row.times, row.first_at, row.last_at, row.error) == (2, NOW, later, "at 01")
@@ -108,7 +108,7 @@ def test_a_dead_letter_that_cannot_be_kept_waits_and_makes_no_dead_letter_of_its
 ) -> None:
     monkeypatch.setattr(consuming, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(models.DeadLetter, "come_back", _raise)
-    services.record_dead_letter(letter=_letter())
+    services.record_dead_letter(dead_letter=_letter())
     memory_broker.append([brokers.Message(f"{TOPIC}.dlq", "lamp", dead_letters.encode(_letter()))])
     loop = consuming.ConsumerLoop(handlers.SUBSCRIPTION, memory_broker, member="one")
 
@@ -129,7 +129,7 @@ def test_waiting_letters_are_listed_oldest_first() -> None:
         services.record_dead_letter(
             dead_letter=_letter(value=key.encode(), key=key, at=NOW + timedelta(minutes=minutes))
         )
-    services.record_dead_letter(letter=_letter(topic="sale-confirmed", value=b"s", key="s"))
+    services.record_dead_letter(dead_letter=_letter(topic="sale-confirmed", value=b"s", key="s"))
     models.DeadLetter.objects.filter(key="b").update(status="REPLAYED")
 
     assert [row.key for row in selectors.list_waiting()] == ["s", "a"]
@@ -142,7 +142,7 @@ def test_waiting_letters_are_listed_oldest_first() -> None:
 def test_a_replay_sends_the_very_bytes_to_topic_and_key_and_is_recorded(
     memory_broker: memory.MemoryBroker,
 ) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
 
     _replay(row, memory_broker, reason="  The bug is mended. ")
 
@@ -159,7 +159,7 @@ def test_a_replay_sends_the_very_bytes_to_topic_and_key_and_is_recorded(
 
 
 def test_a_replay_that_the_transport_does_not_take_is_recorded_as_not_sent() -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
 
     with pytest.raises(errors.Unavailable):
         _replay(row, _Away())
@@ -170,7 +170,7 @@ def test_a_replay_that_the_transport_does_not_take_is_recorded_as_not_sent() -> 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
 def test_a_replay_without_a_fit_reason_is_refused(memory_broker: memory.MemoryBroker, reason: str) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
 
     with pytest.raises(errors.Invalid) as refused:
         _replay(row, memory_broker, reason=reason)
@@ -181,10 +181,10 @@ def test_a_replay_without_a_fit_reason_is_refused(memory_broker: memory.MemoryBr
 
 
 def test_a_letter_that_comes_back_waits_again(memory_broker: memory.MemoryBroker) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
     _replay(row, memory_broker)
 
-    services.record_dead_letter(letter=_letter(at=NOW + timedelta(minutes=1)))
+    services.record_dead_letter(dead_letter=_letter(at=NOW + timedelta(minutes=1)))
 
     assert (_row().status, _row().times) == ("WAITING", 2)
 
@@ -239,7 +239,7 @@ def test_replaying_an_overtaken_state_event_changes_nothing(
     subscription = consuming.Subscription(
         group="window", inbox=tables.Once, handlers={contracts.events.StockChanged: mirror}
     )
-    overtaken = services.record_dead_letter(letter=_letter())
+    overtaken = services.record_dead_letter(dead_letter=_letter())
     newer = conftest.encoded(conftest.stock_changed("lamp", 2), "e2")
     memory_broker.append([brokers.Message(TOPIC, "lamp", newer)])
     loop = consuming.ConsumerLoop(subscription, memory_broker, member="one")
@@ -267,7 +267,7 @@ def test_replaying_an_overtaken_state_event_changes_nothing(
     ids=["an event", "a sale", "undecodable", "foreign", "truncated"],
 )
 def test_every_letter_can_be_dismissed_and_who_and_why_is_kept(changes: dict[str, Any]) -> None:
-    row = services.record_dead_letter(letter=_letter(**changes))
+    row = services.record_dead_letter(dead_letter=_letter(**changes))
 
     services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason="  A test message. ", now=NOW)
 
@@ -279,7 +279,7 @@ def test_every_letter_can_be_dismissed_and_who_and_why_is_kept(changes: dict[str
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
 def test_a_dismissal_without_a_fit_reason_is_refused(reason: str) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
 
     with pytest.raises(errors.Invalid) as refused:
         services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason=reason, now=NOW)
@@ -289,14 +289,14 @@ def test_a_dismissal_without_a_fit_reason_is_refused(reason: str) -> None:
 
 
 def test_a_letter_is_dismissed_once_until_it_comes_back() -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
     services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason="First.", now=NOW)
 
     with pytest.raises(services.AlreadyDismissed):
         services.dismiss_dead_letter(dead_letter_id=row.pk, by="another", reason="Second.", now=NOW)
 
     assert list(models.Dismissal.objects.values_list("reason", flat=True)) == ["First."]
-    services.record_dead_letter(letter=_letter(at=NOW + timedelta(minutes=1)))
+    services.record_dead_letter(dead_letter=_letter(at=NOW + timedelta(minutes=1)))
     assert (_row().status, _row().times) == ("WAITING", 2)
     services.dismiss_dead_letter(dead_letter_id=row.pk, by="another", reason="Second.", now=NOW)
     assert _row().status == "DISMISSED"
@@ -336,7 +336,7 @@ def _paths(row: models.DeadLetter) -> tuple[str, str, str]:
 
 
 def test_the_desk_lists_and_shows_and_edits_nothing() -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
     client = _desk("view_deadletter", "view_replay")
     listed, shown, replayed = _paths(row)
 
@@ -353,7 +353,7 @@ def test_the_desk_lists_and_shows_and_edits_nothing() -> None:
 
 
 def test_the_desk_is_closed_to_others() -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
 
     for path in _paths(row):
         assert Client().get(path).status_code == 302
@@ -363,7 +363,7 @@ def test_the_desk_is_closed_to_others() -> None:
 
 
 def test_an_operator_replays_with_a_reason(desk_broker: memory.MemoryBroker) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_letter())
     client = _desk("view_deadletter", "view_replay", "replay_deadletter")
     replayed = _paths(row)[2]
 
@@ -384,7 +384,7 @@ def _raise(*_args: object, **_options: object) -> None:
 
 
 def test_an_operator_dismisses_with_a_reason_and_others_do_not() -> None:
-    row = services.record_dead_letter(letter=_letter(value=b"no event"))
+    row = services.record_dead_letter(dead_letter=_letter(value=b"no event"))
     dismissed = reverse("admin:messaging_deadletter_dismiss", args=[row.pk])
     submitted = {"_form_submitted": "True", "reason": "A test message."}
 
@@ -404,8 +404,8 @@ def test_an_operator_dismisses_with_a_reason_and_others_do_not() -> None:
 
 
 def test_the_desk_offers_only_what_can_be_done() -> None:
-    whole = services.record_dead_letter(letter=_letter())
-    foreign = services.record_dead_letter(letter=_letter(group="", key="foreign"))
+    whole = services.record_dead_letter(dead_letter=_letter())
+    foreign = services.record_dead_letter(dead_letter=_letter(group="", key="foreign"))
     client = _desk("view_deadletter", "replay_deadletter")
 
     def offered(row: models.DeadLetter) -> list[str]:

@@ -88,9 +88,9 @@ def test_a_message_that_no_topic_takes_is_buried_by_its_beginning(
 
 def test_what_is_kept_by_its_beginning_only_is_not_sent_again(memory_broker: memory.MemoryBroker) -> None:
     record = brokers.Record(TOPIC, "lamp", b"\xff" * 800 * KIB, 3, "17")
-    whole = dead_letters.letter(record, group="window", error=ValueError(), attempts=5, at=NOW)
-    cut = msgspec.json.decode(dead_letters.message(whole).value, type=dead_letters.Letter)
-    row = services.record_dead_letter(letter=cut)
+    whole = dead_letters.dead_letter(record, group="window", error=ValueError(), attempts=5, at=NOW)
+    cut = msgspec.json.decode(dead_letters.message(whole).value, type=dead_letters.DeadLetter)
+    row = services.record_dead_letter(dead_letter=cut)
 
     with pytest.raises(services.NotReplayable):
         services.replay_dead_letter(
