@@ -1,6 +1,6 @@
-"""The operators' view of the sagas: a list, and one page a saga with its timeline. Nothing is edited or deleted here.
+"""The admin of the sagas: a list, and a page for each saga with its timeline. Nothing is edited or deleted here.
 
-An operator's three actions (retry, undo, resume) each ask for a reason and are one call of a service; the timeline
+An operator's three actions (retry, undo, resume) each require a reason and make one call of `operators`; the timeline
 keeps who did it, and why. The page offers only what the saga's state allows.
 """
 
@@ -53,7 +53,7 @@ COMMANDS = {"retry": engine.Command.RETRY, "undo": engine.Command.TURN, "resume"
 
 
 class WaitFilter(admin.SimpleListFilter):
-    """By what an operator would look for."""
+    """Filters by what an operator looks for."""
 
     title = "attention"
     parameter_name = "attention"
@@ -107,6 +107,7 @@ class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 
 
 def in_words(call: str) -> str:
+    """The name of a call for people."""
     return CALLS_IN_WORDS.get(call, call)
 
 
@@ -270,7 +271,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         dialog: dict[str, Any],
         service: Callable[..., None],
     ) -> HttpResponse:
-        """Call the service and show the saga again, or the form with the refusal."""
+        """Make the call and show the saga again, or the form with the refusal."""
         reason = form.cleaned_data["reason"]
         try:
             service(saga_id=saga_id, who=str(request.user), reason=reason, now=timezone.now())
@@ -283,7 +284,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
 
 def _link(page: str, key: str, text: str) -> SafeString:
-    """A link to a page of another desk, which checks its own permissions. Plain text for a key that no page has."""
+    """A link to another page, which checks its own permissions. Plain text for a key that the page cannot have."""
     try:
         path = reverse(page, args=[key])
     except NoReverseMatch:

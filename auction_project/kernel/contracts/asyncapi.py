@@ -15,7 +15,7 @@ _SCHEMAS = "#/components/schemas/"
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """What a channel is for, who writes it, who reads it."""
+    """What a channel is for, which apps write it, which apps read it."""
 
     summary: str
     senders: str
@@ -29,10 +29,10 @@ TOPICS: dict[str, Topic] = {
         "notifications, anyone",
     ),
     "auction.private": Topic(
-        "What one bidder or seller is told about the own bids and lots.", "bidding", "notifications"
+        "Notices to one bidder or seller about their own bids and lots.", "bidding", "notifications"
     ),
     "auction.lots": Topic(
-        "Lots that ask for stock, and lots that are done with it.",
+        "Lots that request stock, and lots that need it no longer.",
         "bidding",
         "inventory, bidding, notifications",
     ),
