@@ -1,4 +1,4 @@
-"""The engine, rule by rule: every prefix of the definition with every outcome, and every word of an operator."""
+"""The engine, rule by rule: every prefix of the definition with every outcome, and every command of an operator."""
 
 import msgspec
 import pytest
@@ -51,7 +51,7 @@ def walk_back(state):
     return ran, state
 
 
-# --- the happy way ---------------------------------------------------------------------------------------------------
+# --- forward to the end ----------------------------------------------------------------------------------------------
 
 
 def test_all_steps_done_in_order_complete_the_saga():
@@ -159,7 +159,7 @@ def test_an_operator_turns_the_saga_while_an_attempt_is_under_way(step):
 
 
 @pytest.mark.parametrize("outcome", [None, O.OUTAGE, O.FAULT, O.LOST])
-def test_once_the_pivot_was_started_nobody_turns_the_saga(outcome):
+def test_once_the_pivot_was_started_no_operator_turns_the_saga(outcome):
     state = engine.begin(SETTLE, at_step(PIVOT)).state
     if outcome:
         state = engine.record(SETTLE, state, outcome).state
@@ -251,13 +251,13 @@ def test_retry_changes_no_live_saga_and_waits_for_an_attempt_under_way():
 
 
 @pytest.mark.parametrize(
-    "word",
+    "command",
     [lambda s: engine.retry(SETTLE, s), lambda s: engine.resume(SETTLE, s), turn],
 )
 @pytest.mark.parametrize("end", [at_step(len(STEPS)), walk_back(attempt(at_step(0), O.REFUSED))[1]])
-def test_a_final_state_hears_no_word(word, end):
+def test_a_final_state_allows_no_command(command, end):
     with pytest.raises(engine.NotAllowed):
-        word(end)
+        command(end)
 
 
 @pytest.mark.parametrize("outcome", list(O))

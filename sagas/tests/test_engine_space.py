@@ -191,7 +191,7 @@ def test_every_state_has_a_way_to_an_end():
 
 
 class World:
-    """Participants that keep the contract of `key`, called once, twice, late or never."""
+    """Participants that keep the contract of `key`, and are called once, twice, late or never."""
 
     def __init__(self):
         self.rows = {}  # step -> DONE | REFUSED | VOID | UNDONE
@@ -238,7 +238,7 @@ events = st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(events)
-def test_whatever_happens_the_end_is_all_or_nothing(script):
+def test_the_end_is_all_or_nothing_in_every_world(script):
     world, state, begun = World(), engine.start(SETTLE).state, []
     for kind, number in script:
         if state.status is S.PARKED:
@@ -247,7 +247,7 @@ def test_whatever_happens_the_end_is_all_or_nothing(script):
             break
         if kind == "late":
             if begun:
-                world.call(begun[number % len(begun)])  # a double, or a call that hung until now
+                world.call(begun[number % len(begun)])  # a double, or a call that has hung until now
             continue
         if kind == "operator":
             if engine.may_turn(SETTLE, state):
@@ -263,13 +263,13 @@ def test_whatever_happens_the_end_is_all_or_nothing(script):
             can_refuse = kind == "refuse" and leg.name == leg.step and leg.step != "confirm_order"
             outcome = world.call(leg, refuses=can_refuse)
         state = engine.record(SETTLE, state, outcome).state
-    while state.status not in engine.FINAL:  # the faults end
+    while state.status not in engine.FINAL:  # no more faults
         if state.status is S.PARKED:
             state = engine.resume(SETTLE, state).state
         leg = engine.legs_ahead(SETTLE, state)[0]
         begun.append(leg)
         state = engine.record(SETTLE, engine.begin(SETTLE, state).state, world.call(leg)).state
-    for leg in begun:  # and every call comes once more, late
+    for leg in begun:  # every call comes once more, late
         world.call(leg)
 
     assert all(times <= 1 for times in world.applied.values())

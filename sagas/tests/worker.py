@@ -1,6 +1,6 @@
 """A real Celery worker process whose participants are the fakes: `celery -A sagas.tests.worker worker`.
 
-It needs the sagas' database and the broker only, so it does not wait for what the real participants need.
+It needs only the sagas' database and the broker, so it does not wait for what the real participants need.
 """
 
 from celery import signals
