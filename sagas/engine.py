@@ -181,7 +181,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 
     state               where the saga is now
     wait                when the saga is due again
-    next                the call whose attempt begins with this change; whoever made the change makes the call
+    next                the call whose attempt begins with this change; the process that made the change makes the call
     legs                the calls to dispatch now, in order
     end                 the final status, if the saga ends with this change
     turned              the reason, if the saga turns with this change

@@ -92,7 +92,7 @@ def _listen_on(port: int) -> socket.socket:
 class Process:
     """The process of one role. `name` is unique in the stack (`web`, `web-2`); `listener` is the socket that it serves on.
 
-    `wanted`: it should run. `restarts` counts how often it was started again after it had died by itself.
+    `should_run`: from its start to its `end` or `kill`. `restarts` counts the restarts after it had died by itself.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Process:
         self.health_port = health_port
         self._listener = listener
         self.port = listener.getsockname()[1] if listener else 0
-        self.wanted = False
+        self.should_run = False
         self.restarts = 0
         self._popen: subprocess.Popen[bytes] | None = None
         self._changing = threading.Lock()
@@ -127,14 +127,14 @@ class Process:
     def start(self, **overrides: str) -> None:
         """Start it with `overrides` in the environment, for this run only. Does nothing if it runs."""
         with self._changing:
-            self.wanted = True
+            self.should_run = True
             if not self.alive:
                 self._spawn(overrides)
 
     def restart_if_dead(self) -> bool:
         """Start it again if it has died by itself; whether it had."""
         with self._changing:
-            if not self.wanted or self.alive:
+            if not self.should_run or self.alive:
                 return False
             self.restarts += 1
             self._spawn({})
@@ -180,7 +180,7 @@ class Process:
     def kill(self) -> None:
         """End it as a crash does. Until the next start it stays dead, and its port refuses connections."""
         with self._changing:
-            self.wanted = False
+            self.should_run = False
             self._signal(signal.SIGKILL)
             if self._popen is not None:
                 self._popen.wait()
@@ -189,7 +189,7 @@ class Process:
     def end(self) -> None:
         """Send it SIGTERM, so that it drains and stops."""
         with self._changing:
-            self.wanted = False
+            self.should_run = False
             self._signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> None:
@@ -292,7 +292,7 @@ class Stack:
         """Wait until all roles are ready. Raises NotReady with the tail of the log."""
         deadline = time.monotonic() + seconds
         for process in self.processes.values():
-            while process.wanted and not process.ready():
+            while process.should_run and not process.ready():
                 if time.monotonic() > deadline:
                     raise NotReady(f"{process.name} is not ready:\n{process.tail()}")
                 time.sleep(POLL_SECONDS)

@@ -409,7 +409,7 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 
 
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
-    """The order stands: paid, and its stock committed."""
+    """The order is final: it is paid, and its stock is committed."""
 
 
 class OrderCancelled(OrderEvent, frozen=True, kw_only=True):

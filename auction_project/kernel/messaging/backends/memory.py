@@ -173,7 +173,7 @@ class MemoryConsumer:
                 self._transport._changed.notify_all()
 
     def forget(self) -> None:
-        """Begin anew, after a wipe."""
+        """Begin again, after a wipe."""
         self._read_to.clear()
         self._held_until.clear()
 
