@@ -186,3 +186,22 @@ def test_beat_is_live_as_long_as_it_ticks(tmp_path: Path, broker: redis.Redis) -
     finally:
         beat.popen.kill()
         beat.popen.wait()
+
+
+def test_every_process_sends_tasks_by_the_configured_application_in_all_its_threads() -> None:
+    """Consumers and the admin send chains; Celery's own default application would ignore TLS and the time-outs."""
+    program = """
+import django, threading
+django.setup()
+import celery
+def show():
+    print(celery.current_app.main, celery.current_app.conf.task_publish_retry)
+thread = threading.Thread(target=show)
+thread.start()
+thread.join()
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    )
+
+    assert finished.stdout == "gavel False\n"
