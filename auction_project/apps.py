@@ -1,4 +1,4 @@
-"""The Django app of the kernel: its commands, templates and the additions to the OpenAPI document."""
+"""The Django app of the composition root: its commands and templates, the Celery application, the OpenAPI document."""
 
 from django.apps import AppConfig
 
@@ -8,7 +8,7 @@ class KernelConfig(AppConfig):
     verbose_name = "Gavel"
 
     def ready(self) -> None:
-        from auction_project import bootstrap
+        from auction_project import bootstrap, celery  # noqa: F401 - else tasks go out by Celery's unconfigured default
         from auction_project.web import openapi  # noqa: F401 - drf-spectacular collects what was imported
 
         bootstrap.install()

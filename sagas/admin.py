@@ -1,6 +1,6 @@
-"""The operators' view of the sagas: a list, and one page a saga with its timeline. Nothing is edited or deleted here.
+"""The admin of the sagas: a list, and a page for each saga with its timeline. Nothing is edited or deleted here.
 
-An operator's three actions (retry, undo, resume) each ask for a reason and are one call of a service; the timeline
+An operator's three actions (retry, undo, resume) each require a reason and make one call of `operators`; the timeline
 keeps who did it, and why. The page offers only what the saga's state allows.
 """
 
@@ -19,7 +19,7 @@ from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, money
-from sagas import definitions, engine, models, services
+from sagas import definitions, engine, models, operators
 
 STATUS_COLOURS = {
     models.Status.RUNNING.label: "info",
@@ -49,11 +49,11 @@ UNDO = base_admin.dialog(
     "Reverses every step. The sale cannot be resumed afterwards. The buyer sees your reason.",
 )
 RESUME = base_admin.dialog("Resume", "Lets a sale that needs attention go on, with all its attempts again.")
-WORDS = {"retry": models.Event.RETRIED, "undo": models.Event.TURNED, "resume": models.Event.RESUMED}
+COMMANDS = {"retry": engine.Command.RETRY, "undo": engine.Command.TURN, "resume": engine.Command.RESUME}
 
 
 class WaitFilter(admin.SimpleListFilter):
-    """By what an operator would look for."""
+    """Filters by what an operator looks for."""
 
     title = "attention"
     parameter_name = "attention"
@@ -107,6 +107,7 @@ class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 
 
 def in_words(call: str) -> str:
+    """The name of a call for people."""
     return CALLS_IN_WORDS.get(call, call)
 
 
@@ -239,12 +240,12 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     # --- actions ---------------------------------------------------------------------------------------------------
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Only what the saga's state allows. A word that came too late is refused by its service."""
-        possible = services.list_possible_words(saga_id=object_id)
+        """Only what the saga's state allows. The service refuses a command that comes too late."""
+        possible = operators.list_possible_commands(saga_id=object_id)
         return [
             action
             for action in super().get_actions_detail(request, object_id)
-            if WORDS[action.method.original_function_name] in possible
+            if COMMANDS[action.method.original_function_name] in possible
         ]
 
     def has_operate_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
@@ -252,17 +253,17 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @unfold.action(description="Retry", url_path="retry", permissions=["operate"], dialog=RETRY)
     def retry(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
-        return self._say(request, object_id, form, RETRY, services.retry_saga)
+        return self._command(request, object_id, form, RETRY, operators.retry_saga)
 
     @unfold.action(description="Undo the sale", url_path="undo", permissions=["operate"], dialog=UNDO)
     def undo(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
-        return self._say(request, object_id, form, UNDO, services.compensate_saga)
+        return self._command(request, object_id, form, UNDO, operators.compensate_saga)
 
     @unfold.action(description="Resume", url_path="resume", permissions=["operate"], dialog=RESUME)
     def resume(self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str) -> HttpResponse:
-        return self._say(request, object_id, form, RESUME, services.resume_saga)
+        return self._command(request, object_id, form, RESUME, operators.resume_saga)
 
-    def _say(
+    def _command(
         self,
         request: HttpRequest,
         saga_id: str,
@@ -270,7 +271,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         dialog: dict[str, Any],
         service: Callable[..., None],
     ) -> HttpResponse:
-        """Call the service and show the saga again, or the form with the refusal."""
+        """Make the call and show the saga again, or the form with the refusal."""
         reason = form.cleaned_data["reason"]
         try:
             service(saga_id=saga_id, who=str(request.user), reason=reason, now=timezone.now())
@@ -283,7 +284,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
 
 def _link(page: str, key: str, text: str) -> SafeString:
-    """A link to a page of another desk, which checks its own permissions. Plain text for a key that no page has."""
+    """A link to another page, which checks its own permissions. Plain text for a key that the page cannot have."""
     try:
         path = reverse(page, args=[key])
     except NoReverseMatch:

@@ -1,15 +1,15 @@
-"""The sagas that Gavel runs, as data. Pure: names only; `steps` says who does the work.
+"""The sagas that Gavel runs, as data. Pure: names only; `steps` says which services do the work.
 
-A saga keeps the version that it started with. So a version that may still be in flight is never edited: put the new
-one beside it, let NEWEST name it, and delete the old one when no open saga has it. A worker that does not know a saga's
-version leaves that saga alone.
+A saga keeps the version that it started with. So never edit a version that open sagas may have: put the new one beside
+it, let NEWEST name it, and delete the old one when no open saga has it. A worker that does not know a saga's version
+leaves that saga alone.
 """
 
 from collections.abc import Mapping
 
 from sagas import engine
 
-# Compensation runs upwards from the step that was due. Nothing turns back once confirm_order has been started.
+# Compensation goes upwards from the step that was due. No saga turns once confirm_order was started.
 _UP_TO_ORDER = (
     engine.Step(
         name="reserve_stock", queue="inventory", compensation="release_stock", refusal="stock_refused"
@@ -22,7 +22,7 @@ _UP_TO_ORDER = (
 )
 _CONFIRM_ORDER = engine.Step(name="confirm_order", queue="orders", is_pivot=True)
 
-# Version 1 said step_failed when stock that was reserved could not be committed. Sales of it may still be open.
+# Version 1 gave the reason step_failed when reserved stock could not be committed. Sales of it may still be open.
 SETTLE_SALE_1 = engine.Definition(
     name="SETTLE_SALE",
     version=1,
@@ -50,5 +50,5 @@ QUEUES = frozenset(step.queue for definition in KNOWN.values() for step in defin
 
 
 def find(name: str, version: int) -> engine.Definition | None:
-    """The definition, or None when this release does not know it."""
+    """The definition, or None if this release does not know it."""
     return KNOWN.get((name, version))

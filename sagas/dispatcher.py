@@ -1,7 +1,7 @@
 """Sends the tasks of a saga: a Celery chain, each task on the queue of the app that it calls. Knows names, not tasks.
 
-Promises nothing: a chain may be lost, doubled or late, and a broker that is away costs a log line. Who sends has
-written down before when the sweep shall send again.
+Best effort: a chain may be lost, doubled or late, and if the broker is unavailable, it is only logged. The caller has
+stored before when the sweep sends the chain again.
 """
 
 import itertools
@@ -16,20 +16,21 @@ from auction_project.kernel.messaging import failure
 from sagas import engine
 
 RUN_STEP = "sagas.run_step"
-MAX_WAITING_TASKS = 100  # a longer queue is slow rather than emptied: to send again would make it slower
+MAX_WAITING_TASKS = (
+    100  # a longer queue is slow, and has not lost its tasks: sending again would make it slower
+)
 
 log = logs.get(__name__)
 
 
 def send(*, saga_id: str, legs: Sequence[engine.Leg]) -> None:
-    """Have `legs` called one after the other: one task for each stretch of them on one queue, named by its first."""
+    """Send a chain that makes the calls `legs` in order. Consecutive calls on one queue are one task, named by the first."""
     app = celery.current_app
-    stretches = itertools.groupby(legs, key=operator.attrgetter("queue"))
     tasks = [
         app.signature(
-            RUN_STEP, kwargs={"saga_id": saga_id, "step": next(stretch).name}, immutable=True, queue=queue
+            RUN_STEP, kwargs={"saga_id": saga_id, "step": next(same_queue).name}, immutable=True, queue=queue
         )
-        for queue, stretch in stretches
+        for queue, same_queue in itertools.groupby(legs, key=operator.attrgetter("queue"))
     ]
     try:
         celery.chain(*tasks).apply_async()
@@ -40,14 +41,14 @@ def send(*, saga_id: str, legs: Sequence[engine.Leg]) -> None:
 
 
 def full_queues(names: Iterable[str]) -> frozenset[str]:
-    """Those of the queues in which more than MAX_WAITING_TASKS tasks wait. Raises when the broker is away."""
+    """Those of the queues in which more than MAX_WAITING_TASKS tasks wait. Raises when the broker is unavailable."""
     with celery.current_app.connection_for_read() as connection:
-        return frozenset(name for name in names if _waiting(connection, name) > MAX_WAITING_TASKS)
+        return frozenset(name for name in names if _count_waiting(connection, name) > MAX_WAITING_TASKS)
 
 
-def _waiting(connection: kombu.Connection, name: str) -> int:
+def _count_waiting(connection: kombu.Connection, name: str) -> int:
     try:
-        with connection.channel() as channel:  # one each: asking for a queue that is not there closes it
+        with connection.channel() as channel:  # one for each queue: a missing queue closes the channel
             return int(channel.queue_declare(queue=name, passive=True).message_count)
     except connection.channel_errors:
         return 0

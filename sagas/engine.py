@@ -1,15 +1,24 @@
-"""The saga engine: from where a saga stands, what is due, and what an outcome makes of it. Pure: no clock, no I/O.
+"""The saga engine: what is due in a saga, and what each outcome makes of it. Pure: no clock, no I/O.
 
-A saga walks its definition's steps forward, turns at most once, and then walks back from the step that was due; once
-back, never forward again. It turns on a refusal, on the MAX_FAULTS-th fault or on an operator's word, and only before
-the pivot was started; where it may not turn, it is parked for an operator. An outage uses no attempt.
+A saga walks its definition's steps forward. It turns at most once, and then walks back from the step that was due; it
+never goes forward again. It turns on a refusal, on the MAX_FAULTS-th fault, on the MAX_LOST-th lost attempt or on an
+operator's command, and only while the pivot has not been started. Where it may not turn, it is parked for an operator.
+An outage uses no attempt.
 
-    state = start(definition)
-    due(definition, state)                  Run | Compensate | Finished | Park | Nothing
-    begin(definition, state)                the attempt is under way: it is written down before anybody is called
-    record(definition, state, outcome)      the attempt's end, or its loss
+Questions:
 
-Everything that changes a status goes through `_to`, and so through TRANSITIONS.
+    due(definition, state)                          Run | Compensate | Finished | Park | Nothing
+    current_leg, legs_ahead                         the call that is due; all calls that are still to be made
+    possible_commands(definition, state)            what an operator may do now
+
+Changes. Each returns the whole Transition, and each raises NotAllowed in a state that does not allow it:
+
+    start(definition)
+    begin(definition, state)                        an attempt is under way: store this before the call
+    record(definition, state, outcome)              the attempt has ended, or is lost
+    apply_command(definition, state, command)       an operator's retry, turn or resume
+
+Every change of a status goes through `_to`, and so through TRANSITIONS.
 """
 
 import enum
@@ -19,14 +28,15 @@ import msgspec
 
 from auction_project.kernel.contracts import events
 
-MAX_FAULTS = 5
-MAX_LOST = 20  # attempts that died with their worker: such a step must not kill workers without end
+MAX_FAULTS = 5  # of one step in one direction
+MAX_LOST = 20  # of one step in one direction: a step must not kill workers without end
 
 Reason = events.FailureReason
 
 
 class Status(enum.StrEnum):
-    """The one state of a saga."""
+    """The one state of a saga. RUNNING and COMPENSATING sagas are live; PARKED ones wait for an operator; COMPLETED and
+    COMPENSATED are final. TRANSITIONS lists every change."""
 
     RUNNING = "RUNNING"
     COMPENSATING = "COMPENSATING"
@@ -43,13 +53,35 @@ class Direction(enum.StrEnum):
 
 
 class Outcome(enum.StrEnum):
-    """How one attempt at a step ended. LOST: its worker died, or took longer than its lease."""
+    """How one attempt at a step ended.
+
+    DONE: the participant returned. REFUSED: a rule said no. FAULT: an error that counts. OUTAGE: an error that does not
+    count. LOST: the worker died, or took longer than its lease.
+    """
 
     DONE = "DONE"
     REFUSED = "REFUSED"
     FAULT = "FAULT"
     OUTAGE = "OUTAGE"
     LOST = "LOST"
+
+
+class Command(enum.StrEnum):
+    """What an operator may do with a saga. The values are those of the timeline."""
+
+    RETRY = "RETRIED"
+    TURN = "TURNED"
+    RESUME = "RESUMED"
+
+
+class Wait(enum.Enum):
+    """What a saga waits for after a transition. When that time is over, the saga is due again."""
+
+    NOTHING = "nothing"  # it is due at once
+    PAUSE = "pause"  # the pause after a failed attempt; it grows with `tries`
+    CHAIN = "chain"  # the time in which its next task is expected to begin
+    LEASE = "lease"  # the time after which the attempt under way counts as lost
+    NEVER = "never"  # the saga is parked or has ended
 
 
 FINAL = frozenset({Status.COMPLETED, Status.COMPENSATED})
@@ -68,7 +100,8 @@ class NotAllowed(Exception):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step: its name, the queue of the app that it calls, what undoes it, and what its refusal means."""
+    """One step: its name, the queue of the app that it calls, the call that undoes it, and the reason that a refusal
+    gives the saga for turning."""
 
     name: str
     queue: str
@@ -90,9 +123,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a saga stands. `position` is the step that is due; the counters are of this step and direction.
+    """Where a saga is. `position` is the index of the step that is due; the counters are of this step and direction.
 
-    `is_started`: an attempt is under way, or died. `reason`: why it turned; None while it goes forward.
+    `is_started`: an attempt is under way, or was lost and is not recorded yet. `tries` counts attempts begun. `reason`:
+    why the saga turned; None while it goes forward.
     """
 
     status: Status
@@ -106,7 +140,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One call that is to be made: the task's name for it, the forward step that it belongs to, the queue."""
+    """One call: its name (of a step or of a compensation), the forward step that it belongs to, and its queue."""
 
     name: str
     step: str
@@ -120,7 +154,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Compensate(msgspec.Struct, frozen=True):
-    """Undo this step, or leave its tombstone."""
+    """Undo this step. The participant leaves a tombstone where there is nothing to undo."""
 
     leg: Leg
 
@@ -132,21 +166,44 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Park(msgspec.Struct, frozen=True):
-    """The saga stands still until an operator speaks."""
+    """The saga waits for an operator's command."""
 
 
 class Nothing(msgspec.Struct, frozen=True):
-    """An attempt is under way: its end, or its loss, is to be recorded first."""
+    """An attempt is under way. Its outcome must be recorded first."""
 
 
 Due = Run | Compensate | Finished | Park | Nothing
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a saga and all that follows from it. The caller stores and announces it, and decides nothing.
+
+    state               where the saga is now
+    wait                when the saga is due again
+    next                the call whose attempt begins with this change; the process that made the change makes the call
+    legs                the calls to dispatch now, in order
+    end                 the final status, if the saga ends with this change
+    turned              the reason, if the saga turns with this change
+    is_parked           whether the saga is parked with this change
+    leaves_beginning    whether the saga is past its first step with this change, so that another one may begin
+    """
+
+    state: State
+    wait: Wait
+    next: Leg | None = None
+    legs: tuple[Leg, ...] = ()
+    end: Status | None = None
+    turned: Reason | None = None
+    is_parked: bool = False
+    leaves_beginning: bool = False
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
 def due(definition: Definition, state: State) -> Due:
-    """What is to be done now."""
+    """What must be done now."""
     if state.status in FINAL:
         return Finished(state.status)
     if state.status is Status.PARKED:
@@ -158,7 +215,7 @@ def due(definition: Definition, state: State) -> Due:
 
 
 def current_leg(definition: Definition, state: State) -> Leg:
-    """The call at which a saga that has not ended stands."""
+    """The call that is due or under way in a saga that has not ended; of a parked one, the call that failed."""
     return _leg(definition.steps[state.position], state.direction)
 
 
@@ -173,40 +230,163 @@ def legs_ahead(definition: Definition, state: State) -> tuple[Leg, ...]:
     return tuple(_leg(step, state.direction) for step in ahead)
 
 
-def is_beginning(state: State) -> bool:
-    """Whether the first step is still ahead, or under way."""
-    return state.status is Status.RUNNING and state.position == 0
-
-
 def may_turn(definition: Definition, state: State) -> bool:
-    """Whether the point of no return is still ahead: the pivot was never started."""
+    """Whether the saga goes forward and has never started the pivot, its point of no return."""
     pivot = definition.pivot
     return state.direction is Direction.FORWARD and (
         state.position < pivot or (state.position == pivot and state.tries == 0)
     )
 
 
-# --- transitions -----------------------------------------------------------------------------------------------------
+def possible_commands(definition: Definition, state: State) -> frozenset[Command]:
+    """The commands that the state allows now."""
+    return frozenset(command for command in Command if _is_possible(definition, state, command))
 
 
-def start(definition: Definition) -> State:
-    """A saga before its first step."""
+# --- changes ---------------------------------------------------------------------------------------------------------
+
+
+def start(definition: Definition) -> Transition:
+    """A saga before its first step. Raises ValueError for a definition without steps."""
     if not definition.steps:
         raise ValueError(f"{definition.name} has no steps")
-    return State(status=Status.RUNNING, direction=Direction.FORWARD, position=0)
+    state = State(status=Status.RUNNING, direction=Direction.FORWARD, position=0)
+    return Transition(state=state, wait=Wait.CHAIN, legs=legs_ahead(definition, state))
 
 
-def begin(definition: Definition, state: State) -> State:
-    """An attempt at what is due is under way. Raises NotAllowed when nothing is due."""
+def begin(definition: Definition, state: State) -> Transition:
+    """Begin an attempt at the call that is due. Raises NotAllowed when none is."""
     if not isinstance(due(definition, state), Run | Compensate):
         raise NotAllowed(f"nothing is due in {state.status}")
-    return msgspec.structs.replace(state, is_started=True, tries=state.tries + 1)
+    return _begin(definition, state, state)
 
 
-def record(definition: Definition, state: State, outcome: Outcome) -> State:
-    """The attempt under way ended so. Raises NotAllowed when none is."""
+def record(
+    definition: Definition, state: State, outcome: Outcome, *, is_worker_free: bool = False
+) -> Transition:
+    """Record how the attempt under way has ended. Raises NotAllowed when none is under way.
+
+    With `is_worker_free`, the worker of this attempt can make the next call, too: if that call follows at once and is on
+    the same queue, its attempt begins with this transition. A worker that lost its attempt makes no call.
+    """
     if not state.is_started:
         raise NotAllowed(f"no attempt is under way in {state.status}")
+    after = _after(definition, state, outcome)
+    goes_on = after.status in LIVE and (outcome is Outcome.DONE or after.direction is not state.direction)
+    if goes_on and is_worker_free and outcome is not Outcome.LOST and _same_queue(definition, state, after):
+        return _begin(definition, state, after)
+    return _change(
+        definition, state, after, wait=_wait_after(outcome, goes_on=goes_on), is_dispatched=goes_on
+    )
+
+
+def apply_command(definition: Definition, state: State, command: Command) -> Transition:
+    """Do what an operator commands. Raises NotAllowed, with a sentence for the operator."""
+    match command:
+        case Command.RETRY:
+            return retry(definition, state)
+        case Command.TURN:
+            return turn(definition, state, "operator")
+        case Command.RESUME:
+            return resume(definition, state)
+
+
+def turn(definition: Definition, state: State, reason: Reason) -> Transition:
+    """Walk back from here, beginning with the step that was due. The saga does not wait for an attempt under way: what
+    that attempt still does is undone, or meets the tombstone. A parked saga turns, too, if it is before the pivot.
+
+    Raises NotAllowed past the pivot, and when the saga walks back already.
+    """
+    if state.status in FINAL:
+        raise NotAllowed("The sale has ended.")
+    if state.direction is Direction.BACKWARD:
+        raise NotAllowed("The sale is being undone already.")
+    if not may_turn(definition, state):
+        pivot = definition.steps[definition.pivot].name
+        raise NotAllowed(f"The sale cannot be undone any more: {pivot} was started. Retry or resume it.")
+    return _change(definition, state, _turn(definition, state, reason), wait=Wait.CHAIN, is_dispatched=True)
+
+
+def retry(definition: Definition, state: State) -> Transition:
+    """Make the call that is due now, without waiting for the end of a pause. A parked saga gets one attempt, and is
+    parked again if that fails. Raises NotAllowed while an attempt is under way and when the saga has ended."""
+    if state.status in FINAL:
+        raise NotAllowed("The sale has ended.")
+    if state.is_started:
+        raise NotAllowed("An attempt is under way.")
+    after = state if state.status in LIVE else _unpark(state, faults=MAX_FAULTS - 1, lost=MAX_LOST - 1)
+    return _change(definition, state, after, wait=Wait.CHAIN, is_dispatched=True)
+
+
+def resume(definition: Definition, state: State) -> Transition:
+    """Let a parked saga go on in its direction, with all its attempts again. Raises NotAllowed unless it is parked."""
+    if state.status is not Status.PARKED:
+        raise NotAllowed("Only a sale that needs attention can be resumed.")
+    after = _unpark(state, faults=0, lost=0)
+    return _change(definition, state, after, wait=Wait.CHAIN, is_dispatched=True)
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _leg(step: Step, direction: Direction) -> Leg:
+    name = step.name if direction is Direction.FORWARD else step.compensation
+    assert name is not None, f"{step.name} has no compensation"  # noqa: S101 - _back_from never stops at such a step
+    return Leg(name, step.name, step.queue)
+
+
+def _is_possible(definition: Definition, state: State, command: Command) -> bool:
+    try:
+        apply_command(definition, state, command)
+    except NotAllowed:
+        return False
+    return True
+
+
+def _begin(definition: Definition, before: State, due_state: State) -> Transition:
+    """The change from `before` to an attempt at what is due in `due_state`."""
+    begun = msgspec.structs.replace(due_state, is_started=True, tries=due_state.tries + 1)
+    transition = _change(definition, before, begun, wait=Wait.LEASE, is_dispatched=False)
+    return msgspec.structs.replace(transition, next=current_leg(definition, begun))
+
+
+def _change(
+    definition: Definition, before: State, after: State, *, wait: Wait, is_dispatched: bool
+) -> Transition:
+    return Transition(
+        state=after,
+        wait=wait if after.status in LIVE else Wait.NEVER,
+        legs=legs_ahead(definition, after) if is_dispatched else (),
+        end=after.status if after.status in FINAL else None,
+        turned=after.reason if after.direction is not before.direction else None,
+        is_parked=after.status is Status.PARKED,
+        leaves_beginning=_is_beginning(before) and not _is_beginning(after),
+    )
+
+
+def _wait_after(outcome: Outcome, *, goes_on: bool) -> Wait:
+    if outcome is Outcome.LOST:
+        return Wait.NOTHING
+    return Wait.CHAIN if goes_on else Wait.PAUSE
+
+
+def _same_queue(definition: Definition, before: State, after: State) -> bool:
+    return current_leg(definition, before).queue == current_leg(definition, after).queue
+
+
+def _is_beginning(state: State) -> bool:
+    """Whether the first step is still ahead, or under way."""
+    return state.status is Status.RUNNING and state.position == 0
+
+
+def _to(state: State, status: Status) -> State:
+    if status not in TRANSITIONS[state.status]:
+        raise NotAllowed(f"no way from {state.status} to {status}")
+    return msgspec.structs.replace(state, status=status, is_started=False)
+
+
+def _after(definition: Definition, state: State, outcome: Outcome) -> State:
+    """The state after the attempt under way has ended so."""
     ended = msgspec.structs.replace(state, is_started=False)
     match outcome:
         case Outcome.DONE:
@@ -223,55 +403,6 @@ def record(definition: Definition, state: State, outcome: Outcome) -> State:
             return _give_up(definition, ended, definition.steps[state.position].refusal)
 
 
-def turn(definition: Definition, state: State, reason: Reason) -> State:
-    """From here on back: beginning with the step that was due. An attempt under way is not waited for: what it
-    still does is undone, or meets the tombstone. A parked saga turns, too, where it stands before the pivot.
-
-    Raises NotAllowed past the pivot, or when it walks back already."""
-    if state.status in FINAL:
-        raise NotAllowed("The sale has ended.")
-    if state.direction is Direction.BACKWARD:
-        raise NotAllowed("The sale is being undone already.")
-    if not may_turn(definition, state):
-        pivot = definition.steps[definition.pivot].name
-        raise NotAllowed(f"The sale cannot be undone any more: {pivot} was started. Retry or resume it.")
-    return _turn(definition, state, reason)
-
-
-def retry(state: State) -> State:
-    """Try what is due now, whatever pause was on. A parked saga gets this one attempt, and is parked again if it
-    fails. Raises NotAllowed when an attempt is under way or the saga has ended."""
-    if state.status in FINAL:
-        raise NotAllowed("The sale has ended.")
-    if state.is_started:
-        raise NotAllowed("An attempt is under way.")
-    if state.status in LIVE:
-        return state
-    return _unpark(state, faults=MAX_FAULTS - 1, lost=MAX_LOST - 1)
-
-
-def resume(state: State) -> State:
-    """A parked saga goes on the way that it went, with all its attempts anew. Raises NotAllowed unless parked."""
-    if state.status is not Status.PARKED:
-        raise NotAllowed("Only a sale that needs attention can be resumed.")
-    return _unpark(state, faults=0, lost=0)
-
-
-# --- inside ----------------------------------------------------------------------------------------------------------
-
-
-def _leg(step: Step, direction: Direction) -> Leg:
-    name = step.name if direction is Direction.FORWARD else step.compensation
-    assert name is not None, f"{step.name} has no compensation"  # noqa: S101 - _back_from never stops at such a step
-    return Leg(name, step.name, step.queue)
-
-
-def _to(state: State, status: Status) -> State:
-    if status not in TRANSITIONS[state.status]:
-        raise NotAllowed(f"no way from {state.status} to {status}")
-    return msgspec.structs.replace(state, status=status, is_started=False)
-
-
 def _go_on(definition: Definition, state: State) -> State:
     if state.direction is Direction.BACKWARD:
         return _back_from(definition, state, state.position - 1)
@@ -281,7 +412,7 @@ def _go_on(definition: Definition, state: State) -> State:
 
 
 def _give_up(definition: Definition, state: State, reason: Reason) -> State:
-    """The step will not be done: turn where that is still allowed, else park."""
+    """Turn if that is still allowed, else park."""
     return _turn(definition, state, reason) if may_turn(definition, state) else _to(state, Status.PARKED)
 
 
@@ -293,7 +424,7 @@ def _turn(definition: Definition, state: State, reason: Reason) -> State:
 
 
 def _back_from(definition: Definition, state: State, position: int) -> State:
-    """At the first step from `position` downwards that has something to undo, or at the end."""
+    """Stop at the first step from `position` downwards that has a compensation, or end."""
     while position >= 0 and definition.steps[position].compensation is None:
         position -= 1
     return _at(state, position) if position >= 0 else _to(state, Status.COMPENSATED)

@@ -1,4 +1,4 @@
-"""What the sagas hear: a confirmed sale starts one."""
+"""The events that the sagas handle: a confirmed sale starts one."""
 
 from datetime import UTC, datetime
 
@@ -13,5 +13,8 @@ def on_sale_confirmed(envelope: contracts.Envelope, event: events.SaleConfirmed)
 
 
 SUBSCRIPTION = consuming.Subscription(
-    group="sagas", inbox=models.Once, handlers={events.SaleConfirmed: on_sale_confirmed}
+    group="sagas",
+    inbox=models.Once,
+    alarming=True,  # the buyer of a dead sale is neither charged nor notified
+    handlers={events.SaleConfirmed: on_sale_confirmed},
 )

@@ -1,8 +1,8 @@
-"""The invariants S1, S2, S4 and S5 as far as the saga log alone tells; `manage.py verify` runs them.
+"""The invariants S1, S2, S4 and S5, as far as the saga log alone shows them; `manage.py verify` runs them.
 
-All are judged on one snapshot of the database, so a saga that moves meanwhile does no harm, and by the order of the
-timeline's ids: the clocks of two workers may differ. What other stores must show for the same sales (orders, stock,
-money) is checked by those who know them.
+All are checked on one snapshot of the database, so that a saga may move meanwhile, and by the order of the timeline's ids,
+because the clocks of two workers may differ. `auction_project.verification` checks what other stores must show for the
+same sales (orders, stock, money).
 """
 
 from collections import defaultdict
@@ -20,30 +20,32 @@ STUCK_SECONDS = 30.0
 _DATABASE = "sagas"
 _BATCH_ROWS = 2000
 _END_EVENTS = {engine.Status.COMPLETED: "SaleSettled", engine.Status.COMPENSATED: "BidFailed"}
-_TOLD_FOR = timedelta(days=outbox.KEEP_DAYS - 1)
+_EVENTS_KEPT_FOR = timedelta(days=outbox.KEEP_DAYS - 1)
 
 Line = tuple[str, str, str]  # step, direction, event
-Judge = Callable[[models.Saga, Sequence[Line], Sequence[str], datetime], Iterator[str]]
+Checker = Callable[[models.Saga, Sequence[Line], Sequence[str], datetime], Iterator[str]]
 
 
 def check(*, now: datetime) -> list[findings.Finding]:
-    """All of them."""
-    judges: Mapping[str, Judge] = {"S1": _one_end, "S2": _final, "S4": _in_order, "S5": _moves}
-    violations: dict[str, list[str]] = {name: [] for name in judges}
+    """One finding for each invariant."""
+    checkers: Mapping[str, Checker] = {"S1": _one_end, "S2": _final, "S4": _in_order, "S5": _moves}
+    violations: dict[str, list[str]] = {name: [] for name in checkers}
     checked = 0
     with _snapshot():
-        for saga, lines, told in _histories():
+        for saga, lines, published in _histories():
             checked += 1
-            for name, judge in judges.items():
-                violations[name] += [f"{saga.pk}: {text}" for text in judge(saga, lines, told, now)]
-    return [findings.Finding(name, checked, tuple(found)) for name, found in violations.items()]
+            for name, checker in checkers.items():
+                violations[name] += [f"{saga.pk}: {text}" for text in checker(saga, lines, published, now)]
+    return [findings.Finding(name, checked, tuple(texts)) for name, texts in violations.items()]
 
 
-# --- the judges ------------------------------------------------------------------------------------------------------
+# --- the checkers ----------------------------------------------------------------------------------------------------
 
 
-def _one_end(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now: datetime) -> Iterator[str]:
-    """S1: every step done and nothing undone, or the compensation complete and the pivot not done; told once."""
+def _one_end(
+    saga: models.Saga, lines: Sequence[Line], published: Sequence[str], now: datetime
+) -> Iterator[str]:
+    """S1: every step done and none undone, or the compensation complete and the pivot not done; its end published once."""
     definition = definitions.find(saga.definition, saga.version)
     status = engine.Status(saga.status)
     if definition is None or status not in engine.FINAL:
@@ -68,17 +70,19 @@ def _one_end(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now:
             yield "compensated past the point of no return"
     if (
         saga.finished_at is not None
-        and saga.finished_at > now - _TOLD_FOR
-        and list(told) != [_END_EVENTS[status]]
+        and saga.finished_at > now - _EVENTS_KEPT_FOR
+        and list(published) != [_END_EVENTS[status]]
     ):
-        yield f"{status}, but its outbox tells {list(told)}"
+        yield f"{status}, but its outbox tells {list(published)}"
 
 
-def _final(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now: datetime) -> Iterator[str]:
-    """S2: nothing happens after the end, and no end is told of a saga that has none."""
+def _final(
+    saga: models.Saga, lines: Sequence[Line], published: Sequence[str], now: datetime
+) -> Iterator[str]:
+    """S2: nothing happens after the end, and no end is published of a saga that has not ended."""
     if saga.status not in engine.FINAL:
-        if told:
-            yield f"{saga.status}, but its outbox tells {list(told)}"
+        if published:
+            yield f"{saga.status}, but its outbox tells {list(published)}"
         return
     ends = [
         number for number, line in enumerate(lines, 1) if line[1:] == (saga.direction, engine.Outcome.DONE)
@@ -87,9 +91,11 @@ def _final(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now: d
         yield f"{saga.status}, but something happened afterwards"
 
 
-def _in_order(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now: datetime) -> Iterator[str]:
-    """S4: forward in the definition's order, then backward in the reverse order from the step that was due at the turn
-    (its undoing is the tombstone that a late step meets), never forward again."""
+def _in_order(
+    saga: models.Saga, lines: Sequence[Line], published: Sequence[str], now: datetime
+) -> Iterator[str]:
+    """S4: forward in the definition's order, then backward in reverse order from the step that was due at the turn (its
+    compensation leaves the tombstone that a late step meets), never forward again."""
     definition = definitions.find(saga.definition, saga.version)
     if definition is None:
         return
@@ -101,17 +107,19 @@ def _in_order(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now
     if saga.direction == engine.Direction.BACKWARD:
         due = [step for step, way, _ in lines if way == engine.Direction.FORWARD][-1:]
         until = position.get(due[0], len(position)) if due else -1
-        wanted = [step.name for step in reversed(definition.steps[: until + 1]) if step.compensation]
-        if backward != (wanted if saga.status == engine.Status.COMPENSATED else wanted[: len(backward)]):
-            yield f"undone out of order: {backward}, not {wanted}"
-    turned = [direction for _, direction, _ in lines]
-    if turned != sorted(turned, key=(engine.Direction.FORWARD, engine.Direction.BACKWARD).index):
+        expected = [step.name for step in reversed(definition.steps[: until + 1]) if step.compensation]
+        if backward != (expected if saga.status == engine.Status.COMPENSATED else expected[: len(backward)]):
+            yield f"undone out of order: {backward}, not {expected}"
+    directions = [direction for _, direction, _ in lines]
+    if directions != sorted(directions, key=(engine.Direction.FORWARD, engine.Direction.BACKWARD).index):
         yield "went forward after it had turned"
 
 
-def _moves(saga: models.Saga, lines: Sequence[Line], told: Sequence[str], now: datetime) -> Iterator[str]:
-    """S5: a saga that has not ended moves, or is parked. An attempt that meets an outage is a move; so is that of the
-    saga ahead, where this one waits for its turn."""
+def _moves(
+    saga: models.Saga, lines: Sequence[Line], published: Sequence[str], now: datetime
+) -> Iterator[str]:
+    """S5: a saga that has not ended moves, or is parked. An attempt that meets an outage is a move. For a saga that waits for
+    its turn, a move of a saga before it counts."""
     still = (now - saga.moved_at).total_seconds()
     if saga.status not in engine.LIVE or still <= STUCK_SECONDS:
         return
@@ -127,7 +135,7 @@ def _done(lines: Sequence[Line], direction: engine.Direction) -> list[str]:
 
 
 def _histories() -> Iterator[tuple[models.Saga, list[Line], list[str]]]:
-    """Every saga with its timeline and the types of the events that it told, a batch at a time."""
+    """Every saga with its timeline and the types of the events that it published, read in batches."""
     last = ""
     while batch := list(models.Saga.objects.filter(pk__gt=last).order_by("pk")[:_BATCH_ROWS]):
         ids = [saga.pk for saga in batch]
@@ -136,19 +144,19 @@ def _histories() -> Iterator[tuple[models.Saga, list[Line], list[str]]]:
         rows = models.SagaStep.objects.filter(saga_id__in=ids).order_by("id")
         for saga_id, *line in rows.values_list("saga_id", "step", "direction", "event"):
             lines[saga_id].append(tuple(line))
-        told: dict[str, list[str]] = defaultdict(list)
+        published: dict[str, list[str]] = defaultdict(list)
         events = models.Outbox.objects.filter(
             event_id__in=[models.end_event_id(pk, end) for pk in ids for end in _END_EVENTS]
         )
         for key, kind in events.order_by("id").values_list("key", "type"):
-            told[key].append(kind)
-        yield from ((saga, lines[saga.pk], told[saga.pk]) for saga in batch)
+            published[key].append(kind)
+        yield from ((saga, lines[saga.pk], published[saga.pk]) for saga in batch)
 
 
 @contextmanager
 def _snapshot() -> Iterator[None]:
     with transaction.atomic(using=_DATABASE):
-        if not connections[_DATABASE].savepoint_ids:  # in a test's transaction it cannot be set any more
+        if not connections[_DATABASE].savepoint_ids:  # in a test's transaction it is too late to set it
             with connections[_DATABASE].cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield

@@ -1,7 +1,7 @@
-"""The figures of the sagas, for Prometheus. Counters are of this process; `gavel_sagas_parked` is of the whole log.
+"""The metrics of the sagas, for Prometheus. Counters are of this process; `gavel_sagas_parked` is of the whole log.
 
-A value that is set now and then is wrong in every process but one. So each process that runs sagas counts the parked
-ones when it is asked, and names no figure while the database is away.
+A gauge that one process sets now and then is wrong in all others. So each process that runs sagas counts the parked ones
+at each scrape, and gives no value while the database is unavailable.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ ENDED = prometheus_client.Counter(
     "gavel_sagas_ended", "Sagas that this process brought to this state.", ["state"]
 )
 ATTEMPTS = prometheus_client.Counter(
-    "gavel_saga_attempts", "Attempts at steps, by their end.", ["step", "outcome"]
+    "gavel_saga_attempts", "Attempts at steps, by their outcome.", ["step", "outcome"]
 )
-RESENT = prometheus_client.Counter("gavel_sagas_resent", "Chains that the sweep sent.")
+RESENT = prometheus_client.Counter("gavel_sagas_resent", "Chains that the sweep has sent.")
 SECONDS = prometheus_client.Histogram(
     "gavel_saga_seconds",
     "From the sale to the saga's end.",
@@ -33,7 +33,7 @@ SECONDS = prometheus_client.Histogram(
 
 
 class ParkedSagas(registry.Collector):
-    """The gauge of what waits for an operator, counted at each scrape."""
+    """The gauge of sales that wait for an operator, counted at each scrape."""
 
     _databases = ("sagas", "default")
 
@@ -46,14 +46,14 @@ class ParkedSagas(registry.Collector):
             family.add_metric([], selectors.count_parked())
         except Exception as error:
             is_outage = failure.classify(error) is failure.Fate.OUTAGE
-            report = log.warning if is_outage else log.error  # the other figures do not depend on this one
+            report = log.warning if is_outage else log.error  # the other metrics do not depend on this one
             report("parked_not_counted", error=repr(error))
         finally:
-            self._give_connections_back()
+            self._close_connections()
         yield family
 
-    def _give_connections_back(self) -> None:
-        """The thread of a scrape ends. (A test counts inside of its transaction.)"""
+    def _close_connections(self) -> None:
+        """The thread of a scrape ends and would leave them open. (A test counts inside its transaction.)"""
         for name in self._databases:
             if not connections[name].in_atomic_block:
                 connections[name].close()

@@ -1,8 +1,8 @@
-"""The saga log: one row per saga (where it stands) and its timeline (what happened, append-only), with outbox and once.
+"""The saga log: one row per saga (where it is) and its timeline (what happened, append-only), with outbox and once.
 
-Promises: `revision` grows with every change of where a saga stands, and every such change names the revision that it was
-decided on, so of two writers one wins and the other learns it. `due_at` alone may move without a revision: it says
-when the sweep sends the saga's task again, no more. The engine decides; this module only stores what it decided.
+Promises: `revision` grows with every transition, and every transition names the revision that it was decided on. So of
+two writers one wins, and the other one learns that it lost. `due_at` alone may move without a revision: it only says
+when the sweep sends the saga's task again. The engine decides; this module only stores what it decided.
 """
 
 from datetime import datetime, timedelta
@@ -14,20 +14,21 @@ from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import once, outbox
 from sagas import engine
 
-LEASE_SECONDS = 10.0  # an attempt that is silent for so long counts as lost
+LEASE_SECONDS = 10.0  # an attempt without an outcome counts as lost after this time
 MAX_TEXT_CHARACTERS = 2000
 
-BEGINNING = models.Q(status=engine.Status.RUNNING.value, position=0)  # as engine.is_beginning
+# The first step is still ahead, or under way (see engine.Transition.leaves_beginning).
+BEGINNING = models.Q(status=engine.Status.RUNNING.value, position=0)
 _LIVE = sorted(status.value for status in engine.LIVE)
 _FINAL = sorted(status.value for status in engine.FINAL)
 
 
 class Outbox(outbox.OutboxRow):
-    """SaleSettled and BidFailed, beside the end that they tell of."""
+    """SaleSettled and BidFailed, in the transaction of the end that they announce."""
 
 
 class Once(once.OnceRow):
-    """The events that started a saga."""
+    """The events that have started a saga."""
 
 
 class Status(models.TextChoices):
@@ -48,20 +49,25 @@ class Direction(models.TextChoices):
 
 
 class Event(models.TextChoices):
-    """What a line of the timeline records: the end of an attempt, or what an operator did."""
+    """What a line of the timeline records: the outcome of an attempt, or an operator's command."""
 
     DONE = engine.Outcome.DONE.value, "done"
     REFUSED = engine.Outcome.REFUSED.value, "refused"
     FAULT = engine.Outcome.FAULT.value, "failed"
     OUTAGE = engine.Outcome.OUTAGE.value, "service unavailable"
     LOST = engine.Outcome.LOST.value, "worker stopped"
-    RETRIED = "RETRIED", "retried by an operator"
-    TURNED = "TURNED", "undone by an operator"
-    RESUMED = "RESUMED", "resumed by an operator"
+    RETRIED = engine.Command.RETRY.value, "retried by an operator"
+    TURNED = engine.Command.TURN.value, "undone by an operator"
+    RESUMED = engine.Command.RESUME.value, "resumed by an operator"
 
 
 class Saga(models.Model):
-    """One sale on its way. Its id is the sale's."""
+    """One sale that is being settled. Its id is the sale's.
+
+    `price` is the total in minor units of `currency`. `moved_at`: the last transition. `due_at`: when the sweep sends the
+    saga's task again; null once it is parked or has ended. `started_at`, `worker`: of the attempt under way.
+    `failure_detail` is for the buyer, `parked_detail` for operators.
+    """
 
     sale_id = models.CharField(max_length=100, primary_key=True)
     definition = models.CharField(max_length=50)
@@ -171,23 +177,28 @@ class Saga(models.Model):
             correlation_id=correlation_id,
             created_at=now,
         )
-        for name, value in _columns(engine.start(definition), now).items():
+        for name, value in _columns(engine.start(definition).state, now).items():
             setattr(saga, name, value)
         return saga
 
     # --- mutators ----------------------------------------------------------------------------------------------------
 
-    def move(self, state: engine.State, *, now: datetime, due_at: datetime, **texts: str) -> bool:
-        """Stand where `state` says, and be due then if it lives; False when somebody else moved the saga first.
+    def move(
+        self, transition: engine.Transition, *, now: datetime, due_at: datetime | None, **texts: str
+    ) -> bool:
+        """Store `transition`. False when another writer has moved the saga first: then nothing changes.
 
         One conditional statement: it needs no transaction of its own.
         """
-        changes: dict[str, Any] = _columns(state, now) | {
+        changes: dict[str, Any] = _columns(transition.state, now) | {
             name: storable(text) for name, text in texts.items()
         }
-        changes |= {"revision": self.revision + 1, "moved_at": now}
-        changes["due_at"] = due_at if state.status in engine.LIVE else None
-        changes["finished_at"] = now if state.status in engine.FINAL else None
+        changes |= {
+            "revision": self.revision + 1,
+            "moved_at": now,
+            "due_at": due_at,
+            "finished_at": now if transition.end else None,
+        }
         changes = {name: value for name, value in changes.items() if getattr(self, name) != value}
         if not Saga.objects.filter(pk=self.pk, revision=self.revision).update(**changes):
             return False
@@ -199,6 +210,7 @@ class Saga(models.Model):
 
     @property
     def state(self) -> engine.State:
+        """The row as the engine sees it."""
         return engine.State(
             status=engine.Status(self.status),
             direction=engine.Direction(self.direction),
@@ -211,17 +223,17 @@ class Saga(models.Model):
         )
 
     def has_lost_its_attempt(self, now: datetime) -> bool:
-        """Whether an attempt was begun and has been silent for longer than its lease."""
+        """Whether the attempt under way has had no outcome for longer than its lease."""
         return self.started_at is not None and now >= self.started_at + timedelta(seconds=LEASE_SECONDS)
 
 
 def end_event_id(saga_id: str, end: str) -> str:
-    """The id of the event that tells this end: an end is told once."""
+    """The id of the event that announces this end, so that an end is announced once."""
     return f"{saga_id}:{end}"
 
 
 def storable(text: str) -> str:
-    """What PostgreSQL takes of a text that came from anywhere."""
+    """The text without NUL, which PostgreSQL refuses, cut to MAX_TEXT_CHARACTERS."""
     return text.replace("\x00", "")[:MAX_TEXT_CHARACTERS]
 
 
@@ -239,7 +251,10 @@ def _columns(state: engine.State, now: datetime) -> dict[str, Any]:
 
 
 class SagaStep(models.Model):
-    """One line of the timeline: an attempt that ended, or an operator's word. Written once, never changed."""
+    """One line of the timeline: an attempt that has ended, or an operator's command. Written once, never changed.
+
+    `error` is the attempt's error or the operator's reason; `who` is the worker or the operator.
+    """
 
     id = models.BigAutoField(primary_key=True)
     saga = models.ForeignKey(Saga, on_delete=models.PROTECT, related_name="timeline")

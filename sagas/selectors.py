@@ -7,26 +7,26 @@ from django.db.models import Q, QuerySet
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import models as messaging
-from auction_project.kernel.messaging import selectors as letters
+from auction_project.kernel.messaging import selectors as dead_letters
 from sagas import definitions, engine, models
 
 
 def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[models.Saga]:
-    """The sagas that the sweep shall send, the longest due first: of definitions that this release knows, and none
-    whose next call is on one of `full_queues`."""
-    wanted = Q(pk__in=[])
+    """The sagas for the sweep to send, the longest due first: of definitions that this release knows, and none whose next
+    call is on one of `full_queues`."""
+    sendable = Q(pk__in=[])
     for definition in definitions.KNOWN.values():
         positions = [index for index, step in enumerate(definition.steps) if step.queue not in full_queues]
-        wanted |= Q(definition=definition.name, version=definition.version, position__in=positions)
+        sendable |= Q(definition=definition.name, version=definition.version, position__in=positions)
     live = sorted(status.value for status in engine.LIVE)
-    return models.Saga.objects.filter(wanted, status__in=live, due_at__lte=now).order_by("due_at")
+    return models.Saga.objects.filter(sendable, status__in=live, due_at__lte=now).order_by("due_at")
 
 
 def count_parked() -> int:
-    """How many sales wait for an operator: parked, or dead before they had a saga."""
+    """How many sales wait for an operator: parked sagas, and dead letters of sales that have no saga."""
     return models.Saga.objects.filter(status=engine.Status.PARKED.value).count() + dead_sales().count()
 
 
 def dead_sales() -> QuerySet[messaging.DeadLetter]:
-    """The dead letters that no saga began with. A letter's key is its sale's id."""
-    return letters.list_waiting(topic=events.SaleConfirmed.TOPIC)
+    """The dead letters of sales that have no saga. The key of such a dead letter is the sale's id."""
+    return dead_letters.list_waiting(topic=events.SaleConfirmed.TOPIC)

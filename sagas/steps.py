@@ -1,7 +1,8 @@
-"""Who does the work: the one file of the sagas that knows another app's services. One line a step, one a compensation.
+"""Which service does each call: the one file of the sagas that knows another app. One function and one row a call.
 
-Step and compensation share the key `saga:<id>:<step>`: by it a participant recognises a repeat, undoes what was done,
-and leaves the tombstone that a late step meets. Participants answer by returning, or raise; `engine` does the rest.
+A step and its compensation share the key `saga:<id>:<step>`. By it a participant recognises a repeat, undoes what was
+done, and leaves the tombstone that a late step meets. A participant returns when its part is done, and raises otherwise;
+the saga reads no result, because all that later steps need is in the sale.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,11 +12,11 @@ from inventory import services as inventory
 from orders import services as orders
 from sagas import engine, models
 
-Participant = Callable[[models.Saga, str, datetime], object]
+Participant = Callable[[models.Saga, str, datetime], None]  # the sale, the key, the time
 
 
-def _reserve_stock(sale: models.Saga, key: str, now: datetime) -> object:
-    return inventory.reserve(
+def _reserve_stock(sale: models.Saga, key: str, now: datetime) -> None:
+    inventory.reserve(
         key=key,
         sale_id=sale.sale_id,
         auction_id=sale.auction_id,
@@ -25,12 +26,12 @@ def _reserve_stock(sale: models.Saga, key: str, now: datetime) -> object:
     )
 
 
-def _release_stock(sale: models.Saga, key: str, now: datetime) -> object:
-    return inventory.release(key=key, sale_id=sale.sale_id, now=now)
+def _release_stock(sale: models.Saga, key: str, now: datetime) -> None:
+    inventory.release(key=key, sale_id=sale.sale_id, now=now)
 
 
-def _assess_risk(sale: models.Saga, key: str, now: datetime) -> object:
-    return orders.assess_risk(
+def _assess_risk(sale: models.Saga, key: str, now: datetime) -> None:
+    orders.assess_risk(
         key=key,
         user_id=sale.user_id,
         order_number=sale.order_number,
@@ -40,8 +41,8 @@ def _assess_risk(sale: models.Saga, key: str, now: datetime) -> object:
     )
 
 
-def _capture_payment(sale: models.Saga, key: str, now: datetime) -> object:
-    return orders.capture_payment(
+def _capture_payment(sale: models.Saga, key: str, now: datetime) -> None:
+    orders.capture_payment(
         key=key,
         user_id=sale.user_id,
         order_number=sale.order_number,
@@ -54,12 +55,12 @@ def _capture_payment(sale: models.Saga, key: str, now: datetime) -> object:
     )
 
 
-def _refund_payment(sale: models.Saga, key: str, now: datetime) -> object:
-    return orders.refund_payment(key=key, order_number=sale.order_number, now=now)
+def _refund_payment(sale: models.Saga, key: str, now: datetime) -> None:
+    orders.refund_payment(key=key, order_number=sale.order_number, now=now)
 
 
-def _place_order(sale: models.Saga, key: str, now: datetime) -> object:
-    return orders.place_order(
+def _place_order(sale: models.Saga, key: str, now: datetime) -> None:
+    orders.place_order(
         key=key,
         user_id=sale.user_id,
         order_number=sale.order_number,
@@ -74,20 +75,20 @@ def _place_order(sale: models.Saga, key: str, now: datetime) -> object:
     )
 
 
-def _cancel_order(sale: models.Saga, key: str, now: datetime) -> object:
-    return orders.cancel_order(key=key, order_number=sale.order_number, reason=sale.failure_reason, now=now)
+def _cancel_order(sale: models.Saga, key: str, now: datetime) -> None:
+    orders.cancel_order(key=key, order_number=sale.order_number, reason=sale.failure_reason, now=now)
 
 
-def _commit_stock(sale: models.Saga, key: str, now: datetime) -> object:
-    return inventory.commit(key=key, sale_id=sale.sale_id, now=now)
+def _commit_stock(sale: models.Saga, key: str, now: datetime) -> None:
+    inventory.commit(key=key, sale_id=sale.sale_id, now=now)
 
 
-def _restock(sale: models.Saga, key: str, now: datetime) -> object:
-    return inventory.restock(key=key, sale_id=sale.sale_id, now=now)
+def _restock(sale: models.Saga, key: str, now: datetime) -> None:
+    inventory.restock(key=key, sale_id=sale.sale_id, now=now)
 
 
-def _confirm_order(sale: models.Saga, key: str, now: datetime) -> object:
-    return orders.confirm_order(key=key, order_number=sale.order_number, now=now)
+def _confirm_order(sale: models.Saga, key: str, now: datetime) -> None:
+    orders.confirm_order(key=key, order_number=sale.order_number, now=now)
 
 
 PARTICIPANTS: Mapping[str, Participant] = {
@@ -105,5 +106,5 @@ PARTICIPANTS: Mapping[str, Participant] = {
 
 
 def call(leg: engine.Leg, sale: models.Saga, *, now: datetime) -> None:
-    """Have the participant do its part. Raises what the participant raises."""
+    """Call the participant under the key of the step. Raises what the participant raises."""
     PARTICIPANTS[leg.name](sale, f"saga:{sale.sale_id}:{leg.step}", now)

@@ -1,11 +1,14 @@
-"""Whose turn it is to begin: a rush of sales of one product, or of one buyer, waits for itself and not before others.
+"""Turns: which sagas may begin. Many sales at once of one product, or of one buyer, wait for one another and do not delay
+other sales.
 
-A saga that has its first step ahead *enters* when its chain was sent, and *waits* otherwise. At most MAX_ENTERING sagas
-of a product, and of a buyer, enter at once. Each that has done its first step lets in the one that has waited longest;
-the sweep lets in what was missed. Once past its first step a saga is not held up: what began comes to its end.
+A saga whose first step is still ahead *enters* when its chain is sent, and *waits* until then. At most MAX_ENTERING sagas
+of a product, and of a buyer, enter at the same time. Each saga that is past its first step lets in the one that has waited
+longest; the sweep lets in those that were missed. A saga past its first step never waits for a turn, so that sagas under
+way come to their end.
 
-No column says so: `due_at` of a saga that enters lies ahead (a chain that is lost makes it wait again), that of a saga
-that waits does not. Two at once may let in one too many, which only costs a little fairness.
+No column holds this: `due_at` of a saga that enters is in the future (after a lost chain it passes, and the saga waits
+again), that of a saga that waits is not. Two processes at once may let in one saga too many, which costs only a little
+fairness.
 """
 
 from collections import Counter
@@ -18,16 +21,16 @@ from django.db.models.functions import RowNumber
 from sagas import models
 
 MAX_ENTERING = 3  # of a product, or of a buyer
-LOOK_AHEAD = 20  # waiting sagas of the same product or buyer that are looked at for one that may enter
+LOOK_AHEAD = 20  # waiting sagas of a product or buyer among which one that may enter is searched
 
 
 def may_enter(*, product_id: str, user_id: str, now: datetime) -> bool:
-    """Whether a new saga of this product and buyer is sent at once."""
-    return _Room({product_id}, {user_id}, now=now).take(product_id, user_id)
+    """Whether a new saga of this product and buyer enters at once."""
+    return _Places({product_id}, {user_id}, now=now).take(product_id, user_id)
 
 
 def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[models.Saga]:
-    """Those of the sagas that are `due` which wait and may enter now, the longest waiting first. Locks them."""
+    """Those of the `due` sagas that wait and may enter now, the longest waiting first. Locks them."""
     turn = Window(RowNumber(), partition_by=F("product_id"), order_by=["created_at", "sale_id"])
     first = (
         due.order_by().filter(models.BEGINNING).annotate(turn=turn).filter(turn__lte=LOOK_AHEAD).values("pk")
@@ -38,7 +41,7 @@ def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[m
 
 
 def list_followers(saga: models.Saga, *, now: datetime) -> list[models.Saga]:
-    """Those that may enter now that `saga` has left: of its product, or of its buyer. Locks them."""
+    """The sagas of the same product or buyer that may enter now that `saga` is past its first step. Locks them."""
     same = Q(product_id=saga.product_id) | Q(user_id=saga.user_id)
     return _choose(
         models.Saga.objects.filter(models.BEGINNING, same, due_at__lte=now), now=now, most=LOOK_AHEAD
@@ -46,7 +49,7 @@ def list_followers(saga: models.Saga, *, now: datetime) -> list[models.Saga]:
 
 
 def is_moving(saga: models.Saga, *, since: datetime) -> bool:
-    """Whether `saga` waits for its turn behind others of its product or buyer, of which one has moved `since` then."""
+    """Whether `saga` waits for its turn, and another one of its product or buyer has moved since the time `since`."""
     same = Q(product_id=saga.product_id) | Q(user_id=saga.user_id)
     is_beginning = models.Saga.objects.filter(models.BEGINNING, pk=saga.pk, started_at__isnull=True).exists()
     others = models.Saga.objects.filter(same, moved_at__gt=since).exclude(models.BEGINNING)
@@ -54,16 +57,16 @@ def is_moving(saga: models.Saga, *, since: datetime) -> bool:
 
 
 def _choose(waiting: QuerySet[models.Saga], *, now: datetime, most: int) -> list[models.Saga]:
-    """Of the first `most` those for which there is room, the longest waiting first."""
+    """Those of the first `most` that may enter, the longest waiting first."""
     first = list(waiting.order_by("created_at", "sale_id").select_for_update(skip_locked=True)[:most])
     if not first:
         return []
-    room = _Room({saga.product_id for saga in first}, {saga.user_id for saga in first}, now=now)
-    return [saga for saga in first if room.take(saga.product_id, saga.user_id)]
+    places = _Places({saga.product_id for saga in first}, {saga.user_id for saga in first}, now=now)
+    return [saga for saga in first if places.take(saga.product_id, saga.user_id)]
 
 
-class _Room:
-    """How many sagas of each of these products and buyers enter now."""
+class _Places:
+    """Counts the sagas of each of these products and buyers that are entering now."""
 
     def __init__(self, product_ids: Collection[str], user_ids: Collection[str], *, now: datetime) -> None:
         same = Q(product_id__in=product_ids) | Q(user_id__in=user_ids)
@@ -73,7 +76,7 @@ class _Room:
         self._users = Counter(user_id for _, user_id in pairs)
 
     def take(self, product_id: str, user_id: str) -> bool:
-        """Take a place for one more; False when there is none."""
+        """Count one more; False, and no change, when MAX_ENTERING are entering already."""
         if max(self._products[product_id], self._users[user_id]) >= MAX_ENTERING:
             return False
         self._products[product_id] += 1

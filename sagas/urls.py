@@ -1,4 +1,4 @@
-"""The sagas answer no REST: events start them, events tell their end, and operators use the admin."""
+"""The sagas have no REST API: events start them and announce their ends, and operators use the admin."""
 
 from django.urls import URLPattern
 

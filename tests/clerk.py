@@ -65,9 +65,9 @@ def receive_stock(product_id: str, quantity: int) -> None:
 
 
 def compensate_saga(saga_id: str) -> None:
-    from sagas import services
+    from sagas import operators
 
-    services.compensate_saga(
+    operators.compensate_saga(
         saga_id=saga_id, who="operator", reason="The buyer called.", now=datetime.now(UTC)
     )
 

@@ -26,7 +26,7 @@ def test_a_sale_whose_unit_broke_is_undone_before_its_order_is_confirmed(
     bank: BankProcess,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    post = conftest.Courier()
+    post = conftest.FakeDispatcher()
     monkeypatch.setattr(dispatcher, "send", post.send)
     sale = conftest.make_sale()
     _stock(sale, listed=True)

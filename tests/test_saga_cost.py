@@ -33,7 +33,7 @@ def test_a_saga_keeps_to_its_budget(
     bank: BankProcess,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    post = conftest.Courier()
+    post = conftest.FakeDispatcher()
     monkeypatch.setattr(dispatcher, "send", post.send)
     sale = conftest.make_sale()
     _stock(sale, listed=listed)

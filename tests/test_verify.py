@@ -188,7 +188,7 @@ BREAKS: dict[str, tuple[str, str, list[str], list[str], str]] = {
         [
             "UPDATE notifications_notification SET kind = 'WON' WHERE kind = 'LOST' AND data->>'sale_id' = '{done}'"
         ],
-        "was never told that sale {done} is his",
+        "has no notice of having won sale {done}",
     ),
     "an event that was begun and not finished": (
         "E3",

@@ -1,9 +1,10 @@
-"""Celery's Redis transport, with two things mended. It survives what is no message: one junk element in a list, whoever
-put it there, would end the worker that takes it, and the next; one among the unacknowledged would keep the others from
-being delivered again. And it makes one client a channel, not one a command.
+"""Celery's Redis transport with two changes. It survives junk: in kombu's own, one junk element in a list ends each worker
+that takes it, and one among the unacknowledged messages keeps the others from being delivered again. And it makes one
+client per channel, not one per command.
 
-Kombu has taken the element from the list when it finds that it cannot be read; so it is told of, and gone. The client
-library finds this class by the scheme of the broker's URL, so that `rediss` keeps its meaning and `amqp` is untouched.
+When kombu finds that an element cannot be read, it has removed it from the list already; so the element is logged and
+dropped. Kombu finds this class by the scheme of the broker's URL, so that `rediss` keeps its meaning and `amqp` is
+untouched.
 """
 
 import contextlib
@@ -18,13 +19,19 @@ from auction_project.kernel import logs
 
 MAX_SHOWN_CHARACTERS = 200
 TASK_QUEUES: set[str] = set()
-_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)  # what kombu meets in junk
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)  # what kombu raises for junk
 
 log = logs.get(__name__)
 
 
 class QoS(redis.QoS):
-    """Delivers again what nobody acknowledged, and drops what nobody can read."""
+    """Delivers unacknowledged messages again, and drops junk among them."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         try:
@@ -35,15 +42,15 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """Reads past what is no JSON, and asks by one client."""
+    """Drops elements that are no JSON, and uses one client for all commands."""
 
     QoS = QoS
     _commands: Any = None
 
     @contextlib.contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
-        """A client takes a connection from the pool for each command, so one serves all threads; to make one costs more
-        than most commands."""
+        """The channel's one client. It takes a connection from the pool for each command, so it serves all threads; to make
+        a client costs more than most commands."""
         if client is None and (self._commands is None or self._commands.connection_pool is not self.pool):
             self._commands = self._create_client()
         yield client or self._commands
@@ -57,7 +64,7 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """Delivers what Celery can take for a task, or for an answer to a command; anything else it drops."""
+    """Delivers messages that Celery can read as a task, or as the reply to a command, and drops all others."""
 
     Channel = Channel
 
@@ -70,14 +77,14 @@ class Transport(redis.Transport):
 
 
 def install(queues: tuple[str, ...]) -> None:
-    """Use this transport for Redis; what comes from `queues` is a task or nothing."""
+    """Use this transport for Redis. A message of one of `queues` is dropped unless it is a task."""
     TASK_QUEUES.update(queues)
     for scheme in ("redis", "rediss"):
         transport.TRANSPORT_ALIASES[scheme] = f"{__name__}:{Transport.__qualname__}"
 
 
 def _is_message(message: Any, *, task: bool) -> bool:
-    """Whether it has all that kombu and Celery take for granted in one."""
+    """Whether it has all that kombu and Celery take for granted in a message."""
     if not isinstance(message, dict):
         return False
     body, headers, properties = message.get("body"), message.get("headers"), message.get("properties")

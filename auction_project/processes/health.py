@@ -1,7 +1,7 @@
 """`/livez`, `/readyz` and `/metrics` of every role on a private port, on a thread of the standard library.
 
-Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs answered, it is
-not draining, and no loop has halted (a restart alone mends nothing, so a halted role is live).
+Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs have answered, it
+is not draining, and no loop has halted. A halted role is live, because a restart alone would mend nothing.
 """
 
 import json
@@ -13,9 +13,7 @@ from typing import Any
 
 import prometheus_client
 
-INSTANCE = (
-    "GAVEL_INSTANCE"  # in the environment: what a ready process answers, so that its parent knows it again
-)
+INSTANCE = "GAVEL_INSTANCE"  # an environment variable: `/readyz` answers its value, so that a parent recognises its child
 STALE_SECONDS = 60.0
 REQUEST_SECONDS = 5.0
 
@@ -27,7 +25,7 @@ def readiness(role: str, *, ready: bool) -> dict[str, Any]:
 
 
 class State:
-    """What a role says of itself."""
+    """The health of this process: whether it is ready, which loops have halted, and when each loop last beat."""
 
     def __init__(self, role: str) -> None:
         self.role = role
@@ -36,22 +34,25 @@ class State:
         self._beats: dict[str, float] = {}
 
     def beat(self, loop: str) -> None:
+        """Note that `loop` works."""
         self._beats[loop] = time.monotonic()
 
     def rest(self, loop: str) -> None:
-        """It has nothing to do: its silence is no illness."""
+        """Mark the loop idle, so that a missing heartbeat is not reported as stale."""
         self._beats.pop(loop, None)
 
     def is_ready(self) -> bool:
+        """Whether the role is ready, apart from halted loops."""
         return self.ready
 
     def stale_loops(self) -> list[str]:
+        """The loops whose last heartbeat is older than STALE_SECONDS."""
         now = time.monotonic()
         return sorted(name for name, beat in list(self._beats.items()) if now - beat > STALE_SECONDS)
 
 
 class Server:
-    """The health server of this process."""
+    """The health server of this process. Raises OSError if its port is taken."""
 
     def __init__(self, state: State, host: str, port: int) -> None:
         handler = type("Handler", (_Handler,), {"state": state})
@@ -94,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})
 
     def log_message(self, *_: Any) -> None:
-        """Probes are not worth a log line."""
+        """Log no probes."""
 
     def _answer_json(self, status: int, body: dict[str, Any]) -> None:
         self._answer(status, json.dumps(body).encode(), "application/json")

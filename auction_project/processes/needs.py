@@ -1,7 +1,7 @@
-"""What a role waits for before it works, by name: `postgres:<alias>` (reachable and migrated), `redis`, `mongodb`,
-`broker`, `celery`. One line of log says what is missing; waiting has no end, a role starts in any order.
+"""What a role needs before it works, by name: `postgres:<alias>` (reachable and migrated), `redis`, `mongodb`, `broker`,
+`celery`. A role waits without end, so roles may start in any order; one log line says what is missing.
 
-Reasons name hosts and users: they are for the log. The outside hears names of needs.
+Reasons name hosts and users, so they are only logged. Clients read the names of needs.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from auction_project.kernel import databases, errors, logs
 from auction_project.kernel.messaging import transport as transports
 
 PAUSE_SECONDS = 0.5
-ANSWER_SECONDS = 1.0  # how long an answer to a probe may be old
+ANSWER_SECONDS = 1.0  # for which the answer to a probe is cached
 
-_migrated: set[str] = set()  # databases whose migrations were all seen applied
+_migrated: set[str] = set()  # databases in which all migrations are known to be applied
 
 log = logs.get(__name__)
 
@@ -42,51 +42,51 @@ def missing(need: str) -> str | None:
 
 def wait(required: Sequence[str], stop: threading.Event) -> bool:
     """Return True when all needs are met, False when `stop` came first."""
-    told = ""
+    logged = ""
     while not stop.is_set():
         unmet = [reason for need in required if (reason := missing(need))]
         if not unmet:
             return True
-        if unmet[0] != told:
-            told = unmet[0]
-            log.info("waiting_for", need=told)
+        if unmet[0] != logged:
+            logged = unmet[0]
+            log.info("waiting_for", need=logged)
         stop.wait(PAUSE_SECONDS)
     return False
 
 
 class Readiness:
-    """What a probe hears: ready once everything required was met, and from then on while the vital answers.
+    """The answer to a probe: ready once all `required` needs are met, and from then on while the `vital` ones are.
 
-    For one event loop; however many ask, the stores are asked once in ANSWER_SECONDS.
+    For one event loop. However many probes come, each need is checked once in ANSWER_SECONDS.
     """
 
     def __init__(self, required: Sequence[str], *, vital: Sequence[str]) -> None:
-        self._asked = required
+        self._needs = required
         self._vital = vital
         self._reasons: dict[str, str] = {}
         self._next = 0.0
-        self._asking = asyncio.Lock()
+        self._checking = asyncio.Lock()
 
     async def unmet(self) -> list[str]:
-        """The needs that do not answer."""
-        async with self._asking:
+        """The needs that are not met."""
+        async with self._checking:
             if time.monotonic() >= self._next:
-                await self._ask()
+                await self._check()
                 self._next = time.monotonic() + ANSWER_SECONDS
             return list(self._reasons)
 
-    async def _ask(self) -> None:
-        answers = await asyncio.gather(*(asyncio.to_thread(missing, need) for need in self._asked))
-        reasons = {need: reason for need, reason in zip(self._asked, answers, strict=True) if reason}
+    async def _check(self) -> None:
+        answers = await asyncio.gather(*(asyncio.to_thread(missing, need) for need in self._needs))
+        reasons = {need: reason for need, reason in zip(self._needs, answers, strict=True) if reason}
         if reasons.keys() - self._reasons.keys():
             log.warning("not_ready", reasons=list(reasons.values()))
         self._reasons = reasons
         if not reasons:
-            self._asked = self._vital
+            self._needs = self._vital
 
 
 def _postgres(alias: str) -> None:
-    """Leaves no connection behind: it is asked in threads that nobody cleans up after."""
+    """Closes its connection, because the threads that check needs do not clean up."""
     try:
         if alias in _migrated:
             with connections[alias].cursor() as cursor:
@@ -118,11 +118,11 @@ def _mongodb(_name: str) -> None:
 
 
 def _broker(_name: str) -> None:
-    found = transports.from_settings()
+    broker = transports.from_settings()
     try:
-        found.ping()
+        broker.ping()
     finally:
-        found.close()
+        broker.close()
 
 
 def _celery(_name: str) -> None:

@@ -1,7 +1,8 @@
-"""The one table of processes: name, command, needs, queues, topics. The commands, the demo, the tests and the compose
-file read it; whatever runs is a row here.
+"""The one table of processes: name, command, needs, queues. The commands, the demo, the tests and the compose file read it;
+every process is a row here.
 
-Groups read events; their table of handlers is the app's `handlers.SUBSCRIPTION`. Outboxes are published by the relay.
+GROUPS lists the consumers of events; the handlers of a group are its app's `handlers.SUBSCRIPTION`. OUTBOXES lists the
+tables that the relay publishes.
 """
 
 import importlib
@@ -13,7 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from auction_project.kernel.messaging import consuming, outbox
 
-# In this order a worker takes them: sagas that are on their way end before others begin, and mail waits for both.
+# A worker takes tasks in this order, so that sagas under way end before others begin, and mail waits for both.
 QUEUES = ("sweep", "orders", "inventory", "email")
 GROUPS = {
     "dead-letters": "auction_project.kernel.messaging.handlers:SUBSCRIPTION",
@@ -40,7 +41,7 @@ _ALL_POSTGRES = (
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of process. `command` follows the interpreter; `needs` are names of `needs.py`."""
+    """One kind of process. `command` follows the interpreter; `needs` are names of `needs.py`; `queues` are Celery's."""
 
     name: str
     command: tuple[str, ...]
@@ -49,11 +50,13 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str
 
     def argv(self) -> list[str]:
+        """The whole command line."""
         return [sys.executable, *self.command]
 
 
 def _worker(*queues: str) -> tuple[str, ...]:
-    """Workers need nothing of one another: without mingle and gossip one is ready a second earlier."""
+    """The command of a worker. Workers need nothing of one another: without mingle and gossip, one is ready a second
+    earlier."""
     pool = ("-P", "threads", "-c", "8", "--without-mingle", "--without-gossip")
     return ("-m", "celery", "-A", "auction_project", "worker", "-Q", ",".join(queues), *pool)
 
@@ -81,7 +84,7 @@ ROLES: tuple[Role, ...] = (
         name="consume",
         command=("manage.py", "consume", "--all"),
         needs=(*_ALL_POSTGRES, "mongodb", "redis", "broker"),
-        purpose="hands events to the apps",
+        purpose="gives events to the apps",
     ),
     Role(
         name="worker",
@@ -94,7 +97,7 @@ ROLES: tuple[Role, ...] = (
         name="beat",
         command=("-m", "celery", "-A", "auction_project", "beat"),
         needs=("celery",),
-        purpose="rings for the sweeps of sagas, mail and relisted lots",
+        purpose="starts the sweeps of sagas, mail and relisted lots",
     ),
     Role(
         name="bank",
@@ -112,14 +115,16 @@ def _load(path: str) -> Any:
 
 
 def subscription(group: str) -> "consuming.Subscription":
-    found: consuming.Subscription = _load(GROUPS[group])
-    return found
+    """The subscription of a group of GROUPS. Raises KeyError."""
+    loaded: consuming.Subscription = _load(GROUPS[group])
+    return loaded
 
 
 def outboxes() -> "list[type[outbox.OutboxRow]]":
+    """The tables of OUTBOXES."""
     return [_load(path) for path in OUTBOXES]
 
 
 def groups_of_topic(topic: str) -> list[str]:
-    """The groups that read `topic`: it may be trimmed below what all of them have acknowledged."""
+    """The groups that read `topic`. It may be trimmed below what all of them have acknowledged."""
     return [group for group in GROUPS if topic in subscription(group).topics]

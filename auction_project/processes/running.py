@@ -1,8 +1,9 @@
 """How every role runs: named loops in threads, one stop, shared waiting, drain and health.
 
-`run(role, loops)` waits for what the role needs, steps its loops until SIGTERM or SIGINT, lets each finish its step,
-closes it and what the process owns, and exits 0. An outage makes a loop wait (at most failure.MAX_PAUSE_SECONDS, or its own
-`longest_pause_seconds` where everybody waits for it); any other error ends the process with code 1 after a log line, and its supervisor starts it again: no state is held that another copy lacks.
+`run` waits for what the role needs, steps its loops until SIGTERM or SIGINT, lets each finish its step, closes it and what
+the process owns, and returns 0. An outage makes a loop wait, for at most failure.MAX_PAUSE_SECONDS or its own
+`longest_pause_seconds`. Any other error ends the process with code 1 after a log line, and its supervisor starts it again:
+that is safe, because a process holds no state that another copy lacks.
 """
 
 import signal
@@ -26,19 +27,24 @@ log = logs.get(__name__)
 
 
 class Loop(Protocol):
-    """One unit of repeated work. One that many wait for says with `longest_pause_seconds` how long an outage that is over
-    may go unnoticed. One that has stopped working for an operator to look says so with `halted`."""
+    """One unit of repeated work.
+
+    A loop that many others wait for may have `longest_pause_seconds`: for how long it may miss the end of an outage. A loop
+    may have `halted`: a text that is not empty once it has stopped working and waits for an operator.
+    """
 
     name: str
 
     def step(self) -> bool:
         """Do a bounded piece of work; whether there may be more at once."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what the loop holds. Called once, in the loop's thread."""
 
 
 class RoleCommand(BaseCommand):
-    """The command of a role. It leaves Django's system checks to `make check`: a role that died is back sooner."""
+    """The command of a role. It skips Django's system checks, which `make check` runs, so that a role that died is back
+    sooner."""
 
     requires_system_checks: ClassVar[list[str]] = []
 
@@ -95,7 +101,7 @@ def _run_loops(
 def _drive(
     make: Callable[[], Loop], state: health.State, stop: threading.Event, failed: threading.Event
 ) -> None:
-    """One thread: step its loop until `stop`. Waiting for a service is life, too: it beats."""
+    """The thread of one loop: step it until `stop`. A loop that waits for a service beats, too."""
     name = threading.current_thread().name
     loop: Loop | None = None
     outages, idle = 0, IDLE_SECONDS

@@ -1,10 +1,10 @@
 """The roles as child processes of one parent: for the demo and for tests. `roles.ROLES` says what runs.
 
-Each child gets a health port and a log file below `directory`; one that dies by itself is started again after
-RESTART_SECONDS, as an init system would. The children end with `stop()`, and with the parent, however it ends.
+Each child gets a health port and a log file below `directory`. A child that dies by itself is started again after
+RESTART_SECONDS, as an init system would do. The children end with `stop()`, and with the parent, however it ends.
 
-The parent binds the ports of the web role, keeps them and hands them down: no other program can take one, not even
-while the role restarts. A role is ready only if the answer names the INSTANCE that this stack gave it.
+The parent binds the ports of the web role, keeps them and passes them to its children, so that no other program can take
+one, not even while the role restarts. A role is ready only if its answer names the INSTANCE that this stack gave it.
 """
 
 import contextlib
@@ -35,11 +35,11 @@ RESTART_SECONDS = 0.5
 POLL_SECONDS = 0.1
 READY_ANSWER_SECONDS = 2.0
 PORT_ATTEMPTS = 200
-PORTS_BESIDE = 20  # the preferred port, and those that follow it, before any other
-BACKLOG = 4096  # connections that wait while the web role restarts
-# Below the ephemeral range: while a role restarts, no outgoing connection may take its port.
+NEAR_PORTS = 20  # the preferred port and those that follow it, which are tried before any other
+BACKLOG = 4096  # connections that may wait while the web role restarts
+# Below the ephemeral range, so that no outgoing connection takes the port of a role that restarts.
 _PORTS = range(15_000, 32_768)
-_given: set[int] = set()  # a role binds its port seconds later: until then it looks free
+_given: set[int] = set()  # a role binds its port seconds later, and until then the port looks free
 _ROOT = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG = 1
 
@@ -51,7 +51,7 @@ class NotReady(RuntimeError):
 
 
 def free_port() -> int:
-    """A port of the loopback address that is free and was given to no role yet. Raises NotReady."""
+    """A free port of the loopback address that no role has yet. Raises NotReady."""
     for port in random.sample(_PORTS, PORT_ATTEMPTS):
         if port not in _given:
             with socket.socket() as probe, contextlib.suppress(OSError):
@@ -67,9 +67,9 @@ def listen(preferred: int = 0) -> socket.socket:
 
     Raises NotReady.
     """
-    beside = range(preferred, min(preferred + PORTS_BESIDE, 65_536)) if preferred else ()
+    near = range(preferred, min(preferred + NEAR_PORTS, 65_536)) if preferred else ()
     others = [port for port in random.sample(_PORTS, PORT_ATTEMPTS) if port not in _given]
-    for port in [*beside, *others]:
+    for port in [*near, *others]:
         with contextlib.suppress(OSError):
             listener = _listen_on(port)
             _given.add(port)
@@ -90,7 +90,10 @@ def _listen_on(port: int) -> socket.socket:
 
 
 class Process:
-    """One role's process: `name` is unique in the stack (`web`, `web-2`). `listener` is the socket that it serves on."""
+    """The process of one role. `name` is unique in the stack (`web`, `web-2`); `listener` is the socket that it serves on.
+
+    `should_run`: from its start to its `end` or `kill`. `restarts` counts the restarts after it had died by itself.
+    """
 
     def __init__(
         self,
@@ -108,7 +111,7 @@ class Process:
         self.health_port = health_port
         self._listener = listener
         self.port = listener.getsockname()[1] if listener else 0
-        self.wanted = False
+        self.should_run = False
         self.restarts = 0
         self._popen: subprocess.Popen[bytes] | None = None
         self._changing = threading.Lock()
@@ -122,16 +125,16 @@ class Process:
         return self._popen is not None and self._popen.poll() is None
 
     def start(self, **overrides: str) -> None:
-        """Start with `overrides` in the environment, this once; nothing if it runs."""
+        """Start it with `overrides` in the environment, for this run only. Does nothing if it runs."""
         with self._changing:
-            self.wanted = True
+            self.should_run = True
             if not self.alive:
                 self._spawn(overrides)
 
     def restart_if_dead(self) -> bool:
-        """Start again what died by itself; whether it had."""
+        """Start it again if it has died by itself; whether it had."""
         with self._changing:
-            if not self.wanted or self.alive:
+            if not self.should_run or self.alive:
                 return False
             self.restarts += 1
             self._spawn({})
@@ -157,39 +160,40 @@ class Process:
         """The file descriptor that the child inherits, if it serves on one. Raises OSError."""
         if self._listener is None:
             return []
-        if self._listener.fileno() == -1:  # it was killed, and its port given up meanwhile
+        if self._listener.fileno() == -1:  # `kill` has released the port
             self._listener = _listen_on(self.port)
         return [self._listener.fileno()]
 
     def ready(self) -> bool:
-        """Whether this very process says that it is ready; another one on its port does not know its instance."""
+        """Whether this very process answers that it is ready. Another process on its port does not know its instance."""
         url = f"http://127.0.0.1:{self.health_port}/readyz"
         try:
             with urllib.request.urlopen(url, timeout=READY_ANSWER_SECONDS) as answer:
-                said = json.load(answer)
+                body = json.load(answer)
         except urllib.error.HTTPError as refusal:
             refusal.close()  # it holds the connection
             return False
         except (OSError, ValueError):
             return False
-        return bool(said.get("instance") == self.environment[health.INSTANCE])
+        return bool(body.get("instance") == self.environment[health.INSTANCE])
 
     def kill(self) -> None:
-        """As a crash would; it stays dead, and its port refuses connections, until it is started."""
+        """End it as a crash does. Until the next start it stays dead, and its port refuses connections."""
         with self._changing:
-            self.wanted = False
+            self.should_run = False
             self._signal(signal.SIGKILL)
             if self._popen is not None:
                 self._popen.wait()
             self.release()
 
     def end(self) -> None:
-        """Ask it to drain and stop."""
+        """Send it SIGTERM, so that it drains and stops."""
         with self._changing:
-            self.wanted = False
+            self.should_run = False
             self._signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> None:
+        """Wait for its end; after `seconds`, kill it."""
         if self._popen is None:
             return
         try:
@@ -199,11 +203,12 @@ class Process:
             self.kill()
 
     def release(self) -> None:
-        """Give the port back; the next start takes it again."""
+        """Give the port up; the next start takes it again."""
         if self._listener is not None:
             self._listener.close()
 
     def tail(self, lines: int = 15) -> str:
+        """The last lines of its log."""
         text = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
@@ -251,7 +256,7 @@ class Stack:
         self._stopped = threading.Event()
 
     def add(self, role_name: str) -> Process:
-        """One more copy of a role, not started yet. The second of `web` is `web-2`, and has a port of its own."""
+        """Add one more copy of a role, not started yet. The second of `web` is `web-2`, and has a port of its own."""
         role = roles.BY_NAME[role_name]
         number = 1 + sum(name.partition("-")[0] == role_name for name in self.processes)
         name = role.name if number == 1 else f"{role.name}-{number}"
@@ -278,21 +283,22 @@ class Stack:
         self.wait_ready()
 
     def start_unready(self) -> None:
-        """Start every role; one that ends is started again from now on."""
+        """Start every role. From now on, a role that dies by itself is started again."""
         for process in self.processes.values():
             process.start()
         self._watcher.start()
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until all roles are ready. Raises NotReady with the tail of the log."""
         deadline = time.monotonic() + seconds
         for process in self.processes.values():
-            while process.wanted and not process.ready():
+            while process.should_run and not process.ready():
                 if time.monotonic() > deadline:
                     raise NotReady(f"{process.name} is not ready:\n{process.tail()}")
                 time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
-        """End every role; what does not drain in STOP_SECONDS is killed."""
+        """End every role; a role that does not drain in STOP_SECONDS is killed."""
         self._stopping.set()
         for process in self.processes.values():
             process.end()
@@ -306,16 +312,19 @@ class Stack:
         return {name: process.pid for name, process in self.processes.items()}
 
     def _watch(self) -> None:
-        """Lives until all have stopped: the kernel ends a child with the thread that started it."""
+        """The thread that restarts roles. It lives until all have stopped, because the operating system ends a child with the
+        thread that started it."""
         while not self._stopped.wait(RESTART_SECONDS):
             for process in list(self.processes.values()):
                 try:
                     if not self._stopping.is_set() and process.restart_if_dead():
                         log.warning("role_restarted", role=process.name, restarts=process.restarts)
-                except OSError as error:  # a full machine: this thread must live, or all roles end with it
+                except (
+                    OSError
+                ) as error:  # the machine is full; this thread must live, or all roles end with it
                     log.warning("role_not_restarted", role=process.name, error=repr(error))
 
 
 def _die_with_parent() -> None:
-    """In the child, before exec: the kernel ends it when the parent's thread ends."""
+    """In the child, before exec: let the operating system end it when the parent's thread ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The Celery processes as an operator sees them: a real worker and a real beat on the real broker, and their probes."""
+"""The Celery processes from outside: a real worker and a real beat on the real broker, and their probes."""
 
 import contextlib
 import json
@@ -20,13 +20,13 @@ from auction_project.processes import roles
 
 PATIENCE_SECONDS = 60.0
 
-# The application with short times, a task that hangs, and nothing to wait for but the broker.
+# The application with short times, a task that hangs, and no need but the broker.
 _PROGRAM = """
 import sys, time
 from auction_project import celery
-from auction_project.processes import health, needs
+from auction_project.processes import celery_hooks, health, needs
 health.STALE_SECONDS = 2.0
-celery.BEAT_SECONDS = 0.3
+celery_hooks.BEAT_SECONDS = 0.3
 needs._CHECKS["postgres"] = lambda _name: None
 def hang(path, seconds):
     open(path, "a").write("taken ")
@@ -104,7 +104,7 @@ def _send(path: Path, *, seconds: float = 0.0) -> None:
 
 
 def _altered(broker: redis.Redis, path: Path, **changes: object) -> str:
-    """What a task's message looks like, with other values."""
+    """The message of a task, with `changes`."""
     _send(path)
     (message,) = broker.lrange("inventory", 0, -1)
     broker.delete("inventory")
@@ -143,7 +143,7 @@ def test_junk_in_a_queue_is_dropped_and_the_worker_goes_on(tmp_path: Path, broke
         assert broker.llen("inventory") == 0
 
 
-def test_junk_among_the_unacknowledged_is_dropped_and_a_dead_workers_task_is_done(
+def test_junk_among_unacknowledged_messages_is_dropped_and_a_dead_workers_task_is_done(
     tmp_path: Path, broker: redis.Redis
 ) -> None:
     path = tmp_path / "taken"
@@ -186,3 +186,22 @@ def test_beat_is_live_as_long_as_it_ticks(tmp_path: Path, broker: redis.Redis) -
     finally:
         beat.popen.kill()
         beat.popen.wait()
+
+
+def test_every_process_sends_tasks_by_the_configured_application_in_all_its_threads() -> None:
+    """Consumers and the admin send chains; Celery's own default application would ignore TLS and the time-outs."""
+    program = """
+import django, threading
+django.setup()
+import celery
+def show():
+    print(celery.current_app.main, celery.current_app.conf.task_publish_retry)
+thread = threading.Thread(target=show)
+thread.start()
+thread.join()
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    )
+
+    assert finished.stdout == "gavel False\n"

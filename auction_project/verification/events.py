@@ -1,4 +1,4 @@
-"""E1 to E4: what the transport and the tables of events say together.
+"""E1 to E4, the invariants of events: the transport and the tables of all apps, together.
 
 E1: a change and its event, both or neither. E2: order per key. E3: applied once. E4: poison never blocks a partition.
 """
@@ -23,7 +23,8 @@ _KEPT = timedelta(days=outbox.KEEP_DAYS - 1)
 
 
 def check(world: worlds.World, *, settled: bool, stuck: Mapping[str, int], groups: int) -> list[Finding]:
-    """`stuck`: of the `groups` that were watched, those whose backlog did not move, with its size."""
+    """Check E1 to E4. `groups` is the number of groups that were watched, and `stuck` holds those of them whose backlog did
+    not move, with its size. With `settled`, nothing is under way, so an event without its change is a violation, too."""
     transport = transports.from_settings()
     try:
         return [
@@ -60,16 +61,16 @@ def _both_or_neither(world: worlds.World, settled: bool) -> Finding:
             _keys(orders.Outbox, "OrderCancelled"),
         ),
     ]
-    for name, changed, told in pairs:
-        checked += len(changed | told)
-        violations += (f"{key} changed without {name}" for key in sorted(changed - told))
+    for name, changed, announced in pairs:
+        checked += len(changed | announced)
+        violations += (f"{key} changed without {name}" for key in sorted(changed - announced))
         if settled:
-            violations += (f"{name} of {key} without its change" for key in sorted(told - changed))
+            violations += (f"{name} of {key} without its change" for key in sorted(announced - changed))
     moved = set(stock.Move.objects.filter(at__gte=since).values_list("product_id", "version").distinct())
-    told_stock = set(_versions(stock.Outbox, "StockChanged"))
+    announced_stock = set(_versions(stock.Outbox, "StockChanged"))
     violations += (
         f"stock of {product_id} moved to version {version} without StockChanged"
-        for product_id, version in sorted(moved - told_stock)
+        for product_id, version in sorted(moved - announced_stock)
     )
     if settled:
         checked += len(world.states)
@@ -78,7 +79,7 @@ def _both_or_neither(world: worlds.World, settled: bool) -> Finding:
             for auction_id, state in world.states.items()
             if state.seq != world.marks[auction_id]
         )
-    return Finding("E1", checked + len(told_stock), tuple(violations))
+    return Finding("E1", checked + len(announced_stock), tuple(violations))
 
 
 def _ids(rows: Any, field: str) -> set[str]:
@@ -95,9 +96,9 @@ def _versions(table: type[outbox.OutboxRow], event_type: str) -> Iterator[tuple[
 
 
 def _order_per_key(transport: brokers.Broker) -> Finding:
-    """The first arrival of each event, per topic and key, is in the order in which its source made it.
+    """The first arrivals of the events of a topic and key are in the order in which their source made them.
 
-    What an operator had sent again comes late on purpose, and its first arrival may be gone from the transport.
+    Events that an operator replayed are left out: they come late on purpose, and their first arrival may be trimmed.
     """
     positions = {
         event_id: row_id
@@ -115,12 +116,12 @@ def _order_per_key(transport: brokers.Broker) -> Finding:
                 continue
             seen.add(event_id)
             checked += 1
-            place = version if source == "bidding" else positions.get(event_id, -1)
-            # One bidder's notices come from many auctions: their order is that of each auction.
-            lane = (source, key, event_id.partition(":")[0] if source == "bidding" else "")
-            if place != -1 and place < last.get(lane, 0):
+            position = version if source == "bidding" else positions.get(event_id, -1)
+            # The notices to one bidder come from many auctions, and have an order within each auction only.
+            sequence = (source, key, event_id.partition(":")[0] if source == "bidding" else "")
+            if position != -1 and position < last.get(sequence, 0):
                 violations.append(f"{topic}: {event_id} of {key} came after a later one")
-            last[lane] = max(place, last.get(lane, 0))
+            last[sequence] = max(position, last.get(sequence, 0))
     return Finding("E2", checked, tuple(violations))
 
 
@@ -129,12 +130,12 @@ def _arrivals(transport: brokers.Broker, topic: str) -> Iterator[tuple[str, str,
         try:
             envelope = contracts.decode_envelope(record.value)
         except contracts.Undecodable:
-            continue  # poison is E4's
+            continue  # poison is a matter of E4
         yield envelope.source, record.key, envelope.id, envelope.version
 
 
 def _applied_once() -> Finding:
-    """A row of `once` that stands for an event was finished in the transaction that made it, done or refused."""
+    """Each row of `once` for an event was finished, as done or refused, in the transaction that made it."""
     inboxes = [inbox for group in roles.GROUPS if (inbox := roles.subscription(group).inbox) is not None]
     violations: list[str] = []
     checked = 0
@@ -149,7 +150,7 @@ def _applied_once() -> Finding:
 
 
 def _flows(stuck: Mapping[str, int], groups: int) -> Finding:
-    """A backlog that moves is only behind; one that stands still is held up."""
+    """A backlog that moves is only behind; a backlog that does not move is blocked."""
     return Finding(
         "E4", groups, tuple(f"group {group} has {lag} messages before it" for group, lag in stuck.items())
     )

@@ -1,5 +1,5 @@
-"""N4: what a user is told is true. Each notice that stands (was not withdrawn) against the auction, sale and order that it
-is about, when everything has settled.
+"""N4: notices are true. Compares each notice that was not withdrawn with the auction, sale and order that it is about, once
+everything has settled.
 
 A kind that is not in the table (an outbid or leading notice) is about a moment, and later notices withdraw it.
 """
@@ -19,7 +19,7 @@ Holds = Callable[[worlds.World, rules.State | None, str, dict[str, Any]], bool]
 
 
 def check(world: worlds.World) -> Finding:
-    """Look at every notice of a kind below."""
+    """Check every notice of the kinds in the table; at most MAX_VIOLATIONS violations are kept."""
     violations: list[str] = []
     checked = 0
     rows = notices.Notification.objects.filter(kind__in=_HOLDS, withdrawn_at=None).order_by("pk")
@@ -66,7 +66,7 @@ def _next_in_line(world: worlds.World, state: rules.State | None, user_id: str, 
 
 
 def _cancelled(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
-    """That bids no longer count is never said to a buyer whose sale counts."""
+    """A buyer whose sale counts must not read that bids no longer count."""
     if state is None or state.status is not rules.Status.CANCELLED:
         return False
     return bool(data["sale_pending"]) or user_id not in state.buyers

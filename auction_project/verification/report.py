@@ -1,7 +1,7 @@
-"""Runs every checker over one reading of the stores; waits first, when asked to, until nothing is under way.
+"""Runs every checker over one reading of the stores; first waits, if the caller says so, until nothing is under way.
 
-If something still moves when the time is up, nothing that would only follow from quiet is judged: the report says what
-is behind. A group of consumers whose backlog has not moved at all in that time is no backlog but E4 broken.
+If something is still under way when the time is up, the report says what is behind, and the checks that hold only in quiet
+are left out. If the backlog of a consumer group has not moved at all in that time, E4 is violated.
 """
 
 import time
@@ -31,9 +31,9 @@ AUCTIONS_PER_READ = 1000
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was found; `set_aside` sales were not finished and not judged, `parked` of them wait for an operator.
+    """The findings. `set_aside` sales were not finished and not judged; `parked` of them wait for an operator.
 
-    `behind` is what was still under way, in words, when the time to settle was up; empty when that was not asked for.
+    `behind` says in words what was still under way when the time to settle was up; it is empty without such a time.
     """
 
     findings: tuple[Finding, ...]
@@ -43,7 +43,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class _Backlog(msgspec.Struct):
-    """What is under way: the messages before each group that has some, and all else in words."""
+    """What is under way: the number of messages that each group has not acknowledged, and all else in words."""
 
     lags: dict[str, int]
     others: list[str]
@@ -53,11 +53,11 @@ class _Backlog(msgspec.Struct):
 
 
 def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
-    """Check everything. With `settle_seconds`, wait that long for quiet; then set aside only what is parked.
+    """Check everything. With `settle_seconds`, wait that long for quiet; then set aside parked sales only.
 
-    A house goes on while it is judged: when a lot closes between the reading of its log and that of its notices, they
-    do not match. So what looks broken in a settled house is looked at twice, and only what is broken both times counts.
-    Raises errors.Unavailable, django.db.OperationalError when a store is away.
+    The system goes on while it is checked: when a lot closes between the reading of its log and the reading of its notices,
+    they do not match. So a settled system with violations is checked twice, and only violations of both times count.
+    Raises errors.Unavailable, django.db.OperationalError when a store is unavailable.
     """
     report = _judge(settle_seconds, answers)
     if settle_seconds is None or not any(finding.violations for finding in report.findings):
@@ -66,46 +66,46 @@ def verify(*, settle_seconds: float | None, answers: Path | None) -> Report:
 
 
 def _confirm(first: Report, second: Report) -> Report:
-    """The second report, with those violations that the first has, too."""
-    known = {finding.invariant: set(finding.violations) for finding in first.findings}
+    """The second report, with only those violations that the first one has, too."""
+    earlier = {finding.invariant: set(finding.violations) for finding in first.findings}
     findings = tuple(
         Finding(
-            found.invariant,
-            found.checked,
-            tuple(said for said in found.violations if said in known.get(found.invariant, ())),
+            finding.invariant,
+            finding.checked,
+            tuple(text for text in finding.violations if text in earlier.get(finding.invariant, ())),
         )
-        for found in second.findings
+        for finding in second.findings
     )
     return msgspec.structs.replace(second, findings=findings)
 
 
 def _judge(settle_seconds: float | None, answers: Path | None) -> Report:
-    """One look at everything."""
+    """Check everything once."""
     backlog, stuck = _Backlog({}, []), dict[str, int]()
     if settle_seconds is not None:
         backlog, stuck = _wait_for_quiet(settle_seconds)
     settled = settle_seconds is not None and not backlog
-    found = world.read()
-    of_the_log = bidding_invariants.check(answers, found.follow)
-    set_aside = found.parked() if settled else found.unfinished()
+    stores = world.read()
+    log_findings = bidding_invariants.check(answers, stores.follow)
+    set_aside = stores.parked() if settled else stores.unfinished()
     findings = [
-        *of_the_log,
-        *sales.check(found, set_aside, settled=settled),
+        *log_findings,
+        *sales.check(stores, set_aside, settled=settled),
         *saga_invariants.check(now=datetime.now(UTC)),
         *inventory_invariants.check(),
         *order_invariants.check(_parked_numbers if settled else _unfinished_numbers),
         *events.check(
-            found, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
+            stores, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
         ),
         *notification_invariants.check(),
-        *([notices.check(found)] if settled else []),
+        *([notices.check(stores)] if settled else []),
     ]
     behind = [f"group {group} has {lag} messages before it" for group, lag in backlog.lags.items()]
-    return Report(_by_invariant(findings), len(set_aside), len(found.parked()), (*behind, *backlog.others))
+    return Report(_by_invariant(findings), len(set_aside), len(stores.parked()), (*behind, *backlog.others))
 
 
 def _by_invariant(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding for each invariant, in the order of their first; what several looked at counts once."""
+    """One finding for each invariant, in the order of the first ones; objects that several checkers saw count once."""
     merged: dict[str, Finding] = {}
     for finding in findings:
         first = merged.setdefault(finding.invariant, finding)
@@ -116,21 +116,22 @@ def _by_invariant(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(merged.values())
 
 
-def _unfinished_numbers(asked: Collection[str]) -> Collection[str]:
-    """Which of the order numbers belong to a saga that has not ended, as it is now:"""
-    return _numbers(asked, sagas.Saga.objects.exclude(status__in=world.FINAL))
+def _unfinished_numbers(numbers: Collection[str]) -> Collection[str]:
+    """Those of the order numbers whose saga has not ended by now."""
+    return _numbers(numbers, sagas.Saga.objects.exclude(status__in=world.FINAL))
 
 
-def _parked_numbers(asked: Collection[str]) -> Collection[str]:
-    return _numbers(asked, sagas.Saga.objects.filter(status="PARKED"))
+def _parked_numbers(numbers: Collection[str]) -> Collection[str]:
+    """Those of the order numbers whose saga is parked now."""
+    return _numbers(numbers, sagas.Saga.objects.filter(status="PARKED"))
 
 
-def _numbers(asked: Collection[str], rows: "QuerySet[sagas.Saga]") -> set[str]:
-    return set(rows.filter(order_number__in=asked).values_list("order_number", flat=True))
+def _numbers(numbers: Collection[str], rows: "QuerySet[sagas.Saga]") -> set[str]:
+    return set(rows.filter(order_number__in=numbers).values_list("order_number", flat=True))
 
 
 def _wait_for_quiet(seconds: float) -> tuple[_Backlog, dict[str, int]]:
-    """Wait until nothing is under way, or for `seconds`: what then still is, and the groups that stood still throughout."""
+    """Wait until nothing is under way, at most `seconds`; what still is, and the groups whose backlog has never moved."""
     deadline = time.monotonic() + seconds
     transport = transports.from_settings()
     try:
@@ -146,12 +147,12 @@ def _wait_for_quiet(seconds: float) -> tuple[_Backlog, dict[str, int]]:
 
 
 def _backlog(transport: brokers.Broker) -> _Backlog:
-    """What is under way, by what each store can tell at once: the log itself is read when all else is quiet."""
+    """What is under way, by cheap questions to each store. The log itself is read only when all else is quiet."""
     lags = {group: transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS}
     waiting = {
         "sales are under way": sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")),
         "e-mails wait to be sent": notifications.Email.objects.filter(
-            state__in=("PENDING", "SENDING"),  # of those that have an address: the others wait for one
+            state__in=("PENDING", "SENDING"),  # to users with a confirmed address; the others wait for one
             notification__user_id__in=notifications.Account.objects.filter(
                 email_verified=True, closed=False
             ).values("user_id"),
@@ -163,11 +164,11 @@ def _backlog(transport: brokers.Broker) -> _Backlog:
             for table in roles.outboxes()
         },
     }
-    others = [what for what, rows in waiting.items() if rows.exists()]
-    found = _Backlog({group: lag for group, lag in lags.items() if lag}, others)
-    if not found and runtime.call(_has_unpublished_entries(runtime.current().store)):
+    others = [text for text, rows in waiting.items() if rows.exists()]
+    backlog = _Backlog({group: lag for group, lag in lags.items() if lag}, others)
+    if not backlog and runtime.call(_has_unpublished_entries(runtime.current().store)):
         others.append("entries of the bid log wait to be published")
-    return found
+    return backlog
 
 
 async def _has_unpublished_entries(log_store: store.MongoStore) -> bool:

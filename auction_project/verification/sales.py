@@ -1,8 +1,8 @@
-"""S1, S3, S6, I4 and N1: what one sale did in all stores together.
+"""S1, S3, S6, I4 and N1: the effects of each sale, in all stores together.
 
-S1: one confirmed order XOR one complete compensation. S3: each step's effect at most once. S6: no sale of the log is
-without its saga, whatever became of the transport. I4: never more than k sales, and no unit out of sale for nothing.
-N1: when everything has settled, whoever won was told.
+S1: one confirmed order XOR one complete compensation. S3: each step's effect at most once. S6: each sale of the log has
+its saga, even if the transport was emptied. I4: never more sales than units, and no unit out of sale without a reason.
+N1: once everything has settled, each winner has a notice.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ _STOCK_IS_BACK = frozenset({"", "RELEASED", "LOST", "REFUSED"})
 
 
 def check(world: worlds.World, set_aside: set[str], *, settled: bool) -> list[Finding]:
+    """Check all but the sales that are `set_aside`; N1 only with `settled`."""
     return [
         _one_end(world, set_aside),
         _effects_once(),
@@ -50,7 +51,7 @@ def _one_end(world: worlds.World, set_aside: set[str]) -> Finding:
 def _flaws(sale: worlds.Sale, world: worlds.World) -> Iterator[str]:
     saga = world.sagas.get(sale.sale_id)
     if saga is None:
-        return  # S6's
+        return  # a matter of S6
     status = saga.status
     facts = world.facts.get(sale.order_number, set())
     payment = world.payments.get(sale.order_number, "")
@@ -90,17 +91,17 @@ def _none_lost(world: worlds.World, set_aside: set[str]) -> Finding:
 
 def _winners_told(world: worlds.World) -> Finding:
     won = notices.Notification.objects.filter(kind=notices.Kind.WON)
-    told = set(won.values_list("user_id", "data__sale_id").iterator())
-    silent = (sale for sale in world.sales.values() if (sale.user_id, sale.sale_id) not in told)
+    notified = set(won.values_list("user_id", "data__sale_id").iterator())
+    missing = (sale for sale in world.sales.values() if (sale.user_id, sale.sale_id) not in notified)
     return Finding(
         "N1",
         len(world.sales),
-        tuple(f"{sale.user_id} was never told that sale {sale.sale_id} is his" for sale in silent),
+        tuple(f"{sale.user_id} has no notice of having won sale {sale.sale_id}" for sale in missing),
     )
 
 
 def _effects_once() -> Finding:
-    """S3, in the ledgers: a repeated step would have left a second posting."""
+    """S3, in the ledgers: a step that took effect twice has left a second posting."""
     moves = (
         stock.Move.objects.filter(reference__startswith="sale:")
         .values_list(
@@ -121,7 +122,8 @@ def _effects_once() -> Finding:
 
 
 def _never_oversold(world: worlds.World) -> Finding:
-    """Per auction: units sold, in an undecided sale, for sale or withdrawn after a failed sale are what was listed."""
+    """I4: the units of an auction that are sold, in an undecided sale, for sale, or withdrawn after a failed sale are together
+    those that it listed."""
     withdrawn: dict[str, int] = {}
     confirmed: dict[str, int] = {}
     for sale in world.sales.values():
@@ -134,13 +136,13 @@ def _never_oversold(world: worlds.World) -> Finding:
         if state.terms is None:
             continue
         under_way = sum(sale.quantity for sale in state.open_sales.values())
-        gone = withdrawn.get(auction_id, 0)
-        accounted = state.sold + under_way + state.quantity_left + gone
+        withdrawn_units = withdrawn.get(auction_id, 0)
+        accounted = state.sold + under_way + state.quantity_left + withdrawn_units
         is_open = rules.formats.of(state).sells_by_bid and state.status is rules.Status.OPEN
         if accounted > state.terms.quantity or (is_open and accounted < state.terms.quantity):
             violations.append(
                 f"auction {auction_id}: {state.sold} sold, {under_way} undecided, {state.quantity_left} left, "
-                f"{gone} withdrawn of {state.terms.quantity}"
+                f"{withdrawn_units} withdrawn of {state.terms.quantity}"
             )
         if confirmed.get(auction_id, 0) > state.terms.quantity:
             violations.append(

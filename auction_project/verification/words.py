@@ -1,4 +1,4 @@
-"""What each invariant means, for people who run `manage.py verify`. One sentence each; DESIGN's table has the ids."""
+"""What each invariant means, in one sentence, for people who run `manage.py verify`."""
 
 WORDS = {
     "B1": "A bid that was acknowledged is in the log for good.",
@@ -13,12 +13,12 @@ WORDS = {
     "S2": "A sale that has ended never changes again.",
     "S3": "Each step of a sale took effect once at most.",
     "S4": "A sale is undone in reverse order, and a late step finds its way closed.",
-    "S5": "No sale is stuck without an operator knowing.",
+    "S5": "No sale is stuck, except those that wait for an operator.",
     "S6": "No sale of the log was lost on its way to its saga.",
     "I1": "No stock is negative.",
     "I2": "The stock ledger adds up to the balances.",
     "I3": "Each reservation is in one state, and the units that it holds are there.",
-    "I4": "No lot sold more units than it listed, and none is out of sale for nothing.",
+    "I4": "No lot sold more units than it listed, and no unit is out of sale without a reason.",
     "M1": "Captured minus refunded money is the sum of the confirmed orders.",
     "M2": "Debits equal credits.",
     "M3": "Each order was charged once at most.",
@@ -27,7 +27,7 @@ WORDS = {
     "E2": "The events of one key arrived in the order in which they were made.",
     "E3": "Each event took effect once.",
     "E4": "No message holds up those behind it.",
-    "N1": "Everyone who won was told, and no notification is missing from a feed.",
+    "N1": "Every winner has a notice, and no notification is missing from a feed.",
     "N3": "Each notification is in its own user's feed only.",
-    "N4": "What users were told is true of the lot, the sale or the order.",
+    "N4": "Every notice is true of its lot, sale or order.",
 }

@@ -1,8 +1,8 @@
 """One reading of all stores: the sales of the bid log beside their sagas, orders, payments and reservations.
 
-What came last is read first: sagas, then orders, payments and stock, then the log. So on a live system every effect
-seen has its cause among what is seen, and of a saga seen as ended all effects are seen. The log is read once: bidding's
-checks read it, and `follow` looks over their shoulder.
+Later effects are read first: sagas, then orders, payments and stock, then the log. So on a live system, the cause of each
+effect that was read is read, too, and so are all effects of a saga that was read as ended. The log is read once, by the
+checks of bidding; `follow` reads along.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ FINAL = frozenset({"COMPLETED", "COMPENSATED"})
 
 
 class Sale(msgspec.Struct, kw_only=True):
-    """A sale that the log made; `outcome` is "", "settled" or "sale_failed", `next` what then followed."""
+    """A sale of the log; `outcome` is "", "settled" or "sale_failed", and `next` says what followed a failed sale. `price` is
+    the total in minor units."""
 
     sale_id: str
     auction_id: str
@@ -37,7 +38,7 @@ class Sale(msgspec.Struct, kw_only=True):
 
 
 class SagaRow(msgspec.Struct, frozen=True):
-    """Where the saga of a sale stands, and the sale as it knows it."""
+    """The status of a sale's saga, and the sale as the saga knows it."""
 
     status: str
     order_number: str
@@ -47,8 +48,12 @@ class SagaRow(msgspec.Struct, frozen=True):
 
 
 class World(msgspec.Struct, kw_only=True):
-    """By sale id: `sagas`, `dead` (before they had one), `reservations` (state), `sales`. By order number: `facts`, `amounts`, `payments`. By auction:
-    `states` (the fold of the whole log), `marks` (published up to there)."""
+    """All stores by id.
+
+    By sale: `sagas`, `dead` (dead letters of sales that have no saga), `reservations` (state), `sales`. By order number:
+    `facts` (kinds), `amounts` (sale, user, amount in minor units, quantity), `payments` (state). By auction: `states` (the
+    fold of the whole log), `marks` (the last seq that was published).
+    """
 
     sagas: dict[str, SagaRow]
     dead: set[str]
@@ -69,7 +74,7 @@ class World(msgspec.Struct, kw_only=True):
         }
 
     def parked(self) -> set[str]:
-        """The sales that wait for an operator: parked, or dead before they had a saga."""
+        """The sales that wait for an operator: parked sagas, and dead letters of sales that have no saga."""
         dead = {sale_id for sale_id in self.dead & self.sales.keys() if sale_id not in self.sagas}
         return dead | {sale_id for sale_id, saga in self.sagas.items() if saga.status == "PARKED"}
 
@@ -79,32 +84,32 @@ class World(msgspec.Struct, kw_only=True):
         return saga.status if saga else ""
 
     def follow(self, auction_id: str, mark: int, entries: Iterator[log.Entry]) -> Iterator[log.Entry]:
-        """The same entries, a whole log; what they say of sales is known here afterwards."""
+        """Yield the same entries, which are a whole log, and keep what they say of sales."""
         self.marks[auction_id] = mark
         state = self.states[auction_id] = rules.State(auction_id)
         for entry in entries:
             state = self.states[auction_id] = rules.apply(state, entry)
-            self._see(entry)
+            self._keep(entry)
             yield entry
 
-    def _see(self, entry: log.Entry) -> None:
+    def _keep(self, entry: log.Entry) -> None:
         facts = entry.facts
         if isinstance(facts, kinds.Settled | kinds.SaleFailed) and facts.sale_id in self.sales:
             self.sales[facts.sale_id].outcome = entry.kind
             self.sales[facts.sale_id].next = facts.next if isinstance(facts, kinds.SaleFailed) else ""
-        made = getattr(facts, "sale", None)
-        if made is not None:
-            self.sales[made.sale_id] = Sale(
-                sale_id=made.sale_id,
+        sale = getattr(facts, "sale", None)
+        if sale is not None:
+            self.sales[sale.sale_id] = Sale(
+                sale_id=sale.sale_id,
                 auction_id=entry.auction_id,
                 user_id=entry.hidden.buyer or entry.actor,
-                price=made.price,
-                quantity=made.quantity,
+                price=sale.price,
+                quantity=sale.quantity,
             )
 
 
 def read() -> World:
-    """All but the log. Raises django.db.OperationalError."""
+    """Read all but the log. Raises django.db.OperationalError."""
     dead = set(saga_selectors.dead_sales().values_list("key", flat=True))
     rows = sagas.Saga.objects.order_by("pk").iterator()
     saga_rows = {

@@ -26,7 +26,7 @@ def topics() -> bytes:
     return _rendered(
         asyncapi.document(
             partitions=broker.PARTITIONS,
-            dead_letter=dead_letters.Letter,
+            dead_letter=dead_letters.DeadLetter,
             dead_letter_suffix=broker.DLQ_SUFFIX,
         )
     )

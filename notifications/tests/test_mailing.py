@@ -20,6 +20,7 @@ from django.utils import timezone
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.contracts import events
+from auction_project.processes import celery_hooks
 from notifications import models, services, tasks
 from notifications.mail import dispatcher, mailing
 from notifications.tests import conftest
@@ -293,14 +294,14 @@ def email_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A real worker on a queue of its own, in a thread; it need not wait for servers that these tests do not use."""
     monkeypatch.setattr(dispatcher, "send", real_send)
     monkeypatch.setattr(dispatcher, "QUEUE", f"email-{conftest.new_id()}")
-    signals.worker_init.disconnect(celery.start_worker)
+    signals.worker_init.disconnect(celery_hooks.start_worker)
     try:
         with worker.start_worker(
             celery.app, queues=[dispatcher.QUEUE], pool="solo", perform_ping_check=False
         ):
             yield
     finally:
-        signals.worker_init.connect(celery.start_worker)
+        signals.worker_init.connect(celery_hooks.start_worker)
 
 
 def test_a_real_worker_sends_what_was_committed(user_id: str, email_worker: None) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the sagas share: sales with a script, the fake participants, and a dispatcher on a lead."""
+"""What the tests of the sagas share: sales with a script, the fake participants, and a dispatcher that the test controls."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from celery.exceptions import Ignore
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
-from sagas import dispatcher, models, services, steps, tasks
+from sagas import dispatcher, models, saga_log, services, steps, tasks
 from sagas.tests import participants
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -31,8 +31,8 @@ def make_sale(script: str = "") -> events.SaleConfirmed:
     )
 
 
-class Courier:
-    """Keeps what is sent until the test delivers it; `lose()` is a broker that forgets."""
+class FakeDispatcher:
+    """Keeps what is sent until the test delivers it; `lose()` does what an emptied broker does."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, tuple[str, ...]]] = []
@@ -45,7 +45,7 @@ class Courier:
         self.sent.clear()
 
     def deliver(self):
-        """Run what was sent, and what that sends, until nothing is on the way."""
+        """Run the chains that were sent, and those that they send, until none is left."""
         while self.sent:
             saga_id, legs = self.sent.pop(0)
             run(saga_id, legs[0])
@@ -58,10 +58,10 @@ def run(saga_id: str, step: str) -> None:
 
 
 @pytest.fixture
-def post(monkeypatch):
-    """The dispatcher's fake. A test's transaction never commits, so what waits for a commit happens at once."""
-    fake = Courier()
-    monkeypatch.setattr(services.transactions, "after_commit", lambda function, *, using: function())
+def fake_dispatcher(monkeypatch):
+    """A fake of the dispatcher. A test's transaction never commits, so calls after a commit are made at once."""
+    fake = FakeDispatcher()
+    monkeypatch.setattr(saga_log.transactions, "after_commit", lambda function, *, using: function())
     monkeypatch.setattr(dispatcher, "send", fake.send)
     monkeypatch.setattr(dispatcher, "full_queues", lambda _names: fake.full)
     return fake
@@ -75,8 +75,8 @@ def fakes(monkeypatch):
 
 
 @pytest.fixture
-def begin(post, fakes):
-    """`begin(script)`: a sale whose saga was started and whose chain is with the dispatcher; its saga's id."""
+def begin(fake_dispatcher, fakes):
+    """`begin(script)`: start the saga of a new sale, whose chain the fake dispatcher keeps; its id."""
 
     def begin(script=""):
         sale = make_sale(script)
@@ -96,16 +96,17 @@ def timeline(saga_id: str) -> list[str]:
     return [f"{'' if row.direction == 'FORWARD' else '<-'}{row.step} {row.event}" for row in rows]
 
 
-def told(saga_id: str) -> list[str]:
+def published(saga_id: str) -> list[str]:
+    """The types of the events in the outbox."""
     return list(models.Outbox.objects.filter(key=saga_id).order_by("id").values_list("type", flat=True))
 
 
 def pass_time(saga_id: str, seconds: float) -> None:
-    """As if all of the saga's instants lay so much further back."""
-    row, back = saga(saga_id), timedelta(seconds=seconds)
-    moved = {
-        name: getattr(row, name) - back
+    """Move all of the saga's times back, as if `seconds` had passed."""
+    row, passed = saga(saga_id), timedelta(seconds=seconds)
+    times = {
+        name: getattr(row, name) - passed
         for name in ("created_at", "moved_at", "started_at", "due_at")
         if getattr(row, name) is not None
     }
-    models.Saga.objects.filter(pk=saga_id).update(**moved)
+    models.Saga.objects.filter(pk=saga_id).update(**times)

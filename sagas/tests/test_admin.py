@@ -1,4 +1,4 @@
-"""The operators' pages: who sees and may do what, that every word goes through a service, and who said it."""
+"""The operators' pages: who may see and do what; every command goes through a service, which keeps who gave it."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -13,7 +13,7 @@ from sagas.tests.conftest import saga, timeline
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
 LIST = "/admin/sagas/saga/"
-WORDS = ("retry", "undo", "resume")
+COMMANDS = ("retry", "undo", "resume")
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def sign_in(client):
     """`sign_in("finance")`: a member of that group at the admin."""
 
     def sign_in(group):
-        # By name: the apps do not import accounts, and these tests want the groups' real rights.
+        # By name, because the apps do not import accounts, and these tests need the groups' real rights.
         import_string("auction_project.accounts.services.sync_group_permissions")()
         user = get_user_model().objects.create_user(f"{ids.new_id()}@example.com", "secret", is_staff=True)
         user.groups.add(Group.objects.get_or_create(name=group)[0])  # a test that commits empties all tables
@@ -31,31 +31,31 @@ def sign_in(client):
     return sign_in
 
 
-def page(sale, word="change"):
-    return f"{LIST}{sale}/{word}/"
+def page(sale, view="change"):
+    return f"{LIST}{sale}/{view}/"
 
 
-def say(client, sale, word, reason):
-    return client.post(page(sale, word), {"_form_submitted": "on", "reason": reason})
+def command(client, sale, name, reason):
+    return client.post(page(sale, name), {"_form_submitted": "on", "reason": reason})
 
 
 @pytest.fixture
-def waiting(begin, post):
+def waiting(begin, fake_dispatcher):
     """A saga that waits for the bank."""
     sale = begin("capture_payment=away:1")
-    post.deliver()
+    fake_dispatcher.deliver()
     return sale
 
 
 @pytest.fixture
-def parked(begin, post):
+def parked(begin, fake_dispatcher):
     sale = begin("place_order=refuse refund_payment=refuse")
-    post.deliver()
+    fake_dispatcher.deliver()
     return sale
 
 
 @pytest.mark.parametrize("group", ["auction operator", "finance", "viewer"])
-def test_the_desks_see_the_list_and_the_timeline(client, sign_in, waiting, parked, group):
+def test_operators_finance_and_viewers_see_the_list_and_the_timeline(client, sign_in, waiting, parked, group):
     sign_in(group)
 
     listed = client.get(LIST).content.decode()
@@ -76,89 +76,91 @@ def test_others_see_nothing(client, sign_in, waiting, group):
     assert client.get(page(waiting)).status_code == 403
 
 
-def test_nobody_is_asked_to_sign_in(client, waiting):
+def test_an_anonymous_client_must_sign_in(client, waiting):
     assert client.get(LIST).status_code == 302
     assert client.get(page(waiting)).status_code == 302
-    for word in WORDS:
-        assert say(client, waiting, word, "because").status_code == 302
+    for name in COMMANDS:
+        assert command(client, waiting, name, "because").status_code == 302
     assert timeline(waiting)[-1] == "capture_payment OUTAGE"
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_viewer_says_nothing(client, sign_in, waiting, word):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_viewer_gives_no_command(client, sign_in, waiting, name):
     sign_in("viewer")
     revision = saga(waiting).revision
 
-    assert say(client, waiting, word, "because").status_code == 403
+    assert command(client, waiting, name, "because").status_code == 403
     assert saga(waiting).revision == revision
-    assert page(waiting, word) not in client.get(page(waiting)).content.decode()
+    assert page(waiting, name) not in client.get(page(waiting)).content.decode()
 
 
 def test_an_operator_is_asked_why(client, sign_in, waiting):
     sign_in("auction operator")
     revision = saga(waiting).revision
 
-    for word in WORDS:
-        assert "Why?" in client.get(page(waiting, word)).content.decode()
-        assert client.get(page(waiting, word)).status_code == 200
-        assert say(client, waiting, word, "").context["form"].errors
+    for name in COMMANDS:
+        assert "Why?" in client.get(page(waiting, name)).content.decode()
+        assert client.get(page(waiting, name)).status_code == 200
+        assert command(client, waiting, name, "").context["form"].errors
 
     assert saga(waiting).revision == revision
 
 
-def test_retry_tries_at_once_and_records_who_and_why(client, sign_in, waiting, post):
+def test_retry_tries_at_once_and_records_who_and_why(client, sign_in, waiting, fake_dispatcher):
     user = sign_in("auction operator")
 
-    answer = say(client, waiting, "retry", "the bank is back")
-    post.deliver()
+    answer = command(client, waiting, "retry", "the bank is back")
+    fake_dispatcher.deliver()
 
     assert answer.headers["HX-Redirect"] == page(waiting)
-    word = models.SagaStep.objects.get(event="RETRIED")
-    assert (word.who, word.error) == (str(user), "the bank is back")
+    line = models.SagaStep.objects.get(event="RETRIED")
+    assert (line.who, line.error) == (str(user), "the bank is back")
     assert saga(waiting).status == "COMPLETED"
     assert LogEntry.objects.get().get_change_message() == "Retry: the bank is back"
 
 
-def test_undo_undoes_the_sale(client, sign_in, waiting, post):
+def test_undo_undoes_the_sale(client, sign_in, waiting, fake_dispatcher):
     sign_in("finance")
 
-    say(client, waiting, "undo", "the lot was damaged")
-    post.deliver()
+    command(client, waiting, "undo", "the lot was damaged")
+    fake_dispatcher.deliver()
 
     assert (saga(waiting).status, saga(waiting).failure_reason) == ("COMPENSATED", "operator")
     assert participants.effects(waiting) == ["assess_risk"]
 
 
 def test_resume_is_for_parked_sagas_and_a_refusal_is_shown_in_the_form(
-    client, sign_in, waiting, parked, post
+    client, sign_in, waiting, parked, fake_dispatcher
 ):
     sign_in("finance")
     before = saga(waiting).revision
 
-    refused = say(client, waiting, "resume", "go")
+    refused = command(client, waiting, "resume", "go")
 
     assert "Only a sale that needs attention can be resumed." in refused.content.decode()
     assert saga(waiting).revision == before
-    say(client, parked, "resume", "the refund was allowed")
+    command(client, parked, "resume", "the refund was allowed")
     assert saga(parked).status == "COMPENSATING"
 
 
 @pytest.fixture
-def stuck(begin, post):
+def stuck(begin, fake_dispatcher):
     """A saga that is parked past the point of no return."""
     sale = begin("confirm_order=refuse")
-    post.deliver()
+    fake_dispatcher.deliver()
     return sale
 
 
-def test_the_page_offers_only_what_can_be_done(client, sign_in, waiting, parked, stuck, begin, post):
+def test_the_page_offers_only_what_can_be_done(
+    client, sign_in, waiting, parked, stuck, begin, fake_dispatcher
+):
     sign_in("auction operator")
     settled = begin()
-    post.deliver()
+    fake_dispatcher.deliver()
 
     def offered(sale):
         shown = client.get(page(sale)).content.decode()
-        return [word for word in WORDS if page(sale, word) in shown]
+        return [name for name in COMMANDS if page(sale, name) in shown]
 
     assert offered(waiting) == ["retry", "undo"]
     assert offered(parked) == ["retry", "resume"]
@@ -168,15 +170,17 @@ def test_the_page_offers_only_what_can_be_done(client, sign_in, waiting, parked,
     assert offered(waiting) == []
 
 
-def test_undo_works_on_a_parked_saga_before_the_pivot_and_not_past_it(client, sign_in, waiting, stuck, post):
+def test_undo_works_on_a_parked_saga_before_the_pivot_and_not_past_it(
+    client, sign_in, waiting, stuck, fake_dispatcher
+):
     sign_in("auction operator")
     models.Saga.objects.filter(pk=waiting).update(status="PARKED", due_at=None, parked_detail="It hangs.")
     before = models.Saga.objects.filter(pk=stuck).values().get()
 
     assert page(waiting, "undo") in client.get(page(waiting)).content.decode()
-    say(client, waiting, "undo", "the lot was damaged")
-    refused = say(client, stuck, "undo", "the lot was damaged")
-    post.deliver()
+    command(client, waiting, "undo", "the lot was damaged")
+    refused = command(client, stuck, "undo", "the lot was damaged")
+    fake_dispatcher.deliver()
 
     assert (saga(waiting).status, saga(waiting).parked_detail) == ("COMPENSATED", "")
     assert "cannot be undone any more" in refused.content.decode()
@@ -215,7 +219,7 @@ def test_the_list_is_filtered_and_searched(client, sign_in, waiting, parked):
     assert listed(f"?q={saga(parked).auction_id}") == {parked}
 
 
-def test_a_saga_of_an_unknown_version_is_shown_and_not_judged(client, sign_in, waiting):
+def test_a_saga_of_an_unknown_version_is_shown_without_its_step(client, sign_in, waiting):
     sign_in("viewer")
     models.Saga.objects.filter(pk=waiting).update(version=99)
 

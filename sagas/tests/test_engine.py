@@ -1,4 +1,4 @@
-"""The engine, rule by rule: every prefix of the definition with every outcome, and every word of an operator."""
+"""The engine, rule by rule: every prefix of the definition with every outcome, and every command of an operator."""
 
 import msgspec
 import pytest
@@ -27,12 +27,16 @@ S, D, O = engine.Status, engine.Direction, engine.Outcome  # noqa: E741
 
 
 def attempt(state, outcome):
-    return engine.record(SETTLE, engine.begin(SETTLE, state), outcome)
+    return engine.record(SETTLE, engine.begin(SETTLE, state).state, outcome).state
+
+
+def turn(state):
+    return engine.turn(SETTLE, state, "operator").state
 
 
 def at_step(index):
     """A saga before its step `index`."""
-    state = engine.start(SETTLE)
+    state = engine.start(SETTLE).state
     for _ in range(index):
         state = attempt(state, O.DONE)
     return state
@@ -47,11 +51,11 @@ def walk_back(state):
     return ran, state
 
 
-# --- the happy way ---------------------------------------------------------------------------------------------------
+# --- forward to the end ----------------------------------------------------------------------------------------------
 
 
 def test_all_steps_done_in_order_complete_the_saga():
-    state, ran = engine.start(SETTLE), []
+    state, ran = engine.start(SETTLE).state, []
     while isinstance(due := engine.due(SETTLE, state), engine.Run):
         ran.append((due.leg.name, due.leg.queue))
         state = attempt(state, O.DONE)
@@ -138,7 +142,7 @@ def test_counters_begin_anew_at_each_step():
 
 @pytest.mark.parametrize("step", STEPS)
 def test_an_operator_turns_the_saga_before_the_pivot_was_started(step):
-    turned = engine.turn(SETTLE, at_step(STEPS.index(step)), "operator")
+    turned = turn(at_step(STEPS.index(step)))
 
     assert (turned.status, turned.reason) == (S.COMPENSATING, "operator")
     assert walk_back(turned)[0] == BACK_FROM[step]
@@ -146,19 +150,19 @@ def test_an_operator_turns_the_saga_before_the_pivot_was_started(step):
 
 @pytest.mark.parametrize("step", STEPS[:PIVOT])
 def test_an_operator_turns_the_saga_while_an_attempt_is_under_way(step):
-    under_way = engine.begin(SETTLE, at_step(STEPS.index(step)))
+    under_way = engine.begin(SETTLE, at_step(STEPS.index(step))).state
 
-    assert walk_back(engine.turn(SETTLE, under_way, "operator"))[0] == BACK_FROM[step]
+    assert walk_back(turn(under_way))[0] == BACK_FROM[step]
 
 
 # --- the point of no return ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("outcome", [None, O.OUTAGE, O.FAULT, O.LOST])
-def test_once_the_pivot_was_started_nobody_turns_the_saga(outcome):
-    state = engine.begin(SETTLE, at_step(PIVOT))
+def test_once_the_pivot_was_started_no_operator_turns_the_saga(outcome):
+    state = engine.begin(SETTLE, at_step(PIVOT)).state
     if outcome:
-        state = engine.record(SETTLE, state, outcome)
+        state = engine.record(SETTLE, state, outcome).state
 
     with pytest.raises(engine.NotAllowed):
         engine.turn(SETTLE, state, "operator")
@@ -172,7 +176,7 @@ def test_a_pivot_that_fails_parks_the_saga_and_a_resumed_one_still_cannot_turn(o
     assert (state.status, state.direction, state.reason) == (S.PARKED, D.FORWARD, None)
     assert engine.due(SETTLE, state) == engine.Park()
 
-    resumed = engine.resume(state)
+    resumed = engine.resume(SETTLE, state).state
 
     with pytest.raises(engine.NotAllowed):
         engine.turn(SETTLE, resumed, "operator")
@@ -185,7 +189,7 @@ def test_a_pivot_that_fails_parks_the_saga_and_a_resumed_one_still_cannot_turn(o
 def each_compensation():
     """A saga before each of its compensations, from every turn."""
     for index in range(len(STEPS)):
-        state = engine.turn(SETTLE, at_step(index), "operator")
+        state = turn(at_step(index))
         while state.status is S.COMPENSATING:
             yield state
             state = attempt(state, O.DONE)
@@ -199,7 +203,7 @@ def test_a_compensation_that_fails_parks_the_saga_where_it_stands(outcome, times
             state = attempt(state, outcome)
 
         assert (state.status, state.direction, state.position) == (S.PARKED, D.BACKWARD, before.position)
-        assert engine.due(SETTLE, engine.resume(state)) == engine.due(SETTLE, before)
+        assert engine.due(SETTLE, engine.resume(SETTLE, state).state) == engine.due(SETTLE, before)
 
 
 def test_a_saga_that_walks_back_cannot_turn_again():
@@ -216,8 +220,8 @@ def test_a_retried_parked_saga_has_one_attempt_and_a_resumed_one_five():
     for _ in range(5):
         parked = attempt(parked, O.FAULT)
 
-    assert attempt(engine.retry(parked), O.FAULT).status is S.PARKED
-    resumed = engine.resume(parked)
+    assert attempt(engine.retry(SETTLE, parked).state, O.FAULT).status is S.PARKED
+    resumed = engine.resume(SETTLE, parked).state
     for _ in range(4):
         resumed = attempt(resumed, O.FAULT)
     assert resumed.status is S.RUNNING
@@ -227,9 +231,9 @@ def test_a_retried_parked_saga_has_one_attempt_and_a_resumed_one_five():
 def test_a_parked_saga_turns_before_the_pivot_and_not_past_it():
     before = msgspec.structs.replace(at_step(PIVOT - 1), status=S.PARKED)
     past = attempt(at_step(PIVOT), O.REFUSED)
-    undoing = attempt(engine.turn(SETTLE, at_step(3), "operator"), O.REFUSED)
+    undoing = attempt(turn(at_step(3)), O.REFUSED)
 
-    turned = engine.turn(SETTLE, before, "operator")
+    turned = turn(before)
 
     assert (turned.status, turned.direction, turned.position) == (S.COMPENSATING, D.BACKWARD, PIVOT - 1)
     for parked in (past, undoing):
@@ -240,32 +244,104 @@ def test_a_parked_saga_turns_before_the_pivot_and_not_past_it():
 
 def test_retry_changes_no_live_saga_and_waits_for_an_attempt_under_way():
     waiting = attempt(at_step(2), O.OUTAGE)
-    assert engine.retry(waiting) == waiting
+    assert engine.retry(SETTLE, waiting).state == waiting
 
     with pytest.raises(engine.NotAllowed):
-        engine.retry(engine.begin(SETTLE, waiting))
+        engine.retry(SETTLE, engine.begin(SETTLE, waiting).state)
 
 
 @pytest.mark.parametrize(
-    "word",
-    [lambda s: engine.retry(s), lambda s: engine.resume(s), lambda s: engine.turn(SETTLE, s, "operator")],
+    "command",
+    [lambda s: engine.retry(SETTLE, s), lambda s: engine.resume(SETTLE, s), turn],
 )
 @pytest.mark.parametrize("end", [at_step(len(STEPS)), walk_back(attempt(at_step(0), O.REFUSED))[1]])
-def test_a_final_state_hears_no_word(word, end):
+def test_a_final_state_allows_no_command(command, end):
     with pytest.raises(engine.NotAllowed):
-        word(end)
+        command(end)
 
 
 @pytest.mark.parametrize("outcome", list(O))
 def test_an_outcome_without_an_attempt_under_way_is_not_recorded(outcome):
-    for state in (at_step(3), at_step(len(STEPS)), engine.turn(SETTLE, at_step(3), "operator")):
+    for state in (at_step(3), at_step(len(STEPS)), turn(at_step(3))):
         with pytest.raises(engine.NotAllowed):
             engine.record(SETTLE, state, outcome)
 
 
 def test_a_second_attempt_is_not_begun_while_one_is_under_way():
-    under_way = engine.begin(SETTLE, at_step(3))
+    under_way = engine.begin(SETTLE, at_step(3)).state
 
     assert engine.due(SETTLE, under_way) == engine.Nothing()
     with pytest.raises(engine.NotAllowed):
         engine.begin(SETTLE, under_way)
+
+
+# --- what follows a change -------------------------------------------------------------------------------------------
+
+
+def after(outcome, index=0, *, faults=0, is_worker_free=False):
+    """The transition with which the attempt at step `index` ends, after `faults` faults."""
+    state = at_step(index)
+    for _ in range(faults):
+        state = attempt(state, O.FAULT)
+    return engine.record(SETTLE, engine.begin(SETTLE, state).state, outcome, is_worker_free=is_worker_free)
+
+
+def test_a_saga_that_starts_dispatches_all_its_steps():
+    transition = engine.start(SETTLE)
+
+    assert [leg.name for leg in transition.legs] == STEPS
+    assert (transition.wait, transition.next) == (engine.Wait.CHAIN, None)
+
+
+def test_an_attempt_that_begins_has_its_lease_and_dispatches_nothing():
+    transition = engine.begin(SETTLE, at_step(0))
+
+    assert transition.next == engine.Leg("reserve_stock", "reserve_stock", "inventory")
+    assert (transition.wait, transition.legs) == (engine.Wait.LEASE, ())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "faults", "wait", "dispatched"),
+    [
+        (O.DONE, 0, engine.Wait.CHAIN, STEPS[1:]),
+        (O.REFUSED, 0, engine.Wait.CHAIN, ["release_stock"]),
+        (O.OUTAGE, 0, engine.Wait.PAUSE, []),
+        (O.FAULT, 3, engine.Wait.PAUSE, []),
+        (O.FAULT, 4, engine.Wait.CHAIN, ["release_stock"]),
+        (O.LOST, 0, engine.Wait.NOTHING, []),
+    ],
+)
+def test_each_outcome_says_what_is_dispatched_and_when_the_saga_is_due_again(
+    outcome, faults, wait, dispatched
+):
+    transition = after(outcome, faults=faults)
+
+    assert (transition.wait, [leg.name for leg in transition.legs]) == (wait, dispatched)
+
+
+def test_a_free_worker_makes_the_next_call_on_its_queue_and_no_other():
+    same_queue = after(O.DONE, STEPS.index("assess_risk"), is_worker_free=True)
+    other_queue = after(O.DONE, STEPS.index("reserve_stock"), is_worker_free=True)
+    turned = after(O.REFUSED, STEPS.index("capture_payment"), is_worker_free=True)
+
+    assert (same_queue.next.name, same_queue.wait) == ("capture_payment", engine.Wait.LEASE)
+    assert (other_queue.next, other_queue.wait) == (None, engine.Wait.CHAIN)
+    assert (turned.next.name, turned.turned) == ("refund_payment", "payment_refused")
+
+
+def test_the_end_a_turn_and_a_parking_are_said_once():
+    refused = after(O.REFUSED)
+    undone = engine.record(SETTLE, engine.begin(SETTLE, refused.state).state, O.DONE)
+    completed, parked = after(O.DONE, PIVOT), after(O.REFUSED, PIVOT)
+
+    assert (refused.turned, refused.end, refused.is_parked) == ("stock_refused", None, False)
+    assert (undone.turned, undone.end, undone.is_parked) == (None, S.COMPENSATED, False)
+    assert (completed.turned, completed.end, completed.is_parked) == (None, S.COMPLETED, False)
+    assert (parked.turned, parked.end, parked.is_parked) == (None, None, True)
+    assert (parked.wait, completed.wait) == (engine.Wait.NEVER, engine.Wait.NEVER)
+
+
+def test_a_saga_leaves_its_beginning_with_the_end_of_its_first_step_or_with_its_turn():
+    assert [after(outcome).leaves_beginning for outcome in O] == [True, True, False, False, False]
+    assert not after(O.DONE, 1).leaves_beginning
+    assert engine.turn(SETTLE, at_step(0), "operator").leaves_beginning

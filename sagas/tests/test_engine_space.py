@@ -1,5 +1,5 @@
-"""The engine as a whole: every reachable state with every transition out of it, and worlds with late, doubled and lost
-calls, from hypothesis."""
+"""The engine as a whole: every reachable state with every transition out of it, and worlds from hypothesis in which calls
+are late, doubled and lost."""
 
 from collections import deque
 
@@ -22,10 +22,9 @@ def moves(state):
     """Every transition that the engine allows out of `state`."""
     tried = [
         lambda: engine.begin(SETTLE, state),
-        lambda: engine.turn(SETTLE, state, "operator"),
-        lambda: engine.retry(state),
-        lambda: engine.resume(state),
+        *(lambda c=command: engine.apply_command(SETTLE, state, c) for command in engine.Command),
         *(lambda o=outcome: engine.record(SETTLE, state, o) for outcome in O),
+        *(lambda o=outcome: engine.record(SETTLE, state, o, is_worker_free=True) for outcome in O),
     ]
     for move in tried:
         try:
@@ -35,21 +34,26 @@ def moves(state):
 
 
 def reachable():
-    """All states, with tries counted to 2 (only 'none' and 'some' matter), and all transitions between them."""
-    first = engine.start(SETTLE)
-    seen, edges, waiting = {first}, [], deque([first])
+    """All states, with tries counted to 2 (only 'none' and 'some' matter), and all transitions out of each."""
+    first = engine.start(SETTLE).state
+    seen, changes, waiting = {first}, [], deque([first])
     while waiting:
         state = waiting.popleft()
-        for after in moves(state):
-            after = msgspec.structs.replace(after, tries=min(after.tries, 2))
-            edges.append((state, after))
+        for transition in moves(state):
+            changes.append((state, transition))
+            after = bounded(transition.state)
             if after not in seen:
                 seen.add(after)
                 waiting.append(after)
-    return seen, edges
+    return seen, changes
 
 
-STATES, EDGES = reachable()
+def bounded(state):
+    return msgspec.structs.replace(state, tries=min(state.tries, 2))
+
+
+STATES, CHANGES = reachable()
+EDGES = [(before, bounded(transition.state)) for before, transition in CHANGES]
 
 
 def test_the_space_is_not_trivial():
@@ -102,6 +106,72 @@ def test_the_calls_ahead_begin_with_what_is_due():
         assert bool(legs) == (state.status in engine.LIVE)
 
 
+def test_a_transition_says_of_its_end_turn_and_parking_what_its_states_say():
+    for before, transition in CHANGES:
+        after = transition.state
+        assert transition.end == (after.status if after.status in engine.FINAL else None)
+        assert transition.turned == (after.reason if before.direction is not after.direction else None)
+        assert transition.is_parked == (after.status is S.PARKED)
+        is_past = after.position > 0 or after.status is not S.RUNNING
+        assert transition.leaves_beginning == (
+            before.status is S.RUNNING and before.position == 0 and is_past
+        )
+
+
+def test_a_transition_either_begins_the_next_call_or_dispatches_all_or_waits():
+    for _, transition in CHANGES:
+        after = transition.state
+        assert (transition.next is not None) == after.is_started
+        if transition.next:
+            assert transition.next == engine.current_leg(SETTLE, after)
+            assert (transition.legs, transition.wait) == ((), engine.Wait.LEASE)
+        elif transition.legs:
+            assert transition.legs == engine.legs_ahead(SETTLE, after)
+            assert transition.wait in (engine.Wait.CHAIN, engine.Wait.NOTHING)
+        elif after.status in engine.LIVE:
+            assert transition.wait in (engine.Wait.PAUSE, engine.Wait.NOTHING)
+        else:
+            assert transition.wait is engine.Wait.NEVER
+
+
+def test_a_worker_that_goes_on_begins_what_would_have_been_dispatched_first():
+    for before in STATES:
+        for outcome in O if before.is_started else ():
+            transition = engine.record(SETTLE, before, outcome)
+            free = engine.record(SETTLE, before, outcome, is_worker_free=True)
+
+            queue = engine.current_leg(SETTLE, before).queue
+            if transition.legs and transition.legs[0].queue == queue and outcome is not O.LOST:
+                assert free.next == transition.legs[0]
+                assert free.state == engine.begin(SETTLE, transition.state).state
+                assert (free.turned, free.leaves_beginning) == (
+                    transition.turned,
+                    transition.leaves_beginning,
+                )
+            else:
+                assert free == transition
+
+
+def test_the_possible_commands_are_those_that_are_not_refused():
+    allowed = {}
+    for state in STATES:
+        possible = engine.possible_commands(SETTLE, state)
+        for command in engine.Command:
+            try:
+                engine.apply_command(SETTLE, state, command)
+            except engine.NotAllowed:
+                assert command not in possible
+            else:
+                assert command in possible
+                allowed.setdefault(command, set()).add(state.status)
+
+    assert allowed == {
+        engine.Command.RETRY: {S.RUNNING, S.COMPENSATING, S.PARKED},
+        engine.Command.TURN: {S.RUNNING},
+        engine.Command.RESUME: {S.PARKED},
+    }
+
+
 def test_every_state_has_a_way_to_an_end():
     to = {}
     for before, after in EDGES:
@@ -121,7 +191,7 @@ def test_every_state_has_a_way_to_an_end():
 
 
 class World:
-    """Participants that keep the contract of `key`, called once, twice, late or never."""
+    """Participants that keep the contract of `key`, and are called once, twice, late or never."""
 
     def __init__(self):
         self.rows = {}  # step -> DONE | REFUSED | VOID | UNDONE
@@ -168,38 +238,38 @@ events = st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(events)
-def test_whatever_happens_the_end_is_all_or_nothing(script):
-    world, state, begun = World(), engine.start(SETTLE), []
+def test_the_end_is_all_or_nothing_in_every_world(script):
+    world, state, begun = World(), engine.start(SETTLE).state, []
     for kind, number in script:
         if state.status is S.PARKED:
-            state = engine.resume(state)
+            state = engine.resume(SETTLE, state).state
         if state.status in engine.FINAL:
             break
         if kind == "late":
             if begun:
-                world.call(begun[number % len(begun)])  # a double, or a call that hung until now
+                world.call(begun[number % len(begun)])  # a double, or a call that has hung until now
             continue
         if kind == "operator":
             if engine.may_turn(SETTLE, state):
-                state = engine.turn(SETTLE, state, "operator")
+                state = engine.turn(SETTLE, state, "operator").state
             continue
         leg = engine.legs_ahead(SETTLE, state)[0]
         begun.append(leg)
-        state = engine.begin(SETTLE, state)
+        state = engine.begin(SETTLE, state).state
         if kind.endswith("after_effect"):
             world.call(leg)
         outcome = {"fault": O.FAULT, "outage": O.OUTAGE, "lost": O.LOST}.get(kind.split("_")[0])
         if outcome is None:
             can_refuse = kind == "refuse" and leg.name == leg.step and leg.step != "confirm_order"
             outcome = world.call(leg, refuses=can_refuse)
-        state = engine.record(SETTLE, state, outcome)
-    while state.status not in engine.FINAL:  # the faults end
+        state = engine.record(SETTLE, state, outcome).state
+    while state.status not in engine.FINAL:  # no more faults
         if state.status is S.PARKED:
-            state = engine.resume(state)
+            state = engine.resume(SETTLE, state).state
         leg = engine.legs_ahead(SETTLE, state)[0]
         begun.append(leg)
-        state = engine.record(SETTLE, engine.begin(SETTLE, state), world.call(leg))
-    for leg in begun:  # and every call comes once more, late
+        state = engine.record(SETTLE, engine.begin(SETTLE, state).state, world.call(leg)).state
+    for leg in begun:  # every call comes once more, late
         world.call(leg)
 
     assert all(times <= 1 for times in world.applied.values())
@@ -229,7 +299,7 @@ def test_any_definition_ends_completed_or_with_all_that_was_begun_undone(data):
             for index in range(count)
         ),
     )
-    state, done, undone = engine.start(definition), [], []
+    state, done, undone = engine.start(definition).state, [], []
     while state.status in engine.LIVE:
         leg = engine.legs_ahead(definition, state)[0]
         forward = state.direction is D.FORWARD
@@ -240,7 +310,8 @@ def test_any_definition_ends_completed_or_with_all_that_was_begun_undone(data):
             and data.draw(st.booleans())
         )
         (done if forward else undone).append(leg.step)
-        state = engine.record(definition, engine.begin(definition, state), O.REFUSED if refuses else O.DONE)
+        outcome = O.REFUSED if refuses else O.DONE
+        state = engine.record(definition, engine.begin(definition, state).state, outcome).state
 
     if state.status is S.COMPLETED:
         assert (done, undone) == ([step.name for step in definition.steps], [])

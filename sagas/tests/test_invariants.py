@@ -1,4 +1,4 @@
-"""Each checker is silent on a sound log and names the sale whose raw data was broken."""
+"""Each checker finds nothing in a sound log, and names the sale whose stored data was broken."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,36 +19,36 @@ def violated(now=None):
 
 
 @pytest.fixture
-def settled(begin, post):
+def settled(begin, fake_dispatcher):
     sale = begin()
-    post.deliver()
+    fake_dispatcher.deliver()
     return sale
 
 
 @pytest.fixture
-def undone(begin, post):
+def undone(begin, fake_dispatcher):
     sale = begin("commit_stock=refuse")
-    post.deliver()
+    fake_dispatcher.deliver()
     return sale
 
 
 @pytest.fixture
-def parked(begin, post):
+def parked(begin, fake_dispatcher):
     sale = begin("commit_stock=refuse cancel_order=refuse")
-    post.deliver()
+    fake_dispatcher.deliver()
     return sale
 
 
-def test_a_sound_log_has_no_violation(settled, undone, parked, begin, post):
+def test_a_sound_log_has_no_violation(settled, undone, parked, begin, fake_dispatcher):
     begin("place_order=away:9")
-    post.deliver()
+    fake_dispatcher.deliver()
     begin()
 
-    found = findings()
+    checked = findings()
 
-    assert {name: (finding.checked, finding.violations) for name, finding in found.items()} == dict.fromkeys(
-        ("S1", "S2", "S4", "S5"), (5, ())
-    )
+    assert {
+        name: (finding.checked, finding.violations) for name, finding in checked.items()
+    } == dict.fromkeys(("S1", "S2", "S4", "S5"), (5, ()))
 
 
 def test_s1_sees_a_completed_sale_without_one_of_its_steps(settled, undone):
@@ -64,13 +64,13 @@ def test_s1_sees_a_compensated_sale_that_kept_an_effect(settled, undone):
     assert violated()["S1"] == (f"{undone}: compensated, but not undone: ['capture_payment']",)
 
 
-def test_s1_sees_an_end_that_was_never_told(settled, undone):
+def test_s1_sees_an_end_that_was_never_published(settled, undone):
     models.Outbox.objects.filter(key=settled).delete()
 
     assert violated() == {"S1": (f"{settled}: COMPLETED, but its outbox tells []",)}
 
 
-def test_s1_sees_that_both_ends_were_told(settled, undone):
+def test_s1_sees_that_both_ends_were_published(settled, undone):
     event = models.Outbox.objects.get(key=undone)
     event.pk, event.event_id, event.type = None, f"{undone}:COMPLETED", "SaleSettled"
     event.save(force_insert=True)
@@ -128,9 +128,9 @@ def test_s4_sees_a_missing_tombstone_of_the_step_that_was_due(undone):
     }
 
 
-def test_s4_sees_a_last_undoing_that_is_missing(begin, post):
+def test_s4_sees_a_last_undoing_that_is_missing(begin, fake_dispatcher):
     refused = begin("reserve_stock=refuse")
-    post.deliver()
+    fake_dispatcher.deliver()
     models.SagaStep.objects.filter(saga_id=refused, direction="BACKWARD").delete()
 
     assert violated() == {"S4": (f"{refused}: undone out of order: [], not ['reserve_stock']",)}

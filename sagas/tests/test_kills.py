@@ -1,6 +1,6 @@
 """kill -9 of the process that runs a step, at every named point of every step, forward and back; and races of threads.
 
-Each victim is a real process on real PostgreSQL, killed by a failpoint. Then time passes and the sweep does the rest.
+Each victim is a real process on real PostgreSQL, killed by a failpoint. Then time passes, and the sweep sends the rest.
 """
 
 import os
@@ -13,9 +13,9 @@ import pytest
 from django.db import connections
 
 from auction_project.kernel import failpoints
-from sagas import invariants, models, services
+from sagas import invariants, models, operators, services
 from sagas.tests import participants
-from sagas.tests.conftest import pass_time, run, saga, timeline, told
+from sagas.tests.conftest import pass_time, published, run, saga, timeline
 
 pytestmark = pytest.mark.django_db(databases=["sagas"], transaction=True)
 ALL = list(participants.ACTIONS)
@@ -27,65 +27,65 @@ BACK_POINTS = [
 ]
 
 
-def deliver_in_a_process(post, point):
-    """Deliver what the dispatcher has in a process that dies at `point`."""
+def deliver_in_a_process(fake_dispatcher, point):
+    """Deliver what was sent, in a process that dies at `point`."""
     connections.close_all()  # no connection survives a fork
     with warnings.catch_warnings():
-        # Of threads that other tests left: the child has none.
+        # It is about threads that other tests have left; the child has none.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         failpoints._armed = {point: "kill"}
         try:
-            post.deliver()
+            fake_dispatcher.deliver()
         finally:
             os._exit(3)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), f"{point} was not reached"
     assert os.WTERMSIG(status) == signal.SIGKILL
-    post.lose()
+    fake_dispatcher.lose()
 
 
-def finish(post, saga_id):
+def finish(fake_dispatcher, saga_id):
     pass_time(saga_id, 60)
     services.claim_due(now=datetime.now(UTC))
-    post.deliver()
+    fake_dispatcher.deliver()
 
 
 def assert_sound():
-    assert [found for found in invariants.check(now=datetime.now(UTC)) if found.violations] == []
+    assert [finding for finding in invariants.check(now=datetime.now(UTC)) if finding.violations] == []
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_sale_survives_the_kill_at_any_point_of_any_step(begin, post, point):
+def test_a_sale_survives_the_kill_at_any_point_of_any_step(begin, fake_dispatcher, point):
     sale = begin()
 
-    deliver_in_a_process(post, point)
-    finish(post, sale)
+    deliver_in_a_process(fake_dispatcher, point)
+    finish(fake_dispatcher, sale)
 
     assert participants.effects(sale) == ALL
     assert [line for line in timeline(sale) if line.endswith("DONE")] == [f"{step} DONE" for step in ALL]
-    assert (saga(sale).status, told(sale)) == ("COMPLETED", ["SaleSettled"])
+    assert (saga(sale).status, published(sale)) == ("COMPLETED", ["SaleSettled"])
     assert_sound()
 
 
 @pytest.mark.parametrize("point", BACK_POINTS)
-def test_a_compensation_survives_the_kill_at_any_point(begin, post, point):
+def test_a_compensation_survives_the_kill_at_any_point(begin, fake_dispatcher, point):
     sale = begin("commit_stock=refuse")
 
-    deliver_in_a_process(post, point)
-    finish(post, sale)
+    deliver_in_a_process(fake_dispatcher, point)
+    finish(fake_dispatcher, sale)
 
     assert participants.effects(sale) == ["assess_risk"]
-    assert (saga(sale).status, told(sale)) == ("COMPENSATED", ["BidFailed"])
+    assert (saga(sale).status, published(sale)) == ("COMPENSATED", ["BidFailed"])
     assert_sound()
 
 
-def test_a_step_that_comes_after_its_compensation_meets_the_tombstone(begin, post):
+def test_a_step_that_comes_after_its_compensation_meets_the_tombstone(begin, fake_dispatcher):
     sale = begin("place_order=refuse")
     late = services.begin_attempt(saga_id=sale, leg="reserve_stock", worker="w", now=datetime.now(UTC))
-    services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
-    post.lose()
+    operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+    fake_dispatcher.lose()
     run(sale, "release_stock")
 
     with pytest.raises(participants.messaging_steps.Voided):
@@ -116,9 +116,9 @@ def at_once(count, function):
     return results
 
 
-def test_of_eight_doubles_of_a_task_one_calls(begin, post):
+def test_of_eight_doubles_of_a_task_one_makes_the_call(begin, fake_dispatcher):
     sale = begin()
-    post.lose()
+    fake_dispatcher.lose()
 
     at_once(8, lambda: run(sale, "reserve_stock"))
 
@@ -126,36 +126,36 @@ def test_of_eight_doubles_of_a_task_one_calls(begin, post):
     assert timeline(sale) == ["reserve_stock DONE"]
 
 
-def test_parallel_sweeps_send_each_saga_once(begin, post):
+def test_parallel_sweeps_send_each_saga_once(begin, fake_dispatcher):
     sales = {begin() for _ in range(40)}
-    post.lose()
+    fake_dispatcher.lose()
     now = max(models.Saga.objects.values_list("due_at", flat=True))
 
     counts = at_once(4, lambda: services.claim_due(now=now))
 
     assert sum(counts) == 40
-    assert sorted(sent for sent, _ in post.sent) == sorted(sales)
+    assert sorted(sent for sent, _ in fake_dispatcher.sent) == sorted(sales)
 
 
-def test_an_operator_and_a_worker_at_the_same_step_leave_one_way(begin, post):
+def test_an_operator_and_a_worker_at_the_same_step_leave_one_direction(begin, fake_dispatcher):
     for _ in range(10):
         sale = begin()
-        post.lose()
+        fake_dispatcher.lose()
 
         def turn(sale=sale):
-            services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+            operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
 
-        words = iter([turn, lambda sale=sale: run(sale, "reserve_stock")])
+        acts = iter([turn, lambda sale=sale: run(sale, "reserve_stock")])
         lock = threading.Lock()
 
-        def next_word(words=words, lock=lock):
+        def next_act(acts=acts, lock=lock):
             with lock:
-                word = next(words)
-            word()
+                act = next(acts)
+            act()
 
-        at_once(2, next_word)
-        post.lose()
-        finish(post, sale)
+        at_once(2, next_act)
+        fake_dispatcher.lose()
+        finish(fake_dispatcher, sale)
 
         assert saga(sale).status == "COMPENSATED"
         assert "reserve_stock" not in participants.effects(sale)

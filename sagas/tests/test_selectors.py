@@ -1,4 +1,4 @@
-"""What waits for an operator: parked sagas, and sales that died before they had one."""
+"""What waits for an operator: parked sagas, and dead letters of sales that have no saga."""
 
 import subprocess
 import sys
@@ -11,14 +11,14 @@ from django.db import OperationalError
 from auction_project.kernel.messaging import dead_letters
 from auction_project.kernel.messaging import services as messaging
 from auction_project.kernel.messaging.backends import memory
-from sagas import selectors, tasks  # noqa: F401 - the tasks bring the gauge
+from sagas import selectors, tasks  # noqa: F401 - the tasks register the gauge
 from sagas.tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
 
 
-def bury(topic: str, sale_id: str):
-    letter = dead_letters.Letter(
+def record_dead_letter(topic: str, sale_id: str):
+    dead_letter = dead_letters.DeadLetter(
         topic=topic,
         key=sale_id,
         group="sagas",
@@ -29,25 +29,25 @@ def bury(topic: str, sale_id: str):
         at=NOW,
         value=b"{}",
     )
-    return messaging.record_dead_letter(letter=letter)
+    return messaging.record_dead_letter(dead_letter=dead_letter)
 
 
 def gauge() -> float | None:
     return prometheus_client.REGISTRY.get_sample_value("gavel_sagas_parked")
 
 
-def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, post):
+def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, fake_dispatcher):
     begin("commit_stock=refuse cancel_order=refuse")
-    post.deliver()
+    fake_dispatcher.deliver()
     begin()
-    letter = bury("sale-confirmed", "sale-1")
-    bury("orders", "sale-2")
+    dead_letter = record_dead_letter("sale-confirmed", "sale-1")
+    record_dead_letter("orders", "sale-2")
 
     assert (selectors.count_parked(), gauge()) == (2, 2)
     assert list(selectors.dead_sales().values_list("key", flat=True)) == ["sale-1"]
 
     messaging.replay_dead_letter(
-        dead_letter_id=letter.pk,
+        dead_letter_id=dead_letter.pk,
         by="operator",
         reason="The bug is mended.",
         now=datetime.now(UTC),
@@ -56,27 +56,27 @@ def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, post):
     assert (selectors.count_parked(), gauge()) == (1, 1)
 
 
-def test_a_dismissed_dead_sale_waits_for_nobody():
-    letter = bury("sale-confirmed", "sale-1")
+def test_a_dismissed_dead_sale_does_not_wait():
+    dead_letter = record_dead_letter("sale-confirmed", "sale-1")
     assert (selectors.count_parked(), gauge()) == (1, 1)
 
-    messaging.dismiss_dead_letter(dead_letter_id=letter.pk, by="operator", reason="A test.", now=NOW)
+    messaging.dismiss_dead_letter(dead_letter_id=dead_letter.pk, by="operator", reason="A test.", now=NOW)
 
     assert (selectors.count_parked(), gauge()) == (0, 0)
 
 
-def test_a_process_that_cannot_count_names_no_figure_and_its_other_metrics_stay(monkeypatch):
-    def away():
-        raise OperationalError("the database is away")
+def test_a_process_that_cannot_count_gives_no_gauge_and_keeps_its_other_metrics(monkeypatch):
+    def fail():
+        raise OperationalError("the database is unavailable")
 
-    monkeypatch.setattr(selectors, "count_parked", away)
+    monkeypatch.setattr(selectors, "count_parked", fail)
 
     assert gauge() is None
     assert b"gavel_sagas_started_total" in prometheus_client.generate_latest()
 
 
-def test_a_process_that_runs_no_sagas_names_no_figure():
-    """A gauge that nothing sets would say 0 there."""
+def test_a_process_that_runs_no_sagas_gives_no_gauge():
+    """A gauge that is never set would be 0 there."""
     look = "import prometheus_client, sagas.services; print(prometheus_client.generate_latest().decode())"
     names = subprocess.run(
         [sys.executable, "-c", f"import django; django.setup(); {look}"],

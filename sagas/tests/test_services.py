@@ -1,4 +1,4 @@
-"""The rules of the saga log: one row a sale, outcomes only of the attempt under way, leases, words, constraints."""
+"""The rules of the saga log: one row a sale, outcomes only of the attempt under way, leases, commands, constraints."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,15 +6,15 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from auction_project.kernel import contracts, errors
-from sagas import definitions, engine, handlers, metrics, models, services
+from sagas import definitions, engine, handlers, metrics, models, operators, services
 from sagas.tests import participants
-from sagas.tests.conftest import NOW, make_sale, pass_time, run, saga, timeline, told
+from sagas.tests.conftest import NOW, make_sale, pass_time, published, run, saga, timeline
 
 pytestmark = pytest.mark.django_db(databases=["sagas"])
-WORDS = {
-    "retry": services.retry_saga,
-    "compensate": services.compensate_saga,
-    "resume": services.resume_saga,
+COMMANDS = {
+    "retry": operators.retry_saga,
+    "compensate": operators.compensate_saga,
+    "resume": operators.resume_saga,
 }
 
 
@@ -31,7 +31,7 @@ def record(attempt, outcome=engine.Outcome.DONE, error=None, now=None):
 # --- start -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_sale_starts_one_saga_however_often_it_is_told(post):
+def test_a_sale_starts_one_saga_however_often_it_comes(fake_dispatcher):
     sale = make_sale()
 
     assert services.start_saga(sale=sale, correlation_id="c", now=NOW) is True
@@ -39,10 +39,10 @@ def test_a_sale_starts_one_saga_however_often_it_is_told(post):
 
     row = models.Saga.objects.get()
     assert (row.pk, row.created_at, row.correlation_id) == (sale.sale_id, NOW, "c")
-    assert len(post.sent) == 1
+    assert len(fake_dispatcher.sent) == 1
 
 
-def test_the_handler_starts_the_saga_with_the_sales_data_and_the_requests_id(post):
+def test_the_handler_starts_the_saga_with_the_sales_data_and_the_requests_id(fake_dispatcher):
     sale = make_sale()
     message = contracts.encode(
         sale, event_id="e1", source="bidding", time=NOW, version=1, correlation_id="from-the-bid"
@@ -51,14 +51,15 @@ def test_the_handler_starts_the_saga_with_the_sales_data_and_the_requests_id(pos
     handlers.on_sale_confirmed(*contracts.decode(message))
 
     row = saga(sale.sale_id)
-    told = {name: getattr(row, name) for name in sale.__struct_fields__}
-    assert contracts.events.SaleConfirmed(**told) == sale
+    stored = {name: getattr(row, name) for name in sale.__struct_fields__}
+    assert contracts.events.SaleConfirmed(**stored) == sale
     assert (row.correlation_id, row.definition, row.version) == ("from-the-bid", "SETTLE_SALE", 2)
     assert handlers.SUBSCRIPTION.topics == ("sale-confirmed",)
     assert handlers.SUBSCRIPTION.inbox is models.Once
+    assert handlers.SUBSCRIPTION.alarming
 
 
-def test_a_sale_of_nothing_starts_no_saga(post):
+def test_a_sale_of_nothing_starts_no_saga(fake_dispatcher):
     sale = contracts.events.SaleConfirmed(
         **{n: getattr(make_sale(), n) for n in make_sale().__struct_fields__} | {"quantity": 0}
     )
@@ -67,13 +68,13 @@ def test_a_sale_of_nothing_starts_no_saga(post):
         services.start_saga(sale=sale, correlation_id="c", now=NOW)
 
     assert not models.Saga.objects.exists()
-    assert post.sent == []
+    assert fake_dispatcher.sent == []
 
 
 # --- attempts --------------------------------------------------------------------------------------------------------
 
 
-def test_an_attempt_is_written_down_before_anybody_is_called(begin):
+def test_an_attempt_is_stored_before_its_call(begin):
     sale = begin()
 
     attempt = begin_attempt(sale, "reserve_stock", now=NOW)
@@ -95,7 +96,7 @@ def test_only_one_of_two_attempts_at_once_begins(begin):
 def test_an_outcome_that_comes_after_the_saga_moved_is_not_written(begin):
     sale = begin()
     attempt = begin_attempt(sale, "reserve_stock")
-    services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
+    operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
     before = models.Saga.objects.filter(pk=sale).values().get()
 
     progress = record(attempt)
@@ -122,7 +123,7 @@ def test_a_hanging_attempt_is_lost_after_its_lease_and_its_late_outcome_changes_
     assert (lost.who, lost.attempt) == ("worker-1", 1)
 
 
-def test_a_step_that_kills_its_worker_every_time_is_undone_in_the_end(begin, post):
+def test_a_step_that_kills_its_worker_every_time_is_undone_in_the_end(begin, fake_dispatcher):
     sale = begin()
     for _ in range(engine.MAX_LOST):
         assert begin_attempt(sale, "reserve_stock") is not None
@@ -131,11 +132,11 @@ def test_a_step_that_kills_its_worker_every_time_is_undone_in_the_end(begin, pos
     assert begin_attempt(sale, "reserve_stock") is None  # turned: this is not due any more
     assert (saga(sale).status, saga(sale).failure_reason) == ("COMPENSATING", "step_failed")
     assert services.claim_due(now=datetime.now(UTC)) == 1
-    post.lose()
+    fake_dispatcher.lose()
     run(sale, "release_stock")
 
     assert saga(sale).status == "COMPENSATED"
-    assert told(sale) == ["BidFailed"]
+    assert published(sale) == ["BidFailed"]
 
 
 def test_what_follows_on_the_same_queue_is_begun_in_the_same_transaction(begin):
@@ -151,7 +152,7 @@ def test_what_follows_on_the_same_queue_is_begun_in_the_same_transaction(begin):
     assert saga(sale).started_at is not None
 
 
-def test_a_nul_byte_in_an_error_is_no_reason_to_fail(begin):
+def test_a_nul_byte_in_an_error_is_dropped_and_a_long_error_is_cut(begin):
     sale = begin()
 
     record(begin_attempt(sale, "reserve_stock"), engine.Outcome.FAULT, ValueError("\x00" + "x" * 9999))
@@ -162,85 +163,89 @@ def test_a_nul_byte_in_an_error_is_no_reason_to_fail(begin):
 # --- versions --------------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_that_does_not_know_the_version_leaves_the_saga_alone(begin, post):
+def test_a_worker_that_does_not_know_the_version_leaves_the_saga_alone(begin, fake_dispatcher):
     sale = begin()
     models.Saga.objects.filter(pk=sale).update(version=99)
     pass_time(sale, 60)
     before = models.Saga.objects.filter(pk=sale).values().get()
-    post.lose()
+    fake_dispatcher.lose()
 
     run(sale, "reserve_stock")
     services.claim_due(now=datetime.now(UTC))
-    for word in WORDS.values():
+    for command in COMMANDS.values():
         with pytest.raises(errors.Conflict):
-            word(saga_id=sale, who="ann", reason="try", now=NOW)
+            command(saga_id=sale, who="ann", reason="try", now=NOW)
 
     assert models.Saga.objects.filter(pk=sale).values().get() == before
-    assert (participants.calls(sale), post.sent, timeline(sale)) == ([], [], [])
+    assert (participants.calls(sale), fake_dispatcher.sent, timeline(sale)) == ([], [], [])
 
 
-def test_a_saga_keeps_the_version_that_it_started_with(begin, post, monkeypatch):
+def test_a_saga_keeps_the_version_that_it_started_with(begin, fake_dispatcher, monkeypatch):
     sale = begin()
     second = engine.Definition(name="SETTLE_SALE", version=3, steps=definitions.SETTLE_SALE.steps[::-1])
     monkeypatch.setattr(definitions, "NEWEST", second)
     monkeypatch.setattr(definitions, "KNOWN", {**definitions.KNOWN, ("SETTLE_SALE", 3): second})
 
-    post.deliver()
+    fake_dispatcher.deliver()
     newer = begin()
 
     assert participants.calls(sale)[0] == "reserve_stock"
     assert (saga(sale).status, saga(newer).version) == ("COMPLETED", 3)
 
 
-# --- words -----------------------------------------------------------------------------------------------------------
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_word_without_a_reason_changes_nothing(begin, word):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_without_a_reason_changes_nothing(begin, command):
     sale = begin()
 
     with pytest.raises(errors.Invalid) as refusal:
-        WORDS[word](saga_id=sale, who="ann", reason="  ", now=NOW)
+        COMMANDS[command](saga_id=sale, who="ann", reason="  ", now=NOW)
 
     assert refusal.value.field == "reason"
     assert (saga(sale).revision, timeline(sale)) == (0, [])
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_word_to_an_ended_saga_changes_nothing(begin, post, word):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_to_an_ended_saga_changes_nothing(begin, fake_dispatcher, command):
     sale = begin()
-    post.deliver()
+    fake_dispatcher.deliver()
     revision = saga(sale).revision
 
     with pytest.raises(errors.Conflict):
-        WORDS[word](saga_id=sale, who="ann", reason="try", now=NOW)
+        COMMANDS[command](saga_id=sale, who="ann", reason="try", now=NOW)
 
-    assert (saga(sale).status, saga(sale).revision, told(sale)) == ("COMPLETED", revision, ["SaleSettled"])
+    assert (saga(sale).status, saga(sale).revision, published(sale)) == (
+        "COMPLETED",
+        revision,
+        ["SaleSettled"],
+    )
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_word_to_nobody_is_not_found(post, word):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_to_an_unknown_saga_is_not_found(fake_dispatcher, command):
     with pytest.raises(errors.NotFound):
-        WORDS[word](saga_id="nobody-1", who="ann", reason="try", now=NOW)
+        COMMANDS[command](saga_id="unknown-1", who="ann", reason="try", now=NOW)
 
 
-def test_compensating_after_the_confirmation_was_started_changes_nothing(begin, post):
+def test_compensating_after_the_confirmation_was_started_changes_nothing(begin, fake_dispatcher):
     sale = begin("confirm_order=away:1")
-    post.deliver()
+    fake_dispatcher.deliver()
     revision = saga(sale).revision
 
     with pytest.raises(errors.Conflict, match="confirm_order was started"):
-        services.compensate_saga(saga_id=sale, who="ann", reason="stop", now=NOW)
+        operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=NOW)
 
     assert (saga(sale).status, saga(sale).revision) == ("RUNNING", revision)
 
 
-def test_retry_does_not_wait_for_the_pause(begin, post):
+def test_retry_does_not_wait_for_the_pause(begin, fake_dispatcher):
     sale = begin("capture_payment=away:1")
-    post.deliver()
+    fake_dispatcher.deliver()
 
-    services.retry_saga(saga_id=sale, who="ann", reason="the bank is back", now=datetime.now(UTC))
-    post.deliver()
+    operators.retry_saga(saga_id=sale, who="ann", reason="the bank is back", now=datetime.now(UTC))
+    fake_dispatcher.deliver()
 
     assert saga(sale).status == "COMPLETED"
     assert models.SagaStep.objects.get(event="RETRIED").who == "ann"
@@ -273,9 +278,9 @@ def test_the_database_itself_refuses_a_row_that_contradicts_itself(begin, broken
         models.Saga.objects.filter(pk=sale).update(**broken)
 
 
-def test_the_timeline_cannot_hold_a_step_done_twice(begin, post):
+def test_the_timeline_cannot_hold_a_step_done_twice(begin, fake_dispatcher):
     sale = begin()
-    post.deliver()
+    fake_dispatcher.deliver()
     line = models.SagaStep.objects.filter(saga_id=sale).first()
     line.pk = None
 
@@ -283,9 +288,9 @@ def test_the_timeline_cannot_hold_a_step_done_twice(begin, post):
         line.save(force_insert=True)
 
 
-def test_a_saga_with_a_timeline_cannot_be_deleted(begin, post):
+def test_a_saga_with_a_timeline_cannot_be_deleted(begin, fake_dispatcher):
     sale = begin()
-    post.deliver()
+    fake_dispatcher.deliver()
 
     with pytest.raises(models.models.ProtectedError):
         saga(sale).delete()
@@ -294,10 +299,10 @@ def test_a_saga_with_a_timeline_cannot_be_deleted(begin, post):
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_ends_are_counted_by_state(begin, post):
+def test_the_ends_are_counted_by_state(begin, fake_dispatcher):
     before = metrics.ENDED.labels("COMPENSATED")._value.get()
 
     begin("assess_risk=refuse")
-    post.deliver()
+    fake_dispatcher.deliver()
 
     assert metrics.ENDED.labels("COMPENSATED")._value.get() == before + 1

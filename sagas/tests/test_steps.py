@@ -1,4 +1,4 @@
-"""Each step calls the service that it names, with arguments that this service really takes, under the key of the step."""
+"""Each step calls its service, with arguments that this service really takes, under the key of the step."""
 
 import inspect
 
@@ -15,7 +15,7 @@ BACKWARD = [
     for step in definitions.SETTLE_SALE.steps
     if step.compensation
 ]
-SERVICE = {  # whose function a call ends in
+SERVICE = {  # the service of each call
     "reserve_stock": (inventory, "reserve"),
     "release_stock": (inventory, "release"),
     "commit_stock": (inventory, "commit"),
@@ -36,7 +36,7 @@ SERVICE = {  # whose function a call ends in
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What reaches the services, each bound to the real signature."""
+    """The calls of services, each bound to the real signature."""
     made = []
     for module, name in SERVICE.values():
         signature = inspect.signature(getattr(module, name))

@@ -18,9 +18,9 @@ from django.db import connections
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.messaging import transactions
-from sagas import dispatcher, invariants, models, selectors, services, tasks
+from sagas import dispatcher, invariants, models, saga_log, selectors, services, tasks
 from sagas.tests import participants
-from sagas.tests.conftest import make_sale, pass_time, saga, timeline, told
+from sagas.tests.conftest import make_sale, pass_time, published, saga, timeline
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"], transaction=True)
 ALL = list(participants.ACTIONS)
@@ -100,14 +100,14 @@ def start(script=""):
     return sale.sale_id
 
 
-def until(condition, seconds=END_SECONDS, ring=False):
-    """Wait for `condition`; `ring`: as the beat would, once a second."""
-    deadline, next_ring = time.monotonic() + seconds, 0.0
+def until(condition, seconds=END_SECONDS, sweeps=False):
+    """Wait for `condition`; with `sweeps`, send the sweep once a second, as beat does."""
+    deadline, next_sweep = time.monotonic() + seconds, 0.0
     while not condition():
         assert time.monotonic() < deadline, f"not in time; open: {open_sagas()}"
-        if ring and time.monotonic() >= next_ring:
+        if sweeps and time.monotonic() >= next_sweep:
             celery.app.send_task("sagas.sweep", queue="sweep")
-            next_ring = time.monotonic() + 1.0
+            next_sweep = time.monotonic() + 1.0
         time.sleep(0.02)
 
 
@@ -121,7 +121,7 @@ def has_ended(*sales):
 
 
 def assert_sound():
-    assert [found for found in invariants.check(now=datetime.now(UTC)) if found.violations] == []
+    assert [finding for finding in invariants.check(now=datetime.now(UTC)) if finding.violations] == []
 
 
 def test_chains_settle_and_undo_sales_and_chains_alone_are_enough(processes):
@@ -134,26 +134,26 @@ def test_chains_settle_and_undo_sales_and_chains_alone_are_enough(processes):
     for sale in good:
         assert participants.effects(sale) == ALL
         assert timeline(sale) == [f"{step} DONE" for step in ALL]
-        assert told(sale) == ["SaleSettled"]
+        assert published(sale) == ["SaleSettled"]
     for sale in bad:
         assert participants.effects(sale) == ["assess_risk"]
-        assert told(sale) == ["BidFailed"]
+        assert published(sale) == ["BidFailed"]
     assert_sound()
 
 
 def test_a_broker_that_was_emptied_loses_no_sale(processes, broker):
     sales = [start() for _ in range(5)]
     until(lambda: broker.llen("inventory") == 5)
-    broker.delete("inventory")  # no worker saw them
+    broker.delete("inventory")  # before any worker took them
     processes.worker()
     midway = start("place_order=hang:1.5")
     until(lambda: "place_order" in participants.calls(midway), START_SECONDS)
-    empty(broker)  # the rest of its chain is with the worker, the five are nowhere
+    empty(broker)  # the worker has the rest of the chain of `midway`; the tasks of the five are lost
     assert not has_ended(sales[0])()
 
     for sale in sales:
-        pass_time(sale, services.CHAIN_SECONDS)
-    until(has_ended(*sales, midway), ring=True)
+        pass_time(sale, saga_log.CHAIN_SECONDS)
+    until(has_ended(*sales, midway), sweeps=True)
 
     assert {saga(sale).status for sale in [*sales, midway]} == {"COMPLETED"}
     assert_sound()
@@ -172,7 +172,7 @@ def test_tasks_that_come_doubled_and_late_change_nothing(processes, broker):
     until(lambda: not broker.exists(*QUEUES, "unacked"))
 
     assert participants.calls(sale) == ALL
-    assert (saga(sale).revision, told(sale)) == (before, ["SaleSettled"])
+    assert (saga(sale).revision, published(sale)) == (before, ["SaleSettled"])
 
 
 def test_kill_9_of_the_worker_between_two_steps_and_after_an_effect(processes):
@@ -181,23 +181,23 @@ def test_kill_9_of_the_worker_between_two_steps_and_after_an_effect(processes):
         processes.worker(failpoint="saga.capture_payment.after_effect=kill"),
     ]
     sales = [start() for _ in range(6)]
-    until(lambda: any(victim.poll() == -9 for victim in victims), START_SECONDS, ring=True)
+    until(lambda: any(victim.poll() == -9 for victim in victims), START_SECONDS, sweeps=True)
     for sale in sales:
-        pass_time(sale, services.CHAIN_SECONDS)  # of tasks that the dead had fetched, too
-    until(lambda: all(victim.poll() == -9 for victim in victims), START_SECONDS, ring=True)
+        pass_time(sale, saga_log.CHAIN_SECONDS)  # also for tasks that the dead workers had fetched
+    until(lambda: all(victim.poll() == -9 for victim in victims), START_SECONDS, sweeps=True)
 
     processes.worker()
     for sale in sales:
-        pass_time(sale, services.CHAIN_SECONDS)
-    until(has_ended(*sales), START_SECONDS, ring=True)
+        pass_time(sale, saga_log.CHAIN_SECONDS)
+    until(has_ended(*sales), START_SECONDS, sweeps=True)
 
     assert all(participants.effects(sale) == ALL for sale in sales)
-    assert {tuple(told(sale)) for sale in sales} == {("SaleSettled",)}
+    assert {tuple(published(sale)) for sale in sales} == {("SaleSettled",)}
     assert models.SagaStep.objects.filter(event="LOST").count() >= 1
     assert_sound()
 
 
-def test_a_failing_step_is_retried_by_worker_and_beat_without_anybodys_help(processes):
+def test_worker_and_beat_retry_a_failing_step_by_themselves(processes):
     processes.worker()
     processes.beat()
     sales = [start("assess_risk=fail:2"), start("commit_stock=away:3")]
@@ -210,9 +210,9 @@ def test_a_failing_step_is_retried_by_worker_and_beat_without_anybodys_help(proc
 
 def test_an_unknown_version_is_left_alone_by_a_real_worker(processes, broker):
     processes.worker()
-    alone, known = start(), start()
+    alone, other = start(), start()
     models.Saga.objects.filter(pk=alone).update(version=99)
-    until(has_ended(known), START_SECONDS)
+    until(has_ended(other), START_SECONDS)
     pass_time(alone, 60)
     before = models.Saga.objects.filter(pk=alone).values().get()
 
@@ -225,7 +225,7 @@ def test_an_unknown_version_is_left_alone_by_a_real_worker(processes, broker):
     }
 
 
-def test_a_broker_that_is_away_delays_a_sale_and_nothing_else(processes, broker, monkeypatch):
+def test_an_unavailable_broker_delays_a_sale_and_nothing_else(processes, broker, monkeypatch):
     monkeypatch.setattr(celery.app.conf, "broker_url", "redis://127.0.0.1:1/0")
     monkeypatch.setattr(celery.app.conf, "broker_write_url", None)
     with celery.app.producer_pool.acquire(block=True) as producer:
@@ -235,13 +235,13 @@ def test_a_broker_that_is_away_delays_a_sale_and_nothing_else(processes, broker,
     monkeypatch.undo()
 
     processes.worker()
-    pass_time(sale, services.CHAIN_SECONDS)
-    until(has_ended(sale), START_SECONDS, ring=True)
+    pass_time(sale, saga_log.CHAIN_SECONDS)
+    until(has_ended(sale), START_SECONDS, sweeps=True)
 
     assert saga(sale).status == "COMPLETED"
 
 
-def test_the_queues_lengths_are_seen(broker, monkeypatch):
+def test_long_queues_are_recognised(broker, monkeypatch):
     assert dispatcher.full_queues(QUEUES) == frozenset()
     monkeypatch.setattr(dispatcher, "MAX_WAITING_TASKS", 2)
     for _ in range(3):

@@ -1,8 +1,8 @@
-"""What the apps say to one another: the envelope, every public event, and how names are derived.
+"""The wire format of events: the envelope, and every public event.
 
-Owns the wire format. Imports the standard library and msgspec only, so that any service, in any process,
-can read it. A field may be added with a default; a field is never removed, renamed or given another meaning:
-`tests/fixtures` holds an example of every event that was ever published, and each must decode for ever.
+Imports the standard library and msgspec only, so that any service, in any process, can read it. A field may be added with
+a default. A field is never removed, renamed or given another meaning: `tests/fixtures` holds an example of every event
+that was ever published, and each must decode for ever.
 """
 
 from auction_project.kernel.contracts import events

@@ -1,6 +1,6 @@
-"""The AsyncAPI 3 document of all events, made from the structs themselves: it cannot say anything else than they do.
+"""The AsyncAPI 3 document of all events. It is made from the structs, so that it always says what they say.
 
-`manage.py asyncapi` writes it; the copy in `docs/` is kept current by a test.
+`manage.py asyncapi` writes it to `docs/`; a test keeps that copy current.
 """
 
 import inspect
@@ -15,7 +15,7 @@ _SCHEMAS = "#/components/schemas/"
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """What a channel is for, who writes it, who reads it."""
+    """What a channel is for, which apps write it, which apps read it."""
 
     summary: str
     senders: str
@@ -29,10 +29,10 @@ TOPICS: dict[str, Topic] = {
         "notifications, anyone",
     ),
     "auction.private": Topic(
-        "What one bidder or seller is told about the own bids and lots.", "bidding", "notifications"
+        "Notices to one bidder or seller about their own bids and lots.", "bidding", "notifications"
     ),
     "auction.lots": Topic(
-        "Lots that ask for stock, and lots that are done with it.",
+        "Lots that request stock, and lots that need it no longer.",
         "bidding",
         "inventory, bidding, notifications",
     ),
@@ -68,7 +68,9 @@ def document(
     channels: dict[str, Any] = {}
     for topic in events.TOPICS:
         channels[topic] = _channel(topic, [t for t in types if topic == t.TOPIC], partitions)
-        channels[topic + dead_letter_suffix] = _dead_channel(topic, dead_letter_suffix, partitions)
+        channels[topic + dead_letter_suffix] = _dead_channel(
+            topic + dead_letter_suffix, topic, dead_letter.__name__, partitions
+        )
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -110,11 +112,11 @@ def _channel(topic: str, types: list[type[events.Event]], partitions: int) -> di
     }
 
 
-def _dead_channel(topic: str, suffix: str, partitions: int) -> dict[str, Any]:
+def _dead_channel(address: str, topic: str, message: str, partitions: int) -> dict[str, Any]:
     return {
-        "address": topic + suffix,
-        "summary": f"Messages of {topic} that a reader gave up on, with the error and the origin.",
-        "messages": {"Letter": {"$ref": "#/components/messages/Letter"}},
+        "address": address,
+        "summary": f"Messages of {topic} that a consumer gave up on, with the error and the origin.",
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
         "bindings": {"kafka": {"partitions": partitions}},
     }
 

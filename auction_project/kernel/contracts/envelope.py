@@ -1,7 +1,7 @@
-"""The CloudEvents envelope around every event, as one JSON document; transport headers are only a copy of it.
+"""The CloudEvents envelope of every event: envelope and event are one JSON document, the value of a message.
 
-Promises: `decode(encode(...))` is the identity; an unknown event type, a missing attribute or a wrong type is
-`Undecodable` with the reason. Unknown *fields* are ignored: a newer producer may add some.
+Promises: `decode(encode(...))` is the identity. An unknown event type, a missing attribute or a wrong type raises
+`Undecodable` with the reason. Unknown *fields* are ignored, because a newer producer may add some.
 Source: CloudEvents 1.0.2 (attributes), RFC 3339 (time).
 """
 
@@ -14,14 +14,16 @@ from auction_project.kernel.contracts import events
 
 
 class Undecodable(ValueError):
-    """The message is not an event of ours."""
+    """The message is no event of this contract."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The attributes of one message.
 
-    `id` is the same in every repetition of the message. `version` orders the events of one `subject`: a consumer
-    of state keeps the highest (0: the event is no state).
+    `id` is the same in every repetition of the message. `type` is the name of the event, `source` the app that published
+    it, `time` (with a time zone) when it happened there. `subject` is the event's key. `version` orders the events of one
+    subject: a consumer of state keeps the highest (0: the event is no state). `correlationid` is the id of the request
+    that caused the event, and goes with all that follows from it.
     """
 
     id: str
@@ -57,7 +59,7 @@ def encode(
     version: int,
     correlation_id: str,
 ) -> bytes:
-    """The message for `event`; its subject is the event's key."""
+    """The message of `event`, as UTF-8 JSON. Its subject is the event's key; `time` must have a time zone."""
     return _encoder.encode(
         _Wire(
             id=event_id,
@@ -73,12 +75,12 @@ def encode(
 
 
 def decode_envelope(message: bytes) -> Envelope:
-    """The attributes alone. Raises Undecodable."""
+    """The attributes of `message`, of any event type. Raises Undecodable."""
     return _attributes(_decode_wire(message))
 
 
 def decode(message: bytes) -> tuple[Envelope, events.Event]:
-    """Envelope and event. Raises Undecodable."""
+    """Envelope and event of `message`. Raises Undecodable, also for an event type that this release does not know."""
     wire = _decode_wire(message)
     decoder = _data_decoders.get(wire.type)
     if decoder is None:

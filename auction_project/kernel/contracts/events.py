@@ -13,12 +13,13 @@ FailureReason = Literal["stock_refused", "risk_refused", "payment_refused", "ste
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all events."""
+    """The base of all events. `TOPIC` is where they are published; `KEY` names the field that is their key."""
 
     TOPIC: ClassVar[str]
     KEY: ClassVar[str]
 
     def key(self) -> str:
+        """The value of the key."""
         return str(getattr(self, self.KEY))
 
 
@@ -72,7 +73,10 @@ class BidPlaced(LogRecord, frozen=True, kw_only=True):
 
 
 class MaximumChanged(LogRecord, frozen=True, kw_only=True):
-    """The leader changed the own maximum. No public bid: `bids` and the end stay; the price moves only to a met reserve."""
+    """The leader changed their own maximum, which is no public bid.
+
+    `bids` and the end stay, and the price moves only when the reserve is met.
+    """
 
     price: int
     currency: str
@@ -91,7 +95,7 @@ class AuctionExtended(LogRecord, frozen=True, kw_only=True):
 
 
 class AuctionClosed(LogRecord, frozen=True, kw_only=True):
-    """No more bids. `winner` is an alias, or empty: nobody, or the reserve was not met."""
+    """No more bids. `winner` is an alias; it is empty if there was no bid or the reserve was not met."""
 
     winner: str
     price: int
@@ -121,7 +125,7 @@ class LotSettled(LogRecord, frozen=True, kw_only=True):
 class LotSaleFailed(LogRecord, frozen=True, kw_only=True):
     """A sale of the lot was undone. `next` says what follows, `leader` and `price` who leads now and at what price.
 
-    Why it was undone is the buyer's own affair and is not public.
+    The reason is private to the buyer.
     """
 
     sale_id: str
@@ -150,7 +154,10 @@ class BidderNotice(Event, frozen=True, kw_only=True):
 
 
 class Outbid(BidderNotice, frozen=True, kw_only=True):
-    """Another bidder leads. `minimum` is the least that the next bid must offer. `own_bid`: the own bid was not enough."""
+    """Another bidder leads. `minimum` is the least that the next bid must offer.
+
+    `own_bid`: the bidder's own new bid was not enough.
+    """
 
     price: int
     minimum: int
@@ -178,15 +185,18 @@ class Won(BidderNotice, frozen=True, kw_only=True):
 
 
 class Lost(BidderNotice, frozen=True, kw_only=True):
-    """The auction ended and somebody else won, at `price`."""
+    """The auction ended and another bidder won, at `price`."""
 
     price: int
     currency: str
 
 
 class NotSold(BidderNotice, frozen=True, kw_only=True):
-    """The auction ended below the reserve, at `price`. Only the highest bidder reads by how much the own maximum missed
-    it: by less than `missed_by_percent` of the reserve, which rounds up so that the reserve stays hidden."""
+    """The auction ended below the reserve, at `price`.
+
+    Only the highest bidder reads by how much their maximum missed it: by less than `missed_by_percent` of the reserve,
+    which rounds up so that the reserve stays hidden.
+    """
 
     price: int
     currency: str
@@ -195,7 +205,7 @@ class NotSold(BidderNotice, frozen=True, kw_only=True):
 
 
 class NextInLine(BidderNotice, frozen=True, kw_only=True):
-    """The auction ended and somebody else won. Should the payment fail, this bidder gets the lot at `next_price`."""
+    """The auction ended and another bidder won. If the payment fails, this bidder gets the lot at `next_price`."""
 
     price: int
     next_price: int
@@ -203,7 +213,7 @@ class NextInLine(BidderNotice, frozen=True, kw_only=True):
 
 
 class AuctionCancelled(BidderNotice, frozen=True, kw_only=True):
-    """The auction was cancelled. With `sale_pending` the reader's own sale still runs to its end; else no bid counts."""
+    """The auction was cancelled. With `sale_pending`, the bidder's own sale still goes on; else no bid counts."""
 
     reason: str
     sale_pending: bool = False
@@ -333,7 +343,7 @@ class StockDepleted(StockState, frozen=True, kw_only=True):
     """Available + reserved reached 0."""
 
 
-# --- the saga's edge ---------------------------------------------------------------------------------------------
+# --- sales: between bidding, orders and sagas --------------------------------------------------------------------
 
 
 class SaleConfirmed(Event, frozen=True, kw_only=True):
@@ -399,7 +409,7 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 
 
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
-    """The order stands: paid, and its stock committed."""
+    """The order is final: it is paid, and its stock is committed."""
 
 
 class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
@@ -465,10 +475,10 @@ class SessionEnded(Event, frozen=True, kw_only=True):
 
 
 def _concrete(base: type[Event]) -> list[type[Event]]:
-    found: list[type[Event]] = []
+    event_types: list[type[Event]] = []
     for child in base.__subclasses__():
-        found += _concrete(child) or [child]
-    return found
+        event_types += _concrete(child) or [child]
+    return event_types
 
 
 BY_NAME: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in _concrete(Event)}

@@ -1,6 +1,6 @@
-"""The desk of dead letters: what consumers gave up on, to look at, to replay, and to dismiss with a reason.
+"""The admin of dead letters: an operator reads what consumers gave up on, replays it, or dismisses it with a reason.
 
-Nothing is edited. The page offers only what can be done with its letter.
+Nothing is edited. The page offers only the actions that are possible now.
 """
 
 import contextlib
@@ -69,24 +69,24 @@ class DeadLetterAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     empty_text = "No dead letters. Every message was handled."
 
     @admin.display(description="event", ordering="event_type")
-    def event(self, letter: models.DeadLetter) -> str:
-        return str(letter.event_type or "undecodable")
+    def event(self, dead_letter: models.DeadLetter) -> str:
+        return str(dead_letter.event_type or "undecodable")
 
     @admin.display(description="error")
-    def short_error(self, letter: models.DeadLetter) -> str:
-        return str(letter.error[:120])
+    def short_error(self, dead_letter: models.DeadLetter) -> str:
+        return str(dead_letter.error[:120])
 
     @admin.display(description="message")
-    def message(self, letter: models.DeadLetter) -> SafeString:
-        return format_html("<pre>{}</pre>", readable(bytes(letter.value)))
+    def message(self, dead_letter: models.DeadLetter) -> SafeString:
+        return format_html("<pre>{}</pre>", readable(bytes(dead_letter.value)))
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Only what can be done with this letter."""
-        letter = self.get_object(request, object_id)
+        """Only the actions that are possible with this dead letter."""
+        dead_letter = self.get_object(request, object_id)
         possible = set()
-        if letter is not None:
-            possible = {"replay"} if letter.is_replayable else set()
-            possible |= set() if letter.is_dismissed else {"dismiss"}
+        if dead_letter is not None:
+            possible = {"replay"} if dead_letter.is_replayable else set()
+            possible |= set() if dead_letter.is_dismissed else {"dismiss"}
         return [
             action
             for action in super().get_actions_detail(request, object_id)
@@ -145,19 +145,19 @@ class DeadLetterAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
 
 def _id(object_id: str) -> int:
-    """The number in a page's path; 0, which no letter has, for what is no number."""
+    """The id in a page's path; 0, which no dead letter has, for text that is no number."""
     return int(object_id) if object_id.isdecimal() else 0
 
 
 def _page(object_id: str) -> HttpResponse:
-    """The letter again. The dialog is htmx's, which follows this header only."""
+    """Show the dead letter again. The dialog is htmx's, which follows only this header."""
     return HttpResponse(
         headers={"HX-Redirect": reverse("admin:messaging_deadletter_change", args=[object_id])}
     )
 
 
 def readable(value: bytes) -> str:
-    """The message for a person: indented where it is JSON, never more than MAX_SHOWN_BYTES."""
+    """The message for people: indented if it is JSON, at most MAX_SHOWN_BYTES of it."""
     with contextlib.suppress(msgspec.MsgspecError):
         value = msgspec.json.format(value, indent=2)
     shown = value[:MAX_SHOWN_BYTES].decode(errors="backslashreplace")

@@ -1,10 +1,10 @@
 """The Broker protocol: what every transport promises, and nothing that only one of them can do.
 
-Promises: `append` returns when the messages are durable. Messages of one key stay in order. A group's partition has
-one owner at a time; what its owner did not acknowledge comes again, in order, to the next owner. Another group sees
-everything. At least once: a consumer must be idempotent (`once`).
+Promises: `append` returns when the messages are durable. Messages of one key stay in order. A group's partition has one
+owner at a time; a record that its owner did not acknowledge comes again, in order, to the next owner. Each group gets
+every message. Delivery is at least once, so a consumer must be idempotent (`once`).
 
-A `namespace` keeps two installations apart that share one server: they see nothing of each other.
+A `namespace` keeps two installations apart that share one server: neither sees anything of the other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,15 +27,15 @@ class Oversize(errors.Refused):
 
 
 class EpochMissing(errors.DomainError):
-    """The transport has lost its data: everything of this source must be published again."""
+    """The transport has lost its data. All messages of this source must be published again."""
 
 
 class OwnershipLost(errors.DomainError):
-    """Another member owns the partition by now."""
+    """Another member owns the partition now."""
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What is sent. Messages of one `key` within a `topic` keep their order."""
+    """A message to send. Messages of one `key` within a `topic` keep their order."""
 
     topic: str
     key: str
@@ -43,7 +43,8 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What is received: a message at its place. `position` is comparable only by the backend that gave it."""
+    """A message that was received, with its partition and position. Only the backend that gave a `position` can compare
+    it."""
 
     topic: str
     key: str
@@ -53,7 +54,7 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        """Where to go on after this record: the `after` of `Broker.read`."""
+        """Partition and position in one text: the `after` of `Broker.read`, to go on behind this record."""
         return f"{self.partition}@{self.position}"
 
 
@@ -61,14 +62,14 @@ class Consumer(Protocol):
     """One member of a group. Not thread-safe."""
 
     def poll(self, timeout_seconds: float) -> list[Record]:
-        """The next records of the partitions that this member owns and has not put on hold, each partition's in
-        order. A record comes until it is acknowledged. Raises errors.Unavailable."""
+        """The next records of the partitions that this member owns and does not hold, in order per partition. A record
+        comes with each poll until it is acknowledged. Raises errors.Unavailable."""
 
     def acknowledge(self, record: Record) -> None:
-        """`record` and all before it in its partition are dealt with. Raises OwnershipLost, errors.Unavailable."""
+        """Note that `record` and all before it in its partition are handled. Raises OwnershipLost, errors.Unavailable."""
 
     def hold(self, record: Record, seconds: float) -> None:
-        """Deliver `record` and what follows it in its partition again, not before `seconds` from now."""
+        """Deliver `record` and those after it in its partition again, `seconds` from now at the earliest."""
 
     def close(self) -> None:
         """Give the partitions back."""
@@ -80,44 +81,48 @@ class Broker(Protocol):
     durable: ClassVar[bool]
 
     def prepare(self, topics: Sequence[str]) -> None:
-        """Make the topics that do not exist yet, where the transport needs that. Raises errors.Unavailable."""
+        """Create the topics that do not exist yet, if the transport needs that. Raises errors.Unavailable."""
 
     def append(self, messages: Sequence[Message], *, source: str | None = None) -> None:
-        """Store the messages, in order. With `source`, raise EpochMissing when the transport does not hold that
-        source's epoch (even when there is nothing to store). Raises Oversize (nothing is stored), errors.Unavailable (any prefix may be stored)."""
+        """Store the messages, in order. With `source`, raise EpochMissing when the transport does not hold that source's
+        epoch, even when there is nothing to store. Raises Oversize (nothing is stored), errors.Unavailable (any prefix
+        may be stored)."""
 
     def begin_epoch(self, source: str) -> None:
-        """`source` has published again all that it keeps."""
+        """Note that `source` has published all that it keeps to this transport."""
 
-    def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer: ...
+    def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer:
+        """A new member of `group`. `member` is unique in the group."""
 
     def read(self, topic: str, *, after: str | None = None) -> Iterator[Record]:
-        """Replay: every record now in `topic`, each partition's in order; `after` a record's `place` skips that
-        partition up to there and all partitions before it. Raises errors.Unavailable."""
+        """Every record that is in `topic` now, in order per partition, for replays. `after`, a record's `place`, skips all
+        partitions before its own, and its own up to and with that record. Raises errors.Unavailable."""
 
     def lag(self, group: str, topics: Sequence[str]) -> int:
         """How many messages `group` has not acknowledged. Raises errors.Unavailable."""
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
-        """Drop what every one of `groups` has acknowledged; the number dropped (a backend may drop less, or nothing).
-        Raises errors.Unavailable."""
+        """Drop messages that every one of `groups` has acknowledged; the number dropped (a backend may drop fewer, or
+        none). Raises errors.Unavailable."""
 
     def ping(self) -> None:
-        """Raises errors.Unavailable."""
+        """Return if the transport answers. Raises errors.Unavailable."""
 
     def wipe(self) -> None:
-        """Lose everything of this namespace, as a server that was emptied: for tests. Raises errors.Invalid without
-        a namespace."""
+        """Lose all data of this namespace, as an emptied server does: for tests. Raises errors.Invalid without a
+        namespace."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give connections and threads back."""
 
 
 def max_bytes(topic: str) -> int:
+    """How many bytes a message of `topic` may have."""
     return MAX_DEAD_LETTER_BYTES if topic.endswith(DLQ_SUFFIX) else MAX_MESSAGE_BYTES
 
 
 def refuse_oversize(messages: Sequence[Message]) -> None:
-    """Raises Oversize for the first message that is larger than its topic carries."""
+    """Raise Oversize for the first message that is larger than its topic carries."""
     for message in messages:
         if len(message.key.encode()) > MAX_KEY_BYTES:
             raise Oversize(f"a key of {len(message.key)} characters for {message.topic}", limit=MAX_KEY_BYTES)
@@ -129,7 +134,7 @@ def refuse_oversize(messages: Sequence[Message]) -> None:
 
 
 def refuse_without(namespace: str) -> None:
-    """Raises errors.Invalid when `namespace` is empty: what is wiped then is everybody's."""
+    """Raise errors.Invalid when `namespace` is empty, because a wipe would then hit other installations."""
     if not namespace:
         raise errors.Invalid("Only a namespace can be wiped.", field="namespace")
 

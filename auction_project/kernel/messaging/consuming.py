@@ -1,10 +1,10 @@
 """The consumer loop: takes records in order, gives each to its handler once, and applies the one failure policy.
 
 A handler gets `(envelope, event)` inside a transaction on its app's database that also holds the `once` row of the
-event; the acknowledgement follows the commit. An app without PostgreSQL (bidding) has no inbox: its log recognises
-repeats. A failing record holds its partition and nothing else; what a rule refused is stored as refused and done with.
-A loop that has buried too many records of a topic in a row halts: it keeps its partitions, takes nothing, and waits for
-an operator to mend the cause and restart the process.
+event; the acknowledgement follows the commit. A subscription without an inbox recognises repeats by itself. A failing
+record holds its partition and no other. A refusal is stored, and is final. A loop that has sent too many records of a
+topic in a row to the dead-letter topic halts: it keeps its partitions, takes nothing, and waits until an operator has
+mended the cause and restarts the process.
 """
 
 import enum
@@ -24,8 +24,7 @@ Handler = Callable[[contracts.Envelope, Any], None]
 Decode = Callable[[brokers.Record], tuple[contracts.Envelope, Any]]
 POLL_SECONDS = 1.0
 LAG_SECONDS = 10.0
-HALTED_SECONDS = 15.0  # between two looks of a loop that has halted: they keep its membership
-_ALARMING_TOPICS = frozenset({contracts.events.SaleConfirmed.TOPIC})  # nobody is charged, and nobody is told
+HALTED_SECONDS = 15.0  # between two polls of a loop that has halted: they keep its membership
 
 log = logs.get(__name__)
 
@@ -36,14 +35,16 @@ def decode_event(record: brokers.Record) -> tuple[contracts.Envelope, Any]:
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """What one group of consumers reads and who deals with it.
+    """What one group of consumers reads, and which handler takes it.
 
-    `inbox` is None for an app without PostgreSQL. `reads` and `decode` are for messages that are no events.
+    `inbox` is the app's table of `once`, or None for an app whose own log recognises repeats. `alarming`: a dead letter
+    of this group needs an operator at once. `reads` (topics) and `decode` are for messages that are no events.
     """
 
     group: str
     handlers: Mapping[type[Any], Handler]
     inbox: type[once.OnceRow] | None = None
+    alarming: bool = False
     reads: tuple[str, ...] = ()
     decode: Decode = decode_event
 
@@ -53,18 +54,18 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterFailed(RuntimeError):
-    """The dead-letter topic did not take a poison message: this consumer must stop, nothing may be dropped."""
+    """The dead-letter topic did not take a poison message. This consumer must stop, because no message may be dropped."""
 
 
 class _Verdict(enum.Enum):
     DONE = "done"
     HALTED = "halted"
     HELD = "held"
-    AWAY = "away"
+    OUTAGE = "outage"
 
 
-class _Trouble(msgspec.Struct):
-    """A record that failed: how often it was tried, and how many of those count."""
+class _FailingRecord(msgspec.Struct):
+    """The record at `position` fails: how often it was tried, and how many of these tries count."""
 
     position: str
     tries: int = 0
@@ -72,31 +73,32 @@ class _Trouble(msgspec.Struct):
 
 
 class ConsumerLoop:
-    """`step()` deals with what one poll brings. `halted` names the topic whose dead letters stopped it, or is empty."""
+    """`step()` handles the records of one poll. `halted` names the topic whose dead letters halted it, or is empty."""
 
     def __init__(self, subscription: Subscription, broker: brokers.Broker, *, member: str) -> None:
         self._subscription = subscription
         self._broker = broker
         self._consumer = broker.consumer(subscription.group, subscription.topics, member=member)
-        self._troubles: dict[tuple[str, int], _Trouble] = {}
-        self._buried: dict[str, int] = {}  # by topic: dead letters since the last record that was dealt with
+        self._failing: dict[tuple[str, int], _FailingRecord] = {}  # by topic and partition
+        self._dead_letters_in_a_row: dict[str, int] = {}  # by topic, since the last record that was handled
         self._next_lag = 0.0
         self.halted = ""
         metrics.HALTED.labels(subscription.group).set(0)
         self.name = f"consume:{subscription.group}"
 
     def step(self) -> bool:
-        """Always True: it waits by itself. Raises errors.Unavailable when the broker is away, DeadLetterFailed."""
+        """Always True, because the poll waits. Raises errors.Unavailable when the broker is unavailable,
+        DeadLetterFailed."""
         records = self._consumer.poll(POLL_SECONDS)
         self._measure_lag()
         if self.halted:
-            self._leave(records)
+            self._hold_all(records)
             return True
         close_old_connections()
-        waiting: set[tuple[str, int]] = set()
+        held: set[tuple[str, int]] = set()
         for record in records:
-            place = (record.topic, record.partition)
-            if place in waiting:
+            topic_partition = (record.topic, record.partition)
+            if topic_partition in held:
                 continue
             try:
                 verdict = self._settle(record)
@@ -104,12 +106,12 @@ class ConsumerLoop:
                 log.info("partition_lost", topic=record.topic, partition=record.partition)
                 verdict = _Verdict.HELD
             if verdict is _Verdict.HALTED:
-                self._leave(records)
+                self._hold_all(records)
                 break
-            if verdict is _Verdict.AWAY:
-                break  # every try of an outage may take its time-out: back to the poll, which keeps the membership
+            if verdict is _Verdict.OUTAGE:
+                break  # each try of an outage may take its whole time-out, and only the poll keeps the membership
             if verdict is _Verdict.HELD:
-                waiting.add(place)
+                held.add(topic_partition)
         return True
 
     def close(self) -> None:
@@ -121,69 +123,71 @@ class ConsumerLoop:
         except Exception as error:
             return self._fail(record, error)
         failpoints.reach(f"{self.name}.before_acknowledge")
-        self._buried.pop(record.topic, None)
-        self._done_with(record)
+        self._dead_letters_in_a_row.pop(record.topic, None)
+        self._acknowledge(record)
         return _Verdict.DONE
 
-    def _done_with(self, record: brokers.Record) -> None:
+    def _acknowledge(self, record: brokers.Record) -> None:
         self._consumer.acknowledge(record)
-        self._troubles.pop((record.topic, record.partition), None)
+        self._failing.pop((record.topic, record.partition), None)
         metrics.CONSUMED.labels(record.topic, self._subscription.group).inc()
 
     def _fail(self, record: brokers.Record, error: Exception) -> _Verdict:
-        """Hold the partition, or bury the record and go on."""
-        place = (record.topic, record.partition)
-        trouble = self._troubles.get(place)
-        if trouble is None or trouble.position != record.position:
-            trouble = self._troubles[place] = _Trouble(record.position)
+        """Hold the partition, or send the record to the dead-letter topic and go on."""
+        topic_partition = (record.topic, record.partition)
+        failing = self._failing.get(topic_partition)
+        if failing is None or failing.position != record.position:
+            failing = self._failing[topic_partition] = _FailingRecord(record.position)
         fate = failure.classify(error)
-        trouble.tries += 1
-        trouble.attempts += fate is not failure.Fate.OUTAGE
+        failing.tries += 1
+        failing.attempts += fate is not failure.Fate.OUTAGE
         if isinstance(error, contracts.Undecodable):
-            trouble.attempts = failure.MAX_ATTEMPTS
-        if trouble.attempts < failure.MAX_ATTEMPTS or record.topic.endswith(brokers.DLQ_SUFFIX):
-            self._hold(record, trouble, fate, error)
-            return _Verdict.AWAY if fate is failure.Fate.OUTAGE else _Verdict.HELD
-        self._bury(record, error, trouble.attempts)
-        self._done_with(record)
-        self._buried[record.topic] = self._buried.get(record.topic, 0) + 1
-        if self._buried[record.topic] >= failure.MAX_DEAD_LETTERS_IN_A_ROW:
+            failing.attempts = failure.MAX_ATTEMPTS
+        if failing.attempts < failure.MAX_ATTEMPTS or record.topic.endswith(brokers.DLQ_SUFFIX):
+            self._hold(record, failing, fate, error)
+            return _Verdict.OUTAGE if fate is failure.Fate.OUTAGE else _Verdict.HELD
+        self._send_to_dlq(record, error, failing.attempts)
+        self._acknowledge(record)
+        in_a_row = self._dead_letters_in_a_row.get(record.topic, 0) + 1
+        self._dead_letters_in_a_row[record.topic] = in_a_row
+        if in_a_row >= failure.MAX_DEAD_LETTERS_IN_A_ROW:
             self._halt(record.topic)
             return _Verdict.HALTED
         return _Verdict.DONE
 
-    def _hold(self, record: brokers.Record, trouble: _Trouble, fate: failure.Fate, error: Exception) -> None:
+    def _hold(
+        self, record: brokers.Record, failing: _FailingRecord, fate: failure.Fate, error: Exception
+    ) -> None:
         log.warning(
             "message_held",
             topic=record.topic,
             key=record.key,
             fate=fate.value,
-            attempts=trouble.attempts,
+            attempts=failing.attempts,
             error=repr(error),
         )
         metrics.HELD.labels(record.topic, self._subscription.group, fate.value).inc()
-        self._consumer.hold(record, failure.pause_seconds(trouble.tries))
+        self._consumer.hold(record, failure.pause_seconds(failing.tries))
 
-    def _bury(self, record: brokers.Record, error: Exception, attempts: int) -> None:
-        group = self._subscription.group
-        letter = dead_letters.letter(
+    def _send_to_dlq(self, record: brokers.Record, error: Exception, attempts: int) -> None:
+        group, alarming = self._subscription.group, self._subscription.alarming
+        dead_letter = dead_letters.dead_letter(
             record, group=group, error=error, attempts=attempts, at=datetime.now(UTC)
         )
-        message = dead_letters.message(letter)
+        message = dead_letters.message(dead_letter)
         try:
             self._broker.append([message])
         except Exception as failed:
             raise DeadLetterFailed(f"{message.topic}: {failed}") from failed
         metrics.DEAD_LETTERED.labels(record.topic, group).inc()
-        is_alarming = record.topic in _ALARMING_TOPICS
-        tell = log.critical if is_alarming else log.error
-        tell(
+        report = log.critical if alarming else log.error
+        report(
             "dead_letter",
-            alert=is_alarming,
+            alert=alarming,
             topic=record.topic,
             key=message.key,
             group=group,
-            error=letter.error,
+            error=dead_letter.error,
             exc_info=error,
         )
 
@@ -196,13 +200,13 @@ class ConsumerLoop:
             alert=True,
             group=group,
             topic=topic,
-            dead_letters=self._buried[topic],
+            dead_letters=self._dead_letters_in_a_row[topic],
             next_step="Read the errors under Dead letters in the admin, mend their cause, restart this process, "
-            "and replay the letters.",
+            "and replay the dead letters.",
         )
 
-    def _leave(self, records: list[brokers.Record]) -> None:
-        """What is not acknowledged stays in its partition."""
+    def _hold_all(self, records: list[brokers.Record]) -> None:
+        """Hold the records: what is not acknowledged stays in its partition."""
         for record in records:
             self._consumer.hold(record, HALTED_SECONDS)
 
@@ -212,14 +216,14 @@ class ConsumerLoop:
             group, topics = self._subscription.group, self._subscription.topics
             try:
                 metrics.LAG.labels(group).set(self._broker.lag(group, topics))
-            except errors.Unavailable as away:
-                log.warning("lag_unknown", group=group, error=str(away))
+            except errors.Unavailable as outage:
+                log.warning("lag_unknown", group=group, error=str(outage))
 
 
 def apply(subscription: Subscription, record: brokers.Record) -> None:
-    """Give `record` to its handler, unless that was done before; what a rule refuses is stored as refused.
+    """Give `record` to its handler, unless that was done before; a refusal is stored.
 
-    Raises contracts.Undecodable, and whatever else the handler raises: then nothing has happened.
+    Raises contracts.Undecodable and any other error of the handler: then nothing has happened.
     """
     envelope, event = subscription.decode(record)
     handler = subscription.handlers.get(type(event))
@@ -252,7 +256,7 @@ def _handle_once(
 def _store_refusal(
     inbox: type[once.OnceRow] | None, envelope: contracts.Envelope, refusal: errors.DomainError
 ) -> None:
-    """A rule's answer is final: what the handler wrote was rolled back, the answer stands in its stead."""
+    """Store the refusal, which is final. What the handler wrote was rolled back."""
     if inbox is None:
         return
     with transaction.atomic(using=inbox.objects.db):

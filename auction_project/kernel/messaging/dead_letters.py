@@ -1,6 +1,7 @@
-"""The message about a message: what stands in `<topic>.dlq`. The poison message as it came, the error, the origin.
+"""Dead letters: the messages of `<topic>.dlq`. Each holds a message that a group gave up on, the error and the origin.
 
-Of a message that is larger than its dead-letter topic carries (it never came through `Broker.append`), the beginning.
+Of a message that is larger than its dead-letter topic carries, it holds the beginning. Such a message did not come
+through `Broker.append`.
 """
 
 import hashlib
@@ -15,15 +16,16 @@ from auction_project.kernel.messaging import broker
 
 MAX_ERROR_CHARACTERS = 2000
 BEGINNING_BYTES = 64 * 1024
-FIRST_YEAR, LAST_YEAR = 1970, 9998  # beyond them a time zone may take a time out of the calendar
+FIRST_YEAR, LAST_YEAR = 1970, 9998  # outside of them a time zone may move a time out of the calendar
 
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]  # what the list can keep
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]  # fits a column of the list
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """`group` gave up on the message at `partition` and `position` of `topic` after `attempts`.
 
-    `whole_bytes` is 0, or the length of the message of which only the beginning is here; `whole_digest` then names it.
+    `value` is the message. Where it holds only the beginning, `whole_bytes` is the length of the message and
+    `whole_digest` its digest; else they are 0 and empty.
     """
 
     topic: str
@@ -40,16 +42,18 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """The same for every time that this group gives up on this very message."""
+        """Identifies the message and the group: SHA-256 in hex, the same each time that the group gives up on it."""
         if self.whole_digest:
             return self.whole_digest
         parts = (self.topic.encode(), self.group.encode(), self.key.encode(), self.value)
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def letter(record: broker.Record, *, group: str, error: BaseException, attempts: int, at: datetime) -> Letter:
-    """What to write about `record`. PostgreSQL keeps no NUL in a text, so none stands in it."""
-    return Letter(
+def dead_letter(
+    record: broker.Record, *, group: str, error: BaseException, attempts: int, at: datetime
+) -> DeadLetter:
+    """The dead letter of `record`. Its error has no NUL, because PostgreSQL refuses one in a text."""
+    return DeadLetter(
         topic=record.topic,
         key=record.key,
         group=group,
@@ -63,59 +67,62 @@ def letter(record: broker.Record, *, group: str, error: BaseException, attempts:
 
 
 def topic_of(topic: str) -> str:
-    """Where the dead letters of `topic` go."""
+    """The dead-letter topic of `topic`."""
     return topic + broker.DLQ_SUFFIX
 
 
 def topics_of(topics: Iterable[str]) -> tuple[str, ...]:
+    """The dead-letter topics of `topics`."""
     return tuple(topic_of(topic) for topic in topics)
 
 
-def encode(found: Letter) -> bytes:
-    return msgspec.json.encode(found)
+def encode(letter: DeadLetter) -> bytes:
+    """The JSON document in the topic."""
+    return msgspec.json.encode(letter)
 
 
-def message(found: Letter) -> broker.Message:
-    """What to append about `found`. Where no topic takes that, its key and value are cut to their beginnings."""
-    whole = broker.Message(topic_of(found.topic), found.key, encode(found))
+def message(letter: DeadLetter) -> broker.Message:
+    """The message to append for `letter`. If it is too large for its topic, its key and value are cut to their
+    beginnings."""
+    whole = broker.Message(topic_of(letter.topic), letter.key, encode(letter))
     try:
         broker.refuse_oversize([whole])
     except broker.Oversize:
-        cut = _beginning(found)
+        cut = _beginning(letter)
         return broker.Message(whole.topic, cut.key, encode(cut))
     return whole
 
 
 def decode(record: broker.Record) -> tuple[contracts.Envelope, Any]:
-    """The letter in `record`, for a Subscription. What somebody else wrote there is a dead letter of its own.
+    """Envelope and dead letter in `record`, for a Subscription. A record that is no dead letter becomes one.
 
-    Nothing here is ever given up on, so whatever comes is made fit for the list.
+    No record of a dead-letter topic is ever given up on, so each must fit the list.
     """
     try:
-        found = msgspec.json.decode(record.value, type=Letter)
-        if topic_of(found.topic) != record.topic:
-            raise ValueError(f"it stands in {record.topic} and speaks of {found.topic}")
-        if not FIRST_YEAR <= found.at.year <= LAST_YEAR:
-            raise ValueError(f"it was written in the year {found.at.year}")
+        letter = msgspec.json.decode(record.value, type=DeadLetter)
+        if topic_of(letter.topic) != record.topic:
+            raise ValueError(f"it is in {record.topic} and names {letter.topic}")
+        if not FIRST_YEAR <= letter.at.year <= LAST_YEAR:
+            raise ValueError(f"it was written in the year {letter.at.year}")
     except Exception as error:
-        found = letter(record, group="", error=error, attempts=1, at=datetime.fromtimestamp(0, tz=UTC))
+        letter = dead_letter(record, group="", error=error, attempts=1, at=datetime.fromtimestamp(0, tz=UTC))
     envelope = contracts.Envelope(
-        id=f"{found.digest}:{found.at.timestamp()}",
-        type=Letter.__name__,
-        source=found.group,
-        time=found.at,
-        subject=found.key,
+        id=f"{letter.digest}:{letter.at.timestamp()}",
+        type=DeadLetter.__name__,
+        source=letter.group,
+        time=letter.at,
+        subject=letter.key,
         version=0,
-        correlationid=found.digest[:32],
+        correlationid=letter.digest[:32],
     )
-    return envelope, found
+    return envelope, letter
 
 
-def _beginning(found: Letter) -> Letter:
+def _beginning(letter: DeadLetter) -> DeadLetter:
     return msgspec.structs.replace(
-        found,
-        key=found.key.encode()[: broker.MAX_KEY_BYTES].decode(errors="ignore"),
-        value=found.value[:BEGINNING_BYTES],
-        whole_bytes=len(found.value),
-        whole_digest=found.digest,
+        letter,
+        key=letter.key.encode()[: broker.MAX_KEY_BYTES].decode(errors="ignore"),
+        value=letter.value[:BEGINNING_BYTES],
+        whole_bytes=len(letter.value),
+        whole_digest=letter.digest,
     )

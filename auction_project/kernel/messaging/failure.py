@@ -1,10 +1,8 @@
-"""The one classifier of failures, for consumers and sagas alike.
+"""The one failure policy: what kind of failure an error is (`classify`, `Fate`), and how long to wait for the next try.
 
-OUTAGE  a store, broker or provider is away, or a lock was not to be had in time: again without end, at most
-        MAX_PAUSE_SECONDS apart, no attempt used.
-REFUSED a rule said no: store the answer, never ask again.
-FAULT   anything else: MAX_ATTEMPTS, then the dead-letter topic (consumer) or turn and park (saga). A consumer that
-        gives up on MAX_DEAD_LETTERS_IN_A_ROW of one topic stops: the handler is at fault, not the messages.
+It holds for all that is tried again: consumers of events, steps of longer work, the loops of a process. A consumer that
+gives up on MAX_DEAD_LETTERS_IN_A_ROW messages of one topic halts, because then the handler is at fault and not the
+messages.
 """
 
 import enum
@@ -37,7 +35,13 @@ _OUTAGES = (
 
 
 class Fate(enum.Enum):
-    """How a failure is handled; see the module."""
+    """What follows from a failure.
+
+    OUTAGE: a store, broker or provider is unavailable, or a lock did not come free in time. Try again without end, at
+    most MAX_PAUSE_SECONDS apart; it uses no attempt.
+    REFUSED: a rule said no. Store the answer; it is final.
+    FAULT: any other error. After MAX_ATTEMPTS, give up in the way of the caller.
+    """
 
     OUTAGE = "outage"
     REFUSED = "refused"
@@ -45,19 +49,19 @@ class Fate(enum.Enum):
 
 
 def classify(error: BaseException) -> Fate:
-    """The fate of a failure by the type of `error`: any error of a store, broker or network that may pass is an OUTAGE,
-    any other DomainError is REFUSED, and all else, bugs included, is a FAULT. Raises nothing.
-    """
+    """The fate of `error`, by its type: OUTAGE for errors.Unavailable, for lost connections and for time-outs of stores
+    and brokers; REFUSED for any other errors.DomainError; FAULT for the rest. Never raises."""
     if isinstance(error, _OUTAGES):
         return Fate.OUTAGE
     if isinstance(error, errors.DomainError):
         return Fate.REFUSED
     if isinstance(error.__cause__, psycopg.errors.IdleInTransactionSessionTimeout):
-        return Fate.OUTAGE  # this process stood still, and the server ended its session
+        return Fate.OUTAGE  # this process was suspended, and the server ended its session
     return Fate.FAULT
 
 
 def pause_seconds(tries: int) -> float:
-    """How long to wait before the try after `tries` (1, 2, …): doubling, bounded, with jitter below a quarter."""
+    """How long to wait after the try number `tries` (1, 2, …): doubles from FIRST_PAUSE_SECONDS up to MAX_PAUSE_SECONDS,
+    minus a random part of at most a quarter."""
     pause = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(tries - 1, 16))
     return pause * random.uniform(0.75, 1.0)  # noqa: S311 - spreads retries, guards nothing

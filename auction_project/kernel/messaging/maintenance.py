@@ -1,6 +1,6 @@
-"""The loop that keeps the stores small: topics below what all groups have acknowledged, outboxes, inboxes and whatever
-else has a `prune`, past their days. Any number may run; each piece of work is bounded and may be repeated, and is
-repeated at once while there is more.
+"""The loop that keeps the stores small. It trims topics below what all groups have acknowledged, and deletes old rows of
+outboxes, of inboxes and of all else that has a `prune`. Any number of loops may run. Each piece of work is bounded and
+may be repeated; it is repeated at once while there is more.
 """
 
 import time
@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import once, outbox
 
-FULL_TRIM = 5_000  # dropped of one topic: there may be as many more
+FULL_TRIM = 5_000  # messages dropped of one topic at a time: more may be left
 FULL_PRUNE = 5_000  # rows that one more `prune` deletes at most
-PAUSE_SECONDS = 120.0  # so most of what was read lately is still there, for replays and for `verify`
+PAUSE_SECONDS = 120.0  # long, so that recent messages are still there for replays and for `verify`
 
 
 class Maintenance:
-    """`groups` are those that read each topic: a topic that one of them has never read is not trimmed.
+    """`groups` names the groups that read each topic. A topic that one of them has never read is not trimmed.
 
-    Each of `prunes` takes the time, deletes at most FULL_PRUNE rows that are past it, and returns how many.
+    Each of `prunes` takes the time, deletes at most FULL_PRUNE old rows, and returns how many.
     """
 
     name = "maintenance"
@@ -40,7 +40,8 @@ class Maintenance:
         self._next = 0.0
 
     def step(self) -> bool:
-        """One piece of each; whether one of them was full. Raises errors.Unavailable, django.db.OperationalError."""
+        """Do one piece of each kind of work; whether more may be left. Raises errors.Unavailable,
+        django.db.OperationalError."""
         if time.monotonic() < self._next:
             return False
         now = datetime.now(UTC)

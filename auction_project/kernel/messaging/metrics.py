@@ -1,29 +1,31 @@
-"""What messaging counts, for Prometheus: one place that names every series and says what it means."""
+"""The metrics of messaging, for Prometheus: the name and meaning of every series."""
 
 import prometheus_client
 
 PUBLISHED = prometheus_client.Counter(
-    "gavel_messages_published", "Messages that the transport has taken from an outbox.", ["topic"]
+    "gavel_messages_published", "Messages of outboxes that the transport has stored.", ["topic"]
 )
 CONSUMED = prometheus_client.Counter(
-    "gavel_messages_consumed", "Messages dealt with and acknowledged, repeats included.", ["topic", "group"]
+    "gavel_messages_consumed", "Messages handled and acknowledged, repeats included.", ["topic", "group"]
 )
 REFUSED = prometheus_client.Counter(
     "gavel_messages_refused",
-    "Messages that a rule of the reading app refused; the answer is stored.",
+    "Messages that a rule of the consuming app refused; the answer is stored.",
     ["topic", "group"],
 )
 HELD = prometheus_client.Counter(
-    "gavel_messages_held", "Attempts that failed and made their partition wait.", ["topic", "group", "fate"]
+    "gavel_messages_held",
+    "Failed attempts, each of which holds its partition for a pause.",
+    ["topic", "group", "fate"],
 )
 DEAD_LETTERED = prometheus_client.Counter(
     "gavel_messages_dead_lettered",
-    "Messages given up on. Any on sale-confirmed needs a person at once.",
+    "Messages that a group gave up on and sent to the dead-letter topic.",
     ["topic", "group"],
 )
 HALTED = prometheus_client.Gauge(
     "gavel_consumer_halted",
-    "1: the group takes no messages, because it gave up on too many in a row. An operator must act.",
+    "1: the group has halted, because it gave up on too many messages in a row. An operator must act.",
     ["group"],
 )
 LAG = prometheus_client.Gauge(

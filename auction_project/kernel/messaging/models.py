@@ -1,4 +1,4 @@
-"""The list of dead letters, in the database `default`: what consumers gave up on, and who replayed or dismissed it, and why."""
+"""The list of dead letters, in the database `default`: what consumers gave up on, who replayed or dismissed it, and why."""
 
 from datetime import datetime
 
@@ -10,7 +10,11 @@ MAX_REASON_CHARACTERS = 500
 
 
 class DeadLetter(models.Model):
-    """One message that one group gave up on; one row however often it comes back."""
+    """One message that one group gave up on: one row, however often that happens.
+
+    `value` is the message, or its beginning if `whole_bytes` (its size) is not 0. WAITING for an operator, REPLAYED, or
+    DISMISSED; each time that the group gives up on the message again, it is WAITING again.
+    """
 
     class Status(models.TextChoices):
         WAITING = "WAITING"
@@ -54,28 +58,29 @@ class DeadLetter(models.Model):
 
     # --- Mutators -----------------------------------------------------------------------------------------------
 
-    def come_back(self, letter: dead_letters.Letter) -> None:
-        """The group gave up on it once more; a repetition of the same letter changes nothing."""
-        if letter.at <= self.last_at:
+    def come_back(self, dead_letter: dead_letters.DeadLetter) -> None:
+        """Note that the group gave up on the message once more; a repetition of the same dead letter changes nothing."""
+        if dead_letter.at <= self.last_at:
             return
         self.status = self.Status.WAITING
-        self.error, self.attempts, self.last_at = letter.error, letter.attempts, letter.at
-        self.partition, self.position = letter.partition, letter.position
+        self.error, self.attempts, self.last_at = dead_letter.error, dead_letter.attempts, dead_letter.at
+        self.partition, self.position = dead_letter.partition, dead_letter.position
         self.times += 1
         self.save()
 
     def begin_replay(self, *, by: str, reason: str, now: datetime) -> "Replay":
+        """Note who is about to replay the message, and why."""
         replay: Replay = self.replays.create(by=by, reason=reason, at=now)
         return replay
 
     def end_replay(self, replay: "Replay", *, now: datetime) -> None:
-        """It was sent. What came back meanwhile goes on waiting."""
+        """Note that the message was sent. A dead letter that has come back meanwhile goes on waiting."""
         Replay.objects.filter(pk=replay.pk).update(sent_at=now)
-        seen = DeadLetter.objects.filter(pk=self.pk, last_at=self.last_at)
-        seen.update(status=self.Status.REPLAYED)
+        unchanged = DeadLetter.objects.filter(pk=self.pk, last_at=self.last_at)
+        unchanged.update(status=self.Status.REPLAYED)
 
     def dismiss(self, *, by: str, reason: str, now: datetime) -> None:
-        """It needs no more attention. The row is locked by the caller."""
+        """Note that the dead letter needs no more attention. The caller has locked the row."""
         self.dismissals.create(by=by, reason=reason, at=now)
         self.status = self.Status.DISMISSED
         self.save(update_fields=["status"])
@@ -93,7 +98,7 @@ class DeadLetter(models.Model):
 
 
 class Replay(models.Model):
-    """An operator had a dead letter sent again. `sent_at` is empty where the transport did not take it."""
+    """An operator's replay of a dead letter. `sent_at` is null if the transport did not take the message."""
 
     dead_letter = models.ForeignKey(DeadLetter, on_delete=models.PROTECT, related_name="replays")
     by = models.CharField(max_length=200)
@@ -110,7 +115,7 @@ class Replay(models.Model):
 
 
 class Dismissal(models.Model):
-    """An operator decided that a dead letter needs no more attention."""
+    """An operator's decision that a dead letter needs no more attention."""
 
     dead_letter = models.ForeignKey(DeadLetter, on_delete=models.PROTECT, related_name="dismissals")
     by = models.CharField(max_length=200)

@@ -1,8 +1,8 @@
-"""The transactional outbox: an event is a row beside the change it tells of, in the same transaction.
+"""The transactional outbox: an event is a row beside the change that it announces, in the same transaction.
 
-Each PostgreSQL app has one table (`class Outbox(outbox.OutboxRow)`). Write after the aggregate's row lock is held:
-then ids of one key grow in the order of the changes. Rows stay for KEEP_DAYS (EVENTS_KEEP_DAYS of the settings) after
-they were published: they are the second copy of every event.
+Each PostgreSQL app has one table (`class Outbox(outbox.OutboxRow)`). Publish while the aggregate's row is locked, so that
+ids of one key grow in the order of the changes. Rows stay for KEEP_DAYS (EVENTS_KEEP_DAYS of the settings) after they
+were published, because they are the second copy of every event.
 """
 
 import uuid
@@ -20,7 +20,7 @@ WAKE_CHANNEL = "outbox"
 
 
 class OutboxRow(models.Model):
-    """One event that is to be published, or was."""
+    """One event. `body` is the encoded message; `published_at` is null until the transport has stored it."""
 
     id = models.BigAutoField(primary_key=True)
     event_id = models.CharField(max_length=200, unique=True)
@@ -54,10 +54,11 @@ def publish(
     version: int = 0,
     event_id: str | None = None,
 ) -> str:
-    """Record `event` for publication with the transaction that is open on the table's database; its event id.
+    """Write `event` to the outbox, in the transaction that is open on the table's database; its event id.
 
-    The commit wakes the relay. Raises TransactionManagementError outside a transaction (an event never goes without
-    its change), brokers.Oversize (no transport would ever take it).
+    `version` orders the events of one subject (0: the event is no state). `event_id` makes a repeated event recognisable;
+    without it, the id is random. The commit wakes the relay. Raises TransactionManagementError outside a transaction,
+    because an event never goes without its change, and brokers.Oversize, because no transport would ever take it.
     """
     using = table.objects.db
     if not transaction.get_connection(using).in_atomic_block:
@@ -82,7 +83,7 @@ def publish(
 
 
 def prune(table: type[OutboxRow], *, now: datetime) -> int:
-    """Delete rows that were published more than KEEP_DAYS ago, a bounded number; the number deleted."""
+    """Delete at most PRUNE_ROWS rows that were published more than KEEP_DAYS ago; the number deleted."""
     before = now - timedelta(days=KEEP_DAYS)
     old = table.objects.filter(created_at__lt=before, published_at__lt=before)
     deleted, _ = table.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE_ROWS])).delete()

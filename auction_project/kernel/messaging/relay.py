@@ -1,10 +1,11 @@
-"""The relay of one outbox: publishes its rows in id order, marks them after the broker's acknowledgement.
+"""The relay of one outbox: publishes its rows in id order, and marks them after the broker's acknowledgement.
 
 One relay per database works at a time, under a session advisory lock on a connection of its own (SKIP LOCKED would
-reorder a key). On the same connection it reads and marks, so one that has lost its session stops, and hears of commits
-(`outbox.publish` notifies), so an idle relay publishes within milliseconds. When the transport was emptied, everything
-younger than KEEP_DAYS goes again before anything new; an idle relay asks for that now and then, or what was published and
-not consumed would wait for the next change.
+reorder a key). On the same connection it reads and marks, so that a relay without its session stops. On it, too, it
+receives the notifications of commits (`outbox.publish` sends them), so that an idle relay publishes within milliseconds.
+When the transport was emptied, the relay publishes all rows younger than KEEP_DAYS again before anything new. An idle
+relay looks for that every EPOCH_CHECK_SECONDS; otherwise messages that were published and not consumed would wait for
+the next change.
 """
 
 import time
@@ -19,7 +20,7 @@ from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import metrics, outbox
 
 BATCH_ROWS = 500
-WAIT_SECONDS = 0.25  # at most, for a commit to be heard of; what was not heard of is found then
+WAIT_SECONDS = 0.25  # at most, for the notification of a commit; a commit without one is found then
 EPOCH_CHECK_SECONDS = 1.0
 _LOCK_ID = 0x6176656C  # one number for all: each database has its own lock space
 
@@ -43,7 +44,7 @@ class OutboxRelay:
         self.name = f"relay:{self.source}"
 
     def step(self) -> bool:
-        """Publish what waits, or wait for a commit; False when another relay works.
+        """Publish one batch, or wait for a commit; False when another relay works.
 
         Raises errors.Unavailable, django.db.OperationalError.
         """
@@ -76,8 +77,8 @@ class OutboxRelay:
             self._session = None
 
     def _begin_refill(self) -> None:
-        """The transport has nothing of ours: from the first row again. A marker of the refill tells if it happens
-        once more in the middle."""
+        """Begin again with the first row, because the transport has lost this source. A marker of the refill shows if the
+        transport is emptied once more in the middle."""
         log.info("refill_began", source=self.source)
         self._broker.begin_epoch(self._refill_source)
         self._refilled_to = 0
@@ -95,8 +96,8 @@ class OutboxRelay:
         else:
             self._broker.begin_epoch(self.source)
             self._refilled_to = None
-            level = log.warning if last_id else log.info  # a transport that is new has lost nothing
-            level("transport_refilled", source=self.source, up_to=last_id)
+            report = log.warning if last_id else log.info  # a transport that is new has lost nothing
+            report("transport_refilled", source=self.source, up_to=last_id)
 
     @property
     def _refill_source(self) -> str:
@@ -104,11 +105,11 @@ class OutboxRelay:
 
     def _rows(self, where: str, *parameters: Any) -> list[_Row]:
         select = f'SELECT id, topic, key, body FROM "{self._table._meta.db_table}" WHERE {where} ORDER BY id LIMIT %s'  # noqa: S608 - no input in it
-        found: list[_Row] = self._execute(select, *parameters, BATCH_ROWS).fetchall()
-        return found
+        rows: list[_Row] = self._execute(select, *parameters, BATCH_ROWS).fetchall()
+        return rows
 
     def _execute(self, statement: str, *parameters: Any) -> Any:
-        """In the session that holds the lock: what runs there is the one relay's. Raises errors.Unavailable."""
+        """Run it in the session that holds the lock, so that only the one relay runs it. Raises errors.Unavailable."""
         try:
             return self._session.connection.execute(statement, parameters)
         except psycopg.Error as error:
@@ -121,8 +122,8 @@ class OutboxRelay:
             metrics.PUBLISHED.labels(message.topic).inc()
 
     def _lead(self) -> bool:
-        """Whether this process holds the database's relay lock; its session's end gives the lock back, and keepalives
-        (see the settings) end the session of a machine that is gone."""
+        """Whether this process holds the database's relay lock. The end of its session gives the lock back; keepalives
+        (see the settings) end the session of a machine that has crashed."""
         if self._leads:
             return True
         if self._session is None:

@@ -1,5 +1,5 @@
-"""Deletes dead letters that were dealt with, DEAD_LETTERS_KEEP_DAYS after they last came in. One that waits for an
-operator is never deleted.
+"""Deletes replayed and dismissed dead letters, DEAD_LETTERS_KEEP_DAYS after they last came in. A dead letter that waits
+for an operator is never deleted.
 """
 
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from auction_project.kernel.messaging import maintenance, models, services
 
 
 def prune(now: datetime) -> int:
-    """Delete a bounded number of letters with what was done about them; the number of letters."""
+    """Delete at most maintenance.FULL_PRUNE dead letters with their replays and dismissals; the number of dead letters."""
     before = now - timedelta(days=settings.DEAD_LETTERS_KEEP_DAYS)
     closed = models.DeadLetter.objects.exclude(status=models.DeadLetter.Status.WAITING)
     with transaction.atomic(using=services.ALIAS):

@@ -1,4 +1,4 @@
-"""Reading the list of dead letters."""
+"""Reads of the list of dead letters."""
 
 from django.db.models import QuerySet
 
@@ -11,7 +11,7 @@ class NoSuchDeadLetter(errors.NotFound):
 
 
 def get_dead_letter(dead_letter_id: int, *, locked: bool = False) -> models.DeadLetter:
-    """The letter; `locked` until the open transaction ends. Raises NoSuchDeadLetter."""
+    """The dead letter; with `locked`, until the open transaction ends. Raises NoSuchDeadLetter."""
     rows = models.DeadLetter.objects.select_for_update() if locked else models.DeadLetter.objects.all()
     row: models.DeadLetter | None = rows.filter(pk=dead_letter_id).first()
     if row is None:
@@ -20,7 +20,7 @@ def get_dead_letter(dead_letter_id: int, *, locked: bool = False) -> models.Dead
 
 
 def list_waiting(*, topic: str | None = None) -> "QuerySet[models.DeadLetter]":
-    """Those that were neither replayed nor dismissed since they last came in, oldest first."""
+    """Dead letters (of `topic`) that were neither replayed nor dismissed since they last came in, oldest first."""
     waiting = models.DeadLetter.objects.filter(status=models.DeadLetter.Status.WAITING).order_by(
         "first_at", "pk"
     )

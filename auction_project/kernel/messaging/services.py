@@ -1,4 +1,4 @@
-"""What is done with dead letters: kept when they come in, replayed or dismissed when an operator says so."""
+"""Services of dead letters: each is kept when it comes in; an operator replays or dismisses it."""
 
 from datetime import datetime
 
@@ -21,41 +21,41 @@ class AlreadyDismissed(errors.Conflict):
     """This dead letter is dismissed already."""
 
 
-def record_dead_letter(*, letter: dead_letters.Letter) -> models.DeadLetter:
-    """Keep `letter`; one row for each message and group, however often it comes."""
-    event_type, event_id = _event_of(letter)
+def record_dead_letter(*, dead_letter: dead_letters.DeadLetter) -> models.DeadLetter:
+    """Keep `dead_letter` in the list: one row for each message and group, however often it comes."""
+    event_type, event_id = _event_of(dead_letter)
     row: models.DeadLetter
     with transaction.atomic(using=ALIAS):
         row, is_new = models.DeadLetter.objects.select_for_update().get_or_create(
-            digest=letter.digest,
+            digest=dead_letter.digest,
             defaults={
-                "topic": _text(letter.topic),
-                "key": _text(letter.key),
-                "group": _text(letter.group),
+                "topic": _text(dead_letter.topic),
+                "key": _text(dead_letter.key),
+                "group": _text(dead_letter.group),
                 "event_type": event_type,
                 "event_id": event_id,
-                "partition": letter.partition,
-                "position": _text(letter.position),
-                "error": _text(letter.error),
-                "attempts": letter.attempts,
-                "first_at": letter.at,
-                "last_at": letter.at,
-                "value": letter.value,
-                "whole_bytes": letter.whole_bytes,
+                "partition": dead_letter.partition,
+                "position": _text(dead_letter.position),
+                "error": _text(dead_letter.error),
+                "attempts": dead_letter.attempts,
+                "first_at": dead_letter.at,
+                "last_at": dead_letter.at,
+                "value": dead_letter.value,
+                "whole_bytes": dead_letter.whole_bytes,
             },
         )
         if not is_new:
-            row.come_back(letter)
+            row.come_back(dead_letter)
     return row
 
 
 def replay_dead_letter(
     *, dead_letter_id: int, by: str, reason: str, now: datetime, transport: brokers.Broker
 ) -> models.DeadLetter:
-    """Send the original bytes to their topic and key again; who asked and why is kept first.
+    """Send the original bytes to their topic and key again. Who replays it, and why, is stored first.
 
-    Every group gets it; those that have dealt with it recognise it. Raises errors.NotFound, errors.Invalid,
-    NotReplayable, errors.Unavailable (then it may have been sent all the same).
+    Every group gets the message; those that have handled it recognise it. Raises errors.NotFound, errors.Invalid for a
+    reason that is empty or too long, NotReplayable, errors.Unavailable (the message may have been sent all the same).
     """
     reason = _reason(reason)
     row = selectors.get_dead_letter(dead_letter_id)
@@ -73,10 +73,10 @@ def replay_dead_letter(
 
 
 def dismiss_dead_letter(*, dead_letter_id: int, by: str, reason: str, now: datetime) -> models.DeadLetter:
-    """Close a letter that needs no more attention, whatever it is; who dismissed it and why is kept.
+    """Close a dead letter that needs no more attention. Who dismissed it, and why, is stored.
 
-    If its consumer gives up on the same message once more, the letter waits again. Raises errors.NotFound,
-    errors.Invalid, AlreadyDismissed.
+    If its group gives up on the same message once more, the dead letter waits again. Raises errors.NotFound,
+    errors.Invalid for a reason that is empty or too long, AlreadyDismissed.
     """
     reason = _reason(reason)
     with transaction.atomic(using=ALIAS):
@@ -90,9 +90,9 @@ def dismiss_dead_letter(*, dead_letter_id: int, by: str, reason: str, now: datet
     return row
 
 
-def _reason(given: str) -> str:
+def _reason(text: str) -> str:
     """The reason, trimmed. Raises errors.Invalid."""
-    reason = given.strip()
+    reason = text.strip()
     if not reason or len(reason) > models.MAX_REASON_CHARACTERS:
         raise errors.Invalid(
             f"Give a reason of 1 to {models.MAX_REASON_CHARACTERS} characters.", field="reason"
@@ -100,15 +100,15 @@ def _reason(given: str) -> str:
     return reason
 
 
-def _event_of(letter: dead_letters.Letter) -> tuple[str, str]:
-    """Type and id of the event in it; nothing where it is none."""
+def _event_of(dead_letter: dead_letters.DeadLetter) -> tuple[str, str]:
+    """Type and id of the event in it; empty if the message is no event."""
     try:
-        envelope = contracts.decode_envelope(letter.value)
+        envelope = contracts.decode_envelope(dead_letter.value)
     except contracts.Undecodable:
         return "", ""
     return _text(envelope.type), _text(envelope.id)
 
 
 def _text(text: str) -> str:
-    """PostgreSQL keeps no NUL in a text."""
+    """The text with each NUL escaped, because PostgreSQL refuses NUL."""
     return text.replace("\0", "\\0")

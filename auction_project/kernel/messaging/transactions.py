@@ -1,7 +1,7 @@
 """The only way to do something after a commit: `after_commit(function, using=…)`. A lint forbids the others.
 
-Why: `task.delay_on_commit` and a bare `transaction.on_commit` look at the database `default`, so inside
-`atomic(using="orders")` they act at once, before the commit.
+Why: `task.delay_on_commit` and a bare `transaction.on_commit` look at the database `default`. Inside a transaction on
+any other database they therefore act at once, before the commit.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ class NoTransaction(RuntimeError):
 
 
 def after_commit(function: Callable[[], object], *, using: str) -> None:
-    """Run `function` once the transaction on `using` has committed, never if it does not.
+    """Run `function` once the transaction on `using` has committed, and never if it rolls back.
 
-    The call is best effort: a process may die between the commit and it, so something durable must find the work
-    again. Errors of `function` are logged. Raises NoTransaction.
+    Best effort: the process may die between the commit and the call, so something durable must find the work again.
+    Errors of `function` are logged. Raises NoTransaction.
     """
     if not transaction.get_connection(using).in_atomic_block:
         raise NoTransaction(f"after_commit needs a transaction on {using!r}")

@@ -1,4 +1,4 @@
-"""Which transport a process uses: Kafka when KAFKA_BOOTSTRAP_SERVERS is set, else Redis Streams."""
+"""Chooses the transport of a process: Kafka if KAFKA_BOOTSTRAP_SERVERS is set, else Redis Streams."""
 
 from django.conf import settings
 
@@ -7,7 +7,7 @@ from auction_project.kernel.messaging.backends import redis_streams
 
 
 def from_settings() -> broker.Broker:
-    """The broker that the settings name."""
+    """A new client of the transport that the settings name."""
     namespace: str = settings.EVENTS_NAMESPACE
     if not settings.KAFKA_BOOTSTRAP_SERVERS:
         return redis_streams.RedisStreamsBroker(settings.REDIS_URL, namespace=namespace)

@@ -1,4 +1,4 @@
-"""How a role runs: it waits, beats, drains and ends; an outage is waited for, a bug ends the process."""
+"""How a role runs: it waits, beats, drains and ends. A loop waits through an outage; a bug ends the process."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from bidding.publishing import relay as log_relay
 
 
 class Counting:
-    """A loop that does what `work` says, and remembers."""
+    """A loop that does `work` and counts its steps."""
 
     name = "counting"
 
@@ -72,7 +72,7 @@ def test_an_outage_is_waited_for_and_the_loop_goes_on() -> None:
 
     def fail_at_first(number: int) -> None:
         if number < 4:
-            raise errors.Unavailable("the database is away")
+            raise errors.Unavailable("the database is unavailable")
 
     loop = _stop_after(6, stop, fail_at_first)
 
@@ -86,7 +86,7 @@ def test_a_loop_that_many_wait_for_notices_the_end_of_an_outage_soon(monkeypatch
 
     def fail_at_first(number: int) -> None:
         if number < 4:
-            raise errors.Unavailable("the database is away")
+            raise errors.Unavailable("the database is unavailable")
 
     loop = _stop_after(4, stop, fail_at_first)
     loop.longest_pause_seconds = 0.05  # type: ignore[attr-defined]
@@ -145,11 +145,11 @@ def test_a_loop_that_does_not_drain_is_left_behind_with_an_error(monkeypatch: py
 
 
 def test_nothing_runs_before_its_needs_are_met(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    checked: list[str] = []
 
     def check(name: str) -> None:
-        asked.append(name)
-        if len(asked) < 3:
+        checked.append(name)
+        if len(checked) < 3:
             raise errors.Unavailable
 
     monkeypatch.setitem(needs._CHECKS, "postgres", check)
@@ -158,7 +158,7 @@ def test_nothing_runs_before_its_needs_are_met(monkeypatch: pytest.MonkeyPatch) 
     loop = _stop_after(1, stop)
 
     assert running.run("test", ["postgres:orders"], [lambda: loop], stop) == 0
-    assert asked == ["orders", "orders", "orders"]
+    assert checked == ["orders", "orders", "orders"]
 
     stop = threading.Event()
     stop.set()
@@ -167,7 +167,7 @@ def test_nothing_runs_before_its_needs_are_met(monkeypatch: pytest.MonkeyPatch) 
     assert (unused.steps, unused.closed) == (0, 0)
 
 
-def test_an_idle_loop_is_asked_at_least_four_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_loop_is_stepped_at_least_four_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     stop = threading.Event()
     loop = Counting(lambda _step: False)
     threading.Timer(1.0, stop.set).start()
@@ -185,7 +185,7 @@ def _get(url: str) -> tuple[int, bytes]:
     return answer.status_code, answer.content
 
 
-def test_health_tells_live_ready_and_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_answers_live_ready_and_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     state = health.State("relay")
     server = health.serve(state)
     try:
@@ -213,12 +213,12 @@ def test_a_loop_that_waits_for_a_service_is_alive(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(health.State, "beat", lambda _state, name: beats.append(name))
     stop = threading.Event()
 
-    def away(number: int) -> None:
+    def fail(number: int) -> None:
         if number == 5:
             stop.set()
         raise errors.Unavailable
 
-    running.run("test", [], [lambda: _stop_after(9, stop, away)], stop)
+    running.run("test", [], [lambda: _stop_after(9, stop, fail)], stop)
 
     assert beats == ["test-0"] * 5
 
@@ -290,19 +290,19 @@ def test_an_armed_failpoint_acts(action: str, code: int | None, last: str) -> No
 
 
 @pytest.mark.parametrize("command", ["migrate_all", "load"])
-def test_a_command_whose_database_is_away_says_so_and_what_to_do(command: str) -> None:
+def test_a_command_without_its_database_says_so_and_what_to_do(command: str) -> None:
     names = [name for name in os.environ if name.startswith("DATABASE_URL_")]
-    away = dict.fromkeys(names, "postgres://nobody@127.0.0.1:9/nothing")
-    found = subprocess.run(
+    unreachable = dict.fromkeys(names, "postgres://nobody@127.0.0.1:9/nothing")
+    finished = subprocess.run(
         [sys.executable, "manage.py", command],
         cwd=settings.BASE_DIR,
-        env={**os.environ, **away, "GAVEL_LOG_LEVEL": "CRITICAL"},
+        env={**os.environ, **unreachable, "GAVEL_LOG_LEVEL": "CRITICAL"},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert found.returncode == 1
-    assert "A store is away: " in found.stderr
-    assert found.stderr.endswith("Start it, or name another in the environment (see .env.example).\n")
-    assert "Traceback" not in found.stderr
+    assert finished.returncode == 1
+    assert "A store is away: " in finished.stderr
+    assert finished.stderr.endswith("Start it, or name another in the environment (see .env.example).\n")
+    assert "Traceback" not in finished.stderr

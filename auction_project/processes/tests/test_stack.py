@@ -1,4 +1,4 @@
-"""The ports of the roles: each its own, kept while its role restarts, and a role is known by its instance."""
+"""The ports of the roles: each role keeps its own while it restarts, and is recognised by its instance."""
 
 import http.server
 import json
@@ -13,7 +13,7 @@ import pytest
 
 from auction_project.processes import health, stack
 
-# A server on an inherited socket, in place of the web role: it answers every request with the instance that it has.
+# A server on an inherited socket, in place of the web role: it answers every request with its own instance.
 SERVER = """
 import http.server, json, os, socket, sys
 
@@ -44,30 +44,34 @@ def test_no_two_roles_get_one_port_and_no_outgoing_connection_takes_it() -> None
     assert max(ports) < ephemeral
 
 
-def test_who_comes_second_gets_the_next_port_and_the_first_keeps_its_own() -> None:
-    wanted = stack.free_port()
+def test_the_second_listener_gets_the_next_port_and_the_first_keeps_its_own() -> None:
+    preferred = stack.free_port()
 
-    with stack.listen(wanted) as first, stack.listen(wanted) as second, stack.listen(wanted) as third:
-        assert [port_of(first), port_of(second), port_of(third)] == [wanted, wanted + 1, wanted + 2]
+    with (
+        stack.listen(preferred) as first,
+        stack.listen(preferred) as second,
+        stack.listen(preferred) as third,
+    ):
+        assert [port_of(first), port_of(second), port_of(third)] == [preferred, preferred + 1, preferred + 2]
         with socket.socket() as stranger:
             stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with pytest.raises(OSError, match="in use"):
-                stranger.bind(("127.0.0.1", wanted))
+                stranger.bind(("127.0.0.1", preferred))
 
-    with stack.listen(wanted) as again:
-        assert port_of(again) == wanted
+    with stack.listen(preferred) as again:
+        assert port_of(again) == preferred
 
 
 @pytest.fixture(name="web")
 def role_on_an_inherited_socket(tmp_path: Path) -> Iterator[stack.Process]:
     listener = stack.listen()
     argv = [sys.executable, "-c", SERVER]
-    found = stack.Process(
+    process = stack.Process(
         "web", argv, {health.INSTANCE: "ours"}, tmp_path / "web.log", port_of(listener), listener
     )
-    yield found
-    found.kill()
-    found.release()
+    yield process
+    process.kill()
+    process.release()
 
 
 def _until_ready(process: stack.Process) -> None:
@@ -105,22 +109,22 @@ def test_a_role_that_was_killed_refuses_until_it_is_started_again(web: stack.Pro
     _until_ready(web)
 
 
-def test_another_process_on_the_port_is_not_taken_for_the_role(tmp_path: Path) -> None:
+def test_another_process_on_the_port_is_not_mistaken_for_the_role(tmp_path: Path) -> None:
     class Other(http.server.BaseHTTPRequestHandler):
-        said = b'{"role": "web", "ready": true, "instance": "theirs"}'
+        body = b'{"role": "web", "ready": true, "instance": "theirs"}'
 
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("Content-Length", str(len(self.said)))
+            self.send_header("Content-Length", str(len(self.body)))
             self.end_headers()
-            self.wfile.write(self.said)
+            self.wfile.write(self.body)
 
         def log_message(self, *_: object) -> None: ...
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        found = stack.Process("web", [], {health.INSTANCE: "ours"}, tmp_path / "web.log", other.server_port)
-        assert not found.ready()
-        Other.said = Other.said.replace(b"theirs", b"ours")
-        assert found.ready()
+        process = stack.Process("web", [], {health.INSTANCE: "ours"}, tmp_path / "web.log", other.server_port)
+        assert not process.ready()
+        Other.body = Other.body.replace(b"theirs", b"ours")
+        assert process.ready()
         other.shutdown()

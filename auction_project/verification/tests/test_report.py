@@ -1,4 +1,4 @@
-"""What `verify` says of a backlog: behind while it moves, E4 broken when it stands still; and every invariant in words."""
+"""What `verify` reports of a backlog: behind while it moves, E4 if it does not; and every invariant has its sentence."""
 
 import ast
 import io
@@ -18,7 +18,7 @@ QUIET = report._Backlog({}, [])
 
 @pytest.fixture(name="looks")
 def looks_at_the_backlog(monkeypatch, settings):
-    """What each look finds; the last one is found for ever."""
+    """The backlog at each look; the last one stays."""
     script = []
     monkeypatch.setattr(report, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(report, "_backlog", lambda _: script.pop(0) if len(script) > 1 else script[0])
@@ -29,13 +29,13 @@ def lag(**groups):
     return report._Backlog(groups, [])
 
 
-def test_quiet_is_waited_for(looks):
+def test_verify_waits_for_quiet(looks):
     looks += [lag(sagas=5), report._Backlog({}, ["sales are under way"]), QUIET]
 
     assert report._wait_for_quiet(60.0) == (QUIET, {})
 
 
-def test_a_backlog_that_grows_or_shrinks_is_behind_and_one_that_stands_still_is_stuck(looks):
+def test_a_backlog_that_grows_or_shrinks_is_behind_and_one_that_does_not_move_is_stuck(looks):
     looks += [lag(sagas=5, orders=3, bidding=2), lag(sagas=9, orders=3), lag(sagas=5, orders=3, bidding=2)]
 
     backlog, stuck = report._wait_for_quiet(0.1)
@@ -45,21 +45,21 @@ def test_a_backlog_that_grows_or_shrinks_is_behind_and_one_that_stands_still_is_
 
 
 @pytest.mark.parametrize(("settle_seconds", "held"), [(0.0, ("stays",)), (None, ("passes", "stays"))])
-def test_in_a_settled_house_only_what_is_broken_twice_counts(monkeypatch, settle_seconds, held):
-    """A lot that closes while it is judged does not match its notices for a moment."""
+def test_in_a_settled_system_only_violations_of_both_checks_count(monkeypatch, settle_seconds, held):
+    """A lot that closes during a check does not match its notices for a moment."""
     looks = [
         verification.Report((Finding("N4", 5, ("passes", "stays")), Finding("E3", 2, ())), 1, 0),
         verification.Report((Finding("N4", 6, ("stays", "comes")), Finding("E3", 2, ("comes",))), 3, 0),
     ]
     monkeypatch.setattr(report, "_judge", lambda *_: looks.pop(0))
 
-    found = verification.verify(settle_seconds=settle_seconds, answers=None)
+    verified = verification.verify(settle_seconds=settle_seconds, answers=None)
 
-    assert {finding.invariant: finding.violations for finding in found.findings} == {"N4": held, "E3": ()}
+    assert {finding.invariant: finding.violations for finding in verified.findings} == {"N4": held, "E3": ()}
     assert len(looks) == (0 if settle_seconds is not None else 1)
 
 
-def test_a_settled_house_without_a_violation_is_looked_at_once(monkeypatch):
+def test_a_settled_system_without_a_violation_is_checked_once(monkeypatch):
     sound = verification.Report((Finding("N4", 5, ()),), 0, 0)
     looks = [sound]
     monkeypatch.setattr(report, "_judge", lambda *_: looks.pop(0))
@@ -76,22 +76,22 @@ def test_a_settled_house_without_a_violation_is_looked_at_once(monkeypatch):
     ],
 )
 def test_the_three_verdicts_have_exit_codes_of_their_own(monkeypatch, violations, behind, code, verdict):
-    found = verification.Report((Finding("M2", 7, violations),), 0, 0, behind)
-    monkeypatch.setattr(verification, "verify", lambda **_: found)
+    judged = verification.Report((Finding("M2", 7, violations),), 0, 0, behind)
+    monkeypatch.setattr(verification, "verify", lambda **_: judged)
     command = verify.Command(stdout=io.StringIO())
 
     with pytest.raises(SystemExit) as end:
         command.handle(settled=True, answers=None, json=None)
 
-    said = command.stdout._out.getvalue()
+    output = command.stdout._out.getvalue()
     assert end.value.code == code
-    assert next(line for line in said.splitlines() if line.startswith("M2")).endswith(words.WORDS["M2"])
-    assert said.splitlines()[-1].startswith(f"{verdict} (")
-    assert ("still behind: sales are under way" in said) == bool(behind)
+    assert next(line for line in output.splitlines() if line.startswith("M2")).endswith(words.WORDS["M2"])
+    assert output.splitlines()[-1].startswith(f"{verdict} (")
+    assert ("still behind: sales are under way" in output) == bool(behind)
 
 
 def test_every_invariant_that_a_checker_names_is_explained():
-    """A new checker without words would print an id and nothing else."""
+    """Without its sentence, a new invariant would print as an id only."""
     packages = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
     sources = [
         path

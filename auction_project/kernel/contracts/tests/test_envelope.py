@@ -1,4 +1,4 @@
-"""The envelope: what goes in comes out, and what is no event of ours says why."""
+"""The envelope: an event that was encoded decodes the same; a message that is no event is refused with the reason."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ MESSAGE = contracts.encode(EVENT, event_id="e1", source="sagas", time=NOW, versi
 
 
 @given(text=st.text(), number=st.integers(min_value=-(2**63), max_value=2**63 - 1))
-def test_what_was_encoded_is_decoded_the_same(text: str, number: int) -> None:
+def test_an_encoded_event_decodes_the_same(text: str, number: int) -> None:
     sent = events.BidFailed(
         sale_id=text, order_number="o", auction_id="a", user_id="u", reason="step_failed", detail=text
     )
@@ -59,7 +59,7 @@ def test_the_trace_of_another_producer_is_read() -> None:
     assert contracts.decode(msgspec.json.encode(traced))[0].traceparent == "00-1-2-01"
 
 
-def test_fields_of_a_newer_producer_are_passed_over() -> None:
+def test_fields_of_a_newer_producer_are_ignored() -> None:
     newer = msgspec.json.decode(MESSAGE)
     newer["partitionkey"] = "x"
     newer["data"]["courier"] = "x"
@@ -96,7 +96,7 @@ def test_a_wrong_message_is_refused_with_the_reason(change: dict[str, object], r
 
 
 @given(st.one_of(st.binary(), st.binary().map(lambda tail: MESSAGE[:-40] + tail)))
-def test_no_bytes_at_all_do_anything_else_than_decode_or_be_undecodable(message: bytes) -> None:
+def test_any_bytes_decode_or_are_undecodable(message: bytes) -> None:
     with contextlib.suppress(contracts.Undecodable):
         contracts.decode(message)
 

@@ -1,8 +1,8 @@
-"""Awaited delivery over a client that reports each message by a callback (librdkafka's way). Knows no transport.
+"""Awaited delivery over a client that reports each message by a callback, as librdkafka does. Knows no transport.
 
-One thread polls; a batch ends when all its messages are delivered, or with its first failure.
+One thread polls. A batch ends when all its messages are delivered, or with its first failure.
 
-Note [callbacks]: delivery callbacks only count; polling or flushing inside one crashes the client library.
+Note [callbacks]: a delivery callback only counts, because polling or flushing inside one crashes the client library.
 """
 
 import threading
@@ -26,14 +26,15 @@ class Producer:
         self._thread.start()
 
     def send(self, messages: Sequence[tuple[str, bytes, bytes]], timeout_seconds: float) -> None:
-        """Raises Failed, and what the client's `produce` raises."""
+        """Send (topic, key, value) of each message and wait until all are delivered. Raises Failed, and what the client's
+        `produce` raises."""
         batch = _Batch(len(messages))
         for topic, key, value in messages:
             self._client.produce(topic, value, key, on_delivery=batch.count)
         batch.wait(timeout_seconds)
 
     def discard(self) -> None:
-        """Drop what was not delivered; whoever waits for it is told."""
+        """Drop all messages that are not delivered; their `send` raises Failed. The client is not usable afterwards."""
         self._client.purge(blocking=False)
         self._discarded.set()
         self._thread.join(2 * _POLL_SECONDS + 1)
@@ -41,10 +42,12 @@ class Producer:
     def _poll(self) -> None:
         is_last = False
         while not is_last:
-            is_last = self._discarded.is_set()  # one more: the purged deliveries
+            is_last = self._discarded.is_set()  # one more poll reports the purged deliveries
             try:
                 self._client.poll(_POLL_SECONDS)
-            except Exception:  # it has failed for good: its batches are overdue, and it is discarded
+            except (
+                Exception
+            ):  # the client has failed for good: its batches become overdue, and it is discarded
                 self._discarded.wait(_POLL_SECONDS)
 
 

@@ -1,13 +1,13 @@
 """Broker over Apache Kafka: the one file that imports confluent_kafka.
 
-Order per key rests on four things: an idempotent producer, one request in flight (see Note [one in flight]), an
-`append` that awaits every delivery, and a producer that is thrown away with all it still holds at the first delivery
-that fails or is overdue, so nothing later overtakes what is sent again. Offsets are committed by hand, after the
-acknowledgements, once a poll. A consumer whose group has gone on without it starts anew from what is committed.
+Order per key rests on four things: an idempotent producer; one request in flight (see Note [one in flight]); an `append`
+that awaits every delivery; and a producer that is discarded, with all messages that it still holds, at the first delivery
+that fails or is overdue, so that no later message overtakes one that is sent again. Offsets are committed by hand, after
+the acknowledgements, once a poll. A consumer whose group has gone on without it starts again from the committed offsets.
 
-Note [one in flight]: a partition that knows nothing of a producer (a topic made anew, a producer that was silent for a
-day) takes any sequence number for the first. Of several requests in flight, the first may come before the leader is
-ready, and the second be taken: the client then counts the first as stored, and it is lost.
+Note [one in flight]: a partition that does not know a producer (the topic is new, or the producer was silent for a day)
+takes any sequence number for the first. Of several requests in flight, the first may come before the leader is ready, and
+the leader then takes the second: the client counts the first as stored, and it is lost.
 """
 
 import logging
@@ -29,9 +29,9 @@ from auction_project.kernel.messaging.backends import delivery
 APPEND_SECONDS = 8.0
 REQUEST_SECONDS = 5.0
 SESSION_SECONDS = 10.0  # of the classic protocol; the newer one takes the broker's
-EPOCH_SECONDS = 1.0  # between two looks at the markers: what goes astray meanwhile is in the refill
+EPOCH_SECONDS = 1.0  # for which the list of markers is cached: a refill covers what is lost meanwhile
 COMMIT_SECONDS = 1.0
-LOOK_SECONDS = 0.05  # between two looks at topics that come or go
+POLL_SECONDS = 0.05  # between two looks at the list of topics, while topics are created or deleted
 BATCH_RECORDS = 64
 RETENTION_DAYS = 8
 
@@ -52,8 +52,8 @@ _NO_TOPIC = frozenset(
 )
 
 _library_log = logging.getLogger("confluent_kafka")
-# Gapless delivery counts as experimental. Of a server that is away the loops tell: its library does so for each
-# connection and each partition, many times a second.
+# Gapless delivery counts as experimental. The loops log an outage themselves; the library logs it for each connection and
+# each partition, many times a second.
 _NOISE = ("CONFWARN ", "FAIL ", "METADATAUPDATE ")
 _library_log.addFilter(lambda line: not line.getMessage().startswith(_NOISE))
 log = logs.get(__name__)
@@ -148,7 +148,7 @@ class KafkaBroker:
         config = self._common | {
             "group.id": f"read-{uuid.uuid4().hex}",
             "enable.auto.commit": False,
-            "fetch.wait.max.ms": 10,  # the end of a partition is known: nothing to wait for there
+            "fetch.wait.max.ms": 10,  # the end of each partition is known, so waiting for more is useless
         }
         client = confluent_kafka.Consumer(config | {"auto.offset.reset": "earliest"}, logger=_library_log)
         try:
@@ -177,21 +177,21 @@ class KafkaBroker:
         return total
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
-        """Nothing: the topics' retention does it."""
+        """Drops nothing: the topics' retention does that."""
         return 0
 
     def ping(self) -> None:
         self._topic_names()
 
     def wipe(self) -> None:
-        """Returns when the topics are gone; their groups' offsets go with them."""
+        """Delete the topics and return when they are gone. The groups' offsets go with them."""
         broker.refuse_without(self._prefix)
         names = [name for name in self._topic_names() if name.startswith(self._prefix)]
         if names:
             for future in self._admin.delete_topics(names, request_timeout=REQUEST_SECONDS).values():
                 _result(future)
         while self._topic_names() & set(names):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         self._prepared.clear()
 
     def close(self) -> None:
@@ -218,7 +218,7 @@ class KafkaBroker:
         self.prepare(topics)
 
     def _create(self, topics: list[admin.NewTopic]) -> None:
-        """Returns when they can be seen."""
+        """Create `topics` and return when they are visible."""
         if not topics:
             return
         for future in self._admin.create_topics(topics, request_timeout=REQUEST_SECONDS).values():
@@ -226,22 +226,22 @@ class KafkaBroker:
                 future.result(REQUEST_SECONDS + 1)
             except confluent_kafka.KafkaException as error:
                 if error.args[0].code() != confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise errors.Unavailable(f"Kafka did not make a topic: {error}") from error
+                    raise errors.Unavailable(f"Kafka did not create a topic: {error}") from error
             except TimeoutError as error:
-                raise errors.Unavailable("Kafka did not make a topic in time") from error
+                raise errors.Unavailable("Kafka did not create a topic in time") from error
         deadline = time.monotonic() + REQUEST_SECONDS
         while unseen := {topic.topic for topic in topics} - self._topic_names():
             if time.monotonic() > deadline:
-                raise errors.Unavailable(f"Kafka made topics that are not to be seen: {sorted(unseen)}")
-            time.sleep(LOOK_SECONDS)
+                raise errors.Unavailable(f"Kafka created topics that are not visible: {sorted(unseen)}")
+            time.sleep(POLL_SECONDS)
 
     def _epoch_topic(self, source: str) -> str:
         return f"{self._prefix}epoch.{source}"
 
     def _holds_epoch(self, source: str) -> bool:
-        """A marker is a topic. Looked at once in EPOCH_SECONDS, for all sources."""
-        seen_at, names = self._epochs
-        if time.monotonic() - seen_at > EPOCH_SECONDS:
+        """Whether the marker, which is a topic, exists. The list of topics is cached for EPOCH_SECONDS, for all sources."""
+        cached_at, names = self._epochs
+        if time.monotonic() - cached_at > EPOCH_SECONDS:
             names = frozenset(self._topic_names())
             self._epochs = (time.monotonic(), names)
         return self._epoch_topic(source) in names
@@ -250,16 +250,16 @@ class KafkaBroker:
         return set(_call(self._admin.list_topics, timeout=REQUEST_SECONDS).topics)
 
     def _partitions_of(self, topics: Sequence[str]) -> dict[str, list[int]]:
-        known = _call(self._admin.list_topics, timeout=REQUEST_SECONDS).topics
+        existing = _call(self._admin.list_topics, timeout=REQUEST_SECONDS).topics
         return {
-            topic: list(known[self._prefix + topic].partitions)
+            topic: list(existing[self._prefix + topic].partitions)
             for topic in topics
-            if self._prefix + topic in known
+            if self._prefix + topic in existing
         }
 
     def _committed(self, group: str, places: list[Any]) -> list[Any]:
-        """Asked by a consumer that joins nothing: the admin client ends the process when a group's coordinator has moved
-        (a null pointer in the library)."""
+        """The offsets that `group` has committed, read by a consumer that joins no group: the admin client crashes the
+        process when a group's coordinator has moved (a null pointer in the library)."""
         config = self._common | {"group.id": self._prefix + group, "enable.auto.commit": False}
         client = confluent_kafka.Consumer(config, logger=_library_log)
         try:
@@ -267,7 +267,7 @@ class KafkaBroker:
         finally:
             client.close()
         if failed := next((place.error for place in answer if place.error), None):
-            raise errors.Unavailable(f"Kafka does not tell the offsets of {group}: {failed}")
+            raise errors.Unavailable(f"Kafka does not give the offsets of {group}: {failed}")
         return answer
 
     def _offsets(self, places: list[Any], which: Any) -> dict[tuple[str, int], int]:
@@ -293,7 +293,7 @@ class KafkaBroker:
 
 
 class _Owned(msgspec.Struct):
-    """A partition that is ours: what was delivered and not acknowledged, and the offset to commit."""
+    """A partition that is ours: the records delivered and not acknowledged, and the offset to commit."""
 
     backlog: deque[broker.Record] = msgspec.field(default_factory=deque)
     commit: int | None = None
@@ -301,7 +301,7 @@ class _Owned(msgspec.Struct):
 
 
 class KafkaConsumer:
-    """One member of a group, by the broker's own protocol where it has it (KIP-848), else by the classic one."""
+    """One member of a group: by the broker's own protocol (KIP-848) if the broker has it, else by the classic one."""
 
     def __init__(
         self,
@@ -329,14 +329,14 @@ class KafkaConsumer:
             return []
         now = time.monotonic()
         self._resume(now)
-        if again := self._waiting():
-            self._take([_call(self._client.poll, 0)])  # answers the group, too
-            return self._waiting() or again
+        if backlog := self._backlog():
+            self._receive([_call(self._client.poll, 0)])  # this poll also keeps the membership
+            return self._backlog() or backlog
         held = [owned.held_until - now for owned in self._owned.values() if owned.held_until is not None]
         first = _call(self._client.poll, max(0.0, min([timeout_seconds, *held])))
         if first is not None:
-            self._take([first, *_call(self._client.consume, BATCH_RECORDS - 1, 0)])
-        return self._waiting()
+            self._receive([first, *_call(self._client.consume, BATCH_RECORDS - 1, 0)])
+        return self._backlog()
 
     def acknowledge(self, record: broker.Record) -> None:
         owned = self._owned.get((record.topic, record.partition))
@@ -399,7 +399,8 @@ class KafkaConsumer:
         return confluent_kafka.TopicPartition(self._prefix + topic, partition, offset)
 
     def _commit(self) -> None:
-        """Raises OwnershipLost (then this member begins anew), errors.Unavailable (then the next one tries again)."""
+        """Commit the offsets that are due. Raises OwnershipLost (this member then begins again), errors.Unavailable (the
+        next commit then tries again)."""
         self._committed_at = time.monotonic()
         due = {place: owned.commit for place, owned in self._owned.items() if owned.commit is not None}
         if not due:
@@ -426,13 +427,14 @@ class KafkaConsumer:
                 owned.held_until = None
                 _call(self._client.resume, [self._place(topic, number)])
 
-    def _waiting(self) -> list[broker.Record]:
+    def _backlog(self) -> list[broker.Record]:
+        """The records that are not acknowledged, of the partitions that are not held."""
         return [
             record for owned in self._owned.values() if owned.held_until is None for record in owned.backlog
         ]
 
-    def _take(self, messages: Sequence[Any]) -> None:
-        """Keep what came; then tell of the first error among it. Raises errors.Unavailable."""
+    def _receive(self, messages: Sequence[Any]) -> None:
+        """Keep the messages, then handle the first error among them. Raises errors.Unavailable."""
         failed: Any = None
         for message in messages:
             if message is None:
@@ -464,7 +466,7 @@ class KafkaConsumer:
 
 
 def _record(message: Any, prefix: str) -> broker.Record:
-    """A message as a record; one that somebody else wrote may lack key or value, and is then undecodable, not fatal."""
+    """A message as a record. A foreign message may lack key or value; its record is undecodable, and not fatal."""
     key = (message.key() or b"").decode(errors="backslashreplace")
     topic = message.topic().removeprefix(prefix)
     return broker.Record(topic, key, message.value() or b"", message.partition(), str(message.offset()))

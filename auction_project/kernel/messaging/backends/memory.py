@@ -1,7 +1,7 @@
-"""Broker in memory: the fake that ships. The same promises as the others, within one process; nothing survives it.
+"""Broker in memory, for tests: it keeps the promises of a Broker within one process, and its data end with the process.
 
-Ownership moves as soon as a member comes or goes, so a test sees OwnershipLost without waiting for a lease;
-`evict` does to a member what a lease that ran out does. `wipe` empties the transport.
+Ownership moves as soon as a member joins or leaves, so that a test sees OwnershipLost without waiting for a lease.
+`evict` does to a member what an expired lease does. `wipe` empties the transport.
 """
 
 import threading
@@ -17,7 +17,7 @@ from auction_project.kernel.messaging import broker
 
 
 class _Partition(msgspec.Struct):
-    """A log; `first` is the position of its first entry that was not trimmed."""
+    """The records of a partition; `first` is the position of the first one that was not trimmed."""
 
     records: list[broker.Record] = msgspec.field(default_factory=list)
     first: int = 0
@@ -30,7 +30,7 @@ class _Partition(msgspec.Struct):
         return self.records[max(0, position - self.first) :]
 
 
-_Place = tuple[str, int]
+_TopicPartition = tuple[str, int]
 
 
 class MemoryBroker:
@@ -41,12 +41,12 @@ class MemoryBroker:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._epochs: set[str] = set()
-        self._partitions: defaultdict[_Place, _Partition] = defaultdict(_Partition)
-        self._acknowledged: defaultdict[str, dict[_Place, int]] = defaultdict(dict)
+        self._partitions: defaultdict[_TopicPartition, _Partition] = defaultdict(_Partition)
+        self._acknowledged: defaultdict[str, dict[_TopicPartition, int]] = defaultdict(dict)
         self._members: defaultdict[str, list[MemoryConsumer]] = defaultdict(list)
 
     def prepare(self, topics: Sequence[str]) -> None:
-        """Partitions come into being with their first message."""
+        """Nothing to do: the first message makes a partition."""
 
     def append(self, messages: Sequence[broker.Message], *, source: str | None = None) -> None:
         broker.refuse_oversize(messages)
@@ -74,31 +74,33 @@ class MemoryBroker:
     def read(self, topic: str, *, after: str | None = None) -> Iterator[broker.Record]:
         first_partition, position = (0, "-1") if after is None else broker.split_place(after)
         with self._changed:
-            found = [
+            records = [
                 record
                 for number in range(first_partition, broker.PARTITIONS)
                 for record in self._partitions[topic, number].from_position(
                     int(position) + 1 if number == first_partition else 0
                 )
             ]
-        yield from found
+        yield from records
 
     def lag(self, group: str, topics: Sequence[str]) -> int:
         with self._changed:
             done = self._acknowledged[group]
             return sum(
-                log.end - max(log.first, done.get(place, 0))
-                for place, log in self._partitions.items()
-                if place[0] in topics
+                log.end - max(log.first, done.get(topic_partition, 0))
+                for topic_partition, log in self._partitions.items()
+                if topic_partition[0] in topics
             )
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         dropped = 0
         with self._changed:
-            for place, log in self._partitions.items():
-                if place[0] == topic and groups:
+            for topic_partition, log in self._partitions.items():
+                if topic_partition[0] == topic and groups:
                     count = max(
-                        0, min(self._acknowledged[group].get(place, 0) for group in groups) - log.first
+                        0,
+                        min(self._acknowledged[group].get(topic_partition, 0) for group in groups)
+                        - log.first,
                     )
                     del log.records[:count]
                     log.first += count
@@ -106,7 +108,7 @@ class MemoryBroker:
         return dropped
 
     def ping(self) -> None:
-        """Always there."""
+        """Always returns."""
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -122,7 +124,7 @@ class MemoryBroker:
                     member.forget()
 
     def evict(self, member: "MemoryConsumer") -> None:
-        """Take a member's partitions away as if it had slept through its lease; its next poll joins again."""
+        """Take a member's partitions away, as if its lease had expired; its next poll joins again."""
         with self._changed:
             self._members[member.group].remove(member)
             self._changed.notify_all()
@@ -136,30 +138,30 @@ class MemoryConsumer:
         self._transport = transport
         self._topics = topics
         self._member = member
-        self._read_to: dict[_Place, int] = {}
-        self._held_until: dict[_Place, float] = {}
+        self._read_to: dict[_TopicPartition, int] = {}
+        self._held_until: dict[_TopicPartition, float] = {}
 
     def poll(self, timeout_seconds: float) -> list[broker.Record]:
         deadline = time.monotonic() + timeout_seconds
         with self._transport._changed:
             if self not in self._transport._members[self.group]:
                 self._transport._members[self.group].append(self)
-            while not (found := self._ready()):
+            while not (records := self._ready()):
                 now = time.monotonic()
                 wake = min([deadline, *(until for until in self._held_until.values() if until > now)])
                 if now >= deadline:
                     return []
                 self._transport._changed.wait(wake - now)
-            return found
+            return records
 
     def acknowledge(self, record: broker.Record) -> None:
-        place = (record.topic, record.partition)
+        topic_partition = (record.topic, record.partition)
         with self._transport._changed:
-            if place not in self._owned() or place not in self._read_to:
-                self._read_to.pop(place, None)
-                raise broker.OwnershipLost(f"{place} has another owner")
+            if topic_partition not in self._owned() or topic_partition not in self._read_to:
+                self._read_to.pop(topic_partition, None)
+                raise broker.OwnershipLost(f"{topic_partition} has another owner")
             done = self._transport._acknowledged[self.group]
-            done[place] = max(done.get(place, 0), int(record.position) + 1)
+            done[topic_partition] = max(done.get(topic_partition, 0), int(record.position) + 1)
 
     def hold(self, record: broker.Record, seconds: float) -> None:
         self._held_until[record.topic, record.partition] = time.monotonic() + seconds
@@ -171,24 +173,35 @@ class MemoryConsumer:
                 self._transport._changed.notify_all()
 
     def forget(self) -> None:
+        """Begin again, after a wipe."""
         self._read_to.clear()
         self._held_until.clear()
 
-    def _owned(self) -> list[_Place]:
+    def _owned(self) -> list[_TopicPartition]:
         members = self._transport._members[self.group]
         if self not in members:
             return []
-        places = [(topic, number) for topic in sorted(self._topics) for number in range(broker.PARTITIONS)]
-        return [place for i, place in enumerate(places) if i % len(members) == members.index(self)]
+        partitions = [
+            (topic, number) for topic in sorted(self._topics) for number in range(broker.PARTITIONS)
+        ]
+        return [
+            topic_partition
+            for i, topic_partition in enumerate(partitions)
+            if i % len(members) == members.index(self)
+        ]
 
     def _ready(self) -> list[broker.Record]:
-        """What is not acknowledged in the partitions that are ours and not on hold."""
-        now, found = time.monotonic(), []
+        """The records that are not acknowledged, of the partitions that are ours and not held."""
+        now, records = time.monotonic(), []
         owned = self._owned()
-        self._read_to = {place: end for place, end in self._read_to.items() if place in owned}
-        for place in owned:
-            if self._held_until.get(place, 0.0) <= now:
-                log = self._transport._partitions[place]
-                self._read_to[place] = log.end
-                found += log.from_position(self._transport._acknowledged[self.group].get(place, 0))
-        return found
+        self._read_to = {
+            topic_partition: end for topic_partition, end in self._read_to.items() if topic_partition in owned
+        }
+        for topic_partition in owned:
+            if self._held_until.get(topic_partition, 0.0) <= now:
+                log = self._transport._partitions[topic_partition]
+                self._read_to[topic_partition] = log.end
+                records += log.from_position(
+                    self._transport._acknowledged[self.group].get(topic_partition, 0)
+                )
+        return records

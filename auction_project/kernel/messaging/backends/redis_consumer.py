@@ -1,9 +1,9 @@
-"""One member of a group over Redis Streams: it leases streams, reads and acknowledges only what it owns.
+"""One member of a group over Redis Streams: it leases streams, and reads and acknowledges only those that it owns.
 
 The members of a group see one another in a sorted set and share the streams evenly. A lease is a key that its owner
-renews; every read and every acknowledgement checks it in the same script, so a member that slept through its lease
-takes nothing from the new owner (what it had in hand is stopped by `once`). A new owner takes over what is pending,
-then reads on. Whatever is unclear (a lost answer, a wiped server) is resolved by forgetting and taking over again.
+renews. Every read and every acknowledgement checks the lease in the same script, so that a member whose lease has expired
+takes nothing from the new owner (`once` stops the records that it still handles). A new owner takes over the pending
+records, then reads on. After a lost answer or a wiped server, a member forgets all its streams and takes them over again.
 """
 
 import time
@@ -19,10 +19,10 @@ from auction_project.kernel.messaging import broker
 
 LEASE_SECONDS = 4.0
 REBALANCE_SECONDS = 1.0
-HANDOVER_SECONDS = 0.1  # until a stream of ours is looked for again that another member still has
+HANDOVER_SECONDS = 0.1  # between two tries to lease a stream of our share that another member still owns
 BATCH_RECORDS = 16  # of each stream at a time
 
-# Who is a member now: this one joins or stays, those who did not come again within their lease are gone.
+# The members now: this one joins or stays; a member that did not renew within its lease is removed.
 _JOIN = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -30,8 +30,8 @@ redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """
-# Which leases are this member's afterwards. Of the first ARGV[3] it must be the owner already: one that has run out
-# may have had another owner meanwhile, and is taken over anew.
+# The leases that this member holds afterwards. It must already own the first ARGV[3]: a lease that has expired may have
+# had another owner meanwhile, so its stream must be taken over again.
 _LEASE = """
 local mine = {}
 for i, key in ipairs(KEYS) do
@@ -50,27 +50,31 @@ for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1] then redis.ca
 return 1
 """
 _READ = """
-local found = {}
+local rows = {}
 for i = 1, #KEYS, 2 do
   if redis.call('GET', KEYS[i]) == ARGV[1] then
     local got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[1], 'COUNT', ARGV[3], 'STREAMS', KEYS[i + 1], '>')
-    found[#found + 1] = got and got[1][2] or {}
+    rows[#rows + 1] = got and got[1][2] or {}
   else
-    found[#found + 1] = 0
+    rows[#rows + 1] = 0
   end
 end
-return found
+return rows
 """
 _ACKNOWLEDGE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 3, #ARGV do redis.call('XACK', KEYS[2], ARGV[2], ARGV[i]) end
 return 1
 """
-GROUP_IS_GONE = ("NOGROUP", "UNBLOCKED", "no such key")  # what Redis says after it was emptied, by command
+GROUP_IS_GONE = (
+    "NOGROUP",
+    "UNBLOCKED",
+    "no such key",
+)  # the errors of the commands after the server was emptied
 
 
 class _Owned(msgspec.Struct):
-    """A stream that is ours: what was delivered and not acknowledged, and up to where."""
+    """A stream that is ours: the records delivered and not acknowledged, and the id of the last one delivered."""
 
     backlog: deque[broker.Record]
     last: str
@@ -109,7 +113,7 @@ class StreamsConsumer:
         try:
             return self._poll(timeout_seconds)
         except errors.Unavailable:
-            self._forget_all()  # a lost answer may have delivered something: taking over finds it
+            self._forget_all()  # the lost answer may have held records: taking over finds them
             raise
         except redis.ResponseError as error:
             if not any(word in str(error) for word in GROUP_IS_GONE):
@@ -135,7 +139,7 @@ class StreamsConsumer:
             self._give_back(list(self._owned))
             self._call(self._redis.zrem, self._members_key, self._member)
         except errors.Unavailable:
-            pass  # leases and membership end by themselves
+            pass  # leases and membership expire
         self._redis.close()
 
     def _poll(self, timeout_seconds: float) -> list[broker.Record]:
@@ -143,19 +147,19 @@ class StreamsConsumer:
         if now >= self._next_rebalance:
             self._rebalance()
         ready = {stream: owned for stream, owned in self._owned.items() if owned.held_until <= now}
-        if again := [record for owned in ready.values() for record in owned.backlog]:
-            return again
+        if backlog := [record for owned in ready.values() for record in owned.backlog]:
+            return backlog
         held = [owned.held_until for owned in self._owned.values() if owned.held_until > now]
         until = min([now + timeout_seconds, self._next_rebalance, *held])
         wait_seconds = max(0.0, until - time.monotonic())
         if not ready:
             time.sleep(wait_seconds)
             return []
-        news = self._wait_for_news(ready, wait_seconds)
-        return self._read(news) if news else []
+        streams = self._wait_for_records(ready, wait_seconds)
+        return self._read(streams) if streams else []
 
-    def _wait_for_news(self, ready: Mapping[str, _Owned], wait_seconds: float) -> list[str]:
-        """The streams that hold more than was delivered; changes nothing on the server."""
+    def _wait_for_records(self, ready: Mapping[str, _Owned], wait_seconds: float) -> list[str]:
+        """The streams that have records after the last one delivered. Changes nothing on the server."""
         positions = {stream: owned.last for stream, owned in ready.items()}
         block_ms = max(1, int(wait_seconds * 1000))
         answer = self._call(self._redis.xread, positions, count=1, block=block_ms)
@@ -192,7 +196,7 @@ class StreamsConsumer:
             owned.backlog.popleft()
 
     def _rebalance(self) -> None:
-        """Give back what is not ours by share, renew what we have, take what is free."""
+        """Give back the streams outside our share, renew our leases, and take over the streams that are free."""
         answer = self._call(self._join, keys=[self._members_key], args=[self._member, _LEASE_MS])
         members = sorted(name.decode() for name in answer)
         mine = members.index(self._member)
@@ -213,7 +217,7 @@ class StreamsConsumer:
         self._next_renewal = time.monotonic() + REBALANCE_SECONDS
 
     def _lease_now(self, streams: list[str], *, owned: int) -> list[str]:
-        """Those of `streams` whose lease is ours now; the first `owned` must have been ours."""
+        """Those of `streams` whose lease is ours now; the first `owned` must have been ours already."""
         if not streams:
             return []
         keys = [self._lease_key(stream) for stream in streams]
@@ -221,7 +225,7 @@ class StreamsConsumer:
         return [stream for stream, mine in zip(streams, answer, strict=True) if mine]
 
     def _take_over(self, stream: str) -> _Owned:
-        """Everything pending in the group, whoever had it: all of it comes before anything new."""
+        """Claim all pending records of the group, of any member: they come before new ones."""
         try:
             self._call(self._redis.xgroup_create, stream, self._group, id="0", mkstream=True)
         except redis.ResponseError as error:
@@ -272,7 +276,7 @@ _LEASE_MS = int(LEASE_SECONDS * 1000)
 
 
 def record(topic: str, partition: int, position: bytes, fields: Mapping[bytes, bytes]) -> broker.Record:
-    """An entry as a record; one that somebody else wrote may lack our fields, and is then undecodable, not fatal."""
+    """An entry as a record. A foreign entry may lack our fields; its record is undecodable, and not fatal."""
     key = fields.get(b"k", b"").decode(errors="backslashreplace")
     return broker.Record(topic, key, fields.get(b"v", b""), partition, position.decode())
 

@@ -1,9 +1,9 @@
 """Broker over Redis Streams: a topic is PARTITIONS streams by hash of the key.
 
-Redis Streams have no partitions, and one group would hand one key to two consumers at once. So each stream has one
-owner per group at a time (`redis_consumer`); the group's pending list and last-delivered id say where it stands.
-A wiped server: `append` finds its source's epoch marker missing and stores nothing; consumers make the groups anew.
-One server: the scripts touch keys that a cluster would spread.
+Redis Streams have no partitions, and a group would give one key to two consumers at once. So each stream has one owner
+per group at a time (`redis_consumer`); the group's pending list and last-delivered id say how far it has come. After a
+server was wiped, `append` misses its source's epoch marker and stores nothing; consumers create the groups again.
+Needs one server: the scripts touch keys that a cluster would spread.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from auction_project.kernel.messaging.backends import redis_consumer
 
 SOCKET_TIMEOUT_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 2.0
-APPEND_MESSAGES = 500  # in one script, which holds up the server while it runs
+APPEND_MESSAGES = 500  # in one script, which blocks the server while it runs
 APPEND_BYTES = 4 * 1024 * 1024
 READ_RECORDS = 200
 TRIM_ENTRIES = 10_000
@@ -32,13 +32,13 @@ if KEYS[1] ~= '' and redis.call('EXISTS', KEYS[1]) == 0 then return redis.error_
 for i = 2, #KEYS do redis.call('XADD', KEYS[i], '*', 'k', ARGV[2*i-3], 'v', ARGV[2*i-2]) end
 return #KEYS - 1
 """
-_AWAY = (
+_OUTAGES = (
     redis.ConnectionError,
     redis.TimeoutError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
 )
-_AWAY_WORDS = ("MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")
+_OUTAGE_CODES = ("MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")
 
 
 class RedisStreamsBroker:
@@ -54,7 +54,7 @@ class RedisStreamsBroker:
         self._append = self._redis.register_script(_APPEND)
 
     def prepare(self, topics: Sequence[str]) -> None:
-        """Streams come into being with their first message."""
+        """Nothing to do: the first message makes a stream."""
 
     def append(self, messages: Sequence[broker.Message], *, source: str | None = None) -> None:
         broker.refuse_oversize(messages)
@@ -120,7 +120,7 @@ class RedisStreamsBroker:
             except redis.ResponseError as error:
                 if not any(word in str(error) for word in redis_consumer.GROUP_IS_GONE):
                     raise
-                continue  # the server was emptied: nothing is left to drop
+                continue  # the server was emptied, so nothing is left to drop
             floor = f"{milliseconds}-{count}"
             dropped += call(self._redis.xtrim, stream, minid=floor, approximate=True, limit=TRIM_ENTRIES)
         return dropped
@@ -143,22 +143,22 @@ class RedisStreamsBroker:
         return f"{self._prefix}:epoch:{source}"
 
     def _groups_of(self, streams: Sequence[str]) -> list[dict[str, Any]]:
-        """Of each stream its groups by name; none where the stream does not exist."""
+        """The groups of each stream by name; none for a stream that does not exist."""
         with self._redis.pipeline(transaction=False) as pipe:
             for stream in streams:
                 pipe.xinfo_groups(stream)
             answers = call(pipe.execute, raise_on_error=False)
-        found: list[dict[str, Any]] = []
+        groups: list[dict[str, Any]] = []
         for answer in answers:
             if isinstance(answer, Exception) and "no such key" not in str(answer):
                 raise errors.Unavailable(f"Redis: {answer}") from answer
-            found.append(
+            groups.append(
                 {} if isinstance(answer, Exception) else {info["name"].decode(): info for info in answer}
             )
-        return found
+        return groups
 
     def _count_after(self, stream: str, position: bytes) -> int:
-        """For a group whose distance the server does not know."""
+        """The number of entries after `position`, for a group whose lag the server does not know."""
         count, start = 0, f"({position.decode()}"
         while rows := call(self._redis.xrange, stream, start, "+", READ_RECORDS):
             count += len(rows)
@@ -176,23 +176,24 @@ class RedisStreamsBroker:
 
 
 def partition_of(key: str) -> int:
+    """The partition of the messages of `key`."""
     return zlib.crc32(key.encode()) % broker.PARTITIONS
 
 
 def call(operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Run one Redis operation; a server that is lost, overdue or cannot write is errors.Unavailable."""
+    """Run one Redis operation. Raises errors.Unavailable when the server is lost, is too slow or cannot write."""
     try:
         return operation(*args, **options)
-    except _AWAY as error:
+    except _OUTAGES as error:
         raise errors.Unavailable(f"Redis does not answer: {error}") from error
     except redis.ResponseError as error:
-        if str(error).startswith(_AWAY_WORDS):
+        if str(error).startswith(_OUTAGE_CODES):
             raise errors.Unavailable(f"Redis cannot write: {error}") from error
         raise
 
 
 def _connect(url: str) -> Any:
-    """A client that never repeats a command by itself: an unknown outcome is the caller's to resolve."""
+    """A client that never repeats a command by itself: the caller resolves an unknown outcome."""
     return redis.Redis.from_url(
         url,
         protocol=2,

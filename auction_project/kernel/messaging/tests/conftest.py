@@ -1,4 +1,4 @@
-"""What the tests of messaging share: a transport of each kind, and tables that stand for an app's."""
+"""What the tests of messaging share: a transport of each kind, and tables like those of an app."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -51,7 +51,7 @@ def event_tables(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture
 def committed(event_tables: None, transactional_db: None) -> Iterator[None]:
-    """The tables of these tests, in transactions that are really committed; emptied afterwards."""
+    """The tables of these tests, in transactions that really commit; emptied afterwards."""
     yield
     with connections["default"].cursor() as cursor:
         names = ", ".join(f'"{table._meta.db_table}"' for table in tables.ALL)

@@ -9,7 +9,7 @@ import time
 
 import django
 
-APPLY_SECONDS = 0.004  # a handler that works a little, so that kills and pauses meet it at work
+APPLY_SECONDS = 0.004  # the handler takes a little time, so that kills and pauses meet it at work
 
 
 def main(transport: str, namespace: str, group: str, name: str) -> None:

@@ -1,6 +1,6 @@
-"""Tables for these tests alone: an app's outbox and inbox, and what its handler applied.
+"""Tables for these tests alone: an app's outbox and inbox, and the effects of its handler.
 
-They belong to no installed app, so no migration knows them; `conftest.event_tables` makes them in the test database.
+They belong to no installed app and have no migration; `conftest.event_tables` creates them in the test database.
 """
 
 from django.db import models

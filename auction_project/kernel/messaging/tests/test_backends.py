@@ -1,4 +1,4 @@
-"""What only one transport can get wrong: lost answers of Redis, failed deliveries and group protocols of Kafka."""
+"""What only one transport can do wrong: lost answers of Redis, failed deliveries and group protocols of Kafka."""
 
 import socket
 import threading
@@ -32,7 +32,7 @@ def _closed_port() -> int:
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "operation",
     [
         lambda broker: broker.ping(),
         lambda broker: broker.append([brokers.Message(TOPIC, "a", b"1")]),
@@ -43,17 +43,17 @@ def _closed_port() -> int:
         lambda broker: broker.consumer("group", [TOPIC], member="one").poll(0.1),
     ],
 )
-def test_a_redis_that_is_away_is_unavailable(ask: Callable[[brokers.Broker], object]) -> None:
+def test_a_redis_that_does_not_answer_is_unavailable(operation: Callable[[brokers.Broker], object]) -> None:
     broker = redis_streams.RedisStreamsBroker(f"redis://127.0.0.1:{_closed_port()}/0")
 
     with pytest.raises(errors.Unavailable):
-        ask(broker)
+        operation(broker)
 
 
 @on_redis
 @pytest.mark.parametrize("command", ["_read_owned", "_lease", "_acknowledge"])
 def test_a_lost_answer_loses_nothing(transport: transports.Transport, command: str) -> None:
-    """The server did it, and the answer never came: what was delivered comes again."""
+    """The server has done it and its answer is lost: the delivered records come again."""
     broker = transport.connect()
     broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
     consumer = broker.consumer("group", [TOPIC], member="one")
@@ -91,7 +91,7 @@ def test_a_lost_answer_loses_nothing(transport: transports.Transport, command: s
 def test_a_redis_that_is_emptied_while_streams_are_taken_over_costs_nothing_but_a_poll(
     transport: transports.Transport, monkeypatch: pytest.MonkeyPatch, command: str, refilled: bool
 ) -> None:
-    """Just before `command`; `refilled`: a publisher has written to the streams again by then."""
+    """The server is emptied just before `command`; with `refilled`, a publisher has written to the streams again by then."""
     broker = transport.connect()
     broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
     consumer = broker.consumer("group", [TOPIC], member="one")
@@ -106,9 +106,9 @@ def test_a_redis_that_is_emptied_while_streams_are_taken_over_costs_nothing_but_
         return real(*arguments, **options)
 
     monkeypatch.setattr(consumer._redis, command, empty_first)
-    found = consumer.poll(0.1)
+    records = consumer.poll(0.1)
     if not refilled:
-        assert found == []
+        assert records == []
         broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
 
     assert len(transports.take(consumer, 9)) == 9
@@ -122,7 +122,7 @@ def test_a_redis_that_is_emptied_while_it_is_trimmed_has_nothing_to_trim(
     broker = transport.connect()
     broker.append(transports.messages(TOPIC, ["a", "b", "c"], 3))
     consumer = broker.consumer("group", [TOPIC], member="one")
-    transports.take(consumer, 9, acknowledge=False)  # pending, so that the oldest is asked for
+    transports.take(consumer, 9, acknowledge=False)  # pending, so that `trim` reads the oldest
     real = broker._redis.xpending
 
     def empty_first(*arguments: Any) -> Any:
@@ -136,8 +136,8 @@ def test_a_redis_that_is_emptied_while_it_is_trimmed_has_nothing_to_trim(
 
 
 @on_redis
-def test_a_member_without_the_lease_is_given_nothing(transport: transports.Transport) -> None:
-    """It fell asleep between looking at its leases and reading: what it would take, nobody else would ever get."""
+def test_a_member_without_the_lease_gets_nothing(transport: transports.Transport) -> None:
+    """It was suspended between checking its leases and reading. No other member would ever get the records that it took."""
     broker = transport.connect()
     broker.append(transports.messages(TOPIC, ["a"], 1))
     sleeper = broker.consumer("group", [TOPIC], member="sleeper")
@@ -160,10 +160,10 @@ def test_a_member_without_the_lease_is_given_nothing(transport: transports.Trans
 
 
 @on_redis
-def test_a_lease_that_ran_out_is_taken_over_anew_even_by_its_last_owner(
+def test_an_expired_lease_is_taken_over_again_even_by_its_last_owner(
     transport: transports.Transport,
 ) -> None:
-    """It may have had another owner meanwhile, who left behind what this member has never seen."""
+    """It may have had another owner meanwhile, whose pending records this member has never seen."""
     broker = transport.connect()
     broker.append(transports.messages(TOPIC, ["a"], 1))
     sleeper = broker.consumer("group", [TOPIC], member="sleeper")
@@ -188,7 +188,7 @@ def test_a_lease_that_ran_out_is_taken_over_anew_even_by_its_last_owner(
 
 
 @on_redis
-def test_an_entry_that_somebody_else_wrote_is_a_record_and_not_the_end(
+def test_a_foreign_entry_is_a_record_and_does_not_end_the_consumer(
     transport: transports.Transport,
 ) -> None:
     broker = transport.connect()
@@ -220,7 +220,7 @@ def test_a_large_append_goes_in_several_scripts_and_keeps_its_order(transport: t
 def test_a_busy_member_keeps_its_leases_while_it_works(
     transport: transports.Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Leases are renewed by acknowledging, too: a long batch is not taken away in the middle."""
+    """Acknowledging renews leases, too, so that a member keeps a long batch to its end."""
     broker = transport.connect()
     broker.append(transports.messages(TOPIC, ["a", "b", "c"], 10))
     consumer = broker.consumer("group", [TOPIC], member="one")
@@ -245,7 +245,7 @@ def test_a_busy_member_keeps_its_leases_while_it_works(
 
 @pytest.mark.parametrize("open_broker", [redis_streams.RedisStreamsBroker, kafka.KafkaBroker])
 def test_without_a_namespace_nothing_is_wiped(open_broker: Callable[[str], brokers.Broker]) -> None:
-    """Refused before any server is asked."""
+    """It is refused before any request to a server."""
     port = _closed_port()
     broker = open_broker(
         f"127.0.0.1:{port}" if open_broker is kafka.KafkaBroker else f"redis://127.0.0.1:{port}/0"
@@ -257,7 +257,7 @@ def test_without_a_namespace_nothing_is_wiped(open_broker: Callable[[str], broke
 
 
 @pytest.mark.parametrize("place", ["", "3", "x@1", "-1@5", "@1"])
-def test_what_is_no_place_is_refused(place: str) -> None:
+def test_a_text_that_is_no_place_is_refused(place: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
         brokers.split_place(place)
 
@@ -268,7 +268,7 @@ def test_what_is_no_place_is_refused(place: str) -> None:
 
 
 @on_kafka
-def test_a_kafka_that_is_away_is_unavailable(
+def test_a_kafka_that_does_not_answer_is_unavailable(
     transport: transports.Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka, "REQUEST_SECONDS", 0.5)
@@ -326,7 +326,7 @@ def test_topics_are_made_once_with_eight_partitions_and_their_bounds(transport: 
 
 
 class _Client:
-    """A producer client that delivers what the test says, from its poll, as the real one does."""
+    """A producer client that reports the given outcomes from its poll, as the real one does."""
 
     def __init__(self, outcomes: list[object]) -> None:
         self._outcomes = outcomes
@@ -376,16 +376,16 @@ def test_a_batch_ends_with_its_first_failure() -> None:
     producer.discard()
 
 
-def test_an_overdue_batch_fails_and_whoever_else_waits_is_told_by_the_discard() -> None:
+def test_an_overdue_batch_fails_and_the_discard_fails_all_others() -> None:
     client = _Client([])
     producer = delivery.Producer(client)
-    told: list[str] = []
+    failures: list[str] = []
 
     def other() -> None:
         try:
             producer.send(BATCH, 5.0)
         except delivery.Failed as failed:
-            told.append(str(failed))
+            failures.append(str(failed))
 
     thread = threading.Thread(target=other)
     thread.start()
@@ -395,4 +395,4 @@ def test_an_overdue_batch_fails_and_whoever_else_waits_is_told_by_the_discard() 
     thread.join(2)
 
     assert client.purged
-    assert told == ["purged"]
+    assert failures == ["purged"]

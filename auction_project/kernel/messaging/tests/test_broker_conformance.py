@@ -1,7 +1,7 @@
-"""What the Broker protocol promises, on every transport alike: memory, Redis Streams, and Kafka (marked `services`).
+"""The promises of the Broker protocol, on every transport: memory, Redis Streams, and Kafka (marked `services`).
 
-Crashes are tried where the transport is durable, with members that are real processes. What only the consumer loop
-promises is in test_consuming.
+The tests of crashes need a durable transport, and their members are real processes. The promises of the consumer loop are
+in test_consuming.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from auction_project.kernel.messaging.tests import conftest, tables, transports
 
 TOPIC = "lots"
 KEYS = [f"key-{i}" for i in range(20)]
-TWO_KEYS = ["a", "c"]  # of different partitions, whatever the hash
+TWO_KEYS = ["a", "c"]  # of different partitions, with the hash of each transport
 
 
 # --- order, ownership, redelivery --------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_members_share_the_partitions_and_a_key_has_one_owner(transport: transpo
 def test_a_member_that_lost_its_partition_cannot_acknowledge(
     transport: transports.Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kafka's members lose theirs to real time only: see the paused process below."""
+    """Only real time takes a partition from a member of Kafka: see the suspended process below."""
     broker = transport.connect()
     broker.append(transports.messages(TOPIC, ["a"], 2))
     sleeper = broker.consumer("group", [TOPIC], member="sleeper")
@@ -187,11 +187,11 @@ def test_the_largest_message_and_its_dead_letter_are_carried(broker: brokers.Bro
     broker.append([brokers.Message(TOPIC, "a", b"\xff" * brokers.MAX_MESSAGE_BYTES)])
     consumer = broker.consumer("group", [TOPIC], member="one")
     (record,) = transports.take(consumer, 1)
-    letter = dead_letters.letter(
+    dead_letter = dead_letters.dead_letter(
         record, group="g", error=ValueError("\0" * 9999), attempts=5, at=datetime.now(UTC)
     )
 
-    broker.append([brokers.Message(f"{TOPIC}.dlq", "a", dead_letters.encode(letter))])
+    broker.append([brokers.Message(f"{TOPIC}.dlq", "a", dead_letters.encode(dead_letter))])
 
     (kept,) = broker.read(f"{TOPIC}.dlq")
     assert dead_letters.decode(kept)[1].value == b"\xff" * brokers.MAX_MESSAGE_BYTES
@@ -199,7 +199,7 @@ def test_the_largest_message_and_its_dead_letter_are_carried(broker: brokers.Bro
 
 
 def test_only_what_all_groups_acknowledged_is_trimmed(broker: brokers.Broker) -> None:
-    """What was delivered and not acknowledged stays. A transport may keep more (Kafka keeps all: its retention drops)."""
+    """Delivered records that are not acknowledged stay. A transport may keep more (Kafka keeps all until their retention)."""
     broker.append(transports.messages(TOPIC, ["a"], 500))
     slow = broker.consumer("slow", [TOPIC], member="one")
     transports.take(slow, 192)
@@ -266,16 +266,16 @@ def test_consumers_go_on_by_themselves_when_the_transport_was_emptied(broker: br
     broker.wipe()
     _append_patiently(broker, transports.messages(TOPIC, KEYS, 2, first=7))
 
-    found = transports.by_key(_take_through_outages(consumer, {b"7", b"8"}, 40))
-    assert found == {key: [b"7", b"8"] for key in KEYS}
+    taken = transports.by_key(_take_through_outages(consumer, {b"7", b"8"}, 40))
+    assert taken == {key: [b"7", b"8"] for key in KEYS}
     consumer.close()
 
 
 @pytest.mark.parametrize("transport", ["memory", "redis"], indirect=True)
-def test_what_was_in_hand_when_the_transport_was_emptied_takes_no_place_in_the_new_one(
+def test_records_from_before_a_wipe_are_not_acknowledged_in_the_emptied_transport(
     broker: brokers.Broker,
 ) -> None:
-    """An embedded transport may lose its data; Kafka's topics are not deleted under their readers."""
+    """An embedded transport may lose its data; nothing deletes the topics of a Kafka with readers."""
     broker.append(transports.messages(TOPIC, KEYS, 2))
     consumer = broker.consumer("group", [TOPIC], member="one")
     in_hand = transports.take(consumer, 40, acknowledge=False)
@@ -285,8 +285,8 @@ def test_what_was_in_hand_when_the_transport_was_emptied_takes_no_place_in_the_n
     with pytest.raises(brokers.OwnershipLost):
         consumer.acknowledge(in_hand[0])
 
-    found = transports.by_key(_take_through_outages(consumer, {b"7", b"8"}, 40))
-    assert found == {key: [b"7", b"8"] for key in KEYS}
+    taken = transports.by_key(_take_through_outages(consumer, {b"7", b"8"}, 40))
+    assert taken == {key: [b"7", b"8"] for key in KEYS}
     consumer.close()
 
 
@@ -355,11 +355,11 @@ def test_order_and_once_hold_when_one_of_three_members_is_killed_and_one_sleeps_
         broker.close()
 
 
-# --- what these stories are made of ------------------------------------------------------------------------------
+# --- helpers -----------------------------------------------------------------------------------------------------
 
 
 def _until_shared(members: list[brokers.Consumer], broker: brokers.Broker) -> list[set[str]]:
-    """Send rounds until both members got some keys of one and the same round: the keys of each."""
+    """Send rounds until both members have got some keys of one round; the keys of each."""
     deadline = time.monotonic() + transports.PATIENCE_SECONDS
     round_number = 0
     while time.monotonic() < deadline:
@@ -394,20 +394,20 @@ def _append_patiently(broker: brokers.Broker, messages: list[brokers.Message]) -
             time.sleep(0.1)
 
 
-def _take_through_outages(consumer: brokers.Consumer, wanted: set[bytes], count: int) -> list[brokers.Record]:
-    """The first `count` different records with a wanted value."""
-    found: dict[tuple[str, int, str, bytes], brokers.Record] = {}
+def _take_through_outages(consumer: brokers.Consumer, values: set[bytes], count: int) -> list[brokers.Record]:
+    """The first `count` different records with one of `values`."""
+    taken: dict[tuple[str, int, str, bytes], brokers.Record] = {}
     deadline = time.monotonic() + transports.PATIENCE_SECONDS
-    while len(found) < count:
-        assert time.monotonic() < deadline, f"{len(found)} of {count} records came"
+    while len(taken) < count:
+        assert time.monotonic() < deadline, f"{len(taken)} of {count} records came"
         try:
             for record in consumer.poll(0.2):
-                if record.value in wanted:
-                    found[record.topic, record.partition, record.position, record.value] = record
+                if record.value in values:
+                    taken[record.topic, record.partition, record.position, record.value] = record
                 consumer.acknowledge(record)
         except (errors.Unavailable, brokers.OwnershipLost):
             time.sleep(0.1)
-    return list(found.values())
+    return list(taken.values())
 
 
 def _on_stock_changed(_envelope: contracts.Envelope, event: contracts.events.StockChanged) -> None:
@@ -434,7 +434,7 @@ def _applied(product: str) -> list[int]:
 def _work_until(
     publisher: relay.OutboxRelay, loop: consuming.ConsumerLoop, done: Callable[[], bool], what: str
 ) -> None:
-    """Work and look, through outages."""
+    """Step both until `done`, through outages."""
 
     def attempt(step: Callable[[], bool]) -> bool:
         with contextlib.suppress(errors.Unavailable):

@@ -1,4 +1,4 @@
-"""A consumer that gives up on too many messages in a row halts: nothing more is buried, nothing is lost, and it says so."""
+"""A consumer that gives up on too many messages in a row halts: it takes no more, loses none, and raises an alarm."""
 
 import threading
 from typing import Any
@@ -7,20 +7,16 @@ import httpx
 import prometheus_client
 import pytest
 
-from auction_project.kernel import contracts, databases
+from auction_project.kernel import contracts
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import consuming, dead_letters, failure
 from auction_project.kernel.messaging.tests import conftest, transports
 from auction_project.processes import health, running
 
-pytestmark = pytest.mark.django_db(
-    databases=databases.ALIASES
-)  # each step looks at the connections of this process
-
 TOPIC = "inventory.stock"
 MAX = failure.MAX_DEAD_LETTERS_IN_A_ROW
 
-pytestmark = pytest.mark.usefixtures("committed")  # a loop looks after its database connections at each step
+pytestmark = pytest.mark.usefixtures("committed")  # each step closes old database connections
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +26,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch, short_pauses: None) -> None:
 
 
 class Handler:
-    """Fails for the versions that it is told of."""
+    """Fails for the versions in `poison`."""
 
     def __init__(self, *poison: int) -> None:
         self.poison = set(poison)
@@ -57,7 +53,7 @@ def _send(broker: brokers.Broker, versions: range) -> None:
 
 
 def _work(loop: consuming.ConsumerLoop, broker: brokers.Broker, *, steps: int = 600) -> None:
-    """Until the loop halts, or has nothing left to do."""
+    """Step until the loop halts, or has no message left."""
     for _ in range(steps):
         loop.step()
         if loop.halted or broker.lag("window", [TOPIC]) == 0:
@@ -65,7 +61,7 @@ def _work(loop: consuming.ConsumerLoop, broker: brokers.Broker, *, steps: int = 
     raise AssertionError("it neither halts nor ends")
 
 
-def _letters(broker: brokers.Broker) -> int:
+def _count_dead_letters(broker: brokers.Broker) -> int:
     return sum(1 for record in broker.read(f"{TOPIC}.dlq") if dead_letters.decode(record))
 
 
@@ -77,8 +73,8 @@ def _halted_gauge() -> float | None:
 def test_a_consumer_halts_at_the_ceiling_and_a_restart_goes_on_behind_it(
     broker: brokers.Broker, transport: transports.Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(consuming.log, "critical", lambda event, **data: told.append((event, data)))
+    logged: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(consuming.log, "critical", lambda event, **data: logged.append((event, data)))
     _send(broker, range(1, MAX + 6))
     broken = Handler(*range(1, MAX + 6))
     loop = _loop(broker, broken)
@@ -86,7 +82,7 @@ def test_a_consumer_halts_at_the_ceiling_and_a_restart_goes_on_behind_it(
     _work(loop, broker)
 
     assert (loop.halted, _halted_gauge()) == (TOPIC, 1)
-    ((event, data),) = told
+    ((event, data),) = logged
     assert (event, data["alert"], data["group"], data["topic"], data["dead_letters"]) == (
         "consumer_halted",
         True,
@@ -95,9 +91,9 @@ def test_a_consumer_halts_at_the_ceiling_and_a_restart_goes_on_behind_it(
         MAX,
     )
     assert "restart this process" in data["next_step"]
-    for _ in range(5):  # it goes on asking, so that it stays a member, and takes nothing
+    for _ in range(5):  # it polls, so that it stays a member, and takes nothing
         loop.step()
-    assert (_letters(broker), broker.lag("window", [TOPIC]), broken.seen) == (MAX, 5, [])
+    assert (_count_dead_letters(broker), broker.lag("window", [TOPIC]), broken.seen) == (MAX, 5, [])
     loop.close()
 
     mended = Handler()
@@ -106,10 +102,10 @@ def test_a_consumer_halts_at_the_ceiling_and_a_restart_goes_on_behind_it(
     again.close()
 
     assert mended.seen == list(range(MAX + 1, MAX + 6))
-    assert (again.halted, _halted_gauge(), _letters(broker)) == ("", 0, MAX)
+    assert (again.halted, _halted_gauge(), _count_dead_letters(broker)) == ("", 0, MAX)
 
 
-def test_a_message_that_is_dealt_with_begins_the_count_anew(broker: brokers.Broker) -> None:
+def test_a_handled_message_begins_the_count_again(broker: brokers.Broker) -> None:
     poison = [*range(1, MAX), *range(MAX + 1, 2 * MAX)]
     _send(broker, range(1, 2 * MAX + 1))
     handler = Handler(*poison)
@@ -118,7 +114,7 @@ def test_a_message_that_is_dealt_with_begins_the_count_anew(broker: brokers.Brok
     _work(loop, broker)
     loop.close()
 
-    assert (loop.halted, handler.seen, _letters(broker)) == ("", [MAX, 2 * MAX], 2 * MAX - 2)
+    assert (loop.halted, handler.seen, _count_dead_letters(broker)) == ("", [MAX, 2 * MAX], 2 * MAX - 2)
 
 
 class _HaltedLoop:

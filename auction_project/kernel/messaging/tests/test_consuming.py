@@ -17,19 +17,19 @@ TOPIC = "inventory.stock"
 Apply = Callable[[contracts.events.StockChanged], None]
 
 
-pytestmark = pytest.mark.usefixtures("committed")  # a loop looks after its database connections at each step
+pytestmark = pytest.mark.usefixtures("committed")  # each step closes old database connections
 
 
 class SoldOut(errors.Refused):
     """Nothing is left."""
 
 
-class _Deaf(memory.MemoryBroker):
+class _RefusingDeadLetters(memory.MemoryBroker):
     """Takes no dead letters."""
 
     def append(self, messages: Any, *, source: str | None = None) -> None:
         if any(message.topic.endswith(".dlq") for message in messages):
-            raise errors.Unavailable("the dead-letter topic is away")
+            raise errors.Unavailable("the dead-letter topic is unavailable")
         super().append(messages, source=source)
 
 
@@ -64,7 +64,7 @@ def _work(
             return
 
 
-def _letters(broker: brokers.Broker) -> list[dead_letters.Letter]:
+def _dead_letters(broker: brokers.Broker) -> list[dead_letters.DeadLetter]:
     return [dead_letters.decode(record)[1] for record in broker.read(f"{TOPIC}.dlq")]
 
 
@@ -90,7 +90,7 @@ def test_every_event_delivered_twice_is_applied_once(
         ("event:lamp:2", "DONE"),
         ("event:lamp:3", "DONE"),
     }
-    assert _letters(memory_broker) == []
+    assert _dead_letters(memory_broker) == []
 
 
 def test_effect_and_once_row_are_one_transaction(memory_broker: memory.MemoryBroker, committed: None) -> None:
@@ -112,7 +112,7 @@ def test_effect_and_once_row_are_one_transaction(memory_broker: memory.MemoryBro
     assert (tables.Applied.objects.count(), tables.Once.objects.count()) == (1, 1)
 
 
-def test_a_refusal_is_stored_rolled_back_and_never_asked_again(
+def test_a_refusal_is_rolled_back_and_stored_and_its_handler_is_not_called_again(
     memory_broker: memory.MemoryBroker, committed: None
 ) -> None:
     calls = []
@@ -130,10 +130,10 @@ def test_a_refusal_is_stored_rolled_back_and_never_asked_again(
     assert tables.Applied.objects.count() == 0
     row = tables.Once.objects.get()
     assert (row.state, row.outcome) == ("REFUSED", {"code": "sold_out", "detail": "Nothing is left."})
-    assert _letters(memory_broker) == []
+    assert _dead_letters(memory_broker) == []
 
 
-def test_events_without_a_handler_are_passed_over(memory_broker: memory.MemoryBroker) -> None:
+def test_events_without_a_handler_are_skipped(memory_broker: memory.MemoryBroker) -> None:
     event = contracts.events.LotRefused(auction_id="a", product_id="lamp", reason="no such product")
     memory_broker.append([brokers.Message(TOPIC, "lamp", conftest.encoded(event, "e1"))])
     _send(memory_broker, "lamp", 1)
@@ -167,16 +167,26 @@ def test_poison_goes_to_the_dead_letters_after_five_attempts_and_blocks_nothing(
     assert [version for product, version in seen if product == "lamp"] == [1, 2, 2, 2, 2, 2, 3]
     assert [version for product, version in seen if product == "vase"] == [1, 2, 3]
     assert seen.index(("vase", 3)) < seen.index(("lamp", 3))
-    (letter,) = _letters(memory_broker)
+    (dead_letter,) = _dead_letters(memory_broker)
     origin = next(r for r in poison if b'"version":2' in r.value and r.key == "lamp")
-    assert (letter.topic, letter.key, letter.group, letter.partition, letter.position) == (
+    assert (
+        dead_letter.topic,
+        dead_letter.key,
+        dead_letter.group,
+        dead_letter.partition,
+        dead_letter.position,
+    ) == (
         TOPIC,
         "lamp",
         "window",
         origin.partition,
         origin.position,
     )
-    assert (letter.error, letter.attempts, letter.value) == ("ValueError('cannot be')", 5, origin.value)
+    assert (dead_letter.error, dead_letter.attempts, dead_letter.value) == (
+        "ValueError('cannot be')",
+        5,
+        origin.value,
+    )
     assert memory_broker.lag("window", [TOPIC]) == 0
     assert _metric("gavel_messages_dead_lettered_total", topic=TOPIC, group="window") == before + 1
 
@@ -196,13 +206,13 @@ def test_what_cannot_be_decoded_is_a_dead_letter_at_once(
     loop.step()
 
     assert seen == [1]
-    (letter,) = _letters(memory_broker)
-    assert letter.value == value
-    assert letter.error.startswith("Undecodable(")
+    (dead_letter,) = _dead_letters(memory_broker)
+    assert dead_letter.value == value
+    assert dead_letter.error.startswith("Undecodable(")
 
 
 def test_when_the_dead_letter_cannot_be_written_the_consumer_stops_and_nothing_is_dropped() -> None:
-    broker = _Deaf()
+    broker = _RefusingDeadLetters()
     broker.append([brokers.Message(TOPIC, "lamp", b"poison")])
     _send(broker, "lamp", 1)
     seen: list[int] = []
@@ -217,19 +227,21 @@ def test_when_the_dead_letter_cannot_be_written_the_consumer_stops_and_nothing_i
     assert failure.classify(consuming.DeadLetterFailed()) is failure.Fate.FAULT
 
 
-def test_a_dead_sale_is_told_as_critical(
+def test_a_dead_letter_of_an_alarming_subscription_is_logged_as_critical(
     memory_broker: memory.MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(consuming.log, "critical", lambda event, **data: told.append((event, data)))
+    logged: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(consuming.log, "critical", lambda event, **data: logged.append((event, data)))
     memory_broker.append([brokers.Message("sale-confirmed", "sale-1", b"poison")])
     subscription = consuming.Subscription(
-        group="sagas", handlers={contracts.events.SaleConfirmed: lambda _envelope, _event: None}
+        group="sagas",
+        alarming=True,
+        handlers={contracts.events.SaleConfirmed: lambda _envelope, _event: None},
     )
 
     consuming.ConsumerLoop(subscription, memory_broker, member="one").step()
 
-    ((event, data),) = told
+    ((event, data),) = logged
     assert (event, data["alert"], data["topic"], data["key"]) == (
         "dead_letter",
         True,
@@ -237,6 +249,18 @@ def test_a_dead_sale_is_told_as_critical(
         "sale-1",
     )
     assert _metric("gavel_messages_dead_lettered_total", topic="sale-confirmed", group="sagas") == 1
+
+
+def test_a_dead_letter_of_any_other_subscription_is_logged_as_an_error(
+    memory_broker: memory.MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(consuming.log, "error", lambda event, **data: logged.append((event, data)))
+    memory_broker.append([brokers.Message(TOPIC, "lamp", b"poison")])
+
+    _loop(memory_broker, lambda _event: None).step()
+
+    assert [(event, data["alert"]) for event, data in logged] == [("dead_letter", False)]
 
 
 # --- outages -----------------------------------------------------------------------------------------------------
@@ -248,7 +272,7 @@ def test_an_outage_uses_no_attempt_and_keeps_the_order(memory_broker: memory.Mem
 
     def apply(event: contracts.events.StockChanged) -> None:
         if event.version == 2 and next(outages, None) is not None:
-            raise django.db.OperationalError("the database is away")
+            raise django.db.OperationalError("the database is unavailable")
         seen.append(event.version)
 
     for version in (1, 2, 3):
@@ -256,7 +280,7 @@ def test_an_outage_uses_no_attempt_and_keeps_the_order(memory_broker: memory.Mem
     _work(_loop(memory_broker, apply), memory_broker, steps=400)
 
     assert seen == [1, 2, 3]
-    assert _letters(memory_broker) == []
+    assert _dead_letters(memory_broker) == []
 
 
 def test_a_step_ends_with_its_first_outage_and_the_next_one_goes_on_elsewhere(
@@ -332,7 +356,7 @@ def _write_effect(event: contracts.events.StockChanged) -> None:
 
 
 def _lose(loop: consuming.ConsumerLoop, seen: list[int], event: contracts.events.StockChanged) -> None:
-    """The handler that sleeps through its lease."""
+    """A handler that takes longer than its lease."""
     seen.append(event.version)
     member = loop._consumer
     member._transport.evict(member)  # type: ignore[attr-defined]

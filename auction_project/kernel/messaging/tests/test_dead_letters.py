@@ -1,4 +1,4 @@
-"""Dead letters: kept once however often they come, shown to those who may see them, sent again with a reason."""
+"""Dead letters: each is kept once, however often it comes; users with the right see it, and replay it with a reason."""
 
 from datetime import timedelta
 from typing import Any
@@ -30,16 +30,20 @@ DATABASES = ["default"]
 pytestmark = pytest.mark.django_db(databases=DATABASES)
 
 
-class _Away(memory.MemoryBroker):
+class _Unavailable(memory.MemoryBroker):
     def append(self, messages: Any, *, source: str | None = None) -> None:
-        raise errors.Unavailable("the transport is away")
+        raise errors.Unavailable("the transport is unavailable")
 
 
-def _letter(**changes: Any) -> dead_letters.Letter:
+def _dead_letter(**changes: Any) -> dead_letters.DeadLetter:
     body = conftest.encoded(conftest.stock_changed("lamp", 1), "e1")
     record = brokers.Record(TOPIC, "lamp", body, 3, "17")
-    made = dead_letters.letter(record, group="window", error=ValueError("cannot be"), attempts=5, at=NOW)
-    return dead_letters.Letter(**{name: getattr(made, name) for name in made.__struct_fields__} | changes)
+    whole = dead_letters.dead_letter(
+        record, group="window", error=ValueError("cannot be"), attempts=5, at=NOW
+    )
+    return dead_letters.DeadLetter(
+        **{name: getattr(whole, name) for name in whole.__struct_fields__} | changes
+    )
 
 
 def _replay(row: models.DeadLetter, transport: brokers.Broker, reason: str = "The bug is mended.") -> None:
@@ -57,36 +61,38 @@ def _row() -> models.DeadLetter:
 
 
 def test_a_dead_letter_is_kept_with_message_error_and_origin() -> None:
-    letter = _letter()
+    dead_letter = _dead_letter()
 
-    services.record_dead_letter(letter=letter)
+    services.record_dead_letter(dead_letter=dead_letter)
 
     row = _row()
     assert (row.topic, row.key, row.group, row.partition, row.position) == (TOPIC, "lamp", "window", 3, "17")
     assert (row.event_type, row.event_id, row.status, row.times) == ("StockChanged", "e1", "WAITING", 1)
     assert (row.error, row.attempts, row.first_at, row.last_at) == ("ValueError('cannot be')", 5, NOW, NOW)
-    assert bytes(row.value) == letter.value
+    assert bytes(row.value) == dead_letter.value
 
 
-def test_the_same_letter_twice_is_one_and_a_later_one_counts() -> None:
+def test_the_same_dead_letter_twice_is_one_and_a_later_one_counts() -> None:
     later = NOW + timedelta(minutes=1)
     for at in (NOW, NOW, later, later, NOW):
-        services.record_dead_letter(letter=_letter(at=at, error=f"at {at:%M}"))
-    services.record_dead_letter(letter=_letter(group="other"))
+        services.record_dead_letter(dead_letter=_dead_letter(at=at, error=f"at {at:%M}"))
+    services.record_dead_letter(dead_letter=_dead_letter(group="other"))
 
     row = models.DeadLetter.objects.get(group="window")
     assert (row.times, row.first_at, row.last_at, row.error) == (2, NOW, later, "at 01")
     assert models.DeadLetter.objects.count() == 2
 
 
-def test_what_stands_in_a_dead_letter_topic_and_is_none_is_kept_too_and_cannot_be_replayed(
+def test_a_foreign_message_in_a_dead_letter_topic_is_kept_and_cannot_be_replayed(
     memory_broker: memory.MemoryBroker,
     committed: None,
 ) -> None:
     memory_broker.append(
         [
             brokers.Message(f"{TOPIC}.dlq", "la\0mp", b"\xffnonsense"),
-            brokers.Message(f"{TOPIC}.dlq", "lamp", dead_letters.encode(_letter(key="nu\0l", error="\0"))),
+            brokers.Message(
+                f"{TOPIC}.dlq", "lamp", dead_letters.encode(_dead_letter(key="nu\0l", error="\0"))
+            ),
         ]
     )
     loop = consuming.ConsumerLoop(handlers.SUBSCRIPTION, memory_broker, member="one")
@@ -108,8 +114,8 @@ def test_a_dead_letter_that_cannot_be_kept_waits_and_makes_no_dead_letter_of_its
 ) -> None:
     monkeypatch.setattr(consuming, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(models.DeadLetter, "come_back", _raise)
-    services.record_dead_letter(letter=_letter())
-    memory_broker.append([brokers.Message(f"{TOPIC}.dlq", "lamp", dead_letters.encode(_letter()))])
+    services.record_dead_letter(dead_letter=_dead_letter())
+    memory_broker.append([brokers.Message(f"{TOPIC}.dlq", "lamp", dead_letters.encode(_dead_letter()))])
     loop = consuming.ConsumerLoop(handlers.SUBSCRIPTION, memory_broker, member="one")
 
     for _ in range(20):
@@ -119,17 +125,17 @@ def test_a_dead_letter_that_cannot_be_kept_waits_and_makes_no_dead_letter_of_its
     assert list(memory_broker.read(f"{TOPIC}.dlq.dlq")) == []
 
 
-def test_every_topic_has_its_dead_letters_read() -> None:
+def test_the_dead_letters_of_every_topic_are_read() -> None:
     assert handlers.SUBSCRIPTION.topics == tuple(f"{topic}.dlq" for topic in contracts.events.TOPICS)
     assert handlers.SUBSCRIPTION.group == "dead-letters"
 
 
-def test_waiting_letters_are_listed_oldest_first() -> None:
+def test_waiting_dead_letters_are_listed_oldest_first() -> None:
     for minutes, key in ((2, "b"), (1, "a")):
         services.record_dead_letter(
-            letter=_letter(value=key.encode(), key=key, at=NOW + timedelta(minutes=minutes))
+            dead_letter=_dead_letter(value=key.encode(), key=key, at=NOW + timedelta(minutes=minutes))
         )
-    services.record_dead_letter(letter=_letter(topic="sale-confirmed", value=b"s", key="s"))
+    services.record_dead_letter(dead_letter=_dead_letter(topic="sale-confirmed", value=b"s", key="s"))
     models.DeadLetter.objects.filter(key="b").update(status="REPLAYED")
 
     assert [row.key for row in selectors.list_waiting()] == ["s", "a"]
@@ -142,12 +148,12 @@ def test_waiting_letters_are_listed_oldest_first() -> None:
 def test_a_replay_sends_the_very_bytes_to_topic_and_key_and_is_recorded(
     memory_broker: memory.MemoryBroker,
 ) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_dead_letter())
 
     _replay(row, memory_broker, reason="  The bug is mended. ")
 
     (record,) = memory_broker.read(TOPIC)
-    assert (record.key, record.value) == ("lamp", _letter().value)
+    assert (record.key, record.value) == ("lamp", _dead_letter().value)
     assert _row().status == "REPLAYED"
     replay = models.Replay.objects.get()
     assert (replay.by, replay.reason, replay.at, replay.sent_at) == (
@@ -159,10 +165,10 @@ def test_a_replay_sends_the_very_bytes_to_topic_and_key_and_is_recorded(
 
 
 def test_a_replay_that_the_transport_does_not_take_is_recorded_as_not_sent() -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_dead_letter())
 
     with pytest.raises(errors.Unavailable):
-        _replay(row, _Away())
+        _replay(row, _Unavailable())
 
     assert _row().status == "WAITING"
     assert models.Replay.objects.get().sent_at is None
@@ -170,7 +176,7 @@ def test_a_replay_that_the_transport_does_not_take_is_recorded_as_not_sent() -> 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
 def test_a_replay_without_a_fit_reason_is_refused(memory_broker: memory.MemoryBroker, reason: str) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_dead_letter())
 
     with pytest.raises(errors.Invalid) as refused:
         _replay(row, memory_broker, reason=reason)
@@ -180,11 +186,11 @@ def test_a_replay_without_a_fit_reason_is_refused(memory_broker: memory.MemoryBr
     assert list(memory_broker.read(TOPIC)) == []
 
 
-def test_a_letter_that_comes_back_waits_again(memory_broker: memory.MemoryBroker) -> None:
-    row = services.record_dead_letter(letter=_letter())
+def test_a_dead_letter_that_comes_back_waits_again(memory_broker: memory.MemoryBroker) -> None:
+    row = services.record_dead_letter(dead_letter=_dead_letter())
     _replay(row, memory_broker)
 
-    services.record_dead_letter(letter=_letter(at=NOW + timedelta(minutes=1)))
+    services.record_dead_letter(dead_letter=_dead_letter(at=NOW + timedelta(minutes=1)))
 
     assert (_row().status, _row().times) == ("WAITING", 2)
 
@@ -195,7 +201,7 @@ def test_only_the_group_that_gave_up_applies_a_replay(
     short_pauses: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Poison for one group, dealt with by another; after the mending a replay reaches the first alone."""
+    """One group fails on a message that another one handles. After the fix, a replay has an effect in the first group only."""
     monkeypatch.setattr(consuming, "POLL_SECONDS", 0.02)
     broken = [True]
 
@@ -211,7 +217,7 @@ def test_only_the_group_that_gave_up_applies_a_replay(
         consuming.ConsumerLoop(subscription, memory_broker, member="one"),
         consuming.ConsumerLoop(handlers.SUBSCRIPTION, memory_broker, member="one"),
     ]
-    memory_broker.append([brokers.Message(TOPIC, "lamp", _letter().value)])
+    memory_broker.append([brokers.Message(TOPIC, "lamp", _dead_letter().value)])
     for _ in range(30):
         for loop in loops:
             loop.step()
@@ -230,7 +236,7 @@ def test_replaying_an_overtaken_state_event_changes_nothing(
     memory_broker: memory.MemoryBroker, committed: None
 ) -> None:
     def mirror(_envelope: contracts.Envelope, event: contracts.events.StockChanged) -> None:
-        """Keeps the newest, as each mirror of a state does."""
+        """Keeps the newest version, as each mirror of a state does."""
         if not tables.Applied.objects.filter(key=event.product_id, number__gte=event.version).exists():
             tables.Applied.objects.update_or_create(
                 key=event.product_id, defaults={"number": event.version, "member": "one"}
@@ -239,7 +245,7 @@ def test_replaying_an_overtaken_state_event_changes_nothing(
     subscription = consuming.Subscription(
         group="window", inbox=tables.Once, handlers={contracts.events.StockChanged: mirror}
     )
-    overtaken = services.record_dead_letter(letter=_letter())
+    overtaken = services.record_dead_letter(dead_letter=_dead_letter())
     newer = conftest.encoded(conftest.stock_changed("lamp", 2), "e2")
     memory_broker.append([brokers.Message(TOPIC, "lamp", newer)])
     loop = consuming.ConsumerLoop(subscription, memory_broker, member="one")
@@ -266,8 +272,8 @@ def test_replaying_an_overtaken_state_event_changes_nothing(
     ],
     ids=["an event", "a sale", "undecodable", "foreign", "truncated"],
 )
-def test_every_letter_can_be_dismissed_and_who_and_why_is_kept(changes: dict[str, Any]) -> None:
-    row = services.record_dead_letter(letter=_letter(**changes))
+def test_every_dead_letter_can_be_dismissed_and_who_and_why_is_kept(changes: dict[str, Any]) -> None:
+    row = services.record_dead_letter(dead_letter=_dead_letter(**changes))
 
     services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason="  A test message. ", now=NOW)
 
@@ -279,7 +285,7 @@ def test_every_letter_can_be_dismissed_and_who_and_why_is_kept(changes: dict[str
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
 def test_a_dismissal_without_a_fit_reason_is_refused(reason: str) -> None:
-    row = services.record_dead_letter(letter=_letter())
+    row = services.record_dead_letter(dead_letter=_dead_letter())
 
     with pytest.raises(errors.Invalid) as refused:
         services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason=reason, now=NOW)
@@ -288,36 +294,36 @@ def test_a_dismissal_without_a_fit_reason_is_refused(reason: str) -> None:
     assert (_row().status, models.Dismissal.objects.count()) == ("WAITING", 0)
 
 
-def test_a_letter_is_dismissed_once_until_it_comes_back() -> None:
-    row = services.record_dead_letter(letter=_letter())
+def test_a_dead_letter_is_dismissed_once_until_it_comes_back() -> None:
+    row = services.record_dead_letter(dead_letter=_dead_letter())
     services.dismiss_dead_letter(dead_letter_id=row.pk, by="operator", reason="First.", now=NOW)
 
     with pytest.raises(services.AlreadyDismissed):
         services.dismiss_dead_letter(dead_letter_id=row.pk, by="another", reason="Second.", now=NOW)
 
     assert list(models.Dismissal.objects.values_list("reason", flat=True)) == ["First."]
-    services.record_dead_letter(letter=_letter(at=NOW + timedelta(minutes=1)))
+    services.record_dead_letter(dead_letter=_dead_letter(at=NOW + timedelta(minutes=1)))
     assert (_row().status, _row().times) == ("WAITING", 2)
     services.dismiss_dead_letter(dead_letter_id=row.pk, by="another", reason="Second.", now=NOW)
     assert _row().status == "DISMISSED"
 
 
-def test_a_letter_that_is_not_there_cannot_be_dismissed() -> None:
+def test_an_unknown_dead_letter_cannot_be_dismissed() -> None:
     with pytest.raises(selectors.NoSuchDeadLetter):
         services.dismiss_dead_letter(dead_letter_id=77, by="operator", reason="Gone.", now=NOW)
 
 
-# --- the desk ----------------------------------------------------------------------------------------------------
+# --- the admin ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def desk_broker(monkeypatch: pytest.MonkeyPatch) -> memory.MemoryBroker:
+def admin_broker(monkeypatch: pytest.MonkeyPatch) -> memory.MemoryBroker:
     one = memory.MemoryBroker()
     monkeypatch.setattr(transports, "from_settings", lambda: one)
     return one
 
 
-def _desk(*permissions: str, email: str = "clerk@example.com") -> Client:
+def _signed_in(*permissions: str, email: str = "clerk@example.com") -> Client:
     user = get_user_model().objects.create_user(email=email, password="x", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="messaging", codename__in=permissions)
@@ -335,9 +341,9 @@ def _paths(row: models.DeadLetter) -> tuple[str, str, str]:
     )
 
 
-def test_the_desk_lists_and_shows_and_edits_nothing() -> None:
-    row = services.record_dead_letter(letter=_letter())
-    client = _desk("view_deadletter", "view_replay")
+def test_the_admin_lists_and_shows_and_edits_nothing() -> None:
+    row = services.record_dead_letter(dead_letter=_dead_letter())
+    client = _signed_in("view_deadletter", "view_replay")
     listed, shown, replayed = _paths(row)
 
     assert "cannot be" in client.get(listed).content.decode()
@@ -352,27 +358,27 @@ def test_the_desk_lists_and_shows_and_edits_nothing() -> None:
     assert models.Replay.objects.count() == 0
 
 
-def test_the_desk_is_closed_to_others() -> None:
-    row = services.record_dead_letter(letter=_letter())
+def test_the_admin_is_closed_to_others() -> None:
+    row = services.record_dead_letter(dead_letter=_dead_letter())
 
     for path in _paths(row):
         assert Client().get(path).status_code == 302
-    client = _desk()
+    client = _signed_in()
     assert client.get(_paths(row)[0]).status_code == 403
     assert client.get(_paths(row)[1]).status_code in (302, 403)
 
 
-def test_an_operator_replays_with_a_reason(desk_broker: memory.MemoryBroker) -> None:
-    row = services.record_dead_letter(letter=_letter())
-    client = _desk("view_deadletter", "view_replay", "replay_deadletter")
+def test_an_operator_replays_with_a_reason(admin_broker: memory.MemoryBroker) -> None:
+    row = services.record_dead_letter(dead_letter=_dead_letter())
+    client = _signed_in("view_deadletter", "view_replay", "replay_deadletter")
     replayed = _paths(row)[2]
 
     client.post(replayed, {"_form_submitted": "True", "reason": ""})
-    assert list(desk_broker.read(TOPIC)) == []
+    assert list(admin_broker.read(TOPIC)) == []
     client.post(replayed, {"_form_submitted": "True", "reason": "The bug is mended."})
 
-    (record,) = desk_broker.read(TOPIC)
-    assert record.value == _letter().value
+    (record,) = admin_broker.read(TOPIC)
+    assert record.value == _dead_letter().value
     replay = models.Replay.objects.get()
     assert (replay.by, replay.reason) == ("clerk@example.com", "The bug is mended.")
     assert replay.sent_at is not None
@@ -384,14 +390,16 @@ def _raise(*_args: object, **_options: object) -> None:
 
 
 def test_an_operator_dismisses_with_a_reason_and_others_do_not() -> None:
-    row = services.record_dead_letter(letter=_letter(value=b"no event"))
+    row = services.record_dead_letter(dead_letter=_dead_letter(value=b"no event"))
     dismissed = reverse("admin:messaging_deadletter_dismiss", args=[row.pk])
     submitted = {"_form_submitted": "True", "reason": "A test message."}
 
-    viewer = _desk("view_deadletter")
+    viewer = _signed_in("view_deadletter")
     assert viewer.post(dismissed, submitted).status_code == 403
     assert _row().status == "WAITING"
-    operator = _desk("view_deadletter", "view_dismissal", "replay_deadletter", email="operator@example.com")
+    operator = _signed_in(
+        "view_deadletter", "view_dismissal", "replay_deadletter", email="operator@example.com"
+    )
     operator.post(dismissed, {"_form_submitted": "True", "reason": ""})
     assert _row().status == "WAITING"
     answer = operator.post(dismissed, submitted)
@@ -403,15 +411,15 @@ def test_an_operator_dismisses_with_a_reason_and_others_do_not() -> None:
     assert "operator@example.com" in page
 
 
-def test_the_desk_offers_only_what_can_be_done() -> None:
-    whole = services.record_dead_letter(letter=_letter())
-    foreign = services.record_dead_letter(letter=_letter(group="", key="foreign"))
-    client = _desk("view_deadletter", "replay_deadletter")
+def test_the_admin_offers_only_what_is_possible() -> None:
+    whole = services.record_dead_letter(dead_letter=_dead_letter())
+    foreign = services.record_dead_letter(dead_letter=_dead_letter(group="", key="foreign"))
+    client = _signed_in("view_deadletter", "replay_deadletter")
 
     def offered(row: models.DeadLetter) -> list[str]:
         page = client.get(_paths(row)[1]).content.decode()
         path = f"/admin/messaging/deadletter/{row.pk}/"
-        return [word for word in ("replay", "dismiss") if f"{path}{word}/" in page]
+        return [action for action in ("replay", "dismiss") if f"{path}{action}/" in page]
 
     assert offered(whole) == ["replay", "dismiss"]
     assert offered(foreign) == ["dismiss"]
@@ -420,17 +428,19 @@ def test_the_desk_offers_only_what_can_be_done() -> None:
 
 
 def test_an_empty_list_says_that_all_is_well() -> None:
-    page = _desk("view_deadletter").get(reverse("admin:messaging_deadletter_changelist")).content.decode()
+    page = (
+        _signed_in("view_deadletter").get(reverse("admin:messaging_deadletter_changelist")).content.decode()
+    )
 
     assert "No dead letters. Every message was handled." in page
 
 
-@pytest.mark.parametrize("word", ["replay", "dismiss"])
-def test_a_path_without_a_letter_changes_nothing(desk_broker: memory.MemoryBroker, word: str) -> None:
-    client = _desk("view_deadletter", "replay_deadletter")
+@pytest.mark.parametrize("action", ["replay", "dismiss"])
+def test_a_path_without_a_dead_letter_changes_nothing(admin_broker: memory.MemoryBroker, action: str) -> None:
+    client = _signed_in("view_deadletter", "replay_deadletter")
 
     answer = client.post(
-        f"/admin/messaging/deadletter/x/{word}/", {"_form_submitted": "True", "reason": "Because."}
+        f"/admin/messaging/deadletter/x/{action}/", {"_form_submitted": "True", "reason": "Because."}
     )
 
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""What keeps the stores of events small: only what is past its use goes, and it goes faster than it comes."""
+"""Maintenance keeps the stores of events small: it deletes only what is no longer needed, faster than new rows come."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ def streams() -> Iterator[brokers.Broker]:
 
 
 def _steps(loop: maintenance.Maintenance) -> int:
-    """How many steps it takes until the loop says that there is no more."""
+    """The number of steps until the loop returns that there is no more."""
     count = 1
     while loop.step():
         count += 1

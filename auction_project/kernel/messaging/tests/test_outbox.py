@@ -1,4 +1,4 @@
-"""The outbox, its relay, `once` and the mirrored state, on a real PostgreSQL."""
+"""The outbox, its relay and `once`, on a real PostgreSQL."""
 
 import contextlib
 import threading
@@ -26,8 +26,8 @@ class _Abandoned(Exception):
     """Ends a transaction without its commit."""
 
 
-class _Stubborn(memory.MemoryBroker):
-    """Takes a batch and then dies before it says so."""
+class _LosingAnswers(memory.MemoryBroker):
+    """Stores a batch, and loses the connection before it answers."""
 
     def append(self, messages: object, *, source: str | None = None) -> None:
         super().append(messages, source=source)  # type: ignore[arg-type]
@@ -139,7 +139,7 @@ def test_rows_are_published_in_order_and_marked(
 
 
 def test_an_unanswered_batch_stays_unmarked_and_goes_again(open_relay: OpenRelay) -> None:
-    broker = _Stubborn()
+    broker = _LosingAnswers()
     _publish("lamp", 1)
     publisher = open_relay(broker)
 
@@ -255,7 +255,7 @@ def test_an_emptied_transport_gets_all_kept_rows_before_anything_new(
 def test_an_idle_relay_notices_that_the_transport_was_emptied(
     memory_broker: memory.MemoryBroker, open_relay: OpenRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was published and not consumed must not wait for the next change."""
+    """Messages that were published and not consumed must not wait for the next change."""
     monkeypatch.setattr(relay, "EPOCH_CHECK_SECONDS", 0.0)
     _publish("lamp", 1)
     publisher = open_relay(memory_broker)
@@ -379,7 +379,7 @@ def test_a_key_that_was_rolled_back_is_free_again() -> None:
         assert once.claim(tables.Once, "k", now=NOW)[1] is True
 
 
-# --- the mirrored state ------------------------------------------------------------------------------------------
+# --- helpers -----------------------------------------------------------------------------------------------------
 
 
 def _step_until_it_leads(publisher: relay.OutboxRelay) -> None:

@@ -1,6 +1,6 @@
-"""What only a hand at the server writes: larger than any message of ours, or a dead letter that no consumer wrote.
+"""Messages that only foreign software writes: too large for the Broker, or dead letters that no consumer wrote.
 
-Nothing of it may hold a partition: it is listed, and the message behind it is dealt with.
+None of them may hold a partition: each is listed, and the message after it is handled.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ def _consume(subscription: consuming.Subscription, broker: brokers.Broker, topic
     ],
     ids=["a huge value", "a huge key", "a huge key that is no text", "a key that fits"],
 )
-def test_a_message_that_no_topic_takes_is_buried_by_its_beginning(
+def test_of_a_message_that_no_topic_takes_the_dead_letter_holds_the_beginning(
     streams: redis_streams.RedisStreamsBroker, key: bytes, value: bytes, kept_key: str, kept_bytes: int
 ) -> None:
     seen: list[str] = []
@@ -86,11 +86,13 @@ def test_a_message_that_no_topic_takes_is_buried_by_its_beginning(
     assert row.digest == hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def test_what_is_kept_by_its_beginning_only_is_not_sent_again(memory_broker: memory.MemoryBroker) -> None:
+def test_a_message_of_which_only_the_beginning_was_kept_is_not_replayed(
+    memory_broker: memory.MemoryBroker,
+) -> None:
     record = brokers.Record(TOPIC, "lamp", b"\xff" * 800 * KIB, 3, "17")
-    whole = dead_letters.letter(record, group="window", error=ValueError(), attempts=5, at=NOW)
-    cut = msgspec.json.decode(dead_letters.message(whole).value, type=dead_letters.Letter)
-    row = services.record_dead_letter(letter=cut)
+    whole = dead_letters.dead_letter(record, group="window", error=ValueError(), attempts=5, at=NOW)
+    cut = msgspec.json.decode(dead_letters.message(whole).value, type=dead_letters.DeadLetter)
+    row = services.record_dead_letter(dead_letter=cut)
 
     with pytest.raises(services.NotReplayable):
         services.replay_dead_letter(
@@ -100,7 +102,7 @@ def test_what_is_kept_by_its_beginning_only_is_not_sent_again(memory_broker: mem
     assert (list(memory_broker.read(TOPIC)), models.Replay.objects.count()) == ([], 0)
 
 
-_LETTER: dict[str, Any] = {
+_DEAD_LETTER: dict[str, Any] = {
     "topic": TOPIC,
     "key": "lamp",
     "group": "window",
@@ -130,11 +132,11 @@ _LETTER: dict[str, Any] = {
         {"value": "no base64"},
     ],
 )
-def test_a_letter_with_impossible_figures_is_listed_as_foreign_and_holds_nothing(
+def test_a_dead_letter_with_impossible_values_is_listed_as_foreign_and_holds_nothing(
     memory_broker: memory.MemoryBroker, changes: dict[str, Any]
 ) -> None:
-    written = msgspec.json.encode(_LETTER | changes)
-    for value in (written, msgspec.json.encode(_LETTER)):
+    written = msgspec.json.encode(_DEAD_LETTER | changes)
+    for value in (written, msgspec.json.encode(_DEAD_LETTER)):
         memory_broker.append([brokers.Message(f"{TOPIC}.dlq", "lamp", value)])
 
     _consume(handlers.SUBSCRIPTION, memory_broker, f"{TOPIC}.dlq")

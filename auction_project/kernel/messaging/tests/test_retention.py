@@ -1,4 +1,4 @@
-"""What maintenance deletes, to the moment: a row is kept for its days, and goes right after them."""
+"""What maintenance deletes, to the microsecond: a row is kept for its days, and is deleted right after them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 
 
-def _letter(digest: str, status: str, at: datetime) -> models.DeadLetter:
-    letter = models.DeadLetter.objects.create(
+def _dead_letter(digest: str, status: str, at: datetime) -> models.DeadLetter:
+    dead_letter = models.DeadLetter.objects.create(
         digest=digest,
         status=status,
         topic="inventory.stock",
@@ -31,8 +31,8 @@ def _letter(digest: str, status: str, at: datetime) -> models.DeadLetter:
         last_at=at,
         value=b"{",
     )
-    letter.begin_replay(by="olga", reason="Mended.", now=at)
-    return letter
+    dead_letter.begin_replay(by="olga", reason="Mended.", now=at)
+    return dead_letter
 
 
 def test_a_published_event_is_kept_for_its_days_and_an_unpublished_one_for_ever(committed: None) -> None:
@@ -67,12 +67,12 @@ def test_an_event_is_remembered_a_day_longer_than_it_can_come_again_and_a_step_f
 
 
 @pytest.mark.django_db(databases=["default"])
-def test_a_dead_letter_goes_after_its_days_unless_it_waits_for_an_operator(settings: Any) -> None:
+def test_a_dead_letter_is_deleted_after_its_days_unless_it_waits_for_an_operator(settings: Any) -> None:
     settings.DEAD_LETTERS_KEEP_DAYS = 30
     oldest_kept = NOW - timedelta(days=30)
-    _letter("kept", "REPLAYED", oldest_kept)
-    _letter("old", "REPLAYED", oldest_kept - MOMENT)
-    _letter("waits", "WAITING", oldest_kept - timedelta(days=1000))
+    _dead_letter("kept", "REPLAYED", oldest_kept)
+    _dead_letter("old", "REPLAYED", oldest_kept - MOMENT)
+    _dead_letter("waits", "WAITING", oldest_kept - timedelta(days=1000))
 
     assert retention.prune(NOW) == 1
     assert set(models.DeadLetter.objects.values_list("digest", flat=True)) == {"kept", "waits"}

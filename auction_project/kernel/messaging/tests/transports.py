@@ -1,7 +1,7 @@
-"""The three transports as the conformance suite sees them, and a group member as a real process.
+"""The three transports for the conformance suite, and a group member as a real process.
 
-Addresses come from the settings, that is from the environment: REDIS_URL, and KAFKA_BOOTSTRAP_SERVERS for Kafka. Each
-test has a namespace of its own, which is wiped afterwards.
+Addresses come from the settings: REDIS_URL, and KAFKA_BOOTSTRAP_SERVERS for Kafka. Each test has a namespace of its own,
+which is wiped afterwards.
 """
 
 import os
@@ -54,7 +54,7 @@ def messages(topic: str, keys: Sequence[str], count: int, first: int = 1) -> lis
 
 
 def take(consumer: brokers.Consumer, count: int, *, acknowledge: bool = True) -> list[brokers.Record]:
-    """The next `count` records, each once; fails when they do not come. Of more, nothing is acknowledged."""
+    """The next `count` records, each once; fails if they do not come. Acknowledges none after them."""
     taken: dict[tuple[str, int, str], brokers.Record] = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(taken) < count:
@@ -69,10 +69,11 @@ def take(consumer: brokers.Consumer, count: int, *, acknowledge: bool = True) ->
 
 
 def by_key(records: Sequence[brokers.Record]) -> dict[str, list[bytes]]:
-    found: dict[str, list[bytes]] = {}
+    """The values of each key, in order."""
+    values: dict[str, list[bytes]] = {}
     for record in records:
-        found.setdefault(record.key, []).append(record.value)
-    return found
+        values.setdefault(record.key, []).append(record.value)
+    return values
 
 
 class MemberProcess:
