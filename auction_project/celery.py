@@ -73,6 +73,11 @@ app.conf.beat_schedule = {
         "schedule": EMAIL_SWEEP_SECONDS,
         "options": {"queue": "email", "expires": EMAIL_SWEEP_SECONDS},
     },
+    "security-notices": {
+        "task": "accounts.sweep_notices",
+        "schedule": EMAIL_SWEEP_SECONDS,
+        "options": {"queue": "email", "expires": EMAIL_SWEEP_SECONDS},
+    },
     "expired-lots": {
         "task": "inventory.release_expired_lots",
         "schedule": EXPIRED_LOTS_SECONDS,

@@ -1,5 +1,5 @@
 """Where allauth meets accounts: its flows go through the services, links come from PUBLIC_URL, each attempt to sign in is
-logged and counted, and a mail server that is away is 503.
+logged and counted, and a mail server that is unavailable is 503.
 """
 
 import functools
@@ -9,20 +9,17 @@ from typing import Any
 
 from allauth.account import adapter
 from allauth.account import models as allauth_models
-from allauth.core import context as allauth_context
 from allauth.core import exceptions as allauth_exceptions
 from allauth.headless import adapter as headless_adapter
 from django.conf import settings
 from django.core import exceptions
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from auction_project.accounts import devices, metrics, models, services, sessions, staff
+from auction_project.accounts import devices, metrics, models, notices, services, sessions, staff
 from auction_project.kernel import errors, logs
 from auction_project.kernel.http import api
-from auction_project.kernel.messaging import transactions
 
 log = logs.get(__name__)
 
@@ -81,7 +78,15 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
             return services.confirm_email(user_id=email_address.user_id, confirm=confirm, now=timezone.now())
 
     def set_password(self, user: models.User, password: str) -> None:
-        services.change_password(user=user, password=password, now=timezone.now())
+        """A new password, by its owner: the password and the notice about it in one transaction."""
+        if self.request.user.pk != user.pk:
+            notice = notices.PASSWORD_RESET
+        elif user.has_usable_password():
+            notice = notices.PASSWORD_CHANGED
+        else:
+            notice = notices.PASSWORD_SET
+        ip = self.get_client_ip(self.request)
+        services.change_password(user=user, password=password, now=timezone.now(), notice=notice, ip=ip)
 
     # --- signing in and out --------------------------------------------------------------------------------------
 
@@ -130,12 +135,17 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         with _problems_as_answers():
-            try:
-                super().send_mail(template_prefix, email, context | {"site": site()})
-            except (smtplib.SMTPException, OSError) as error:
-                metrics.MAILS_NOT_SENT.labels(template_prefix).inc()
-                log.error("mail_not_sent", template=template_prefix, error=repr(error))
-                raise errors.Unavailable("The mail server is away. Try again shortly.") from error
+            self.deliver(template_prefix, email, context)
+
+    def deliver(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send one mail. Needs no request, so that a task can send one, too. Raises Unavailable."""
+        message = self.render_mail(template_prefix, email, context | {"email": email, "site": site()})
+        try:
+            message.send()
+        except (smtplib.SMTPException, OSError) as error:
+            metrics.MAILS_NOT_SENT.labels(template_prefix).inc()
+            log.error("mail_not_sent", template=template_prefix, error=repr(error))
+            raise errors.Unavailable("The mail server is unavailable. Try again shortly.") from error
 
     def send_notification_mail(
         self,
@@ -144,21 +154,16 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """After the commit: what it tells of has happened, whether the mail leaves or not."""
-        send = functools.partial(super().send_notification_mail, template_prefix, user, context, email)
-        request = allauth_context.request
-
-        def send_or_log() -> None:
-            try:
-                with allauth_context.request_context(request):
-                    send()
-            except allauth_exceptions.ImmediateHttpResponse:
-                log.error("notice_not_sent", template=template_prefix, user_id=user.pk)
-
-        if transaction.get_connection(models.DATABASE).in_atomic_block:
-            transactions.after_commit(send_or_log, using=models.DATABASE)
-        else:
-            send_or_log()
+        """Write a security notice: allauth calls this for a new address inside the transaction of the change."""
+        if template_prefix not in notices.WRITTEN_WITH_THE_CHANGE:
+            notices.write(
+                user=user,
+                template=template_prefix,
+                ip=self.get_client_ip(self.request),
+                now=timezone.now(),
+                email=email or "",
+                figures=context,
+            )
 
 
 def site() -> str:

@@ -10,8 +10,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from auction_project.accounts import checks, key_rotation
+        from auction_project.accounts import checks, key_rotation, notices
 
         django_checks.register(checks.check_signing_keys)
         key_rotation.install()
+        notices.install()
         django_checks.register(checks.check_second_factor, django_checks.Tags.security, deploy=True)

@@ -264,5 +264,25 @@ class PersonalDataView(models.Model):
         return f"{self.actor} {self.page} {self.subject}".strip()
 
 
+class Notice(models.Model):
+    """A security notice that waits to be mailed to `email` (see `notices`). `context` holds JSON values for the template."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    template = models.CharField(max_length=60)
+    email = models.EmailField(max_length=254)
+    context = models.JSONField()
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "security notice"
+        ordering = ["id"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.template} {self.user_id}"
+
+
 class Outbox(outbox.OutboxRow):
     """Events of accounts that wait for the relay, or were published."""

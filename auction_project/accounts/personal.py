@@ -83,6 +83,7 @@ def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:
         sessions.end_all(user_id=user.pk, reason="erased", now=now)
         allauth_models.EmailAddress.objects.filter(user=user).delete()
         mfa_models.Authenticator.objects.filter(user=user).delete()
+        models.Notice.objects.filter(user=user).delete()
         user.erase()
         models.AccountAction.record(
             user=user, act=models.Act.ERASED, detail="", reason=reason, actor=actor, now=now

@@ -12,7 +12,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth import models as auth_models
 from django.db import IntegrityError, transaction
 
-from auction_project.accounts import desk, models, selectors, sessions
+from auction_project.accounts import desk, models, notices, selectors, sessions
 from auction_project.kernel import errors, ids, logs, tokens
 from auction_project.kernel.messaging import outbox
 
@@ -87,16 +87,21 @@ def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -
         raise EmailTaken from None
 
 
-def change_password(*, user: models.User, password: str | None, now: datetime) -> None:
+def change_password(
+    *, user: models.User, password: str | None, now: datetime, notice: str = "", ip: str = ""
+) -> None:
     """Give the account another password (None: it can't sign in by one), and end its sessions.
 
-    `user` gets the password, too: the session that asks for the change goes on under a new key. Raises AccountNotFound.
+    `user` gets the password, too: the session that asks for the change goes on under a new key. `notice` is the template of
+    the mail to the owner (empty: none goes), and `ip` the address that the change came from. Raises AccountNotFound.
     """
     with transaction.atomic(using=models.DATABASE):
         row = models.User.objects.lock(user.pk)
         row.set_password(password)
         row.save(update_fields=["password"])
         sessions.end_all(user_id=row.pk, reason="password_changed", now=now)
+        if notice:
+            notices.write(user=row, template=notice, ip=ip, now=now)
     user.password = row.password
     log.info("password_changed", user_id=row.pk)
 

@@ -86,7 +86,7 @@ ROLES: tuple[Role, ...] = (
     Role(
         name="worker",
         command=_worker(*QUEUES),
-        needs=("postgres:sagas", "postgres:inventory", "postgres:orders", "postgres:notifications", "celery"),
+        needs=(*_ALL_POSTGRES, "celery"),
         queues=QUEUES,
         purpose="runs the steps of sagas, sends e-mail",
     ),

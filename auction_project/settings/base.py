@@ -242,7 +242,6 @@ ACCOUNT_CHANGE_EMAIL = True  # one address an account: a new one replaces it onc
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # in the browser that signed up
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # another address needs the password
-ACCOUNT_EMAIL_NOTIFICATIONS = True  # another address or password is told to the address that was there before
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.partition(":")[0]
 ACCOUNT_RATE_LIMITS = {

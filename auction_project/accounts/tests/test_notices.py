@@ -1,0 +1,206 @@
+"""A security notice is written with its change, mailed after the commit, and tried again until the mail server takes
+it.
+"""
+
+import re
+import smtplib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.mfa import models as mfa_models
+from allauth.mfa.totp.internal import auth
+from django.core import mail
+from django.test import Client
+
+from auction_project import celery
+from auction_project.accounts import models, notices, personal, tasks
+from auction_project.accounts.tests.conftest import NOW, PASSWORD, App
+from auction_project.processes import roles
+
+pytestmark = pytest.mark.django_db(databases=["default"])
+Make = Callable[..., models.User]
+NEW_PASSWORD = "a wholly other one"
+ACTIVATE, DEACTIVATE = "/accounts/2fa/totp/activate/", "/accounts/2fa/totp/deactivate/"
+RECOVERY_CODES = "/accounts/2fa/recovery-codes/generate/"
+
+
+class MailServer:
+    """Takes mails while `is_up`."""
+
+    is_up = True
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def send(self, *_: object, **__: object) -> None:
+        self.tries += 1
+        if not self.is_up:
+            raise smtplib.SMTPServerDisconnected
+
+
+@pytest.fixture
+def mail_server(monkeypatch: pytest.MonkeyPatch) -> MailServer:
+    server = MailServer()
+    monkeypatch.setattr("django.core.mail.message.EmailMessage.send", server.send)
+    return server
+
+
+def signed_in() -> Client:
+    browser = Client(raise_request_exception=False)
+    browser.post("/accounts/login/", {"login": "ada@example.org", "password": PASSWORD})
+    return browser
+
+
+def set_up_second_factor() -> Client:
+    browser = signed_in()
+    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    browser.get(ACTIVATE)
+    secret = browser.session["mfa.totp.secret"]
+    code = auth.format_hotp_value(auth.hotp_value(secret, next(auth.yield_hotp_counters_from_time())))
+    browser.post(ACTIVATE, {"code": code})
+    return browser
+
+
+def change_password() -> None:
+    form = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    signed_in().post("/accounts/password/change/", form)
+
+
+def reset_password() -> None:
+    App().post("/_allauth/app/v1/auth/password/request", {"email": "ada@example.org"})
+    found = re.search(r"/accounts/password/reset/key/(\S+)/", mail.outbox[-1].body)
+    assert found
+    App().post("/_allauth/app/v1/auth/password/reset", {"key": found[1], "password": NEW_PASSWORD})
+
+
+def turn_second_factor_off() -> None:
+    set_up_second_factor().post(DEACTIVATE)
+
+
+def make_recovery_codes() -> None:
+    set_up_second_factor().post(RECOVERY_CODES)
+
+
+@pytest.mark.parametrize(
+    ("change", "templates"),
+    [
+        (change_password, ["account/email/password_changed"]),
+        (reset_password, ["account/email/password_reset"]),
+        (set_up_second_factor, ["mfa/email/totp_activated"]),
+        (turn_second_factor_off, ["mfa/email/totp_activated", "mfa/email/totp_deactivated"]),
+        (make_recovery_codes, ["mfa/email/totp_activated", "mfa/email/recovery_codes_generated"]),
+    ],
+)
+def test_a_notice_is_written_before_the_change_commits(
+    make: Make, change: Callable[[], object], templates: list[str]
+) -> None:
+    make("ada")
+
+    change()  # the test's own transaction goes on, so that nothing has committed
+
+    rows = models.Notice.objects.values_list("template", "email", "context")
+    assert list(rows) == [(template, "ada@example.org", {"ip": "127.0.0.1"}) for template in templates]
+
+
+def test_no_change_commits_without_its_notice(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = make("ada")
+    monkeypatch.setattr(notices, "write", lambda **_: 1 / 0)
+
+    change_password()
+    set_up_second_factor()
+
+    assert models.User.objects.get(pk=ada.pk).check_password(PASSWORD)
+    assert mfa_models.Authenticator.objects.count() == 0
+
+
+def write(user: models.User) -> models.Notice:
+    notices.write(user=user, template=notices.PASSWORD_CHANGED, ip="192.0.2.7", now=NOW)
+    return models.Notice.objects.get()
+
+
+def test_a_notice_leaves_after_the_commit_and_its_row_goes(
+    make: Make, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    ada = make("ada")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        write(ada)
+
+    [message] = mail.outbox
+    assert (message.to, message.subject) == (["ada@example.org"], "Your password was changed")
+    assert "on 21 November 2026, 12:00 UTC, from the address 192.0.2.7." in message.body
+    assert models.Notice.objects.count() == 0
+
+
+def test_the_sweep_sends_what_the_mail_server_did_not_take(make: Make, mail_server: MailServer) -> None:
+    notice = write(make("ada"))
+    mail_server.is_up = False
+    assert notices.send(notice_id=notice.pk, now=NOW) is False
+
+    notices.sweep(now=NOW + timedelta(seconds=59))
+    assert mail_server.tries == 1
+    mail_server.is_up = True
+    notices.sweep(now=NOW + timedelta(seconds=60))
+
+    assert (mail_server.tries, models.Notice.objects.count()) == (2, 0)
+
+
+def test_the_tries_follow_at_doubling_distances_until_the_notice_is_dropped(
+    make: Make, mail_server: MailServer
+) -> None:
+    notice = write(make("ada"))
+    mail_server.is_up = False
+    tried: list[int] = []
+
+    for minute in range(4 * 24 * 60):
+        tries = mail_server.tries
+        notices.sweep(now=NOW + timedelta(minutes=minute))
+        tried += [minute] * (mail_server.tries - tries)
+
+    assert tried == [0, *(2**power for power in range(13)), 3 * 24 * 60]
+    assert not models.Notice.objects.filter(pk=notice.pk).exists()
+
+
+def test_two_senders_send_one_notice_once(
+    make: Make, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice = write(make("ada"))
+    take = mail_server.send
+
+    def take_while_another_sends(*_: object, **__: object) -> None:
+        notices.send(notice_id=notice.pk, now=NOW)
+        take()
+
+    monkeypatch.setattr("django.core.mail.message.EmailMessage.send", take_while_another_sends)
+
+    assert notices.send(notice_id=notice.pk, now=NOW) is True
+    assert mail_server.tries == 1
+
+
+def test_a_mail_server_that_takes_nothing_ends_the_sweep(make: Make, mail_server: MailServer) -> None:
+    write(make("ada"))
+    notices.write(user=make("bob"), template=notices.PASSWORD_CHANGED, ip="", now=NOW)
+    mail_server.is_up = False
+
+    notices.sweep(now=NOW)
+
+    assert mail_server.tries == 1
+
+
+def test_an_erasure_takes_the_notices_that_wait(make: Make) -> None:
+    ada = make("ada")
+    write(ada)
+
+    personal.erase(user_id=ada.id, reason="x", actor=ada.id, now=NOW)
+
+    assert models.Notice.objects.count() == 0
+
+
+def test_the_beat_sends_the_sweep_to_the_workers_that_send_mail() -> None:
+    entry = celery.app.conf.beat_schedule["security-notices"]
+
+    assert entry["task"] == tasks.sweep_notices.name
+    assert entry["options"]["queue"] in roles.BY_NAME["worker"].queues
+    assert "postgres:default" in roles.BY_NAME["worker"].needs
