@@ -106,6 +106,7 @@ EVENTS_NAMESPACE = env.str("EVENTS_NAMESPACE", default="")
 EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", default=7)  # outboxes; inboxes and Kafka's topics a day longer
 DEAD_LETTERS_KEEP_DAYS = env.int("DEAD_LETTERS_KEEP_DAYS", default=90)
 EMAILS_KEEP_DAYS = env.int("EMAILS_KEEP_DAYS", default=90)
+PERSONAL_DATA_VIEWS_KEEP_DAYS = env.int("PERSONAL_DATA_VIEWS_KEEP_DAYS", default=365)
 
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")

@@ -44,7 +44,12 @@ _UNVERIFIED = {
     ("tlsallowinvalidcertificates", "true"),
 }
 # A day for what verify looks back, or for what is still on its way, and one to keep.
-_MIN_DAYS = {"EVENTS_KEEP_DAYS": 2, "EMAILS_KEEP_DAYS": 2, "DEAD_LETTERS_KEEP_DAYS": 1}
+_MIN_DAYS = {
+    "EVENTS_KEEP_DAYS": 2,
+    "EMAILS_KEEP_DAYS": 2,
+    "DEAD_LETTERS_KEEP_DAYS": 1,
+    "PERSONAL_DATA_VIEWS_KEEP_DAYS": 1,
+}
 _KAFKA_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _RATES = re.compile(r"([1-9]\d*/\d*[smhd]/(ip|user|key))(,[1-9]\d*/\d*[smhd]/(ip|user|key))*")
 

@@ -1,12 +1,14 @@
-"""A session's row goes when the session has ended."""
+"""What accounts delete: the rows of ended sessions, and old looks at personal data."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
 
-from auction_project.accounts import retention
+from auction_project.accounts import models, personal, retention
 from auction_project.accounts.tests.conftest import NOW
+from auction_project.management.commands import relay
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 
@@ -15,5 +17,21 @@ def test_an_ended_session_is_deleted_and_one_that_ends_now_is_not() -> None:
     Session.objects.create(session_key="ended", session_data="", expire_date=NOW - timedelta(microseconds=1))
     Session.objects.create(session_key="ends now", session_data="", expire_date=NOW)
 
-    assert retention.prune(NOW) == 1
+    assert retention.prune_sessions(NOW) == 1
     assert list(Session.objects.values_list("session_key", flat=True)) == ["ends now"]
+
+
+def test_a_look_at_personal_data_is_deleted_after_its_days(settings: Any) -> None:
+    settings.PERSONAL_DATA_VIEWS_KEEP_DAYS = 30
+    for page, age in (("old", timedelta(days=30, microseconds=1)), ("young", timedelta(days=30))):
+        personal.record_look(actor="a" * 32, page=page, now=NOW - age)
+
+    assert retention.prune_personal_data_views(NOW) == 1
+    assert list(models.PersonalDataView.objects.values_list("page", flat=True)) == ["young"]
+
+
+def test_the_relay_prunes_what_accounts_keep_for_a_time() -> None:
+    loop = relay._maintenance()
+    loop.close()
+
+    assert {retention.prune_sessions, retention.prune_personal_data_views} <= set(loop._prunes)

@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 
-from auction_project.accounts import retention as sessions
+from auction_project.accounts import retention as accounts
 from auction_project.kernel.messaging import maintenance, relay
 from auction_project.kernel.messaging import retention as dead_letters
 from auction_project.kernel.messaging import transport as transports
@@ -20,7 +20,12 @@ def _maintenance() -> maintenance.Maintenance:
         groups={topic: roles.groups_of_topic(topic) for found in subscriptions for topic in found.topics},
         outboxes=roles.outboxes(),
         inboxes=[found.inbox for found in subscriptions if found.inbox is not None],
-        prunes=[dead_letters.prune, emails.prune, sessions.prune],
+        prunes=[
+            dead_letters.prune,
+            emails.prune,
+            accounts.prune_sessions,
+            accounts.prune_personal_data_views,
+        ],
     )
 
 
