@@ -19,7 +19,7 @@ from django.http.request import split_domain_port, validate_host
 
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import addresses, budgets
-from auction_project.web import bounds, gates
+from auction_project.web import bounds, gates, middleware
 
 SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
 ANONYMOUS_AT_ONCE, ANONYMOUS_SHARE = 4, 2
@@ -59,9 +59,12 @@ def client_of(scope: Any) -> Client:
     return Client(addresses.network_of(addresses.client_address(scope)), is_user=False)
 
 
-def refuse_null_characters(scope: Any) -> None:
-    """Raises NullCharacter: no store and no header takes one, wherever in the address it stands."""
-    if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
+def _refuse_null_characters(scope: Any) -> None:
+    """Raises NullCharacter: no store and no header takes one, wherever in the address it stands. For a page,
+    `middleware.ProblemMiddleware` answers 404."""
+    if (_is_file(scope) or middleware.is_for_programs(scope["path"])) and middleware.has_null_character(
+        scope["path"], scope.get("query_string", b"")
+    ):
         raise NullCharacter
 
 
@@ -77,7 +80,7 @@ class Framework:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            refuse_null_characters(scope)
+            _refuse_null_characters(scope)
             client = scope["gavel.client"] = client_of(scope)
             _spend(scope, client)
         except errors.DomainError as error:

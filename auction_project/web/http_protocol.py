@@ -9,9 +9,12 @@ drops the one that has been silent longest.
 import asyncio
 import functools
 import http
+import re
 import resource
+import sys
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http import httptools_impl
 
 from auction_project.kernel import errors
@@ -25,7 +28,7 @@ LINGER_SECONDS = 1.0  # closing with unread bytes resets the connection, and the
 MAX_PIPELINED = 32
 MAX_DESCRIPTORS = 65_536
 RESERVED_DESCRIPTORS = 256  # stores, files, the listening socket
-
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]\r?\n")
 
 # A super() for each would cost a bid as much as what these methods add.
 _data_received = httptools_impl.HttpToolsProtocol.data_received
@@ -47,6 +50,12 @@ class HeadTooSlow(errors.Invalid):
 
 class RequestMalformed(errors.Invalid):
     """This is not an HTTP/1.1 request."""
+
+
+class MethodUnknown(errors.Invalid):
+    """There is no such HTTP method."""
+
+    http_status = 501
 
 
 def raise_descriptor_limit() -> None:
@@ -73,7 +82,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._pending_bytes = 0  # received since the last whole head or part of a body
-        self._read_bytes = 0  # of the last read
+        self._read = b""  # what is being parsed
         self._refusal: errors.DomainError | None = None
         self._is_refused = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -93,15 +102,16 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
-        self._read_bytes = len(data)
-        self._pending_bytes += self._read_bytes
+        self._read = data
+        self._pending_bytes += len(data)
         _data_received(self, data)
+        self._read = b""
         if self._pending_bytes and not self._is_refused:
             self._look_at_rest()
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > MAX_HEADER_LINES or (
-            (self._pending_bytes > MAX_HEAD_BYTES or self._read_bytes > MAX_HEAD_BYTES)
+            (self._pending_bytes > MAX_HEAD_BYTES or len(self._read) > MAX_HEAD_BYTES)
             and self._head_bytes() > MAX_HEAD_BYTES
         ):
             self._refusal = _too_large()
@@ -123,7 +133,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when the parser fails, and with it for the refusals of this class."""
-        self._refuse(self._refusal or RequestMalformed())
+        self._refuse(self._refusal or _parser_refusal(self._read))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -189,6 +199,13 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         if not self.pipeline and (cycle is None or cycle.response_complete or not cycle.response_started):
             self.transport.write(_answer(error))
             self.transport.write_eof()
+
+
+def _parser_refusal(read: bytes) -> errors.DomainError:
+    """Why the parser fails on `read` (call this inside the `except`): a request line has an unknown method, or the bytes
+    are not a request at all."""
+    is_method = isinstance(sys.exception(), httptools.HttpParserInvalidMethodError)
+    return MethodUnknown() if is_method and _REQUEST_LINE.match(read) else RequestMalformed()
 
 
 def _too_large() -> HeadTooLarge:

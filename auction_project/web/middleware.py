@@ -4,16 +4,28 @@ cached.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
+from auction_project.accounts import headless
 from auction_project.kernel import correlation, errors, logs
 from auction_project.kernel.http import api
 from auction_project.kernel.messaging import failure
 
-API_PREFIX = "/api/v1/"
+PROGRAM_PREFIXES = ("/api/", headless.PREFIX)
 PRIVATE = "private, no-store"
+
+
+def is_for_programs(path: str) -> bool:
+    """Whether the errors of this path are problems, and not pages."""
+    return path.startswith(PROGRAM_PREFIXES)
+
+
+def has_null_character(path: str, query: bytes) -> bool:
+    """Whether a decoded path, or a query as it was sent, holds a null character."""
+    return "\0" in path or b"%00" in query
 
 
 class CorrelationMiddleware:
@@ -30,8 +42,9 @@ class CorrelationMiddleware:
 
 class ProblemMiddleware:
     """An error of ours keeps its status, an outage is 503, and text that no UTF-8 can carry (JSON allows half a
-    surrogate pair) is 400. Everything else is a bug: 500 with a log line. Below API_PREFIX Django's error pages become
-    problems, too: this middleware stands outside of whatever refuses a request.
+    surrogate pair) is 400. Everything else is a bug: 500 with a log line. A page whose address holds a null character does
+    not exist. Below PROGRAM_PREFIXES Django's error pages become problems, too, because this middleware encloses all that
+    refuse a request.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -40,9 +53,16 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
-        if response.status_code >= 400 and is_page and request.path_info.startswith(API_PREFIX):
-            return _as_problem(response.status_code)
+        if response.status_code >= 400 and is_page and is_for_programs(request.path_info):
+            return _as_problem(response)
         return response
+
+    def process_view(self, request: HttpRequest, *_: Any) -> None:
+        """Raises Http404."""
+        if not is_for_programs(request.path_info) and has_null_character(
+            request.path_info, request.META.get("QUERY_STRING", "").encode()
+        ):
+            raise Http404
 
     def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, errors.DomainError):
@@ -63,14 +83,18 @@ _KINDS: dict[int, type[errors.DomainError]] = {
 }
 
 
-def _as_problem(status: int) -> HttpResponse:
+def _as_problem(page: HttpResponse) -> HttpResponse:
     """The problem that says what an error page of Django's says."""
+    status = page.status_code
     if status >= 500:
         return api.problem_response(errors.Fault())
     error = _KINDS.get(status, errors.Invalid)()
     if status not in _KINDS:
         error.http_status = status  # type: ignore[attr-defined]
-    return api.problem_response(error)
+    problem = api.problem_response(error)
+    if "Allow" in page.headers:
+        problem.headers["Allow"] = page.headers["Allow"]
+    return problem
 
 
 class PrivateAnswersMiddleware:

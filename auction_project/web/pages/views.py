@@ -3,7 +3,7 @@
 They read no auction, order or product: the page's script does, by REST, with a token of the session.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import http
 from django.contrib.auth import mixins
@@ -46,10 +46,21 @@ class SellingPage(OwnPage):
 
 
 class AuctionList(Page):
+    """The catalogue. Its address holds the filter, which the page's script reads; an unknown filter is 404, because the
+    script would show all lots."""
+
     section = "auctions"
     template_name = "pages/auctions.html"
+    choices: ClassVar = {
+        "status": {"", "SCHEDULED", "OPEN", "SOLD_OUT", "CLOSED", "CANCELLED"},
+        "format": {"", *formats.FORMATS},
+        "order": {"", "ends_at", "-ends_at", "-starts_at", "price", "-price", "-bids"},
+    }
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
+        for name, choices in self.choices.items():
+            if self.request.GET.get(name, "") not in choices:
+                raise http.Http404
         return super().get_context_data(formats=formats.FORMATS.values(), **context)
 
 

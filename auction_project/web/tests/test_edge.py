@@ -125,14 +125,24 @@ async def test_figures_are_for_the_private_port() -> None:
     "path",
     [
         "/api/openapi.json?version=%00",
-        "/admin/sagas/saga/%00/change/",
-        "/admin/orders/order/?q=%00",
-        "/%00",
         "/api/v1/auctions?q=a%00b",
+        "/_allauth/app/v1/auth/session?x=%00",
+        "/static/gavel/%00",
     ],
 )
-async def test_a_null_character_in_an_address_is_refused_in_front(path: str) -> None:
+async def test_a_null_character_in_the_address_of_a_program_is_a_problem(path: str) -> None:
     assert _problem(await _ask("GET", path)) == (400, "null_character")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/%00", "/?q=%00", "/problems/?x=%00", "/admin/sagas/saga/%00/change/", "/admin/orders/order/?q=%00"],
+)
+async def test_a_page_whose_address_holds_a_null_character_does_not_exist(path: str) -> None:
+    answer = await _ask("GET", path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Page not found" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -201,7 +211,10 @@ async def test_a_document_that_has_not_changed_is_not_sent_again() -> None:
 @pytest.mark.parametrize("path", ["/api/", "/api/openapi.json"])
 @pytest.mark.parametrize("method", ["OPTIONS", "POST", "DELETE"])
 async def test_the_document_is_only_read(method: str, path: str) -> None:
-    assert (await _ask(method, path)).status_code == 405
+    answer = await _ask(method, path)
+
+    assert _problem(answer) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_parallel_first_requests_get_one_document(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,6 +238,16 @@ def test_what_is_not_http_is_a_problem(connect: Any) -> None:
     assert (status, body["code"]) == (400, "request_malformed")
 
 
+@pytest.mark.parametrize("method", [b"FOO", b"get", b"BREW-TEA"])
+def test_a_method_that_does_not_exist_is_not_implemented(connect: Any, method: bytes) -> None:
+    connection = connect()
+
+    connection.sendall(method + b" /api/ HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    status, body = _read(connection)
+    assert (status, body["code"]) == (501, "method_unknown")
+
+
 def test_a_refusal_never_lands_in_another_answer(connect: Any) -> None:
     connection = connect()
 
