@@ -19,7 +19,7 @@ django_application = get_asgi_application()
 
 from django.conf import settings
 
-from auction_project.kernel.http import addresses
+from auction_project.kernel.http import addresses, answers
 from auction_project.processes import health, needs, roles
 from auction_project.web import bounds, edge
 from bidding import runtime
@@ -104,22 +104,16 @@ async def _is_ready() -> bool:
 
 
 async def _livez(_scope: Any, _receive: Any, send: Any) -> None:
-    await _plain(send, b'{"role": "web"}')
+    await answers.send_whole(send, 200, answers.JSON, b'{"role": "web"}')
 
 
 async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
     """Ready: what bids need answers. Without PostgreSQL or Redis bids are taken all the same."""
     unmet = await _readiness.unmet()
     if unmet:
-        await bounds.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
+        await answers.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
     else:
-        await _plain(send, _READY)
-
-
-async def _plain(send: Any, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        await answers.send_whole(send, 200, answers.JSON, _READY)
 
 
 state = WebState("web")

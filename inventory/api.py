@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auction_project.kernel import errors, ids, tokens
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, rest
 from inventory import images, models, selectors, serializers, services
 
 CACHE_SECONDS = 365 * 24 * 3600
@@ -24,7 +24,7 @@ class Products(views.APIView):
 
     def get_permissions(self) -> list[object]:
         if self.request.method == "POST":
-            return [api.has_role("seller", "operator")()]
+            return [rest.has_role("seller", "operator")()]
         return super().get_permissions()
 
     @extend_schema(
@@ -67,7 +67,7 @@ class OneProduct(views.APIView):
 
     def get_permissions(self) -> list[object]:
         if self.request.method == "PATCH":
-            return [api.has_role("seller", "operator")()]
+            return [rest.has_role("seller", "operator")()]
         return super().get_permissions()
 
     @extend_schema(operation_id="get_product", responses=serializers.Product)

@@ -2,14 +2,14 @@
 
 from rest_framework import serializers
 
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import paging, rest
 from inventory import models, services
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 10_000
 
 
-class ProductQuery(api.StrictSerializer):
+class ProductQuery(rest.StrictSerializer):
     q = serializers.CharField(
         max_length=100,
         default="",
@@ -20,7 +20,7 @@ class ProductQuery(api.StrictSerializer):
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=20)
 
 
-class NewProduct(api.StrictSerializer):
+class NewProduct(rest.StrictSerializer):
     sku = serializers.CharField(max_length=services.MAX_SKU_CHARACTERS)
     title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS)
     description = serializers.CharField(
@@ -38,7 +38,7 @@ class NewProduct(api.StrictSerializer):
     )
 
 
-class Correction(api.StrictSerializer):
+class Correction(rest.StrictSerializer):
     """What is left out stays as it is."""
 
     title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS, required=False)
@@ -73,5 +73,5 @@ class Product(serializers.Serializer):
     )
 
 
-class ProductPage(api_schemas.Page):
+class ProductPage(paging.Page):
     items = Product(many=True)

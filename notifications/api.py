@@ -7,23 +7,23 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, rest
 from notifications import cursors, frames, models, selectors, services
 from notifications.push import tickets
 
 
-class ListQuery(api.StrictSerializer):
+class ListQuery(rest.StrictSerializer):
     after = serializers.CharField(
         default="", allow_blank=True, help_text="A cursor: only what came after it, oldest first."
     )
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_LISTED, default=50)
 
 
-class ReadBody(api.StrictSerializer):
+class ReadBody(rest.StrictSerializer):
     cursor = serializers.CharField(max_length=40, help_text="Of the last notification that was read.")
 
 
-class NothingBody(api.StrictSerializer):
+class NothingBody(rest.StrictSerializer):
     """A body without fields."""
 
 

@@ -13,7 +13,7 @@ from drf_spectacular import utils as openapi
 from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import instants, money
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, paging, rest
 from orders import cards, exceptions, models, risk, selectors, services, states
 
 MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
@@ -45,7 +45,7 @@ class StatisticsQuery(serializers.Serializer[Any]):
     )
 
 
-class CardRequestSerializer(api.StrictSerializer):
+class CardRequestSerializer(rest.StrictSerializer):
     number = serializers.CharField(max_length=cards.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
 
@@ -91,7 +91,7 @@ class OrderDetailSerializer(OrderSerializer):
     risk = RiskSerializer(required=False, allow_null=True, help_text="For operators.")
 
 
-class OrdersSerializer(api_schemas.Page):
+class OrdersSerializer(paging.Page):
     items = OrderSerializer(many=True)
 
 
@@ -164,7 +164,7 @@ class OrderView(views.APIView):
 
 
 class StatisticsView(views.APIView):
-    permission_classes = (api.has_role("operator"),)
+    permission_classes = (rest.has_role("operator"),)
 
     @openapi.extend_schema(parameters=[StatisticsQuery], responses=StatisticsSerializer, tags=["orders"])
     def get(self, request: request.Request) -> response.Response:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from auction_project.accounts import devices, metrics, models, notices, services, sessions, staff
 from auction_project.kernel import errors, logs
-from auction_project.kernel.http import api
+from auction_project.kernel.http import problems
 
 log = logs.get(__name__)
 
@@ -179,4 +179,4 @@ class _problems_as_answers:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, errors.DomainError):
-            raise allauth_exceptions.ImmediateHttpResponse(api.problem_response(error)) from error
+            raise allauth_exceptions.ImmediateHttpResponse(problems.response(error)) from error

@@ -22,7 +22,7 @@ from rest_framework import authentication, permissions, request, response, seria
 
 from auction_project.accounts import limits, models, personal, schemas, selectors, services
 from auction_project.kernel import errors
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, rest
 
 BY_THE_OWNER = "Asked for by the owner of the account."
 GRANTED_BY_OPERATORS = ("bidder", "seller")
@@ -32,7 +32,7 @@ class TooManyTokens(errors.TooOften):
     """Too many tokens were asked for. Use the one you have until it ends."""
 
 
-class NothingSerializer(api.StrictSerializer):
+class NothingSerializer(rest.StrictSerializer):
     """A body without fields."""
 
 
@@ -60,7 +60,7 @@ def _may_be_granted(role: str) -> None:
         )
 
 
-class RoleChangeSerializer(api.StrictSerializer):
+class RoleChangeSerializer(rest.StrictSerializer):
     grant = serializers.CharField(
         required=False, validators=[_may_be_granted], help_text="`seller` or `bidder`."
     )
@@ -81,7 +81,7 @@ class WrongPassword(errors.Forbidden):
     remedy = "Send the password of the account."
 
 
-class ErasureSerializer(api.StrictSerializer):
+class ErasureSerializer(rest.StrictSerializer):
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from auction_project.accounts import limits
 from auction_project.kernel import errors
-from auction_project.kernel.http import api
+from auction_project.kernel.http import problems
 
 PREFIX = "/_allauth/"
 KEPT = ("errors", "data", "meta")
@@ -54,7 +54,7 @@ _KINDS: dict[int, type[errors.DomainError]] = {
     401: errors.Unauthenticated,
     403: errors.Forbidden,
     404: errors.NotFound,
-    405: api.MethodNotAllowed,
+    405: problems.MethodNotAllowed,
     409: errors.Conflict,
     410: SessionEnded,
     500: errors.Conflict,  # allauth's word for an address that somebody else verified in the same moment
@@ -74,14 +74,14 @@ class HeadlessMiddleware:
             if request.method != "GET" and request.body:
                 _check(request)
         except errors.Invalid as error:
-            return api.problem_response(error)
+            return problems.response(error)
         return _as_problem(request, self._get_response(request))
 
 
 def _check(request: HttpRequest) -> None:
     """Raises WrongContentType, BodyInvalid."""
     if request.content_type != "application/json":
-        raise api.WrongContentType(field="Content-Type")
+        raise problems.WrongContentType(field="Content-Type")
     try:
         body = json.loads(request.body)
     except (ValueError, RecursionError) as error:
@@ -105,14 +105,14 @@ def _as_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     """`answer` with its cookies and headers, but a problem where it is an error. A bug stays one."""
     kind = answer.headers.get("Content-Type", "").partition(";")[0]
     said = json.loads(answer.content) if kind == "application/json" else {}
-    if answer.status_code < 400 or kind == api.CONTENT_TYPE or (answer.status_code >= 500 and not said):
+    if answer.status_code < 400 or kind == problems.CONTENT_TYPE or (answer.status_code >= 500 and not said):
         return answer
     error = _error(request, answer.status_code, said)
     error.figures |= {name: said[name] for name in KEPT if name in said}
-    answer.status_code, body = api.problem(error)
+    answer.status_code, body = problems.problem(error)
     answer.content = json.dumps(body)
-    answer.headers["Content-Type"] = api.CONTENT_TYPE
-    for name, value in api.headers(error, answer.status_code).items():
+    answer.headers["Content-Type"] = problems.CONTENT_TYPE
+    for name, value in problems.headers(error, answer.status_code).items():
         answer.headers[name] = value
     return answer
 

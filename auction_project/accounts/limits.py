@@ -12,7 +12,7 @@ from django.template import loader
 
 from auction_project.accounts import metrics
 from auction_project.kernel import errors, logs
-from auction_project.kernel.http import api
+from auction_project.kernel.http import problems
 
 log = logs.get(__name__)
 
@@ -55,4 +55,4 @@ def too_often(request: HttpRequest) -> errors.TooOften:
 def page_too_often(request: HttpRequest) -> HttpResponse:
     """What allauth's pages answer: `handler429` of the URLs."""
     page = loader.render_to_string("429.html", request=request)
-    return HttpResponse(page, status=429, headers=api.headers(too_often(request), 429))
+    return HttpResponse(page, status=429, headers=problems.headers(too_often(request), 429))

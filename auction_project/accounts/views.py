@@ -13,7 +13,7 @@ from django.views import generic
 
 from auction_project.accounts import api, personal, sessions
 from auction_project.kernel import errors
-from auction_project.kernel.http import api as problems
+from auction_project.kernel.http import problems
 
 
 class SessionsView(mixins.LoginRequiredMixin, generic.TemplateView):

@@ -205,12 +205,12 @@ CACHES = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["auction_project.kernel.http.api.AccessTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["auction_project.kernel.http.rest.AccessTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "auction_project.web.openapi_document.Schema",
-    "EXCEPTION_HANDLER": "auction_project.kernel.http.api.exception_handler",
+    "EXCEPTION_HANDLER": "auction_project.kernel.http.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter of ours
 }

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import addresses, api
+from auction_project.kernel.http import addresses, answers
 from auction_project.web import gates
 
 MAX_BODY_BYTES = 64 * 1024
@@ -79,7 +79,7 @@ class Bounds:
             if body.count(b"[") + body.count(b"{") > MAX_NESTING:
                 _check_nesting(content_type, body)
         except errors.DomainError as error:
-            await refuse(send, error, close=True)
+            await answers.refuse(send, error, close=True)
         except Gone:
             return
         else:
@@ -179,13 +179,3 @@ def _is_too_deep(body: bytes) -> bool:
     for _ in range(MAX_NESTING):
         brackets = brackets.replace(b"[]", b"")
     return b"[" in brackets
-
-
-async def refuse(send: Any, error: errors.DomainError, *, close: bool = False) -> None:
-    """Answer a problem without any framework; `close` the connection whose body was not read to its end."""
-    status, headers, body = api.raw_answer(error)
-    headers = (*headers, (b"content-length", str(len(body)).encode()))
-    if close:
-        headers = (*headers, (b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

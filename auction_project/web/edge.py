@@ -18,7 +18,7 @@ from django.db import connections
 from django.http.request import split_domain_port, validate_host
 
 from auction_project.kernel import errors, tokens
-from auction_project.kernel.http import addresses, budgets
+from auction_project.kernel.http import addresses, answers, budgets
 from auction_project.web import bounds, gates, middleware
 
 SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
@@ -84,7 +84,7 @@ class Framework:
             client = scope["gavel.client"] = client_of(scope)
             _spend(scope, client)
         except errors.DomainError as error:
-            await bounds.refuse(send, error, close=scope["method"] not in ("GET", "HEAD"))
+            await answers.refuse(send, error, close=scope["method"] not in ("GET", "HEAD"))
         else:
             await self._bounds(scope, receive, send)
 
@@ -105,7 +105,7 @@ class Framework:
 
                 await self._app(scope, receive, send_after_turn)
         except gates.Busy as error:
-            await bounds.refuse(send, error)
+            await answers.refuse(send, error)
 
 
 def _spend(scope: Any, client: Client) -> None:
@@ -172,7 +172,7 @@ class Bare:
                 host = value
                 break
         if host not in self._hosts and not self._is_ours(host):
-            await bounds.refuse(send_with_headers, HostUnknown(field="Host"), close=True)
+            await answers.refuse(send_with_headers, HostUnknown(field="Host"), close=True)
         elif self._redirects and not is_secure:
             await _redirect(scope, host, send_with_headers)
         else:
@@ -204,6 +204,4 @@ async def _redirect(scope: Any, host: bytes, send: Any) -> None:
     """To the same address by HTTPS, with the same method."""
     query: bytes = scope.get("query_string", b"")
     target = b"https://" + host + scope["raw_path"] + (b"?" + query if query else b"")
-    headers = [(b"location", target), (b"content-length", b"0"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 308, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    await answers.send_whole(send, 308, ((b"location", target), (b"connection", b"close")), b"")

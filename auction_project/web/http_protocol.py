@@ -18,7 +18,7 @@ import httptools
 from uvicorn.protocols.http import httptools_impl
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import api
+from auction_project.kernel.http import answers
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADER_LINES = 100
@@ -213,7 +213,7 @@ def _too_large() -> HeadTooLarge:
 
 
 def _answer(error: errors.DomainError) -> bytes:
-    status, headers, body = api.raw_answer(error)
+    status, headers, body = answers.problem(error)
     headers = (*headers, (b"content-length", str(len(body)).encode()), (b"connection", b"close"))
     lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}".encode()]
     lines += [name + b": " + value for name, value in headers]

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from auction_project.accounts import headless
 from auction_project.kernel import correlation, errors, logs
-from auction_project.kernel.http import api
+from auction_project.kernel.http import problems
 from auction_project.kernel.messaging import failure
 
 PROGRAM_PREFIXES = ("/api/", headless.PREFIX)
@@ -66,12 +66,12 @@ class ProblemMiddleware:
 
     def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, errors.DomainError):
-            return api.problem_response(error)
+            return problems.response(error)
         if isinstance(error, UnicodeEncodeError):
-            return api.problem_response(errors.Invalid("The text holds a character that does not exist."))
+            return problems.response(errors.Invalid("The text holds a character that does not exist."))
         if failure.classify(error) is failure.Fate.OUTAGE:
             logs.get(__name__).warning("request_met_outage", error=repr(error))
-            return api.problem_response(errors.Unavailable())
+            return problems.response(errors.Unavailable())
         return None
 
 
@@ -79,7 +79,7 @@ _KINDS: dict[int, type[errors.DomainError]] = {
     400: errors.Invalid,
     403: errors.Forbidden,
     404: errors.NotFound,
-    405: api.MethodNotAllowed,
+    405: problems.MethodNotAllowed,
 }
 
 
@@ -87,11 +87,11 @@ def _as_problem(page: HttpResponse) -> HttpResponse:
     """The problem that says what an error page of Django's says."""
     status = page.status_code
     if status >= 500:
-        return api.problem_response(errors.Fault())
+        return problems.response(errors.Fault())
     error = _KINDS.get(status, errors.Invalid)()
     if status not in _KINDS:
         error.http_status = status  # type: ignore[attr-defined]
-    problem = api.problem_response(error)
+    problem = problems.response(error)
     if "Allow" in page.headers:
         problem.headers["Allow"] = page.headers["Allow"]
     return problem

@@ -17,7 +17,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
-    target_class = "auction_project.kernel.http.api.AccessTokenAuthentication"
+    target_class = "auction_project.kernel.http.rest.AccessTokenAuthentication"
     name = "accessToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import permissions, request, response, serializers, views
 
 from auction_project.kernel import errors, ids, instants, money
-from auction_project.kernel.http import api, api_schemas
+from auction_project.kernel.http import api_schemas, idempotency, rest
 from bidding import presentation, rules, runtime, selectors, services, store
 from bidding.rest import bid_endpoint, schemas
 
@@ -19,14 +19,14 @@ _OVER = ("SOLD_OUT", "CLOSED", "CANCELLED")
 _LISTED = [status.value for status in rules.Status if status is not rules.Status.NEW]
 
 
-class SoftCloseBody(api.StrictSerializer):
+class SoftCloseBody(rest.StrictSerializer):
     window_ms = serializers.IntegerField(min_value=0, max_value=3_600_000, default=120_000)
     extension_ms = serializers.IntegerField(min_value=1_000, max_value=3_600_000, default=120_000)
     cap_total_ms = serializers.IntegerField(min_value=0, max_value=86_400_000, default=3_600_000)
     hard_stop_at = serializers.IntegerField(min_value=0, max_value=10**14, allow_null=True, default=None)
 
 
-class AuctionBody(api.StrictSerializer):
+class AuctionBody(rest.StrictSerializer):
     """What a seller or an operator asks for. Instants are milliseconds since the epoch."""
 
     product_id = serializers.RegexField(r"^[0-9A-Za-z_-]{1,64}$")
@@ -47,11 +47,11 @@ class AuctionBody(api.StrictSerializer):
     relistings_left = serializers.IntegerField(min_value=0, max_value=5, default=5)
 
 
-class ReasonBody(api.StrictSerializer):
+class ReasonBody(rest.StrictSerializer):
     reason = serializers.CharField(min_length=3, max_length=500)
 
 
-class AuctionsQuery(api.StrictSerializer):
+class AuctionsQuery(rest.StrictSerializer):
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
     format = serializers.ChoiceField(schemas.FORMATS, default="", allow_blank=True)
     q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
@@ -70,19 +70,19 @@ class AuctionsQuery(api.StrictSerializer):
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=24)
 
 
-class OwnBidsQuery(api.StrictSerializer):
+class OwnBidsQuery(rest.StrictSerializer):
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(
         min_value=1, max_value=selectors.MAX_OWN_AUCTIONS, default=selectors.MAX_OWN_AUCTIONS
     )
 
 
-class HistoryQuery(api.StrictSerializer):
+class HistoryQuery(rest.StrictSerializer):
     after = serializers.IntegerField(min_value=0, max_value=10**12, default=0)
     limit = serializers.IntegerField(min_value=1, max_value=selectors.MAX_HISTORY, default=100)
 
 
-class BidBody(api.StrictSerializer):
+class BidBody(rest.StrictSerializer):
     amount = api_schemas.AmountField(
         required=False, allow_null=True, help_text='A decimal string such as "125.50": your hidden maximum.'
     )
@@ -119,7 +119,7 @@ class AuctionsView(views.APIView):
 
     def get_permissions(self) -> list[permissions.BasePermission]:
         if self.request.method == "POST":
-            return [permissions.IsAuthenticated(), api.has_role("seller", "operator")()]
+            return [permissions.IsAuthenticated(), rest.has_role("seller", "operator")()]
         return []
 
     @extend_schema(
@@ -157,7 +157,7 @@ class AuctionsView(views.APIView):
     def post(self, request: request.Request) -> response.Response:
         body = AuctionBody.of(request.data)
         operator = request.user.has("operator")
-        key = api.idempotency_key(request) or ids.new_id()
+        key = idempotency.key_of(request) or ids.new_id()
         auction_id = ids.auction_id(request.user.sub, key)
         terms, reserve = _terms(body, as_operator=operator)
         services.request_auction(
@@ -206,7 +206,7 @@ class AuctionView(views.APIView):
 
 
 class OpenView(views.APIView):
-    permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
+    permission_classes = (permissions.IsAuthenticated, rest.has_role("seller", "operator"))
 
     @extend_schema(
         summary="Open an auction before its time",
@@ -224,7 +224,7 @@ class OpenView(views.APIView):
 
 
 class CancelView(views.APIView):
-    permission_classes = (permissions.IsAuthenticated, api.has_role("seller", "operator"))
+    permission_classes = (permissions.IsAuthenticated, rest.has_role("seller", "operator"))
 
     @extend_schema(
         summary="Cancel an auction",

@@ -11,12 +11,10 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import correlation, errors, instants, money, tokens
-from auction_project.kernel.http import api, budgets
+from auction_project.kernel.http import answers, budgets, idempotency, problems
 from bidding import presentation, rules, runtime
 from bidding.rest import confirmations
 from bidding.rules import commands, refusals
-
-Headers = tuple[tuple[bytes, bytes], ...]
 
 SALT_BYTES, CORRELATION_BYTES = 16, 8
 PREFIX, SUFFIX = "/api/v1/auctions/", "/bids"
@@ -58,7 +56,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, Headers, bytes]:
+async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, answers.Headers, bytes]:
     """Place the bid that the request asks for: status, headers and body of the answer. Runs on the runtime's loop."""
     arrived_at = instants.now()
     try:
@@ -67,9 +65,9 @@ async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[in
         if isinstance(outcome, rules.Refusal):
             raise _refused(command, outcome)
         assert isinstance(outcome, rules.Entry)  # noqa: S101 - a command is answered with its entry
-        return 201, _JSON, _encode(presentation.answer(outcome))
+        return 201, answers.JSON, _encode(presentation.answer(outcome))
     except errors.DomainError as error:
-        return api.raw_answer(error)
+        return answers.problem(error)
 
 
 def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: int) -> commands.PlaceBid:
@@ -81,12 +79,11 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     if not _AUCTION_ID.fullmatch(auction_id):
         raise refusals.AuctionNotFound
     if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
-        raise api.WrongContentType(field="Content-Type")
+        raise problems.WrongContentType(field="Content-Type")
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
     if not key:
         raise KeyMissing(field="Idempotency-Key")
-    if not api.IDEMPOTENCY_KEY.fullmatch(key):
-        raise api.KeyInvalid(field="Idempotency-Key")
+    idempotency.check(key)
     budgets.BIDS.spend((claims.sub, auction_id))
     bid = decode_body(body)
     amount = None
@@ -146,6 +143,3 @@ def _refused(command: commands.PlaceBid, refusal: rules.Refusal) -> errors.Domai
     if refusal.rule == "confirmation_required":
         figures["confirmation"] = confirmations.issue(command, figures["because"])
     return msgspec.structs.replace(refusal, figures=figures).error()
-
-
-_JSON: Headers = ((b"content-type", b"application/json"),)

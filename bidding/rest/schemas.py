@@ -5,7 +5,7 @@ from typing import Any, get_args
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from auction_project.kernel.http import api_schemas
+from auction_project.kernel.http import api_schemas, paging
 from auction_project.kernel.http.api_schemas import AMOUNT, INSTANT, CurrencyField, MoneyField
 from bidding import rules
 from bidding.rules import log, refusals, state, terms
@@ -81,7 +81,7 @@ class AuctionSummary(_Common):
     start_price = MoneyField()
 
 
-class AuctionPage(api_schemas.Page):
+class AuctionPage(paging.Page):
     items = AuctionSummary(many=True)
 
 
@@ -171,5 +171,5 @@ class OwnBid(Standing):
     auction = Auction()
 
 
-class OwnBids(api_schemas.Page):
+class OwnBids(paging.Page):
     items = OwnBid(many=True)

@@ -17,7 +17,7 @@ import msgspec
 import redis
 
 from auction_project.kernel import errors, logs, tokens
-from auction_project.kernel.http import addresses, api
+from auction_project.kernel.http import addresses, answers
 from notifications import cursors, frames
 from notifications.push import admission, background, hub, requests, sockets, tickets, watched_auctions
 
@@ -247,11 +247,8 @@ async def _until_either(first: Any, second: Any) -> None:
 
 
 async def _refuse(send: Any, error: errors.DomainError) -> None:
-    status, headers, body = api.raw_answer(error)
-    allow = ((b"allow", b"GET"),) if status == 405 else ()
-    headers = (*headers, *allow, (b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    allow = ((b"allow", b"GET"),) if isinstance(error, MethodNotAllowed) else ()
+    await answers.refuse(send, error, headers=allow)
 
 
 def _header(scope: Any, wanted: bytes) -> str:

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 
 from auction_project.accounts import devices, limits, metrics, models
 from auction_project.accounts.tests.conftest import PASSWORD
-from auction_project.kernel.http import api
+from auction_project.kernel.http import rest
 from auction_project.web import cache
 
 pytestmark = pytest.mark.django_db(databases=["default"])
@@ -187,7 +187,7 @@ def test_a_request_that_a_limit_turned_away_is_logged_and_counted(caplog: pytest
 
 
 def test_a_throttle_of_the_framework_becomes_the_same_problem() -> None:
-    answer = api.exception_handler(exceptions.Throttled(wait=2.1), {})
+    answer = rest.exception_handler(exceptions.Throttled(wait=2.1), {})
 
     assert answer is not None
     assert (answer.status_code, answer.headers["Retry-After"], answer.data["rule"]) == (429, "3", "requests")

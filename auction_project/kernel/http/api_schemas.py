@@ -30,14 +30,6 @@ class CurrencyField(serializers.ChoiceField):
         super().__init__(choices=sorted(money.EXPONENTS), **options)
 
 
-class Page(serializers.Serializer[Any]):
-    """What a list in pages says beside its `items`."""
-
-    page = serializers.IntegerField()
-    pages = serializers.IntegerField()
-    total = serializers.IntegerField()
-
-
 def refusal(*codes: str) -> OpenApiResponse:
     """A problem whose `code` is one of these."""
     return OpenApiResponse(PROBLEM, description="`code`: " + ", ".join(f"`{code}`" for code in codes))

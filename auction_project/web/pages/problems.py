@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import api
+from auction_project.kernel.http import problems
 
 # The modules through which answers leave: with them, all errors that they can tell of are imported.
 _SPEAKERS = (
@@ -51,13 +51,13 @@ def catalogue() -> dict[str, Problem]:
         importlib.import_module(module)
     meanings: dict[str, set[Meaning]] = {}
     for kind in errors.subclasses(errors.DomainError):
-        if api.is_told(kind):
+        if problems.is_public(kind):
             meaning = Meaning(
-                api.status_of(kind), _marked_up(inspect.getdoc(kind) or ""), _marked_up(kind.remedy)
+                problems.status_of(kind), _marked_up(inspect.getdoc(kind) or ""), _marked_up(kind.remedy)
             )
             meanings.setdefault(kind.code, set()).add(meaning)
     return {
-        code: Problem(code, api.title_of(code), tuple(sorted(found)))
+        code: Problem(code, problems.title_of(code), tuple(sorted(found)))
         for code, found in sorted(meanings.items())
     }
 

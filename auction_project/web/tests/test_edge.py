@@ -12,7 +12,7 @@ from django.test import Client
 
 from auction_project import asgi
 from auction_project.kernel import errors, instants, tokens
-from auction_project.kernel.http import api, budgets
+from auction_project.kernel.http import budgets, problems
 from auction_project.web import edge, gates, openapi
 
 BID = "/api/v1/auctions/0123456789abcdef0123456789abcdef/bids"
@@ -182,7 +182,7 @@ async def test_pages_keep_their_own_error_pages() -> None:
 
 
 def test_no_figure_takes_the_place_of_a_member_of_the_problem() -> None:
-    status, body = api.problem(errors.Conflict(status="OPEN", code="x", type="y", figure=1))
+    status, body = problems.problem(errors.Conflict(status="OPEN", code="x", type="y", figure=1))
 
     assert (status, body["status"], body["code"]) == (409, 409, "conflict")
     assert (body["type"], body["figure"]) == ("/problems/conflict", 1)

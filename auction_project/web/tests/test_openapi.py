@@ -9,7 +9,7 @@ import pytest
 from drf_spectacular import drainage, generators, renderers, validation
 from rest_framework import serializers
 
-from auction_project.kernel.http import api
+from auction_project.kernel.http import idempotency, rest
 from auction_project.web import openapi_examples
 
 PUBLIC = {
@@ -116,7 +116,7 @@ def test_the_page_tells_a_newcomer_how_to_begin(document: dict[str, Any]) -> Non
         assert operation.get("summary") or operation.get("description"), (method, path)
 
 
-class _Body(api.StrictSerializer):
+class _Body(rest.StrictSerializer):
     text = serializers.CharField(required=False)
     count = serializers.IntegerField(required=False)
     is_on = serializers.BooleanField(required=False)
@@ -149,9 +149,9 @@ def test_json_of_the_right_type_is_taken() -> None:
 
 @pytest.mark.parametrize("key", [".", "..", "", "a b", "k" * 129, "schl\xfcssel"])
 def test_a_key_that_no_address_holds_is_none(key: str) -> None:
-    assert api.IDEMPOTENCY_KEY.fullmatch(key) is None
+    assert idempotency.KEY.fullmatch(key) is None
 
 
 @pytest.mark.parametrize("key", ["...", ".a", "a..", "a/../b", "k" * 128])
 def test_other_keys_are_taken(key: str) -> None:
-    assert api.IDEMPOTENCY_KEY.fullmatch(key) is not None
+    assert idempotency.KEY.fullmatch(key) is not None
