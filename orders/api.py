@@ -3,7 +3,6 @@
 Amounts are decimal strings with a currency beside them, instants are milliseconds since the epoch.
 """
 
-import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -142,9 +141,7 @@ class OrdersView(views.APIView):
         orders = list(found[start : start + size])
         payments = selectors.get_payments(order.number for order in orders)
         items = [_order(order, payments.get(order.number)) for order in orders]
-        return response.Response(
-            {"items": items, "page": query["page"], "pages": math.ceil(total / size), "total": total}
-        )
+        return response.Response(paging.page_of(items=items, page=query["page"], page_size=size, total=total))
 
 
 class OrderView(views.APIView):

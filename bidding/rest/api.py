@@ -1,6 +1,5 @@
 """The REST views of bidding, save the bid itself (bid_endpoint): translate in, one call, translate out."""
 
-import math
 from typing import Any
 
 from django.http import HttpResponse
@@ -8,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import permissions, request, response, serializers, views
 
 from auction_project.kernel import errors, ids, instants, money
-from auction_project.kernel.http import api_schemas, idempotency, rest
+from auction_project.kernel.http import api_schemas, idempotency, paging, rest
 from bidding import presentation, rules, runtime, selectors, services, store
 from bidding.rest import bid_endpoint, schemas
 
@@ -142,7 +141,7 @@ class AuctionsView(views.APIView):
             limit=size,
         )
         page = selectors.list_auctions(query)
-        return response.Response({**page, "page": asked["page"], "pages": math.ceil(page["total"] / size)})
+        return response.Response(paging.page_of(**page, page=asked["page"], page_size=size))
 
     @extend_schema(
         summary="Ask for an auction",
@@ -322,5 +321,4 @@ class OwnBidsView(views.APIView):
             {"auction": body, **presentation.standing(state, request.user.sub)}
             for state, body in zip(states, selectors.present(states), strict=True)
         ]
-        pages = math.ceil(total / size)
-        return response.Response({"items": items, "page": asked["page"], "pages": pages, "total": total})
+        return response.Response(paging.page_of(items=items, page=asked["page"], page_size=size, total=total))

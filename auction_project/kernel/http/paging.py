@@ -18,6 +18,6 @@ class Page(serializers.Serializer[Any]):
     total = serializers.IntegerField()
 
 
-def page_of(items: Sequence[Any], *, page: int, page_size: int, total: int) -> dict[str, Any]:
+def page_of(*, items: Sequence[Any], page: int, page_size: int, total: int) -> dict[str, Any]:
     """The body of page `page`: its `items`, and how many pages and items the list has (no item: no page)."""
     return {"items": items, "page": page, "pages": math.ceil(total / page_size), "total": total}
