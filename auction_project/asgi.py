@@ -21,7 +21,7 @@ from django.conf import settings
 
 from auction_project.kernel.http import addresses, answers
 from auction_project.processes import health, needs, roles
-from auction_project.web import bounds, edge
+from auction_project.web import asgi_middleware, bounds
 from bidding import runtime
 from bidding.rest import bid_endpoint
 from notifications.push import hub, routing, sse
@@ -117,8 +117,8 @@ async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 state = WebState("web")
-_django = edge.Framework(django_application)
-_bids = edge.Bare(bounds.Bounds(bid_endpoint.application))
-_BARE = {"/livez": edge.Bare(_livez), "/readyz": edge.Bare(_readyz)}
+_django = asgi_middleware.Framework(django_application)
+_bids = asgi_middleware.Bare(bounds.Bounds(bid_endpoint.application))
+_BARE = {"/livez": asgi_middleware.Bare(_livez), "/readyz": asgi_middleware.Bare(_readyz)}
 if _SERVES_NOTIFICATIONS:
-    _BARE[sse.PATH] = edge.Bare(bounds.Bounds(sse.application))
+    _BARE[sse.PATH] = asgi_middleware.Bare(bounds.Bounds(sse.application))

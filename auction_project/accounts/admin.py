@@ -23,7 +23,7 @@ from unfold import decorators as unfold
 from unfold import forms as unfold_forms
 from unfold import widgets
 
-from auction_project.accounts import desk, models, personal, selectors, services
+from auction_project.accounts import models, permissions, personal, selectors, services
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors
 
@@ -34,18 +34,20 @@ admin.site.unregister(usersession_models.UserSession)
 admin.site.unregister(mfa_models.Authenticator)
 
 
-class DeskForm(base_admin.ReasonForm):
+class GroupsForm(base_admin.ReasonForm):
     """The groups at the desk; the present ones are ticked."""
 
     groups = forms.MultipleChoiceField(
-        choices=[(name, name) for name in desk.GROUPS], required=False, widget=forms.CheckboxSelectMultiple
+        choices=[(name, name) for name in permissions.GROUPS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     field_order = ("groups", "reason")
 
     def __init__(self, request: HttpRequest, object_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(request, object_id, **kwargs)
         account = models.User.objects.filter(pk=object_id).first()
-        self.initial["groups"] = selectors.get_desk_groups(account) if account else ()
+        self.initial["groups"] = selectors.get_admin_groups(account) if account else ()
 
 
 class CloseForm(base_admin.ReasonForm):
@@ -115,7 +117,7 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
     ordering = ("-date_joined",)
     fieldsets = (
         (None, {"fields": ("id", "email", "email_verified", "state", "roles")}),
-        ("Admin access", {"fields": ("desk_groups", "is_staff", "is_superuser")}),
+        ("Admin access", {"fields": ("admin_groups", "is_staff", "is_superuser")}),
         ("Dates", {"fields": ("date_joined", "last_login")}),
     )
     filter_horizontal = ()
@@ -128,7 +130,7 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         "reinstate_account",
         "close_account",
         "erase_account",
-        "assign_desk_groups",
+        "assign_admin_groups",
     ]
 
     @admin.display(description="roles")
@@ -136,8 +138,8 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         return ", ".join(account.roles)
 
     @admin.display(description="groups")
-    def desk_groups(self, account: models.User) -> str:
-        return ", ".join(selectors.get_desk_groups(account)) or "none"
+    def admin_groups(self, account: models.User) -> str:
+        return ", ".join(selectors.get_admin_groups(account)) or "none"
 
     # --- who may -------------------------------------------------------------------------------------------------
 
@@ -265,11 +267,11 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         description="Change admin access",
         url_path="desk-groups",
         permissions=["superuser"],
-        dialog=base_admin.dialog("Change admin access", "What the account can do in this admin.", DeskForm),
+        dialog=base_admin.dialog("Change admin access", "What the account can do in this admin.", GroupsForm),
     )
-    def assign_desk_groups(self, request: HttpRequest, form: DeskForm, object_id: str) -> HttpResponse:
+    def assign_admin_groups(self, request: HttpRequest, form: GroupsForm, object_id: str) -> HttpResponse:
         return self._act(
-            request, object_id, services.assign_desk_groups, form, groups=form.cleaned_data["groups"]
+            request, object_id, services.assign_admin_groups, form, groups=form.cleaned_data["groups"]
         )
 
     @unfold.action(

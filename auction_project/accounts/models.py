@@ -191,7 +191,7 @@ class User(auth_models.AbstractUser):
         return tuple(role for role in tokens.ROLES if role in held)
 
     @property
-    def works_for_the_house(self) -> bool:
+    def is_colleague(self) -> bool:
         """Whether this is a colleague's account, and not a customer's. A suspended colleague stays one."""
         return self.is_superuser or self.is_staff or self.groups.filter(name=OPERATOR).exists()
 

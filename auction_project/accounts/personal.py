@@ -76,7 +76,7 @@ def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:
     """Close the account and forget the person. Raises AccountNotFound, StaffAccount, AlreadyErased."""
     with transaction.atomic(using=models.DATABASE):
         user = models.User.objects.lock(user_id)
-        if user.works_for_the_house:
+        if user.is_colleague:
             raise StaffAccount
         if user.is_erased:
             raise AlreadyErased

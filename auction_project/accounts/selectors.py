@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth import models as auth_models
 from django.db.models import Q, QuerySet
 
-from auction_project.accounts import desk, models
+from auction_project.accounts import models, permissions
 from auction_project.kernel import ids
 
 
@@ -24,14 +24,14 @@ def get_claims(user: models.User, session_key: str) -> dict[str, Any]:
     }
 
 
-def get_desk_groups(user: models.User) -> tuple[str, ...]:
+def get_admin_groups(user: models.User) -> tuple[str, ...]:
     held = set(user.groups.values_list("name", flat=True))
-    return tuple(name for name in desk.GROUPS if name in held)
+    return tuple(name for name in permissions.GROUPS if name in held)
 
 
-def list_desk_permissions(name: str) -> QuerySet[auth_models.Permission]:
+def list_group_permissions(name: str) -> QuerySet[auth_models.Permission]:
     """The permissions that the table gives to the group `name`, as far as they exist."""
-    rights = desk.GROUPS[name]
+    rights = permissions.GROUPS[name]
     wanted = Q(content_type__app_label__in=rights.view, codename__startswith="view_")
     for permission in rights.may:
         app_label, _, codename = permission.partition(".")

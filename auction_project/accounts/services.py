@@ -12,7 +12,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth import models as auth_models
 from django.db import IntegrityError, transaction
 
-from auction_project.accounts import desk, models, notices, selectors, sessions
+from auction_project.accounts import models, notices, permissions, selectors, sessions
 from auction_project.kernel import errors, ids, logs, tokens
 from auction_project.kernel.messaging import outbox
 
@@ -217,7 +217,7 @@ def close_account(*, user_id: str, reason: str, actor: str, now: datetime) -> mo
     return _move(user_id, models.State.CLOSED, models.Act.CLOSED, reason=reason, actor=actor, now=now)
 
 
-def assign_desk_groups(
+def assign_admin_groups(
     *, user_id: str, groups: Collection[str], reason: str, actor: str, now: datetime
 ) -> models.User:
     """Make `groups` the account's groups at the admin's desk; without one, and unless it is a superuser's, it may no
@@ -228,8 +228,8 @@ def assign_desk_groups(
         user = models.User.objects.lock(user_id)
         if not _stands_above_all(actor):
             raise SuperuserNeeded("Only a superuser can change who may enter the admin.")
-        changes = [f"+{name}" for name in desk.GROUPS if name in groups and user.join(name)]
-        changes += [f"-{name}" for name in desk.GROUPS if name not in groups and user.leave(name)]
+        changes = [f"+{name}" for name in permissions.GROUPS if name in groups and user.join(name)]
+        changes += [f"-{name}" for name in permissions.GROUPS if name not in groups and user.leave(name)]
         if changes:
             user.is_staff = user.is_superuser or bool(groups)
             user.save(update_fields=["is_staff"])
@@ -237,16 +237,16 @@ def assign_desk_groups(
     return user
 
 
-def sync_desk_permissions() -> list[str]:
+def sync_group_permissions() -> list[str]:
     """Give each group of the desk what the table says, no more and no less; the named permissions that do not exist.
 
     Runs after all migrations: Django makes the permissions of every app on `default` when that database is migrated.
     """
     missing: list[str] = []
     with transaction.atomic(using=models.DATABASE):
-        for name, rights in desk.GROUPS.items():
+        for name, rights in permissions.GROUPS.items():
             group, _ = auth_models.Group.objects.get_or_create(name=name)
-            found = list(selectors.list_desk_permissions(name).select_related("content_type"))
+            found = list(selectors.list_group_permissions(name).select_related("content_type"))
             group.permissions.set(found)
             existing = {f"{permission.content_type.app_label}.{permission.codename}" for permission in found}
             missing += [permission for permission in rights.may if permission not in existing]
@@ -272,7 +272,7 @@ def _check_rank(user: models.User, *, actor: str, role: str = "") -> None:
         return
     if user.id == actor:
         raise OwnAccount
-    if user.works_for_the_house:
+    if user.is_colleague:
         raise SuperuserNeeded
     if role == models.OPERATOR:
         raise SuperuserNeeded("Only a superuser can grant or revoke the role operator.")
@@ -331,5 +331,5 @@ def _check_names(roles: Collection[str], groups: Collection[str]) -> None:
         if role not in tokens.ROLES:
             raise UnknownRole(f"The roles are {', '.join(tokens.ROLES)}.", field="role")
     for group in groups:
-        if group not in desk.GROUPS:
-            raise UnknownGroup(f"The groups are {', '.join(desk.GROUPS)}.", field="group")
+        if group not in permissions.GROUPS:
+            raise UnknownGroup(f"The groups are {', '.join(permissions.GROUPS)}.", field="group")

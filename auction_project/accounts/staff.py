@@ -26,7 +26,7 @@ _MARKS = "staff"
 
 
 def begin(session: SessionBase, user: models.User, *, now: datetime) -> None:
-    if user.works_for_the_house:
+    if user.is_colleague:
         session[_MARKS] = [now.timestamp(), now.timestamp()]
 
 

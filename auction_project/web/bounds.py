@@ -12,7 +12,7 @@ from typing import Any
 
 from auction_project.kernel import errors
 from auction_project.kernel.http import addresses, answers
-from auction_project.web import gates
+from auction_project.web import concurrency
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_UPLOAD_BYTES = 21 * 1024 * 1024
@@ -62,7 +62,7 @@ class Bounds:
     def __init__(self, app: Any, may_upload: Callable[[Any], Awaitable[bool]] | None = None) -> None:
         self._app = app
         self._may_upload = may_upload
-        self._uploads = gates.Gate(
+        self._uploads = concurrency.Limit(
             most=UPLOADS_AT_ONCE, share=UPLOADS_PER_ADDRESS, seconds=UPLOAD_WAIT_SECONDS
         )
 
@@ -88,7 +88,7 @@ class Bounds:
     async def _read_upload(self, scope: Any, receive: Any, headers: dict[bytes, bytes]) -> bytes:
         """The body of a form with files. Raises errors.DomainError, Gone."""
         if self._may_upload is not None and await self._may_upload(scope):
-            async with self._uploads.turn(addresses.network_of(addresses.client_address(scope))):
+            async with self._uploads.slot(addresses.network_of(addresses.client_address(scope))):
                 return await _read(receive, headers, MAX_UPLOAD_BYTES, seconds=UPLOAD_SECONDS)
         try:  # a form without files passes: its view says how to sign in
             return await _read(receive, headers, MAX_BODY_BYTES)

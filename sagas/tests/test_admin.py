@@ -22,7 +22,7 @@ def sign_in(client):
 
     def sign_in(group):
         # By name: the apps do not import accounts, and these tests want the groups' real rights.
-        import_string("auction_project.accounts.services.sync_desk_permissions")()
+        import_string("auction_project.accounts.services.sync_group_permissions")()
         user = get_user_model().objects.create_user(f"{ids.new_id()}@example.com", "secret", is_staff=True)
         user.groups.add(Group.objects.get_or_create(name=group)[0])  # a test that commits empties all tables
         client.force_login(user)

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth import models as auth_models
 from django.test import Client
 
-from auction_project.accounts import desk, models, selectors, services
+from auction_project.accounts import models, permissions, selectors, services
 from auction_project.accounts.tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db(databases=["default"])
@@ -36,7 +36,7 @@ def ada(make: Make) -> models.User:
 
 @pytest.fixture
 def operator(make: Make) -> models.User:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     return make("olga", groups=["auction operator"])
 
 
@@ -50,7 +50,7 @@ def test_the_desk_is_shut_to_a_bidder_and_to_nobody(ada: models.User) -> None:
 
 @pytest.mark.parametrize("group", ["stock clerk", "finance", "viewer"])
 def test_other_desks_do_not_see_accounts(make: Make, ada: models.User, group: str) -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     browser = signed_in(make("eve", groups=[group]))
 
     assert browser.get(LIST).status_code == 403
@@ -146,11 +146,11 @@ def test_a_superuser_assigns_desks_and_an_operator_does_not(make: Make, operator
     root, ada = make("root", superuser=True), make("ada")
 
     assert press(signed_in(operator), ada, "desk-groups", groups=["finance"], reason="x").status_code == 403
-    assert selectors.get_desk_groups(ada) == ()
+    assert selectors.get_admin_groups(ada) == ()
     press(signed_in(root), ada, "desk-groups", groups=["finance"], reason="New at the till.")
 
     ada = selectors.get_account(ada.id)
-    assert (selectors.get_desk_groups(ada), ada.is_staff) == (("finance",), True)
+    assert (selectors.get_admin_groups(ada), ada.is_staff) == (("finance",), True)
 
 
 @pytest.mark.parametrize("superuser", [False, True])
@@ -189,7 +189,7 @@ def test_a_password_is_set_by_a_superuser_through_djangos_form_alone(
 
 
 def test_addresses_and_groups_cannot_be_edited_around_the_services(make: Make) -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     browser = signed_in(make("root", superuser=True))
     group = auth_models.Group.objects.get(name="viewer")
 
@@ -200,11 +200,11 @@ def test_addresses_and_groups_cannot_be_edited_around_the_services(make: Make) -
 
 
 def test_a_desk_gets_what_the_table_says_and_loses_what_it_does_not() -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     viewer = auth_models.Group.objects.get(name="viewer")
     viewer.permissions.add(auth_models.Permission.objects.get(codename="bar_account"))
 
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
 
     def given(name: str) -> set[str]:
         rows = auth_models.Permission.objects.filter(group__name=name)
@@ -218,8 +218,8 @@ def test_a_desk_gets_what_the_table_says_and_loses_what_it_does_not() -> None:
         "accounts.view_accountaction",
         "accounts.view_outbox",
     }
-    assert not {name for group in desk.GROUPS for name in given(group) if ".delete_" in name}
+    assert not {name for group in permissions.GROUPS for name in given(group) if ".delete_" in name}
 
 
 def test_every_permission_in_the_table_exists() -> None:
-    assert services.sync_desk_permissions() == []
+    assert services.sync_group_permissions() == []

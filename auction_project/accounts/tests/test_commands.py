@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.migrations.loader import MigrationLoader
 
-from auction_project.accounts import desk, models, selectors
+from auction_project.accounts import models, permissions, selectors
 from auction_project.accounts.tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(databases=["default"])
@@ -24,7 +24,7 @@ def test_it_makes_the_account_and_says_its_id() -> None:
     user = selectors.get_account(user_id)
     assert (user.email, user.roles) == ("ada@example.org", ("bidder", "seller", "operator"))
     assert (user.is_staff, user.is_superuser, user.email_verified) == (True, False, True)
-    assert selectors.get_desk_groups(user) == ("finance", "viewer")
+    assert selectors.get_admin_groups(user) == ("finance", "viewer")
     assert user.check_password(PASSWORD)
 
 
@@ -66,7 +66,7 @@ def test_the_migration_makes_every_group_of_the_table() -> None:
     module = MigrationLoader(None).disk_migrations["accounts", "0002_groups"].__module__
     made = __import__(module, fromlist=["GROUPS"]).GROUPS
 
-    assert set(made) == {"bidder", "seller", "operator", *desk.GROUPS}
+    assert set(made) == {"bidder", "seller", "operator", *permissions.GROUPS}
 
 
 def test_createsuperuser_is_refused_with_the_command_that_informs_the_other_apps() -> None:

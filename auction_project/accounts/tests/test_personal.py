@@ -172,7 +172,7 @@ def looks() -> list[tuple[str, str, str, str]]:
 
 
 def test_each_look_at_personal_data_leaves_a_row(make: Make) -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     ada, olga = make("ada"), make("olga", groups=["auction operator"])
     browser = Client()
     browser.force_login(olga)
@@ -189,7 +189,7 @@ def test_each_look_at_personal_data_leaves_a_row(make: Make) -> None:
 
 
 def test_who_may_not_look_leaves_no_row(make: Make) -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     ada = make("ada")
     browser = Client()
     browser.force_login(make("eve", groups=["viewer"]))
@@ -210,7 +210,7 @@ def test_an_answer_of_the_api_with_an_address_is_a_look(app: App, make: Make) ->
 
 
 def test_superusers_alone_read_who_looked(make: Make) -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     page = "/admin/accounts/personaldataview/"
     browser, root = Client(), Client()
     browser.force_login(make("olga", groups=["auction operator"]))

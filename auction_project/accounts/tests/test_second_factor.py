@@ -26,7 +26,7 @@ def asked_for(settings: Any) -> None:
 
 @pytest.fixture
 def olga(make: Make) -> models.User:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     return make("olga", "operator", groups=["auction operator"])
 
 

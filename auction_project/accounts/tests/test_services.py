@@ -110,7 +110,7 @@ def test_nothing_happens_without_a_reason(make: Make, reason: str) -> None:
         (services.revoke_role, {"role": "bidder"}),
         (services.bar_account, {}),
         (services.close_account, {}),
-        (services.assign_desk_groups, {"groups": ["viewer"]}),
+        (services.assign_admin_groups, {"groups": ["viewer"]}),
     ):
         with pytest.raises(services.ReasonMissing):
             service(user_id=ada.id, reason=reason, actor="command", now=NOW, **more)
@@ -125,7 +125,7 @@ def test_an_unknown_role_or_group_is_refused(make: Make) -> None:
     with pytest.raises(services.UnknownRole):
         services.grant_role(user_id=ada.id, role="finance", reason="x", actor="command", now=NOW)
     with pytest.raises(services.UnknownGroup):
-        services.assign_desk_groups(user_id=ada.id, groups=["bidder"], reason="x", actor="command", now=NOW)
+        services.assign_admin_groups(user_id=ada.id, groups=["bidder"], reason="x", actor="command", now=NOW)
 
     assert state_of(ada) == before
 
@@ -179,7 +179,7 @@ def acts(user: models.User, actor: models.User) -> dict[str, Callable[[], object
         "revoke": lambda: services.revoke_role(role="bidder", **what),
         "suspend": lambda: services.bar_account(**what),
         "close": lambda: services.close_account(**what),
-        "admin access": lambda: services.assign_desk_groups(groups=["finance"], **what),
+        "admin access": lambda: services.assign_admin_groups(groups=["finance"], **what),
     }
 
 
@@ -257,16 +257,16 @@ def test_a_superuser_who_is_suspended_stands_above_nobody(make: Make) -> None:
 def test_a_desk_group_opens_the_admin_and_its_loss_closes_it(make: Make) -> None:
     ada = make("ada")
 
-    services.assign_desk_groups(
+    services.assign_admin_groups(
         user_id=ada.id, groups=["finance", "viewer"], reason="New at the till.", actor="command", now=NOW
     )
     assert selectors.get_account(ada.id).is_staff is True
-    services.assign_desk_groups(user_id=ada.id, groups=["viewer"], reason="Moved.", actor="command", now=NOW)
+    services.assign_admin_groups(user_id=ada.id, groups=["viewer"], reason="Moved.", actor="command", now=NOW)
     assert selectors.get_account(ada.id).is_staff is True
-    services.assign_desk_groups(user_id=ada.id, groups=[], reason="Left.", actor="command", now=NOW)
+    services.assign_admin_groups(user_id=ada.id, groups=[], reason="Left.", actor="command", now=NOW)
 
     ada = selectors.get_account(ada.id)
-    assert (ada.is_staff, ada.roles, selectors.get_desk_groups(ada)) == (False, ("bidder",), ())
+    assert (ada.is_staff, ada.roles, selectors.get_admin_groups(ada)) == (False, ("bidder",), ())
     assert [action.detail for action in ada.actions.all()] == ["-viewer", "-finance", "+finance +viewer"]
 
 

@@ -44,7 +44,7 @@ def is_in(browser: Client) -> bool:
 
 @pytest.fixture
 def olga(make: Make) -> models.User:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     return make("olga", groups=["auction operator"])
 
 
@@ -120,10 +120,10 @@ def test_a_bidder_stays_signed_in(make: Make, clock: Clock) -> None:
 def test_whoever_became_staff_after_the_log_in_is_bounded_from_the_first_look_at_the_admin(
     make: Make, clock: Clock
 ) -> None:
-    services.sync_desk_permissions()
+    services.sync_group_permissions()
     ada = make("ada")
     browser = signed_in("ada")
-    services.assign_desk_groups(user_id=ada.id, groups=["finance"], reason="x", actor="command", now=NOW)
+    services.assign_admin_groups(user_id=ada.id, groups=["finance"], reason="x", actor="command", now=NOW)
 
     assert browser.get("/admin/").status_code == 200
     clock.now += HOUR

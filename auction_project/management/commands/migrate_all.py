@@ -16,5 +16,5 @@ class Command(BaseCommand):
             call_command(
                 "migrate", database=alias, interactive=False, verbosity=int(str(options["verbosity"])) - 1
             )
-        for permission in services.sync_desk_permissions():
+        for permission in services.sync_group_permissions():
             self.stderr.write(f"no such permission: {permission}")

@@ -16,7 +16,7 @@ from auction_project.kernel.http import problems
 _SPEAKERS = (
     "auction_project.accounts.headless",
     "auction_project.accounts.urls",
-    "auction_project.web.edge",
+    "auction_project.web.asgi_middleware",
     "auction_project.web.http_protocol",
     "auction_project.processes.needs",
     "bidding.rest.bid_endpoint",

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.utils import timezone
 
-from auction_project.accounts import desk, models, services
+from auction_project.accounts import models, permissions, services
 from auction_project.kernel import errors, tokens
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             "--group",
             action="append",
             default=[],
-            choices=list(desk.GROUPS),
+            choices=list(permissions.GROUPS),
             help="a group of the admin's desk; repeatable",
         )
 

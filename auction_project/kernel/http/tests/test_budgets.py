@@ -7,7 +7,7 @@ import pytest
 
 from auction_project.kernel import errors
 from auction_project.kernel.http import budgets
-from auction_project.web import gates
+from auction_project.web import concurrency
 
 
 def _budget() -> budgets.Budget:
@@ -84,7 +84,7 @@ async def _settle(holds: Any) -> None:
 class _Visit:
     """A request that stays inside a gate until the test ends it."""
 
-    def __init__(self, gate: gates.Gate, client: str) -> None:
+    def __init__(self, gate: concurrency.Limit, client: str) -> None:
         self.is_inside = False
         self._over = asyncio.Event()
         self.task = asyncio.create_task(self._run(gate, client))
@@ -92,8 +92,8 @@ class _Visit:
     def end(self) -> None:
         self._over.set()
 
-    async def _run(self, gate: gates.Gate, client: str) -> None:
-        async with gate.turn(client):
+    async def _run(self, gate: concurrency.Limit, client: str) -> None:
+        async with gate.slot(client):
             self.is_inside = True
             await self._over.wait()
 
@@ -103,7 +103,7 @@ def _inside(visits: list[_Visit]) -> list[bool]:
 
 
 async def test_a_client_waits_for_its_share_while_others_pass() -> None:
-    gate = gates.Gate(most=3, share=2, seconds=60)
+    gate = concurrency.Limit(most=3, share=2, seconds=60)
     anns = [_Visit(gate, "ann") for _ in range(3)]
     await _settle(lambda: sum(_inside(anns)) == 2)
 
@@ -119,12 +119,12 @@ async def test_a_client_waits_for_its_share_while_others_pass() -> None:
 
 
 async def test_waiting_ends_at_the_deadline_and_leaves_the_gate_as_it_was() -> None:
-    gate = gates.Gate(most=1, share=1, seconds=0.01)
+    gate = concurrency.Limit(most=1, share=1, seconds=0.01)
     first = _Visit(gate, "ann")
     await _settle(lambda: first.is_inside)
 
     for _ in range(3):
-        with pytest.raises(gates.Busy):
+        with pytest.raises(concurrency.Busy):
             await _Visit(gate, "bob").task
 
     first.end()
@@ -136,7 +136,7 @@ async def test_waiting_ends_at_the_deadline_and_leaves_the_gate_as_it_was() -> N
 
 
 async def test_a_client_that_leaves_while_it_waits_takes_no_turn() -> None:
-    gate = gates.Gate(most=1, share=1, seconds=60)
+    gate = concurrency.Limit(most=1, share=1, seconds=60)
     first, gone, last = (_Visit(gate, name) for name in ("ann", "bob", "eve"))
     await _settle(lambda: first.is_inside)
 
@@ -150,7 +150,7 @@ async def test_a_client_that_leaves_while_it_waits_takes_no_turn() -> None:
 
 
 async def test_a_turn_that_comes_as_its_client_leaves_goes_to_the_next() -> None:
-    gate = gates.Gate(most=1, share=1, seconds=60)
+    gate = concurrency.Limit(most=1, share=1, seconds=60)
     first, gone, last = (_Visit(gate, name) for name in ("ann", "bob", "eve"))
     await _settle(lambda: first.is_inside)
     first.end()
@@ -164,12 +164,12 @@ async def test_a_turn_that_comes_as_its_client_leaves_goes_to_the_next() -> None
 
 
 async def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "MAX_WAITING", 1)
-    gate = gates.Gate(most=1, share=1, seconds=60)
+    monkeypatch.setattr(concurrency, "MAX_WAITING", 1)
+    gate = concurrency.Limit(most=1, share=1, seconds=60)
     visits = [_Visit(gate, "ann") for _ in range(2)]
     await _settle(lambda: visits[0].is_inside)
 
-    with pytest.raises(gates.Busy):
+    with pytest.raises(concurrency.Busy):
         await _Visit(gate, "bob").task
 
     for visit in visits:

@@ -13,7 +13,7 @@ from django.test import Client
 from auction_project import asgi
 from auction_project.kernel import errors, instants, tokens
 from auction_project.kernel.http import budgets, problems
-from auction_project.web import edge, gates, openapi
+from auction_project.web import asgi_middleware, concurrency, openapi
 
 BID = "/api/v1/auctions/0123456789abcdef0123456789abcdef/bids"
 LOCAL = "http://localhost"
@@ -91,7 +91,7 @@ async def test_in_production_plain_http_is_redirected_with_its_method_and_https_
     settings.SECURE_HSTS_SECONDS = 100
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
     served = _Served()
-    app = edge.Bare(served)
+    app = asgi_middleware.Bare(served)
 
     plain = await _ask("POST", f"{BID}?a=b", app=app)
     assert (plain.status_code, plain.headers["location"]) == (308, f"https://localhost{BID}?a=b")
@@ -104,9 +104,9 @@ async def test_in_production_plain_http_is_redirected_with_its_method_and_https_
 
 
 async def test_the_known_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    monkeypatch.setattr(edge, "MAX_HOSTS", 2)
+    monkeypatch.setattr(asgi_middleware, "MAX_HOSTS", 2)
     settings.ALLOWED_HOSTS = [".example.org"]
-    app = edge.Bare(_Served())
+    app = asgi_middleware.Bare(_Served())
 
     for number in range(5):
         assert (await _ask("GET", "/", base_url=f"http://h{number}.example.org", app=app)).status_code == 200
@@ -302,10 +302,10 @@ async def test_a_request_that_gets_no_turn_in_time_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     served = _Served()
-    front = edge.Framework(served)
-    monkeypatch.setattr(front, "_others", gates.Gate(most=1, share=1, seconds=0.01))
+    front = asgi_middleware.Framework(served)
+    monkeypatch.setattr(front, "_others", concurrency.Limit(most=1, share=1, seconds=0.01))
 
-    async with front._others.turn("192.0.2.7"):
+    async with front._others.slot("192.0.2.7"):
         answer = await _ask("GET", "/", app=front)
 
     assert (_problem(answer), answer.headers["retry-after"]) == ((503, "busy"), "1")
@@ -314,8 +314,8 @@ async def test_a_request_that_gets_no_turn_in_time_is_told_to_come_again(
 
 
 async def test_a_client_that_reads_slowly_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    front = edge.Framework(_Served())
-    monkeypatch.setattr(front, "_others", gates.Gate(most=1, share=1, seconds=0.01))
+    front = asgi_middleware.Framework(_Served())
+    monkeypatch.setattr(front, "_others", concurrency.Limit(most=1, share=1, seconds=0.01))
     answering, read = asyncio.Event(), asyncio.Event()
 
     async def nothing() -> dict[str, Any]:
@@ -362,7 +362,7 @@ def test_a_session_may_upload_while_a_user_is_signed_in_to_it(client: Client, ad
     signed_in = admin_client.session.session_key
 
     with futures.ThreadPoolExecutor(1) as pool:
-        answers = list(pool.map(edge._is_session, [anonymous.session_key, "nothing", signed_in]))
+        answers = list(pool.map(asgi_middleware._is_session, [anonymous.session_key, "nothing", signed_in]))
 
     assert answers == [False, False, True]
 

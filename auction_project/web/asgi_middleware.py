@@ -19,7 +19,7 @@ from django.http.request import split_domain_port, validate_host
 
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import addresses, answers, budgets
-from auction_project.web import bounds, gates, middleware
+from auction_project.web import bounds, concurrency, middleware
 
 SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
 ANONYMOUS_AT_ONCE, ANONYMOUS_SHARE = 4, 2
@@ -74,9 +74,9 @@ class Framework:
     def __init__(self, app: Any) -> None:
         self._app = app
         self._bounds = bounds.Bounds(self._in_turn, may_upload=_may_upload)
-        self._users = gates.Gate(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=TURN_SECONDS)
-        self._files = gates.Gate(most=FILES_AT_ONCE, share=FILES_SHARE, seconds=FILE_TURN_SECONDS)
-        self._others = gates.Gate(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=TURN_SECONDS)
+        self._users = concurrency.Limit(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=TURN_SECONDS)
+        self._files = concurrency.Limit(most=FILES_AT_ONCE, share=FILES_SHARE, seconds=FILE_TURN_SECONDS)
+        self._others = concurrency.Limit(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=TURN_SECONDS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -88,7 +88,7 @@ class Framework:
         else:
             await self._bounds(scope, receive, send)
 
-    def _gate_of(self, scope: Any, client: Client) -> gates.Gate:
+    def _gate_of(self, scope: Any, client: Client) -> concurrency.Limit:
         if _is_file(scope):
             return self._files
         return self._users if client.is_user else self._others
@@ -97,14 +97,14 @@ class Framework:
         """The turn ends when the answer begins: a client that reads slowly must not hold up others."""
         client: Client = scope["gavel.client"]
         try:
-            async with self._gate_of(scope, client).turn(client.name) as end_turn:
+            async with self._gate_of(scope, client).slot(client.name) as end_turn:
 
                 async def send_after_turn(message: Any) -> None:
                     end_turn()
                     await send(message)
 
                 await self._app(scope, receive, send_after_turn)
-        except gates.Busy as error:
+        except concurrency.Busy as error:
             await answers.refuse(send, error)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what at the admin's desk: one row a group. `services.sync_desk_permissions` writes it to the database.
+"""Who may do what at the admin's desk: one row a group. `services.sync_group_permissions` writes it to the database.
 
 `view` names apps of which everything may be looked at; `may` names single permissions, `<app>.<codename>`.
 """
@@ -6,15 +6,15 @@
 import msgspec
 
 
-class Desk(msgspec.Struct, frozen=True, kw_only=True):
+class Rights(msgspec.Struct, frozen=True, kw_only=True):
     """The rights of one group."""
 
     view: tuple[str, ...]
     may: tuple[str, ...] = ()
 
 
-GROUPS: dict[str, Desk] = {
-    "stock clerk": Desk(
+GROUPS: dict[str, Rights] = {
+    "stock clerk": Rights(
         view=("inventory",),
         may=(
             "inventory.add_product",
@@ -24,7 +24,7 @@ GROUPS: dict[str, Desk] = {
             "inventory.transfer_stock",
         ),
     ),
-    "auction operator": Desk(
+    "auction operator": Rights(
         view=("inventory", "sagas", "messaging", "accounts"),
         may=(
             "sagas.operate_saga",
@@ -33,6 +33,6 @@ GROUPS: dict[str, Desk] = {
             "accounts.grant_seller",
         ),
     ),
-    "finance": Desk(view=("orders", "sagas"), may=("orders.resolve_payment", "sagas.operate_saga")),
-    "viewer": Desk(view=("inventory", "orders", "sagas")),
+    "finance": Rights(view=("orders", "sagas"), may=("orders.resolve_payment", "sagas.operate_saga")),
+    "viewer": Rights(view=("inventory", "orders", "sagas")),
 }
