@@ -1,1 +1,1 @@
-"""What every app may import of `auction_project`, and all that it may: no module in here knows an app."""
+"""The only part of `auction_project` that an app may import. No module in here knows an app."""

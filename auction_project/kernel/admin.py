@@ -1,4 +1,4 @@
-"""What the admin's desks share: models that are only looked at, and dialogs, each of whose actions asks for a reason."""
+"""Shared by the admin of all apps: read-only models, and dialogs whose actions ask for a reason."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ MAX_REASON_CHARACTERS = 500
 
 
 class Lookups:
-    """A list whose address asks for what no database can compare (the year 0, a number of thirty digits) is shown
-    without its filters: Django sees to that for some of them only."""
+    """Shows a list without its filters when its address holds a value that no database can compare, such as the year 0 or
+    a number of thirty digits. Django does so for some of these values only."""
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
-            found: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
+            changelist: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
         except (ValueError, OverflowError, django.db.DataError) as error:
             raise IncorrectLookupParameters(error) from error
-        return found
+        return changelist
 
 
 class ReadOnly(Lookups):
-    """A model to look at."""
+    """A model that is shown and never changed, or an inline of one."""
 
     actions = None
 
@@ -42,7 +42,7 @@ class ReadOnly(Lookups):
 
 
 class ReasonForm(unfold_forms.BaseDialogForm):
-    """Why? It is kept with what was done."""
+    """Asks for the reason of an action, which is stored with it."""
 
     reason = forms.CharField(
         max_length=MAX_REASON_CHARACTERS, widget=widgets.UnfoldAdminTextInputWidget, label="Why?"
@@ -50,14 +50,14 @@ class ReasonForm(unfold_forms.BaseDialogForm):
 
 
 def dialog(title: str, description: str, form: type[unfold_forms.BaseDialogForm] = ReasonForm) -> Any:
-    """A dialog for unfold's `action`; its button says the title, too."""
+    """A dialog for unfold's `action`. Its button has the title, too."""
     return {"title": title, "description": description, "form_class": form, "form_submit_text": title}
 
 
-def show_again(request: HttpRequest, asked: Any, form: forms.Form) -> HttpResponse:
-    """The dialog `asked` with the refusal that `form` has (dialogs are htmx's)."""
+def show_again(request: HttpRequest, dialog: Any, form: forms.Form) -> HttpResponse:
+    """`dialog` once more, with the errors of `form`, as htmx takes it."""
     return render(
         request,
         "unfold/helpers/dialog.html",
-        {"dialog": asked, "form": form, "form_submit_text": asked["form_submit_text"]},
+        {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]},
     )

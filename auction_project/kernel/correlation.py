@@ -8,5 +8,5 @@ _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def accept(sent: str) -> str:
-    """The caller's id if it is harmless, else a fresh one."""
+    """The id that the caller sent if it is harmless (8 to 64 letters, digits and ._-), else a fresh one."""
     return sent if _ACCEPTED.fullmatch(sent) else ids.new_id()

@@ -1,6 +1,6 @@
-"""Which app's tables live in which database: one line an app; everything else is `default`.
+"""Which app's tables are in which PostgreSQL database: one line an app; everything else is in `default`.
 
-Bidding has no line: it has no PostgreSQL at all.
+Bidding has no line because it does not use PostgreSQL.
 """
 
 from typing import Any
@@ -15,10 +15,13 @@ ALIASES = ("default", *DATABASE_OF_APP.values())
 
 
 def database_of(app_label: str) -> str:
+    """The alias of the database that has the tables of the app."""
     return DATABASE_OF_APP.get(app_label, "default")
 
 
 class Router:
+    """Django's router by DATABASE_OF_APP: no relation and no migration crosses databases."""
+
     def db_for_read(self, model: Any, **_hints: Any) -> str:
         return database_of(model._meta.app_label)
 

@@ -1,8 +1,8 @@
-"""The one tree of errors. The kind decides what becomes of a failure; the code names the situation; no HTTP, no Django.
+"""The one tree of errors, without HTTP and without Django. The kind of an error decides how it is handled; its code names
+the situation.
 
-A subclass states its situation in its docstring, which is also its message for people; `remedy` says what to do next,
-where that is not what its kind says. `figures` are the numbers and names that a reader needs to do better next time
-(all JSON values).
+A subclass states its situation in its docstring, which clients read as the message and on the page of the code. `remedy`
+says what to do next, where the remedy of the kind does not fit.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 class DomainError(Exception):
     """Something went against a rule."""
 
+    # Clients read `code` (the name of the class in snake case), `detail` (a sentence for people), `field` (the part of the
+    # request at fault, None if there is none) and `figures` (JSON values: what the next request needs to do better).
     code: ClassVar[str] = ""
     remedy: ClassVar[str] = ""
 
@@ -53,7 +55,7 @@ class NotFound(DomainError):
 class Conflict(DomainError):
     """The thing is not in a state that allows this."""
 
-    remedy = "Read the thing again, see how it stands now, and decide anew."
+    remedy = "Read the thing again, look at its present state, and decide anew."
 
 
 class Refused(DomainError):
@@ -63,7 +65,7 @@ class Refused(DomainError):
 
 
 class Unavailable(DomainError):
-    """A store or service is away for the moment. Try again shortly."""
+    """A store or service is unavailable for the moment. Try again shortly."""
 
     remedy = (
         "Send it again, under the same key, after as many seconds as Retry-After says: nothing happens twice."
@@ -72,13 +74,13 @@ class Unavailable(DomainError):
 
 
 class Fault(DomainError):
-    """Something went wrong in the house itself, and was logged under the X-Correlation-Id of this answer."""
+    """Something failed on our side. It is logged under the X-Correlation-Id of this answer."""
 
     remedy = "Send it again, under the same key. If that fails, too, report the X-Correlation-Id."
 
 
 class TooOften(DomainError):
-    """This was asked for too often. Wait as long as Retry-After says."""
+    """Too many requests. Wait as long as Retry-After says."""
 
     remedy = "Wait for as many seconds as Retry-After says, then send the request again."
 
@@ -88,7 +90,7 @@ class TooOften(DomainError):
 
 
 def subclasses(kind: type[DomainError]) -> Iterator[type[DomainError]]:
-    """Everything below `kind`, as far as its modules are imported."""
-    for found in kind.__subclasses__():
-        yield found
-        yield from subclasses(found)
+    """All classes below `kind` whose modules are imported."""
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)

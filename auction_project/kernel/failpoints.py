@@ -1,4 +1,4 @@
-"""Named places where a test can make a process die, fail or dawdle. No-ops unless armed by GAVEL_FAILPOINTS.
+"""Named places where a test can make a process die, fail or pause. No-ops unless armed by GAVEL_FAILPOINTS.
 
 `GAVEL_FAILPOINTS="capture_payment.after_effect=kill,relay.before_mark=sleep:2.5"`: actions are `kill` (SIGKILL, as a
 crash would), `raise`, and `sleep:SECONDS`. Production settings refuse to start when the variable is set.
@@ -23,7 +23,7 @@ _armed = _parse(os.environ.get(VARIABLE, ""))
 
 
 def reach(name: str) -> None:
-    """Do what is armed for `name`; usually nothing."""
+    """Act as GAVEL_FAILPOINTS says for `name`; usually do nothing. Raises FailpointReached, ValueError."""
     if _armed and (action := _armed.get(name)):
         _act(name, action)
 

@@ -1,10 +1,11 @@
-"""What a check of an invariant reports. The checks themselves are each app's `invariants.py`; `manage.py verify` runs them."""
+"""The report of one invariant's check. Each app's `invariants.py` has the checks; `manage.py verify` runs them."""
 
 import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One invariant by its id, such as M1: how much was looked at, and each violation in words. None: it holds."""
+    """One invariant by its id, such as M1: how many things were checked, and each violation in words. Without a violation
+    the invariant holds."""
 
     invariant: str
     checked: int

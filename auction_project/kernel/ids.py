@@ -1,6 +1,7 @@
-"""Names that follow from facts: a repeated decision yields the same sale, order and event, so a double is recognised.
+"""Ids that follow from facts, so that a repeated decision yields the same sale, order and event, and the double is
+recognised.
 
-Pure functions of (auction, seq); nothing here is random or stored.
+Pure functions, mostly of (auction, seq). Nothing is stored, and only `new_id` is random.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ def sale_id(auction_id: str, seq: int) -> str:
 
 
 def auction_of_sale(sale: str) -> tuple[str, int]:
-    """The inverse of `sale_id`. Raises ValueError when `sale` is none."""
+    """The inverse of `sale_id`. Raises ValueError when `sale` is not an id of a sale."""
     auction_id, _, seq = sale.rpartition("-")
     if not auction_id:
         raise ValueError(f"not a sale id: {sale!r}")
@@ -48,10 +49,10 @@ def relisted_auction_id(auction_id: str, seq: int) -> str:
 
 
 def session_id(session_key: str) -> str:
-    """The public name of a session: it leads to no session key."""
+    """The public id of a session. The session key cannot be computed from it."""
     return hashlib.sha256(session_key.encode()).hexdigest()[:32]
 
 
 def event_id(auction_id: str, seq: int, suffix: str) -> str:
-    """The event `suffix` (its type, and its receiver where there are several) of the entry `seq`."""
+    """The event `suffix` (its type, and its receiver if it has several) of the entry `seq`."""
     return f"{auction_id}:{seq}:{suffix}"

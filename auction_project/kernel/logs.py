@@ -1,8 +1,8 @@
-"""Structured logs that carry the ids of the work at hand: correlation, auction, sale and saga.
+"""Structured logs. Each line carries the ids of the work that it is about: correlation, auction, sale and saga.
 
-`with logs.bound(sale_id=…)` adds ids to every line inside; `correlation_id()` is what events and tasks pass on.
-JSON when GAVEL_LOG_FORMAT=json (production), readable lines otherwise. What a client sent cannot forge a line: control
-characters are escaped, and each line of a traceback is marked as one.
+`with logs.bound(sale_id=…)` adds ids to every line inside. Events and tasks pass `correlation_id()` on. The lines are JSON
+when GAVEL_LOG_FORMAT=json (production), and readable text otherwise. A client cannot forge a line, because control
+characters are escaped and each line of a traceback is marked.
 """
 
 import contextlib
@@ -64,7 +64,7 @@ def configure(*, json: bool, level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 "uvicorn.access": {"level": "WARNING"},
-                # It logs each WebSocket's address, one-time ticket and all.
+                # At INFO it logs the address of each WebSocket with its one-time ticket.
                 "uvicorn.error": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
@@ -74,7 +74,7 @@ def configure(*, json: bool, level: str) -> None:
 
 
 def _escape_control_characters(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """A processor: every text of one line stays on it. Tracebacks have lines; see `_marked_traceback`."""
+    """A processor that keeps each event on one line. For tracebacks see `_marked_traceback`."""
     for name, value in event.items():
         if isinstance(value, str) and not value.isprintable() and name not in ("exception", "stack"):
             event[name] = _printable(value)
@@ -86,7 +86,7 @@ def _printable(text: str) -> str:
 
 
 def _marked_traceback(output: TextIO, exc_info: Any) -> None:
-    """A traceback whose message may hold line breaks: no line of it can pass for a line of the log."""
+    """Write a traceback with a mark before each line, because its message may hold line breaks that a client sent."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, exc_info)
     output.write("\n" + "\n".join(f"  | {_printable(line)}" for line in text.getvalue().strip().splitlines()))
@@ -102,6 +102,6 @@ def bound(**ids: str | int | None) -> Iterator[None]:
 
 
 def correlation_id() -> str:
-    """The id that ties a request to all that follows from it; a fresh one where none is bound."""
-    found = structlog.contextvars.get_contextvars().get("correlation_id")
-    return str(found) if found else uuid.uuid4().hex
+    """The id that ties a request to all that follows from it; a fresh one if none is bound."""
+    bound_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    return str(bound_id) if bound_id else uuid.uuid4().hex

@@ -1,4 +1,6 @@
-"""Mails as files of a developer's machine, which only the user of this process may read: they hold links that sign in."""
+"""Mails as files on a developer's machine. Only the user of this process may read them, because they hold links that sign
+a user in.
+"""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Money at the edges: decimal strings of a currency to integer minor units and back. Nothing inside uses floats.
+"""Amounts of money: decimal strings, as clients send and get them, to integer minor units and back. Never a float.
 
 Source of the exponents: ISO 4217.
 """
@@ -21,7 +21,10 @@ class CurrencyUnknown(errors.Invalid):
 
 
 def parse(text: object, currency: object, *, field: str = "amount") -> int:
-    """The minor units of `text` in `currency`. Raises AmountInvalid, CurrencyUnknown."""
+    """The minor units of `text` in `currency`: 1 to MAX_MINOR_UNITS. `field` is what an error names.
+
+    Raises AmountInvalid, CurrencyUnknown.
+    """
     if not isinstance(currency, str) or currency not in EXPONENTS:
         raise CurrencyUnknown(field="currency", allowed=sorted(EXPONENTS))
     match = _AMOUNT.fullmatch(text) if isinstance(text, str) else None

@@ -1,7 +1,7 @@
-"""Access tokens, verified by signature alone: no service asks a database who somebody is.
+"""Access tokens. A signature is all that verifies one, so that no service needs a database to know a user.
 
-`accounts` signs them (RS256, five minutes) and names the key as `kid`; every process verifies with JWT_PUBLIC_KEY, and
-during a rotation with JWT_SECOND_PUBLIC_KEY, too. A verified token is remembered until it ends, because checking a
+`accounts` signs them (RS256, five minutes) and names the key as `kid`. Every process verifies with JWT_PUBLIC_KEY, and
+during a rotation with JWT_SECOND_PUBLIC_KEY, too. Verified tokens are cached until they expire, because checking a
 signature costs more than deciding a bid.
 """
 
@@ -31,15 +31,16 @@ class InvalidToken(errors.Unauthenticated):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Who asks: the user's id, roles, whether the e-mail is verified, when the account was made (seconds), and the
-    session that the token comes from (`names.session_id`; empty in a token without a session)."""
+    """The user of a request: id, roles, whether the e-mail address is verified, when the account was created and when the
+    token expires (both in seconds since the epoch), and the session that the token comes from (`ids.session_id`; empty in a
+    token without a session)."""
 
     sub: str
     roles: tuple[str, ...]
     email_verified: bool
     created_at: int
     exp: float
-    session: str = ""  # the log-in that the token comes from: streams end with it
+    session: str = ""  # a stream ends with the session of its token
 
     is_authenticated = True
 
@@ -59,8 +60,9 @@ def sign(
     seconds: float,
     changed: Mapping[str, Any] | None = None,
 ) -> str:
-    """An access token as accounts would issue it: for load generators, the demo's crowd and tests, on a machine that
-    holds JWT_PRIVATE_KEY. `changed` claims are as given."""
+    """An access token as accounts issues it, valid for `seconds` from `now` (both in seconds), for load generators, the
+    demo's crowd and tests on a machine that holds JWT_PRIVATE_KEY. `changed` replaces claims.
+    """
     claims = {
         "sub": sub,
         "roles": list(roles),
@@ -79,7 +81,7 @@ def sign(
 
 
 def from_header(header: str) -> Claims:
-    """The claims of an Authorization header. Raises InvalidToken."""
+    """The claims of the token in an Authorization header. Raises InvalidToken."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise InvalidToken("Send 'Authorization: Bearer <access token>'.")
@@ -102,12 +104,13 @@ def verify(token: str) -> Claims:
 
 @functools.cache
 def _private_key(pem: str) -> Any:
-    """The key in `pem`, checked once: to check it takes longer than to sign with it."""
+    """The key in `pem`, cached because checking it takes longer than signing with it."""
     return serialization.load_pem_private_key(pem.encode(), password=None)
 
 
 @functools.cache
 def public_key(pem: str) -> Any:
+    """The key in `pem`. Raises ValueError."""
     return serialization.load_pem_public_key(pem.encode())
 
 
@@ -137,9 +140,9 @@ def _decode(token: str) -> Claims:
             algorithms=[ALGORITHM],
             options={"require": list(_CLAIMS)},
         )
-        if payload["token_use"] != "access":  # noqa: S105 - a kind, no secret
+        if payload["token_use"] != "access":  # noqa: S105 - a kind, not a secret
             raise InvalidToken("This is not an access token.")
-        known = {name: payload[name] for name in Claims.__struct_fields__ if name in payload}
-        return msgspec.convert(known, Claims)
+        claims = {name: payload[name] for name in Claims.__struct_fields__ if name in payload}
+        return msgspec.convert(claims, Claims)
     except (jwt.PyJWTError, msgspec.ValidationError) as error:
         raise InvalidToken from error

@@ -228,7 +228,7 @@ def test_too_many_tries_name_the_limit_and_the_wait() -> None:
         "type": "/problems/too_often",
         "title": "Too often",
         "status": 429,
-        "detail": "This was asked for too often. Wait as long as Retry-After says.",
+        "detail": "Too many requests. Wait as long as Retry-After says.",
         "code": "too_often",
         "retry_after_seconds": 60,
         "rule": "login",

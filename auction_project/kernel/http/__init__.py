@@ -1,1 +1,1 @@
-"""What the REST views and the bare endpoints of the apps share: problems, authentication, bodies, budgets, addresses."""
+"""Shared by the REST views and the bare ASGI applications of all apps: problems, answers, bodies, pages, budgets, addresses."""

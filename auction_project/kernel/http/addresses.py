@@ -1,7 +1,7 @@
-"""Who asks: the address of a client, and which forwarded headers count. The one place that knows about proxies.
+"""The address of a client, and which forwarded headers count. No other module knows about proxies.
 
-TRUSTED_PROXY_COUNT is the only setting that makes a forwarded header count. Without it, X-Forwarded-For and
-X-Forwarded-Proto are ordinary headers that anybody can send, and nothing reads them.
+TRUSTED_PROXY_COUNT is the only setting that makes a forwarded header count. Without it nothing reads X-Forwarded-For and
+X-Forwarded-Proto, because any client can send them.
 """
 
 import functools
@@ -18,8 +18,8 @@ _HTTPS = {"http": "https", "ws": "wss"}
 def believe_proxies(scope: Any) -> None:
     """Put the client and the scheme that the trusted proxies saw into `scope`. Without such proxies, do nothing.
 
-    Each proxy appends the address that it saw, so the entry that counts stands TRUSTED_PROXY_COUNT from the end. A
-    request with fewer entries came around the proxies: its own address counts.
+    Each proxy appends the address that it saw, so the entry that counts is number TRUSTED_PROXY_COUNT from the end. A
+    request with fewer entries bypassed a proxy, so its own address counts.
     """
     count = settings.TRUSTED_PROXY_COUNT
     if not count:
@@ -42,16 +42,16 @@ def client_address(scope: Any) -> str:
 
 @functools.lru_cache(maxsize=MAX_CACHED)
 def network_of(address: str) -> str:
-    """What limits count by: an IPv4 address, or the network of an IPv6 address."""
+    """The unit that limits count by: an IPv4 address, or the network of an IPv6 address. Other text stays as it is."""
     if ":" not in address:
         return address
     try:
-        found = ipaddress.IPv6Address(address.partition("%")[0])
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
         return address
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((found, IPV6_NETWORK_BITS), strict=False))
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, IPV6_NETWORK_BITS), strict=False))
 
 
 def _parsed(entry: str) -> str | None:

@@ -1,4 +1,4 @@
-"""How the apps describe their REST bodies in the OpenAPI document: the shapes that they share. No rule is here."""
+"""Fields and helpers by which the apps describe their REST bodies in the OpenAPI document. No rule is here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,28 +17,30 @@ _REF = "#/components/schemas/{name}"
 
 @extend_schema_field({"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?$", "maxLength": 30})
 class AmountField(serializers.CharField):
-    """An amount as it goes in; its currency stands beside it."""
+    """An amount that a client sends, as a decimal string. Its currency is a field beside it; `money.parse` checks both."""
 
 
 @extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"})
 class MoneyField(serializers.CharField):
-    """An amount as it comes out, with all decimals of its currency."""
+    """An amount that a client gets: a decimal string with all decimals of its currency (`money.format`)."""
 
 
 class CurrencyField(serializers.ChoiceField):
+    """The ISO 4217 code of a currency that Gavel trades in."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=sorted(money.EXPONENTS), **options)
 
 
 def refusal(*codes: str) -> OpenApiResponse:
-    """A problem whose `code` is one of these."""
+    """The answer of an operation that is a problem with one of these codes."""
     return OpenApiResponse(PROBLEM, description="`code`: " + ", ".join(f"`{code}`" for code in codes))
 
 
 def schema_of(struct: Any) -> dict[str, Any]:
-    """The JSON schema of a msgspec type, with everything that it refers to inside it."""
-    (found,), components = msgspec.json.schema_components([struct], ref_template=_REF)
-    inlined: dict[str, Any] = _inlined(found, components)
+    """The JSON schema of a msgspec type, without references: all that it refers to is inlined."""
+    (schema,), components = msgspec.json.schema_components([struct], ref_template=_REF)
+    inlined: dict[str, Any] = _inlined(schema, components)
     return inlined
 
 

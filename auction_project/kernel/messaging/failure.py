@@ -37,12 +37,17 @@ _OUTAGES = (
 
 
 class Fate(enum.Enum):
+    """How a failure is handled; see the module."""
+
     OUTAGE = "outage"
     REFUSED = "refused"
     FAULT = "fault"
 
 
 def classify(error: BaseException) -> Fate:
+    """The fate of a failure by the type of `error`: any error of a store, broker or network that may pass is an OUTAGE, any
+    other DomainError is REFUSED, and all else, bugs included, is a FAULT. Raises nothing.
+    """
     if isinstance(error, _OUTAGES):
         return Fate.OUTAGE
     if isinstance(error, errors.DomainError):
