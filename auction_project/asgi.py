@@ -1,7 +1,8 @@
-"""The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each behind its edge.
+"""The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each inside its
+middleware.
 
-Three hops to a bid: this table, `edge` and `bounds`, then `bidding.rest.bid_endpoint`. What a process serves is SERVICES; its
-background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
+Three hops to a bid: this table, `asgi_middleware` and `bounds`, then `bidding.rest.bid_endpoint`. What a process serves
+is SERVICES; its background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
 """
 
 import asyncio

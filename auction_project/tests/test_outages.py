@@ -1,4 +1,6 @@
-"""A store that is away, or stands still: nobody waits long, everybody hears 503 or does without, and no lock is for ever."""
+"""A store that is away, or stands still: nobody waits long, everybody hears 503 or does without, and no lock is for
+ever.
+"""
 
 import socket
 import time
@@ -112,7 +114,7 @@ def test_without_the_cache_everything_is_a_miss_and_nobody_waits_twice(
 ) -> None:
     away = f"redis://127.0.0.1:{request.getfixturevalue(port)}/0"
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": away}}
-    monkeypatch.setattr(cache.OptionalCache, "_away_until", 0.0)
+    monkeypatch.setattr(cache.OptionalCache, "_unavailable_until", 0.0)
 
     began = time.monotonic()
     answers = [caches["default"].get("key", "none"), caches["default"].add("key", 1)]

@@ -1,1 +1,1 @@
-"""What stands in front of the apps: bounds and budgets of requests, middleware, pages with their files, and the API documents."""
+"""In front of the apps: limits of requests, middleware, the pages with their files, and the API documents."""

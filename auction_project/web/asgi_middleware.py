@@ -1,8 +1,8 @@
-"""What a request passes before its application: the bounds of its address and body, and a share of what there is.
+"""The ASGI middleware in front of Django and of the bare applications.
 
-`Framework` stands in front of Django: budgets, bounds, and a bounded number of requests at once, because each of them
-takes time from the loop that takes the bids. `Bare` stands in front of the applications that Django does not see
-(bids, streams, health) and does what Django's SecurityMiddleware and its check of the host do for the rest.
+`Framework` encloses Django: rate limits, bounds of the body, and a limit of concurrent requests, because each of them
+takes time from the loop that takes the bids. `Bare` encloses the applications that Django does not see (bids, streams,
+health). It does for them what Django's SecurityMiddleware and its check of the host do for the rest.
 """
 
 import asyncio
@@ -21,11 +21,12 @@ from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import addresses, answers, budgets
 from auction_project.web import bounds, concurrency, middleware
 
+# Concurrent requests, and the share of one client.
 SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
 ANONYMOUS_AT_ONCE, ANONYMOUS_SHARE = 4, 2
-TURN_SECONDS = 2.0
+WAIT_SECONDS = 2.0
 FILES_AT_ONCE, FILES_SHARE = 4, 2
-FILE_TURN_SECONDS = 10.0  # a page without its style is worse than a page that takes longer
+FILE_WAIT_SECONDS = 10.0  # a page without its style is worse than a page that takes longer
 FILE_COST = 0.1  # of a request: a page comes with a dozen files, which browsers keep
 MAX_HOSTS = 64
 _AUCTIONS = "/api/v1/auctions"
@@ -34,22 +35,22 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class NullCharacter(errors.Invalid):
-    """The address holds a null character, which no text here may."""
+    """The address holds a null character, which is not allowed."""
 
 
 class HostUnknown(errors.Invalid):
-    """This house does not answer under that host name."""
+    """This site does not answer under that host name."""
 
 
 class Client(msgspec.Struct, frozen=True):
-    """Who pays for a request: a user whose token is valid, or else an address."""
+    """The client that a request counts for: the user of a valid token, or else an address (an IPv6 network)."""
 
     name: str
     is_user: bool
 
 
 def client_of(scope: Any) -> Client:
-    """Who pays for the request of `scope`."""
+    """The client that the request of `scope` counts for."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             try:
@@ -60,8 +61,9 @@ def client_of(scope: Any) -> Client:
 
 
 def _refuse_null_characters(scope: Any) -> None:
-    """Raises NullCharacter: no store and no header takes one, wherever in the address it stands. For a page,
-    `middleware.ProblemMiddleware` answers 404."""
+    """Raises NullCharacter, because no store and no header takes one. For a page `middleware.ProblemMiddleware` answers
+    404.
+    """
     if (_is_file(scope) or middleware.is_for_programs(scope["path"])) and middleware.has_null_character(
         scope["path"], scope.get("query_string", b"")
     ):
@@ -69,14 +71,14 @@ def _refuse_null_characters(scope: Any) -> None:
 
 
 class Framework:
-    """In front of Django."""
+    """Encloses Django. It leaves the Client of a request in `scope["gavel.client"]`."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._bounds = bounds.Bounds(self._in_turn, may_upload=_may_upload)
-        self._users = concurrency.Limit(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=TURN_SECONDS)
-        self._files = concurrency.Limit(most=FILES_AT_ONCE, share=FILES_SHARE, seconds=FILE_TURN_SECONDS)
-        self._others = concurrency.Limit(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=TURN_SECONDS)
+        self._bounds = bounds.Bounds(self._in_slot, may_upload=_may_upload)
+        self._users = concurrency.Limit(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=WAIT_SECONDS)
+        self._files = concurrency.Limit(most=FILES_AT_ONCE, share=FILES_SHARE, seconds=FILE_WAIT_SECONDS)
+        self._others = concurrency.Limit(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=WAIT_SECONDS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -88,22 +90,22 @@ class Framework:
         else:
             await self._bounds(scope, receive, send)
 
-    def _gate_of(self, scope: Any, client: Client) -> concurrency.Limit:
+    def _limit_of(self, scope: Any, client: Client) -> concurrency.Limit:
         if _is_file(scope):
             return self._files
         return self._users if client.is_user else self._others
 
-    async def _in_turn(self, scope: Any, receive: Any, send: Any) -> None:
-        """The turn ends when the answer begins: a client that reads slowly must not hold up others."""
+    async def _in_slot(self, scope: Any, receive: Any, send: Any) -> None:
+        """The slot is free again when the answer begins, because a client that reads slowly must not hold up others."""
         client: Client = scope["gavel.client"]
         try:
-            async with self._gate_of(scope, client).slot(client.name) as end_turn:
+            async with self._limit_of(scope, client).slot(client.name) as free:
 
-                async def send_after_turn(message: Any) -> None:
-                    end_turn()
+                async def free_and_send(message: Any) -> None:
+                    free()
                     await send(message)
 
-                await self._app(scope, receive, send_after_turn)
+                await self._app(scope, receive, free_and_send)
         except concurrency.Busy as error:
             await answers.refuse(send, error)
 
@@ -135,7 +137,7 @@ async def _may_upload(scope: Any) -> bool:
 
 
 def _is_session(key: str) -> bool:
-    """Whether a user is signed in to the session `key`. Leaves no connection behind in its thread. Raises Unavailable."""
+    """Whether a user is signed in to the session `key`. Closes the connections of its thread. Raises Unavailable."""
     store = import_module(settings.SESSION_ENGINE).SessionStore
     try:
         return bool(store(key).get("_auth_user_id"))
@@ -148,11 +150,13 @@ def _is_session(key: str) -> bool:
 
 
 class Bare:
-    """In front of an application that Django does not see: the host, HTTPS, and the headers that every answer carries."""
+    """Encloses an application that Django does not see: checks the host, redirects to HTTPS, and adds the headers that
+    every answer has.
+    """
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._hosts: set[bytes] = set()  # known to be ours: a look-up instead of a pattern
+        self._hosts: set[bytes] = set()  # verified hosts: a look-up costs less than a pattern
         self._redirects = bool(getattr(settings, "SECURE_SSL_REDIRECT", False))
         self._plain = (_NOSNIFF,)
         self._secure = (_NOSNIFF, *_strict_transport_security())
@@ -161,13 +165,13 @@ class Bare:
         is_secure = scope.get("scheme") == "https"
         added = self._secure if is_secure else self._plain
 
-        def send_with_headers(message: Any) -> Any:  # no coroutine of its own: a bid pays for each
+        def send_with_headers(message: Any) -> Any:  # not a coroutine, which would cost each bid
             if message["type"] == "http.response.start":
                 message["headers"] = (*message["headers"], *added)
             return send(message)
 
         host = b""
-        for name, value in scope["headers"]:  # not a generator: see above
+        for name, value in scope["headers"]:  # not a generator, for the same reason
             if name == b"host":
                 host = value
                 break

@@ -1,8 +1,8 @@
-"""The ASGI middleware in front of everything: no request is larger, slower or deeper than its bounds.
+"""ASGI middleware that bounds the size, the time and the nesting of a body.
 
-A body is read whole before the application sees it, so a body that trickles in never holds a worker. Forms with files
-have a larger bound below some paths, for signed-in senders: a bounded number at once, a share of them per address, and
-a deadline for those that wait. Answers problem+json and changes nothing.
+A body is read whole before the application sees it, so that a slow body never holds a worker. Below some paths,
+signed-in senders may send larger forms with files: a bounded number at once, a share of them per address, and a
+deadline for those that wait. A request beyond its bounds is answered with a problem.
 """
 
 import asyncio
@@ -31,33 +31,35 @@ _CHARSET = re.compile(rb"charset=[\s\"']*([^\s;\"']+)")
 
 
 class BodyTooSlow(errors.Invalid):
-    """The body arrived too slowly: `limit_seconds` is the longest that is waited for it."""
+    """The body arrived too slowly: it must be complete within `limit_seconds`."""
 
     http_status = 408
 
 
 class BodyTooLarge(errors.Invalid):
-    """The body is too large: `limit_bytes` is the most that is read."""
+    """The body is too large: it may have `limit_bytes` at most."""
 
     http_status = 413
 
 
 class BodyTooDeep(errors.Invalid):
-    """The body is nested too deeply: `limit` is the most levels that are read."""
+    """The body is nested too deeply: it may have `limit` levels at most."""
 
 
 class WrongCharset(errors.Invalid):
-    """Text comes as UTF-8: leave the charset out, or say utf-8."""
+    """Send text as UTF-8: leave the charset out, or name utf-8."""
 
     http_status = 415
 
 
-class Gone(Exception):
-    """The client went away before its body was complete."""
+class Disconnected(Exception):
+    """The client disconnected before its body was complete."""
 
 
 class Bounds:
-    """`may_upload(scope)` says before a form with files is read whether its sender may send one; without it no one may."""
+    """The middleware. `may_upload(scope)` decides before a form with files is read whether its sender may send one.
+    Without it none may.
+    """
 
     def __init__(self, app: Any, may_upload: Callable[[Any], Awaitable[bool]] | None = None) -> None:
         self._app = app
@@ -80,24 +82,24 @@ class Bounds:
                 _check_nesting(content_type, body)
         except errors.DomainError as error:
             await answers.refuse(send, error, close=True)
-        except Gone:
+        except Disconnected:
             return
         else:
             await self._app(scope, _Replay(body, receive), send)
 
     async def _read_upload(self, scope: Any, receive: Any, headers: dict[bytes, bytes]) -> bytes:
-        """The body of a form with files. Raises errors.DomainError, Gone."""
+        """The body of a form with files. Raises errors.DomainError, Disconnected."""
         if self._may_upload is not None and await self._may_upload(scope):
             async with self._uploads.slot(addresses.network_of(addresses.client_address(scope))):
                 return await _read(receive, headers, MAX_UPLOAD_BYTES, seconds=UPLOAD_SECONDS)
-        try:  # a form without files passes: its view says how to sign in
+        try:  # a small form passes, because its view answers how to sign in
             return await _read(receive, headers, MAX_BODY_BYTES)
         except BodyTooLarge as error:
             raise errors.Unauthenticated from error
 
 
 class _Replay:
-    """`receive` for the application: the whole body once, then what the server says (a disconnect)."""
+    """`receive` for the application: first the whole body, then the messages of the server (a disconnect)."""
 
     __slots__ = ("_message", "_receive")
 
@@ -113,7 +115,7 @@ class _Replay:
 async def _read(
     receive: Any, headers: dict[bytes, bytes], limit: int, *, seconds: float | None = None
 ) -> bytes:
-    """The whole body. Raises BodyTooSlow, BodyTooLarge, Gone."""
+    """The whole body, of `limit` bytes at most. Raises BodyTooSlow, BodyTooLarge, Disconnected."""
     declared = _declared_bytes(headers)
     if declared is not None and declared > limit:
         raise BodyTooLarge(limit_bytes=limit)
@@ -123,7 +125,7 @@ async def _read(
     assert task is not None  # noqa: S101 - this is a coroutine
     seconds = seconds or BODY_SECONDS
     timer = asyncio.get_running_loop().call_later(seconds, task.cancel, BodyTooSlow)
-    try:  # as asyncio.timeout, which would cost every bid as much as deciding it
+    try:  # as asyncio.timeout does, which costs as much as deciding a bid
         return await _read_all(receive, limit)
     except asyncio.CancelledError as cancelled:
         if cancelled.args != (BodyTooSlow,):
@@ -140,7 +142,7 @@ async def _read_all(receive: Any, limit: int) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise Disconnected
         part = message.get("body", b"")
         more = message.get("more_body", False)
         size += len(part)
@@ -152,7 +154,7 @@ async def _read_all(receive: Any, limit: int) -> bytes:
 
 
 def _declared_bytes(headers: dict[bytes, bytes]) -> int | None:
-    """How long the body says that it is; None: it comes in chunks."""
+    """The length of the body by its headers; None if it comes in chunks."""
     length = headers.get(b"content-length")
     if length is not None:
         return int(length) if length.isdigit() else None
@@ -167,14 +169,15 @@ def _check_charset(content_type: bytes) -> None:
 
 
 def _check_nesting(content_type: bytes, body: bytes) -> None:
-    """Raises BodyTooDeep. Any body but a form with files may be read as JSON, whatever type it claims."""
+    """Raises BodyTooDeep. Any body but a form with files may be read as JSON, whatever its type."""
     if not content_type.startswith(b"multipart/") and _is_too_deep(body):
         raise BodyTooDeep(limit=MAX_NESTING)
 
 
 def _is_too_deep(body: bytes) -> bool:
-    """Whether its brackets, those in strings left out, nest deeper than MAX_NESTING: each round takes the innermost away.
-    No loop over bytes: this runs on the loop that takes the bids."""
+    """Whether the brackets outside of strings nest deeper than MAX_NESTING. Each round removes the innermost ones,
+    because a loop over bytes would hold up the event loop that takes the bids.
+    """
     brackets = _STRINGS.sub(b"", body).translate(_ONE_KIND, _NO_BRACKETS)
     for _ in range(MAX_NESTING):
         brackets = brackets.replace(b"[]", b"")

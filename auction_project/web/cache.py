@@ -1,8 +1,8 @@
-"""Django's cache, in Redis, and a cache that may be away: then everything is a miss, and no request fails for it.
+"""Django's cache, in Redis. While Redis is unavailable everything is a miss, and no request fails for it.
 
-A Redis that does not answer costs its time-out once (see the settings). For AWAY_SECONDS afterwards this process does not
-ask it. Meanwhile the process counts limits on attempts (allauth's) in its own memory: N processes let through up to N
-times as much, but guesses at passwords stay bounded.
+A Redis that does not answer costs its time-out once (see the settings). For PAUSE_SECONDS afterwards this process does
+not ask it. Meanwhile the process counts limits on attempts (allauth's) in its own memory: N processes let through up to
+N times as many attempts, but guesses at passwords stay bounded.
 """
 
 import time
@@ -14,17 +14,17 @@ from django.core.cache.backends.redis import RedisCache
 
 from auction_project.kernel import logs
 
-AWAY_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
 LIMITS_PREFIX = "allauth:rl:"
-MAX_LIMITS_IN_MEMORY = 20_000  # entries; the rest is culled
+MAX_LIMITS_IN_MEMORY = 20_000  # entries; Django drops a part of them beyond
 
 log = logs.get(__name__)
 
 
 class OptionalCache(RedisCache):
-    """What is asked of it in this project, and by allauth. The rest raises as Redis does."""
+    """The methods that this project and allauth use. All others raise as Redis does."""
 
-    _away_until = 0.0  # of the process: Django makes a cache for each thread
+    _unavailable_until = 0.0  # of the process: Django makes a cache for each thread
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         super().__init__(server, params)
@@ -38,19 +38,19 @@ class OptionalCache(RedisCache):
         self._ask("set", None, key, *args, **options)
 
     def add(self, key: str, *args: Any, **options: Any) -> bool:
-        """True while Redis is away: what nobody keeps, nobody else has added."""
+        """Whether the key was new. True while Redis is unavailable, because no other process can have added it."""
         return bool(self._ask("add", True, key, *args, **options))
 
     def delete(self, key: str, *args: Any, **options: Any) -> bool:
         return bool(self._ask("delete", False, key, *args, **options))
 
-    def _ask(self, name: str, when_away: Any, key: str, *args: Any, **options: Any) -> Any:
-        if time.monotonic() >= OptionalCache._away_until:
+    def _ask(self, name: str, default: Any, key: str, *args: Any, **options: Any) -> Any:
+        if time.monotonic() >= OptionalCache._unavailable_until:
             try:
                 return getattr(super(), name)(key, *args, **options)
             except redis.RedisError as error:
-                OptionalCache._away_until = time.monotonic() + AWAY_SECONDS
-                log.warning("cache_away", error=repr(error))
+                OptionalCache._unavailable_until = time.monotonic() + PAUSE_SECONDS
+                log.warning("cache_unavailable", error=repr(error))
         if key.startswith(LIMITS_PREFIX):
             return getattr(self._limits, name)(key, *args, **options)
-        return when_away
+        return default

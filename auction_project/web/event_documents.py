@@ -1,4 +1,4 @@
-"""The AsyncAPI documents of the topics and of the streams, as the house serves them and as `docs/` holds them."""
+"""The AsyncAPI documents of the topics and of the streams, as the site serves them and as `docs/` holds them."""
 
 import functools
 import hashlib

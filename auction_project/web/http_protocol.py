@@ -1,9 +1,9 @@
-"""HTTP/1.1 connections of the web role: uvicorn's protocol with bounds on what a client may send and how long it may wait.
+"""HTTP/1.1 connections of the web role: uvicorn's protocol with bounds on the bytes and the time of a client.
 
 A head (request line and headers) has at most MAX_HEAD_BYTES and MAX_HEADER_LINES and arrives within HEAD_SECONDS. The
-same bytes and seconds bound what a chunked body carries beside its data. Trailers of a chunked body never become
-headers. A client that does not read its answer for STALLED_SECONDS is cut off. A process that runs out of connections
-drops the one that has been silent longest.
+same bytes and seconds bound what a chunked body holds beside its data. Trailers of a chunked body never become headers.
+A client that does not read its answer for STALLED_SECONDS is disconnected. A process that runs out of connections drops
+the one that has been silent longest.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ MAX_DESCRIPTORS = 65_536
 RESERVED_DESCRIPTORS = 256  # stores, files, the listening socket
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]\r?\n")
 
-# A super() for each would cost a bid as much as what these methods add.
+# Calls by super() would cost a bid as much as these methods add.
 _data_received = httptools_impl.HttpToolsProtocol.data_received
 _on_headers_complete = httptools_impl.HttpToolsProtocol.on_headers_complete
 _on_body = httptools_impl.HttpToolsProtocol.on_body
 
 
 class HeadTooLarge(errors.Invalid):
-    """The request line and the headers are too large: `limit_bytes` and `limit_lines` are the most that is read."""
+    """The request line and the headers are too large: they may have `limit_bytes` and `limit_lines` at most."""
 
     http_status = 431
 
@@ -61,9 +61,9 @@ class MethodUnknown(errors.Invalid):
 def raise_descriptor_limit() -> None:
     """Raise this process's soft limit of open files as far as it may go, at most to MAX_DESCRIPTORS."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @functools.cache
@@ -107,7 +107,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         _data_received(self, data)
         self._read = b""
         if self._pending_bytes and not self._is_refused:
-            self._look_at_rest()
+            self._check_rest()
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > MAX_HEADER_LINES or (
@@ -132,7 +132,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         _on_body(self, body)
 
     def send_400_response(self, msg: str) -> None:
-        """What uvicorn calls when the parser fails, and with it for the refusals of this class."""
+        """uvicorn calls this when the parser fails, as it does when a method of this class raises."""
         self._refuse(self._refusal or _parser_refusal(self._read))
 
     def pause_writing(self) -> None:
@@ -145,8 +145,8 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             self._stalled.cancel()
             self._stalled = None
 
-    def _look_at_rest(self) -> None:
-        """What the last read left: a part of a head or of a chunked body, or bytes that belong to no request."""
+    def _check_rest(self) -> None:
+        """Check the rest of the last read: a part of a head or of a chunked body, or bytes of no request."""
         cycle = self.cycle
         is_request_whole = cycle is not None and self.scope is cycle.scope and not cycle.more_body
         if is_request_whole and not cycle.response_complete:
@@ -183,7 +183,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _refuse(self, error: errors.DomainError) -> None:
-        """Read no further and answer `error`; answers that are under way end first, and the connection with them."""
+        """Read no further and answer `error`. Answers that have begun end first, and the connection with them."""
         self._is_refused = True
         self._head_is_whole()
         cycle = self.cycle
@@ -202,8 +202,9 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
 
 def _parser_refusal(read: bytes) -> errors.DomainError:
-    """Why the parser fails on `read` (call this inside the `except`): a request line has an unknown method, or the bytes
-    are not a request at all."""
+    """Why the parser fails on `read` (call this inside the `except`): a request line has an unknown method, or the
+    bytes are not a request at all.
+    """
     is_method = isinstance(sys.exception(), httptools.HttpParserInvalidMethodError)
     return MethodUnknown() if is_method and _REQUEST_LINE.match(read) else RequestMalformed()
 

@@ -1,6 +1,5 @@
-"""Django middleware: the correlation id of a request, bound to its logs and sent back; problems as answers
-where Django REST framework does not see to it (addresses that do not exist, pages, admin, allauth's API); and what may be
-cached.
+"""Django middleware: the correlation id of a request, problems where Django REST framework does not make them
+(addresses that do not exist, pages, the admin, allauth's API), and the answers that no cache may keep.
 """
 
 from collections.abc import Callable
@@ -29,6 +28,8 @@ def has_null_character(path: str, query: bytes) -> bool:
 
 
 class CorrelationMiddleware:
+    """Binds the correlation id of a request to its log lines, and sends it back."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
@@ -42,9 +43,9 @@ class CorrelationMiddleware:
 
 class ProblemMiddleware:
     """An error of ours keeps its status, an outage is 503, and text that no UTF-8 can carry (JSON allows half a
-    surrogate pair) is 400. Everything else is a bug: 500 with a log line. A page whose address holds a null character does
-    not exist. Below PROGRAM_PREFIXES Django's error pages become problems, too, because this middleware encloses all that
-    refuse a request.
+    surrogate pair) is 400. Everything else is a bug: 500 with a log line. A page whose address holds a null character
+    does not exist. Below PROGRAM_PREFIXES Django's error pages become problems, too, because this middleware encloses
+    all that refuse a request.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -84,7 +85,7 @@ _KINDS: dict[int, type[errors.DomainError]] = {
 
 
 def _as_problem(page: HttpResponse) -> HttpResponse:
-    """The problem that says what an error page of Django's says."""
+    """The problem in place of one of Django's error pages."""
     status = page.status_code
     if status >= 500:
         return problems.response(errors.Fault())
@@ -98,7 +99,7 @@ def _as_problem(page: HttpResponse) -> HttpResponse:
 
 
 class PrivateAnswersMiddleware:
-    """An answer to a signed-in client is kept by no cache, unless its view says otherwise."""
+    """Forbids caches to keep an answer to a signed-in client, unless its view sets Cache-Control itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -1,6 +1,6 @@
-"""The OpenAPI document and its interactive page: what drf-spectacular cannot find out by itself, and how both are served.
+"""The views of the OpenAPI document and its interactive page, and the scheme of access tokens for drf-spectacular.
 
-The document is the same for everyone, so a process renders it once, on the first request for it.
+The document is the same for every client, so a process renders it once, on the first request for it.
 """
 
 import hashlib
@@ -17,6 +17,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
+    """Describes `rest.AccessTokenAuthentication`."""
+
     target_class = "auction_project.kernel.http.rest.AccessTokenAuthentication"
     name = "accessToken"
 
@@ -41,15 +43,15 @@ def _etag(_request: HttpRequest) -> str:
     return f'"{hashlib.sha256(document()).hexdigest()[:32]}"'
 
 
-@csrf_exempt  # nothing but reading is answered
+@csrf_exempt  # it answers reads alone
 @require_safe
 @condition(etag_func=_etag)
 def document_view(_request: HttpRequest) -> HttpResponse:
-    """`/api/openapi.json`: the query says nothing, whatever it holds."""
+    """`/api/openapi.json`. The query is ignored."""
     return HttpResponse(document(), content_type=OpenApiJsonRenderer.media_type)
 
 
-# Split: its script is a file of its own, as its Content-Security-Policy wants it.
+# Split: its script is a file of its own, because its Content-Security-Policy forbids inline scripts.
 page_view = require_safe(
     SpectacularSwaggerSplitView.as_view(url_name="openapi", permission_classes=[], authentication_classes=[])
 )

@@ -1,7 +1,7 @@
-"""What every operation of the OpenAPI document has in common: who may ask, which problems may come, what tokens are.
+"""The parts that all operations of the OpenAPI document share: security, problems, tokens.
 
-drf-spectacular finds the paths, bodies and answers of the views. This adds, from each view's own authenticators,
-permissions and parsers, the statuses that the layers in front of every view may give, marks what is public, and
+drf-spectacular finds the paths, bodies and answers of the views. This module adds the statuses that the layers in front
+of a view may answer, by the authenticators, permissions and parsers of the view. It marks public operations, and
 documents the two operations of allauth that a program needs: log in, and refresh.
 """
 
@@ -37,7 +37,7 @@ class Schema(AutoSchema):
     """The operation of one view and method."""
 
     def get_auth(self) -> list[dict[str, Any]]:
-        """Nothing for what is public: a permission is what asks who it is."""
+        """Nothing for a public operation, which has no permission that needs a user."""
         return super().get_auth() if self.view.get_permissions() else []
 
     def get_operation(self, *arguments: Any, **options: Any) -> dict[str, Any] | None:
@@ -73,7 +73,7 @@ class Schema(AutoSchema):
         return statuses
 
     def map_parsers(self) -> list[str]:
-        """Forms of a browser are for files: what holds none is JSON."""
+        """A view that takes no files takes JSON alone."""
         types: list[str] = super().map_parsers()
         return (
             types if any(each is not parsers.JSONParser for each in self.view.parser_classes) else types[:1]
@@ -81,7 +81,7 @@ class Schema(AutoSchema):
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: what belongs to no single view."""
+    """drf-spectacular's hook: add what belongs to no single view."""
     components = result["components"]
     components["responses"] = {
         f"Problem{status}": _problem_response(status, meaning) for status, meaning in _MEANINGS.items()
@@ -98,7 +98,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _drop_marks(part: Any) -> None:
-    """drf-spectacular's notes to itself."""
+    """Remove drf-spectacular's internal marks."""
     if isinstance(part, dict):
         part.pop("x-spec-enum-id", None)
     for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():

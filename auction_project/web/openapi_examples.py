@@ -251,7 +251,7 @@ _CODES: dict[int, str] = {
 
 
 def problem(status: int, detail: str) -> dict[str, Any]:
-    """A problem of that status."""
+    """An example of a problem with this status."""
     code = _CODES[status]
     return {
         "type": f"/problems/{code}",

@@ -1,1 +1,1 @@
-"""The pages: templates and the views that render their frame. All data come to them by REST, in the browser."""
+"""The pages: the views that render their frames. Their scripts load all data by REST, in the browser."""

@@ -1,7 +1,8 @@
-"""What a page may load: a Content-Security-Policy header on every answer that is HTML.
+"""The Content-Security-Policy header of every HTML answer: what its page may load.
 
-The house's own pages load their own files and nothing else, no inline script or style. The admin and the API browser
-are others' work and get the least that they work with. None of them loads anything from elsewhere, or may be framed.
+Our own pages load their own files and nothing else, not even an inline script or style. The admin and the API browser
+are third-party pages and get the strictest policy that they work with. No page loads anything from another site, and
+none may be framed.
 """
 
 from collections.abc import Callable
@@ -30,6 +31,8 @@ _BY_PREFIX = (("/admin/", ADMIN_POLICY), ("/api/", API_POLICY))
 
 
 class ContentPolicyMiddleware:
+    """Adds the header, unless the view has set it."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
@@ -41,7 +44,9 @@ class ContentPolicyMiddleware:
 
 
 def policy(request: HttpRequest) -> str:
-    """Not every browser counts WebSockets among 'self': they are named. The host was checked against ALLOWED_HOSTS."""
+    """The policy of the page. It names the WebSockets, because not every browser counts them among 'self'. The host in
+    it was checked against ALLOWED_HOSTS.
+    """
     sockets = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
-    found = next((found for prefix, found in _BY_PREFIX if request.path.startswith(prefix)), POLICY)
-    return "; ".join(f"{name} {value.format(sockets=sockets)}" for name, value in found.items())
+    rules = next((rules for prefix, rules in _BY_PREFIX if request.path.startswith(prefix)), POLICY)
+    return "; ".join(f"{name} {value.format(sockets=sockets)}" for name, value in rules.items())

@@ -1,5 +1,5 @@
-"""What /problems/ shows: every code that an error can have. There is no list: the words are those of the errors' own
-classes, their docstrings and remedies.
+"""The catalogue at /problems/: every code that an error can have. It is made of the classes of the errors, whose
+docstrings and remedies are its text.
 """
 
 import importlib
@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 from auction_project.kernel import errors
 from auction_project.kernel.http import problems
 
-# The modules through which answers leave: with them, all errors that they can tell of are imported.
-_SPEAKERS = (
+# The modules that answer clients. Importing them imports all errors that they can answer.
+_ANSWERING = (
     "auction_project.accounts.headless",
     "auction_project.accounts.urls",
     "auction_project.web.asgi_middleware",
@@ -30,7 +30,7 @@ _SPEAKERS = (
 
 
 class Meaning(msgspec.Struct, frozen=True, order=True):
-    """What a code means where it comes with `status`, and what to do next."""
+    """One meaning of a code, its HTTP status, and what to do next."""
 
     status: int
     text: SafeString
@@ -38,7 +38,7 @@ class Meaning(msgspec.Struct, frozen=True, order=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One code; two apps may each have a meaning for it."""
+    """One code with its meanings, because two apps may use one code."""
 
     code: str
     title: str
@@ -47,7 +47,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 def catalogue() -> dict[str, Problem]:
     """Every problem by its code, in the order of the codes."""
-    for module in _SPEAKERS:
+    for module in _ANSWERING:
         importlib.import_module(module)
     meanings: dict[str, set[Meaning]] = {}
     for kind in errors.subclasses(errors.DomainError):
@@ -57,13 +57,13 @@ def catalogue() -> dict[str, Problem]:
             )
             meanings.setdefault(kind.code, set()).add(meaning)
     return {
-        code: Problem(code, problems.title_of(code), tuple(sorted(found)))
-        for code, found in sorted(meanings.items())
+        code: Problem(code, problems.title_of(code), tuple(sorted(of_code)))
+        for code, of_code in sorted(meanings.items())
     }
 
 
 def _marked_up(text: str) -> SafeString:
-    """`text` as HTML: what stands between backticks is code."""
+    """`text` as HTML, with the parts between backticks as code."""
     return format_html_join(
         "",
         "{}",

@@ -1,11 +1,11 @@
-"""The menu of the admin: what each entry needs is the permission of the page behind it. See `UNFOLD` in the settings."""
+"""The menu of the admin. An entry needs the permission of its page. See `UNFOLD` in the settings."""
 
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
-# title, icon (Material Symbols), named URL, permission ("" for everybody at the desk)
+# title, icon (Material Symbols), name of the URL, permission ("": none needed; "role": a seller or an operator)
 _Entry = tuple[str, str, str, str]
 
 _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
@@ -68,7 +68,7 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The groups with what `request.user` may see; a group without any entry is left out."""
+    """The groups with the entries that `request.user` may see. Empty groups are left out."""
     shown = []
     for title, entries in _GROUPS:
         items = [
@@ -82,7 +82,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _is_active(request: HttpRequest, link: str) -> bool:
-    """An entry is active on its page and below it; those that leave the admin never are."""
+    """An entry is active on its page and below it. An entry that leaves the admin is never active."""
     return link.startswith("/admin/") and request.path.startswith(link)
 
 

@@ -1,4 +1,6 @@
-"""Where the pages are. Ids and numbers that cannot exist are 404 here; whether they do exist, REST says."""
+"""The paths of the pages. An id or a number of a wrong form is 404 here; REST answers whether one of the right form
+exists.
+"""
 
 from django.urls import path, re_path
 
@@ -14,10 +16,10 @@ urlpatterns = [
     re_path(r"^orders/(?P<number>[A-Za-z0-9-]{1,20})$", views.Order.as_view(), name="own-order"),
     path("notifications", views.Notifications.as_view(), name="own-notifications"),
     path("account", views.Account.as_view(), name="own-account"),
-    path("sell", views.Desk.as_view(), name="sell"),
+    path("sell", views.SellerDashboard.as_view(), name="sell"),
     path("sell/products/new", views.NewProduct.as_view(), name="new-product"),
     path("sell/auctions/new", views.NewAuction.as_view(), name="new-auction"),
-    re_path(rf"^sell/{_AUCTION}$", views.DeskAuction.as_view(), name="desk-auction"),
+    re_path(rf"^sell/{_AUCTION}$", views.SellerAuction.as_view(), name="desk-auction"),
     path("problems/", views.Problems.as_view(), name="problems"),
     re_path(r"^problems/(?P<code>[a-z0-9_]{1,64})$", views.Problem.as_view(), name="problem"),
 ]

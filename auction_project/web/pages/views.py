@@ -1,6 +1,6 @@
-"""The views of the pages: who may see which frame, and what a frame needs that no REST body carries.
+"""The views of the pages: who may see a frame, and the data of a frame that no REST body has.
 
-They read no auction, order or product: the page's script does, by REST, with a token of the session.
+They read no auction, order or product. The script of the page does, by REST, with a token of the session.
 """
 
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ SELLING_ROLES = ("seller", "operator")
 
 
 class Page(generic.TemplateView):
-    """A page for everybody. `section` is the entry of the menu that it belongs to."""
+    """A public page. `section` is its entry in the menu."""
 
     section = ""
 
@@ -65,7 +65,7 @@ class AuctionList(Page):
 
 
 def _rules() -> dict[str, Any]:
-    """The figures of the rules for the page that puts them into words."""
+    """The figures of the rules, which the page puts into words."""
     bounds, steps = increments.TABLES[increments.CURRENT]
     return {
         "increments": {"table": increments.CURRENT, "below": bounds, "steps": steps},
@@ -109,7 +109,7 @@ class Account(OwnPage):
     template_name = "pages/account.html"
 
 
-class Desk(SellingPage):
+class SellerDashboard(SellingPage):
     template_name = "pages/desk.html"
 
 
@@ -126,7 +126,7 @@ class NewAuction(SellingPage):
         )
 
 
-class DeskAuction(SellingPage):
+class SellerAuction(SellingPage):
     template_name = "pages/desk_auction.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
@@ -141,12 +141,12 @@ class Problems(Page):
 
 
 class Problem(Page):
-    """What the `type` of a problem leads to."""
+    """The page that the `type` of a problem links to."""
 
     template_name = "pages/problem.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        found = problems.catalogue().get(context["code"])
-        if found is None:
+        problem = problems.catalogue().get(context["code"])
+        if problem is None:
             raise http.Http404
-        return super().get_context_data(problem=found, **context)
+        return super().get_context_data(problem=problem, **context)

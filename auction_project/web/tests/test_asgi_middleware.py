@@ -194,7 +194,7 @@ def test_no_figure_takes_the_place_of_a_member_of_the_problem() -> None:
 @pytest.mark.parametrize(
     "query", ["", "?version=x%0a", "?version=%0d%0aSet-Cookie:a=b", "?lang=xx", "?format=yaml"]
 )
-async def test_the_document_is_the_same_whatever_the_query_says(query: str) -> None:
+async def test_the_document_is_the_same_for_every_query(query: str) -> None:
     answer = await _ask("GET", f"/api/openapi.json{query}")
 
     assert (answer.status_code, answer.json()["info"]["title"]) == (200, "Gavel")
@@ -256,7 +256,7 @@ async def test_an_address_has_a_budget_and_another_one_has_its_own() -> None:
 
 
 @pytest.mark.usefixtures("small_budgets")
-async def test_a_user_has_a_budget_whatever_the_address() -> None:
+async def test_a_user_has_one_budget_for_all_addresses() -> None:
     for number in range(5):
         answer = await _ask("GET", "/api/v1/time", address=f"192.0.2.{number}", headers=_bearer("ann"))
         assert answer.status_code == 200
@@ -298,7 +298,7 @@ async def test_a_user_bids_a_bounded_number_of_times_on_a_lot() -> None:
     assert await bid("ann", BID.replace("0123", "4567")) == 400
 
 
-async def test_a_request_that_gets_no_turn_in_time_is_told_to_come_again(
+async def test_a_request_that_gets_no_slot_in_time_is_503_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     served = _Served()

@@ -91,9 +91,9 @@ class _Sender:
     def finish(self) -> None:
         self._whole.set()
 
-    async def send_to(self, edge: bounds.Bounds) -> None:
+    async def send_to(self, middleware: bounds.Bounds) -> None:
         scope = {"type": "http", "method": "POST", "path": "/api/v1/products", "client": (self._address, 1)}
-        await edge({**scope, "headers": [FORM, _length(1)]}, self._receive, self._send)
+        await middleware({**scope, "headers": [FORM, _length(1)]}, self._receive, self._send)
 
     async def _receive(self) -> dict[str, Any]:
         self.is_read = True
@@ -118,7 +118,7 @@ async def test_a_body_reaches_the_application_whole_and_then_the_disconnect() ->
     assert (status, app.bodies, app.afterwards) == (200, [b'{"a": 1}'], ["http.disconnect"])
 
 
-async def test_a_request_without_a_body_passes_and_hears_only_the_disconnect_afterwards() -> None:
+async def test_a_request_without_a_body_passes_and_gets_only_the_disconnect_afterwards() -> None:
     status, _, app = await _ask([*_parts(b""), GONE], method="GET")
 
     assert (status, app.bodies, app.afterwards) == (200, [b""], ["http.disconnect"])
@@ -165,8 +165,8 @@ async def test_a_form_of_a_stranger_without_files_takes_no_place_of_an_upload() 
     """The view says how to sign in; the sender is as slow as with any other body."""
     at_once = bounds.UPLOADS_AT_ONCE + 1
     senders = [_Sender() for _ in range(at_once)]
-    edge = bounds.Bounds(_Application(), _no_one)
-    slow = [asyncio.create_task(sender.send_to(edge)) for sender in senders]
+    middleware = bounds.Bounds(_Application(), _no_one)
+    slow = [asyncio.create_task(sender.send_to(middleware)) for sender in senders]
     await _settle(lambda: all(sender.is_read for sender in senders))
 
     for sender in senders:
@@ -177,14 +177,14 @@ async def test_a_form_of_a_stranger_without_files_takes_no_place_of_an_upload() 
 
 
 async def test_an_address_has_its_share_of_the_uploads_and_holds_up_no_other() -> None:
-    edge = bounds.Bounds(_Application(), _anyone)
+    middleware = bounds.Bounds(_Application(), _anyone)
     slow = [_Sender("192.0.2.1") for _ in range(3 * bounds.UPLOADS_AT_ONCE)]
-    tasks = [asyncio.create_task(sender.send_to(edge)) for sender in slow]
+    tasks = [asyncio.create_task(sender.send_to(middleware)) for sender in slow]
     await _settle(lambda: sum(sender.is_read for sender in slow) == bounds.UPLOADS_PER_ADDRESS)
 
     other = _Sender("192.0.2.2")
     other.finish()
-    await other.send_to(edge)
+    await other.send_to(middleware)
 
     assert other.status == 200
     assert sum(sender.is_read for sender in slow) == bounds.UPLOADS_PER_ADDRESS
@@ -196,13 +196,13 @@ async def test_an_address_has_its_share_of_the_uploads_and_holds_up_no_other() -
 
 async def test_an_upload_waits_for_its_turn_up_to_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "UPLOAD_WAIT_SECONDS", 0.05)
-    edge = bounds.Bounds(_Application(), _anyone)
+    middleware = bounds.Bounds(_Application(), _anyone)
     slow = [_Sender() for _ in range(bounds.UPLOADS_PER_ADDRESS)]
-    tasks = [asyncio.create_task(sender.send_to(edge)) for sender in slow]
+    tasks = [asyncio.create_task(sender.send_to(middleware)) for sender in slow]
     await _settle(lambda: all(sender.is_read for sender in slow))
 
     late = _Sender()
-    await late.send_to(edge)
+    await late.send_to(middleware)
 
     assert (late.status, late.is_read) == (503, False)
     for sender in slow:
@@ -227,7 +227,7 @@ async def test_text_in_another_charset_is_refused(charset: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", [b"text/plain", b"Application/JSON; charset=UTF-8", b""])
-async def test_nesting_is_counted_whatever_a_body_says_that_it_is(content_type: bytes) -> None:
+async def test_nesting_is_counted_for_every_content_type(content_type: bytes) -> None:
     body = b"[" * 60_000
 
     status, problem, app = await _ask(
@@ -254,9 +254,9 @@ async def test_a_body_that_trickles_in_or_never_comes_is_refused(
 async def test_an_upload_has_its_own_longer_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "BODY_SECONDS", 0.05)
     monkeypatch.setattr(bounds, "UPLOAD_SECONDS", 0.4)
-    asked = {"path": "/admin/", "may_upload": _anyone}
+    options = {"path": "/admin/", "may_upload": _anyone}
 
-    upload = asyncio.create_task(_ask([], _length(9), FORM, **asked))
+    upload = asyncio.create_task(_ask([], _length(9), FORM, **options))
     other = await _ask([], _length(9), JSON)
 
     assert (other[0], other[1]["limit_seconds"], upload.done()) == (408, 0.05, False)

@@ -99,7 +99,7 @@ def test_the_bounds_are_there_with_their_status() -> None:
 @pytest.mark.parametrize(
     "code", ["no_such_code", "epoch_missing", "domain_error", "bid_too_low/", "BID_TOO_LOW", "%00"]
 )
-def test_a_code_that_nobody_says_is_404(code: str) -> None:
+def test_a_code_that_no_error_has_is_404(code: str) -> None:
     assert Client().get(f"/problems/{code}").status_code == 404
 
 
@@ -109,5 +109,5 @@ def test_the_list_links_to_every_page() -> None:
     assert re.findall(r'href="/problems/(\w+)"', page) == list(problems.catalogue())
 
 
-def test_what_stands_in_a_docstring_is_text_and_no_markup() -> None:
+def test_a_docstring_is_text_and_not_markup() -> None:
     assert problems._marked_up("<b> `a<b`") == "&lt;b&gt; <code>a&lt;b</code>"
