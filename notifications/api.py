@@ -23,10 +23,6 @@ class ReadBody(rest.StrictSerializer):
     cursor = serializers.CharField(max_length=40, help_text="Of the last notification that was read.")
 
 
-class NothingBody(rest.StrictSerializer):
-    """A body without fields."""
-
-
 class ItemAnswer(serializers.Serializer[Any]):
     cursor = serializers.CharField()
     kind = serializers.ChoiceField([kind.lower() for kind in models.Kind])
@@ -108,17 +104,17 @@ class ReadView(views.APIView):
 class TicketView(views.APIView):
     @extend_schema(
         summary="A one-time ticket for a stream",
-        request=NothingBody,
+        request=rest.NothingBody,
         responses=TicketAnswer,
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
         """For `wss://…/ws/v1/stream?ticket=…` or `GET /api/v1/stream?ticket=…`.
 
-        It opens one stream. A stream of server-sent events that broke may go on with its ticket for ten minutes, with the
-        last id that it got as Last-Event-ID, as browsers do by themselves.
+        It opens one stream. A stream of server-sent events that broke may go on with its ticket for ten minutes, with
+        the last id that it got as Last-Event-ID, as browsers do by themselves.
         """
-        NothingBody.of(request.data)
+        rest.NothingBody.of(request.data)
         return response.Response(
             {
                 "ticket": tickets.issue(tickets.Holder(request.user.sub, request.user.session)),

@@ -1,5 +1,5 @@
-"""Where allauth meets accounts: its flows go through the services, links come from PUBLIC_URL, each attempt to sign in is
-logged and counted, and a mail server that is unavailable is 503.
+"""allauth's adapters: its flows go through the services, links begin with PUBLIC_URL, each attempt to sign in is logged
+and counted, and an unavailable mail server is 503.
 """
 
 import functools
@@ -25,8 +25,10 @@ log = logs.get(__name__)
 
 
 class HeadlessAdapter(headless_adapter.DefaultHeadlessAdapter):
+    """The links in mails."""
+
     def get_frontend_url(self, urlname: str, **parts: str) -> str | None:
-        """Every link in a mail: below PUBLIC_URL, because the Host header is the sender's to choose."""
+        """Every link in a mail begins with PUBLIC_URL, because any client can choose the Host header."""
         if urlname == "account_reset_password_from_key":
             uid, _, key = parts["key"].partition("-")
             parts = {"uidb36": uid, "key": key}
@@ -37,6 +39,8 @@ class HeadlessAdapter(headless_adapter.DefaultHeadlessAdapter):
 
 
 class AccountAdapter(adapter.DefaultAccountAdapter):
+    """The hooks that allauth calls for pages and programs alike."""
+
     error_messages = adapter.DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": "Wrong e-mail address or password.",
         "incorrect_password": "Wrong password.",
@@ -60,13 +64,13 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
         return user
 
     def respond_email_verification_sent(self, request: HttpRequest, user: models.User | None) -> HttpResponse:
-        """Without a user the address has an account already: the answer must not come sooner than for a new one."""
+        """Without a user the address has an account already. The answer must not come sooner than for a new address."""
         if user is None:
             services.rehearse_registration(now=timezone.now())
         return super().respond_email_verification_sent(request, user)
 
     def clean_email(self, email: str) -> str:
-        """Refuse what does not fit: allauth would cut it off."""
+        """Refuse an address that is too long, because allauth would cut it off."""
         if len(email) > models.User._meta.get_field("email").max_length:
             raise exceptions.ValidationError("The address is too long.", code="max_length")
         return super().clean_email(email)
@@ -91,12 +95,12 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
     # --- signing in and out --------------------------------------------------------------------------------------
 
     def login(self, request: HttpRequest, user: models.User) -> None:
-        known = devices.is_known(request, user.email)
+        is_known = devices.is_known(request, user.email)
         super().login(request, user)
         devices.remember(request, user.email)
         staff.begin(request.session, user, now=timezone.now())
         metrics.LOGINS.labels("succeeded").inc()
-        log.info("login_succeeded", user_id=user.pk, ip=self.get_client_ip(request), known_device=known)
+        log.info("login_succeeded", user_id=user.pk, ip=self.get_client_ip(request), known_device=is_known)
 
     def post_login(self, request: HttpRequest, user: models.User, **more: Any) -> HttpResponse:
         response = super().post_login(request, user, **more)
@@ -120,14 +124,15 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
         self._log_attempt("failed", request, **credentials)
 
     def _log_attempt(self, outcome: str, request: HttpRequest, **credentials: Any) -> None:
-        """The address that was tried may hold a mistyped password: a hash of it is enough to see a pattern."""
+        """Log a hash of the address: it may hold a mistyped password, and a hash is enough to see a pattern."""
         tried = hashlib.sha256(credentials.get("email", "").lower().encode()).hexdigest()[:16]
         metrics.LOGINS.labels(outcome).inc()
         log.warning(f"login_{outcome}", tried=tried, ip=self.get_client_ip(request))
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Failures are counted by account, and apart for a device from which it has signed in before. (By the Host
-        header, too, as allauth does it, each made-up port would have a limit of its own.)"""
+        """Count failures by account and known device. allauth counts by the Host header, too, so that each made-up port
+        has a limit of its own.
+        """
         email = credentials.get("email", "").lower()
         return f"{email}:{devices.of(request, email)}"
 
@@ -167,12 +172,12 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
 
 
 def site() -> str:
-    """How people reach the pages: the beginning of every link in a mail."""
+    """PUBLIC_URL without a slash at its end: every link in a mail begins with it."""
     return str(settings.PUBLIC_URL).rstrip("/")
 
 
 class _problems_as_answers:
-    """allauth's flows know no errors of ours: end them with the problem as the answer."""
+    """End one of allauth's flows with the problem as its answer, because allauth does not know our errors."""
 
     def __enter__(self) -> None:
         return None

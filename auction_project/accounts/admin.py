@@ -1,7 +1,7 @@
-"""Accounts at the admin's desk: to look at; every change is an action with a reason that calls a service.
+"""Accounts in the admin: read-only, and each change is an action with a reason that calls a service.
 
-Nothing is added, edited or deleted here. The one form that writes is Django's own for a new password, for superusers.
-The admin's login is allauth's, with its limits on attempts.
+Nothing is added, edited or deleted here. The only form that writes is Django's own for a new password, for superusers.
+The login of the admin is allauth's, with its limits on attempts.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ admin.site.unregister(mfa_models.Authenticator)
 
 
 class GroupsForm(base_admin.ReasonForm):
-    """The groups at the desk; the present ones are ticked."""
+    """Chooses the groups of an account. Its present groups are ticked."""
 
     groups = forms.MultipleChoiceField(
         choices=[(name, name) for name in permissions.GROUPS],
@@ -51,7 +51,7 @@ class GroupsForm(base_admin.ReasonForm):
 
 
 class CloseForm(base_admin.ReasonForm):
-    """A closed account is never opened again: the operator types its address."""
+    """Has the operator type the address of the account, because a closed account never opens again."""
 
     email = forms.CharField(
         label="Type the e-mail address of this account", widget=widgets.UnfoldAdminTextInputWidget
@@ -69,7 +69,7 @@ class CloseForm(base_admin.ReasonForm):
 
 
 class PasswordForm(unfold_forms.AdminPasswordChangeForm):
-    """Django's form. The password goes through the service, which ends the account's sessions."""
+    """Django's form, but the password goes through the service, which ends the sessions of the account."""
 
     def save(self, commit: bool = True) -> models.User:
         password = self.cleaned_data["password1"] if self.cleaned_data["set_usable_password"] else None
@@ -87,7 +87,7 @@ class ActionInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 
 @admin.register(models.PersonalDataView)
 class PersonalDataViewAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
-    """For superusers: who looked at whose data."""
+    """Who looked at whose personal data. For superusers alone."""
 
     list_display = ("at", "actor", "page", "subject", "query")
     list_filter = ("page",)
@@ -102,7 +102,7 @@ class PersonalDataViewAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
 @admin.register(auth_models.Group)
 class GroupAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
-    """What each group may do: the table is `desk.py`."""
+    """What each group may do, as `permissions.py` says."""
 
     fields = ("name", "permissions")
     filter_horizontal = ("permissions",)
@@ -141,7 +141,7 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
     def admin_groups(self, account: models.User) -> str:
         return ", ".join(selectors.get_admin_groups(account)) or "none"
 
-    # --- who may -------------------------------------------------------------------------------------------------
+    # --- what is read-only ---------------------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -150,7 +150,7 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """For Django's form for a new password: nothing else on the page can be changed."""
+        """For Django's form for a new password, because all other fields are read-only."""
         return bool(request.user.is_superuser)
 
     def has_superuser_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
@@ -222,7 +222,9 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         description="Revoke seller",
         url_path="revoke-seller",
         permissions=["grant_seller"],
-        dialog=base_admin.dialog("Revoke seller", "The account can list nothing new; its open lots run on."),
+        dialog=base_admin.dialog(
+            "Revoke seller", "The account can list nothing new. Its open lots stay open."
+        ),
     )
     def revoke_seller(
         self, request: HttpRequest, form: base_admin.ReasonForm, object_id: str
@@ -293,16 +295,16 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         user_id: str,
         service: Callable[..., Any],
         form: base_admin.ReasonForm,
-        **what: Any,
+        **arguments: Any,
     ) -> HttpResponse:
-        """Call the service, say what came of it, and show the account again (the dialog is htmx's)."""
+        """Call the service, show whether it did its work, and reload the page of the account (by htmx)."""
         try:
             service(
                 user_id=user_id,
                 reason=form.cleaned_data["reason"],
                 actor=request.user.pk,
                 now=timezone.now(),
-                **what,
+                **arguments,
             )
         except errors.DomainError as error:
             messages.error(request, error.detail)

@@ -1,9 +1,10 @@
-"""REST: an access token for a page, who I am, my personal data and its erasure, and the roles of an account.
+"""The REST views of accounts: an access token for a page, my account, my personal data and its erasure, roles.
 
-A program gets its tokens from allauth's headless API, and the access token is `meta.access_token` of the answer:
+A program gets its tokens from allauth's headless API. The access token is `meta.access_token` of the answer:
 
     curl -s localhost:8000/_allauth/app/v1/auth/login -H 'Content-Type: application/json' \
-        -d '{"email":"ada@example.org","password":"…"}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["meta"]["access_token"])'
+        -d '{"email":"ada@example.org","password":"…"}' | python3 -c 'import json,sys;
+        print(json.load(sys.stdin)["meta"]["access_token"])'
 
 `POST /_allauth/app/v1/tokens/refresh {"refresh_token": …}` gives the next pair (`data.access_token`,
 `data.refresh_token`); the first refresh token is `meta.refresh_token` of the login.
@@ -29,19 +30,19 @@ GRANTED_BY_OPERATORS = ("bidder", "seller")
 
 
 class TooManyTokens(errors.TooOften):
-    """Too many tokens were asked for. Use the one you have until it ends."""
+    """Too many requests for tokens. Use the token that you have until it ends."""
 
 
-class NothingSerializer(rest.StrictSerializer):
-    """A body without fields."""
+class Token(serializers.Serializer[Any]):
+    """An access token, which ends by itself."""
 
-
-class TokenSerializer(serializers.Serializer[Any]):
     access = serializers.CharField(help_text="For `Authorization: Bearer …`.")
     expires_in = serializers.IntegerField(help_text="Seconds.")
 
 
-class AccountSerializer(serializers.Serializer[Any]):
+class Account(serializers.Serializer[Any]):
+    """An account as it is now."""
+
     sub = serializers.CharField(source="id", help_text="The user's id.")
     email = serializers.EmailField()
     email_verified = serializers.BooleanField()
@@ -60,7 +61,9 @@ def _may_be_granted(role: str) -> None:
         )
 
 
-class RoleChangeSerializer(rest.StrictSerializer):
+class RoleChangeBody(rest.StrictSerializer):
+    """Either `grant` or `revoke`, with the reason that is stored."""
+
     grant = serializers.CharField(
         required=False, validators=[_may_be_granted], help_text="`seller` or `bidder`."
     )
@@ -81,12 +84,14 @@ class WrongPassword(errors.Forbidden):
     remedy = "Send the password of the account."
 
 
-class ErasureSerializer(rest.StrictSerializer):
+class ErasureBody(rest.StrictSerializer):
+    """The password of the account, as it was typed."""
+
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
 
 
 def check_password(user: models.User, password: str) -> None:
-    """Within the limits of failed log-ins. Raises WrongPassword, TooOften."""
+    """Check `password` within the limits of failed log-ins. Raises WrongPassword, TooOften."""
     try:
         if not allauth_adapter.get_adapter().reauthenticate(user, password):
             raise WrongPassword(field="password")
@@ -95,7 +100,7 @@ def check_password(user: models.User, password: str) -> None:
 
 
 class IsOperatorNow(permissions.BasePermission):
-    """By the account, not by the token, which may be five minutes older: here the database is at hand."""
+    """The account has the role operator now. The token may be five minutes older, so the database decides."""
 
     message = "This needs the role operator."
 
@@ -106,10 +111,10 @@ class IsOperatorNow(permissions.BasePermission):
 class TokenView(views.APIView):
     authentication_classes = (authentication.SessionAuthentication,)
 
-    @openapi.extend_schema(request=NothingSerializer, responses=TokenSerializer, tags=["accounts"])
+    @openapi.extend_schema(request=rest.NothingBody, responses=Token, tags=["accounts"])
     def post(self, request: request.Request) -> response.Response:
-        """An access token for the session's user: for pages, with their CSRF token."""
-        NothingSerializer(data=request.data).is_valid(raise_exception=True)
+        """An access token for the user of the session: for pages, with their CSRF token."""
+        rest.NothingBody.of(request.data)
         if not ratelimit.consume(request._request, action="token", user=request.user):
             raise TooManyTokens(**limits.figures_of("token"))
         access = headless_settings.TOKEN_STRATEGY.create_access_token(request._request)
@@ -117,10 +122,10 @@ class TokenView(views.APIView):
 
 
 class MeView(views.APIView):
-    @openapi.extend_schema(responses=AccountSerializer, tags=["accounts"])
+    @openapi.extend_schema(responses=Account, tags=["accounts"])
     def get(self, request: request.Request) -> response.Response:
         """The account as it is now; the token may be up to five minutes older."""
-        return response.Response(AccountSerializer(selectors.get_account(request.user.sub)).data)
+        return response.Response(Account(selectors.get_account(request.user.sub)).data)
 
 
 class PersonalDataView(views.APIView):
@@ -132,7 +137,7 @@ class PersonalDataView(views.APIView):
 
 class ErasureView(views.APIView):
     @openapi.extend_schema(
-        request=ErasureSerializer,
+        request=ErasureBody,
         responses={
             204: None,
             403: api_schemas.refusal("wrong_password"),
@@ -142,7 +147,7 @@ class ErasureView(views.APIView):
     )
     def post(self, request: request.Request) -> response.Response:
         """Delete my account. Needs the password, and can't be undone: orders stay, who you are is deleted."""
-        body = ErasureSerializer.of(request.data)
+        body = ErasureBody.of(request.data)
         user = selectors.get_account(request.user.sub)
         check_password(user, body["password"])
         personal.erase(user_id=user.pk, reason=BY_THE_OWNER, actor=user.pk, now=timezone.now())
@@ -153,22 +158,20 @@ class RolesView(views.APIView):
     permission_classes = (permissions.IsAuthenticated, IsOperatorNow)
 
     @openapi.extend_schema(
-        request=RoleChangeSerializer,
-        responses={200: AccountSerializer, 409: api_schemas.refusal("wrong_account_state")},
+        request=RoleChangeBody,
+        responses={200: Account, 409: api_schemas.refusal("wrong_account_state")},
         tags=["accounts"],
     )
     def post(self, request: request.Request, user_id: str) -> response.Response:
-        """Grant or revoke a role (operators). Asking again changes nothing."""
-        body = RoleChangeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        wanted = body.validated_data
-        change = services.grant_role if "grant" in wanted else services.revoke_role
+        """Grant or revoke a role (operators). A repeat changes nothing."""
+        body = RoleChangeBody.of(request.data)
+        change = services.grant_role if "grant" in body else services.revoke_role
         user = change(
             user_id=user_id,
-            role=wanted.get("grant") or wanted["revoke"],
-            reason=wanted["reason"],
+            role=body.get("grant") or body["revoke"],
+            reason=body["reason"],
             actor=request.user.sub,
             now=timezone.now(),
         )
         personal.record_look(actor=request.user.sub, page="roles", subject=user.pk, now=timezone.now())
-        return response.Response(AccountSerializer(user).data)
+        return response.Response(Account(user).data)

@@ -1,4 +1,7 @@
-"""The start-up check of the signing keys: a process that signs tokens which nobody accepts must not start."""
+"""Django's system checks of accounts: signing keys that belong together, and the second factor of staff.
+
+A process that signs tokens which no process accepts must not start.
+"""
 
 from typing import Any
 
@@ -10,7 +13,7 @@ from auction_project.settings import development_keys
 
 
 def check_signing_keys(**_: Any) -> list[checks.CheckMessage]:
-    """JWT_PUBLIC_KEY must belong to JWT_PRIVATE_KEY wherever accounts are served, and a second key must be one."""
+    """JWT_PUBLIC_KEY must belong to JWT_PRIVATE_KEY where accounts are served, and a second key must be a key."""
     return [*_check_second_key(), *_check_pair()]
 
 
@@ -21,7 +24,7 @@ def _check_second_key() -> list[checks.CheckMessage]:
         except (ValueError, TypeError, AttributeError) as error:
             return [
                 checks.Error(
-                    f"JWT_SECOND_PUBLIC_KEY is no RSA public key in PEM: {error}", id="accounts.E003"
+                    f"JWT_SECOND_PUBLIC_KEY is not an RSA public key in PEM: {error}", id="accounts.E003"
                 )
             ]
     return []

@@ -1,7 +1,7 @@
 """Known devices: a signed cookie on each device from which an account has signed in.
 
 Wrong passwords are counted apart for a known device, so that a stranger who guesses at an account locks the account for
-strangers and not for its owner. The cookie lets nobody in: a thief gets one more limit of guesses, no more.
+strangers and not for its owner. The cookie does not sign a user in: a thief of it gets one more limit of guesses.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _TO_REMEMBER = "_device_to_remember"
 
 
 class DeviceMiddleware:
-    """Sends the cookie after a log-in: allauth's hooks have no answer at hand that every client gets."""
+    """Sends the cookie after a log-in, because allauth's hooks do not have the answer of every client."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -45,10 +45,12 @@ def of(request: HttpRequest, email: str) -> str:
 
 
 def is_known(request: HttpRequest, email: str) -> bool:
+    """Whether the account of `email` has signed in from this device before."""
     return bool(of(request, email))
 
 
 def remember(request: HttpRequest, email: str) -> None:
+    """Have the answer to this request set the cookie, if the device is new."""
     if not is_known(request, email):
         setattr(request, _TO_REMEMBER, _name(email))
 

@@ -1,7 +1,8 @@
-"""allauth's API for programs (/_allauth/) in the house's words: every error is problem+json, and no body breaks it.
+"""Middleware of allauth's API for programs (/_allauth/): every error is problem+json, and no body causes a fault.
 
-A problem keeps what allauth's clients read: `errors` (each with `param`, the field, and `code`, the rule), `data` and
-`meta`. A body must be JSON, an object, its values text: allauth's forms would take a list for its Python notation.
+A problem keeps the members that allauth's clients read: `errors` (each with `param`, the field, and `code`, the rule),
+`data` and `meta`. A body must be a JSON object whose values are text, because allauth's forms take a list for the text
+of its Python notation.
 """
 
 import json
@@ -57,12 +58,12 @@ _KINDS: dict[int, type[errors.DomainError]] = {
     405: problems.MethodNotAllowed,
     409: errors.Conflict,
     410: SessionEnded,
-    500: errors.Conflict,  # allauth's word for an address that somebody else verified in the same moment
+    500: errors.Conflict,  # allauth's status for an address that another account verified in the same moment
 }
 
 
 class HeadlessMiddleware:
-    """Outside of the check of CSRF, whose refusal is a problem, too."""
+    """Encloses the check of CSRF, so that its refusal is a problem, too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -97,42 +98,44 @@ def _check(request: HttpRequest) -> None:
 
 
 def _is_text(value: Any) -> bool:
-    """JSON allows half a surrogate pair, which no UTF-8 can carry."""
+    """Whether `value` is text that UTF-8 can carry: JSON allows half a surrogate pair."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _as_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
-    """`answer` with its cookies and headers, but a problem where it is an error. A bug stays one."""
+    """`answer` with its cookies and headers, but with a problem as its body if it is an error. A bug stays one."""
     kind = answer.headers.get("Content-Type", "").partition(";")[0]
-    said = json.loads(answer.content) if kind == "application/json" else {}
-    if answer.status_code < 400 or kind == problems.CONTENT_TYPE or (answer.status_code >= 500 and not said):
+    body = json.loads(answer.content) if kind == "application/json" else {}
+    if answer.status_code < 400 or kind == problems.CONTENT_TYPE or (answer.status_code >= 500 and not body):
         return answer
-    error = _error(request, answer.status_code, said)
-    error.figures |= {name: said[name] for name in KEPT if name in said}
-    answer.status_code, body = problems.problem(error)
-    answer.content = json.dumps(body)
+    error = _error(request, answer.status_code, body)
+    error.figures |= {name: body[name] for name in KEPT if name in body}
+    answer.status_code, problem = problems.problem(error)
+    answer.content = json.dumps(problem)
     answer.headers["Content-Type"] = problems.CONTENT_TYPE
     for name, value in problems.headers(error, answer.status_code).items():
         answer.headers[name] = value
     return answer
 
 
-def _error(request: HttpRequest, status: int, said: dict[str, Any]) -> errors.DomainError:
+def _error(request: HttpRequest, status: int, body: dict[str, Any]) -> errors.DomainError:
+    """The error that allauth answers with `status` and `body`."""
     if status == 429:
         return limits.too_often(request)
-    if status == 401 and _waits_for("verify_email", said):
+    if status == 401 and _is_pending("verify_email", body):
         return EmailNotVerified()
-    if status == 401 and _waits_for("mfa_authenticate", said):
+    if status == 401 and _is_pending("mfa_authenticate", body):
         return SecondFactorNeeded()
-    if status == 401 and said.get("meta", {}).get("is_authenticated"):
+    if status == 401 and body.get("meta", {}).get("is_authenticated"):
         return PasswordNeeded()
-    first: dict[str, Any] = next(iter(said.get("errors", ())), {})
+    first: dict[str, Any] = next(iter(body.get("errors", ())), {})
     error = _KINDS.get(status, errors.Invalid)(first.get("message"), field=first.get("param"))
     if status not in _KINDS:
         error.http_status = status
     return error
 
 
-def _waits_for(flow: str, said: dict[str, Any]) -> bool:
-    flows = said.get("data", {}).get("flows", ())
+def _is_pending(flow: str, body: dict[str, Any]) -> bool:
+    """Whether the log-in goes on with this flow of allauth's."""
+    flows = body.get("data", {}).get("flows", ())
     return any(each["id"] == flow and each.get("is_pending") for each in flows)

@@ -1,7 +1,8 @@
-"""Rotating keys without signing anybody out: allauth's tokens hold under the second signing key and older SECRET_KEYs.
+"""Rotation of keys that signs no user out: allauth's tokens stay valid under the second signing key and older
+SECRET_KEYs.
 
-allauth verifies with JWT_PRIVATE_KEY alone, and encrypts the session's key in a token with SECRET_KEY alone. Both
-functions of its JWT strategy are replaced here, and do what they did when no rotation is under way.
+allauth verifies with JWT_PRIVATE_KEY alone, and encrypts the key of the session in a token with SECRET_KEY alone. Both
+functions of its JWT strategy are replaced here. Without a rotation they work as allauth's do.
 """
 
 import base64
@@ -23,17 +24,18 @@ _decode_token = internal.decode_token
 
 
 def install() -> None:
+    """Replace allauth's functions."""
     internal.decode_token = decode_token
     internal.session_key_from_sid = session_key_from_sid
 
 
 def decode_token(token: str, use: str) -> dict[str, Any] | None:
-    """The payload of a token of that use, whichever of our keys signed it; None for any other token."""
+    """The payload of a token with that use that either of our keys signed; None for any other token."""
     return _decode_token(_under_current_key(token), use)
 
 
 def session_key_from_sid(sid: str) -> str | None:
-    """The session that a token names; None when no SECRET_KEY of ours encrypted it."""
+    """The key of the session that a token names; None when no SECRET_KEY of ours encrypted it."""
     try:
         sealed = base64.b64decode(sid)
     except binascii.Error:
@@ -43,19 +45,19 @@ def session_key_from_sid(sid: str) -> str | None:
         return None
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         cipher = Cipher(algorithms.AES(hashlib.sha256(secret.encode()).digest()), modes.CTR(vector))
-        found = cipher.decryptor().update(encrypted)
-        if _SESSION_KEY.fullmatch(found):
-            return found.decode()
+        session_key = cipher.decryptor().update(encrypted)
+        if _SESSION_KEY.fullmatch(session_key):
+            return session_key.decode()
     return None
 
 
 def _under_current_key(token: str) -> str:
-    """`token` signed anew where the second key signed it; any other as it is."""
+    """`token` signed anew if the second key signed it; any other token as it is."""
     second = settings.JWT_SECOND_PUBLIC_KEY
     try:
         if second and jwt.get_unverified_header(token).get("kid") == tokens.key_id(second):
             payload = jwt.decode(token, tokens.public_key(second), algorithms=[tokens.ALGORITHM])
             return jwt.encode(payload, settings.JWT_PRIVATE_KEY, algorithm=tokens.ALGORITHM)
     except jwt.PyJWTError:
-        pass  # allauth refuses it, as any other forgery
+        pass  # allauth refuses it as any other forgery
     return token

@@ -1,6 +1,6 @@
-"""How often somebody may try. allauth counts (ACCOUNT_RATE_LIMITS); here is which limit an answer 429 is about.
+"""Which limit an answer 429 of allauth's is about. allauth counts the attempts itself (ACCOUNT_RATE_LIMITS).
 
-allauth does not say when the window opens again, so a caller is told to wait for all of it: then nothing is counted.
+allauth does not say when the window opens again, so Retry-After is the whole window, after which nothing is counted.
 """
 
 import math
@@ -37,14 +37,16 @@ RULES = {
 
 
 def figures_of(rule: str) -> dict[str, str | int]:
-    """The limit `rule` for a problem: its name, how many in how long for whom, and after how long it is empty."""
+    """The figures of the limit `rule` for a problem: its name, its rate as in the settings ("30/m/ip"), and the seconds
+    after which nothing is counted.
+    """
     limit = allauth_settings.RATE_LIMITS[rule]
     seconds = max(math.ceil(rate.duration) for rate in ratelimit.parse_rates(limit))
     return {"rule": rule, "limit": limit, "retry_after_seconds": seconds}
 
 
 def too_often(request: HttpRequest) -> errors.TooOften:
-    """The problem of a request that allauth has turned away."""
+    """The problem of a request that one of allauth's limits refused."""
     name = request.resolver_match.url_name if request.resolver_match else None
     rule = RULES.get(name or "", "other")
     metrics.REFUSED_BY_LIMIT.labels(rule).inc()
@@ -53,6 +55,6 @@ def too_often(request: HttpRequest) -> errors.TooOften:
 
 
 def page_too_often(request: HttpRequest) -> HttpResponse:
-    """What allauth's pages answer: `handler429` of the URLs."""
+    """The answer of allauth's pages: `handler429` of the URLs."""
     page = loader.render_to_string("429.html", request=request)
     return HttpResponse(page, status=429, headers=problems.headers(too_often(request), 429))

@@ -1,4 +1,4 @@
-"""The figures of accounts, for Prometheus. Counters are of this process."""
+"""The metrics of accounts, for Prometheus. Each counter counts in its own process."""
 
 import prometheus_client
 
@@ -8,7 +8,7 @@ LOGINS = prometheus_client.Counter(
     ["outcome"],
 )
 REFUSED_BY_LIMIT = prometheus_client.Counter(
-    "gavel_account_requests_limited", "Requests that a limit of accounts turned away.", ["rule"]
+    "gavel_account_requests_limited", "Requests that a limit of accounts refused.", ["rule"]
 )
 REFRESHES = prometheus_client.Counter(
     "gavel_token_refreshes",

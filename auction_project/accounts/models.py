@@ -1,7 +1,8 @@
-"""The user, what was done to accounts and by whom, and the tables of outbox and inbox.
+"""The tables of accounts: users, what was done to them and by whom, who looked at personal data, notices, and the
+outbox.
 
-State changes of an account are methods here; whoever calls them holds the row's lock (`User.objects.lock`). A role is
-a Django group of the same name; only an ACTIVE account has any. What was done is a list of facts, never changed.
+Methods of User change the state of an account; their callers hold the lock of its row (`User.objects.lock`). A role is
+a Django group of the same name, and only an ACTIVE account has roles. Rows that say what was done are never changed.
 """
 
 import re
@@ -26,7 +27,7 @@ _ID = re.compile("[0-9a-f]{32}")
 
 
 def is_id(actor: str) -> bool:
-    """Whether `actor` is the id of an account, and not a name such as `command`."""
+    """Whether `actor` is the id of an account (32 hex digits), and not a name such as `command`."""
     return bool(_ID.fullmatch(actor))
 
 
@@ -39,7 +40,7 @@ class WrongAccountState(errors.Conflict):
 
 
 class State(models.TextChoices):
-    """BARRED: suspended by an operator, for a time. CLOSED: for good. Neither may sign in, and neither gets a token."""
+    """BARRED: suspended by an operator for a time. CLOSED: for good. Neither can sign in or get a token."""
 
     ACTIVE = "ACTIVE", "Active"
     BARRED = "BARRED", "Suspended"
@@ -54,7 +55,9 @@ TRANSITIONS: dict[str, tuple[State, ...]] = {
 
 
 class UserManager(BaseUserManager["User"]):
-    """Factories, and the row lock. Rows alone: `services.create_account` also tells the other apps."""
+    """Factories, and the row lock. Its rows come without an event: `services.create_account` informs the other apps,
+    too.
+    """
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=email.lower(), **fields)
@@ -63,7 +66,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, *_arguments: Any, **_fields: Any) -> "User":
-        """Refuse `manage.py createsuperuser`: its row would come without the event that informs the other apps."""
+        """Refuse `manage.py createsuperuser`, because its row would come without the event for the other apps."""
         raise CommandError("Use: manage.py create_account --email YOU@EXAMPLE.ORG --verified --superuser")
 
     def lock(self, user_id: str) -> "User":
@@ -71,7 +74,7 @@ class UserManager(BaseUserManager["User"]):
         return self._one(self.select_for_update(), user_id)
 
     def find(self, user_id: str) -> "User":
-        """Raises AccountNotFound."""
+        """The account. Raises AccountNotFound."""
         return self._one(self.all(), user_id)
 
     def _one(self, rows: "models.QuerySet[User]", user_id: str) -> "User":
@@ -82,7 +85,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(auth_models.AbstractUser):
-    """Somebody with an e-mail address and a password. `version` counts what the other apps were told."""
+    """An account with an e-mail address and a password. `version` counts its published changes."""
 
     username = None
     first_name = None
@@ -121,14 +124,14 @@ class User(auth_models.AbstractUser):
     # --- mutators ------------------------------------------------------------------------------------------------
 
     def move_to(self, state: State) -> None:
-        """Raises WrongAccountState."""
+        """Change the state by TRANSITIONS. Raises WrongAccountState."""
         if state not in TRANSITIONS[self.state]:
             raise WrongAccountState(f"The account is {self.get_state_display().lower()}.", state=self.state)
         self.state = state
         self.save(update_fields=["state"])
 
     def erase(self) -> None:
-        """Forget who this was. The id stays: orders and bids name it."""
+        """Close the account and delete what identifies the person. The id stays, because orders and bids name it."""
         self.state = State.CLOSED
         self.email = f"{self.id}@{ERASED_DOMAIN}"
         self.email_verified = False
@@ -138,27 +141,27 @@ class User(auth_models.AbstractUser):
         self.save(update_fields=["state", "email", "email_verified", "last_login", "password"])
 
     def add_role(self, role: str) -> bool:
-        """Whether the role is new. Raises WrongAccountState for a closed account."""
+        """Give `role` to the account; whether it is new. Raises WrongAccountState for a closed account."""
         if self.state == State.CLOSED:
             raise WrongAccountState("The account is closed.", state=self.state)
         return self.join(role)
 
     def join(self, group: str) -> bool:
-        """Whether the account was not yet in `group`."""
+        """Add the account to `group`; whether it was not in it yet."""
         if self.groups.filter(name=group).exists():
             return False
         self.groups.add(auth_models.Group.objects.get_or_create(name=group)[0])
         return True
 
     def leave(self, group: str) -> bool:
-        """Whether the account was in `group`."""
-        found = self.groups.filter(name=group).first()
-        if found is not None:
-            self.groups.remove(found)
-        return found is not None
+        """Take the account out of `group`; whether it was in it."""
+        row = self.groups.filter(name=group).first()
+        if row is not None:
+            self.groups.remove(row)
+        return row is not None
 
-    def changed(self) -> events.AccountChanged:
-        """Count one more change; the event that tells of it."""
+    def bump_version(self) -> events.AccountChanged:
+        """Count one more change; the event with the account as it is now."""
         self.version += 1
         self.save(update_fields=["version"])
         return events.AccountChanged(
@@ -175,7 +178,7 @@ class User(auth_models.AbstractUser):
 
     @property
     def is_active(self) -> bool:
-        """What Django and allauth ask before they let somebody in, or keep him in."""
+        """Django and allauth sign a user in, and keep them signed in, only while this is true."""
         return self.state == State.ACTIVE
 
     @property
@@ -184,7 +187,7 @@ class User(auth_models.AbstractUser):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """The roles in force: none for an account that is barred or closed."""
+        """The roles in force, in the order of `tokens.ROLES`. A barred or closed account has none."""
         if not self.is_active:
             return ()
         held = set(self.groups.values_list("name", flat=True))
@@ -192,7 +195,7 @@ class User(auth_models.AbstractUser):
 
     @property
     def is_colleague(self) -> bool:
-        """Whether this is a colleague's account, and not a customer's. A suspended colleague stays one."""
+        """Whether this account is a colleague's, and not a customer's. It stays so while it is suspended."""
         return self.is_superuser or self.is_staff or self.groups.filter(name=OPERATOR).exists()
 
     def get_full_name(self) -> str:
@@ -215,7 +218,7 @@ class Act(models.TextChoices):
 
 
 class AccountAction(models.Model):
-    """One thing that `actor` (a user's id, or a name such as `command`) did to an account, and why."""
+    """One action of `actor` (the id of a user, or a name such as `command`) on an account, with its reason."""
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="actions")
@@ -240,12 +243,14 @@ class AccountAction(models.Model):
 
     @classmethod
     def record(cls, *, user: User, act: Act, detail: str, reason: str, actor: str, now: datetime) -> None:
+        """Store one action that happens now."""
         cls.objects.create(user=user, act=act, detail=detail, reason=reason, actor=actor, at=now)
 
 
 class PersonalDataView(models.Model):
-    """A colleague looked at personal data: `actor` at the page `page` of `subject` (an account's id, or empty for a
-    list), found by `query`."""
+    """One look of a colleague at personal data: `actor` saw the page `page` of the account `subject` (empty for a
+    list), with the query string `query`.
+    """
 
     id = models.BigAutoField(primary_key=True)
     actor = models.CharField(max_length=32)
@@ -258,14 +263,16 @@ class PersonalDataView(models.Model):
         verbose_name = "look at personal data"
         verbose_name_plural = "looks at personal data"
         ordering = ["-id"]
-        default_permissions = ()  # superusers alone
+        default_permissions = ()  # so that superusers alone see them
 
     def __str__(self) -> str:
         return f"{self.actor} {self.page} {self.subject}".strip()
 
 
 class Notice(models.Model):
-    """A security notice that waits to be mailed to `email` (see `notices`). `context` holds JSON values for the template."""
+    """A security notice that waits to be mailed to `email` (see `notices`). `context` holds JSON values for the
+    template.
+    """
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -285,4 +292,4 @@ class Notice(models.Model):
 
 
 class Outbox(outbox.OutboxRow):
-    """Events of accounts that wait for the relay, or were published."""
+    """The events of accounts: those that wait for the relay, and those that it has published."""

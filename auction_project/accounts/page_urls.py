@@ -1,4 +1,4 @@
-"""Paths of the pages that accounts add to allauth's, below /accounts/."""
+"""The paths of the pages that accounts add to allauth's, below /accounts/."""
 
 from django.urls import path
 

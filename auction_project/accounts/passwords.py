@@ -1,5 +1,5 @@
-"""Passwords that are refused. The list is Django's: 20,000 passwords that breaches brought to light most often (Royce
-Williams's selection of Have I Been Pwned). A service on the internet would know more; this one works offline.
+"""Passwords that are refused. The list is Django's: the 20,000 passwords that are most frequent in breaches (Royce
+Williams's selection of Have I Been Pwned). A service on the internet knows more, but this list works offline.
 """
 
 import string
@@ -13,8 +13,9 @@ _LOOKALIKES = str.maketrans("013457@$!", "oleastasi")
 
 
 class BreachedPasswordValidator(password_validation.CommonPasswordValidator):
-    """Refuses a password of the list, also repeated, in capitals, with digits for letters, or with a few digits and
-    signs around it."""
+    """Refuses a password of the list, also when it is repeated, in capitals, has digits for letters, or has a few
+    digits and signs around it.
+    """
 
     def validate(self, password: str, user: object = None) -> None:
         if any(form in self.passwords for form in _forms(password.lower())):
@@ -27,7 +28,7 @@ class BreachedPasswordValidator(password_validation.CommonPasswordValidator):
 
 
 def _forms(text: str) -> set[str]:
-    """`text` as it is, and what it is made of."""
+    """`text` as it is, and the simpler texts that it is made of."""
     bare = text.strip(_PADDING)
     forms = {text, _unit(text), text.translate(_LOOKALIKES)}
     if bare and len(text) - len(bare) <= MAX_PADDING_CHARACTERS:
@@ -36,5 +37,5 @@ def _forms(text: str) -> set[str]:
 
 
 def _unit(text: str) -> str:
-    """The shortest text of which `text` is a repetition."""
+    """The shortest text whose repetition is `text`."""
     return text[: (text + text).find(text, 1)] if text else text

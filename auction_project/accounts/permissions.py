@@ -1,13 +1,14 @@
-"""Who may do what at the admin's desk: one row a group. `services.sync_group_permissions` writes it to the database.
-
-`view` names apps of which everything may be looked at; `may` names single permissions, `<app>.<codename>`.
+"""The groups of staff and what each may do in the admin, one row a group. `services.sync_group_permissions` writes the
+table to the database.
 """
 
 import msgspec
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True):
-    """The rights of one group."""
+    """The rights of one group: `view` names apps of which it may see everything, `may` single permissions
+    (`<app>.<codename>`).
+    """
 
     view: tuple[str, ...]
     may: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
-"""Personal data: what accounts holds about a person, its erasure, and who looked at it.
+"""Personal data: its export, its erasure, and the record of who looked at it.
 
-Erasure takes what accounts needs to recognise the person: the address, the password, roles, sessions. It leaves the id
-without a person behind it, because orders must be kept for the books and the bid log knows aliases and commitments only.
-The other apps follow by AccountChanged: their copies of the address are overwritten, and nothing is mailed any more.
+Erasure deletes all by which accounts recognises the person: the address, the password, roles, sessions. The id stays,
+because orders must be kept for the books, and the bid log holds aliases and commitments only. The other apps follow by
+AccountChanged: they overwrite their copies of the address and mail nothing any more.
 """
 
 from datetime import datetime
@@ -31,7 +31,9 @@ class AlreadyErased(errors.Conflict):
 
 
 def export(user: models.User) -> dict[str, Any]:
-    """Everything that accounts holds about the person, as JSON values. Who acted or looked is not theirs to know."""
+    """Everything that accounts holds about the person, as JSON values (see `schemas.PersonalData`), but not who acted
+    or looked. Security notices that wait are left out, because they reach the person by mail.
+    """
     addresses = allauth_models.EmailAddress.objects.filter(user=user).order_by("pk")
     devices = usersession_models.UserSession.objects.filter(user=user).order_by("-pk")
     looks = models.PersonalDataView.objects.filter(subject=user.pk)
@@ -73,7 +75,7 @@ def export(user: models.User) -> dict[str, Any]:
 
 
 def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:
-    """Close the account and forget the person. Raises AccountNotFound, StaffAccount, AlreadyErased."""
+    """Close the account and delete the personal data in it. Raises AccountNotFound, StaffAccount, AlreadyErased."""
     with transaction.atomic(using=models.DATABASE):
         user = models.User.objects.lock(user_id)
         if user.is_colleague:
@@ -88,13 +90,13 @@ def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:
         models.AccountAction.record(
             user=user, act=models.Act.ERASED, detail="", reason=reason, actor=actor, now=now
         )
-        event = user.changed()
+        event = user.bump_version()
         outbox.publish(models.Outbox, event, now=now, version=event.version)
     log.info("account_erased", user_id=user_id, actor=actor)
 
 
 def record_look(*, actor: str, page: str, subject: str = "", query: str = "", now: datetime) -> None:
-    """Keep who looks at whose data: before it is shown."""
+    """Store who looks at whose data. Call it before the data is shown."""
     models.PersonalDataView.objects.create(
         actor=actor, page=page, subject=subject[:32], query=query[: models.MAX_QUERY_CHARACTERS], at=now
     )

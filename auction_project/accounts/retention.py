@@ -1,5 +1,5 @@
-"""Deletes what accounts need no longer: sessions that have ended, and looks at personal data that are
-PERSONAL_DATA_VIEWS_KEEP_DAYS old. What was done to an account is kept for good.
+"""Deletes sessions that have ended, and looks at personal data after PERSONAL_DATA_VIEWS_KEEP_DAYS. Actions on accounts
+are kept for good.
 """
 
 from datetime import datetime, timedelta

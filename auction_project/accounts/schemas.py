@@ -1,4 +1,4 @@
-"""The export of personal data, for the OpenAPI document: `personal.export` makes this body. Instants are ISO 8601."""
+"""The body of the export of personal data, made by `personal.export`, for the OpenAPI document. Instants are ISO 8601."""
 
 from typing import Any
 
@@ -54,6 +54,8 @@ class _Elsewhere(serializers.Serializer[Any]):
 
 
 class PersonalData(serializers.Serializer[Any]):
+    """All that accounts holds about one person; each list holds the newest 1,000 rows."""
+
     account = _Account()
     addresses = _Address(many=True)
     sessions = _Session(many=True)

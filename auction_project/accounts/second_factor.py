@@ -1,4 +1,4 @@
-"""The second factor: codes of an authenticator app (TOTP) and recovery codes, by allauth. Their secrets are stored encrypted."""
+"""The second factor, by allauth: codes of an authenticator app (TOTP) and recovery codes, whose secrets are encrypted."""
 
 import base64
 import hashlib
@@ -14,6 +14,8 @@ from auction_project.accounts import models
 
 
 class SecondFactorAdapter(adapter.DefaultMFAAdapter):
+    """Encrypts the secrets before allauth stores them."""
+
     error_messages = adapter.DefaultMFAAdapter.error_messages | {
         "incorrect_code": "Wrong code.",
         "unverified_email": "Confirm your e-mail address first.",
@@ -27,17 +29,18 @@ class SecondFactorAdapter(adapter.DefaultMFAAdapter):
 
 
 def is_set_up(user: models.User) -> bool:
+    """Whether the account has an authenticator app."""
     return bool(mfa_models.Authenticator.objects.filter(user=user, type=mfa_models.Authenticator.Type.TOTP))
 
 
-def has_been_shown(request: HttpRequest) -> bool:
-    """Whether this session showed it: a session from before it was set up did not."""
+def was_shown(request: HttpRequest) -> bool:
+    """Whether the user gave a code in this session. A session from before the set-up has none."""
     records = login_flows.get_authentication_records(request, request.user)
     return any(record.get("method") == "mfa" for record in records)
 
 
 def _cipher() -> fernet.MultiFernet:
-    """Encrypts under SECRET_KEY, and reads what an earlier key encrypted."""
+    """Encrypts under SECRET_KEY, and decrypts what an earlier SECRET_KEY encrypted, too."""
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     digests = (hashlib.sha256(f"accounts.second_factor:{key}".encode()).digest() for key in keys)
     return fernet.MultiFernet([fernet.Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

@@ -1,4 +1,4 @@
-"""What can be read of accounts. Never writes."""
+"""Reads of accounts. Never writes."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from auction_project.kernel import ids
 
 
 def get_account(user_id: str) -> models.User:
-    """Raises AccountNotFound."""
+    """The account. Raises AccountNotFound."""
     return models.User.objects.find(user_id)
 
 
 def get_claims(user: models.User, session_key: str) -> dict[str, Any]:
-    """What an access token says of `user`, besides the id and until when it holds."""
+    """The claims of an access token of `user` that allauth does not add: roles, whether the address is verified, when
+    the account was created (seconds since the epoch), and the id of the session.
+    """
     return {
         "roles": list(user.roles),
         "email_verified": user.email_verified,
@@ -25,15 +27,16 @@ def get_claims(user: models.User, session_key: str) -> dict[str, Any]:
 
 
 def get_admin_groups(user: models.User) -> tuple[str, ...]:
+    """The account's groups in the admin, in the order of the table."""
     held = set(user.groups.values_list("name", flat=True))
     return tuple(name for name in permissions.GROUPS if name in held)
 
 
 def list_group_permissions(name: str) -> QuerySet[auth_models.Permission]:
-    """The permissions that the table gives to the group `name`, as far as they exist."""
+    """The existing permissions that the table gives to the group `name`."""
     rights = permissions.GROUPS[name]
-    wanted = Q(content_type__app_label__in=rights.view, codename__startswith="view_")
+    query = Q(content_type__app_label__in=rights.view, codename__startswith="view_")
     for permission in rights.may:
         app_label, _, codename = permission.partition(".")
-        wanted |= Q(content_type__app_label=app_label, codename=codename)
-    return auth_models.Permission.objects.filter(wanted).order_by("pk")
+        query |= Q(content_type__app_label=app_label, codename=codename)
+    return auth_models.Permission.objects.filter(query).order_by("pk")

@@ -1,7 +1,7 @@
-"""What may be done with accounts. Each service is one transaction on `default`; a change that the other apps must
-know of is told by AccountChanged, with the next version, in that transaction and under the account's row lock.
+"""The services of accounts. Each is one transaction on `default`. A change that concerns the other apps is published as
+AccountChanged, with the next version, in that transaction and under the lock of the account's row.
 
-`actor` is the id of the user who acts, or the name of what does (`command`); `reason` is kept beside it.
+`actor` is the id of the user who acts, or a name such as `command`. `reason` is stored with the action.
 """
 
 from collections.abc import Callable, Collection
@@ -30,11 +30,11 @@ class UnknownRole(errors.Invalid):
 
 
 class UnknownGroup(errors.Invalid):
-    """There is no such group at the admin's desk."""
+    """There is no such group of the admin."""
 
 
 class ReasonMissing(errors.Invalid):
-    """Say why."""
+    """Give a reason."""
 
 
 class SuperuserNeeded(errors.Forbidden):
@@ -45,7 +45,7 @@ class OwnAccount(errors.Forbidden):
     """You can't change the roles or the access of your own account. Ask a colleague."""
 
 
-# --- by the user himself, through allauth --------------------------------------------------------------------------
+# --- by the owner of the account, through allauth ------------------------------------------------------------------
 
 
 def register_account(*, user: models.User, now: datetime) -> None:
@@ -54,34 +54,36 @@ def register_account(*, user: models.User, now: datetime) -> None:
         with transaction.atomic(using=models.DATABASE):
             user.date_joined = now
             user.save(force_insert=True)
-            _tell(user, now=now)
+            _publish(user, now=now)
     except IntegrityError:
         raise EmailTaken from None
 
 
 def rehearse_registration(*, now: datetime) -> None:
-    """Do the work of a registration and undo it: sign-up must take as long for an address that has an account."""
+    """Do the work of a registration and undo it, so that sign-up takes as long for an address that has an account."""
     email = f"{ids.new_id()}@rehearsal.invalid"
     with transaction.atomic(using=models.DATABASE):
         user = models.User(email=email, date_joined=now)
         user.set_password(ids.new_id())
         user.save(force_insert=True)
-        _tell(user, now=now)
+        _publish(user, now=now)
         allauth_models.EmailAddress.objects.create(user=user, email=email, primary=True)
         transaction.set_rollback(True, using=models.DATABASE)
 
 
 def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -> bool:
-    """Let `confirm` mark an address of the user as verified, and follow it: a first verified address makes a bidder.
+    """Let `confirm` mark an address of the user as verified, and publish it. A first verified address makes a bidder.
 
-    Returns what `confirm` said. Raises AccountNotFound, EmailTaken.
+    Returns the answer of `confirm`. Raises AccountNotFound, EmailTaken.
     """
     try:
         with transaction.atomic(using=models.DATABASE):
             models.User.objects.lock(user_id)
             confirmed = confirm()
             if confirmed:
-                _follow_email(models.User.objects.lock(user_id), now=now)
+                user = models.User.objects.lock(user_id)  # read again, because `confirm` stores the address
+                _verify(user)
+                _publish(user, now=now)
             return confirmed
     except IntegrityError:
         raise EmailTaken from None
@@ -90,10 +92,10 @@ def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -
 def change_password(
     *, user: models.User, password: str | None, now: datetime, notice: str = "", ip: str = ""
 ) -> None:
-    """Give the account another password (None: it can't sign in by one), and end its sessions.
+    """Give the account another password (None: none can sign in to it), and end its sessions.
 
-    `user` gets the password, too: the session that asks for the change goes on under a new key. `notice` is the template of
-    the mail to the owner (empty: none goes), and `ip` the address that the change came from. Raises AccountNotFound.
+    `user` gets the password, too, so that the session of the request goes on under a new key. `notice` is the template
+    of the mail to the owner (empty: none goes), and `ip` the address that the change came from. Raises AccountNotFound.
     """
     with transaction.atomic(using=models.DATABASE):
         row = models.User.objects.lock(user.pk)
@@ -106,7 +108,7 @@ def change_password(
     log.info("password_changed", user_id=row.pk)
 
 
-# --- by somebody else ----------------------------------------------------------------------------------------------
+# --- by others -----------------------------------------------------------------------------------------------------
 
 
 def create_account(
@@ -120,19 +122,19 @@ def create_account(
     actor: str,
     now: datetime,
 ) -> models.User:
-    """The account of `email`, made or brought into line: asking again changes nothing. Nothing is taken away.
-    Without a password nobody can sign in to it.
+    """The account of `email`, created or extended. A repeat changes nothing, and nothing is taken away. `password`
+    None: no password can sign in to a new account.
 
     Raises UnknownRole, UnknownGroup, WrongAccountState.
     """
     _check_names(roles, groups)
     email = email.lower()
     with transaction.atomic(using=models.DATABASE):
-        found = models.User.objects.filter(email=email).values_list("pk", flat=True).first()
-        user = models.User.objects.lock(found) if found else models.User(email=email, date_joined=now)
+        user_id = models.User.objects.filter(email=email).values_list("pk", flat=True).first()
+        user = models.User.objects.lock(user_id) if user_id else models.User(email=email, date_joined=now)
         if password is None:
             user.password = user.password or hashers.make_password(None)
-        elif not found or not user.check_password(password):
+        elif not user_id or not user.check_password(password):
             user.set_password(password)
         user.is_superuser |= superuser
         user.is_staff |= superuser or bool(groups)
@@ -140,7 +142,7 @@ def create_account(
         address, _ = allauth_models.EmailAddress.objects.get_or_create(
             user=user, email=email, defaults={"primary": True}
         )
-        changed = not found
+        changed = not user_id
         if verified and not address.verified:
             address.set_verified()
             changed |= _verify(user)
@@ -159,12 +161,12 @@ def create_account(
                     now=now,
                 )
         if changed:
-            _tell(user, now=now)
+            _publish(user, now=now)
     return user
 
 
 def grant_role(*, user_id: str, role: str, reason: str, actor: str, now: datetime) -> models.User:
-    """Give `role` to the account; it may have it.
+    """Give `role` to the account. If it has the role already, nothing changes.
 
     Raises AccountNotFound, UnknownRole, WrongAccountState, ReasonMissing, SuperuserNeeded, OwnAccount.
     """
@@ -174,12 +176,12 @@ def grant_role(*, user_id: str, role: str, reason: str, actor: str, now: datetim
         _check_rank(user, actor=actor, role=role)
         if user.add_role(role):
             _record(user, models.Act.ROLE_GRANTED, role, reason=reason, actor=actor, now=now)
-            _tell(user, now=now)
+            _publish(user, now=now)
     return user
 
 
 def revoke_role(*, user_id: str, role: str, reason: str, actor: str, now: datetime) -> models.User:
-    """Take `role` from the account; it may lack it.
+    """Take `role` from the account. If it does not have the role, nothing changes.
 
     Raises AccountNotFound, UnknownRole, ReasonMissing, SuperuserNeeded, OwnAccount.
     """
@@ -189,7 +191,7 @@ def revoke_role(*, user_id: str, role: str, reason: str, actor: str, now: dateti
         _check_rank(user, actor=actor, role=role)
         if user.leave(role):
             _record(user, models.Act.ROLE_REVOKED, role, reason=reason, actor=actor, now=now)
-            _tell(user, now=now)
+            _publish(user, now=now)
     return user
 
 
@@ -220,13 +222,14 @@ def close_account(*, user_id: str, reason: str, actor: str, now: datetime) -> mo
 def assign_admin_groups(
     *, user_id: str, groups: Collection[str], reason: str, actor: str, now: datetime
 ) -> models.User:
-    """Make `groups` the account's groups at the admin's desk; without one, and unless it is a superuser's, it may no
-    longer enter the admin. Raises AccountNotFound, UnknownGroup, ReasonMissing, SuperuserNeeded.
+    """Make `groups` the account's groups in the admin. Without a group only a superuser may enter the admin.
+
+    Raises AccountNotFound, UnknownGroup, ReasonMissing, SuperuserNeeded.
     """
     _check_names([], groups)
     with transaction.atomic(using=models.DATABASE):
         user = models.User.objects.lock(user_id)
-        if not _stands_above_all(actor):
+        if not _may_do_all(actor):
             raise SuperuserNeeded("Only a superuser can change who may enter the admin.")
         changes = [f"+{name}" for name in permissions.GROUPS if name in groups and user.join(name)]
         changes += [f"-{name}" for name in permissions.GROUPS if name not in groups and user.leave(name)]
@@ -238,7 +241,7 @@ def assign_admin_groups(
 
 
 def sync_group_permissions() -> list[str]:
-    """Give each group of the desk what the table says, no more and no less; the named permissions that do not exist.
+    """Give each group exactly the permissions of the table; the names of those that do not exist.
 
     Runs after all migrations: Django makes the permissions of every app on `default` when that database is migrated.
     """
@@ -246,9 +249,9 @@ def sync_group_permissions() -> list[str]:
     with transaction.atomic(using=models.DATABASE):
         for name, rights in permissions.GROUPS.items():
             group, _ = auth_models.Group.objects.get_or_create(name=name)
-            found = list(selectors.list_group_permissions(name).select_related("content_type"))
-            group.permissions.set(found)
-            existing = {f"{permission.content_type.app_label}.{permission.codename}" for permission in found}
+            rows = list(selectors.list_group_permissions(name).select_related("content_type"))
+            group.permissions.set(rows)
+            existing = {f"{row.content_type.app_label}.{row.codename}" for row in rows}
             missing += [permission for permission in rights.may if permission not in existing]
     return missing
 
@@ -256,19 +259,19 @@ def sync_group_permissions() -> list[str]:
 # --- inside --------------------------------------------------------------------------------------------------------
 
 
-def _stands_above_all(actor: str) -> bool:
-    """Whether `actor` is a superuser, or a name such as `command`: a person at the server's own console."""
+def _may_do_all(actor: str) -> bool:
+    """Whether `actor` is an active superuser, or a name such as `command`: a person at the console of the server."""
     if not models.is_id(actor):
         return True
     return models.User.objects.filter(pk=actor, is_superuser=True, state=models.State.ACTIVE).exists()
 
 
 def _check_rank(user: models.User, *, actor: str, role: str = "") -> None:
-    """Operators act on customers: not on themselves, not on colleagues, and they make no operators.
+    """Operators act on customers: not on themselves, not on colleagues, and they cannot grant the role operator.
 
     Raises SuperuserNeeded, OwnAccount.
     """
-    if _stands_above_all(actor):
+    if _may_do_all(actor):
         return
     if user.id == actor:
         raise OwnAccount
@@ -288,21 +291,15 @@ def _move(
         _check_rank(user, actor=actor)
         user.move_to(state)
         _record(user, act, "", reason=reason, actor=actor, now=now)
-        _tell(user, now=now)
+        _publish(user, now=now)
         if not user.is_active:
             sessions.end_all(user_id=user.pk, reason=state.lower(), now=now)
     log.info("account_moved", user_id=user.id, state=user.state, actor=actor)
     return user
 
 
-def _follow_email(user: models.User, *, now: datetime) -> None:
-    """Tell of the verified address; `user` was read after it was stored."""
-    _verify(user)
-    _tell(user, now=now)
-
-
 def _verify(user: models.User) -> bool:
-    """Whether this is the account's first verified address."""
+    """Make the owner of a first verified address a bidder; whether it is the first."""
     if user.email_verified:
         return False
     user.email_verified = True
@@ -311,14 +308,15 @@ def _verify(user: models.User) -> bool:
     return True
 
 
-def _tell(user: models.User, *, now: datetime) -> None:
-    event = user.changed()
+def _publish(user: models.User, *, now: datetime) -> None:
+    event = user.bump_version()
     outbox.publish(models.Outbox, event, now=now, version=event.version)
 
 
 def _record(
     user: models.User, act: models.Act, detail: str, *, reason: str, actor: str, now: datetime
 ) -> None:
+    """Raises ReasonMissing."""
     if not reason.strip():
         raise ReasonMissing(field="reason")
     models.AccountAction.record(
@@ -327,6 +325,7 @@ def _record(
 
 
 def _check_names(roles: Collection[str], groups: Collection[str]) -> None:
+    """Raises UnknownRole, UnknownGroup."""
     for role in roles:
         if role not in tokens.ROLES:
             raise UnknownRole(f"The roles are {', '.join(tokens.ROLES)}.", field="role")

@@ -1,5 +1,5 @@
-"""The ends of sessions. A session that is ended here is told by SessionEnded in the transaction that deletes it, so that
-the streams that it opened end, too. A session that expires by itself is not told: nothing runs at that moment.
+"""The ends of sessions. SessionEnded is published in the transaction that deletes a session, so that the streams of the
+session end, too. A session that expires publishes nothing, because nothing runs at that moment.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,9 @@ log = logs.get(__name__)
 
 
 def end(*, user_id: str, session_keys: Collection[str], reason: str, now: datetime) -> None:
-    """End these sessions of the account; one that has ended already is told again. `reason` is for the log."""
+    """End these sessions of the account; one that has ended already is published again. `reason` is for log and
+    metrics.
+    """
     if not session_keys:
         return
     with transaction.atomic(using=models.DATABASE):
@@ -66,7 +68,7 @@ def list_keys(user_id: str) -> list[str]:
 
 
 class SessionsAdapter(adapter.DefaultUserSessionsAdapter):
-    """allauth's API for programs ends sessions through here."""
+    """Ends the sessions that a user names in allauth's API for programs."""
 
     def end_sessions(self, sessions: Collection[allauth_models.UserSession]) -> None:
         for session in sessions:

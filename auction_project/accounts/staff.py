@@ -1,7 +1,7 @@
-"""Sessions of staff: at most eight hours, an end after an idle hour, and a second factor before the admin opens.
+"""Sessions of staff: they end after eight hours or an idle hour, and the admin needs a second factor.
 
-The marks stand in the session: when it began, and when the person was last seen. A page that fetches tokens by itself
-does not count as a person.
+The session stores when it began and when its user was last seen. A page that fetches tokens by itself does not count as
+a sign of its user.
 """
 
 from collections.abc import Callable
@@ -19,18 +19,20 @@ from auction_project.accounts import models, second_factor, sessions
 
 MAX_SECONDS = 8 * 3600
 IDLE_SECONDS = 3600
-SEEN_EVERY_SECONDS = 60  # how exactly the last sight is known: each one is a write
+SEEN_EVERY_SECONDS = 60  # precision of the idle time: each update is a write
 ADMIN = "/admin/"
-UNATTENDED = ("/api/v1/token",)  # what pages ask for by themselves
+UNATTENDED = ("/api/v1/token",)  # requests that pages send by themselves
 _MARKS = "staff"
 
 
 def begin(session: SessionBase, user: models.User, *, now: datetime) -> None:
+    """Start the time of a colleague's session; a customer's session has none."""
     if user.is_colleague:
         session[_MARKS] = [now.timestamp(), now.timestamp()]
 
 
 def is_over(session: SessionBase, *, now: datetime) -> bool:
+    """Whether this is a colleague's session that is too old or was idle for too long."""
     marks = session.get(_MARKS)
     if marks is None:
         return False
@@ -39,13 +41,14 @@ def is_over(session: SessionBase, *, now: datetime) -> bool:
 
 
 def see(session: SessionBase, *, now: datetime) -> None:
+    """Note that the user is there."""
     marks = session.get(_MARKS)
     if marks is not None and now.timestamp() >= marks[1] + SEEN_EVERY_SECONDS:
         session[_MARKS] = [marks[0], now.timestamp()]
 
 
 class StaffMiddleware:
-    """Behind the sessions and the authentication. A request without a session costs nothing."""
+    """Inside Django's middleware of sessions and authentication. A request without a session costs nothing."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -68,11 +71,11 @@ class StaffMiddleware:
     def _before_the_admin(self, request: HttpRequest, *, now: datetime) -> HttpResponse | None:
         if not request.path.startswith(ADMIN) or not request.user.is_authenticated:
             return None
-        if _MARKS not in request.session:  # became staff after the log-in
+        if _MARKS not in request.session:  # the user became staff after the log-in
             begin(request.session, request.user, now=now)
         if not (settings.STAFF_SECOND_FACTOR and request.user.is_staff):
             return None
-        if second_factor.has_been_shown(request):
+        if second_factor.was_shown(request):
             return None
         page = "mfa_reauthenticate" if second_factor.is_set_up(request.user) else "mfa_activate_totp"
         return HttpResponseRedirect(f"{reverse(page)}?{urlencode({'next': request.get_full_path()})}")

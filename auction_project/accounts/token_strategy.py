@@ -1,11 +1,12 @@
-"""How allauth's headless API signs tokens: its JWT strategy, with our claims. `auction_project.kernel.tokens` verifies them.
+"""The tokens of allauth's headless API: its JWT strategy with our claims. `auction_project.kernel.tokens` verifies
+them.
 
-allauth adds sub, iat, exp, jti, sid and token_use. The account is read anew each time, so one that was suspended or
-closed gets nothing, and changed roles show in the next token.
+allauth adds sub, iat, exp, jti, sid and token_use. The account is read anew each time, so a suspended or closed account
+gets no token, and changed roles are in the next one.
 
-A refresh token holds once and ends with its session. Sent again within RETRY_SECONDS it gets the same successor, because
-the first answer may have been lost. Sent again later, or after its successor was used, two parties have it: the session
-ends, and with it every token that came from it.
+A refresh token is valid once and ends with its session. A repeat within RETRY_SECONDS gets the same successor, because
+the first answer may have been lost. A later repeat, or one after the successor was used, shows that two parties have
+the token: the session ends, and with it every token that came from it.
 """
 
 from datetime import datetime
@@ -25,12 +26,16 @@ from auction_project.kernel import logs
 
 RETRY_SECONDS = 10
 MAX_REFRESH_TOKENS = 20  # of one session; one more ends the oldest
-_SUCCESSORS = "refreshed"  # in the session: {jti: [when it was used, its successor]}
+_SUCCESSORS = (
+    "refreshed"  # in the session: {jti of a used token: [when, in seconds since the epoch, its successor]}
+)
 
 log = logs.get(__name__)
 
 
 class AccessTokenStrategy(jwt.JWTTokenStrategy):
+    """allauth's hooks, by which it creates and refreshes tokens."""
+
     def create_access_token(self, request: HttpRequest) -> str | None:
         return _access_token(request.user, request.session) if request.user.is_active else None
 
@@ -41,7 +46,7 @@ class AccessTokenStrategy(jwt.JWTTokenStrategy):
         return payload
 
     def refresh_token(self, refresh_token: str) -> tuple[str, str]:
-        """Raises RefreshTokenInvalid."""
+        """The next access token and refresh token. Raises RefreshTokenInvalid."""
         payload = internal.decode_token(refresh_token, "refresh")
         session_key = internal.session_key_from_sid(payload["sid"]) if payload else None
         pair, outcome = None, "invalid"
@@ -56,14 +61,14 @@ class AccessTokenStrategy(jwt.JWTTokenStrategy):
 
 
 def _lock(session_key: str) -> None:
-    """One refresh of a session at a time: two that come together must not get two successors."""
+    """Let one refresh of a session run at a time, because two at once must not get two successors."""
     session_models.Session.objects.select_for_update().filter(pk=session_key).values_list("pk").first()
 
 
 def _refresh(
     session_key: str, refresh_token: str, payload: dict[str, Any], *, now: datetime
 ) -> tuple[tuple[str, str] | None, str]:
-    """The next pair of tokens, if there is one, and the outcome for the figures."""
+    """The next pair of tokens, if there is one, and the outcome for the metrics."""
     session = sessionkit.lookup_session(session_key)
     user = internal.validate_token_user(payload, session) if session is not None else None
     if session is None or user is None:
@@ -71,7 +76,7 @@ def _refresh(
     if staff.is_over(session, now=now):
         sessions.end(user_id=user.pk, session_keys=[session_key], reason="staff_session_over", now=now)
         return None, "invalid"
-    # What can still be repeated: young, and the successor is unused.
+    # Tokens that can still be repeated: used lately, with an unused successor.
     successors = {
         used: (at, successor)
         for used, (at, successor) in session.get(_SUCCESSORS, {}).items()
@@ -98,7 +103,7 @@ def _access_token(user: Any, session: SessionBase) -> str:
 
 
 def _forget_oldest(session: SessionBase) -> None:
-    """Each answer to a program that is signed in brings a refresh token: keep the newest."""
+    """Keep the newest refresh tokens, because each answer to a program that is signed in holds a new one."""
     state = internal.get_refresh_token_state(session)
     for jti in list(state)[:-MAX_REFRESH_TOKENS]:
         del state[jti]

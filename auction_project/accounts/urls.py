@@ -1,4 +1,4 @@
-"""REST paths of accounts, below /api/v1/."""
+"""The REST paths of accounts, below /api/v1/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The pages of accounts that allauth does not have: where an account is signed in, and its personal data."""
+"""The pages of accounts that allauth does not have: the sessions of an account, and its personal data."""
 
 from typing import Any
 
@@ -17,13 +17,13 @@ from auction_project.kernel.http import problems
 
 
 class SessionsView(mixins.LoginRequiredMixin, generic.TemplateView):
-    """Where the account is signed in, and the buttons that end it."""
+    """The sessions of the account, and the buttons that end them."""
 
     template_name = "account/sessions.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        found = usersession_models.UserSession.objects.purge_and_list(self.request.user)
-        newest = sorted(found, key=lambda session: session.created_at, reverse=True)
+        rows = usersession_models.UserSession.objects.purge_and_list(self.request.user)
+        newest = sorted(rows, key=lambda session: session.created_at, reverse=True)
         return super().get_context_data(section="account", sessions=newest, **context)
 
     def post(self, request: http.HttpRequest) -> http.HttpResponse:
@@ -46,7 +46,7 @@ class SessionsView(mixins.LoginRequiredMixin, generic.TemplateView):
 
 
 class PersonalDataPage(mixins.LoginRequiredMixin, generic.TemplateView):
-    """The export of one's data, and the form that deletes the account."""
+    """The link to the export of the user's data, and the form that deletes the account."""
 
     template_name = "account/personal_data.html"
 
@@ -68,6 +68,8 @@ class PersonalDataPage(mixins.LoginRequiredMixin, generic.TemplateView):
 
 
 class ExportView(mixins.LoginRequiredMixin, generic.View):
+    """The export as a file."""
+
     def get(self, request: http.HttpRequest) -> http.HttpResponse:
         answer = http.JsonResponse(personal.export(request.user), json_dumps_params={"indent": 2})
         answer.headers["Content-Disposition"] = 'attachment; filename="gavel-account.json"'

@@ -15,8 +15,9 @@ MAX_REASON_CHARACTERS = 500
 
 
 class Lookups:
-    """Shows a list without its filters when its address holds a value that no database can compare, such as the year 0 or
-    a number of thirty digits. Django does so for some of these values only."""
+    """Shows a list without its filters when its address holds a value that no database can compare, such as the year 0
+    or a number of thirty digits. Django does so for some of these values only.
+    """
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:

@@ -1,8 +1,8 @@
-"""The one tree of errors, without HTTP and without Django. The kind of an error decides how it is handled; its code names
-the situation.
+"""The one tree of errors, without HTTP and without Django. The kind of an error decides how it is handled; its code
+names the situation.
 
-A subclass states its situation in its docstring, which clients read as the message and on the page of the code. `remedy`
-says what to do next, where the remedy of the kind does not fit.
+A subclass states its situation in its docstring, which clients read as the message and on the page of the code.
+`remedy` says what to do next, where the remedy of the kind does not fit.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 class DomainError(Exception):
     """Something went against a rule."""
 
-    # Clients read `code` (the name of the class in snake case), `detail` (a sentence for people), `field` (the part of the
-    # request at fault, None if there is none) and `figures` (JSON values: what the next request needs to do better).
+    # Clients read `code` (the name of the class in snake case), `detail` (a sentence for people), `field` (the part of
+    # the request at fault, None if there is none) and `figures` (JSON values: what the next request needs to do
+    # better).
     code: ClassVar[str] = ""
     remedy: ClassVar[str] = ""
 

@@ -4,8 +4,9 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One invariant by its id, such as M1: how many things were checked, and each violation in words. Without a violation
-    the invariant holds."""
+    """One invariant by its id, such as M1: how many things were checked, and each violation in words. Without a
+    violation the invariant holds.
+    """
 
     invariant: str
     checked: int

@@ -19,7 +19,7 @@ def new_id() -> str:
 
 
 def auction_id(actor: str, key: str) -> str:
-    """The auction that `actor` asked for under the Idempotency-Key `key`."""
+    """The auction that `actor` requested under the Idempotency-Key `key`."""
     return uuid.uuid5(_RELISTINGS, f"requested:{actor}:{key}").hex
 
 

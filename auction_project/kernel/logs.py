@@ -1,7 +1,7 @@
 """Structured logs. Each line carries the ids of the work that it is about: correlation, auction, sale and saga.
 
-`with logs.bound(sale_id=…)` adds ids to every line inside. Events and tasks pass `correlation_id()` on. The lines are JSON
-when GAVEL_LOG_FORMAT=json (production), and readable text otherwise. A client cannot forge a line, because control
+`with logs.bound(sale_id=…)` adds ids to every line inside. Events and tasks pass `correlation_id()` on. The lines are
+JSON when GAVEL_LOG_FORMAT=json (production), and readable text otherwise. A client cannot forge a line, because control
 characters are escaped and each line of a traceback is marked.
 """
 

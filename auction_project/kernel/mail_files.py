@@ -1,5 +1,5 @@
-"""Mails as files on a developer's machine. Only the user of this process may read them, because they hold links that sign
-a user in.
+"""Mails as files on a developer's machine. Only the user of this process may read them, because they hold links that
+sign a user in.
 """
 
 import contextlib

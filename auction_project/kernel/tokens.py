@@ -31,9 +31,10 @@ class InvalidToken(errors.Unauthenticated):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """The user of a request: id, roles, whether the e-mail address is verified, when the account was created and when the
-    token expires (both in seconds since the epoch), and the session that the token comes from (`ids.session_id`; empty in a
-    token without a session)."""
+    """The user of a request: id, roles, whether the e-mail address is verified, when the account was created and when
+    the token expires (both in seconds since the epoch), and the session that the token comes from (`ids.session_id`;
+    empty in a token without a session).
+    """
 
     sub: str
     roles: tuple[str, ...]

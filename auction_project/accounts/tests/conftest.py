@@ -27,13 +27,13 @@ def own_cache(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def own_site(settings: Any) -> None:
-    """Not the host that the test client asks."""
+    """Not the host of the test client's requests."""
     settings.PUBLIC_URL = f"{SITE}/"
 
 
 @pytest.fixture
 def make() -> Callable[..., models.User]:
-    """A verified bidder of that name, with more roles if asked for."""
+    """Makes a verified bidder of that name, with more roles if given."""
 
     def make(name: str, *roles: str, **more: Any) -> models.User:
         return services.create_account(
@@ -74,7 +74,7 @@ class App:
         return self.send("GET", path, **credentials)
 
     def log_in(self, name: str) -> dict[str, Any]:
-        """What stands in `meta` of the answer: access_token, refresh_token, session_token."""
+        """`meta` of the answer: access_token, refresh_token, session_token."""
         status, body = self.post(
             "/_allauth/app/v1/auth/login", {"email": f"{name}@example.org", "password": PASSWORD}
         )
@@ -99,7 +99,7 @@ def ended(user_id: str) -> list[str]:
     return [contracts.decode(bytes(row.body))[1].session_id for row in rows]
 
 
-def told(user_id: str) -> list[tuple[int, contracts.events.AccountChanged]]:
+def published(user_id: str) -> list[tuple[int, contracts.events.AccountChanged]]:
     """(version, event) of each AccountChanged of the account in the outbox, in order."""
     rows = models.Outbox.objects.filter(key=user_id, type="AccountChanged").order_by("id")
     return [

@@ -1,4 +1,4 @@
-"""The desk: what is shown to whom, and that nothing is changed but by an action with a reason."""
+"""The admin of accounts: who sees what, and that only an action with a reason changes anything."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,13 +43,13 @@ def operator(make: Make) -> models.User:
 ACTIONS = ["grant-seller", "revoke-seller", "bar", "reinstate", "close"]
 
 
-def test_the_desk_is_shut_to_a_bidder_and_to_nobody(ada: models.User) -> None:
+def test_the_admin_is_closed_to_a_bidder_and_to_strangers(ada: models.User) -> None:
     assert Client().get(LIST).status_code == 302
     assert signed_in(ada).get(LIST, follow=True).status_code == 403
 
 
 @pytest.mark.parametrize("group", ["stock clerk", "finance", "viewer"])
-def test_other_desks_do_not_see_accounts(make: Make, ada: models.User, group: str) -> None:
+def test_other_groups_do_not_see_accounts(make: Make, ada: models.User, group: str) -> None:
     services.sync_group_permissions()
     browser = signed_in(make("eve", groups=[group]))
 
@@ -142,7 +142,7 @@ def test_an_operator_cannot_shut_out_a_superuser(make: Make, operator: models.Us
     assert selectors.get_account(root.id).state == "ACTIVE"
 
 
-def test_a_superuser_assigns_desks_and_an_operator_does_not(make: Make, operator: models.User) -> None:
+def test_a_superuser_assigns_groups_and_an_operator_does_not(make: Make, operator: models.User) -> None:
     root, ada = make("root", superuser=True), make("ada")
 
     assert press(signed_in(operator), ada, "desk-groups", groups=["finance"], reason="x").status_code == 403
@@ -199,7 +199,7 @@ def test_addresses_and_groups_cannot_be_edited_around_the_services(make: Make) -
     assert browser.post("/admin/auth/group/add/", {"name": "king"}).status_code == 403
 
 
-def test_a_desk_gets_what_the_table_says_and_loses_what_it_does_not() -> None:
+def test_a_group_gets_exactly_the_permissions_of_the_table() -> None:
     services.sync_group_permissions()
     viewer = auth_models.Group.objects.get(name="viewer")
     viewer.permissions.add(auth_models.Permission.objects.get(codename="bar_account"))

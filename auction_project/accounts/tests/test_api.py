@@ -1,4 +1,4 @@
-"""The REST endpoints: nobody, somebody else, the right one; the limits; CSRF."""
+"""The REST views, for no user, another user and the right one; the limits; CSRF."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ def roles_path(user: models.User) -> str:
     return f"/api/v1/accounts/{user.id}/roles"
 
 
-def test_me_is_nobody_without_a_token(app: App) -> None:
+def test_me_needs_a_token(app: App) -> None:
     status, problem = app.get("/api/v1/me")
 
     assert (status, problem["code"]) == (401, "unauthenticated")
@@ -31,7 +31,7 @@ def test_me_is_whose_token_it_is(app: App, make: Make) -> None:
     assert app.get("/api/v1/me", token=app.log_in("bob")["access_token"])[1]["sub"] == bob.id
 
 
-def test_nobody_grants_nothing(app: App, make: Make) -> None:
+def test_without_a_token_no_role_is_granted(app: App, make: Make) -> None:
     ada = make("ada")
 
     assert app.post(roles_path(ada), {"grant": "seller"})[0] == 401
@@ -39,7 +39,7 @@ def test_nobody_grants_nothing(app: App, make: Make) -> None:
 
 
 @pytest.mark.parametrize("roles", [(), ("seller",)])
-def test_somebody_who_is_no_operator_grants_nothing_not_even_to_himself(
+def test_a_user_who_is_not_an_operator_cannot_grant_a_role_even_to_the_own_account(
     app: App, make: Make, roles: tuple[str, ...]
 ) -> None:
     ada, bob = make("ada", *roles), make("bob")
@@ -230,7 +230,7 @@ def test_guesses_at_the_admin_are_limited_too(make: Make) -> None:
     assert refused.headers["Location"].startswith("/accounts/login/")
 
 
-def test_a_redis_that_is_away_is_503_with_retry_after(make: Make, settings: Any) -> None:
+def test_an_unavailable_redis_is_503_with_retry_after(make: Make, settings: Any) -> None:
     make("ada")
     settings.CACHES = {
         "default": {

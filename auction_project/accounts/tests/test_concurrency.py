@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from auction_project.accounts import models, selectors, services
-from auction_project.accounts.tests.conftest import NOW, told
+from auction_project.accounts.tests.conftest import NOW, published
 
 pytestmark = pytest.mark.django_db(databases=["default"], transaction=True)
 
@@ -34,7 +34,7 @@ def at_once(*work: Callable[[], object]) -> list[Exception | None]:
     return raised
 
 
-def test_changes_of_one_account_are_told_one_by_one(make: Callable[..., models.User]) -> None:
+def test_changes_of_one_account_are_published_one_by_one(make: Callable[..., models.User]) -> None:
     ada = make("ada")
 
     def toggle() -> None:
@@ -44,7 +44,7 @@ def test_changes_of_one_account_are_told_one_by_one(make: Callable[..., models.U
 
     assert at_once(*[toggle] * 4) == [None] * 4
 
-    events = told(ada.id)
+    events = published(ada.id)
     assert [version for version, _ in events] == list(range(1, len(events) + 1))
     assert len(events) == 1 + ada.actions.count()
     assert events[-1][1].roles == selectors.get_account(ada.id).roles == ("bidder",)

@@ -1,4 +1,4 @@
-"""What people are written about their accounts: the house's own words, what to do, and what if it was not you."""
+"""The mails about accounts: our own words, what to do, and what to do if it was not you."""
 
 import smtplib
 from collections.abc import Callable
@@ -90,7 +90,9 @@ def assert_is_notice(message: Any, begins: str) -> None:
     assert message.body.endswith(FOOT)
 
 
-def test_another_password_is_told(app: App, make: Make, django_capture_on_commit_callbacks: Commit) -> None:
+def test_a_new_password_is_reported_to_its_owner(
+    app: App, make: Make, django_capture_on_commit_callbacks: Commit
+) -> None:
     make("ada")
     session = app.log_in("ada")["session_token"]
 
@@ -106,7 +108,7 @@ def test_another_password_is_told(app: App, make: Make, django_capture_on_commit
     assert_is_notice(message, "The password of your Gavel account was changed.")
 
 
-def test_another_address_is_told_to_the_old_one(
+def test_a_new_address_is_reported_to_the_old_one(
     app: App, make: Make, django_capture_on_commit_callbacks: Commit
 ) -> None:
     ada = make("ada")
@@ -125,7 +127,7 @@ def test_another_address_is_told_to_the_old_one(
     )
 
 
-def test_a_change_stands_though_its_notice_does_not_leave(
+def test_a_change_holds_although_its_notice_does_not_leave(
     app: App, make: Make, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Commit
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -147,7 +149,7 @@ def test_a_change_stands_though_its_notice_does_not_leave(
 
 
 @pytest.mark.parametrize("host", ["evil.example", "testserver:81"])
-def test_the_host_header_leads_no_link_away(make: Make, settings: Any, host: str) -> None:
+def test_the_host_header_changes_no_link(make: Make, settings: Any, host: str) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     make("ada")
     app = App(host=host)

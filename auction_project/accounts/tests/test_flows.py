@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from auction_project.accounts import models, services
-from auction_project.accounts.tests.conftest import PASSWORD, SITE, App, told
+from auction_project.accounts.tests.conftest import PASSWORD, SITE, App, published
 from auction_project.kernel import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default"])
@@ -40,13 +40,13 @@ def test_from_sign_up_to_me_as_curl_would(app: App) -> None:
     assert status == 401
     assert {"id": "verify_email", "is_pending": True} in body["data"]["flows"]
     user = models.User.objects.get(email="ada@example.org")
-    assert [(version, event.roles, event.email_verified) for version, event in told(user.id)] == [
+    assert [(version, event.roles, event.email_verified) for version, event in published(user.id)] == [
         (1, (), False)
     ]
     assert app.post(LOGIN, ADA)[0] == 401
 
     app.post(VERIFY, {"key": key_in_mail()})
-    assert [(version, event.roles, event.email_verified) for version, event in told(user.id)][1:] == [
+    assert [(version, event.roles, event.email_verified) for version, event in published(user.id)][1:] == [
         (2, ("bidder",), True)
     ]
 
@@ -76,7 +76,7 @@ def test_a_key_verifies_once(app: App) -> None:
     status, _ = app.post(VERIFY, {"key": key})
 
     assert status == 400
-    assert len(told(models.User.objects.get().id)) == 2
+    assert len(published(models.User.objects.get().id)) == 2
 
 
 def test_a_forged_key_verifies_nothing(app: App) -> None:
@@ -88,7 +88,7 @@ def test_a_forged_key_verifies_nothing(app: App) -> None:
     assert models.User.objects.get().email_verified is False
 
 
-def test_signing_up_again_tells_nobody_that_there_is_an_account(app: App, make: Make) -> None:
+def test_signing_up_again_does_not_reveal_the_account(app: App, make: Make) -> None:
     ada = make("ada")
 
     status, body = app.post(SIGNUP, ADA)
@@ -120,7 +120,7 @@ def test_a_bad_sign_up_names_the_field_and_makes_nothing(app: App, body: Any, fi
     assert (models.User.objects.count(), models.Outbox.objects.count(), mail.outbox) == (0, 0, [])
 
 
-def test_a_mail_server_that_is_away_is_said_and_mended_by_the_next_login(
+def test_an_unavailable_mail_server_is_reported_and_the_next_login_sends_again(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -150,7 +150,7 @@ def test_a_new_password_by_mail_ends_the_old_one_and_its_refresh_tokens(app: App
     )
 
 
-def test_a_new_address_is_told_when_it_is_verified(app: App, make: Make) -> None:
+def test_a_new_address_is_published_when_it_is_verified(app: App, make: Make) -> None:
     ada = make("ada", "seller")
     services.revoke_role(user_id=ada.id, role="bidder", reason="x", actor="command", now=ada.date_joined)
     session = app.log_in("ada")["session_token"]
@@ -159,10 +159,10 @@ def test_a_new_address_is_told_when_it_is_verified(app: App, make: Make) -> None
     assert (refused, problem["code"], mail.outbox) == (401, "password_needed", [])
     app.confirm_it_is_you(session)
     assert app.post(EMAIL, COUNTESS, session=session)[0] == 200
-    assert told(ada.id)[-1][1].email == "ada@example.org"
+    assert published(ada.id)[-1][1].email == "ada@example.org"
     app.post(VERIFY, {"key": key_in_mail()}, session=session)
 
-    version, event = told(ada.id)[-1]
+    version, event = published(ada.id)[-1]
     assert (version, event.email, event.roles) == (3, "countess@example.org", ("seller",))
     assert app.post(LOGIN, ADA)[0] == 400
     assert app.post(LOGIN, ADA | {"email": "countess@example.org"})[0] == 200
@@ -199,7 +199,7 @@ def test_confirming_the_address_signs_in_and_leads_back_to_the_lot() -> None:
     assert browser.generic("POST", "/api/v1/token").status_code == 200
 
 
-def test_confirming_the_address_elsewhere_signs_nobody_in() -> None:
+def test_confirming_the_address_elsewhere_does_not_sign_in() -> None:
     form = {"email": "ada@example.org", "password1": PASSWORD, "password2": PASSWORD}
     Client().post("/accounts/signup/", form)
     stranger = Client()

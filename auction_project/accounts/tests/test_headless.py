@@ -164,7 +164,7 @@ def test_a_wrong_password_names_the_rule(make: Make) -> None:
     )
 
 
-def test_whoever_must_verify_his_address_is_told_so_and_keeps_data_meta_and_session() -> None:
+def test_a_log_in_before_the_verification_names_the_next_step_and_keeps_data_meta_and_session() -> None:
     body = json.dumps({"email": "ada@example.org", "password": PASSWORD}).encode()
 
     status, problem = send(SIGNUP, body)
@@ -175,7 +175,7 @@ def test_whoever_must_verify_his_address_is_told_so_and_keeps_data_meta_and_sess
     assert len(problem["meta"]["session_token"]) == 32
 
 
-def test_nobody_is_401_and_told_how_to_sign_in() -> None:
+def test_without_a_user_the_answer_is_401_and_says_how_to_sign_in() -> None:
     answer = Client().get(AUTH + "session")
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")

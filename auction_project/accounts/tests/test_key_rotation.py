@@ -1,4 +1,6 @@
-"""The steps of a rotation (docs/operations.md), each with tokens from before it: none ends early, and none outlives its key."""
+"""The steps of a rotation (docs/operations.md), each with tokens from before it: none ends early, and none outlives its
+key.
+"""
 
 import time
 from collections.abc import Callable
@@ -37,7 +39,7 @@ def _kid(token: str) -> str:
     return str(jwt.get_unverified_header(token)["kid"])
 
 
-def test_a_token_names_its_key_whoever_signs_it(make: Make, app: App, settings: Any) -> None:
+def test_a_token_names_the_key_that_signed_it(make: Make, app: App, settings: Any) -> None:
     ada = make("ada")
 
     issued = app.log_in("ada")["access_token"]
@@ -46,7 +48,7 @@ def test_a_token_names_its_key_whoever_signs_it(make: Make, app: App, settings: 
     assert _kid(issued) == _kid(made) == tokens.key_id(settings.JWT_PUBLIC_KEY)
 
 
-def test_a_rotation_signs_nobody_out_and_ends_with_the_old_key_refused(
+def test_a_rotation_ends_no_session_and_ends_with_the_old_key_refused(
     make: Make, app: App, settings: Any
 ) -> None:
     make("ada")

@@ -1,4 +1,4 @@
-"""Whoever tries too often is told which limit it was, and when to come again."""
+"""Too many attempts: the answer names the limit and the seconds to wait."""
 
 import logging
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def test_too_many_tokens_name_the_limit_and_the_wait(make: Make) -> None:
         "type": "/problems/too_many_tokens",
         "title": "Too many tokens",
         "status": 429,
-        "detail": "Too many tokens were asked for. Use the one you have until it ends.",
+        "detail": "Too many requests for tokens. Use the token that you have until it ends.",
         "code": "too_many_tokens",
         "retry_after_seconds": 60,
         "rule": "token",
@@ -121,7 +121,7 @@ def test_a_made_up_port_has_no_limit_of_its_own(make: Make) -> None:
     assert not enters(from_address(201))
 
 
-def test_guesses_are_limited_while_redis_is_away(
+def test_guesses_are_limited_while_redis_is_unavailable(
     make: Make, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make("ada")
@@ -176,7 +176,7 @@ def test_attempts_are_logged_and_counted_without_secrets(
         assert secret not in caplog.text
 
 
-def test_a_request_that_a_limit_turned_away_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_request_that_a_limit_refused_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     before = metrics.REFUSED_BY_LIMIT.labels("login")._value.get()
 
     for _ in range(31):

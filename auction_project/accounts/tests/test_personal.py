@@ -1,4 +1,4 @@
-"""Personal data: the export says all, the erasure leaves nobody to recognise, and a look leaves a row."""
+"""Personal data: the export is complete, the erasure leaves nothing that identifies a person, and a look leaves a row."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from auction_project.accounts import models, personal, services, sessions
-from auction_project.accounts.tests.conftest import NOW, PASSWORD, App, ended, told
+from auction_project.accounts.tests.conftest import NOW, PASSWORD, App, ended, published
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
@@ -80,7 +80,7 @@ def test_a_page_hands_the_export_out_as_a_file(make: Make) -> None:
     assert Client().get(f"{PAGE}export/").status_code == 302
 
 
-def test_an_erased_account_is_nobody(app: App, make: Make) -> None:
+def test_an_erased_account_cannot_sign_in(app: App, make: Make) -> None:
     ada = make("ada", "seller")
     meta = app.log_in("ada")
 
@@ -90,7 +90,7 @@ def test_an_erased_account_is_nobody(app: App, make: Make) -> None:
     assert rows_with("ada@example.org") == []
     assert sessions.list_keys(ada.id) == []
     assert len(ended(ada.id)) == 1
-    version, event = told(ada.id)[-1]
+    version, event = published(ada.id)[-1]
     assert (version, event.email, event.email_verified, event.roles, event.closed) == (
         2,
         f"{ada.id}@erased.invalid",
@@ -120,7 +120,7 @@ def test_without_the_password_nothing_is_erased(app: App, make: Make, body: dict
     status, problem = app.post(ERASURE, body, token=app.log_in("ada")["access_token"])
 
     assert (status, problem["field"]) in [(403, "password"), (400, "password")]
-    assert (len(told(ada.id)), ended(ada.id)) == (1, [])
+    assert (len(published(ada.id)), ended(ada.id)) == (1, [])
 
 
 def test_guesses_at_the_password_of_an_erasure_are_limited(app: App, make: Make) -> None:
@@ -131,14 +131,14 @@ def test_guesses_at_the_password_of_an_erasure_are_limited(app: App, make: Make)
 
     assert statuses == [403] * 5 + [429]
     assert app.post(ERASURE, {"password": PASSWORD}, token=token)[0] == 429
-    assert len(told(ada.id)) == 1
+    assert len(published(ada.id)) == 1
 
 
 def test_a_colleague_is_not_erased(make: Make) -> None:
     for user in (make("olga", "operator"), make("root", superuser=True), make("otto", groups=["viewer"])):
         with pytest.raises(personal.StaffAccount):
             personal.erase(user_id=user.id, reason="x", actor=user.id, now=NOW)
-        assert len(told(user.id)) == 1
+        assert len(published(user.id)) == 1
 
 
 def test_an_erasure_happens_once(make: Make) -> None:
@@ -148,7 +148,7 @@ def test_an_erasure_happens_once(make: Make) -> None:
     with pytest.raises(personal.AlreadyErased):
         personal.erase(user_id=ada.id, reason="x", actor=ada.id, now=NOW)
 
-    assert (len(told(ada.id)), ada.actions.count()) == (2, 1)
+    assert (len(published(ada.id)), ada.actions.count()) == (2, 1)
 
 
 def test_a_page_deletes_the_account_with_the_password_alone(make: Make) -> None:
@@ -157,7 +157,7 @@ def test_a_page_deletes_the_account_with_the_password_alone(make: Make) -> None:
 
     refused = browser.post(PAGE, {"password": "guess"})
     assert (refused.status_code, "Wrong password." in refused.content.decode()) == (403, True)
-    assert len(told(ada.id)) == 1
+    assert len(published(ada.id)) == 1
     assert browser.get(PAGE).status_code == 200
     answer = browser.post(PAGE, {"password": PASSWORD})
 

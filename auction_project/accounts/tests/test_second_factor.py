@@ -67,7 +67,7 @@ def test_staff_set_up_a_second_factor_before_the_admin_opens(olga: models.User) 
     assert browser.get("/admin/").status_code == 200
 
 
-def test_every_page_of_the_admin_is_shut_without_it(olga: models.User) -> None:
+def test_every_page_of_the_admin_is_closed_without_it(olga: models.User) -> None:
     browser = signed_in()
     ada = services.create_account(email="ada@example.org", password=PASSWORD, actor="command", now=NOW)
 
@@ -79,7 +79,7 @@ def test_every_page_of_the_admin_is_shut_without_it(olga: models.User) -> None:
     assert (models.User.objects.get(pk=ada.pk).version, ada.actions.count()) == (ada.version, 0)
 
 
-def test_a_session_from_before_the_set_up_is_asked_for_a_code(olga: models.User) -> None:
+def test_a_session_from_before_the_set_up_needs_a_code(olga: models.User) -> None:
     before = signed_in()
     set_up(signed_in())
 
@@ -114,7 +114,7 @@ def test_a_recovery_code_signs_in_once(olga: models.User) -> None:
     assert again.generic("POST", "/api/v1/token").status_code == 401
 
 
-def test_a_program_is_asked_for_the_code(app: App, olga: models.User) -> None:
+def test_a_program_needs_the_code(app: App, olga: models.User) -> None:
     secret = set_up(signed_in())
 
     status, problem = app.post(LOGIN, ADA)

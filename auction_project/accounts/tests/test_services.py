@@ -1,4 +1,4 @@
-"""The rules of accounts: who is told what, who may do what to whom, and that a refusal changes nothing."""
+"""The rules of accounts: which events are published, who may change whom, and that a refusal changes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from auction_project.accounts import models, selectors, services
-from auction_project.accounts.tests.conftest import NOW, PASSWORD, told
+from auction_project.accounts.tests.conftest import NOW, PASSWORD, published
 from auction_project.kernel import contracts, tokens
 
 pytestmark = pytest.mark.django_db(databases=["default"])
@@ -17,13 +17,13 @@ Make = Callable[..., models.User]
 def state_of(user: models.User) -> tuple[object, ...]:
     user = selectors.get_account(user.id)
     groups = sorted(user.groups.values_list("name", flat=True))
-    return user.state, user.version, groups, user.is_staff, user.actions.count(), len(told(user.id))
+    return user.state, user.version, groups, user.is_staff, user.actions.count(), len(published(user.id))
 
 
-def test_a_new_account_is_told_once_with_all_that_it_is(make: Make) -> None:
+def test_a_new_account_is_published_once_with_all_its_fields(make: Make) -> None:
     ada = make("ada", "seller")
 
-    assert told(ada.id) == [
+    assert published(ada.id) == [
         (
             1,
             contracts.events.AccountChanged(
@@ -43,7 +43,7 @@ def test_an_unverified_account_has_no_role(make: Make) -> None:
     ada = make("ada", verified=False)
 
     assert ada.roles == ()
-    assert told(ada.id)[-1][1].email_verified is False
+    assert published(ada.id)[-1][1].email_verified is False
 
 
 def test_making_an_account_again_changes_nothing(make: Make) -> None:
@@ -65,7 +65,7 @@ def test_an_address_is_the_same_in_capitals(make: Make) -> None:
     assert again.id == ada.id
 
 
-def test_a_granted_role_is_recorded_and_told(make: Make) -> None:
+def test_a_granted_role_is_recorded_and_published(make: Make) -> None:
     ada, operator = make("ada"), make("olga", "operator")
 
     services.grant_role(user_id=ada.id, role="seller", reason="Sells lamps.", actor=operator.id, now=NOW)
@@ -78,11 +78,11 @@ def test_a_granted_role_is_recorded_and_told(make: Make) -> None:
         operator.id,
         NOW,
     )
-    version, event = told(ada.id)[-1]
+    version, event = published(ada.id)[-1]
     assert (version, event.version, event.roles) == (2, 2, ("bidder", "seller"))
 
 
-def test_a_role_that_is_there_already_is_neither_recorded_nor_told(make: Make) -> None:
+def test_a_role_that_is_there_already_is_neither_recorded_nor_published(make: Make) -> None:
     ada = make("ada", "seller")
     before = state_of(ada)
 
@@ -91,13 +91,13 @@ def test_a_role_that_is_there_already_is_neither_recorded_nor_told(make: Make) -
     assert state_of(ada) == before
 
 
-def test_a_revoked_role_is_recorded_and_told(make: Make) -> None:
+def test_a_revoked_role_is_recorded_and_published(make: Make) -> None:
     ada = make("ada", "seller")
 
     services.revoke_role(user_id=ada.id, role="seller", reason="Sold fakes.", actor="command", now=NOW)
 
     assert ada.actions.first().act == "ROLE_REVOKED"
-    assert told(ada.id)[-1][1].roles == ("bidder",)
+    assert published(ada.id)[-1][1].roles == ("bidder",)
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
@@ -139,21 +139,21 @@ def test_a_barred_account_has_no_roles_until_it_is_reinstated(make: Make) -> Non
     ada = make("ada", "seller")
 
     services.bar_account(user_id=ada.id, reason="Did not pay.", actor="command", now=NOW)
-    barred = told(ada.id)[-1][1]
+    barred = published(ada.id)[-1][1]
     services.reinstate_account(user_id=ada.id, reason="Paid.", actor="command", now=NOW)
-    back = told(ada.id)[-1][1]
+    back = published(ada.id)[-1][1]
 
     assert (barred.version, barred.roles, barred.closed) == (2, (), False)
     assert (back.version, back.roles, back.closed) == (3, ("bidder", "seller"), False)
     assert [action.act for action in ada.actions.all()] == ["REINSTATED", "BARRED", "ROLE_GRANTED"]
 
 
-def test_a_closed_account_is_told_as_closed_and_stays_so(make: Make) -> None:
+def test_a_closed_account_is_published_as_closed_and_stays_so(make: Make) -> None:
     ada = make("ada", "seller")
     services.close_account(user_id=ada.id, reason="Asked for.", actor="command", now=NOW)
     before = state_of(ada)
 
-    event = told(ada.id)[-1][1]
+    event = published(ada.id)[-1][1]
     assert (event.roles, event.closed) == ((), True)
     for service in (services.bar_account, services.reinstate_account, services.close_account):
         with pytest.raises(models.WrongAccountState):
@@ -229,7 +229,7 @@ def test_an_operator_makes_no_operator(make: Make) -> None:
     assert state_of(ada) == before
 
 
-def test_a_superuser_stands_above_all_but_shuts_out_no_own_account(make: Make) -> None:
+def test_a_superuser_may_change_all_accounts_but_not_close_the_own_one(make: Make) -> None:
     root, other = make("root", superuser=True), make("ruth", superuser=True)
 
     for act in acts(other, root).values():
@@ -243,7 +243,7 @@ def test_a_superuser_stands_above_all_but_shuts_out_no_own_account(make: Make) -
     assert state_of(root) == before
 
 
-def test_a_superuser_who_is_suspended_stands_above_nobody(make: Make) -> None:
+def test_a_suspended_superuser_may_change_no_account(make: Make) -> None:
     root, otto = make("root", superuser=True), make("otto", "operator")
     services.bar_account(user_id=root.id, reason="x", actor="command", now=NOW)
     before = state_of(otto)
@@ -254,7 +254,7 @@ def test_a_superuser_who_is_suspended_stands_above_nobody(make: Make) -> None:
     assert state_of(otto) == before
 
 
-def test_a_desk_group_opens_the_admin_and_its_loss_closes_it(make: Make) -> None:
+def test_a_group_opens_the_admin_and_its_loss_closes_it(make: Make) -> None:
     ada = make("ada")
 
     services.assign_admin_groups(
@@ -296,7 +296,7 @@ def test_the_database_refuses_a_row_that_cannot_be(wrong: dict[str, str]) -> Non
         row.save(force_insert=True)
 
 
-def test_an_address_that_somebody_else_verified_meanwhile_changes_nothing(make: Make) -> None:
+def test_an_address_that_another_account_verified_meanwhile_changes_nothing(make: Make) -> None:
     ada, bob = make("ada"), make("bob", verified=False)
     before = state_of(bob)
 
@@ -311,7 +311,7 @@ def test_an_address_that_somebody_else_verified_meanwhile_changes_nothing(make: 
     assert selectors.get_account(bob.id).email == "bob@example.org"
 
 
-def test_what_was_not_confirmed_is_not_told(make: Make) -> None:
+def test_what_was_not_confirmed_is_not_published(make: Make) -> None:
     bob = make("bob", verified=False)
     before = state_of(bob)
 
@@ -320,7 +320,7 @@ def test_what_was_not_confirmed_is_not_told(make: Make) -> None:
     assert state_of(bob) == before
 
 
-def test_without_a_password_nobody_signs_in_and_none_is_taken_away(make: Make) -> None:
+def test_without_a_password_none_signs_in_and_no_password_is_taken_away(make: Make) -> None:
     bob = services.create_account(email="bob@example.org", password=None, actor="command", now=NOW)
     ada = make("ada")
 

@@ -1,4 +1,4 @@
-"""The ends of sessions: each is told, and no other session ends with it."""
+"""The ends of sessions: each is published, and no other session ends with it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -192,7 +192,7 @@ def test_an_account_has_a_bounded_number_of_sessions(app: App, make: Make) -> No
     assert sessions.list_keys(ada.id) == [meta["session_token"] for meta in reversed(metas[2:])]
 
 
-def test_nothing_is_told_of_no_session(make: Make) -> None:
+def test_without_a_session_nothing_is_published(make: Make) -> None:
     ada = make("ada")
 
     sessions.end_all(user_id=ada.id, reason="x", now=NOW + timedelta(days=1))

@@ -48,7 +48,9 @@ def olga(make: Make) -> models.User:
     return make("olga", groups=["auction operator"])
 
 
-def test_a_session_of_staff_ends_after_an_idle_hour_and_is_told(olga: models.User, clock: Clock) -> None:
+def test_a_session_of_staff_ends_after_an_idle_hour_and_its_end_is_published(
+    olga: models.User, clock: Clock
+) -> None:
     browser = signed_in("olga")
     session = ids.session_id(browser.cookies["sessionid"].value)
 
@@ -117,7 +119,7 @@ def test_a_bidder_stays_signed_in(make: Make, clock: Clock) -> None:
     assert ended(ada.id) == []
 
 
-def test_whoever_became_staff_after_the_log_in_is_bounded_from_the_first_look_at_the_admin(
+def test_a_user_who_becomes_staff_after_the_log_in_is_bounded_from_the_first_page_of_the_admin(
     make: Make, clock: Clock
 ) -> None:
     services.sync_group_permissions()

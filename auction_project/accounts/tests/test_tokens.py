@@ -229,7 +229,7 @@ def test_changed_roles_show_in_the_next_token(make: Make, app: App) -> None:
 
 
 @pytest.mark.parametrize("shut", [services.bar_account, services.close_account])
-def test_an_account_that_was_shut_gets_no_new_token(make: Make, app: App, shut: Callable[..., Any]) -> None:
+def test_a_barred_or_closed_account_gets_no_new_token(make: Make, app: App, shut: Callable[..., Any]) -> None:
     ada = make("ada")
     meta = app.log_in("ada")
 
@@ -255,7 +255,7 @@ def test_logging_out_ends_the_refresh_token(make: Make, app: App) -> None:
     assert app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": meta["refresh_token"]})[0] == 400
 
 
-def test_a_public_key_of_somebody_else_is_found_at_the_start(settings: Any) -> None:
+def test_a_public_key_of_another_pair_is_found_at_the_start(settings: Any) -> None:
     assert checks.check_signing_keys() == []
 
     settings.JWT_PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"

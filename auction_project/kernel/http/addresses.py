@@ -1,7 +1,7 @@
 """The address of a client, and which forwarded headers count. No other module knows about proxies.
 
-TRUSTED_PROXY_COUNT is the only setting that makes a forwarded header count. Without it nothing reads X-Forwarded-For and
-X-Forwarded-Proto, because any client can send them.
+TRUSTED_PROXY_COUNT is the only setting that makes a forwarded header count. Without it nothing reads X-Forwarded-For
+and X-Forwarded-Proto, because any client can send them.
 """
 
 import functools

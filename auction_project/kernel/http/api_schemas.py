@@ -17,7 +17,7 @@ _REF = "#/components/schemas/{name}"
 
 @extend_schema_field({"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?$", "maxLength": 30})
 class AmountField(serializers.CharField):
-    """An amount that a client sends, as a decimal string. Its currency is a field beside it; `money.parse` checks both."""
+    """An amount that a client sends: a decimal string with its currency in another field. `money.parse` checks both."""
 
 
 @extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"})

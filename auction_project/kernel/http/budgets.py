@@ -1,8 +1,8 @@
 """Rate limits of requests per address, per user, and per user and lot, in the memory of this process.
 
-A budget is a rate and a burst. `spend` takes the cost of one request, and refuses with the seconds to wait when nothing is
-left. It needs two dictionary look-ups, so that it fits in front of a bid. The tables are bounded: a flood of keys drops the
-oldest records, which gives their clients a fresh budget.
+A budget is a rate and a burst. `spend` takes the cost of one request, and refuses with the seconds to wait when nothing
+is left. It needs two dictionary look-ups, so that it fits in front of a bid. The tables are bounded: a flood of keys
+drops the oldest records, which gives their clients a fresh budget.
 """
 
 import math
@@ -27,7 +27,9 @@ class Budget:
         self._old: dict[object, float] = {}
 
     def spend(self, key: object, cost: float = 1.0, now: float | None = None) -> None:
-        """Take `cost` requests from the budget of `key`. `now` is in monotonic seconds. Raises TooOften, and takes nothing."""
+        """Take `cost` requests from the budget of `key` at `now` (monotonic seconds). Raises TooOften; then nothing is
+        taken.
+        """
         if not self._cost_seconds:
             return
         if now is None:

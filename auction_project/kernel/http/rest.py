@@ -1,11 +1,14 @@
 """The dialect of the REST views of all apps: strict bodies and queries, access tokens, and errors as problems.
 
-* A view is `<Resource>View`. Each method reads what comes in, makes one call of a service or a selector, and answers. Its
+* A view is `<Resource>View`. Each method reads what comes in, makes one call of a service or a selector, and answers.
+Its
   docstring describes the operation, and `openapi.extend_schema` (drf_spectacular.utils) names `request`, `parameters`,
   `responses` and the app's tag.
-* What comes in is a StrictSerializer, `<Thing>Body` or `<Thing>Query`, and is read by `of`. What goes out has the name of the
+* What comes in is a StrictSerializer, `<Thing>Body` or `<Thing>Query`, and is read by `of`. What goes out has the name
+of the
   thing (`Account`), without a suffix: the OpenAPI document calls it so.
-* Instants are integers, milliseconds since the epoch. Amounts are decimal strings with a currency beside them. `api_schemas`
+* Instants are integers, milliseconds since the epoch. Amounts are decimal strings with a currency beside them.
+`api_schemas`
   has their fields, `paging` the lists in pages, `idempotency` the header Idempotency-Key.
 * A refusal is an error class of `kernel.errors` with a docstring. `responses` lists those of the operation by
   `api_schemas.refusal`; `web.openapi_document` adds those that all operations share.
@@ -84,8 +87,8 @@ _JSON_TYPES: tuple[tuple[Any, tuple[type, ...], str], ...] = (
 class StrictSerializer(serializers.Serializer[Any]):
     """A body or a query. A field that it does not declare is refused by name.
 
-    JSON has types of its own, so a JSON number is not taken for a text, nor a text for a number. Forms and queries hold text
-    alone.
+    JSON has types of its own, so a JSON number is not taken for a text, nor a text for a number. Forms and queries hold
+    text alone.
     """
 
     def to_internal_value(self, data: Any) -> Any:
@@ -112,7 +115,11 @@ class StrictSerializer(serializers.Serializer[Any]):
         return dict(serializer.validated_data)
 
 
-# --- who asks ------------------------------------------------------------------------------------------------------
+class NothingBody(StrictSerializer):
+    """A body without fields."""
+
+
+# --- users and roles -----------------------------------------------------------------------------------------------
 
 
 class AccessTokenAuthentication(authentication.BaseAuthentication):

@@ -45,8 +45,8 @@ class Fate(enum.Enum):
 
 
 def classify(error: BaseException) -> Fate:
-    """The fate of a failure by the type of `error`: any error of a store, broker or network that may pass is an OUTAGE, any
-    other DomainError is REFUSED, and all else, bugs included, is a FAULT. Raises nothing.
+    """The fate of a failure by the type of `error`: any error of a store, broker or network that may pass is an OUTAGE,
+    any other DomainError is REFUSED, and all else, bugs included, is a FAULT. Raises nothing.
     """
     if isinstance(error, _OUTAGES):
         return Fate.OUTAGE

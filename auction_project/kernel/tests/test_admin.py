@@ -1,4 +1,4 @@
-"""Addresses of the admin that no database can compare with: the list is shown without its filter, on every desk."""
+"""Addresses of the admin with values that no database can compare: every list is shown without its filter."""
 
 import pytest
 from django.contrib import admin

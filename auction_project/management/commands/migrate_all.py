@@ -1,4 +1,4 @@
-"""`manage.py migrate_all`: brings all five databases up to date, then the rights of the groups at the admin's desk."""
+"""`manage.py migrate_all`: brings all five databases up to date, then the permissions of the groups of the admin."""
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
@@ -8,7 +8,7 @@ from auction_project.kernel import databases
 
 
 class Command(BaseCommand):
-    help = "Migrate every database, and give the groups of the admin's desk their permissions."
+    help = "Migrate every database, and give the groups of the admin their permissions."
 
     def handle(self, *_args: object, **options: object) -> None:
         for alias in databases.ALIASES:

@@ -14,11 +14,11 @@ from auction_project.kernel import errors, tokens
 
 
 class Command(BaseCommand):
-    help = "Make an account, or bring one into line. Running it again changes nothing; it takes nothing away."
+    help = "Create an account, or extend one. Running it again changes nothing, and nothing is taken away."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--email", required=True, help="the address that signs in")
-        parser.add_argument("--password", help="asked for when it is not given")
+        parser.add_argument("--password", help="without it, the command asks for it")
         parser.add_argument(
             "--roles", nargs="*", default=[], choices=tokens.ROLES, help="what it may do in auctions"
         )
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             choices=list(permissions.GROUPS),
-            help="a group of the admin's desk; repeatable",
+            help="a group of the admin; repeatable",
         )
 
     def handle(self, *_args: object, **options: object) -> None:

@@ -1,4 +1,4 @@
-"""Budgets and gates: what a key may spend, that tables stay bounded, and that no client holds up another."""
+"""Rate limits and limits of concurrent requests: their figures, bounded tables, and no client holds up another."""
 
 import asyncio
 from typing import Any
@@ -82,95 +82,95 @@ async def _settle(holds: Any) -> None:
 
 
 class _Visit:
-    """A request that stays inside a gate until the test ends it."""
+    """A request that holds a slot until the test ends it."""
 
-    def __init__(self, gate: concurrency.Limit, client: str) -> None:
-        self.is_inside = False
+    def __init__(self, limit: concurrency.Limit, client: str) -> None:
+        self.has_slot = False
         self._over = asyncio.Event()
-        self.task = asyncio.create_task(self._run(gate, client))
+        self.task = asyncio.create_task(self._run(limit, client))
 
     def end(self) -> None:
         self._over.set()
 
-    async def _run(self, gate: concurrency.Limit, client: str) -> None:
-        async with gate.slot(client):
-            self.is_inside = True
+    async def _run(self, limit: concurrency.Limit, client: str) -> None:
+        async with limit.slot(client):
+            self.has_slot = True
             await self._over.wait()
 
 
-def _inside(visits: list[_Visit]) -> list[bool]:
-    return [visit.is_inside for visit in visits]
+def _holding(visits: list[_Visit]) -> list[bool]:
+    return [visit.has_slot for visit in visits]
 
 
 async def test_a_client_waits_for_its_share_while_others_pass() -> None:
-    gate = concurrency.Limit(most=3, share=2, seconds=60)
-    anns = [_Visit(gate, "ann") for _ in range(3)]
-    await _settle(lambda: sum(_inside(anns)) == 2)
+    limit = concurrency.Limit(most=3, share=2, seconds=60)
+    anns = [_Visit(limit, "ann") for _ in range(3)]
+    await _settle(lambda: sum(_holding(anns)) == 2)
 
-    bob = _Visit(gate, "bob")
-    await _settle(lambda: bob.is_inside)
-    assert _inside(anns) == [True, True, False]
+    bob = _Visit(limit, "bob")
+    await _settle(lambda: bob.has_slot)
+    assert _holding(anns) == [True, True, False]
 
     anns[0].end()
-    await _settle(lambda: anns[2].is_inside)
+    await _settle(lambda: anns[2].has_slot)
     for visit in [*anns, bob]:
         visit.end()
     await asyncio.gather(*(visit.task for visit in [*anns, bob]))
 
 
-async def test_waiting_ends_at_the_deadline_and_leaves_the_gate_as_it_was() -> None:
-    gate = concurrency.Limit(most=1, share=1, seconds=0.01)
-    first = _Visit(gate, "ann")
-    await _settle(lambda: first.is_inside)
+async def test_waiting_ends_at_the_deadline_and_leaves_the_limit_as_it_was() -> None:
+    limit = concurrency.Limit(most=1, share=1, seconds=0.01)
+    first = _Visit(limit, "ann")
+    await _settle(lambda: first.has_slot)
 
     for _ in range(3):
         with pytest.raises(concurrency.Busy):
-            await _Visit(gate, "bob").task
+            await _Visit(limit, "bob").task
 
     first.end()
     await first.task
-    again = _Visit(gate, "bob")
-    await _settle(lambda: again.is_inside)
+    again = _Visit(limit, "bob")
+    await _settle(lambda: again.has_slot)
     again.end()
     await again.task
 
 
 async def test_a_client_that_leaves_while_it_waits_takes_no_turn() -> None:
-    gate = concurrency.Limit(most=1, share=1, seconds=60)
-    first, gone, last = (_Visit(gate, name) for name in ("ann", "bob", "eve"))
-    await _settle(lambda: first.is_inside)
+    limit = concurrency.Limit(most=1, share=1, seconds=60)
+    first, gone, last = (_Visit(limit, name) for name in ("ann", "bob", "eve"))
+    await _settle(lambda: first.has_slot)
 
     gone.task.cancel()
     first.end()
 
-    await _settle(lambda: last.is_inside)
-    assert not gone.is_inside
+    await _settle(lambda: last.has_slot)
+    assert not gone.has_slot
     last.end()
     await asyncio.gather(first.task, last.task)
 
 
 async def test_a_turn_that_comes_as_its_client_leaves_goes_to_the_next() -> None:
-    gate = concurrency.Limit(most=1, share=1, seconds=60)
-    first, gone, last = (_Visit(gate, name) for name in ("ann", "bob", "eve"))
-    await _settle(lambda: first.is_inside)
+    limit = concurrency.Limit(most=1, share=1, seconds=60)
+    first, gone, last = (_Visit(limit, name) for name in ("ann", "bob", "eve"))
+    await _settle(lambda: first.has_slot)
     first.end()
     await first.task  # bob's turn is given, and bob has not run since
 
     gone.task.cancel()
 
-    await _settle(lambda: last.is_inside)
+    await _settle(lambda: last.has_slot)
     last.end()
     await last.task
 
 
 async def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency, "MAX_WAITING", 1)
-    gate = concurrency.Limit(most=1, share=1, seconds=60)
-    visits = [_Visit(gate, "ann") for _ in range(2)]
-    await _settle(lambda: visits[0].is_inside)
+    limit = concurrency.Limit(most=1, share=1, seconds=60)
+    visits = [_Visit(limit, "ann") for _ in range(2)]
+    await _settle(lambda: visits[0].has_slot)
 
     with pytest.raises(concurrency.Busy):
-        await _Visit(gate, "bob").task
+        await _Visit(limit, "bob").task
 
     for visit in visits:
         visit.end()
