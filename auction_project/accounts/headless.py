@@ -1,8 +1,8 @@
 """Middleware of allauth's API for programs (/_allauth/): every error is problem+json, and no body causes a fault.
 
 A problem keeps the members that allauth's clients read: `errors` (each with `param`, the field, and `code`, the rule),
-`data` and `meta`. A body must be a JSON object whose values are text, because allauth's forms take a list for the text
-of its Python notation.
+`data` and `meta`. A body must be a JSON object whose values are text, because allauth's forms turn a list
+into the text of its Python notation.
 """
 
 import json

@@ -1,15 +1,12 @@
 """The dialect of the REST views of all apps: strict bodies and queries, access tokens, and errors as problems.
 
 * A view is `<Resource>View`. Each method reads what comes in, makes one call of a service or a selector, and answers.
-Its
-  docstring describes the operation, and `openapi.extend_schema` (drf_spectacular.utils) names `request`, `parameters`,
-  `responses` and the app's tag.
+  Its docstring describes the operation, and `openapi.extend_schema` (drf_spectacular.utils) names `request`,
+  `parameters`, `responses` and the tag of the app.
 * What comes in is a StrictSerializer, `<Thing>Body` or `<Thing>Query`, and is read by `of`. What goes out has the name
-of the
-  thing (`Account`), without a suffix: the OpenAPI document calls it so.
+  of the thing (`Account`), without a suffix: the OpenAPI document calls it so.
 * Instants are integers, milliseconds since the epoch. Amounts are decimal strings with a currency beside them.
-`api_schemas`
-  has their fields, `paging` the lists in pages, `idempotency` the header Idempotency-Key.
+  `api_schemas` has their fields, `paging` the lists in pages, `idempotency` the header Idempotency-Key.
 * A refusal is an error class of `kernel.errors` with a docstring. `responses` lists those of the operation by
   `api_schemas.refusal`; `web.openapi_document` adds those that all operations share.
 """
