@@ -125,7 +125,7 @@ def test_guesses_are_limited_while_redis_is_unavailable(
     make: Make, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make("ada")
-    monkeypatch.setattr(cache.OptionalCache, "_away_until", 0.0)
+    monkeypatch.setattr(cache.OptionalCache, "_unavailable_until", 0.0)
     settings.CACHES = {
         "default": {"BACKEND": "auction_project.web.cache.OptionalCache", "LOCATION": "redis://127.0.0.1:1/0"}
     }
