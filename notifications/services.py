@@ -49,12 +49,13 @@ def _tell(
         feed = models.Feed.lock(user_id, now=now)
         notification = feed.append(kind=kind, source=source, data=data, at=at, now=now)
         if notification is not None:
-            notification.withdraw_overtaken(now=now)
+            overtaken = notification.withdraw_overtaken(now=now)
+            models.Email.drop(overtaken, reason="overtaken by a later notice")
             told.append(notification)
     if not told:
         return
     due_at = now + mailing.FIRST_SWEEP
-    mailed = [each for each in told if each.deserves_email]
+    mailed = [each for each in told if models.Email.is_deserved_by(each)]
     models.Email.objects.bulk_create(
         [models.Email(notification=each, due_at=due_at, created_at=now) for each in mailed]
     )

@@ -1,0 +1,154 @@
+"""One feed for each user: a sequence of notifications without gaps.
+
+A notification gets its seq under the row lock of its feed, which is held until the commit: a reader who sees seq n sees
+all before it. Feeds and notifications are never deleted.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+
+from auction_project.kernel import instants
+
+
+class Kind(models.TextChoices):
+    """What a notification tells; on the wire in lower case."""
+
+    OUTBID = "OUTBID"
+    LEADING = "LEADING"
+    WON = "WON"
+    NEXT_IN_LINE = "NEXT_IN_LINE"
+    LOST = "LOST"
+    NOT_SOLD = "NOT_SOLD"
+    AUCTION_CANCELLED = "AUCTION_CANCELLED"
+    ORDER_CONFIRMED = "ORDER_CONFIRMED"
+    ORDER_CANCELLED = "ORDER_CANCELLED"
+    PAYMENT_DECLINED = "PAYMENT_DECLINED"
+    LOT_SOLD = "LOT_SOLD"
+    LOT_UNSOLD = "LOT_UNSOLD"
+    LOW_STOCK = "LOW_STOCK"
+
+
+# Which earlier notices about the same auction a notice overtakes: they are withdrawn, because they are no longer true.
+_OF_BIDDING = (Kind.OUTBID, Kind.LEADING)
+OVERTAKEN: dict[Kind, tuple[Kind, ...]] = {
+    Kind.OUTBID: _OF_BIDDING,
+    Kind.LEADING: _OF_BIDDING,
+    Kind.WON: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.NEXT_IN_LINE: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.LOST: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.NOT_SOLD: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
+    Kind.AUCTION_CANCELLED: _OF_BIDDING,
+    Kind.ORDER_CANCELLED: (Kind.WON,),  # of the same sale
+}
+TO_OPERATORS = frozenset({Kind.LOW_STOCK})
+MAILED = frozenset(Kind) - {Kind.LEADING}
+
+
+class Feed(models.Model):
+    """The sequence of one user. `epoch` names this numbering: another epoch's cursors mean nothing here."""
+
+    user_id = models.CharField(max_length=64, primary_key=True)
+    epoch = models.CharField(max_length=16)
+    last_seq = models.BigIntegerField(default=0)
+    read_seq = models.BigIntegerField(default=0, help_text="the user has read up to here")
+
+    class Meta:
+        ordering = ["user_id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(read_seq__gte=0, read_seq__lte=models.F("last_seq")),
+                name="notifications_feed_read",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.epoch}:{self.last_seq}"
+
+    @classmethod
+    def open(cls, user_ids: list[str], *, now: datetime) -> None:
+        """See that each user has a feed. The epoch is the instant of its making, so that it never comes twice."""
+        epoch = f"{instants.of(now):x}"
+        cls.objects.bulk_create([cls(user_id=each, epoch=epoch) for each in user_ids], ignore_conflicts=True)
+
+    @classmethod
+    def lock(cls, user_id: str, *, now: datetime) -> "Feed":
+        """The user's feed, locked until the transaction ends; made where there is none."""
+        feed = cls.objects.select_for_update().filter(user_id=user_id).first()
+        if feed is None:
+            cls.open([user_id], now=now)
+            feed = cls.objects.select_for_update().get(user_id=user_id)
+        return feed
+
+    def append(
+        self, *, kind: Kind, source: str, data: dict[str, Any], at: int, now: datetime
+    ) -> "Notification | None":
+        """The next notification; None when `source` has told this already. The feed must be locked."""
+        if Notification.objects.filter(user_id=self.user_id, source=source, kind=kind).exists():
+            return None
+        self.last_seq += 1
+        self.save(update_fields=["last_seq"])
+        return Notification.objects.create(
+            user_id=self.user_id,
+            seq=self.last_seq,
+            kind=kind,
+            source=source,
+            data=data,
+            at=at,
+            created_at=now,
+        )
+
+    def mark_read(self, seq: int) -> None:
+        """Never backwards. The feed must be locked."""
+        if seq > self.read_seq:
+            self.read_seq = seq
+            self.save(update_fields=["read_seq"])
+
+
+class Notification(models.Model):
+    """One thing that a user was told. Written once, but that it may be withdrawn."""
+
+    user_id = models.CharField(max_length=64)
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    source = models.CharField(
+        max_length=200, help_text="what it tells of: the id of the event, or of the order's end"
+    )
+    data = models.JSONField(help_text="the event's figures; money in minor units")
+    at = models.BigIntegerField(help_text="when it happened, in milliseconds since the epoch")
+    created_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, help_text="since then a later notice has overtaken it")
+
+    class Meta:
+        ordering = ["user_id", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["user_id", "seq"], name="notifications_one_seq"),
+            models.UniqueConstraint(
+                fields=["user_id", "source", "kind"], name="notifications_one_per_source"
+            ),
+            models.CheckConstraint(condition=models.Q(seq__gte=1), name="notifications_seq_from_one"),
+            models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="notifications_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.seq} {self.kind}"
+
+    def withdraw_overtaken(self, *, now: datetime) -> list[int]:
+        """Withdraw what this notice overtakes; the keys of the withdrawn notices. The feed must be locked.
+
+        A sale's end and its beginning come on two topics: a WON that comes after its end is withdrawn itself.
+        """
+        subject = "sale_id" if self.kind == Kind.ORDER_CANCELLED else "auction_id"
+        own = Notification.objects.filter(user_id=self.user_id, withdrawn_at=None)
+        overtaken = own.filter(kind__in=OVERTAKEN.get(Kind(self.kind), ()), seq__lt=self.seq).filter(
+            **{f"data__{subject}": self.data.get(subject)}
+        )
+        ids = list(overtaken.values_list("pk", flat=True))
+        if self.kind == Kind.WON:
+            ends = own.filter(kind=Kind.ORDER_CANCELLED, data__sale_id=self.data.get("sale_id"))
+            ids += [self.pk] if ends.exists() else []
+        if ids:
+            Notification.objects.filter(pk__in=ids).update(withdrawn_at=now)
+            self.refresh_from_db(fields=["withdrawn_at"])
+        return ids
