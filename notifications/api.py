@@ -8,7 +8,7 @@ from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import errors
 from auction_project.kernel.http import api, api_schemas
-from notifications import cursors, frames, models, selectors, services
+from notifications import cursors, frames, kinds, selectors, services
 from notifications.push import tickets
 
 
@@ -29,7 +29,7 @@ class NothingBody(api.StrictSerializer):
 
 class ItemAnswer(serializers.Serializer[Any]):
     cursor = serializers.CharField()
-    kind = serializers.ChoiceField([kind.lower() for kind in models.Kind])
+    kind = serializers.ChoiceField([kind.wire_name for kind in kinds.TABLE.values()])
     text = serializers.CharField(help_text="One line for people.")
     data = serializers.DictField(help_text="The figures; amounts are decimal strings.")
     at = serializers.IntegerField(help_text="Milliseconds since the epoch.")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from auction_project.kernel.contracts import events
-from notifications import cursors, models, wording
+from notifications import cursors, kinds, models, wording
 
 _encode = msgspec.json.Encoder().encode
 NOT_DATA = frozenset({"auction_id", "seq"})
@@ -77,11 +77,11 @@ class FeedLost(msgspec.Struct, tag="snapshot_required", kw_only=True):
 def item(notification: models.Notification, epoch: str) -> dict[str, Any]:
     """A notification in public form, as REST and the streams show it."""
     figures = wording.public(notification.data)
-    kind = models.Kind(notification.kind)
+    kind = kinds.of(notification.kind)
     return {
         "cursor": str(cursors.Cursor(epoch, notification.seq)),
-        "kind": kind.lower(),
-        "text": wording.headline(kind, figures),
+        "kind": kind.wire_name,
+        "text": kind.text_of(figures),
         "data": figures,
         "at": notification.at,
         "withdrawn": notification.withdrawn_at is not None,

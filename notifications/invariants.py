@@ -10,7 +10,7 @@ from django.db import connections
 
 from auction_project.kernel import findings
 from auction_project.kernel.messaging import once
-from notifications import models
+from notifications import kinds, models
 
 MAX_REPORTED = 100
 
@@ -68,7 +68,7 @@ def check() -> list[findings.Finding]:
 def _finding(invariant: str, statement: str) -> findings.Finding:
     parameters = {
         "limit": MAX_REPORTED,
-        "to_operators": sorted(models.TO_OPERATORS),
+        "to_operators": [kind.name for kind in kinds.TABLE.values() if kind.is_for_operators],
         "since": datetime.now(UTC) - timedelta(days=once.KEEP_DAYS - 1),
     }
     with connections[models.DATABASE].cursor() as cursor:

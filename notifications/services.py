@@ -13,7 +13,7 @@ from django.db import transaction
 from auction_project.kernel import errors, logs
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import transactions
-from notifications import auction_frames, cursors, frames, metrics, models, selectors, wakeup, wording
+from notifications import auction_frames, cursors, frames, kinds, metrics, models, selectors, wakeup, wording
 from notifications.mail import dispatcher, mailing
 
 # Longer than any access token lives, and any ticket resumes a stream.
@@ -26,24 +26,24 @@ class CursorUnknown(errors.Conflict):
 
 
 def notify(
-    *, user_id: str, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime
+    *, user_id: str, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
 ) -> None:
     """Tell one user. Told again of the same source, nothing happens. Raises KeyError for figures that no words fit."""
     with transaction.atomic(using=models.DATABASE):
         _tell([user_id], kind=kind, source=source, data=data, at=at, now=now)
 
 
-def notify_operators(*, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime) -> None:
+def notify_operators(*, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime) -> None:
     """Tell everybody who is an operator now."""
     with transaction.atomic(using=models.DATABASE):
         _tell(selectors.list_operator_ids(), kind=kind, source=source, data=data, at=at, now=now)
 
 
 def _tell(
-    user_ids: list[str], *, kind: models.Kind, source: str, data: dict[str, Any], at: int, now: datetime
+    user_ids: list[str], *, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
 ) -> None:
     # What cannot be shown is not stored: its event is a dead letter.
-    wording.headline(kind, wording.public(data))
+    kind.text_of(wording.public(data))
     told: list[models.Notification] = []
     for user_id in user_ids:
         feed = models.Feed.lock(user_id, now=now)
@@ -64,7 +64,7 @@ def _tell(
     correlation_id = logs.correlation_id()
 
     def spread() -> None:
-        metrics.notifications.labels(kind.lower()).inc(len(names))
+        metrics.notifications.labels(kind.wire_name).inc(len(names))
         wakeup.notify(names)
         if ids:
             dispatcher.send(ids, correlation_id=correlation_id)

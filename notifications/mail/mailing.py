@@ -15,7 +15,7 @@ from django.core import mail
 from django.template import loader
 
 from auction_project.kernel import failpoints, instants, logs
-from notifications import metrics, models, selectors, wording
+from notifications import kinds, metrics, models, selectors, wording
 
 FIRST_SWEEP = timedelta(seconds=30)
 PAUSE = timedelta(minutes=1)
@@ -73,7 +73,8 @@ def sweep(*, now: datetime) -> list[int]:
 def compose(notification: models.Notification, address: str) -> mail.EmailMessage:
     """The e-mail about `notification`."""
     figures = wording.public(notification.data)
-    headline = wording.headline(notification.kind, figures)
+    kind = kinds.of(notification.kind)
+    headline = kind.text_of(figures)
     context = {
         "headline": headline,
         "figures": figures,
@@ -81,7 +82,7 @@ def compose(notification: models.Notification, address: str) -> mail.EmailMessag
         "money": wording.amounts(figures),
         "site": settings.PUBLIC_URL.rstrip("/"),
     }
-    body = loader.render_to_string(f"notifications/email/{notification.kind.lower()}.txt", context)
+    body = loader.render_to_string(f"notifications/email/{kind.template}", context)
     message_id = (
         f"<notification-{notification.pk}@{settings.PUBLIC_URL.partition('://')[2].partition('/')[0]}>"
     )
@@ -116,9 +117,9 @@ def _is_temporary(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsR
 
 def _is_overtaken(notification: models.Notification, now: datetime) -> bool:
     """Whether its advice can no longer be followed: to bid again on an auction that has ended."""
-    return notification.kind == models.Kind.OUTBID and notification.data.get(
-        "ends_at", math.inf
-    ) <= instants.of(now)
+    if kinds.of(notification.kind).mailed is not kinds.Mailed.ONCE_A_LOT:
+        return False
+    return bool(notification.data.get("ends_at", math.inf) <= instants.of(now))
 
 
 def _drop(email: models.Email, reason: str) -> models.EmailState:

@@ -3,14 +3,11 @@
 from notifications.models.accounts import Account, EndedSession
 from notifications.models.auctions import Auction
 from notifications.models.emails import TRANSITIONS, Email, EmailState
-from notifications.models.feeds import MAILED, OVERTAKEN, TO_OPERATORS, Feed, Kind, Notification
+from notifications.models.feeds import Feed, Notification
 from notifications.models.inbox import Once
 
 __all__ = [
     "DATABASE",
-    "MAILED",
-    "OVERTAKEN",
-    "TO_OPERATORS",
     "TRANSITIONS",
     "Account",
     "Auction",
@@ -18,7 +15,6 @@ __all__ = [
     "EmailState",
     "EndedSession",
     "Feed",
-    "Kind",
     "Notification",
     "Once",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 
+from notifications import kinds
 from notifications.models import feeds
 
 
@@ -65,26 +66,21 @@ class Email(models.Model):
 
     @classmethod
     def is_deserved_by(cls, notification: feeds.Notification) -> bool:
-        """Whether an e-mail goes for `notification`: not for the answer to the reader's own bid, and for being outbid only
-        once a lot until the reader is back (has read the feed, or bid on the lot again)."""
-        if (
-            notification.kind not in feeds.MAILED
-            or notification.withdrawn_at is not None
-            or notification.data.get("own_bid")
-        ):
+        """Whether an e-mail goes for `notification`, which was just written; see kinds.Mailed."""
+        kind = kinds.of(notification.kind)
+        is_answer = notification.data.get("own_bid")
+        if kind.mailed is kinds.Mailed.NEVER or notification.withdrawn_at is not None or is_answer:
             return False
-        if notification.kind != feeds.Kind.OUTBID:
+        if kind.mailed is kinds.Mailed.ALWAYS:
             return True
         of_lot = feeds.Notification.objects.filter(
             user_id=notification.user_id, data__auction_id=notification.data.get("auction_id")
         )
         read = feeds.Feed.objects.values_list("read_seq", flat=True).get(user_id=notification.user_id)
-        bid = of_lot.filter(models.Q(kind=feeds.Kind.LEADING) | models.Q(data__own_bid=True)).aggregate(
+        bid = of_lot.filter(models.Q(kind="LEADING") | models.Q(data__own_bid=True)).aggregate(
             last=models.Max("seq")
         )["last"]
-        unanswered = of_lot.filter(
-            kind=feeds.Kind.OUTBID, seq__lt=notification.seq, seq__gt=max(read, bid or 0)
-        )
+        unanswered = of_lot.filter(kind=kind.name, seq__lt=notification.seq, seq__gt=max(read, bid or 0))
         return not cls.objects.filter(notification__in=unanswered).exists()
 
     @classmethod

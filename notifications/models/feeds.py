@@ -10,40 +10,7 @@ from typing import Any
 from django.db import models
 
 from auction_project.kernel import instants
-
-
-class Kind(models.TextChoices):
-    """What a notification tells; on the wire in lower case."""
-
-    OUTBID = "OUTBID"
-    LEADING = "LEADING"
-    WON = "WON"
-    NEXT_IN_LINE = "NEXT_IN_LINE"
-    LOST = "LOST"
-    NOT_SOLD = "NOT_SOLD"
-    AUCTION_CANCELLED = "AUCTION_CANCELLED"
-    ORDER_CONFIRMED = "ORDER_CONFIRMED"
-    ORDER_CANCELLED = "ORDER_CANCELLED"
-    PAYMENT_DECLINED = "PAYMENT_DECLINED"
-    LOT_SOLD = "LOT_SOLD"
-    LOT_UNSOLD = "LOT_UNSOLD"
-    LOW_STOCK = "LOW_STOCK"
-
-
-# Which earlier notices about the same auction a notice overtakes: they are withdrawn, because they are no longer true.
-_OF_BIDDING = (Kind.OUTBID, Kind.LEADING)
-OVERTAKEN: dict[Kind, tuple[Kind, ...]] = {
-    Kind.OUTBID: _OF_BIDDING,
-    Kind.LEADING: _OF_BIDDING,
-    Kind.WON: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
-    Kind.NEXT_IN_LINE: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
-    Kind.LOST: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
-    Kind.NOT_SOLD: (*_OF_BIDDING, Kind.NEXT_IN_LINE),
-    Kind.AUCTION_CANCELLED: _OF_BIDDING,
-    Kind.ORDER_CANCELLED: (Kind.WON,),  # of the same sale
-}
-TO_OPERATORS = frozenset({Kind.LOW_STOCK})
-MAILED = frozenset(Kind) - {Kind.LEADING}
+from notifications import kinds
 
 
 class Feed(models.Model):
@@ -82,17 +49,17 @@ class Feed(models.Model):
         return feed
 
     def append(
-        self, *, kind: Kind, source: str, data: dict[str, Any], at: int, now: datetime
+        self, *, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
     ) -> "Notification | None":
         """The next notification; None when `source` has told this already. The feed must be locked."""
-        if Notification.objects.filter(user_id=self.user_id, source=source, kind=kind).exists():
+        if Notification.objects.filter(user_id=self.user_id, source=source, kind=kind.name).exists():
             return None
         self.last_seq += 1
         self.save(update_fields=["last_seq"])
         return Notification.objects.create(
             user_id=self.user_id,
             seq=self.last_seq,
-            kind=kind,
+            kind=kind.name,
             source=source,
             data=data,
             at=at,
@@ -111,7 +78,7 @@ class Notification(models.Model):
 
     user_id = models.CharField(max_length=64)
     seq = models.BigIntegerField()
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20, choices=kinds.choices())
     source = models.CharField(
         max_length=200, help_text="what it tells of: the id of the event, or of the order's end"
     )
@@ -128,7 +95,7 @@ class Notification(models.Model):
                 fields=["user_id", "source", "kind"], name="notifications_one_per_source"
             ),
             models.CheckConstraint(condition=models.Q(seq__gte=1), name="notifications_seq_from_one"),
-            models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="notifications_kind"),
+            models.CheckConstraint(condition=models.Q(kind__in=list(kinds.TABLE)), name="notifications_kind"),
         ]
 
     def __str__(self) -> str:
@@ -137,18 +104,19 @@ class Notification(models.Model):
     def withdraw_overtaken(self, *, now: datetime) -> list[int]:
         """Withdraw what this notice overtakes; the keys of the withdrawn notices. The feed must be locked.
 
-        A sale's end and its beginning come on two topics: a WON that comes after its end is withdrawn itself.
+        The end of a sale may arrive before its beginning (WON): then this notice is withdrawn itself.
         """
-        subject = "sale_id" if self.kind == Kind.ORDER_CANCELLED else "auction_id"
+        kind = kinds.of(self.kind)
         own = Notification.objects.filter(user_id=self.user_id, withdrawn_at=None)
-        overtaken = own.filter(kind__in=OVERTAKEN.get(Kind(self.kind), ()), seq__lt=self.seq).filter(
-            **{f"data__{subject}": self.data.get(subject)}
+        overtaken = own.filter(
+            kind__in=kind.replaces,
+            seq__lt=self.seq,
+            **{f"data__{kind.subject}": self.data.get(kind.subject)},
         )
         ids = list(overtaken.values_list("pk", flat=True))
-        if self.kind == Kind.WON:
-            ends = own.filter(kind=Kind.ORDER_CANCELLED, data__sale_id=self.data.get("sale_id"))
-            ids += [self.pk] if ends.exists() else []
-        if ids:
-            Notification.objects.filter(pk__in=ids).update(withdrawn_at=now)
-            self.refresh_from_db(fields=["withdrawn_at"])
+        ends = own.filter(kind__in=kinds.ends_of(self.kind), data__sale_id=self.data.get("sale_id"))
+        if ends.exists():
+            self.withdrawn_at = now
+            ids.append(self.pk)
+        Notification.objects.filter(pk__in=ids).update(withdrawn_at=now)
         return ids

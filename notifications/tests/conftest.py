@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from auction_project.kernel import contracts, tokens
 from auction_project.kernel.contracts import events
-from notifications import auction_frames, frames, models, redis_clients, services, wakeup
+from notifications import auction_frames, frames, kinds, redis_clients, services, wakeup
 from notifications.mail import dispatcher
 from notifications.push import due, hub
 
@@ -55,7 +55,7 @@ def tell(
     user_id: str,
     *,
     source: str | None = None,
-    kind: models.Kind = models.Kind.LOST,
+    kind: str = "LOST",
     n: int = 1,
     now: datetime = NOW,
 ) -> None:
@@ -63,7 +63,7 @@ def tell(
     for _ in range(n):
         services.notify(
             user_id=user_id,
-            kind=kind,
+            kind=kinds.of(kind),
             source=source or new_id(),
             data={"auction_id": "a" * 32, "title": "Lamp", "price": 1250, "currency": "EUR"},
             at=1_700_000_000_000,

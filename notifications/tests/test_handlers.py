@@ -11,7 +11,7 @@ from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker, consuming, dead_letters, failure
 from auction_project.kernel.messaging.backends import memory
-from notifications import handlers, models, redis_clients, selectors, wording
+from notifications import handlers, kinds, models, redis_clients, selectors, wording
 from notifications.tests import conftest
 
 pytestmark = pytest.mark.django_db(databases=["notifications"])
@@ -141,17 +141,15 @@ def test_a_session_that_ended_is_kept_for_the_streams() -> None:
     assert told() == []
 
 
-def test_every_kind_has_an_event_that_tells_it() -> None:
-    named = {handler.__name__.removeprefix("on_") for handler in handlers.SUBSCRIPTION.handlers.values()}
+def test_every_event_of_a_kind_is_read_and_a_few_that_tell_users_nothing() -> None:
+    of_kinds = [event_type for kind in kinds.TABLE.values() for event_type in kind.events]
 
-    kinds = {kind.lower() for kind in models.Kind}
-    assert kinds - named == {"low_stock"}
-    assert named - kinds == {
-        "bid_failed",
-        "stock_low",
-        "account_changed",
-        "session_ended",
-        "listing_requested",
+    assert len(of_kinds) == len(set(of_kinds))
+    assert all(kind.events for kind in kinds.TABLE.values())
+    assert handlers.SUBSCRIPTION.handlers.keys() - set(of_kinds) == {
+        events.AccountChanged,
+        events.SessionEnded,
+        events.ListingRequested,
     }
 
 
@@ -308,7 +306,7 @@ def test_an_unsold_lot_is_told_without_its_reserve() -> None:
     handle(NOT_SOLD)
 
     (_, kind, data) = told()[0]
-    text = wording.headline(kind, wording.public(data))
+    text = kinds.of(kind).text_of(wording.public(data))
     assert text == "“Lamp” was not sold: your highest bid missed the reserve by less than 10 %"
 
 
@@ -316,7 +314,7 @@ def test_the_seller_is_told_of_sales_and_of_lots_that_were_not_sold() -> None:
     handle(events.LotSold(**_NOTICE, sale_id=SALE, price=2600, currency="EUR", quantity=2), "event-1")
     handle(events.LotUnsold(**_NOTICE, bids=0, reserve_met=True), "event-2")
 
-    texts = [wording.headline(kind, wording.public(data)) for _, kind, data in told()]
+    texts = [kinds.of(kind).text_of(wording.public(data)) for _, kind, data in told()]
     assert texts == ["Sold: 2 × “Lamp” for €26.00", "“Lamp” was not sold"]
 
 
@@ -332,4 +330,4 @@ def test_the_seller_is_told_of_sales_and_of_lots_that_were_not_sold() -> None:
 def test_an_amount_in_a_text_is_written_as_on_the_pages(price: int, currency: str, shown: str) -> None:
     figures = wording.public({"price": price, "currency": currency, "title": "Lamp"})
 
-    assert wording.headline("LOST", figures) == f"“Lamp” went to another bidder for {shown}"
+    assert kinds.of("LOST").text_of(figures) == f"“Lamp” went to another bidder for {shown}"

@@ -20,7 +20,7 @@ def test_an_e_mail_that_is_over_goes_after_its_days_and_the_others_stay(settings
         notification = models.Notification.objects.create(
             user_id="ada",
             seq=number + 1,
-            kind=models.Kind.LOST,
+            kind="LOST",
             source=str(number),
             data={},
             at=0,
