@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from auction_project.kernel.contracts import events
-from notifications import cursors, models, wording
+from notifications import cursors, kinds, models, wording
 
 _encode = msgspec.json.Encoder().encode
 NOT_DATA = frozenset({"auction_id", "seq"})
@@ -50,11 +50,15 @@ def _frame(body: msgspec.Struct, **place: Any) -> Frame:
 
 
 class Notification(msgspec.Struct, tag="notification", kw_only=True):
-    """One of the user's notifications, as the REST list shows it. `at` is in milliseconds since the epoch."""
+    """One of the user's notifications, as the REST list shows it. `badge` is one or two words for the kind, `mood` how good
+    the news is, `link` the path of the page that it is about. `at` is in milliseconds since the epoch."""
 
     cursor: str
     kind: str
     text: str
+    badge: str
+    mood: kinds.Mood
+    link: str | None
     data: dict[str, Any]
     at: int
     withdrawn: bool
@@ -77,11 +81,14 @@ class FeedLost(msgspec.Struct, tag="snapshot_required", kw_only=True):
 def item(notification: models.Notification, epoch: str) -> dict[str, Any]:
     """A notification in public form, as REST and the streams show it."""
     figures = wording.public(notification.data)
-    kind = models.Kind(notification.kind)
+    kind = kinds.of(notification.kind)
     return {
         "cursor": str(cursors.Cursor(epoch, notification.seq)),
-        "kind": kind.lower(),
-        "text": wording.headline(kind, figures),
+        "kind": kind.wire_name,
+        "text": kind.text_of(figures),
+        "badge": kind.badge,
+        "mood": kind.mood,
+        "link": kind.link_of(figures),
         "data": figures,
         "at": notification.at,
         "withdrawn": notification.withdrawn_at is not None,

@@ -1,9 +1,10 @@
-"""What events of others do to the feeds: SUBSCRIPTION fills users' feeds, AUCTION_FRAMES the public feeds of auctions.
+"""What the events of other apps do here: SUBSCRIPTION fills users' feeds, AUCTION_FRAMES the public feeds of auctions.
 
-They are two groups of consumers. A user's feed needs PostgreSQL and an inbox; an auction's frames need Redis alone and
-recognise repeats by their seq, so that bids are shown while PostgreSQL is away, and no bid waits behind an e-mail.
+They are two groups of consumers. A user's feed needs PostgreSQL and an inbox. An auction's frames need Redis alone and
+recognise repeats by their seq, so that bids are shown while PostgreSQL is down, and no bid waits behind an e-mail.
 """
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,89 +13,32 @@ import msgspec
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
-from notifications import models, services
+from notifications import kinds, models, services
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _tell_bidder(envelope: contracts.Envelope, event: events.BidderNotice, kind: models.Kind) -> None:
-    data = msgspec.to_builtins(event)
-    services.notify(
-        user_id=data.pop("user_id"), kind=kind, source=envelope.id, data=data, at=event.at, now=_now()
-    )
-
-
-def on_outbid(envelope: contracts.Envelope, event: events.Outbid) -> None:
-    _tell_bidder(envelope, event, models.Kind.OUTBID)
-
-
-def on_leading(envelope: contracts.Envelope, event: events.Leading) -> None:
-    _tell_bidder(envelope, event, models.Kind.LEADING)
-
-
-def on_won(envelope: contracts.Envelope, event: events.Won) -> None:
-    _tell_bidder(envelope, event, models.Kind.WON)
-
-
-def on_lost(envelope: contracts.Envelope, event: events.Lost) -> None:
-    _tell_bidder(envelope, event, models.Kind.LOST)
-
-
-def on_next_in_line(envelope: contracts.Envelope, event: events.NextInLine) -> None:
-    _tell_bidder(envelope, event, models.Kind.NEXT_IN_LINE)
-
-
-def on_not_sold(envelope: contracts.Envelope, event: events.NotSold) -> None:
-    _tell_bidder(envelope, event, models.Kind.NOT_SOLD)
-
-
-def on_lot_sold(envelope: contracts.Envelope, event: events.LotSold) -> None:
-    _tell_bidder(envelope, event, models.Kind.LOT_SOLD)
-
-
-def on_lot_unsold(envelope: contracts.Envelope, event: events.LotUnsold) -> None:
-    _tell_bidder(envelope, event, models.Kind.LOT_UNSOLD)
-
-
-def on_auction_cancelled(envelope: contracts.Envelope, event: events.AuctionCancelled) -> None:
-    _tell_bidder(envelope, event, models.Kind.AUCTION_CANCELLED)
-
-
-def _tell_buyer(
-    envelope: contracts.Envelope, event: events.OrderEvent | events.BidFailed, kind: models.Kind, source: str
-) -> None:
-    data = msgspec.to_builtins(event)
-    at = instants.of(envelope.time)
-    services.notify(user_id=data.pop("user_id"), kind=kind, source=source, data=data, at=at, now=_now())
-
-
-def on_order_confirmed(envelope: contracts.Envelope, event: events.OrderConfirmed) -> None:
-    _tell_buyer(envelope, event, models.Kind.ORDER_CONFIRMED, envelope.id)
-
-
-def on_payment_declined(envelope: contracts.Envelope, event: events.PaymentDeclined) -> None:
-    _tell_buyer(envelope, event, models.Kind.PAYMENT_DECLINED, envelope.id)
-
-
-def on_order_cancelled(envelope: contracts.Envelope, event: events.OrderCancelled) -> None:
-    _tell_buyer(envelope, event, models.Kind.ORDER_CANCELLED, _end_of(event))
-
-
-def on_bid_failed(envelope: contracts.Envelope, event: events.BidFailed) -> None:
-    _tell_buyer(envelope, event, models.Kind.ORDER_CANCELLED, _end_of(event))
-
-
-def _end_of(event: events.OrderCancelled | events.BidFailed) -> str:
-    """One source for both: the order's end is told once, whether the order was placed by then or not."""
-    return f"order:{event.order_number}:cancelled"
-
-
-def on_stock_low(envelope: contracts.Envelope, event: events.StockLow) -> None:
+def on_kind(kind: kinds.Kind, envelope: contracts.Envelope, event: events.Event) -> None:
+    """Write the notification. Its time is the event's own, or that of the envelope for an event without one."""
     data: dict[str, Any] = msgspec.to_builtins(event)
-    at = instants.of(envelope.time)
-    services.notify_operators(kind=models.Kind.LOW_STOCK, source=envelope.id, data=data, at=at, now=_now())
+    at = event.at if isinstance(event, events.BidderNotice) else instants.of(envelope.time)
+    source = kind.source(envelope, event)
+    if kind.is_for_operators:
+        services.notify_operators(kind=kind, source=source, data=data, at=at, now=_now())
+    else:
+        user_id = data.pop("user_id")
+        services.notify(user_id=user_id, kind=kind, source=source, data=data, at=at, now=_now())
+
+
+def of_kinds() -> dict[type[events.Event], consuming.Handler]:
+    """A handler for each event that the table of kinds names."""
+    return {
+        event_type: functools.partial(on_kind, kind)
+        for kind in kinds.TABLE.values()
+        for event_type in kind.events
+    }
 
 
 def on_account_changed(_envelope: contracts.Envelope, event: events.AccountChanged) -> None:
@@ -117,20 +61,7 @@ SUBSCRIPTION = consuming.Subscription(
     group="notifications",
     inbox=models.Once,
     handlers={
-        events.Outbid: on_outbid,
-        events.Leading: on_leading,
-        events.Won: on_won,
-        events.NextInLine: on_next_in_line,
-        events.Lost: on_lost,
-        events.NotSold: on_not_sold,
-        events.LotSold: on_lot_sold,
-        events.LotUnsold: on_lot_unsold,
-        events.AuctionCancelled: on_auction_cancelled,
-        events.OrderConfirmed: on_order_confirmed,
-        events.OrderCancelled: on_order_cancelled,
-        events.PaymentDeclined: on_payment_declined,
-        events.BidFailed: on_bid_failed,
-        events.StockLow: on_stock_low,
+        **of_kinds(),
         events.AccountChanged: on_account_changed,
         events.SessionEnded: on_session_ended,
         events.ListingRequested: on_listing_requested,

@@ -26,7 +26,7 @@ def check(world: worlds.World) -> Finding:
     for row in rows.iterator(chunk_size=ROWS_PER_READ):
         checked += 1
         state = world.states.get(row.data.get("auction_id", ""))
-        if not _HOLDS[notices.Kind(row.kind)](world, state, row.user_id, row.data):
+        if not _HOLDS[row.kind](world, state, row.user_id, row.data):
             violations.append(f"{row.user_id}: {row.kind} {row.seq} is not true of {_subject(row.data)}")
     return Finding("N4", checked, tuple(violations[:MAX_VIOLATIONS]))
 
@@ -83,15 +83,15 @@ def _order_is_off(world: worlds.World, state: rules.State | None, user_id: str, 
     return "CONFIRMED" not in world.facts.get(data["order_number"], ())
 
 
-_HOLDS: dict[notices.Kind, Holds] = {
-    notices.Kind.WON: _won,
-    notices.Kind.NEXT_IN_LINE: _next_in_line,
-    notices.Kind.LOST: _lost,
-    notices.Kind.NOT_SOLD: _not_sold,
-    notices.Kind.AUCTION_CANCELLED: _cancelled,
-    notices.Kind.ORDER_CONFIRMED: _order_is("CONFIRMED"),
-    notices.Kind.ORDER_CANCELLED: _order_is_off,
-    notices.Kind.PAYMENT_DECLINED: _order_is_off,
-    notices.Kind.LOT_SOLD: _sale_is("settled"),
-    notices.Kind.LOT_UNSOLD: _not_sold,
+_HOLDS: dict[str, Holds] = {
+    "WON": _won,
+    "NEXT_IN_LINE": _next_in_line,
+    "LOST": _lost,
+    "NOT_SOLD": _not_sold,
+    "AUCTION_CANCELLED": _cancelled,
+    "ORDER_CONFIRMED": _order_is("CONFIRMED"),
+    "ORDER_CANCELLED": _order_is_off,
+    "PAYMENT_DECLINED": _order_is_off,
+    "LOT_SOLD": _sale_is("settled"),
+    "LOT_UNSOLD": _not_sold,
 }

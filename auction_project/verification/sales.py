@@ -90,7 +90,7 @@ def _none_lost(world: worlds.World, set_aside: set[str]) -> Finding:
 
 
 def _winners_told(world: worlds.World) -> Finding:
-    won = notices.Notification.objects.filter(kind=notices.Kind.WON)
+    won = notices.Notification.objects.filter(kind="WON")
     notified = set(won.values_list("user_id", "data__sale_id").iterator())
     missing = (sale for sale in world.sales.values() if (sale.user_id, sale.sale_id) not in notified)
     return Finding(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel.contracts import events
-from notifications import frames, handlers, models, wording
+from notifications import frames, handlers, kinds, wording
 from notifications.push import admission, requests, sockets, sse, tickets, watched_auctions, websocket
 
 VERSION = "1.0.0"
@@ -43,7 +43,7 @@ def document() -> dict[str, Any]:
     for schema in schemas.values():
         if "description" in schema:  # Python 3.13 cleans docstrings, older ones do not
             schema["description"] = inspect.cleandoc(schema["description"])
-    schemas["Notification"]["properties"]["kind"]["enum"] = [kind.lower() for kind in models.Kind]
+    schemas["Notification"]["properties"]["kind"]["enum"] = [kind.wire_name for kind in kinds.TABLE.values()]
     schemas["Closing"]["properties"]["code"]["enum"] = list(sockets.REASONS)
     schemas |= {f"{record.__name__}Data": _data(record) for record in records}
     sent = [kind.__name__ for kind in frames.TYPES if kind is not frames.Auction]

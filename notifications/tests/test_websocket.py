@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from auction_project.kernel.contracts import events
-from notifications import models, selectors, services
+from notifications import selectors, services
 from notifications.push import admission, bridge, hub, requests, sockets, tickets, watched_auctions, websocket
 from notifications.tests import conftest, streams
 
@@ -533,4 +533,3 @@ def test_the_messages_of_a_client_are_those_of_the_contract() -> None:
 
     assert requests.decode(msgspec.json.encode(cursor).decode()) == requests.Resume("1:2")
     assert requests.decode(msgspec.json.encode(watch).decode()) == requests.Watch("a" * 32, 3)
-    assert models.Kind.WON.lower() == "won"

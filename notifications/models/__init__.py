@@ -1,0 +1,22 @@
+"""The tables of the database "notifications": feeds, the e-mails about them, and what notifications know of others."""
+
+from notifications.models.accounts import Account, EndedSession
+from notifications.models.auctions import Auction
+from notifications.models.emails import TRANSITIONS, Email, EmailState
+from notifications.models.feeds import Feed, Notification
+from notifications.models.inbox import Once
+
+__all__ = [
+    "DATABASE",
+    "TRANSITIONS",
+    "Account",
+    "Auction",
+    "Email",
+    "EmailState",
+    "EndedSession",
+    "Feed",
+    "Notification",
+    "Once",
+]
+
+DATABASE = "notifications"
