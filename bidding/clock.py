@@ -56,7 +56,7 @@ class Clock:
 
     def _poll(self) -> None:
         found = runtime.call(
-            runtime.current().store.due_auctions(before=instants.now() + HORIZON_MS, limit=MAX_DUE)
+            runtime.current().store.auctions.due(before=instants.now() + HORIZON_MS, limit=MAX_DUE)
         )
         listed = {auction_id for auction_id, _ in found}
         self._known = {auction_id: at for auction_id, at in self._known.items() if auction_id in listed}

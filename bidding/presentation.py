@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import money
-from bidding import rules, store
+from bidding import rules
 from bidding.rules import commands, log
 from bidding.rules.refusals import MONEY
+from bidding.store import auctions
 
 
 def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str
     }
 
 
-def summary(document: store.AuctionDocument, stock: commands.Stock | None = None) -> dict[str, Any]:
+def summary(document: auctions.AuctionDocument, stock: commands.Stock | None = None) -> dict[str, Any]:
     """One auction in a list: at most a second or so old, as its seq tells."""
     left = document.quantity_left if stock is None else min(document.quantity_left, stock.available)
     return {

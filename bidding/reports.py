@@ -11,8 +11,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from bidding import store
 from bidding.rules import commands
+from bidding.store import mongo
+from bidding.store import reports as stored_reports
 
 CARD_SECONDS = 5.0
 MAX_REMEMBERED = 100_000
@@ -60,11 +61,11 @@ class _Shared(Generic[_T]):
 class Cards:
     """Who has a usable card."""
 
-    def __init__(self, log_store: store.MongoStore) -> None:
+    def __init__(self, log_store: mongo.MongoStore) -> None:
         self._usable_until: dict[str, float] = {}
 
         async def read(user_ids: Sequence[str]) -> Mapping[str, bool]:
-            return dict.fromkeys(await log_store.usable_cards(user_ids), True)
+            return dict.fromkeys(await log_store.reports.usable_cards(user_ids), True)
 
         self._reads = _Shared(read)
 
@@ -84,8 +85,8 @@ class Cards:
 class Stock:
     """How much a product has; None where inventory has not reported it."""
 
-    def __init__(self, log_store: store.MongoStore) -> None:
-        self._reads = _Shared(log_store.reported_stock)
+    def __init__(self, log_store: mongo.MongoStore) -> None:
+        self._reads = _Shared(log_store.reports.stock_of)
 
     async def of(self, product_id: str) -> commands.Stock | None:
         """Raises errors.Unavailable."""
@@ -99,15 +100,15 @@ class Stock:
 
 
 async def record_stock(
-    log_store: store.MongoStore, product_id: str, *, available: int, version: int, sale_id: str | None
+    log_store: mongo.MongoStore, product_id: str, *, available: int, version: int, sale_id: str | None
 ) -> None:
     """Keep what inventory has reported, unless a newer report is there. Raises errors.Unavailable."""
-    found = (await log_store.reported_stock([product_id])).get(product_id)
+    found = (await log_store.reports.stock_of([product_id])).get(product_id)
     if found is not None and found.version >= version:
         return
     reserved = found.reserved if found else ()
     if sale_id is not None:
         reserved = (*reserved, sale_id)[-MAX_RESERVED:]
-    await log_store.save_stock(
-        product_id, store.ReportedStock(version=version, available=available, reserved=reserved)
+    await log_store.reports.save_stock(
+        product_id, stored_reports.ReportedStock(version=version, available=available, reserved=reserved)
     )

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from auction_project.kernel import errors
-from bidding import reports, rules, store
+from bidding import reports, rules
 from bidding.rules import commands, log
+from bidding.store import mongo
 from bidding.writer import committer, rounds, wakeup
 
 CALL_SECONDS = 5.0
@@ -26,7 +27,7 @@ class Runtime:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.store = store.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
+        self.store = mongo.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
         self._bell = wakeup.Bell()
         self.committer = committer.Committer(self.store, on_stored=self._bell.ring)
         self.committer.start()

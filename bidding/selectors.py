@@ -10,8 +10,9 @@ import msgspec
 from django.core.cache import cache
 
 from auction_project.kernel import errors
-from bidding import presentation, rules, runtime, store
+from bidding import presentation, rules, runtime
 from bidding.rules import log
+from bidding.store import auctions
 from bidding.writer import rounds
 
 CACHE_SECONDS = 1
@@ -33,13 +34,13 @@ def get_presented(auction_id: str) -> dict[str, Any]:
     return present([get_auction(auction_id)])[0]
 
 
-def list_auctions(query: store.Query) -> dict[str, Any]:
+def list_auctions(query: auctions.Query) -> dict[str, Any]:
     """One page: `items` and `total`."""
     key = f"auctions:{hashlib.sha256(msgspec.json.encode(query)).hexdigest()}"
     found = cache.get(key)
     if found is not None:
         return dict(found)
-    documents, total = runtime.call(runtime.current().store.list_auctions(query))
+    documents, total = runtime.call(runtime.current().store.auctions.search(query))
     on_sale = [document.product_id for document in documents if document.allocate == "on_sale"]
     stock = runtime.call(runtime.current().stock.of_all(on_sale)) if on_sale else {}
     items = [presentation.summary(document, stock.get(document.product_id)) for document in documents]
@@ -59,7 +60,7 @@ def present(states: list[rules.State]) -> list[dict[str, Any]]:
 def list_history(auction_id: str, *, after: int, limit: int) -> list[log.Entry]:
     """Entries after seq `after`, in order. Raises errors.NotFound, errors.Unavailable."""
     get_auction(auction_id)
-    return runtime.call(runtime.current().store.read_from(auction_id, after, min(limit, MAX_HISTORY)))
+    return runtime.call(runtime.current().store.bids.read_from(auction_id, after, min(limit, MAX_HISTORY)))
 
 
 def get_outcome(auction_id: str, *, actor: str, key: str) -> log.Entry | None:
@@ -72,7 +73,7 @@ async def _outcome(wanted: str) -> log.Entry | None:
     """A command is open before its entry is stored: what is open neither before nor after the look stands or does not."""
     found = runtime.current()
     if not found.committer.is_undecided(wanted):
-        entry = (await found.store.find([wanted])).get(wanted)
+        entry = (await found.store.bids.find([wanted])).get(wanted)
         if entry is not None or not found.committer.is_undecided(wanted):
             return entry
     raise errors.Unavailable("This bid is still being decided. Send it again under the same key.")
@@ -80,7 +81,7 @@ async def _outcome(wanted: str) -> log.Entry | None:
 
 def list_own(user_id: str, *, skip: int, limit: int) -> tuple[list[rules.State], int]:
     """A page of the auctions that `user_id` acted in lately, latest first, at most MAX_OWN_AUCTIONS; how many there are."""
-    ids = runtime.call(runtime.current().store.auctions_of_actor(user_id, _OWN_ENTRIES))
+    ids = runtime.call(runtime.current().store.bids.auctions_of_actor(user_id, _OWN_ENTRIES))
     states = runtime.call(_look_at_all(ids[skip : skip + min(limit, MAX_OWN_AUCTIONS)]))
     own = [state for state in states if isinstance(state, rules.State) and user_id in state.bidders]
     return own, len(ids)

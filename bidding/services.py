@@ -12,8 +12,9 @@ import msgspec
 
 from auction_project.kernel import errors, ids, logs
 from auction_project.kernel.contracts import events
-from bidding import reports, rules, runtime, store
+from bidding import reports, rules, runtime
 from bidding.rules import commands, log
+from bidding.store import auctions
 from bidding.writer import committer
 
 logger = logs.get(__name__)
@@ -40,7 +41,7 @@ def request_auction(
 
     Raises errors.Invalid (terms), errors.Conflict, committer.KeyReused, errors.Unavailable.
     """
-    document = store.AuctionDocument(
+    document = auctions.AuctionDocument(
         id=auction_id,
         product_id=terms.product_id,
         requested_by=actor,
@@ -60,8 +61,8 @@ def request_auction(
     log_store = runtime.current().store
     refusal = rules.decide(rules.State(auction_id), command)
     if not isinstance(refusal, rules.Refusal):
-        runtime.call(log_store.insert_auction(document))
-    elif not runtime.call(log_store.find([command.idempotency])):
+        runtime.call(log_store.auctions.insert(document))
+    elif not runtime.call(log_store.bids.find([command.idempotency])):
         # A retry gets the answer of the original request, even if the terms have expired since.
         raise refusal.error()
     return _firmly(command)
@@ -127,14 +128,14 @@ def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: i
 
 def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:
     """Nothing of the product is left: its listings that are older than this news are cancelled."""
-    for document in runtime.call(runtime.current().store.auctions_of_product(product_id)):
+    for document in runtime.call(runtime.current().store.auctions.of_product(product_id)):
         if rules.formats.FORMATS[document.format].sells_by_bid:
             _quietly(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
 
 
 def record_card(*, user_id: str, usable: bool, version: int) -> None:
     """Orders reported whether the user has a usable card. Raises errors.Unavailable."""
-    runtime.call(runtime.current().store.save_card(user_id, usable=usable, version=version))
+    runtime.call(runtime.current().store.reports.save_card(user_id, usable=usable, version=version))
 
 
 def record_stock(*, product_id: str, available: int, version: int, sale_id: str | None) -> None:

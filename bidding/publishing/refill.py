@@ -45,10 +45,10 @@ class Refill:
     def _turn_the_page(self) -> bool:
         """Whether there was another page. What has not moved since is left out: `at` never decreases within a log."""
         store = runtime.current().store
-        marks = runtime.call(store.marks(after=self._page_end, limit=AUCTIONS_PER_PAGE))
+        marks = runtime.call(store.auctions.marks(after=self._page_end, limit=AUCTIONS_PER_PAGE))
         published = [(auction_id, mark) for auction_id, mark in marks.items() if mark]
         try:
-            last = runtime.call(store.read(published))
+            last = runtime.call(store.bids.read(published))
         except Exception as error:
             if failure.classify(error) is failure.Fate.OUTAGE:
                 raise
@@ -63,7 +63,7 @@ class Refill:
         state = self._state or rules.State(auction_id)
         wanted = min(ENTRIES_PER_STEP, mark - state.seq)
         try:
-            entries = runtime.call(runtime.current().store.read_from(auction_id, state.seq, wanted))
+            entries = runtime.call(runtime.current().store.bids.read_from(auction_id, state.seq, wanted))
             state, found = log_messages.follow(state, entries)
         except Exception as error:
             if failure.classify(error) is failure.Fate.OUTAGE:

@@ -21,11 +21,12 @@ import prometheus_client
 from auction_project.kernel import errors, failpoints, instants, logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import failure, outbox
-from bidding import rules, runtime, store
+from bidding import rules, runtime
 from bidding.publishing import batches
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
 from bidding.rules import log
+from bidding.store import auctions, bid_log
 from bidding.writer import wakeup
 
 POLL_SECONDS = 0.025
@@ -57,7 +58,7 @@ class _Progress:
 
     __slots__ = ("created_at", "saved_at", "state")
 
-    def __init__(self, document: store.AuctionDocument) -> None:
+    def __init__(self, document: auctions.AuctionDocument) -> None:
         self.state = rules.load(document.snapshot) if document.snapshot else rules.State(document.id)
         self.created_at = document.created_at
         self.saved_at = 0.0
@@ -133,7 +134,7 @@ class LogRelay:
             if self._lease_until:
                 runtime.call(self._save())
                 now = instants.now()
-                released = runtime.current().store.hold_lease("relay", self._owner, now=now, until=now - 1)
+                released = runtime.current().store.leases.hold("relay", self._owner, now=now, until=now - 1)
                 runtime.call(released)
         except errors.Unavailable as away:
             logger.warning("log_relay_closed_without_store", error=str(away))
@@ -146,7 +147,7 @@ class LogRelay:
         if now < self._lease_until - LEASE_MS // 2:
             return True
         until = now + LEASE_MS
-        held = runtime.call(runtime.current().store.hold_lease("relay", self._owner, now=now, until=until))
+        held = runtime.call(runtime.current().store.leases.hold("relay", self._owner, now=now, until=until))
         if held and not self._lease_until:
             logger.info("log_relay_leads")
         elif not held and self._lease_until:
@@ -179,13 +180,13 @@ class LogRelay:
         now = time.monotonic()
         idle_poll = batches.IDLE_POLL_SECONDS if self._ear.is_listening else batches.UNHEARD_POLL_SECONDS
         asked = {name: writer.to_ask(now, idle_poll) for name, writer in self._writers.items()}
-        names = [store.batch_name(name, number) for name, numbers in asked.items() for number in numbers]
+        names = [bid_log.batch_name(name, number) for name, numbers in asked.items() for number in numbers]
         highest: dict[str, int] = {}
-        for batch, auctions in (await runtime.current().store.auctions_of_batches(names)).items():
-            incarnation, number = store.batch_of(batch)
+        for batch, seqs in (await runtime.current().store.bids.auctions_of_batches(names)).items():
+            incarnation, number = bid_log.batch_of(batch)
             highest[incarnation] = max(number, highest.get(incarnation, 0))
             self._note(
-                auction_id for auction_id, seq in auctions.items() if not self._is_published(auction_id, seq)
+                auction_id for auction_id, seq in seqs.items() if not self._is_published(auction_id, seq)
             )
         for name, numbers in asked.items():
             if numbers:
@@ -208,7 +209,9 @@ class LogRelay:
             if not self._page_end:
                 self._round_began = time.monotonic()
                 await self._meet_writers()
-            marks = await log_store.marks(after=self._page_end, limit=AUCTIONS_PER_PAGE, unfinished=True)
+            marks = await log_store.auctions.marks(
+                after=self._page_end, limit=AUCTIONS_PER_PAGE, unfinished=True
+            )
             self._to_compare = list(marks.items())
             self._page_end = next(reversed(marks)) if len(marks) == AUCTIONS_PER_PAGE else ""
         heads = {
@@ -217,7 +220,7 @@ class LogRelay:
             if not self._is_set_aside(auction_id)
         }
         try:
-            found = await log_store.read((auction_id, head + 1) for auction_id, head in heads.items())
+            found = await log_store.bids.read((auction_id, head + 1) for auction_id, head in heads.items())
             self._note(auction_id for auction_id, _ in found)
         except Exception as error:
             if failure.classify(error) is failure.Fate.OUTAGE:
@@ -230,8 +233,8 @@ class LogRelay:
     async def _meet_writers(self) -> None:
         """Learn of new writers, and forget those that are gone."""
         since = instants.now() - WRITER_KEPT_MS
-        await runtime.current().store.forget_incarnations(before=since)
-        living = await runtime.current().store.incarnations(since=since)
+        await runtime.current().store.writers.forget(before=since)
+        living = await runtime.current().store.writers.living(since=since)
         self._writers = {name: writer for name, writer in self._writers.items() if name in living}
         for name, number in living.items():
             self._writers.setdefault(name, batches.Writer(number)).registered(number)
@@ -307,8 +310,8 @@ class LogRelay:
         async def read(auction_id: str) -> list[log.Entry]:
             progress = self._progress.get(auction_id)
             if progress is None:
-                progress = self._progress[auction_id] = _Progress(await log_store.get_auction(auction_id))
-            return await log_store.read_from(auction_id, progress.state.seq, limit)
+                progress = self._progress[auction_id] = _Progress(await log_store.auctions.get(auction_id))
+            return await log_store.bids.read_from(auction_id, progress.state.seq, limit)
 
         outcomes = await asyncio.gather(*map(read, auction_ids), return_exceptions=True)
         found: dict[str, list[log.Entry]] = {}
@@ -347,7 +350,7 @@ class LogRelay:
         state = progress.state
         progress.saved_at = time.monotonic()
         try:
-            await runtime.current().store.save_progress(_document(state, progress.created_at))
+            await runtime.current().store.auctions.save_progress(_document(state, progress.created_at))
         except errors.Unavailable as away:
             logger.warning("auction_not_saved", auction_id=auction_id, error=str(away))
             return
@@ -359,9 +362,9 @@ class LogRelay:
                 self._progress.pop(auction_id, None)
 
 
-def _document(state: rules.State, created_at: int) -> store.AuctionDocument:
+def _document(state: rules.State, created_at: int) -> auctions.AuctionDocument:
     terms = state.known_terms
-    return store.AuctionDocument(
+    return auctions.AuctionDocument(
         id=state.auction_id,
         product_id=terms.product_id,
         requested_by=state.requested_by,

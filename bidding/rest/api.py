@@ -9,8 +9,9 @@ from rest_framework import permissions, request, response, serializers, views
 
 from auction_project.kernel import errors, ids, instants, money
 from auction_project.kernel.http import api, api_schemas
-from bidding import presentation, rules, runtime, selectors, services, store
+from bidding import presentation, rules, runtime, selectors, services
 from bidding.rest import bid_endpoint, schemas
+from bidding.store import auctions
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
@@ -131,7 +132,7 @@ class AuctionsView(views.APIView):
     def get(self, request: request.Request) -> response.Response:
         asked = AuctionsQuery.of(request.query_params)
         size = asked["page_size"]
-        query = store.Query(
+        query = auctions.Query(
             status=asked["status"] or None,
             format=asked["format"] or None,
             seller_id=asked["seller"] or None,

@@ -8,9 +8,10 @@ import pytest
 from django.conf import settings
 
 from auction_project.kernel.messaging.backends import memory
-from bidding import runtime, store
+from bidding import runtime
 from bidding.publishing import messages as log_messages
 from bidding.publishing import relay as log_relay
+from bidding.store import mongo
 from bidding.tests import lots, relaying, scripted_store
 from bidding.writer import committer
 
@@ -29,7 +30,7 @@ def database_name():
 @pytest.fixture
 async def log_store(database_name):
     """A prepared store on a database of its own."""
-    found = store.MongoStore(settings.MONGODB_URL, database_name)
+    found = mongo.MongoStore(settings.MONGODB_URL, database_name)
     await found.prepare()
     yield found
     await found.close()

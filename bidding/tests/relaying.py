@@ -4,7 +4,8 @@ import time
 
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.contracts import events
-from bidding import rules, store
+from bidding import rules
+from bidding.store import auctions
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 
@@ -16,21 +17,21 @@ class Log:
 
     def register(self, writer="w", number=0):
         now = instants.now()
-        self.call(self.store.register_incarnation(writer, batch_number=number, now=now))
+        self.call(self.store.writers.register(writer, batch_number=number, now=now))
 
     def append(self, entries, *, batch="w:1"):
         for auction_id in sorted({entry.auction_id for entry in entries}):
-            self.call(self.store.insert_auction(document(auction_id)))
+            self.call(self.store.auctions.insert(document(auction_id)))
         for start in range(0, len(entries), 100):
             bulk = entries[start : start + 100]
-            assert self.call(self.store.append(bulk, batch=batch)).stored == len(bulk)
+            assert self.call(self.store.bids.append(bulk, batch=batch)).stored == len(bulk)
 
     def document(self, auction_id):
-        return self.call(self.store.get_auction(auction_id))
+        return self.call(self.store.auctions.get(auction_id))
 
 
 def document(auction_id):
-    return store.AuctionDocument(
+    return auctions.AuctionDocument(
         id=auction_id,
         product_id="p",
         requested_by=lots.SELLER,

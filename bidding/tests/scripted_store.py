@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bidding import rules, store
+from bidding import rules
 from bidding.rules import commands, log
+from bidding.store import bid_log, client
 from bidding.tests import lots
 
 NOW = lots.T0 + lots.MINUTE  # the writer's clock
@@ -133,12 +134,18 @@ class ScriptedStore:
         self._arrested.set()
         self._arrested = None
 
-    # --- LogStore --------------------------------------------------------------------------------------------------
+    # --- protocols.LogStore --------------------------------------------------------------------------------------------------
+
+    @property
+    def bids(self) -> "ScriptedStore":
+        return self
+
+    auctions = writers = bids
 
     async def prepare(self) -> None:
         await self._answering()
 
-    async def append(self, entries: Sequence[log.Entry], *, batch: str) -> store.Appended:
+    async def append(self, entries: Sequence[log.Entry], *, batch: str) -> bid_log.Appended:
         await self._answering()
         self._land("before the retry")
         step = self.script.popleft() if self.script else self.misbehaviour()
@@ -158,9 +165,9 @@ class ScriptedStore:
         await self._yield()
         self._land("after the retry")
         if step.unknown:
-            raise store.OutcomeUnknown("scripted")
+            raise bid_log.OutcomeUnknown("scripted")
         assert conflict or now == len(entries), "a step that stores a part only must be unknown"
-        return store.Appended(stored, conflict)
+        return bid_log.Appended(stored, conflict)
 
     async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
         wanted = list(ids)
@@ -182,7 +189,7 @@ class ScriptedStore:
         await self._answering()
         return {auction_id: None for auction_id in auction_ids if auction_id in self.known}
 
-    async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
+    async def register(self, incarnation: str, *, batch_number: int, now: int) -> None:
         await self._answering()
         self.registered.append((incarnation, batch_number))
 
@@ -226,10 +233,10 @@ class ScriptedStore:
         await self._yield()
         if self._arrested is not None:
             try:
-                async with asyncio.timeout(store.OPERATION_SECONDS):
+                async with asyncio.timeout(client.OPERATION_SECONDS):
                     await self._arrested.wait()
             except TimeoutError as error:
-                raise store.OutcomeUnknown("the store hangs") from error
+                raise bid_log.OutcomeUnknown("the store hangs") from error
 
     async def _yield(self) -> None:
         waiting = self.pause()

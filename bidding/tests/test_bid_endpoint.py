@@ -11,9 +11,10 @@ import pytest
 from auction_project import asgi
 from auction_project.kernel import instants
 from auction_project.web import bounds
-from bidding import reports, runtime, services, store
+from bidding import reports, runtime, services
 from bidding.rest import bid_endpoint
 from bidding.rules import commands
+from bidding.store import auctions, bid_log
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER
 
@@ -36,7 +37,7 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
     for user_id in (ANN, BEN, CID, OPERATOR, SELLER):
         services.record_card(user_id=user_id, usable=True, version=1)
     terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lasts_ms, **changes)
-    document = store.AuctionDocument(
+    document = auctions.AuctionDocument(
         id=auction_id,
         product_id=terms.product_id,
         requested_by=SELLER,
@@ -48,7 +49,7 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
         due_at=terms.starts_at,
     )
     runtime.call(runtime.current().store.prepare())
-    runtime.call(runtime.current().store.insert_auction(document))
+    runtime.call(runtime.current().store.auctions.insert(document))
     common = {"auction_id": auction_id, "at": now, "salt": "s"}
     steps = [
         commands.Request(**common, actor=SELLER, key="request", terms=terms),
@@ -422,9 +423,9 @@ def test_a_body_that_trickles_in_is_given_up(auction, monkeypatch):
 
 def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
     async def away(*_arguments, **_named):
-        raise store.OutcomeUnknown("away")
+        raise bid_log.OutcomeUnknown("away")
 
-    monkeypatch.setattr(runtime.current().store, "append", away)
+    monkeypatch.setattr(runtime.current().store.bids, "append", away)
     began = time.monotonic()
     response = web.bid(auction, GOOD, **web.bearer(ANN))
 

@@ -25,7 +25,7 @@ def looks(log, monkeypatch):
 
 def _insert(log, auction_id, *, due_at):
     document = msgspec.structs.replace(relaying.document(auction_id), due_at=due_at)
-    log.call(log.store.insert_auction(document))
+    log.call(log.store.auctions.insert(document))
 
 
 def _step_for(ringing, seconds):
@@ -45,11 +45,11 @@ def test_what_is_due_is_opened_on_time(log, looks):
     starts_at = instants.now() + 300
     log.append(_scheduled("x", starts_at=starts_at).entries)
     _insert(log, "x", due_at=starts_at)
-    log.call(log.store._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
+    log.call(log.store.auctions._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
 
     _step_for(clock.Clock(), 0.6)
 
-    (opened,) = log.call(log.store.read([("x", 3)])).values()
+    (opened,) = log.call(log.store.bids.read([("x", 3)])).values()
     assert isinstance(opened.facts, rules.log.Opened)
     assert 0 <= opened.at - starts_at < 200
 
@@ -75,14 +75,14 @@ def test_an_auction_whose_first_entries_come_after_the_first_look_is_opened_soon
 
     _step_for(ringing, 0.5)
 
-    assert set(log.call(log.store.read([("late", 3)]))) == {("late", 3)}
+    assert set(log.call(log.store.bids.read([("late", 3)]))) == {("late", 3)}
 
 
 def test_what_could_not_be_looked_at_is_looked_at_again(log, looks, monkeypatch):
     monkeypatch.setattr(clock, "NOT_DUE_AGAIN_MS", 50)
     starts_at = instants.now() - 1
     log.append(_scheduled("x", starts_at=starts_at).entries)
-    log.call(log.store._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
+    log.call(log.store.auctions._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
     look_at, failed = clock._look_at, []
 
     async def fail_at_first(auction_ids):
@@ -96,4 +96,4 @@ def test_what_could_not_be_looked_at_is_looked_at_again(log, looks, monkeypatch)
     _step_for(clock.Clock(), 0.5)
 
     assert failed == [["x"]]
-    assert set(log.call(log.store.read([("x", 3)]))) == {("x", 3)}
+    assert set(log.call(log.store.bids.read([("x", 3)]))) == {("x", 3)}

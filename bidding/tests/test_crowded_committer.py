@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from auction_project.kernel import errors
-from bidding import rules, store
+from bidding import rules
+from bidding.store import mongo
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, T0
 from bidding.tests.scripted_store import Step
@@ -149,7 +150,7 @@ async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_
     [(10.0, 9.9, 10.1, 0.0), (10.0, 9.0, 12.0, 0.0), (10.0, 10.2, 10.4, -200.0), (10.5, 10.0, 10.1, 400.0)],
 )
 def test_a_slow_answer_is_no_wrong_clock(there, before, after, offset):
-    assert store.offset_ms(there, before=before, after=after) == pytest.approx(offset)
+    assert mongo.offset_ms(there, before=before, after=after) == pytest.approx(offset)
 
 
 # --- a damaged auction costs only its own bids ------------------------------------------------------------------------

@@ -90,13 +90,13 @@ def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time
     monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 3600.0)
     log.register(number=7)
     step_until(relay, lambda: relay._writers)
-    asked, find = [], log.store.auctions_of_batches
+    asked, find = [], log.store.bids.auctions_of_batches
 
     async def recording(names):
         asked.append(list(names))
         return await find(names)
 
-    monkeypatch.setattr(log.store, "auctions_of_batches", recording)
+    monkeypatch.setattr(log.store.bids, "auctions_of_batches", recording)
     for _ in range(8):
         relay.step()
 
@@ -250,7 +250,7 @@ def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole
 def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
     """End to end in one process: commands through the runtime, events out of the broker."""
     now = instants.now()
-    log.call(log.store.insert_auction(document("x")))
+    log.call(log.store.auctions.insert(document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     common = {"auction_id": "x", "salt": "s", "at": now}
     for command in (

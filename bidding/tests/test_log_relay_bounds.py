@@ -113,7 +113,7 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
     async def too_slow(**_which):
         raise errors.Unavailable("MongoDB: timed out")
 
-    monkeypatch.setattr(log.store, "marks", too_slow)
+    monkeypatch.setattr(log.store.auctions, "marks", too_slow)
     log.register()
     lot = bids_on("x", 1)
     log.append(lot.entries, batch="w:1")
@@ -125,12 +125,12 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
 
 def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
     long_ago = instants.now() - log_relay.WRITER_KEPT_MS - 60_000
-    log.call(log.store.register_incarnation("gone", batch_number=7, now=long_ago))
+    log.call(log.store.writers.register("gone", batch_number=7, now=long_ago))
     log.register("living")
 
     relay.step()
 
-    assert set(log.call(log.store.incarnations(since=0))) == {"living"}
+    assert set(log.call(log.store.writers.living(since=0))) == {"living"}
 
 
 # --- unreadable logs -----------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(
 def test_an_auction_without_its_document_is_set_aside(log, relay, transport):
     log.register()
     orphan = lots.open_lot("orphan")
-    log.call(log.store.append(orphan.entries, batch="w:1"))
+    log.call(log.store.bids.append(orphan.entries, batch="w:1"))
     log.append(bids_on("x", 1).entries, batch="w:2")
 
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
@@ -178,7 +178,7 @@ def test_an_auction_without_its_document_is_set_aside(log, relay, transport):
 
 
 def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(log, relay, monkeypatch):
-    save, failed = log.store.save_progress, []
+    save, failed = log.store.auctions.save_progress, []
 
     async def fail_at_first(document):
         if document.id == "x" and not failed:
@@ -186,7 +186,7 @@ def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(
             raise errors.Unavailable("MongoDB: timed out")
         return await save(document)
 
-    monkeypatch.setattr(log.store, "save_progress", fail_at_first)
+    monkeypatch.setattr(log.store.auctions, "save_progress", fail_at_first)
     log.register()
     for auction_id in ("x", "y"):
         log.append(bids_on(auction_id, 1).entries)
@@ -198,7 +198,7 @@ def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(
 
 def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, transport, monkeypatch):
     monkeypatch.setattr(log_relay, "SAVE_SECONDS", 0.0)
-    save = log.store.save_progress
+    save = log.store.auctions.save_progress
     lot = bids_on("x", 1)
     ahead = bids_on("x", 2).state
 
@@ -208,7 +208,7 @@ def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, t
             relay._progress["x"].state = ahead
         return done
 
-    monkeypatch.setattr(log.store, "save_progress", move_on_meanwhile)
+    monkeypatch.setattr(log.store.auctions, "save_progress", move_on_meanwhile)
     log.register()
     log.append(lot.entries)
 
@@ -224,8 +224,8 @@ def test_a_relay_closes_while_the_store_is_away(log, relay, transport, monkeypat
     log.register()
     log.append(bids_on("x", 1).entries)
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
-    monkeypatch.setattr(log.store, "save_progress", away)
-    monkeypatch.setattr(log.store, "hold_lease", away)
+    monkeypatch.setattr(log.store.auctions, "save_progress", away)
+    monkeypatch.setattr(log.store.leases, "hold", away)
     relay._unsaved["x"] = None
 
     relay.close()
@@ -254,13 +254,13 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
         log.append(_at(lots.open_lot(auction_id), at, at, at))
     step_until(relay, lambda: all(log.document(auction_id).mark == 3 for auction_id in "abc"))
     transport.wipe()
-    read, asked = log.store.read_from, []
+    read, asked = log.store.bids.read_from, []
 
     async def remember(auction_id, after, limit):
         asked.append((auction_id, after, limit))
         return await read(auction_id, after, limit)
 
-    monkeypatch.setattr(log.store, "read_from", remember)
+    monkeypatch.setattr(log.store.bids, "read_from", remember)
     monkeypatch.setattr(log_relay, "EPOCH_CHECK_SECONDS", 0.0)
     relay._next_epoch_check = 0.0
     relay.step()

@@ -82,7 +82,7 @@ def test_who_asks_for_an_auction_again_after_its_end_hears_what_he_heard_first(b
         services.request_auction(**asked | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
     with pytest.raises(errors.Invalid):
         services.request_auction(**asked | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)
-    assert runtime.call(runtime.current().store.all_auction_ids()) == [AUCTION]
+    assert runtime.call(runtime.current().store.auctions.all_ids()) == [AUCTION]
 
 
 def test_a_relisted_lot_has_its_hard_stop_as_long_after_its_end_as_before(bid_log):

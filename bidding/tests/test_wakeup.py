@@ -18,7 +18,7 @@ DEAD_REDIS = "redis://127.0.0.1:1/0"
 def ask_for_a_lot(log):
     """The first entry of a writer, through the runtime of this process."""
     now = instants.now()
-    log.call(log.store.insert_auction(document("x")))
+    log.call(log.store.auctions.insert(document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     command = commands.Request(auction_id="x", salt="s", at=now, actor=lots.SELLER, key="k", terms=terms)
     assert isinstance(runtime.submit(command), rules.Entry)

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import errors, findings, money
-from bidding import presentation, rules, runtime, store
+from bidding import presentation, rules, runtime
 from bidding.rest import bid_endpoint
 from bidding.rules import commands, log
+from bidding.store import bid_log, mongo
 from bidding.verification import judging
 
 INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
@@ -60,9 +61,9 @@ def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[find
     verdicts = judging.Verdicts()
     said = _read_answers(answers) if answers is not None else {}
     log_store = runtime.current().store
-    in_all = runtime.call(log_store.estimate_entries())
+    in_all = runtime.call(log_store.bids.estimate_count())
     read = 0
-    for auction_id in sorted({*runtime.call(log_store.all_auction_ids()), *said}):
+    for auction_id in sorted({*runtime.call(log_store.auctions.all_ids()), *said}):
         read += _check_auction(auction_id, said.get(auction_id, []), verdicts, follow)
     if read < in_all:  # an estimate is no proof
         in_all, read = _count_again(log_store)
@@ -70,11 +71,11 @@ def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[find
     return [verdicts.finding(invariant) for invariant in INVARIANTS]
 
 
-def _count_again(log_store: store.MongoStore) -> tuple[int, int]:
+def _count_again(log_store: mongo.MongoStore) -> tuple[int, int]:
     """How many entries there are, exactly, and how many of them the logs lead to."""
-    in_all = runtime.call(log_store.count_entries(), seconds=store.COUNT_SECONDS)
+    in_all = runtime.call(log_store.bids.count(), seconds=bid_log.COUNT_SECONDS)
     unjudged = judging.Verdicts()
-    ids = runtime.call(log_store.all_auction_ids())
+    ids = runtime.call(log_store.auctions.all_ids())
     return in_all, sum(_check_auction(auction_id, [], unjudged, unfollowed) for auction_id in ids)
 
 
@@ -115,7 +116,7 @@ def _check_auction(auction_id: str, said: list[Said], verdicts: judging.Verdicts
 def _snapshot(auction_id: str) -> tuple[str | None, int]:
     """The snapshot and its mark, read before the log, which has at least as much."""
     try:
-        document = runtime.call(runtime.current().store.get_auction(auction_id))
+        document = runtime.call(runtime.current().store.auctions.get(auction_id))
     except errors.NotFound:
         return None, 0
     return document.snapshot, document.mark
@@ -123,7 +124,7 @@ def _snapshot(auction_id: str) -> tuple[str | None, int]:
 
 def _entries(auction_id: str) -> Iterator[log.Entry]:
     seq = 0
-    while chunk := runtime.call(runtime.current().store.read_from(auction_id, seq, READ_ENTRIES)):
+    while chunk := runtime.call(runtime.current().store.bids.read_from(auction_id, seq, READ_ENTRIES)):
         yield from chunk
         seq = chunk[-1].seq
 

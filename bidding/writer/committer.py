@@ -21,11 +21,12 @@ from collections.abc import Callable, Iterable
 import prometheus_client
 
 from auction_project.kernel import errors, failpoints, instants, logs
-from bidding import rules, store
+from bidding import rules
 from bidding.rules import commands, log
+from bidding.store import bid_log, protocols
 from bidding.writer import auction_cache, fairness, rounds
 
-MAX_BATCH = store.MAX_BULK
+MAX_BATCH = bid_log.MAX_BULK
 MIN_BATCH = 32
 SLOW_BULK_SECONDS = 0.4
 MAX_WAITING = 20_000
@@ -61,7 +62,7 @@ class Committer:
 
     def __init__(
         self,
-        log_store: store.LogStore,
+        log_store: protocols.LogStore,
         *,
         now: Callable[[], int] = instants.now,
         on_stored: Callable[[str], None] = lambda _: None,
@@ -275,14 +276,14 @@ class Committer:
     async def _append(self, proposals: list[rounds.Proposal]) -> int:
         """Store the entries, however often it takes to know; how many from the front stand as ours."""
         self._batch_number += 1
-        batch = store.batch_name(self.incarnation, self._batch_number)
+        batch = bid_log.batch_name(self.incarnation, self._batch_number)
         done, tries = 0, 0
         while done < len(proposals):
             rest = [proposal.entry for proposal in proposals[done:]]
             began = time.monotonic()
             try:
                 failpoints.reach("committer.before_append")
-                appended = await self._store.append(rest, batch=batch)
+                appended = await self._store.bids.append(rest, batch=batch)
                 failpoints.reach("committer.after_append")
                 ours = appended.stored
                 if appended.conflict:
@@ -324,7 +325,7 @@ class Committer:
         """How many from the front stand in the log with our hash: they were stored by an attempt of unknown outcome."""
         count = 0
         while count < len(entries):
-            chunk = entries[count : count + store.READ_CHUNK]
+            chunk = entries[count : count + bid_log.READ_CHUNK]
             found = await self._read_each(chunk)
             for entry in chunk:
                 standing = found.get((entry.auction_id, entry.seq))
@@ -336,7 +337,7 @@ class Committer:
     async def _read_each(self, entries: list[log.Entry]) -> dict[tuple[str, int], log.Entry]:
         """What stands at the places of `entries`. One that is unreadable is not ours, and hides no other."""
         try:
-            return await self._store.read((entry.auction_id, entry.seq) for entry in entries)
+            return await self._store.bids.read((entry.auction_id, entry.seq) for entry in entries)
         except errors.Unavailable:
             raise
         except Exception:
@@ -362,7 +363,9 @@ class Committer:
         comes alone (everybody repeats what an outage left unanswered), so then the others' are looked up, too.
         """
         lost = proposals[0]
-        moved = await self._auctions.catch_up([self._auctions[lost.entry.auction_id]], ahead=store.READ_CHUNK)
+        moved = await self._auctions.catch_up(
+            [self._auctions[lost.entry.auction_id]], ahead=bid_log.READ_CHUNK
+        )
         if lost.entry.auction_id in moved:
             await self._fairness.lost()
             suspects = proposals[:1]
@@ -422,7 +425,7 @@ class Committer:
     async def _find_each(self, wanted: dict[str, rounds.Pending]) -> dict[str, log.Entry]:
         """The entries of these keys. The command of one that is unreadable fails by itself."""
         try:
-            return await self._store.find(wanted) if wanted else {}
+            return await self._store.bids.find(wanted) if wanted else {}
         except errors.Unavailable:
             raise
         except Exception:
@@ -442,9 +445,7 @@ class Committer:
             return
         if self._registered_at == float("-inf"):
             await self._store.prepare()
-        await self._store.register_incarnation(
-            self.incarnation, batch_number=self._batch_number, now=self._now()
-        )
+        await self._store.writers.register(self.incarnation, batch_number=self._batch_number, now=self._now())
         offset = await self._store.clock_offset_ms()
         if abs(offset) > MAX_CLOCK_OFFSET_MS:
             raise StoreAway(f"this machine's clock is {offset:.0f} ms off the store's")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from auction_project.kernel import logs
-from bidding import store
+from bidding.store import protocols
 
 LOST_RACES = 2  # in a row, before a writer asks the others
 ASKED_SECONDS = 2.0  # how long a request counts
@@ -23,7 +23,7 @@ logger = logs.get(__name__)
 class Fairness:
     """One writer's part in it. `now` gives milliseconds since the epoch."""
 
-    def __init__(self, log_store: store.LogStore, incarnation: str, *, now: Callable[[], int]) -> None:
+    def __init__(self, log_store: protocols.LogStore, incarnation: str, *, now: Callable[[], int]) -> None:
         self._store = log_store
         self._incarnation = incarnation
         self._now = now
@@ -53,7 +53,7 @@ class Fairness:
         self._lost_races += 1
         now = time.monotonic()
         if self._lost_races >= LOST_RACES and now - self._asked_at > ASKED_SECONDS / 2:
-            await self._store.request_back_off(self._incarnation, now=self._now())
+            await self._store.writers.request_back_off(self._incarnation, now=self._now())
             self._asked_at = now
 
     async def back_off(self) -> None:
@@ -72,7 +72,7 @@ class Fairness:
         """Best effort: a failure here must never fail a bid."""
         since = self._now() - int(ASKED_SECONDS * 1000)
         try:
-            return await self._store.is_back_off_requested(since=since, besides=self._incarnation)
+            return await self._store.writers.is_back_off_requested(since=since, besides=self._incarnation)
         except Exception as error:
             logger.warning("back_off_unknown", error=repr(error))
             return False
