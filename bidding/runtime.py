@@ -15,7 +15,7 @@ from auction_project.kernel import errors
 from bidding import reports, rules
 from bidding.rules import commands, log
 from bidding.store import mongo
-from bidding.writer import committer, rounds, wakeup
+from bidding.writer import committer, heartbeat, rounds, wakeup
 
 CALL_SECONDS = 5.0
 
@@ -101,7 +101,7 @@ def call(operation: Coroutine[Any, Any, _T], *, seconds: float = CALL_SECONDS) -
 
 
 def submit(command: commands.Command) -> log.Entry | rules.Refusal:
-    """The outcome of `command`. Raises committer.KeyReused, errors.NotFound, errors.Unavailable."""
+    """The outcome of `command`. Raises failures.KeyReused, errors.NotFound, errors.Unavailable."""
     outcome = call(_await(lambda: current().committer.submit(command)))
     assert not isinstance(outcome, rules.State)  # noqa: S101 - only looks answer with states
     return outcome
@@ -119,7 +119,7 @@ def ping() -> None:
     found = current()
     call(found.store.ping())
     offset = call(found.store.clock_offset_ms())
-    if abs(offset) > committer.MAX_CLOCK_OFFSET_MS:
+    if abs(offset) > heartbeat.MAX_CLOCK_OFFSET_MS:
         raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")
 
 

@@ -15,7 +15,7 @@ from auction_project.kernel.contracts import events
 from bidding import reports, rules, runtime
 from bidding.rules import commands, log
 from bidding.store import auctions
-from bidding.writer import committer
+from bidding.writer import failures
 
 logger = logs.get(__name__)
 
@@ -39,7 +39,7 @@ def request_auction(
 ) -> log.Entry:
     """Ask for a lot: the auction's document first, then entry 1. Inventory answers by an event.
 
-    Raises errors.Invalid (terms), errors.Conflict, committer.KeyReused, errors.Unavailable.
+    Raises errors.Invalid (terms), errors.Conflict, failures.KeyReused, errors.Unavailable.
     """
     document = auctions.AuctionDocument(
         id=auction_id,
@@ -189,7 +189,7 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
             reserve=ended.reserve,
             now=now,
         )
-    except (errors.Conflict, committer.KeyReused):
+    except (errors.Conflict, failures.KeyReused):
         logger.info("already_relisted", auction_id=relist_as)
 
 

@@ -12,7 +12,7 @@ from bidding.rules import commands
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0
 from bidding.tests.scripted_store import Step
-from bidding.writer import committer
+from bidding.writer import committer, failures
 
 NOW = scripted_store.NOW
 
@@ -134,7 +134,7 @@ async def test_a_key_with_another_body_is_refused_whether_the_rules_like_it_or_n
     await writer.submit(bid(ANN, 20_00, key="1"))
     await writer.submit(bid(BEN, 30_00, key="2"))
 
-    with pytest.raises(committer.KeyReused) as caught:
+    with pytest.raises(failures.KeyReused) as caught:
         await writer.submit(bid(ANN, amount, key="1"))
 
     assert (caught.value.http_status, scripted.head("x")) == (422, 5)
@@ -167,7 +167,7 @@ async def test_a_repeat_in_flight_joins_the_first(writer, scripted):
 async def test_another_body_in_flight_is_refused_at_once(writer):
     first = writer.submit(bid(ANN, 20_00))
 
-    with pytest.raises(committer.KeyReused):
+    with pytest.raises(failures.KeyReused):
         await writer.submit(bid(ANN, 21_00))
     assert (await first).seq == 4
 
@@ -418,7 +418,7 @@ async def test_while_the_store_hangs_everybody_hears_503_within_2_s_and_it_recov
     )
     later = await failing(writer.submit(bid(CID, 20_00)))
 
-    assert all(isinstance(error, committer.StoreAway) for error, _ in [*hanging, later])
+    assert all(isinstance(error, failures.StoreUnavailable) for error, _ in [*hanging, later])
     assert max(seconds for _, seconds in [*hanging, later]) < 2.0
     scripted.release()
     async with asyncio.timeout(3):
@@ -471,7 +471,7 @@ async def test_a_clock_that_is_off_appends_nothing(scripted):
     writer = committer.Committer(scripted, now=lambda: NOW)
     writer.start()
 
-    with pytest.raises(committer.StoreAway):
+    with pytest.raises(failures.StoreUnavailable):
         await writer.submit(bid(ANN, 20_00))
 
     await writer.stop()
@@ -489,7 +489,7 @@ async def test_stopping_finishes_what_waits_and_takes_nothing_new(scripted):
     await stopping
 
     assert [future.result().seq for future in waiting] == [4, 5, 6, 7, 8]
-    assert isinstance(late.exception(), committer.StoreAway)
+    assert isinstance(late.exception(), failures.StoreUnavailable)
 
 
 async def test_stopping_while_the_store_hangs_leaves_nobody_waiting(scripted):
@@ -501,7 +501,7 @@ async def test_stopping_while_the_store_hangs_leaves_nobody_waiting(scripted):
 
     await asyncio.wait_for(writer.stop(), 3)
 
-    assert [type(future.exception()) for future in futures] == [committer.StoreAway] * 2
+    assert [type(future.exception()) for future in futures] == [failures.StoreUnavailable] * 2
 
 
 # --- one bad thing among good ones -------------------------------------------------------------------------------------
@@ -515,7 +515,7 @@ async def test_a_log_that_somebody_tampered_with_stops_its_own_auction_only(writ
         writer.submit(bid(ANN, 20_00)), writer.submit(bid(ANN, 20_00, auction="y")), return_exceptions=True
     )
 
-    assert (type(broken), fine.seq) == (committer.StoreAway, 4)
+    assert (type(broken), fine.seq) == (failures.StoreUnavailable, 4)
     scripted.entries["x", 2] = untouched
 
 
@@ -536,4 +536,4 @@ async def test_a_command_that_the_rules_choke_on_fails_alone(writer, scripted):
         writer.submit(choking), writer.submit(bid(BEN, 20_00)), return_exceptions=True
     )
 
-    assert (type(broken), fine.seq) == (committer.StoreAway, 4)
+    assert (type(broken), fine.seq) == (failures.StoreUnavailable, 4)

@@ -9,7 +9,7 @@ from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, OPERATOR, T0
 from bidding.tests.test_bid_endpoint import open_auction
-from bidding.writer import committer
+from bidding.writer import failures
 
 AUCTION = "1" * 32
 
@@ -78,7 +78,7 @@ def test_who_asks_for_an_auction_again_after_its_end_hears_what_he_heard_first(b
     first = services.request_auction(**asked, now=T0)
 
     assert services.request_auction(**asked, now=T0 + 2 * lots.HOUR) == first
-    with pytest.raises(committer.KeyReused):
+    with pytest.raises(failures.KeyReused):
         services.request_auction(**asked | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
     with pytest.raises(errors.Invalid):
         services.request_auction(**asked | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)

@@ -17,7 +17,7 @@ from bidding.rules import commands
 from bidding.store import auctions, bid_log, client, mongo
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
-from bidding.writer import committer
+from bidding.writer import committer, heartbeat
 
 pytestmark = pytest.mark.everywhere
 
@@ -495,4 +495,4 @@ async def test_of_many_that_want_a_lease_one_gets_it(log_store):
 
 
 async def test_the_clocks_of_one_machine_agree(log_store):
-    assert abs(await log_store.clock_offset_ms()) < committer.MAX_CLOCK_OFFSET_MS
+    assert abs(await log_store.clock_offset_ms()) < heartbeat.MAX_CLOCK_OFFSET_MS

@@ -14,7 +14,7 @@ from bidding.rules import commands, log
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import T0
 from bidding.tests.scripted_store import Step
-from bidding.writer import committer, fairness
+from bidding.writer import appender, committer, failures, fairness
 
 NOW = T0 + lots.MINUTE
 BIDDERS = [f"{i:032x}" for i in range(1, 7)]
@@ -35,7 +35,7 @@ class Witness:
         command = msgspec.structs.replace(command, salt=f"salt-{next(self.salts)}")
         try:
             outcome = await asyncio.wait_for(asyncio.shield(writer.submit(command)), 10)
-        except committer.KeyReused:
+        except failures.KeyReused:
             raise AssertionError("no key was used for two requests") from None
         except errors.Unavailable:
             return
@@ -82,7 +82,7 @@ async def client(rng, witness, writers, number):
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_two_writers_never_lose_double_or_contradict(seed, monkeypatch):
-    monkeypatch.setattr(committer, "RETRY_SECONDS", (0.001,))
+    monkeypatch.setattr(appender, "RETRY_SECONDS", (0.001,))
     rng = random.Random(seed)
     scripted = scripted_store.ScriptedStore()
     for auction in AUCTIONS:

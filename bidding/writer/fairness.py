@@ -23,8 +23,8 @@ logger = logs.get(__name__)
 class Fairness:
     """One writer's part in it. `now` gives milliseconds since the epoch."""
 
-    def __init__(self, log_store: protocols.LogStore, incarnation: str, *, now: Callable[[], int]) -> None:
-        self._store = log_store
+    def __init__(self, writers: protocols.Writers, incarnation: str, *, now: Callable[[], int]) -> None:
+        self._writers = writers
         self._incarnation = incarnation
         self._now = now
         self._bulk_seconds = 0.0
@@ -53,7 +53,7 @@ class Fairness:
         self._lost_races += 1
         now = time.monotonic()
         if self._lost_races >= LOST_RACES and now - self._asked_at > ASKED_SECONDS / 2:
-            await self._store.writers.request_back_off(self._incarnation, now=self._now())
+            await self._writers.request_back_off(self._incarnation, now=self._now())
             self._asked_at = now
 
     async def back_off(self) -> None:
@@ -72,7 +72,7 @@ class Fairness:
         """Best effort: a failure here must never fail a bid."""
         since = self._now() - int(ASKED_SECONDS * 1000)
         try:
-            return await self._store.writers.is_back_off_requested(since=since, besides=self._incarnation)
+            return await self._writers.is_back_off_requested(since=since, besides=self._incarnation)
         except Exception as error:
             logger.warning("back_off_unknown", error=repr(error))
             return False

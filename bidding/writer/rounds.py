@@ -4,6 +4,7 @@ what one pass over a batch decided. No I/O.
 
 import asyncio
 import time
+import uuid
 from collections.abc import Iterable
 
 import msgspec
@@ -71,7 +72,7 @@ class Proposal:
 
 
 class Round:
-    """What one pass over the batch decided."""
+    """What one pass over the batch decided: entries to store, and by auction what to answer without one."""
 
     def __init__(self) -> None:
         self.proposals: list[Proposal] = []
@@ -79,6 +80,30 @@ class Round:
 
     def auctions_with_proposals(self) -> set[str]:
         return {proposal.entry.auction_id for proposal in self.proposals}
+
+    def do_what_is_due(self, state: rules.State, at: int) -> rules.State:
+        """Open or close the auction if that was due by the instant `at`; the state afterwards."""
+        while (due := rules.due_at(state)) is not None and due <= at:
+            command = rules.due_command(state, at=at, salt=uuid.uuid4().hex)
+            state = self._propose(state, command, None)
+        return state
+
+    def do(self, state: rules.State, pending: Pending) -> rules.State:
+        """Decide a command, or note the state for a look; the state afterwards."""
+        if isinstance(pending.command, commands.Command):
+            return self._propose(state, pending.command, pending)
+        self.answers.setdefault(state.auction_id, []).append((pending, state))
+        return state
+
+    def _propose(self, state: rules.State, command: commands.Command, pending: Pending | None) -> rules.State:
+        decided = rules.decide(state, command)
+        if isinstance(decided, rules.Refusal):
+            if pending is not None:
+                self.answers.setdefault(state.auction_id, []).append((pending, decided))
+            return state
+        after = rules.apply(state, decided)
+        self.proposals.append(Proposal(decided, after, pending))
+        return after
 
 
 def is_final(answer: rules.Refusal | rules.State) -> bool:
