@@ -8,7 +8,7 @@ import pytest
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.messaging import broker as brokers
 from bidding import rules, runtime
-from bidding.publishing import batches
+from bidding.publishing import batches, lease, news, publisher
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
@@ -40,7 +40,7 @@ def test_nothing_is_published_twice_by_one_relay(log, relay, transport):
 
 
 def test_the_next_batches_are_found_between_two_sweeps(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
     log.register()
     lot = bids_on("x", 2)
     log.append(lot.entries, batch="w:1")
@@ -57,7 +57,7 @@ def test_the_next_batches_are_found_between_two_sweeps(log, relay, transport, mo
 
 
 def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
     log.register()
     lot = bids_on("x", 1)
     log.append(lot.entries, batch="w:1")
@@ -69,7 +69,7 @@ def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, relay, 
 
 
 def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
     log.register()
     x, y = bids_on("x", 1), bids_on("y", 1)
     log.append(x.entries, batch="w:1")
@@ -86,10 +86,10 @@ def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, rela
 def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time_for_more(
     log, relay, monkeypatch
 ):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
     monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 3600.0)
     log.register(number=7)
-    step_until(relay, lambda: relay._writers)
+    step_until(relay, lambda: relay._news.writers)
     asked, find = [], log.store.bids.auctions_of_batches
 
     async def recording(names):
@@ -117,11 +117,11 @@ def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, 
     lot = bids_on("x", 2)
     log.append(lot.entries)
     first = log_relay.LogRelay(transport)
-    monkeypatch.setattr(log_relay.failpoints, "reach", _die)
+    monkeypatch.setattr(publisher.failpoints, "reach", _die)
     with pytest.raises(_Death):
         step_until(first, lambda: False)
     monkeypatch.undo()
-    monkeypatch.setattr(log_relay, "LEASE_MS", 1)
+    monkeypatch.setattr(lease, "LEASE_MS", 1)
     log.append([lot.bid(ANN, 900_00)], batch="w:2")
 
     second = log_relay.LogRelay(transport)
@@ -158,7 +158,7 @@ def test_one_relay_works_and_another_takes_over_when_it_has_gone(log, transport)
     assert published(transport, "x") == []
     step_until(first, lambda: published(transport, "x") == [1, 2, 3, 4])
 
-    runtime.call(first._save())
+    runtime.call(first._documents.save())
     began = time.monotonic()
     log.append([lot.bid(BEN, 900_00)], batch="w:2")
     step_until(second, lambda: published(transport, "x")[-1:] == [5], seconds=10)

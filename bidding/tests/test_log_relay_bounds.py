@@ -9,6 +9,7 @@ from auction_project.kernel import errors, instants
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging.backends import memory
 from bidding import runtime
+from bidding.publishing import documents, news, publisher, unreadable
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
@@ -40,8 +41,8 @@ class _Growing(memory.MemoryBroker):
 
 
 def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from_ending(log, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", NEVER)
-    monkeypatch.setattr(log_relay, "ENTRIES_PER_READ", 4)
+    monkeypatch.setattr(news, "SWEEP_SECONDS", NEVER)
+    monkeypatch.setattr(publisher, "ENTRIES_PER_READ", 4)
     log.register()
     transport = _Growing()
     transport.begin_epoch(log_messages.SOURCE)
@@ -74,8 +75,8 @@ def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from
 def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_who_waited(
     log, relay, transport, monkeypatch
 ):
-    monkeypatch.setattr(log_relay, "PUBLISH_SECONDS", 0.0)
-    monkeypatch.setattr(log_relay, "AUCTIONS_PER_READ", 1)
+    monkeypatch.setattr(publisher, "PUBLISH_SECONDS", 0.0)
+    monkeypatch.setattr(publisher, "AUCTIONS_PER_READ", 1)
     log.register()
     for auction_id in ("a", "b", "c"):
         log.append(lots.open_lot(auction_id).entries)
@@ -93,8 +94,8 @@ def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_wh
 
 
 def test_the_sweep_compares_a_slice_a_step_and_misses_nobody(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "AUCTIONS_PER_PAGE", 3)
-    monkeypatch.setattr(log_relay, "SLICE_AUCTIONS", 2)
+    monkeypatch.setattr(news, "AUCTIONS_PER_PAGE", 3)
+    monkeypatch.setattr(news, "SLICE_AUCTIONS", 2)
     log.register()
     for auction_id in "abcde":
         log.append(lots.open_lot(auction_id).entries, batch="unregistered:1")
@@ -124,7 +125,7 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
 
 
 def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
-    long_ago = instants.now() - log_relay.WRITER_KEPT_MS - 60_000
+    long_ago = instants.now() - news.WRITER_KEPT_MS - 60_000
     log.call(log.store.writers.register("gone", batch_number=7, now=long_ago))
     log.register("living")
 
@@ -139,8 +140,8 @@ def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
 def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(
     log, relay, transport, raw, monkeypatch, caplog
 ):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 0.0)
-    monkeypatch.setattr(log_relay, "SET_ASIDE_SECONDS", 2.0)
+    monkeypatch.setattr(news, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(unreadable, "SET_ASIDE_SECONDS", 2.0)
     log.register()
     for auction_id in ("x", "y", "z", "sound"):
         log.append(bids_on(auction_id, 1).entries, batch="unregistered:1")  # the sweep alone finds them
@@ -197,7 +198,7 @@ def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(
 
 
 def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(documents, "SAVE_SECONDS", 0.0)
     save = log.store.auctions.save_progress
     lot = bids_on("x", 1)
     ahead = bids_on("x", 2).state
@@ -205,7 +206,7 @@ def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, t
     async def move_on_meanwhile(document):
         done = await save(document)
         if document.mark == 4:
-            relay._progress["x"].state = ahead
+            relay._documents._progress["x"].state = ahead
         return done
 
     monkeypatch.setattr(log.store.auctions, "save_progress", move_on_meanwhile)
@@ -226,7 +227,7 @@ def test_a_relay_closes_while_the_store_is_away(log, relay, transport, monkeypat
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
     monkeypatch.setattr(log.store.auctions, "save_progress", away)
     monkeypatch.setattr(log.store.leases, "hold", away)
-    relay._unsaved["x"] = None
+    relay._documents._unsaved["x"] = None
 
     relay.close()
 
@@ -245,7 +246,7 @@ def _at(lot, *times):
 def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
     log, relay, transport, monkeypatch
 ):
-    monkeypatch.setattr(log_relay, "PUBLISH_SECONDS", 0.0)
+    monkeypatch.setattr(publisher, "PUBLISH_SECONDS", 0.0)
     monkeypatch.setattr(log_refill, "ENTRIES_PER_STEP", 2)
     monkeypatch.setattr(log_refill, "AUCTIONS_PER_PAGE", 2)
     now = instants.now()

@@ -5,8 +5,7 @@ import redis
 
 from auction_project.kernel import instants
 from bidding import rules, runtime
-from bidding.publishing import batches
-from bidding.publishing import relay as log_relay
+from bidding.publishing import batches, news
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.relaying import document, published, step_until
@@ -27,14 +26,14 @@ def ask_for_a_lot(log):
 @pytest.fixture
 def deaf(monkeypatch):
     """Nothing is found by looking again for an hour."""
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
     monkeypatch.setattr(batches, "IDLE_POLL_SECONDS", 3600.0)
     monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("deaf")
 def test_a_writer_that_the_relay_does_not_know_yet_is_heard(log, relay, transport):
-    step_until(relay, lambda: relay._ear.is_listening and relay._next_slice > 0)
+    step_until(relay, lambda: relay._ear.is_listening and relay._news.next_slice > 0)
 
     ask_for_a_lot(log)
 
@@ -45,7 +44,7 @@ def test_a_writer_that_the_relay_does_not_know_yet_is_heard(log, relay, transpor
 def test_without_redis_the_idle_writers_are_asked_as_often_as_before(log, relay, transport, settings):
     settings.REDIS_URL = DEAD_REDIS
     log.register("w")
-    step_until(relay, lambda: relay._writers)
+    step_until(relay, lambda: relay._news.writers)
     log.append(lots.open_lot("x").entries, batch="w:1")
 
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
