@@ -3,13 +3,6 @@
 A batch is named by its writer's incarnation and a number that grows by one; entries carry the name.
 """
 
-import time
-
-from bidding.writer import wakeup
-
-IDLE_AFTER_SECONDS = 2 * wakeup.RING_SECONDS
-IDLE_POLL_SECONDS = 1.0  # of a writer that will wake the relay
-UNHEARD_POLL_SECONDS = 0.1  # of an idle writer while none can wake it
 LOOK_AHEAD_BATCHES = 2
 FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; between them only its next number is asked for
 MAX_LOOK_AHEAD_BATCHES = 32
@@ -19,14 +12,15 @@ class Writer:
     """One incarnation, as far as its batches are known. `floor`: all before it are done with; it is asked for until its
     successor was seen by an earlier poll, for a bulk may become visible piece by piece."""
 
-    __slots__ = ("asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
+    __slots__ = ("_idle_after_seconds", "asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
 
-    def __init__(self, registered: int) -> None:
+    def __init__(self, registered: int, *, now: float, idle_after_seconds: float) -> None:
         self.floor = self.seen = registered
         self.width = LOOK_AHEAD_BATCHES
         self.quiet_polls = 0
         self.asked_at = float("-inf")
-        self.heard_at = time.monotonic()
+        self.heard_at = now
+        self._idle_after_seconds = idle_after_seconds
 
     def registered(self, number: int) -> None:
         """Its batches up to `number` were over before the sweep that follows."""
@@ -34,7 +28,7 @@ class Writer:
         self.seen = max(self.seen, number)
 
     def is_idle(self, now: float) -> bool:
-        return now - self.heard_at > IDLE_AFTER_SECONDS
+        return now - self.heard_at > self._idle_after_seconds
 
     def wake(self, now: float) -> None:
         """It has written: ask for it at once, and often for a while."""

@@ -5,16 +5,15 @@ and at once when the status changes: mark = snapshot = what lists show.
 """
 
 import asyncio
-import time
 
 from auction_project.kernel import errors, logs
 from bidding import rules, runtime
 from bidding.publishing import unreadable
+from bidding.publishing.pace import Pace
 from bidding.rules import log
 from bidding.store import auctions
+from bidding.writer.clocks import Clocks
 
-SAVE_SECONDS = 1.0
-SAVES_AT_ONCE = 64
 MAX_AUCTIONS = 50_000
 
 logger = logs.get(__name__)
@@ -34,8 +33,10 @@ class _Progress:
 class Documents:
     """By auction id. What was not saved when a relay dies, the next one publishes again."""
 
-    def __init__(self, set_aside: unreadable.Unreadable) -> None:
+    def __init__(self, set_aside: unreadable.Unreadable, *, clocks: Clocks, pace: Pace) -> None:
         self._set_aside = set_aside
+        self._clocks = clocks
+        self._pace = pace
         self._progress: dict[str, _Progress] = {}
         self._unsaved: dict[str, None] = {}
 
@@ -64,7 +65,7 @@ class Documents:
     async def evict(self, *, before_loading: int) -> None:
         """Keep at most MAX_AUCTIONS when so many more are loaded. Raises errors.Unavailable."""
         if len(self._progress) + before_loading > MAX_AUCTIONS:
-            await self.save()
+            await self.save_all()
             self._progress = {auction_id: self._progress[auction_id] for auction_id in self._unsaved}
 
     def move(self, auction_id: str, state: rules.State, entries: list[log.Entry]) -> None:
@@ -75,24 +76,26 @@ class Documents:
         if any(not isinstance(entry.facts, log.Bid) for entry in entries):
             progress.saved_at = 0.0
 
-    async def save(self, limit: int | None = None) -> None:
-        """Save what is due, up to `limit` documents; without a limit, all. What cannot be saved is due again in
-        SAVE_SECONDS."""
-        now = time.monotonic()
-        due = [
-            auction_id
-            for auction_id in self._unsaved
-            if limit is None or now - self._progress[auction_id].saved_at >= SAVE_SECONDS
-        ]
-        due = due[:limit]
-        for start in range(0, len(due), SAVES_AT_ONCE):
-            await asyncio.gather(*map(self._save_one, due[start : start + SAVES_AT_ONCE]))
+    async def save_due(self) -> None:
+        """Save the documents whose last save is `save_seconds` ago, up to `saves_at_once`. One that cannot be saved is due
+        again after `save_seconds`."""
+        latest = self._clocks.monotonic() - self._pace.save_seconds
+        due = [auction_id for auction_id in self._unsaved if self._progress[auction_id].saved_at <= latest]
+        await self._save(due[: self._pace.saves_at_once])
+
+    async def save_all(self) -> None:
+        await self._save(list(self._unsaved))
+
+    async def _save(self, auction_ids: list[str]) -> None:
+        at_once = self._pace.saves_at_once
+        for start in range(0, len(auction_ids), at_once):
+            await asyncio.gather(*map(self._save_one, auction_ids[start : start + at_once]))
 
     async def _save_one(self, auction_id: str) -> None:
         """While this waits for the store, the auction may move on: then it stays unsaved."""
         progress = self._progress[auction_id]
         state = progress.state
-        progress.saved_at = time.monotonic()
+        progress.saved_at = self._clocks.monotonic()
         try:
             await runtime.current().store.auctions.save_progress(_document(state, progress.created_at))
         except errors.Unavailable as away:

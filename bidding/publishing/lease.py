@@ -2,10 +2,10 @@
 
 import uuid
 
-from auction_project.kernel import instants, logs
+from auction_project.kernel import logs
 from bidding import runtime
-
-LEASE_MS = 3_000
+from bidding.publishing.pace import Pace
+from bidding.writer.clocks import Clocks
 
 logger = logs.get(__name__)
 
@@ -13,7 +13,9 @@ logger = logs.get(__name__)
 class Lease:
     """One relay's part in it. It ends by itself, so that another relay takes over from one that has died."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clocks: Clocks, pace: Pace) -> None:
+        self._clocks = clocks
+        self._pace = pace
         self._owner = uuid.uuid4().hex
         self._until = 0
 
@@ -24,10 +26,10 @@ class Lease:
 
     def hold(self) -> bool:
         """Get the lease, or renew it when half of it is over; whether this relay has it. Raises errors.Unavailable."""
-        now = instants.now()
-        if now < self._until - LEASE_MS // 2:
+        now = self._clocks.now()
+        if now < self._until - self._pace.lease_ms // 2:
             return True
-        until = now + LEASE_MS
+        until = now + self._pace.lease_ms
         held = runtime.call(runtime.current().store.leases.hold("relay", self._owner, now=now, until=until))
         if held and not self._until:
             logger.info("log_relay_leads")
@@ -36,5 +38,5 @@ class Lease:
 
     def release(self) -> None:
         """Let another relay have it at once. Raises errors.Unavailable."""
-        now = instants.now()
+        now = self._clocks.now()
         runtime.call(runtime.current().store.leases.hold("relay", self._owner, now=now, until=now - 1))

@@ -2,7 +2,6 @@
 acknowledgement. A pass is bounded: a piece of each auction, as far as its time reaches."""
 
 import asyncio
-import time
 
 import prometheus_client
 
@@ -11,11 +10,9 @@ from auction_project.kernel.messaging import broker as brokers
 from bidding import rules, runtime
 from bidding.publishing import documents, news, unreadable
 from bidding.publishing import messages as log_messages
+from bidding.publishing.pace import Pace
 from bidding.rules import log
-
-PUBLISH_SECONDS = 0.5  # of one pass; then the writers are asked again, documents saved, the lease renewed
-AUCTIONS_PER_READ = 32
-ENTRIES_PER_READ = 1_600  # of these auctions together
+from bidding.writer.clocks import Clocks
 
 entries_published = prometheus_client.Counter(
     "gavel_bid_log_published", "Entries of the bid log that this process has published."
@@ -31,28 +28,34 @@ class Publisher:
         waiting: news.News,
         published: documents.Documents,
         set_aside: unreadable.Unreadable,
+        *,
+        clocks: Clocks,
+        pace: Pace,
     ) -> None:
         self._broker = transport
         self._news = waiting
         self._documents = published
         self._set_aside = set_aside
+        self._clocks = clocks
+        self._pace = pace
 
     def publish(self) -> int:
         """One pass over what has news; the number of entries. An auction that has more waits behind the others.
 
         Raises brokers.EpochMissing, errors.Unavailable.
         """
-        until = time.monotonic() + PUBLISH_SECONDS
+        until = self._clocks.monotonic() + self._pace.publish_seconds
         waiting = list(self._news.waiting)
         count = 0
-        for start in range(0, len(waiting), AUCTIONS_PER_READ):
-            if start and time.monotonic() >= until:
+        at_once = self._pace.auctions_per_read
+        for start in range(0, len(waiting), at_once):
+            if start and self._clocks.monotonic() >= until:
                 break
-            count += self._publish_group(waiting[start : start + AUCTIONS_PER_READ])
+            count += self._publish_group(waiting[start : start + at_once])
         return count
 
     def _publish_group(self, group: list[str]) -> int:
-        limit = ENTRIES_PER_READ // len(group)
+        limit = self._pace.entries_per_read // len(group)
         entries = runtime.call(self._read(group, limit))
         messages: list[brokers.Message] = []
         states: dict[str, rules.State] = {}

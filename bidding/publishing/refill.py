@@ -11,10 +11,9 @@ from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import failure
 from bidding import rules, runtime
 from bidding.publishing import messages as log_messages
+from bidding.publishing.pace import PACE, Pace
 
 EPOCH = "bidding.refill"
-AUCTIONS_PER_PAGE = 2_000
-ENTRIES_PER_STEP = 1_000
 
 logger = logs.get(__name__)
 
@@ -22,8 +21,9 @@ logger = logs.get(__name__)
 class Refill:
     """`step()` until it says that there is no more; `since` in milliseconds."""
 
-    def __init__(self, transport: brokers.Broker, *, since: int) -> None:
+    def __init__(self, transport: brokers.Broker, *, since: int, pace: Pace = PACE) -> None:
         self._transport = transport
+        self._pace = pace
         self._since = since
         self._page_end = ""
         self._waiting: deque[tuple[str, int]] = deque()  # (auction, mark)
@@ -45,7 +45,9 @@ class Refill:
     def _turn_the_page(self) -> bool:
         """Whether there was another page. What has not moved since is left out: `at` never decreases within a log."""
         store = runtime.current().store
-        marks = runtime.call(store.auctions.marks(after=self._page_end, limit=AUCTIONS_PER_PAGE))
+        marks = runtime.call(
+            store.auctions.marks(after=self._page_end, limit=self._pace.refill_page_auctions)
+        )
         published = [(auction_id, mark) for auction_id, mark in marks.items() if mark]
         try:
             last = runtime.call(store.bids.read(published))
@@ -61,7 +63,7 @@ class Refill:
 
     def _publish_a_piece(self, auction_id: str, mark: int) -> None:
         state = self._state or rules.State(auction_id)
-        wanted = min(ENTRIES_PER_STEP, mark - state.seq)
+        wanted = min(self._pace.refill_step_entries, mark - state.seq)
         try:
             entries = runtime.call(runtime.current().store.bids.read_from(auction_id, state.seq, wanted))
             state, found = log_messages.follow(state, entries)

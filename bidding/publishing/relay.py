@@ -11,20 +11,17 @@ unreadable (the database was edited outside Gavel) is set aside, and holds up no
 
 import time
 
-from auction_project.kernel import errors, instants, logs
+from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import outbox
 from bidding import runtime
-from bidding.publishing import batches, documents, news, publisher, unreadable
+from bidding.publishing import documents, news, publisher, unreadable
 from bidding.publishing import lease as leases
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
+from bidding.publishing.pace import PACE, Pace
 from bidding.writer import wakeup
-
-POLL_SECONDS = 0.025
-IDLE_STEP_SECONDS = 0.5  # of a step in which nothing happens; what is due is late by that much at most
-FOLLOWER_SECONDS = 0.5  # before a relay that does not have the lease asks for it again
-EPOCH_CHECK_SECONDS = 2.0
+from bidding.writer.clocks import SYSTEM, Clocks
 
 logger = logs.get(__name__)
 
@@ -35,20 +32,25 @@ class LogRelay:
     name = "relay:bidding"
     longest_pause_seconds = 1.0
 
-    def __init__(self, transport: brokers.Broker) -> None:
+    def __init__(self, transport: brokers.Broker, *, clocks: Clocks = SYSTEM, pace: Pace = PACE) -> None:
         self._broker = transport
+        self._clocks = clocks
+        self._pace = pace
         self._ear = wakeup.Ear()
-        self._lease = leases.Lease()
+        self._lease = leases.Lease(clocks=clocks, pace=pace)
         self._next_epoch_check = 0.0
         self._forget()
 
     def _forget(self) -> None:
         """Begin from what is stored: another relay worked meanwhile, or nothing is remembered yet."""
         self._refill: log_refill.Refill | None = None
-        set_aside = unreadable.Unreadable()
-        self._documents = documents.Documents(set_aside)
-        self._news = news.News(self._documents, set_aside)
-        self._publisher = publisher.Publisher(self._broker, self._news, self._documents, set_aside)
+        clocks, pace = self._clocks, self._pace
+        set_aside = unreadable.Unreadable(clocks=clocks, pace=pace)
+        self._documents = documents.Documents(set_aside, clocks=clocks, pace=pace)
+        self._news = news.News(self._documents, set_aside, clocks=clocks, pace=pace)
+        self._publisher = publisher.Publisher(
+            self._broker, self._news, self._documents, set_aside, clocks=clocks, pace=pace
+        )
 
     def step(self) -> bool:
         """Always True: it paces itself. Raises errors.Unavailable."""
@@ -56,7 +58,7 @@ class LogRelay:
         if not self._lease.hold():
             if led:
                 self._forget()
-            time.sleep(FOLLOWER_SECONDS)
+            time.sleep(self._pace.follower_seconds)
             return True
         try:
             if self._refill is not None:
@@ -69,7 +71,7 @@ class LogRelay:
             self._begin_refill()
             return True
         self._news.sweep()
-        runtime.call(self._documents.save(documents.SAVES_AT_ONCE))
+        runtime.call(self._documents.save_due())
         if not published and not self._news.waiting:
             self._rest()
         return True
@@ -79,7 +81,7 @@ class LogRelay:
         what was not saved."""
         try:
             if self._lease.is_held:
-                runtime.call(self._documents.save())
+                runtime.call(self._documents.save_all())
                 self._lease.release()
         except errors.Unavailable as away:
             logger.warning("log_relay_closed_without_store", error=str(away))
@@ -89,38 +91,40 @@ class LogRelay:
 
     def _rest(self) -> None:
         """Until there may be something to do."""
-        now = time.monotonic()
+        now = self._clocks.monotonic()
         is_idle = self._ear.is_listening and self._news.are_writers_idle(now)
-        self._news.wake(self._ear.wait(self._idle_seconds(now) if is_idle else POLL_SECONDS))
+        self._news.wake(self._ear.wait(self._idle_seconds(now) if is_idle else self._pace.poll_seconds))
 
     def _idle_seconds(self, now: float) -> float:
         """As long as nothing is due: documents that wait for their second, the next slice of the sweep."""
-        due = IDLE_STEP_SECONDS if self._documents.are_saved else POLL_SECONDS
-        return max(POLL_SECONDS, min(due, self._news.next_slice - now))
+        poll = self._pace.poll_seconds
+        due = self._pace.idle_step_seconds if self._documents.are_saved else poll
+        return max(poll, min(due, self._news.next_slice - now))
 
     def _idle_poll_seconds(self) -> float:
-        return batches.IDLE_POLL_SECONDS if self._ear.is_listening else batches.UNHEARD_POLL_SECONDS
+        pace = self._pace
+        return pace.idle_poll_seconds if self._ear.is_listening else pace.unheard_poll_seconds
 
     # --- an emptied transport --------------------------------------------------------------------------------------
 
     def _check_epoch(self) -> None:
         """An emptied transport lacks what was published before. Raises brokers.EpochMissing."""
-        if time.monotonic() >= self._next_epoch_check:
+        if self._clocks.monotonic() >= self._next_epoch_check:
             self._broker.append([], source=log_messages.SOURCE)
-            self._next_epoch_check = time.monotonic() + EPOCH_CHECK_SECONDS
+            self._next_epoch_check = self._clocks.monotonic() + self._pace.epoch_check_seconds
 
     def _begin_refill(self) -> None:
         """The transport has nothing of ours: first again what was published lately, then anything new."""
         logger.info("refill_began", source=log_messages.SOURCE)
-        runtime.call(self._documents.save())
+        runtime.call(self._documents.save_all())
         self._forget()
-        since = instants.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
-        self._refill = log_refill.Refill(self._broker, since=since)
+        since = self._clocks.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
+        self._refill = log_refill.Refill(self._broker, since=since, pace=self._pace)
 
     def _go_on_refilling(self, refill: log_refill.Refill) -> None:
-        until = time.monotonic() + publisher.PUBLISH_SECONDS
+        until = self._clocks.monotonic() + self._pace.publish_seconds
         while refill.step():
-            if time.monotonic() >= until:
+            if self._clocks.monotonic() >= until:
                 return
         self._broker.begin_epoch(log_messages.SOURCE)
         self._refill = None

@@ -1,5 +1,6 @@
 """What bidding's tests share: databases of their own on the server of MONGODB_URL, dropped afterwards."""
 
+import asyncio
 import contextlib
 import uuid
 
@@ -11,9 +12,15 @@ from auction_project.kernel.messaging.backends import memory
 from bidding import runtime
 from bidding.publishing import messages as log_messages
 from bidding.publishing import relay as log_relay
+from bidding.publishing.pace import Pace
 from bidding.store import mongo
-from bidding.tests import lots, relaying, scripted_store
-from bidding.writer import committer
+from bidding.tests import lots, relaying, scripted_store, virtual_time
+
+
+def pytest_asyncio_loop_factories(item):
+    """The event loop of a test."""
+    jumps = item.get_closest_marker("virtual_time") is not None
+    return {"virtual": virtual_time.Loop} if jumps else {"real": asyncio.new_event_loop}
 
 
 @pytest.fixture
@@ -55,15 +62,9 @@ def scripted():
 
 
 @pytest.fixture
-def unhurried(monkeypatch):
-    """Time for a busy machine, where it is not the time that is tested."""
-    monkeypatch.setattr(committer, "ANSWER_SECONDS", 60.0)
-
-
-@pytest.fixture
 async def writer(scripted):
     """A committer on it; whatever happened, its logs are sound afterwards."""
-    found = committer.Committer(scripted, now=lambda: scripted_store.NOW)
+    found = scripted_store.writer_on(scripted)
     found.start()
     yield found
     if scripted._arrested:
@@ -87,5 +88,11 @@ def transport():
 
 
 @pytest.fixture
-def relay(log, transport):
-    return log_relay.LogRelay(transport)
+def make_relay(log, transport):
+    """Make a relay with another pace."""
+    return lambda **pace: log_relay.LogRelay(transport, pace=Pace(**pace))
+
+
+@pytest.fixture
+def relay(make_relay):
+    return make_relay()

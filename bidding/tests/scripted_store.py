@@ -15,6 +15,8 @@ from bidding import rules
 from bidding.rules import commands, log
 from bidding.store import bid_log, client
 from bidding.tests import lots
+from bidding.writer import committer, fairness
+from bidding.writer.clocks import Clocks
 
 NOW = lots.T0 + lots.MINUTE  # the writer's clock
 
@@ -244,6 +246,23 @@ class ScriptedStore:
             await waiting
         else:
             await asyncio.sleep(0)
+
+
+def writer_on(
+    scripted: ScriptedStore,
+    *,
+    now: Callable[[], int] = lambda: NOW,
+    pauses: fairness.Pauses = fairness.PAUSES,
+) -> committer.Committer:
+    """A committer that goes by the time of the running loop. The caller starts and stops it."""
+    clocks = Clocks(now=now, monotonic=asyncio.get_running_loop().time)
+    return committer.Committer(scripted, clocks=clocks, pauses=pauses)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for `condition`, in the time of the running loop."""
+    while not condition():  # noqa: ASYNC110 - any condition
+        await asyncio.sleep(0.001)
 
 
 def flaw(scripted: ScriptedStore) -> str | None:

@@ -2,7 +2,6 @@
 acknowledged entry stands, a repeat hears the same, and a refusal was decided at a state that was current."""
 
 import asyncio
-import time
 
 import msgspec
 import pytest
@@ -12,8 +11,9 @@ from bidding.rules import commands
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0
 from bidding.tests.scripted_store import Step
-from bidding.writer import committer, failures
+from bidding.writer import failures
 
+pytestmark = pytest.mark.virtual_time
 NOW = scripted_store.NOW
 
 
@@ -54,7 +54,7 @@ async def test_what_gathers_goes_in_one_bulk(writer, scripted):
     assert [scripted.head(a) for a in "xyz"] == [53, 53, 53]
 
 
-async def test_a_bulk_is_never_larger_than_1000(unhurried, writer, scripted):
+async def test_a_bulk_is_never_larger_than_1000(writer, scripted):
     await asyncio.gather(*(writer.submit(bid(ANN, 20_00 + i, key=f"{i}")) for i in range(2500)))
 
     assert [len(entries) for _, entries in scripted.appends] == [1000, 1000, 500]
@@ -381,7 +381,7 @@ async def test_the_identical_entry_goes_to_the_same_seq_again(writer, scripted):
 async def test_nothing_else_is_decided_for_the_auction_meanwhile(writer, scripted):
     scripted.script += [Step(stored=0, unknown=True)] * 2
     first = writer.submit(bid(ANN, 20_00))
-    await asyncio.sleep(0.02)
+    await scripted_store.until(lambda: scripted.appends)
     second = writer.submit(bid(BEN, 30_00))
 
     await asyncio.gather(first, second)
@@ -399,10 +399,11 @@ async def test_nothing_else_is_decided_for_the_auction_meanwhile(writer, scripte
 
 async def failing(future):
     """How the future fails, and after how many seconds."""
-    began = time.monotonic()
+    now = asyncio.get_running_loop().time
+    began = now()
     with pytest.raises(errors.Unavailable) as caught:
         await asyncio.wait_for(asyncio.shield(future), 5)
-    return caught.value, time.monotonic() - began
+    return caught.value, now() - began
 
 
 async def test_while_the_store_hangs_everybody_hears_503_within_2_s_and_it_recovers_by_itself(
@@ -448,7 +449,7 @@ async def test_a_bid_that_was_answered_503_may_stand_and_its_repeat_finds_it(wri
     await failing(writer.submit(bid(ANN, 20_00)))
     scripted.script.clear()
 
-    await asyncio.sleep(0.6)
+    await scripted_store.until(lambda: not writer.stalled)
     entry = await writer.submit(bid(ANN, 20_00))
 
     assert (entry.seq, scripted.head("x")) == (4, 4)
@@ -468,7 +469,7 @@ async def test_a_repeat_of_what_was_given_up_joins_the_work_that_goes_on(writer,
 
 async def test_a_clock_that_is_off_appends_nothing(scripted):
     scripted.offset_ms = 150.0
-    writer = committer.Committer(scripted, now=lambda: NOW)
+    writer = scripted_store.writer_on(scripted)
     writer.start()
 
     with pytest.raises(failures.StoreUnavailable):
@@ -479,7 +480,7 @@ async def test_a_clock_that_is_off_appends_nothing(scripted):
 
 
 async def test_stopping_finishes_what_waits_and_takes_nothing_new(scripted):
-    writer = committer.Committer(scripted, now=lambda: NOW)
+    writer = scripted_store.writer_on(scripted)
     writer.start()
     waiting = [writer.submit(bid(ANN, 20_00 + i, key=f"{i}")) for i in range(5)]
 
@@ -493,7 +494,7 @@ async def test_stopping_finishes_what_waits_and_takes_nothing_new(scripted):
 
 
 async def test_stopping_while_the_store_hangs_leaves_nobody_waiting(scripted):
-    writer = committer.Committer(scripted, now=lambda: NOW)
+    writer = scripted_store.writer_on(scripted)
     writer.start()
     await writer.look("x")
     scripted.arrest()

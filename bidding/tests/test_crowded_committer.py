@@ -11,15 +11,17 @@ from bidding.store import mongo
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, T0
 from bidding.tests.scripted_store import Step
-from bidding.tests.test_committer import NOW, bid
-from bidding.writer import auction_cache, auction_fold, committer
+from bidding.tests.test_committer import bid
+from bidding.writer import auction_cache, auction_fold
+
+pytestmark = pytest.mark.virtual_time
 
 
-async def test_repeats_that_the_rules_would_accept_are_looked_up_together(unhurried, writer, scripted):
+async def test_repeats_that_the_rules_would_accept_are_looked_up_together(writer, scripted):
     """Everybody who heard 503 sends his key again."""
     bids = [bid(f"{i:032x}", 20_00 + i * 500_00, key=f"{i}") for i in range(300)]
     first = await asyncio.gather(*map(writer.submit, bids))
-    again = committer.Committer(scripted, now=lambda: NOW)
+    again = scripted_store.writer_on(scripted)
     again.start()
     scripted.appends.clear()
     scripted.finds.clear()
@@ -31,7 +33,7 @@ async def test_repeats_that_the_rules_would_accept_are_looked_up_together(unhurr
     await again.stop()
 
 
-async def test_raises_that_are_sent_again_delay_nobody(unhurried, writer, scripted):
+async def test_raises_that_are_sent_again_delay_nobody(writer, scripted):
     raises = [bid(ANN, 20_00 + i * 10_00, key=f"{i}") for i in range(300)]
     first = await asyncio.gather(*map(writer.submit, raises))
     scripted.appends.clear()
@@ -133,7 +135,7 @@ async def test_an_entry_that_cannot_be_read_stops_its_own_auction_only(scripted)
 async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_came_in_time(scripted):
     """Both waited for a slow commit; the end passed meanwhile."""
     ends_at, clock = T0 + lots.HOUR, [T0 + lots.HOUR - 45]
-    writer = committer.Committer(scripted, now=lambda: clock[0])
+    writer = scripted_store.writer_on(scripted, now=lambda: clock[0])
     looking = writer.look("x")
     bidding = writer.submit(bid(ANN, 20_00, at=ends_at - 40))
     clock[0] = ends_at + 60

@@ -8,14 +8,16 @@ import pytest
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.messaging import broker as brokers
 from bidding import rules, runtime
-from bidding.publishing import batches, lease, news, publisher
 from bidding.publishing import messages as log_messages
+from bidding.publishing import publisher
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
+from bidding.publishing.pace import PACE
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 from bidding.tests.relaying import bids_on, document, published, resealed, step_until
+from bidding.writer.clocks import Clocks
 
 
 def test_a_whole_log_is_published_in_order_without_gap(log, relay, transport):
@@ -39,8 +41,8 @@ def test_nothing_is_published_twice_by_one_relay(log, relay, transport):
     assert published(transport, "x") == [1, 2, 3, 4, 5]
 
 
-def test_the_next_batches_are_found_between_two_sweeps(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
+def test_the_next_batches_are_found_between_two_sweeps(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
     log.register()
     lot = bids_on("x", 2)
     log.append(lot.entries, batch="w:1")
@@ -56,8 +58,8 @@ def test_the_next_batches_are_found_between_two_sweeps(log, relay, transport, mo
     step_until(relay, lambda: published(transport, "x") == list(range(1, lot.state.seq + 1)))
 
 
-def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
+def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
     log.register()
     lot = bids_on("x", 1)
     log.append(lot.entries, batch="w:1")
@@ -68,8 +70,8 @@ def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, relay, 
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
 
 
-def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
+def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
     log.register()
     x, y = bids_on("x", 1), bids_on("y", 1)
     log.append(x.entries, batch="w:1")
@@ -84,10 +86,9 @@ def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, rela
 
 
 def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time_for_more(
-    log, relay, monkeypatch
+    log, make_relay, monkeypatch
 ):
-    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
-    monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 3600.0)
+    relay = make_relay(sweep_seconds=3600.0, writer_idle_after_seconds=3600.0)
     log.register(number=7)
     step_until(relay, lambda: relay._news.writers)
     asked, find = [], log.store.bids.auctions_of_batches
@@ -121,10 +122,10 @@ def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, 
     with pytest.raises(_Death):
         step_until(first, lambda: False)
     monkeypatch.undo()
-    monkeypatch.setattr(lease, "LEASE_MS", 1)
     log.append([lot.bid(ANN, 900_00)], batch="w:2")
 
-    second = log_relay.LogRelay(transport)
+    when_its_lease_is_over = Clocks(now=lambda: instants.now() + PACE.lease_ms)
+    second = log_relay.LogRelay(transport, clocks=when_its_lease_is_over)
     step_until(second, lambda: published(transport, "x")[-1:] == [6])
 
     assert published(transport, "x") == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]
@@ -158,7 +159,7 @@ def test_one_relay_works_and_another_takes_over_when_it_has_gone(log, transport)
     assert published(transport, "x") == []
     step_until(first, lambda: published(transport, "x") == [1, 2, 3, 4])
 
-    runtime.call(first._documents.save())
+    runtime.call(first._documents.save_all())
     began = time.monotonic()
     log.append([lot.bid(BEN, 900_00)], batch="w:2")
     step_until(second, lambda: published(transport, "x")[-1:] == [5], seconds=10)

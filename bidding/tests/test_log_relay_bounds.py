@@ -1,5 +1,7 @@
 """What keeps the relay of the bid log going: every step is bounded, and nobody's trouble is another's."""
 
+import time
+
 import msgspec
 import pymongo
 import pytest
@@ -9,13 +11,15 @@ from auction_project.kernel import errors, instants
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging.backends import memory
 from bidding import runtime
-from bidding.publishing import documents, news, publisher, unreadable
 from bidding.publishing import messages as log_messages
+from bidding.publishing import news
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
+from bidding.publishing.pace import Pace
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN
 from bidding.tests.relaying import bids_on, published, resealed, step_until
+from bidding.writer.clocks import Clocks
 
 NEVER = 3600.0
 WEEK_MS = 7 * 24 * 3600 * 1000
@@ -40,13 +44,11 @@ class _Growing(memory.MemoryBroker):
             self.grow()
 
 
-def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from_ending(log, monkeypatch):
-    monkeypatch.setattr(news, "SWEEP_SECONDS", NEVER)
-    monkeypatch.setattr(publisher, "ENTRIES_PER_READ", 4)
+def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from_ending(log):
     log.register()
     transport = _Growing()
     transport.begin_epoch(log_messages.SOURCE)
-    relay = log_relay.LogRelay(transport)
+    relay = log_relay.LogRelay(transport, pace=Pace(sweep_seconds=NEVER, entries_per_read=4))
     hot, quiet = bids_on("hot", 1), bids_on("quiet", 1)
     grown = []
 
@@ -73,10 +75,9 @@ def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from
 
 
 def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_who_waited(
-    log, relay, transport, monkeypatch
+    log, make_relay, transport
 ):
-    monkeypatch.setattr(publisher, "PUBLISH_SECONDS", 0.0)
-    monkeypatch.setattr(publisher, "AUCTIONS_PER_READ", 1)
+    relay = make_relay(publish_seconds=0.0, auctions_per_read=1)
     log.register()
     for auction_id in ("a", "b", "c"):
         log.append(lots.open_lot(auction_id).entries)
@@ -93,9 +94,8 @@ def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_wh
 # --- the sweep -----------------------------------------------------------------------------------------------------
 
 
-def test_the_sweep_compares_a_slice_a_step_and_misses_nobody(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(news, "AUCTIONS_PER_PAGE", 3)
-    monkeypatch.setattr(news, "SLICE_AUCTIONS", 2)
+def test_the_sweep_compares_a_slice_a_step_and_misses_nobody(log, make_relay, transport):
+    relay = make_relay(page_auctions=3, slice_auctions=2)
     log.register()
     for auction_id in "abcde":
         log.append(lots.open_lot(auction_id).entries, batch="unregistered:1")
@@ -137,11 +137,10 @@ def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
 # --- unreadable logs -----------------------------------------------------------------------------------------------
 
 
-def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(
-    log, relay, transport, raw, monkeypatch, caplog
-):
-    monkeypatch.setattr(news, "SWEEP_SECONDS", 0.0)
-    monkeypatch.setattr(unreadable, "SET_ASIDE_SECONDS", 2.0)
+def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(log, transport, raw, caplog):
+    ahead = [0.0]
+    clocks = Clocks(monotonic=lambda: time.monotonic() + ahead[0])
+    relay = log_relay.LogRelay(transport, clocks=clocks, pace=Pace(sweep_seconds=0.0))
     log.register()
     for auction_id in ("x", "y", "z", "sound"):
         log.append(bids_on(auction_id, 1).entries, batch="unregistered:1")  # the sweep alone finds them
@@ -161,6 +160,7 @@ def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(
 
     for document in (first_of_z, *second.values()):
         raw.replace_one({"_id": document["_id"]}, document)
+    ahead[0] = relay._pace.set_aside_seconds
     step_until(relay, lambda: all(published(transport, auction_id) == [1, 2, 3, 4] for auction_id in "xyz"))
 
 
@@ -197,8 +197,8 @@ def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(
     step_until(relay, lambda: log.document("x").mark == 4)
 
 
-def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(documents, "SAVE_SECONDS", 0.0)
+def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, make_relay, transport, monkeypatch):
+    relay = make_relay(save_seconds=0.0)
     save = log.store.auctions.save_progress
     lot = bids_on("x", 1)
     ahead = bids_on("x", 2).state
@@ -244,11 +244,11 @@ def _at(lot, *times):
 
 
 def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
-    log, relay, transport, monkeypatch
+    log, make_relay, transport, monkeypatch
 ):
-    monkeypatch.setattr(publisher, "PUBLISH_SECONDS", 0.0)
-    monkeypatch.setattr(log_refill, "ENTRIES_PER_STEP", 2)
-    monkeypatch.setattr(log_refill, "AUCTIONS_PER_PAGE", 2)
+    relay = make_relay(
+        publish_seconds=0.0, epoch_check_seconds=0.0, refill_step_entries=2, refill_page_auctions=2
+    )
     now = instants.now()
     log.register()
     for auction_id, at in (("a", now), ("b", now - WEEK_MS - 60_000), ("c", now)):
@@ -262,8 +262,6 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
         return await read(auction_id, after, limit)
 
     monkeypatch.setattr(log.store.bids, "read_from", remember)
-    monkeypatch.setattr(log_relay, "EPOCH_CHECK_SECONDS", 0.0)
-    relay._next_epoch_check = 0.0
     relay.step()
     steps = 0
     while relay._refill is not None:

@@ -18,6 +18,7 @@ from bidding.store import auctions, bid_log, client, mongo
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
 from bidding.writer import committer, heartbeat
+from bidding.writer.clocks import Clocks
 
 pytestmark = pytest.mark.everywhere
 
@@ -244,6 +245,13 @@ async def proxied(database_name, log_store):
         await found.close()
 
 
+async def at_least(count, log_store, auction_id, after):
+    """Wait until so many entries after that seq are stored."""
+    async with asyncio.timeout(5):
+        while len(await log_store.bids.read_from(auction_id, after, 10)) < count:  # noqa: ASYNC110 - a condition of the store
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(("lose", "stands"), [("answers", 5), ("requests", 0)])
 async def test_a_killed_connection_leaves_the_outcome_unknown_and_nothing_is_sent_twice(
     proxied, log_store, lose, stands
@@ -254,7 +262,7 @@ async def test_a_killed_connection_leaves_the_outcome_unknown_and_nothing_is_sen
     with pytest.raises(bid_log.OutcomeUnknown):
         await found.bids.append(bids_on("x", 2).entries, batch="w:1")
 
-    await asyncio.sleep(0.2)
+    await at_least(stands, log_store, "x", 0)
     assert len(await log_store.bids.read_from("x", 0, 10)) == stands
 
 
@@ -291,13 +299,13 @@ async def test_a_committer_over_lost_answers_stores_each_bid_once(proxied, log_s
     proxy, found = proxied
     await log_store.auctions.insert(a_document("x"))
     await log_store.bids.append(lots.open_lot("x").entries, batch="w:1")
-    writer = committer.Committer(found, now=lambda: T0)
+    writer = committer.Committer(found, clocks=Clocks(now=lambda: T0))
     writer.start()
     await writer.look("x")
 
     proxy.lose = "answers"
     futures = [writer.submit(a_bid(ANN, 20_00 + i * 1_000, f"{i}")) for i in range(5)]
-    await asyncio.sleep(0.3)
+    await at_least(1, log_store, "x", 3)
     proxy.lose = "nothing"
     entries = await asyncio.wait_for(asyncio.gather(*futures), 5)
 

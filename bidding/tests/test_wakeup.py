@@ -5,7 +5,6 @@ import redis
 
 from auction_project.kernel import instants
 from bidding import rules, runtime
-from bidding.publishing import batches, news
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.relaying import document, published, step_until
@@ -24,14 +23,11 @@ def ask_for_a_lot(log):
 
 
 @pytest.fixture
-def deaf(monkeypatch):
-    """Nothing is found by looking again for an hour."""
-    monkeypatch.setattr(news, "SWEEP_SECONDS", 3600.0)
-    monkeypatch.setattr(batches, "IDLE_POLL_SECONDS", 3600.0)
-    monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 0.0)
+def relay(make_relay):
+    """One that looks at the log again only after an hour, unless it is woken or cannot be."""
+    return make_relay(sweep_seconds=3600.0, idle_poll_seconds=3600.0, writer_idle_after_seconds=0.0)
 
 
-@pytest.mark.usefixtures("deaf")
 def test_a_writer_that_the_relay_does_not_know_yet_is_heard(log, relay, transport):
     step_until(relay, lambda: relay._ear.is_listening and relay._news.next_slice > 0)
 
@@ -40,7 +36,6 @@ def test_a_writer_that_the_relay_does_not_know_yet_is_heard(log, relay, transpor
     step_until(relay, lambda: published(transport, "x") == [1])
 
 
-@pytest.mark.usefixtures("deaf")
 def test_without_redis_the_idle_writers_are_asked_as_often_as_before(log, relay, transport, settings):
     settings.REDIS_URL = DEAD_REDIS
     log.register("w")

@@ -5,7 +5,6 @@ Bulks stay small enough that a slow store acknowledges them well before clients 
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 
 import prometheus_client
@@ -14,6 +13,7 @@ from auction_project.kernel import errors, failpoints, logs
 from bidding.rules import log
 from bidding.store import bid_log, protocols
 from bidding.writer import fairness, rounds
+from bidding.writer.clocks import Clocks
 
 MAX_BATCH = bid_log.MAX_BULK
 MIN_BATCH = 32
@@ -42,10 +42,12 @@ class Appender:
         incarnation: str,
         competition: fairness.Fairness,
         *,
+        clocks: Clocks,
         on_stored: Callable[[str], None],
     ) -> None:
         self._bids = bids
         self._fairness = competition
+        self._clocks = clocks
         self._on_stored = on_stored
         self.incarnation = incarnation
         self.number = 0
@@ -62,7 +64,7 @@ class Appender:
         done, tries = 0, 0
         while done < len(proposals):
             rest = [proposal.entry for proposal in proposals[done:]]
-            began = time.monotonic()
+            began = self._clocks.monotonic()
             try:
                 failpoints.reach("committer.before_append")
                 appended = await self._bids.append(rest, batch=batch)
@@ -71,15 +73,16 @@ class Appender:
                 if appended.conflict:
                     ours += await self._count_ours(rest[appended.stored :])
             except errors.Unavailable as error:
-                self.stalled_since = self.stalled_since or time.monotonic()
-                self._adapt_limit(len(rest), time.monotonic() - began)
+                if self.stalled_since is None:
+                    self.stalled_since = self._clocks.monotonic()
+                self._adapt_limit(len(rest), self._clocks.monotonic() - began)
                 pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
                 tries += 1
                 logger.warning("outcome_unknown", entries=len(rest), tries=tries, error=str(error))
                 await asyncio.sleep(pause)
                 continue
             self.stalled_since = None
-            seconds = time.monotonic() - began
+            seconds = self._clocks.monotonic() - began
             self._fairness.took(seconds)
             self._adapt_limit(len(rest), seconds)
             bulks_sent.inc()

@@ -13,15 +13,15 @@ acknowledged that is not.
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import Callable
 
-from auction_project.kernel import errors, instants, logs
+from auction_project.kernel import errors, logs
 from bidding import rules
 from bidding.rules import commands
 from bidding.store import protocols
 from bidding.writer import appender, auction_cache, failures, fairness, group_commit, heartbeat, rounds
+from bidding.writer.clocks import SYSTEM, Clocks
 
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 1.5  # the client's 2 s, less a busy machine's delays
@@ -33,17 +33,18 @@ logger = logs.get(__name__)
 class Committer:
     """What waits for its outcome, and the loop that commits it. Make and use it within one event loop.
 
-    `now` gives milliseconds since the epoch; `on_stored` is called after each bulk with the incarnation, and must not wait.
+    `on_stored` is called after each bulk with the incarnation, and must not wait.
     """
 
     def __init__(
         self,
         log_store: protocols.LogStore,
         *,
-        now: Callable[[], int] = instants.now,
         on_stored: Callable[[str], None] = lambda _: None,
+        clocks: Clocks = SYSTEM,
+        pauses: fairness.Pauses = fairness.PAUSES,
     ) -> None:
-        self._now = now
+        self._clocks = clocks
         self.incarnation = uuid.uuid4().hex[:16]
         self._waiting: list[rounds.Pending] = []
         self._batch: list[rounds.Pending] = []
@@ -52,11 +53,11 @@ class Committer:
         self._tasks: list[asyncio.Task[None]] = []
         self._draining = False
         self._auctions = auction_cache.AuctionCache(log_store)
-        self._fairness = fairness.Fairness(log_store.writers, self.incarnation, now=now)
+        self._fairness = fairness.Fairness(log_store.writers, self.incarnation, clocks=clocks, pauses=pauses)
         self._appender = appender.Appender(
-            log_store.bids, self.incarnation, self._fairness, on_stored=on_stored
+            log_store.bids, self.incarnation, self._fairness, clocks=clocks, on_stored=on_stored
         )
-        self._heartbeat = heartbeat.Heartbeat(log_store, self._appender, now=now)
+        self._heartbeat = heartbeat.Heartbeat(log_store, self._appender, clocks=clocks)
         self._group_commit = group_commit.GroupCommit(
             log_store.bids, self._auctions, self._appender, self._fairness
         )
@@ -70,8 +71,8 @@ class Committer:
     async def stop(self) -> None:
         """Take nothing new, finish what waits (at most ANSWER_SECONDS), end."""
         self._draining = True
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while (self._waiting or self._batch) and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
+        deadline = self._clocks.monotonic() + ANSWER_SECONDS
+        while (self._waiting or self._batch) and self._clocks.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
@@ -90,12 +91,12 @@ class Committer:
         assert isinstance(first.command, commands.Command)  # noqa: S101 - looks are not in this map
         if first.command.request() != command.request():
             return rounds.failed(failures.KeyReused())
-        first.ask_again(command)
+        first.ask_again(command, self._clocks.monotonic())
         return first.future
 
     def look(self, auction_id: str) -> rounds.Awaited:
         """The State of an auction, current after this call. Fails with errors.NotFound, StoreUnavailable."""
-        return self._enqueue(rounds.Look(auction_id, self._now()), None)
+        return self._enqueue(rounds.Look(auction_id, self._clocks.now()), None)
 
     def peek(self, auction_id: str) -> rules.State | None:
         """The state as far as this writer has followed it, without asking the store; None where it holds none."""
@@ -109,12 +110,12 @@ class Committer:
     def stalled(self) -> bool:
         """Whether the store has been leaving outcomes open for longer than a client waits."""
         since = self._appender.stalled_since
-        return since is not None and time.monotonic() - since > ANSWER_SECONDS / 2
+        return since is not None and self._clocks.monotonic() - since > ANSWER_SECONDS / 2
 
     def _enqueue(self, command: commands.Command | rounds.Look, key: str | None) -> rounds.Awaited:
         if self._draining or self.stalled or len(self._waiting) >= MAX_WAITING:
             return rounds.failed(failures.StoreUnavailable())
-        pending = rounds.Pending(command, key)
+        pending = rounds.Pending(command, key, self._clocks.monotonic())
         if key is not None:
             self._in_flight[key] = pending
         self._waiting.append(pending)
@@ -159,7 +160,7 @@ class Committer:
         """Answer overdue commands with 503; the commands themselves go on where they were sent."""
         while True:
             await asyncio.sleep(EXPIRY_CHECK_SECONDS)
-            overdue = time.monotonic() - ANSWER_SECONDS
+            overdue = self._clocks.monotonic() - ANSWER_SECONDS
             for pending in [*self._batch, *self._waiting]:
                 if pending.since < overdue:
                     pending.fail(failures.StoreUnavailable())

@@ -2,26 +2,23 @@
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable
 
 from auction_project.kernel import errors
 from bidding.store import protocols
 from bidding.writer import appender, failures
+from bidding.writer.clocks import Clocks
 
 HEARTBEAT_SECONDS = 10.0
 MAX_CLOCK_OFFSET_MS = 100.0
 
 
 class Heartbeat:
-    """Of one writer. `now` gives milliseconds since the epoch."""
+    """Of one writer."""
 
-    def __init__(
-        self, log_store: protocols.LogStore, batches: appender.Appender, *, now: Callable[[], int]
-    ) -> None:
+    def __init__(self, log_store: protocols.LogStore, batches: appender.Appender, *, clocks: Clocks) -> None:
         self._store = log_store
         self._batches = batches
-        self._now = now
+        self._clocks = clocks
         self._registered_at = float("-inf")
 
     async def run(self) -> None:
@@ -38,14 +35,14 @@ class Heartbeat:
 
         Raises errors.Unavailable; failures.StoreUnavailable when the clocks differ by more than MAX_CLOCK_OFFSET_MS.
         """
-        if time.monotonic() - self._registered_at < HEARTBEAT_SECONDS:
+        if self._clocks.monotonic() - self._registered_at < HEARTBEAT_SECONDS:
             return
         if self._registered_at == float("-inf"):
             await self._store.prepare()
         await self._store.writers.register(
-            self._batches.incarnation, batch_number=self._batches.number, now=self._now()
+            self._batches.incarnation, batch_number=self._batches.number, now=self._clocks.now()
         )
         offset = await self._store.clock_offset_ms()
         if abs(offset) > MAX_CLOCK_OFFSET_MS:
             raise failures.StoreUnavailable(f"this machine's clock is {offset:.0f} ms off the store's")
-        self._registered_at = time.monotonic()
+        self._registered_at = self._clocks.monotonic()

@@ -3,7 +3,6 @@ what one pass over a batch decided. No I/O.
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import Iterable
 
@@ -30,17 +29,18 @@ class Awaited(asyncio.Future[Outcome]):
 
 
 class Pending:
-    """One command or look under way. `key` is the command's idempotency string; a look has none."""
+    """One command or look under way. `key` is the command's idempotency string; a look has none. `since`: the monotonic time
+    at which its client began to wait."""
 
     __slots__ = ("command", "future", "key", "since")
 
-    def __init__(self, command: commands.Command | Look, key: str | None) -> None:
+    def __init__(self, command: commands.Command | Look, key: str | None, since: float) -> None:
         self.command = command
         self.key = key
-        self.since = time.monotonic()
+        self.since = since
         self.future = Awaited()
 
-    def ask_again(self, command: commands.Command) -> None:
+    def ask_again(self, command: commands.Command, since: float) -> None:
         """A repeat of this command. What stands is its answer; what was refused or given up for its client, while the
         batch is still under way, gets a fresh future: the batch answers it, or hands it on to the next one."""
         if self.future.done() and (
@@ -48,7 +48,7 @@ class Pending:
         ):
             self.command = command
             self.future = Awaited()
-            self.since = time.monotonic()
+            self.since = since
 
     def resolve(self, outcome: Outcome) -> None:
         if not self.future.done():
