@@ -28,15 +28,15 @@ class Runtime:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.store = mongo.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
-        self._bell = wakeup.Bell()
-        self.committer = committer.Committer(self.store, on_stored=self._bell.ring)
+        self._notifier = wakeup.Notifier()
+        self.committer = committer.Committer(self.store, on_stored=self._notifier.notify)
         self.committer.start()
         self.cards = reports.Cards(self.store)
         self.stock = reports.Stock(self.store)
 
     async def close(self) -> None:
         await self.committer.stop()
-        await self._bell.close()
+        await self._notifier.close()
         await self.store.close()
 
 

@@ -1,16 +1,19 @@
-"""How far each writer's batches are known to the relay, and which numbers it asks for next. No I/O.
+"""How far the batches of each writer are known to the relay, and which numbers it asks for next. No I/O.
 
 A batch is named by its writer's incarnation and a number that grows by one; entries carry the name.
 """
 
 LOOK_AHEAD_BATCHES = 2
-FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; between them only its next number is asked for
 MAX_LOOK_AHEAD_BATCHES = 32
+FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; in between, only its next number is asked for
 
 
 class Writer:
-    """One incarnation, as far as its batches are known. `floor`: all before it are done with; it is asked for until its
-    successor was seen by an earlier poll, for a bulk may become visible piece by piece."""
+    """One incarnation, as far as its batches are known. Times are monotonic seconds.
+
+    All batches before `floor` are done with. The batch `floor` is asked for until an earlier poll has seen its successor,
+    because a bulk may become visible piece by piece.
+    """
 
     __slots__ = ("_idle_after_seconds", "asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
 
@@ -36,8 +39,8 @@ class Writer:
         self.asked_at = float("-inf")
         self.quiet_polls = 0
 
-    def to_ask(self, now: float, idle_poll_seconds: float) -> range:
-        """The batch numbers to ask for now; an idle writer is asked for seldom."""
+    def next_numbers(self, now: float, idle_poll_seconds: float) -> range:
+        """The batch numbers to ask for now; for an idle writer none until `idle_poll_seconds` have passed."""
         if self.is_idle(now) and now - self.asked_at < idle_poll_seconds:
             return range(0)
         self.asked_at = now
@@ -45,8 +48,8 @@ class Writer:
             return range(self.seen + 1, self.seen + 2)
         return range(self.floor, self.floor + self.width + 1)
 
-    def found(self, highest: int, now: float) -> None:
-        """The highest number that this poll saw; what an earlier poll had seen was complete before this one began."""
+    def saw(self, highest: int, now: float) -> None:
+        """The highest number that this poll saw. What an earlier poll had seen was complete before this one began."""
         self.floor = self.seen
         if highest > self.seen:
             self.heard_at = now

@@ -51,8 +51,10 @@ class News:
     async def ask_writers(self, idle_poll_seconds: float) -> None:
         """Note the auctions that the writers' next batches touch. Raises errors.Unavailable."""
         now = self._clocks.monotonic()
-        numbers = {name: writer.to_ask(now, idle_poll_seconds) for name, writer in self.writers.items()}
-        names = [bid_log.batch_name(name, number) for name, to_ask in numbers.items() for number in to_ask]
+        numbers = {name: writer.next_numbers(now, idle_poll_seconds) for name, writer in self.writers.items()}
+        names = [
+            bid_log.batch_name(name, number) for name, of_writer in numbers.items() for number in of_writer
+        ]
         highest: dict[str, int] = {}
         for batch, seqs in (await runtime.current().store.bids.auctions_of_batches(names)).items():
             incarnation, number = bid_log.batch_of(batch)
@@ -60,9 +62,9 @@ class News:
             self.note(
                 auction_id for auction_id, seq in seqs.items() if not self._is_published(auction_id, seq)
             )
-        for name, to_ask in numbers.items():
-            if to_ask:
-                self.writers[name].found(highest.get(name, 0), now)
+        for name, of_writer in numbers.items():
+            if of_writer:
+                self.writers[name].saw(highest.get(name, 0), now)
 
     def are_writers_idle(self, now: float) -> bool:
         return all(writer.is_idle(now) for writer in self.writers.values())

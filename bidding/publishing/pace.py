@@ -18,7 +18,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     follower_seconds: float = 0.5  # before a relay that does not have the lease asks for it again
 
     # News: from the writers, and from the sweep.
-    writer_idle_after_seconds: float = 2 * wakeup.RING_SECONDS
+    writer_idle_after_seconds: float = 2 * wakeup.NOTIFY_SECONDS
     idle_poll_seconds: float = 1.0  # of an idle writer that will wake the relay
     unheard_poll_seconds: float = 0.1  # of an idle writer while none can wake it
     sweep_seconds: float = 2.0  # from the beginning of one round to that of the next, if it takes no longer

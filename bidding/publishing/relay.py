@@ -36,7 +36,7 @@ class LogRelay:
         self._broker = transport
         self._clocks = clocks
         self._pace = pace
-        self._ear = wakeup.Ear()
+        self._listener = wakeup.Listener()
         self._lease = leases.Lease(clocks=clocks, pace=pace)
         self._next_epoch_check = 0.0
         self._forget()
@@ -86,14 +86,14 @@ class LogRelay:
         except errors.Unavailable as away:
             logger.warning("log_relay_closed_without_store", error=str(away))
         finally:
-            self._ear.close()
+            self._listener.close()
             runtime.stop_thread()
 
     def _rest(self) -> None:
         """Until there may be something to do."""
         now = self._clocks.monotonic()
-        is_idle = self._ear.is_listening and self._news.are_writers_idle(now)
-        self._news.wake(self._ear.wait(self._idle_seconds(now) if is_idle else self._pace.poll_seconds))
+        is_idle = self._listener.is_listening and self._news.are_writers_idle(now)
+        self._news.wake(self._listener.wait(self._idle_seconds(now) if is_idle else self._pace.poll_seconds))
 
     def _idle_seconds(self, now: float) -> float:
         """As long as nothing is due: documents that wait for their second, the next slice of the sweep."""
@@ -103,7 +103,7 @@ class LogRelay:
 
     def _idle_poll_seconds(self) -> float:
         pace = self._pace
-        return pace.idle_poll_seconds if self._ear.is_listening else pace.unheard_poll_seconds
+        return pace.idle_poll_seconds if self._listener.is_listening else pace.unheard_poll_seconds
 
     # --- an emptied transport --------------------------------------------------------------------------------------
 
