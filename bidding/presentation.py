@@ -15,7 +15,7 @@ from bidding.store import auctions
 
 
 def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str, Any]:
-    """One auction as it is now; `stock` as inventory reported it, for a listing whose units are set aside at the sale."""
+    """One auction as it is now. `stock` is what inventory reported, for a listing whose units are set aside at the sale."""
     terms = state.known_terms
     return {
         "id": state.auction_id,
@@ -59,7 +59,7 @@ def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str
 
 
 def summary(document: auctions.AuctionDocument, stock: commands.Stock | None = None) -> dict[str, Any]:
-    """One auction in a list: at most a second or so old, as its seq tells."""
+    """One auction in a list. It may be about a second old; `seq` says which state it shows."""
     left = document.quantity_left if stock is None else min(document.quantity_left, stock.available)
     return {
         "id": document.id,
@@ -101,7 +101,7 @@ def answer(entry: log.Entry) -> dict[str, Any]:
 
 
 def standing(state: rules.State, user_id: str) -> dict[str, Any]:
-    """A bidder's own place in an auction."""
+    """How a bidder stands in an auction, for that bidder."""
     own = state.bidders.get(user_id)
     currency = state.known_terms.currency
     if own is None:
