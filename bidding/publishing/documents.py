@@ -98,8 +98,8 @@ class Documents:
         progress.saved_at = self._clocks.monotonic()
         try:
             await runtime.current().store.auctions.save_progress(_document(state, progress.created_at))
-        except errors.Unavailable as away:
-            logger.warning("auction_not_saved", auction_id=auction_id, error=str(away))
+        except errors.Unavailable as error:
+            logger.warning("auction_not_saved", auction_id=auction_id, error=str(error))
             return
         except Exception as error:
             self._set_aside.set_aside(auction_id, error)

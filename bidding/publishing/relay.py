@@ -83,8 +83,8 @@ class LogRelay:
             if self._lease.is_held:
                 runtime.call(self._documents.save_all())
                 self._lease.release()
-        except errors.Unavailable as away:
-            logger.warning("log_relay_closed_without_store", error=str(away))
+        except errors.Unavailable as error:
+            logger.warning("log_relay_closed_without_store", error=str(error))
         finally:
             self._listener.close()
             runtime.stop_thread()

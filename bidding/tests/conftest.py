@@ -63,7 +63,7 @@ def scripted():
 
 @pytest.fixture
 async def writer(scripted):
-    """A committer on it; whatever happened, its logs are sound afterwards."""
+    """A committer on it. After each test its logs must be sound."""
     found = scripted_store.writer_on(scripted)
     found.start()
     yield found
@@ -75,7 +75,7 @@ async def writer(scripted):
 
 @pytest.fixture
 def log(bid_log):
-    """Writes logs into the store as some writer's batches."""
+    """Writes logs into the store, in the batches of a writer that the test names."""
     bid_log.call(bid_log.current().store.prepare())
     return relaying.Log(bid_log)
 

@@ -1,7 +1,7 @@
 """A store that misbehaves by script: LogStore over a dict, with the fences of a real one.
 
 `script` holds one step for each append to come; without a step the append is an honest ordered bulk. A step says what
-another writer did meanwhile, how much of the bulk is stored, when, and what the caller hears. `arrest()` makes every
+another writer did meanwhile, how much of the bulk is stored, when, and what the caller gets. `arrest()` makes every
 operation hang as a paused server does, up to OPERATION_SECONDS.
 """
 
@@ -23,8 +23,8 @@ NOW = lots.T0 + lots.MINUTE  # the writer's clock
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One append: `foreign` is called with (store, entry) before the entry at index `foreign_at` goes in. `stored`
-    entries from the front are tried at once (None: all), the rest when `rest_lands` says. `unknown`: the caller hears
-    OutcomeUnknown whatever happened."""
+    entries from the front are tried at once (None: all), the rest when `rest_lands` says. `unknown`: the caller gets
+    OutcomeUnknown in any case."""
 
     foreign: Callable[["ScriptedStore", log.Entry], None] | None = None
     foreign_at: int = 0
@@ -101,7 +101,7 @@ class ScriptedStore:
     # --- for tests -----------------------------------------------------------------------------------------------
 
     def holds(self, *lots_entries: Sequence[log.Entry]) -> None:
-        """These logs stand already."""
+        """These logs are stored already."""
         for entries in lots_entries:
             for entry in entries:
                 self.known.add(entry.auction_id)
@@ -121,7 +121,7 @@ class ScriptedStore:
         return rules.fold(auction_id, self.log_of(auction_id)[:seq])
 
     def commit_elsewhere(self, command: commands.Command) -> log.Entry | rules.Refusal:
-        """What another writer makes of `command` now: it stores an entry, or finds the key, or hears a refusal."""
+        """What another writer makes of `command` now: it stores an entry, or finds the key, or gets a refusal."""
         decided = rules.decide(self.state_of(command.auction_id), command)
         if isinstance(decided, log.Entry):
             self._insert(decided, "elsewhere:1")

@@ -1,5 +1,5 @@
-"""The committer on a store that conflicts, tears, hangs and lies. Whatever the store does: no gap, no double, every
-acknowledged entry stands, a repeat hears the same, and a refusal was decided at a state that was current."""
+"""The committer on a store that conflicts, tears, hangs and lies. In each case there is no gap and no double, every
+acknowledged entry is stored, a repeat gets the same answer, and a refusal was decided at a state that was current."""
 
 import asyncio
 
@@ -31,17 +31,17 @@ def bid(actor, amount, *, auction="x", key="k", at=NOW, salt="salt"):
     )
 
 
-def stands(scripted, entry):
+def is_stored(scripted, entry):
     return scripted.entries.get((entry.auction_id, entry.seq)) == entry
 
 
-# --- without trouble ---------------------------------------------------------------------------------------------
+# --- a store that works ---------------------------------------------------------------------------------------------
 
 
-async def test_an_accepted_command_is_one_entry_that_stands(writer, scripted):
+async def test_an_accepted_command_is_one_stored_entry(writer, scripted):
     entry = await writer.submit(bid(ANN, 20_00))
 
-    assert (entry.seq, entry.facts.price, stands(scripted, entry)) == (4, 10_00, True)
+    assert (entry.seq, entry.facts.price, is_stored(scripted, entry)) == (4, 10_00, True)
     assert scripted.head("x") == 4
 
 
@@ -199,12 +199,12 @@ async def test_a_refused_bid_that_is_repeated_while_the_batch_is_under_way_is_de
     assert lots.refusal(again) == ("bid_too_low", {"amount": 5_00, "minimum": 10_00})
 
 
-async def test_a_key_that_another_writer_used_meanwhile_is_answered_from_what_stands(writer, scripted):
+async def test_a_key_that_another_writer_used_meanwhile_gets_the_stored_answer(writer, scripted):
     scripted.script += [Step(foreign=scripted_store.same_key_elsewhere)]
 
     answered = await writer.submit(bid(ANN, 20_00))
 
-    assert (answered.hidden.salt, answered.seq, stands(scripted, answered)) == ("other", 4, True)
+    assert (answered.hidden.salt, answered.seq, is_stored(scripted, answered)) == ("other", 4, True)
 
 
 async def test_a_key_that_another_writer_used_under_a_later_entry_is_found_by_its_key(writer, scripted):
@@ -221,13 +221,13 @@ async def test_a_key_that_another_writer_used_under_a_later_entry_is_found_by_it
 # --- conflicts -----------------------------------------------------------------------------------------------------
 
 
-async def test_after_a_lost_race_the_bid_is_decided_again_on_what_stands(writer, scripted):
+async def test_after_a_lost_race_the_bid_is_decided_again_on_the_stored_state(writer, scripted):
     await writer.look("x")
     scripted.script += [Step(foreign=scripted_store.another_bid(BEN, 15_00))]
 
     entry = await writer.submit(bid(ANN, 20_00))
 
-    assert (entry.seq, entry.facts.price, stands(scripted, entry)) == (5, 15_50, True)
+    assert (entry.seq, entry.facts.price, is_stored(scripted, entry)) == (5, 15_50, True)
 
 
 async def test_after_a_lost_race_a_bid_that_is_too_low_now_is_refused_with_the_new_figures(writer, scripted):
@@ -241,7 +241,7 @@ async def test_after_a_lost_race_a_bid_that_is_too_low_now_is_refused_with_the_n
 
 
 @pytest.mark.parametrize("lost_at", range(6))
-async def test_a_foreign_entry_in_the_middle_of_a_bulk_costs_that_auction_a_round_and_nobody_an_entry(
+async def test_a_foreign_entry_in_the_middle_of_a_bulk_costs_that_auction_a_round_and_no_bid_its_entry(
     writer, scripted, lost_at
 ):
     await asyncio.gather(*(writer.look(a) for a in "xyz"))
@@ -255,7 +255,7 @@ async def test_a_foreign_entry_in_the_middle_of_a_bulk_costs_that_auction_a_roun
         )
     )
 
-    assert all(stands(scripted, entry) for entry in entries)
+    assert all(is_stored(scripted, entry) for entry in entries)
     assert sorted(scripted.head(a) for a in "xyz") == [5, 5, 6]
 
 
@@ -304,7 +304,7 @@ async def test_a_bid_that_only_a_stale_state_refuses_is_accepted(writer, scripte
 
     entry = await writer.submit(bid(ANN, 20_00, auction="w", at=before + 1))
 
-    assert (entry.seq, stands(scripted, entry)) == (4, True)
+    assert (entry.seq, is_stored(scripted, entry)) == (4, True)
 
 
 async def test_a_refusal_beside_a_lost_race_is_decided_again(writer, scripted):
@@ -347,7 +347,7 @@ UNKNOWN = {
 @pytest.mark.parametrize(
     "steps", [[a, b] for a in UNKNOWN for b in UNKNOWN], ids=lambda steps: "; ".join(steps)
 )
-async def test_whatever_the_store_does_every_bid_is_stored_once_and_answered_with_what_stands(
+async def test_in_each_case_every_bid_is_stored_once_and_answered_with_the_stored_entry(
     writer, scripted, steps
 ):
     await asyncio.gather(*(writer.look(a) for a in "xyz"))
@@ -360,7 +360,7 @@ async def test_whatever_the_store_does_every_bid_is_stored_once_and_answered_wit
 
     entries = await asyncio.gather(*map(writer.submit, wanted))
 
-    assert all(stands(scripted, entry) for entry in entries)
+    assert all(is_stored(scripted, entry) for entry in entries)
     assert [(e.actor, e.key, e.hidden.maximum) for e in entries] == [
         (c.actor, c.key, c.amount) for c in wanted
     ]
@@ -406,7 +406,7 @@ async def failing(future):
     return caught.value, now() - began
 
 
-async def test_while_the_store_hangs_everybody_hears_503_within_2_s_and_it_recovers_by_itself(
+async def test_while_the_store_hangs_all_clients_get_503_within_2_s_and_it_recovers_by_itself(
     writer, scripted
 ):
     await writer.look("x")
@@ -429,7 +429,7 @@ async def test_while_the_store_hangs_everybody_hears_503_within_2_s_and_it_recov
                 break
             except errors.Unavailable:
                 await asyncio.sleep(0.05)
-    assert stands(scripted, entry)
+    assert is_stored(scripted, entry)
 
 
 async def test_a_store_that_has_been_leaving_outcomes_open_for_long_is_answered_at_once(writer, scripted):
@@ -443,7 +443,7 @@ async def test_a_store_that_has_been_leaving_outcomes_open_for_long_is_answered_
     scripted.script.clear()
 
 
-async def test_a_bid_that_was_answered_503_may_stand_and_its_repeat_finds_it(writer, scripted):
+async def test_a_bid_that_was_answered_503_may_be_stored_and_its_repeat_finds_it(writer, scripted):
     await writer.look("x")
     scripted.script += [Step(unknown=True), *[Step(stored=0, unknown=True)] * 1000]
     await failing(writer.submit(bid(ANN, 20_00)))
@@ -493,7 +493,7 @@ async def test_stopping_finishes_what_waits_and_takes_nothing_new(scripted):
     assert isinstance(late.exception(), failures.StoreUnavailable)
 
 
-async def test_stopping_while_the_store_hangs_leaves_nobody_waiting(scripted):
+async def test_stopping_while_the_store_hangs_leaves_no_client_waiting(scripted):
     writer = scripted_store.writer_on(scripted)
     writer.start()
     await writer.look("x")
@@ -508,7 +508,7 @@ async def test_stopping_while_the_store_hangs_leaves_nobody_waiting(scripted):
 # --- one bad thing among good ones -------------------------------------------------------------------------------------
 
 
-async def test_a_log_that_somebody_tampered_with_stops_its_own_auction_only(writer, scripted):
+async def test_an_edited_log_stops_its_own_auction_only(writer, scripted):
     untouched = scripted.entries["x", 2]
     scripted.entries["x", 2] = msgspec.structs.replace(untouched, prev="f" * 64)
 

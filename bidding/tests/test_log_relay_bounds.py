@@ -1,4 +1,4 @@
-"""What keeps the relay of the bid log going: every step is bounded, and nobody's trouble is another's."""
+"""What keeps the relay of the bid log going: every step is bounded, and one broken auction does not affect the others."""
 
 import time
 
@@ -27,7 +27,7 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 
 @pytest.fixture
 def raw(log, database_name):
-    """The server without our code between: somebody changes the database by hand."""
+    """The server without our code between, to edit the database by hand."""
     with pymongo.MongoClient(gavel.MONGODB_URL) as client:
         yield client[database_name]["bids"]
 
@@ -74,7 +74,7 @@ def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from
     assert log.document("hot").mark >= 4
 
 
-def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_who_waited(
+def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_that_waited(
     log, make_relay, transport
 ):
     relay = make_relay(publish_seconds=0.0, auctions_per_read=1)
@@ -94,7 +94,7 @@ def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_wh
 # --- the sweep -----------------------------------------------------------------------------------------------------
 
 
-def test_the_sweep_compares_a_slice_a_step_and_misses_nobody(log, make_relay, transport):
+def test_the_sweep_compares_a_slice_a_step_and_misses_no_auction(log, make_relay, transport):
     relay = make_relay(page_auctions=3, slice_auctions=2)
     log.register()
     for auction_id in "abcde":
@@ -137,7 +137,7 @@ def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
 # --- unreadable logs -----------------------------------------------------------------------------------------------
 
 
-def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(log, transport, raw, caplog):
+def test_an_unreadable_log_is_logged_and_set_aside_and_holds_up_no_other(log, transport, raw, caplog):
     ahead = [0.0]
     clocks = Clocks(monotonic=lambda: time.monotonic() + ahead[0])
     relay = log_relay.LogRelay(transport, clocks=clocks, pace=Pace(sweep_seconds=0.0))
@@ -155,8 +155,8 @@ def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(log, transpor
 
     assert published(transport, "sound") == [1, 2, 3, 4]
     assert [published(transport, auction_id) for auction_id in "xyz"] == [[], [], []]
-    told = [record.msg for record in caplog.records if "log_is_unreadable" in str(record.msg)]
-    assert sorted(line["auction_id"] for line in told) == ["x", "y", "z"]
+    logged = [record.msg for record in caplog.records if "log_is_unreadable" in str(record.msg)]
+    assert sorted(line["auction_id"] for line in logged) == ["x", "y", "z"]
 
     for document in (first_of_z, *second.values()):
         raw.replace_one({"_id": document["_id"]}, document)
@@ -218,7 +218,7 @@ def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, make_rel
     step_until(relay, lambda: log.document("x").mark == 5)
 
 
-def test_a_relay_closes_while_the_store_is_away(log, relay, transport, monkeypatch):
+def test_a_relay_closes_without_the_store(log, relay, transport, monkeypatch):
     async def away(*_what, **_which):
         raise errors.Unavailable("MongoDB: connection refused")
 

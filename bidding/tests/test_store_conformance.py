@@ -59,7 +59,7 @@ async def test_what_was_appended_is_read_again_exactly(log_store):
     assert await log_store.bids.read_from("lot", 0, 100) == listing.entries
 
 
-async def test_a_bulk_stops_at_the_first_entry_whose_seq_is_taken_and_the_prefix_stands(log_store):
+async def test_a_bulk_stops_at_the_first_entry_whose_seq_is_taken_and_the_prefix_is_stored(log_store):
     x, y = bids_on("x", 4), bids_on("y", 4)
     await log_store.bids.append([x.entries[2]], batch="w:1")
 
@@ -231,7 +231,7 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
     assert max(ratios.values()) <= 3.0, ratios
 
 
-# --- outcomes that nobody knows ----------------------------------------------------------------------------------------------
+# --- unknown outcomes ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ async def test_a_killed_connection_leaves_the_outcome_unknown_and_nothing_is_sen
     assert len(await log_store.bids.read_from("x", 0, 10)) == stands
 
 
-async def test_a_server_that_hangs_is_unknown_or_away_within_its_time(proxied):
+async def test_a_server_that_hangs_is_unknown_or_unavailable_within_its_time(proxied):
     proxy, found = proxied
     proxy.lose = "time"
 
@@ -281,7 +281,7 @@ async def test_a_server_that_hangs_is_unknown_or_away_within_its_time(proxied):
         assert time.monotonic() - began < client.OPERATION_SECONDS + 0.3
 
 
-async def test_nobody_listens(database_name):
+async def test_a_refused_connection_is_unavailable(database_name):
     found = mongo.MongoStore("mongodb://127.0.0.1:1/?directConnection=true", database_name)
 
     for operation in (

@@ -159,7 +159,7 @@ async def never_idle(scripted):
 
 
 @pytest.mark.parametrize("asked_ms_ago", [None, 2001])
-async def test_a_busy_writer_leaves_no_gap_that_nobody_asks_for(never_idle, scripted, asked_ms_ago):
+async def test_a_busy_writer_does_not_pause_unless_asked(never_idle, scripted, asked_ms_ago):
     scripted.crowded[never_idle.incarnation] = NOW
     if asked_ms_ago is not None:
         scripted.crowded["another"] = NOW - asked_ms_ago
@@ -167,7 +167,7 @@ async def test_a_busy_writer_leaves_no_gap_that_nobody_asks_for(never_idle, scri
     assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
 
 
-async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle, scripted):
+async def test_a_busy_writer_pauses_for_one_that_asked(never_idle, scripted):
     scripted.crowded["another"] = NOW - 2000
 
     with pytest.raises(errors.Unavailable):
@@ -176,7 +176,7 @@ async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle, scripte
     assert scripted.head("x") == 4
 
 
-async def test_a_busy_writer_that_cannot_hear_goes_on(never_idle, scripted):
+async def test_a_busy_writer_that_cannot_learn_of_requests_goes_on(never_idle, scripted):
     async def broken(**_):
         raise RuntimeError("what is this?")
 

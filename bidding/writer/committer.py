@@ -80,7 +80,7 @@ class Committer:
         rounds.fail_all(self._waiting, failures.StoreUnavailable())
 
     def submit(self, command: commands.Command) -> rounds.Awaited:
-        """The outcome to come: an Entry (stored) or a Refusal. Fails with KeyReused, errors.NotFound, StoreUnavailable.
+        """The outcome to come: an Entry (stored) or a Refusal. It fails with KeyReused, errors.NotFound, StoreUnavailable.
 
         A repeat of what is in flight joins it.
         """
@@ -95,20 +95,20 @@ class Committer:
         return first.future
 
     def look(self, auction_id: str) -> rounds.Awaited:
-        """The State of an auction, current after this call. Fails with errors.NotFound, StoreUnavailable."""
+        """The State of an auction, as it is after this call. It fails with errors.NotFound, StoreUnavailable."""
         return self._enqueue(rounds.Look(auction_id, self._clocks.now()), None)
 
     def peek(self, auction_id: str) -> rules.State | None:
-        """The state as far as this writer has followed it, without asking the store; None where it holds none."""
+        """The state as far as this writer has followed it, without a read; None where the auction is not cached."""
         return self._auctions[auction_id].state if auction_id in self._auctions else None
 
     def is_undecided(self, idempotency: str) -> bool:
-        """Whether a command of that idempotency string waits here for its outcome: its entry may yet be stored."""
+        """Whether a command of that idempotency string waits here for its outcome, so that its entry may yet be stored."""
         return idempotency in self._in_flight
 
     @property
     def stalled(self) -> bool:
-        """Whether the store has been leaving outcomes open for longer than a client waits."""
+        """Whether the store has left outcomes open for so long that a new command would time out, too."""
         since = self._appender.stalled_since
         return since is not None and self._clocks.monotonic() - since > ANSWER_SECONDS / 2
 
@@ -136,7 +136,7 @@ class Committer:
                 await self._heartbeat.beat()
                 await self._group_commit.commit(batch)
             except errors.Unavailable as error:
-                logger.warning("bid_log_away", error=str(error), waiting=len(self._waiting))
+                logger.warning("bid_log_unavailable", error=str(error), waiting=len(self._waiting))
                 rounds.fail_all(batch, failures.StoreUnavailable())
             except Exception:
                 logger.exception("commit_failed", commands=len(batch))
@@ -147,7 +147,7 @@ class Committer:
                 self._fairness.ended()
 
     def _finish(self, batch: list[rounds.Pending]) -> None:
-        """Forget what is answered; what was asked again after its answer goes into the next batch."""
+        """Forget what is answered. What its client has repeated after the answer goes into the next batch."""
         self._batch = []
         for pending in batch:
             if not pending.future.done():

@@ -1,5 +1,5 @@
-"""What the committer has in hand: the commands and looks that wait for their outcome, the entries that it proposes, and
-what one pass over a batch decided. No I/O.
+"""What a commit works on: the commands and looks that wait for their outcome, the entries that it proposes, and what one
+round over a batch decided. No I/O.
 """
 
 import asyncio
@@ -15,14 +15,15 @@ Outcome = log.Entry | rules.Refusal | rules.State
 
 
 class Look(msgspec.Struct, frozen=True):
-    """Not a command: asks for the state of an auction as it is now. `at` is its arrival."""
+    """A request for the state of an auction as it is now. `at`: when it arrived, milliseconds since the epoch."""
 
     auction_id: str
     at: int
 
 
 class Awaited(asyncio.Future[Outcome]):
-    """A client that goes away must not cancel a command that is under way, and that others may have joined."""
+    """A future that a disconnected client cannot cancel, because its command is under way and other clients may have joined
+    it."""
 
     def cancel(self, msg: object = None) -> bool:
         return False
@@ -41,8 +42,8 @@ class Pending:
         self.future = Awaited()
 
     def ask_again(self, command: commands.Command, since: float) -> None:
-        """A repeat of this command. What stands is its answer; what was refused or given up for its client, while the
-        batch is still under way, gets a fresh future: the batch answers it, or hands it on to the next one."""
+        """The client repeats this command. A stored entry is the answer. If the command was refused or timed out while its
+        batch is still under way, it gets a new future: the batch answers it, or passes it on to the next one."""
         if self.future.done() and (
             self.future.exception() or not isinstance(self.future.result(), log.Entry)
         ):
@@ -57,11 +58,12 @@ class Pending:
     def fail(self, error: Exception) -> None:
         if not self.future.done():
             self.future.set_exception(error)
-            self.future.exception()  # nobody may be waiting any more
+            self.future.exception()  # asyncio logs no error whose client has gone
 
 
 class Proposal:
-    """An entry that is to be stored, with the state after it. `pending` is None for what the clock was owed."""
+    """An entry that is to be stored, with the state after it. `pending` is None where no client asked: the auction was due to
+    open or close."""
 
     __slots__ = ("after", "entry", "pending")
 
@@ -72,7 +74,7 @@ class Proposal:
 
 
 class Round:
-    """What one pass over the batch decided: entries to store, and by auction what to answer without one."""
+    """What one round over the batch decided: entries to store, and by auction what to answer without one."""
 
     def __init__(self) -> None:
         self.proposals: list[Proposal] = []
