@@ -27,9 +27,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     page_auctions: int = 2_000
 
     # Publishing.
-    publish_seconds: float = (
-        0.5  # of one step; then the writers are asked again, documents saved, the lease renewed
-    )
+    publish_seconds: float = 0.5  # of one step; then the lease, the news and the documents have their turn
     auctions_per_read: int = 32
     entries_per_read: int = 1_600  # of these auctions together
     epoch_check_seconds: float = 2.0

@@ -37,10 +37,10 @@ def database_name():
 @pytest.fixture
 async def log_store(database_name):
     """A prepared store on a database of its own."""
-    found = mongo.MongoStore(settings.MONGODB_URL, database_name)
-    await found.prepare()
-    yield found
-    await found.close()
+    opened = mongo.MongoStore(settings.MONGODB_URL, database_name)
+    await opened.prepare()
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
@@ -55,21 +55,21 @@ def bid_log(database_name, settings):
 @pytest.fixture
 def scripted():
     """A store that misbehaves by script, with three open lots: x, y and z."""
-    found = scripted_store.ScriptedStore()
+    scripted = scripted_store.ScriptedStore()
     for auction_id in ("x", "y", "z"):
-        found.holds(lots.open_lot(auction_id).entries)
-    return found
+        scripted.holds(lots.open_lot(auction_id).entries)
+    return scripted
 
 
 @pytest.fixture
 async def writer(scripted):
     """A committer on it. After each test its logs must be sound."""
-    found = scripted_store.writer_on(scripted)
-    found.start()
-    yield found
+    writer = scripted_store.writer_on(scripted)
+    writer.start()
+    yield writer
     if scripted._arrested:
         scripted.release()
-    await found.stop()
+    await writer.stop()
     assert scripted_store.flaw(scripted) is None
 
 
@@ -82,9 +82,9 @@ def log(bid_log):
 
 @pytest.fixture
 def transport():
-    found = memory.MemoryBroker()
-    found.begin_epoch(log_messages.SOURCE)
-    return found
+    broker = memory.MemoryBroker()
+    broker.begin_epoch(log_messages.SOURCE)
+    return broker
 
 
 @pytest.fixture

@@ -46,12 +46,12 @@ def document(auction_id):
 
 def published(transport, auction_id):
     """The seqs of the public records of an auction, in the order in which they came."""
-    found = []
+    seqs = []
     for record in transport.read("auction.log"):
         _, event = contracts.decode(record.value)
         if event.auction_id == auction_id and not isinstance(event, events.AuctionExtended):
-            found.append(event.seq)
-    return found
+            seqs.append(event.seq)
+    return seqs
 
 
 def bids_on(auction_id, count, **changes):
@@ -70,10 +70,10 @@ def step_until(relay, condition, seconds=15.0):
 
 def resealed(entries):
     """The same facts with other times, chained anew."""
-    prev, found = rules.GENESIS, []
+    prev, chain = rules.GENESIS, []
     for entry in entries:
         names = ("auction_id", "seq", "at", "actor", "key", "request", "facts", "hidden", "correlation_id")
         sealed = rules.log.seal(prev=prev, **{name: getattr(entry, name) for name in names})
-        found.append(sealed)
+        chain.append(sealed)
         prev = sealed.hash
-    return found
+    return chain

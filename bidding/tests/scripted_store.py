@@ -84,7 +84,7 @@ class ScriptedStore:
         self.entries: dict[tuple[str, int], log.Entry] = {}
         self.keys: dict[str, log.Entry] = {}
         self.batches: dict[str, list[log.Entry]] = {}
-        self.known: set[str] = set()
+        self.auction_ids: set[str] = set()
         self.script: deque[Step] = deque()
         self.misbehaviour: Callable[[], Step] = Step  # for appends that the script says nothing about
         self.appends: list[tuple[str, list[log.Entry]]] = []
@@ -104,12 +104,12 @@ class ScriptedStore:
         """These logs are stored already."""
         for entries in lots_entries:
             for entry in entries:
-                self.known.add(entry.auction_id)
+                self.auction_ids.add(entry.auction_id)
                 assert self._insert(entry, "before:1")
 
     def log_of(self, auction_id: str) -> list[log.Entry]:
-        found = [entry for (auction, _), entry in self.entries.items() if auction == auction_id]
-        return sorted(found, key=lambda entry: entry.seq)
+        entries = [entry for (auction, _), entry in self.entries.items() if auction == auction_id]
+        return sorted(entries, key=lambda entry: entry.seq)
 
     def head(self, auction_id: str) -> int:
         seq = 0
@@ -172,24 +172,24 @@ class ScriptedStore:
         return bid_log.Appended(stored, conflict)
 
     async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
-        wanted = list(ids)
+        entry_ids = list(ids)
         await self._answering()
-        found = {place: self.entries[place] for place in wanted if place in self.entries}
+        entries = {entry_id: self.entries[entry_id] for entry_id in entry_ids if entry_id in self.entries}
         await self._yield()
-        return found
+        return entries
 
     async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
-        wanted = list(idempotency)
-        self.finds.append(wanted)
+        keys = list(idempotency)
+        self.finds.append(keys)
         await self._answering()
-        found = {key: self.keys[key] for key in wanted if key in self.keys}
+        entries = {key: self.keys[key] for key in keys if key in self.keys}
         await self._yield()
-        return found
+        return entries
 
     async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
         self.loads.append(list(auction_ids))
         await self._answering()
-        return {auction_id: None for auction_id in auction_ids if auction_id in self.known}
+        return {auction_id: None for auction_id in auction_ids if auction_id in self.auction_ids}
 
     async def register(self, incarnation: str, *, batch_number: int, now: int) -> None:
         await self._answering()
@@ -210,10 +210,10 @@ class ScriptedStore:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _insert(self, entry: log.Entry, batch: str) -> bool:
-        place = (entry.auction_id, entry.seq)
-        if place in self.entries or entry.idempotency in self.keys:
+        entry_id = (entry.auction_id, entry.seq)
+        if entry_id in self.entries or entry.idempotency in self.keys:
             return False
-        self.entries[place] = entry
+        self.entries[entry_id] = entry
         self.keys[entry.idempotency] = entry
         self.batches.setdefault(batch, []).append(entry)
         return True

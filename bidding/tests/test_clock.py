@@ -34,14 +34,14 @@ def passing():
 @pytest.fixture
 def looks(log, monkeypatch, passing):
     """The auctions that the clock has looked at, each with the time that had passed by then (milliseconds)."""
-    found, look, began = [], runtime.current().committer.look, passing.ms
+    looked, look, began = [], runtime.current().committer.look, passing.ms
 
     def remember(auction_id):
-        found.append((auction_id, round(passing.ms - began)))
+        looked.append((auction_id, round(passing.ms - began)))
         return look(auction_id)
 
     monkeypatch.setattr(runtime.current().committer, "look", remember)
-    return found
+    return looked
 
 
 def _insert(log, auction_id, *, due_at):

@@ -352,20 +352,18 @@ async def test_in_each_case_every_bid_is_stored_once_and_answered_with_the_store
 ):
     await asyncio.gather(*(writer.look(a) for a in "xyz"))
     scripted.script += [UNKNOWN[name] for name in steps]
-    wanted = [
+    bids = [
         bid(actor, 200_00 + 10_00 * i, auction=a, key=f"{i}")
         for i, actor in enumerate((ANN, BEN))
         for a in "xyz"
     ]
 
-    entries = await asyncio.gather(*map(writer.submit, wanted))
+    entries = await asyncio.gather(*map(writer.submit, bids))
 
     assert all(is_stored(scripted, entry) for entry in entries)
-    assert [(e.actor, e.key, e.hidden.maximum) for e in entries] == [
-        (c.actor, c.key, c.amount) for c in wanted
-    ]
+    assert [(e.actor, e.key, e.hidden.maximum) for e in entries] == [(c.actor, c.key, c.amount) for c in bids]
     assert scripted_store.flaw(scripted) is None
-    repeats = await asyncio.gather(*map(writer.submit, wanted))
+    repeats = await asyncio.gather(*map(writer.submit, bids))
     assert repeats == entries
 
 

@@ -91,10 +91,10 @@ def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time
     relay = make_relay(sweep_seconds=3600.0, writer_idle_after_seconds=3600.0)
     log.register(number=7)
     step_until(relay, lambda: relay._news.writers)
-    asked, find = [], log.store.bids.auctions_of_batches
+    polls, find = [], log.store.bids.auctions_of_batches
 
     async def recording(names):
-        asked.append(list(names))
+        polls.append(list(names))
         return await find(names)
 
     monkeypatch.setattr(log.store.bids, "auctions_of_batches", recording)
@@ -102,7 +102,7 @@ def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time
         relay.step()
 
     wide, narrow = ["w:7", "w:8", "w:9"], ["w:8"]
-    assert asked == [wide, narrow, narrow, narrow] * 2
+    assert polls == [wide, narrow, narrow, narrow] * 2
 
 
 def test_the_sweep_finds_what_batch_numbers_missed(log, relay, transport):
@@ -136,7 +136,9 @@ def test_a_double_is_recognised_by_its_id(log, transport):
     lot.close()
     messages = [log_messages.follow(rules.State("x"), lot.entries)[1] for _ in range(2)]
 
-    ids = [[contracts.decode(m.value)[0].id for _, ms in found for m in ms] for found in messages]
+    ids = [
+        [contracts.decode(m.value)[0].id for _, of_entry in logged for m in of_entry] for logged in messages
+    ]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == len(ids[0])
 

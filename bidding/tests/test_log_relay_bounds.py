@@ -255,10 +255,10 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
         log.append(_at(lots.open_lot(auction_id), at, at, at))
     step_until(relay, lambda: all(log.document(auction_id).mark == 3 for auction_id in "abc"))
     transport.wipe()
-    read, asked = log.store.bids.read_from, []
+    read, reads = log.store.bids.read_from, []
 
     async def remember(auction_id, after, limit):
-        asked.append((auction_id, after, limit))
+        reads.append((auction_id, after, limit))
         return await read(auction_id, after, limit)
 
     monkeypatch.setattr(log.store.bids, "read_from", remember)
@@ -270,7 +270,7 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
         steps += 1
         assert len(published(transport, "a")) + len(published(transport, "c")) - before <= 2
 
-    assert asked == [("a", 0, 2), ("a", 2, 1), ("c", 0, 2), ("c", 2, 1)]
+    assert reads == [("a", 0, 2), ("a", 2, 1), ("c", 0, 2), ("c", 2, 1)]
     assert [published(transport, auction_id) for auction_id in "abc"] == [[1, 2, 3], [], [1, 2, 3]]
     assert steps == 7
 

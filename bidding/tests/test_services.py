@@ -68,20 +68,20 @@ def test_a_lot_that_inventory_refuses_says_why_in_a_sentence(bid_log):
 
 def test_a_request_that_is_repeated_after_the_end_gets_its_first_answer(bid_log):
     runtime.call(runtime.current().store.prepare())
-    asked = {
+    request = {
         "auction_id": AUCTION,
         "actor": lots.SELLER,
         "key": "mine",
         "terms": lots.terms(),
         "reserve": None,
     }
-    first = services.request_auction(**asked, now=T0)
+    first = services.request_auction(**request, now=T0)
 
-    assert services.request_auction(**asked, now=T0 + 2 * lots.HOUR) == first
+    assert services.request_auction(**request, now=T0 + 2 * lots.HOUR) == first
     with pytest.raises(failures.KeyReused):
-        services.request_auction(**asked | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
+        services.request_auction(**request | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
     with pytest.raises(errors.Invalid):
-        services.request_auction(**asked | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)
+        services.request_auction(**request | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)
     assert runtime.call(runtime.current().store.auctions.all_ids()) == [AUCTION]
 
 

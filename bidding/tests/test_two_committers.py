@@ -75,8 +75,8 @@ async def client(rng, witness, writers, number):
             confirmed="far_above_minimum",
             currency="EUR",
         )
-        asked = [witness.ask(rng.choice(writers), command) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
-        await asyncio.gather(*asked)
+        repeats = [witness.ask(rng.choice(writers), command) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+        await asyncio.gather(*repeats)
         if rng.random() < 0.2:
             await witness.ask(rng.choice(writers), command)
         await asyncio.sleep(0)

@@ -69,7 +69,9 @@ class AuctionCache:
     async def _read(self, folds: list[AuctionFold], ahead: int) -> dict[tuple[str, int], log.Entry]:
         """The next entries of each auction. If one cannot be read, each auction is read by itself."""
         try:
-            return await self._store.bids.read(place for fold in folds for place in fold.next_ids(ahead))
+            return await self._store.bids.read(
+                entry_id for fold in folds for entry_id in fold.next_ids(ahead)
+            )
         except errors.Unavailable:
             raise
         except Exception:
@@ -83,7 +85,7 @@ class AuctionCache:
 
     async def _load_some(self, auction_ids: list[str]) -> None:
         snapshots = await self._store.auctions.load_snapshots(auction_ids)
-        opened = [fold for place in snapshots.items() if (fold := self._load(*place)) is not None]
+        opened = [fold for item in snapshots.items() if (fold := self._load(*item)) is not None]
         await self.catch_up(opened)
         for fold in opened:
             if fold.auction_id not in self.damaged:
