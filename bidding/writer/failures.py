@@ -12,6 +12,6 @@ class KeyReused(errors.Conflict):
 
 
 class StoreUnavailable(errors.Unavailable):
-    """The bid log cannot be written at the moment. Your bid may or may not stand: ask by its key, or send it again."""
+    """The bid log cannot be written at the moment. Your bid may or may not be stored: look it up by its key, or send it again."""
 
     code: ClassVar[str] = "store_away"  # part of the API
