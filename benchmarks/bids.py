@@ -17,8 +17,9 @@ import msgspec
 from auction_project.kernel import ids, instants
 from auction_project.tools.load import crowd
 from benchmarks import processes
-from bidding import rules, runtime, store
+from bidding import rules, runtime
 from bidding.rules import commands, kinds
+from bidding.store import auctions
 
 AUCTIONS, CONNECTIONS, BIDDERS = 100, 64, 500
 SECONDS, ROUNDS = 6.0, 3
@@ -49,7 +50,7 @@ def open_auctions(count: int) -> list[crowd.Target]:
             ends_at=now + 3_600_000,
             soft_close=rules.SoftClose(window_ms=0),
         )
-        document = store.AuctionDocument(
+        document = auctions.AuctionDocument(
             id=auction_id,
             product_id=terms.product_id,
             requested_by="bench",
@@ -60,7 +61,7 @@ def open_auctions(count: int) -> list[crowd.Target]:
             created_at=now,
             due_at=now,
         )
-        runtime.call(runtime.current().store.insert_auction(document))
+        runtime.call(runtime.current().store.auctions.insert(document))
         common: dict[str, Any] = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
         runtime.submit(kinds.Request(actor="bench", key="request", terms=terms, **common))
         runtime.submit(

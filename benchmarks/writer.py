@@ -12,8 +12,9 @@ import pymongo
 from auction_project.kernel import ids, instants
 from auction_project.tools.load import crowd
 from benchmarks import bids
-from bidding import rules, runtime, store
+from bidding import rules, runtime
 from bidding.rules import commands
+from bidding.store import bid_log
 
 AUCTIONS, SUBMITTERS, BULK = 100, 512, 500
 SECONDS = 5.0
@@ -25,7 +26,7 @@ def run() -> dict[str, float]:
     targets = bids.open_auctions(AUCTIONS)
     together = runtime.call(_submit(targets, SUBMITTERS), seconds=SECONDS * 4)
     alone = runtime.call(_submit(bids.open_auctions(1), 1), seconds=SECONDS * 4)
-    raw = _raw(runtime.call(runtime.current().store.read_from(targets[0].auction_id, 3, BULK)))
+    raw = _raw(runtime.call(runtime.current().store.bids.read_from(targets[0].auction_id, 3, BULK)))
     return {"writer path": together, "one bid a commit": alone, "R7 raw insert_many": raw}
 
 
@@ -64,7 +65,7 @@ def _raw(entries: list[rules.Entry]) -> float:
     """Documents per second of bulks of the same documents, with the same write concern, into a collection of their own."""
     from django.conf import settings
 
-    shapes = [store.document_of(entry, "raw:1") for entry in entries]
+    shapes = [bid_log.document_of(entry, "raw:1") for entry in entries]
     client: pymongo.MongoClient[Any]
     with pymongo.MongoClient(settings.MONGODB_URL, w="majority", journal=True) as client:
         collection: Any = client[settings.MONGODB_DATABASE][f"bench_{ids.new_id()[:8]}"]

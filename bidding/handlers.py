@@ -1,4 +1,4 @@
-"""What bidding does about events of others. It has no inbox: the log recognises a repeat by (event, id)."""
+"""What bidding does about the events of other apps. It has no inbox, because the log recognises a repeat by the event's id."""
 
 from auction_project.kernel import instants
 from auction_project.kernel.contracts import Envelope, events

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import money
-from bidding import rules, store
+from bidding import rules
 from bidding.rules import commands, log
 from bidding.rules.refusals import MONEY
+from bidding.store import auctions
 
 
 def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str, Any]:
-    """One auction as it is now; `stock` as inventory reported it, for a listing whose units are set aside at the sale."""
+    """One auction as it is now. `stock` is what inventory reported, for a listing whose units are set aside at the sale."""
     terms = state.known_terms
     return {
         "id": state.auction_id,
@@ -57,8 +58,8 @@ def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str
     }
 
 
-def summary(document: store.AuctionDocument, stock: commands.Stock | None = None) -> dict[str, Any]:
-    """One auction in a list: at most a second or so old, as its seq tells."""
+def summary(document: auctions.AuctionDocument, stock: commands.Stock | None = None) -> dict[str, Any]:
+    """One auction in a list. It may be about a second old; `seq` says which state it shows."""
     left = document.quantity_left if stock is None else min(document.quantity_left, stock.available)
     return {
         "id": document.id,
@@ -100,7 +101,7 @@ def answer(entry: log.Entry) -> dict[str, Any]:
 
 
 def standing(state: rules.State, user_id: str) -> dict[str, Any]:
-    """A bidder's own place in an auction."""
+    """How a bidder stands in an auction, for that bidder."""
     own = state.bidders.get(user_id)
     currency = state.known_terms.currency
     if own is None:

@@ -1,9 +1,9 @@
 """What other apps have reported and a bid needs to know: who has a usable card (orders), how much stock a product has
 (inventory). Handlers write the reports to the store; the web process reads them here.
 
-Bids never cause a read each: those that wait at the same time share one, and a usable card is remembered for
+No bid causes a read of its own: those that wait at the same time share one, and a usable card is remembered for
 CARD_SECONDS. So a new card counts as soon as its event is handled, and a declined one stops its bidder within
-CARD_SECONDS; until then the strike at the sale limits what such a bid can do. Use within one event loop.
+CARD_SECONDS; until then the strike at the sale limits what such a bid can do. Use this within one event loop.
 """
 
 import asyncio
@@ -11,8 +11,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from bidding import store
 from bidding.rules import commands
+from bidding.store import mongo
+from bidding.store import reports as stored_reports
 
 CARD_SECONDS = 5.0
 MAX_REMEMBERED = 100_000
@@ -22,7 +23,7 @@ _T = TypeVar("_T")
 
 
 class _Shared(Generic[_T]):
-    """Reads of single keys, made together: all that ask in one turn of the loop share a read."""
+    """Reads single keys, all that are requested in one turn of the loop with one read."""
 
     def __init__(self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, _T]]]) -> None:
         self._read = read
@@ -31,13 +32,13 @@ class _Shared(Generic[_T]):
 
     async def get(self, key: str) -> _T | None:
         """What is stored under `key`. Raises errors.Unavailable."""
-        found = self._waiting.get(key)
-        if found is None:
+        future = self._waiting.get(key)
+        if future is None:
             loop = asyncio.get_running_loop()
             if not self._waiting:
                 loop.call_soon(self._begin)
-            found = self._waiting[key] = loop.create_future()
-        return await asyncio.shield(found)
+            future = self._waiting[key] = loop.create_future()
+        return await asyncio.shield(future)
 
     def _begin(self) -> None:
         task = asyncio.get_running_loop().create_task(self._fetch())
@@ -47,29 +48,29 @@ class _Shared(Generic[_T]):
     async def _fetch(self) -> None:
         waiting, self._waiting = self._waiting, {}
         try:
-            found = await self._read(list(waiting))
+            values = await self._read(list(waiting))
         except Exception as error:
             for future in waiting.values():
                 future.set_exception(error)
                 future.exception()  # its client may have gone
             return
         for key, future in waiting.items():
-            future.set_result(found.get(key))
+            future.set_result(values.get(key))
 
 
 class Cards:
     """Who has a usable card."""
 
-    def __init__(self, log_store: store.MongoStore) -> None:
+    def __init__(self, log_store: mongo.MongoStore) -> None:
         self._usable_until: dict[str, float] = {}
 
         async def read(user_ids: Sequence[str]) -> Mapping[str, bool]:
-            return dict.fromkeys(await log_store.usable_cards(user_ids), True)
+            return dict.fromkeys(await log_store.reports.usable_cards(user_ids), True)
 
         self._reads = _Shared(read)
 
     async def has_usable(self, user_id: str) -> bool:
-        """Raises errors.Unavailable."""
+        """Whether the user has a usable card. Raises errors.Unavailable."""
         now = time.monotonic()
         if self._usable_until.get(user_id, 0.0) > now:
             return True
@@ -84,13 +85,13 @@ class Cards:
 class Stock:
     """How much a product has; None where inventory has not reported it."""
 
-    def __init__(self, log_store: store.MongoStore) -> None:
-        self._reads = _Shared(log_store.reported_stock)
+    def __init__(self, log_store: mongo.MongoStore) -> None:
+        self._reads = _Shared(log_store.reports.stock_of)
 
     async def of(self, product_id: str) -> commands.Stock | None:
-        """Raises errors.Unavailable."""
-        found = await self._reads.get(product_id)
-        return commands.Stock(found.available, frozenset(found.reserved)) if found else None
+        """The stock of this product. Raises errors.Unavailable."""
+        report = await self._reads.get(product_id)
+        return commands.Stock(report.available, frozenset(report.reserved)) if report else None
 
     async def of_all(self, product_ids: Collection[str]) -> dict[str, commands.Stock | None]:
         """The stock of each of these products. Raises errors.Unavailable."""
@@ -99,15 +100,16 @@ class Stock:
 
 
 async def record_stock(
-    log_store: store.MongoStore, product_id: str, *, available: int, version: int, sale_id: str | None
+    log_store: mongo.MongoStore, product_id: str, *, available: int, version: int, sale_id: str | None
 ) -> None:
-    """Keep what inventory has reported, unless a newer report is there. Raises errors.Unavailable."""
-    found = (await log_store.reported_stock([product_id])).get(product_id)
-    if found is not None and found.version >= version:
+    """Keep what inventory has reported, unless the stored report is as new. `sale_id`: the sale whose units this change has set
+    aside. Raises errors.Unavailable."""
+    stored = (await log_store.reports.stock_of([product_id])).get(product_id)
+    if stored is not None and stored.version >= version:
         return
-    reserved = found.reserved if found else ()
+    reserved = stored.reserved if stored else ()
     if sale_id is not None:
         reserved = (*reserved, sale_id)[-MAX_RESERVED:]
-    await log_store.save_stock(
-        product_id, store.ReportedStock(version=version, available=available, reserved=reserved)
+    await log_store.reports.save_stock(
+        product_id, stored_reports.ReportedStock(version=version, available=available, reserved=reserved)
     )

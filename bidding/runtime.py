@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from auction_project.kernel import errors, owned
-from bidding import reports, rules, store
+from bidding import reports, rules
 from bidding.rules import commands, log
-from bidding.writer import committer, rounds, wakeup
+from bidding.store import mongo
+from bidding.writer import committer, heartbeat, rounds, wakeup
 
 CALL_SECONDS = 5.0
 
@@ -27,16 +28,16 @@ class Runtime:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.store = store.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
-        self._bell = wakeup.Bell()
-        self.committer = committer.Committer(self.store, on_stored=self._bell.ring)
+        self.store = mongo.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
+        self._notifier = wakeup.Notifier()
+        self.committer = committer.Committer(self.store, on_stored=self._notifier.notify)
         self.committer.start()
         self.cards = reports.Cards(self.store)
         self.stock = reports.Stock(self.store)
 
     async def close(self) -> None:
         await self.committer.stop()
-        await self._bell.close()
+        await self._notifier.close()
         await self.store.close()
 
 
@@ -87,7 +88,7 @@ def call(operation: Coroutine[Any, Any, _T], *, seconds: float = CALL_SECONDS) -
 
 
 def submit(command: commands.Command) -> log.Entry | rules.Refusal:
-    """The outcome of `command`. Raises committer.KeyReused, errors.NotFound, errors.Unavailable."""
+    """The outcome of `command`. Raises failures.KeyReused, errors.NotFound, errors.Unavailable."""
     outcome = call(_await(lambda: current().committer.submit(command)))
     assert not isinstance(outcome, rules.State)  # noqa: S101 - only looks answer with states
     return outcome
@@ -105,7 +106,7 @@ def ping() -> None:
     found = current()
     call(found.store.ping())
     offset = call(found.store.clock_offset_ms())
-    if abs(offset) > committer.MAX_CLOCK_OFFSET_MS:
+    if abs(offset) > heartbeat.MAX_CLOCK_OFFSET_MS:
         raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")
 
 

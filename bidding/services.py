@@ -1,7 +1,7 @@
-"""What can be done to an auction but bidding, one function each. Every one is a command to the committer.
+"""What can be done to an auction besides bidding, one function each. Each sends a command to the committer.
 
-Handlers call with the id of the event as key: a repeat gets the stored outcome. A Refusal comes back as an error, save
-where the wish is fulfilled or overtaken already (`_quietly`).
+Handlers pass the id of the event as key, so that a repeat gets the stored outcome. A Refusal is raised as an error, unless
+it says that the auction has moved on (`_unless_overtaken`).
 """
 
 import hashlib
@@ -12,15 +12,16 @@ import msgspec
 
 from auction_project.kernel import errors, ids, logs
 from auction_project.kernel.contracts import events
-from bidding import reports, rules, runtime, store
+from bidding import reports, rules, runtime
 from bidding.rules import commands, kinds, log
-from bidding.writer import committer
+from bidding.store import auctions
+from bidding.writer import failures
 
 logger = logs.get(__name__)
 
-# Keys of our own hold a blank, which no Idempotency-Key may: they never meet that of a bid.
+# These keys hold a blank, which no Idempotency-Key may, so they never equal that of a bid.
 _OPEN_EARLY, _CANCEL = "open early", "cancel for"
-# What a lot that inventory refused says; the event carries a code.
+# The reason of a lot that inventory refused, for people; the event carries a code.
 _REFUSED = {
     "unknown_product": "There is no such product.",
     "not_owner": "The product belongs to another seller.",
@@ -36,11 +37,11 @@ _OVERTAKEN = ("auction_not_found", "wrong_status", "stock_news_is_old", "nothing
 def request_auction(
     *, auction_id: str, actor: str, key: str, terms: rules.Terms, reserve: int | None, now: int
 ) -> log.Entry:
-    """Ask for a lot: the auction's document first, then entry 1. Inventory answers by an event.
+    """Request a lot: insert the auction's document, then append entry 1. Inventory answers by an event.
 
-    Raises errors.Invalid (terms), errors.Conflict, committer.KeyReused, errors.Unavailable.
+    Raises errors.Invalid (terms), errors.Conflict, failures.KeyReused, errors.Unavailable.
     """
-    document = store.AuctionDocument(
+    document = auctions.AuctionDocument(
         id=auction_id,
         product_id=terms.product_id,
         requested_by=actor,
@@ -60,16 +61,16 @@ def request_auction(
     log_store = runtime.current().store
     refusal = rules.decide(rules.State(auction_id), command)
     if not isinstance(refusal, rules.Refusal):
-        runtime.call(log_store.insert_auction(document))
-    elif not runtime.call(log_store.find([command.idempotency])):
+        runtime.call(log_store.auctions.insert(document))
+    elif not runtime.call(log_store.bids.find([command.idempotency])):
         # A retry gets the answer of the original request, even if the terms have expired since.
         raise refusal.error()
-    return _firmly(command)
+    return _submit(command)
 
 
 def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) -> log.Entry:
-    """Open before the time. Raises errors.Forbidden, errors.Conflict, errors.NotFound, errors.Unavailable."""
-    return _firmly(
+    """Open before the start. Raises errors.Forbidden, errors.Conflict, errors.NotFound, errors.Unavailable."""
+    return _submit(
         kinds.Open(
             auction_id=auction_id,
             actor=actor,
@@ -85,15 +86,15 @@ def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) ->
 def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: str, now: int) -> log.Entry:
     """Cancel with a reason. Raises errors.Forbidden, errors.Conflict (bids), errors.NotFound, errors.Unavailable."""
     by = "operator" if by_operator else "seller"
-    key = f"{_CANCEL} {hashlib.sha256(reason.encode()).hexdigest()}"  # another reason is another wish, and comes too late
-    return _firmly(
+    key = f"{_CANCEL} {hashlib.sha256(reason.encode()).hexdigest()}"  # another reason is another command, and comes too late
+    return _submit(
         kinds.Cancel(auction_id=auction_id, actor=actor, key=key, at=now, reason=reason, by=by, **_origin())
     )
 
 
 def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -> None:
     """Inventory accepted the lot."""
-    _quietly(
+    _unless_overtaken(
         kinds.Schedule(
             auction_id=accepted.auction_id,
             actor=commands.EVENT,
@@ -111,32 +112,32 @@ def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -
 
 def refuse_auction(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
     """Inventory refused the lot: `reason` is the code of its LotRefused."""
-    _quietly(_cancel_by_inventory(event_id, auction_id, _REFUSED.get(reason, reason), None, now))
+    _unless_overtaken(_cancel_by_inventory(event_id, auction_id, _REFUSED.get(reason, reason), None, now))
 
 
 def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Units that were set aside for the lot are gone. The loss of a relisted lot may come before its listing, which
-    inventory then refuses."""
+    """Units that were set aside for the lot are gone. The event of a relisted lot may come before its listing; then inventory
+    refuses that."""
     try:
-        _quietly(_cancel_by_inventory(event_id, auction_id, reason, None, now))
+        _unless_overtaken(_cancel_by_inventory(event_id, auction_id, reason, None, now))
     except errors.NotFound:
         logger.info("overtaken", command="Cancel", auction_id=auction_id, rule="auction_not_found")
 
 
 def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:
-    """Nothing of the product is left: its listings that are older than this news are cancelled."""
-    for document in runtime.call(runtime.current().store.auctions_of_product(product_id)):
+    """Nothing of the product is left: cancel those of its listings that are older than this event."""
+    for document in runtime.call(runtime.current().store.auctions.of_product(product_id)):
         if rules.formats.FORMATS[document.format].sells_by_bid:
-            _quietly(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
+            _unless_overtaken(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
 
 
 def record_card(*, user_id: str, usable: bool, version: int) -> None:
-    """Orders reported whether the user has a usable card. Raises errors.Unavailable."""
-    runtime.call(runtime.current().store.save_card(user_id, usable=usable, version=version))
+    """Keep what orders reported: whether the user has a usable card. Raises errors.Unavailable."""
+    runtime.call(runtime.current().store.reports.save_card(user_id, usable=usable, version=version))
 
 
 def record_stock(*, product_id: str, available: int, version: int, sale_id: str | None) -> None:
-    """Inventory reported the stock of a product. Raises errors.Unavailable."""
+    """Keep what inventory reported: the available units of a product. Raises errors.Unavailable."""
     runtime.call(
         reports.record_stock(
             runtime.current().store, product_id, available=available, version=version, sale_id=sale_id
@@ -145,15 +146,15 @@ def record_stock(*, product_id: str, available: int, version: int, sale_id: str 
 
 
 def settle_sale(*, sale_id: str, now: int) -> None:
-    """The sale's saga ended well. Raises errors.Refused when the auction knows no such sale."""
+    """The sale's saga has succeeded. Raises errors.Refused when the auction has no such sale."""
     auction_id, _ = ids.auction_of_sale(sale_id)
-    _firmly(kinds.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
+    _submit(kinds.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
 
 
 def fail_sale(*, sale_id: str, reason: str, now: int) -> None:
-    """The sale's saga was undone. Raises errors.Refused when the auction knows no such sale."""
+    """The sale's saga was undone. Raises errors.Refused when the auction has no such sale."""
     auction_id, _ = ids.auction_of_sale(sale_id)
-    _firmly(
+    _submit(
         commands.FailSale(
             auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, reason=reason, **_origin()
         )
@@ -186,7 +187,7 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
             reserve=ended.reserve,
             now=now,
         )
-    except (errors.Conflict, committer.KeyReused):
+    except (errors.Conflict, failures.KeyReused):
         logger.info("already_relisted", auction_id=relist_as)
 
 
@@ -206,19 +207,19 @@ def _cancel_by_inventory(
 
 
 def _origin() -> dict[str, Any]:
-    """What every command carries beside its wish: a salt, and the request that it comes from."""
+    """What each command carries besides its arguments: a salt, and the id of the request that it comes from."""
     return {"salt": secrets.token_hex(16), "correlation_id": logs.correlation_id()}
 
 
-def _firmly(command: commands.Command) -> log.Entry:
+def _submit(command: commands.Command) -> log.Entry:
     outcome = runtime.submit(command)
     if isinstance(outcome, rules.Refusal):
         raise outcome.error()
     return outcome
 
 
-def _quietly(command: commands.Command) -> None:
-    """Submit; a refusal because the auction has moved on is no error."""
+def _unless_overtaken(command: commands.Command) -> None:
+    """Submit. A refusal because the auction has moved on is logged; any other is raised."""
     outcome = runtime.submit(command)
     if isinstance(outcome, rules.Refusal):
         if outcome.rule not in _OVERTAKEN:

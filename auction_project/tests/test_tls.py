@@ -23,7 +23,7 @@ from django.core.cache.backends.redis import RedisCache
 from auction_project.kernel import errors
 from auction_project.kernel.messaging.backends import kafka, redis_streams
 from auction_project.tests import tls_front
-from bidding import store
+from bidding.store import client, mongo
 
 pytestmark = pytest.mark.everywhere
 Front = Callable[..., tls_front.TlsFront]
@@ -133,7 +133,7 @@ async def test_mongodb_is_asked_over_tls_with_the_options_of_its_url(
 ) -> None:
     before = front(gavel.MONGODB_URL)
 
-    opened = store.MongoStore(
+    opened = mongo.MongoStore(
         _moved(gavel.MONGODB_URL, before.port, tls="true", tlsCAFile=str(authority), directConnection="true"),
         gavel.MONGODB_DATABASE,
     )
@@ -142,8 +142,8 @@ async def test_mongodb_is_asked_over_tls_with_the_options_of_its_url(
     assert before.encrypted >= 1
 
     seen = before.encrypted
-    monkeypatch.setattr(store, "OPERATION_SECONDS", 0.5)
-    refused = store.MongoStore(
+    monkeypatch.setattr(client, "OPERATION_SECONDS", 0.5)
+    refused = mongo.MongoStore(
         _moved(gavel.MONGODB_URL, before.port, tls="true", tlsCAFile=str(stranger), directConnection="true"),
         gavel.MONGODB_DATABASE,
     )

@@ -17,7 +17,8 @@ from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import transport as transports
 from auction_project.processes import roles
 from auction_project.verification import events, notices, sales, world
-from bidding import runtime, store
+from bidding import runtime
+from bidding.store import mongo
 from bidding.verification import invariants as bidding_invariants
 from inventory import invariants as inventory_invariants
 from notifications import invariants as notification_invariants
@@ -171,11 +172,11 @@ def _backlog(transport: brokers.Broker) -> _Backlog:
     return backlog
 
 
-async def _has_unpublished_entries(log_store: store.MongoStore) -> bool:
+async def _has_unpublished_entries(log_store: mongo.MongoStore) -> bool:
     """Whether an entry follows the mark of an auction that has not ended."""
     last = ""
-    while marks := await log_store.marks(after=last, limit=AUCTIONS_PER_READ, unfinished=True):
-        if await log_store.read((auction_id, mark + 1) for auction_id, mark in marks.items()):
+    while marks := await log_store.auctions.marks(after=last, limit=AUCTIONS_PER_READ, unfinished=True):
+        if await log_store.bids.read((auction_id, mark + 1) for auction_id, mark in marks.items()):
             return True
         last = max(marks)
     return False

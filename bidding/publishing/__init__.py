@@ -1,1 +1,1 @@
-"""From the bid log to the events of other apps: the relay, and what each entry becomes. Wakes up when a writer has news."""
+"""From the bid log to the events of other apps: the relay, and what each entry becomes."""

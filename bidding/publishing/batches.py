@@ -1,32 +1,29 @@
-"""How far each writer's batches are known to the relay, and which numbers it asks for next. No I/O.
+"""How far the batches of each writer are known to the relay, and which numbers it asks for next. No I/O.
 
 A batch is named by its writer's incarnation and a number that grows by one; entries carry the name.
 """
 
-import time
-
-from bidding.writer import wakeup
-
-IDLE_AFTER_SECONDS = 2 * wakeup.RING_SECONDS
-IDLE_POLL_SECONDS = 1.0  # of a writer that will wake the relay
-UNHEARD_POLL_SECONDS = 0.1  # of an idle writer while none can wake it
 LOOK_AHEAD_BATCHES = 2
-FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; between them only its next number is asked for
 MAX_LOOK_AHEAD_BATCHES = 32
+FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; in between, only its next number is asked for
 
 
 class Writer:
-    """One incarnation, as far as its batches are known. `floor`: all before it are done with; it is asked for until its
-    successor was seen by an earlier poll, for a bulk may become visible piece by piece."""
+    """One incarnation, as far as its batches are known. Times are monotonic seconds.
 
-    __slots__ = ("asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
+    All batches before `floor` are done with. The batch `floor` is asked for until an earlier poll has seen its successor,
+    because a bulk may become visible piece by piece.
+    """
 
-    def __init__(self, registered: int) -> None:
+    __slots__ = ("_idle_after_seconds", "asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
+
+    def __init__(self, registered: int, *, now: float, idle_after_seconds: float) -> None:
         self.floor = self.seen = registered
         self.width = LOOK_AHEAD_BATCHES
         self.quiet_polls = 0
         self.asked_at = float("-inf")
-        self.heard_at = time.monotonic()
+        self.heard_at = now
+        self._idle_after_seconds = idle_after_seconds
 
     def registered(self, number: int) -> None:
         """Its batches up to `number` were over before the sweep that follows."""
@@ -34,7 +31,7 @@ class Writer:
         self.seen = max(self.seen, number)
 
     def is_idle(self, now: float) -> bool:
-        return now - self.heard_at > IDLE_AFTER_SECONDS
+        return now - self.heard_at > self._idle_after_seconds
 
     def wake(self, now: float) -> None:
         """It has written: ask for it at once, and often for a while."""
@@ -42,8 +39,8 @@ class Writer:
         self.asked_at = float("-inf")
         self.quiet_polls = 0
 
-    def to_ask(self, now: float, idle_poll_seconds: float) -> range:
-        """The batch numbers to ask for now; an idle writer is asked for seldom."""
+    def next_numbers(self, now: float, idle_poll_seconds: float) -> range:
+        """The batch numbers to ask for now; for an idle writer none until `idle_poll_seconds` have passed."""
         if self.is_idle(now) and now - self.asked_at < idle_poll_seconds:
             return range(0)
         self.asked_at = now
@@ -51,8 +48,8 @@ class Writer:
             return range(self.seen + 1, self.seen + 2)
         return range(self.floor, self.floor + self.width + 1)
 
-    def found(self, highest: int, now: float) -> None:
-        """The highest number that this poll saw; what an earlier poll had seen was complete before this one began."""
+    def saw(self, highest: int, now: float) -> None:
+        """The highest number that this poll saw. What an earlier poll had seen was complete before this one began."""
         self.floor = self.seen
         if highest > self.seen:
             self.heard_at = now

@@ -1,5 +1,5 @@
-"""The entries of a log as messages for the transport, and the way there. A repeat is a recognisable double: ids of events
-are functions of (auction, seq).
+"""The entries of a log as messages for the transport, and the way there. A consumer recognises a repeat, because the id of an
+event is a function of (auction, seq).
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,18 +20,18 @@ def follow(
 ) -> tuple[rules.State, list[tuple[log.Entry, list[brokers.Message]]]]:
     """The state after `entries`, and each of them with its messages.
 
-    Raises BrokenChain, and whatever a log raises that somebody changed by hand.
+    Raises BrokenChain; the rules may raise anything on an edited log.
     """
-    found = []
+    with_messages = []
     for entry in entries:
         before, state = state, auction_fold.apply_next(state, entry)
         events = log_events.of_entry(before, entry, state)
-        found.append((entry, [_message(entry, event) for event in events]))
-    return state, found
+        with_messages.append((entry, [_message(entry, event) for event in events]))
+    return state, with_messages
 
 
 def append(transport: brokers.Broker, messages: Sequence[brokers.Message], *, source: str) -> None:
-    """In bounded pieces. Raises brokers.EpochMissing, errors.Unavailable: then any prefix may be stored."""
+    """Append in bounded pieces. Raises brokers.EpochMissing, errors.Unavailable: then any prefix may be stored."""
     for start in range(0, len(messages), MESSAGES_PER_APPEND):
         transport.append(messages[start : start + MESSAGES_PER_APPEND], source=source)
 

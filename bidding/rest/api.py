@@ -8,9 +8,10 @@ from rest_framework import permissions, request, response, serializers, views
 
 from auction_project.kernel import errors, ids, instants, money
 from auction_project.kernel.http import api_schemas, idempotency, paging, rest
-from bidding import presentation, rules, runtime, selectors, services, store
+from bidding import presentation, rules, runtime, selectors, services
 from bidding.rest import bid_endpoint, schemas
 from bidding.rules import terms as bounds
+from bidding.store import auctions
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
@@ -161,7 +162,7 @@ class AuctionsView(views.APIView):
     def get(self, request: request.Request) -> response.Response:
         params = AuctionsQuery.of(request.query_params)
         size = params["page_size"]
-        query = store.Query(
+        query = auctions.Query(
             status=params["status"] or None,
             format=params["format"] or None,
             seller_id=params["seller"] or None,

@@ -1,5 +1,6 @@
 """What bidding's tests share: databases of their own on the server of MONGODB_URL, dropped afterwards."""
 
+import asyncio
 import contextlib
 import uuid
 
@@ -8,11 +9,18 @@ import pytest
 from django.conf import settings
 
 from auction_project.kernel.messaging.backends import memory
-from bidding import runtime, store
+from bidding import runtime
 from bidding.publishing import messages as log_messages
 from bidding.publishing import relay as log_relay
-from bidding.tests import lots, relaying, scripted_store
-from bidding.writer import committer
+from bidding.publishing.pace import Pace
+from bidding.store import mongo
+from bidding.tests import lots, relaying, scripted_store, virtual_time
+
+
+def pytest_asyncio_loop_factories(item):
+    """The event loop of a test."""
+    jumps = item.get_closest_marker("virtual_time") is not None
+    return {"virtual": virtual_time.Loop} if jumps else {"real": asyncio.new_event_loop}
 
 
 @pytest.fixture
@@ -29,10 +37,10 @@ def database_name():
 @pytest.fixture
 async def log_store(database_name):
     """A prepared store on a database of its own."""
-    found = store.MongoStore(settings.MONGODB_URL, database_name)
-    await found.prepare()
-    yield found
-    await found.close()
+    opened = mongo.MongoStore(settings.MONGODB_URL, database_name)
+    await opened.prepare()
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
@@ -47,44 +55,44 @@ def bid_log(database_name, settings):
 @pytest.fixture
 def scripted():
     """A store that misbehaves by script, with three open lots: x, y and z."""
-    found = scripted_store.ScriptedStore()
+    scripted = scripted_store.ScriptedStore()
     for auction_id in ("x", "y", "z"):
-        found.holds(lots.open_lot(auction_id).entries)
-    return found
-
-
-@pytest.fixture
-def unhurried(monkeypatch):
-    """Time for a busy machine, where it is not the time that is tested."""
-    monkeypatch.setattr(committer, "ANSWER_SECONDS", 60.0)
+        scripted.holds(lots.open_lot(auction_id).entries)
+    return scripted
 
 
 @pytest.fixture
 async def writer(scripted):
-    """A committer on it; whatever happened, its logs are sound afterwards."""
-    found = committer.Committer(scripted, now=lambda: scripted_store.NOW)
-    found.start()
-    yield found
+    """A committer on it. After each test its logs must be sound."""
+    writer = scripted_store.writer_on(scripted)
+    writer.start()
+    yield writer
     if scripted._arrested:
         scripted.release()
-    await found.stop()
+    await writer.stop()
     assert scripted_store.flaw(scripted) is None
 
 
 @pytest.fixture
 def log(bid_log):
-    """Writes logs into the store as some writer's batches."""
+    """Writes logs into the store, in the batches of a writer that the test names."""
     bid_log.call(bid_log.current().store.prepare())
     return relaying.Log(bid_log)
 
 
 @pytest.fixture
 def transport():
-    found = memory.MemoryBroker()
-    found.begin_epoch(log_messages.SOURCE)
-    return found
+    broker = memory.MemoryBroker()
+    broker.begin_epoch(log_messages.SOURCE)
+    return broker
 
 
 @pytest.fixture
-def relay(log, transport):
-    return log_relay.LogRelay(transport)
+def make_relay(log, transport):
+    """Make a relay with another pace."""
+    return lambda **pace: log_relay.LogRelay(transport, pace=Pace(**pace))
+
+
+@pytest.fixture
+def relay(make_relay):
+    return make_relay()

@@ -4,7 +4,8 @@ import time
 
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.contracts import events
-from bidding import rules, store
+from bidding import rules
+from bidding.store import auctions
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 
@@ -16,21 +17,21 @@ class Log:
 
     def register(self, writer="w", number=0):
         now = instants.now()
-        self.call(self.store.register_incarnation(writer, batch_number=number, now=now))
+        self.call(self.store.writers.register(writer, batch_number=number, now=now))
 
     def append(self, entries, *, batch="w:1"):
         for auction_id in sorted({entry.auction_id for entry in entries}):
-            self.call(self.store.insert_auction(document(auction_id)))
+            self.call(self.store.auctions.insert(document(auction_id)))
         for start in range(0, len(entries), 100):
             bulk = entries[start : start + 100]
-            assert self.call(self.store.append(bulk, batch=batch)).stored == len(bulk)
+            assert self.call(self.store.bids.append(bulk, batch=batch)).stored == len(bulk)
 
     def document(self, auction_id):
-        return self.call(self.store.get_auction(auction_id))
+        return self.call(self.store.auctions.get(auction_id))
 
 
 def document(auction_id):
-    return store.AuctionDocument(
+    return auctions.AuctionDocument(
         id=auction_id,
         product_id="p",
         requested_by=lots.SELLER,
@@ -45,12 +46,12 @@ def document(auction_id):
 
 def published(transport, auction_id):
     """The seqs of the public records of an auction, in the order in which they came."""
-    found = []
+    seqs = []
     for record in transport.read("auction.log"):
         _, event = contracts.decode(record.value)
         if event.auction_id == auction_id and not isinstance(event, events.AuctionExtended):
-            found.append(event.seq)
-    return found
+            seqs.append(event.seq)
+    return seqs
 
 
 def bids_on(auction_id, count, **changes):
@@ -69,10 +70,10 @@ def step_until(relay, condition, seconds=15.0):
 
 def resealed(entries):
     """The same facts with other times, chained anew."""
-    prev, found = rules.GENESIS, []
+    prev, chain = rules.GENESIS, []
     for entry in entries:
         names = ("auction_id", "seq", "at", "actor", "key", "request", "facts", "hidden", "correlation_id")
         sealed = rules.log.seal(prev=prev, **{name: getattr(entry, name) for name in names})
-        found.append(sealed)
+        chain.append(sealed)
         prev = sealed.hash
-    return found
+    return chain

@@ -1,7 +1,7 @@
 """A store that misbehaves by script: LogStore over a dict, with the fences of a real one.
 
 `script` holds one step for each append to come; without a step the append is an honest ordered bulk. A step says what
-another writer did meanwhile, how much of the bulk is stored, when, and what the caller hears. `arrest()` makes every
+another writer did meanwhile, how much of the bulk is stored, when, and what the caller gets. `arrest()` makes every
 operation hang as a paused server does, up to OPERATION_SECONDS.
 """
 
@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bidding import rules, store
+from bidding import rules
 from bidding.rules import commands, kinds, log
+from bidding.store import bid_log, client
 from bidding.tests import lots
+from bidding.writer import committer, fairness
+from bidding.writer.clocks import Clocks
 
 NOW = lots.T0 + lots.MINUTE  # the writer's clock
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One append: `foreign` is called with (store, entry) before the entry at index `foreign_at` goes in. `stored`
-    entries from the front are tried at once (None: all), the rest when `rest_lands` says. `unknown`: the caller hears
-    OutcomeUnknown whatever happened."""
+    entries from the front are tried at once (None: all), the rest when `rest_lands` says. `unknown`: the caller gets
+    OutcomeUnknown in any case."""
 
     foreign: Callable[["ScriptedStore", log.Entry], None] | None = None
     foreign_at: int = 0
@@ -81,7 +84,7 @@ class ScriptedStore:
         self.entries: dict[tuple[str, int], log.Entry] = {}
         self.keys: dict[str, log.Entry] = {}
         self.batches: dict[str, list[log.Entry]] = {}
-        self.known: set[str] = set()
+        self.auction_ids: set[str] = set()
         self.script: deque[Step] = deque()
         self.misbehaviour: Callable[[], Step] = Step  # for appends that the script says nothing about
         self.appends: list[tuple[str, list[log.Entry]]] = []
@@ -98,15 +101,15 @@ class ScriptedStore:
     # --- for tests -----------------------------------------------------------------------------------------------
 
     def holds(self, *lots_entries: Sequence[log.Entry]) -> None:
-        """These logs stand already."""
+        """These logs are stored already."""
         for entries in lots_entries:
             for entry in entries:
-                self.known.add(entry.auction_id)
+                self.auction_ids.add(entry.auction_id)
                 assert self._insert(entry, "before:1")
 
     def log_of(self, auction_id: str) -> list[log.Entry]:
-        found = [entry for (auction, _), entry in self.entries.items() if auction == auction_id]
-        return sorted(found, key=lambda entry: entry.seq)
+        entries = [entry for (auction, _), entry in self.entries.items() if auction == auction_id]
+        return sorted(entries, key=lambda entry: entry.seq)
 
     def head(self, auction_id: str) -> int:
         seq = 0
@@ -118,7 +121,7 @@ class ScriptedStore:
         return rules.fold(auction_id, self.log_of(auction_id)[:seq])
 
     def commit_elsewhere(self, command: commands.Command) -> log.Entry | rules.Refusal:
-        """What another writer makes of `command` now: it stores an entry, or finds the key, or hears a refusal."""
+        """What another writer makes of `command` now: it stores an entry, or finds the key, or gets a refusal."""
         decided = rules.decide(self.state_of(command.auction_id), command)
         if isinstance(decided, log.Entry):
             self._insert(decided, "elsewhere:1")
@@ -133,12 +136,18 @@ class ScriptedStore:
         self._arrested.set()
         self._arrested = None
 
-    # --- LogStore --------------------------------------------------------------------------------------------------
+    # --- protocols.LogStore --------------------------------------------------------------------------------------------------
+
+    @property
+    def bids(self) -> "ScriptedStore":
+        return self
+
+    auctions = writers = bids
 
     async def prepare(self) -> None:
         await self._answering()
 
-    async def append(self, entries: Sequence[log.Entry], *, batch: str) -> store.Appended:
+    async def append(self, entries: Sequence[log.Entry], *, batch: str) -> bid_log.Appended:
         await self._answering()
         self._land("before the retry")
         step = self.script.popleft() if self.script else self.misbehaviour()
@@ -158,31 +167,31 @@ class ScriptedStore:
         await self._yield()
         self._land("after the retry")
         if step.unknown:
-            raise store.OutcomeUnknown("scripted")
+            raise bid_log.OutcomeUnknown("scripted")
         assert conflict or now == len(entries), "a step that stores a part only must be unknown"
-        return store.Appended(stored, conflict)
+        return bid_log.Appended(stored, conflict)
 
     async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
-        wanted = list(ids)
+        entry_ids = list(ids)
         await self._answering()
-        found = {place: self.entries[place] for place in wanted if place in self.entries}
+        entries = {entry_id: self.entries[entry_id] for entry_id in entry_ids if entry_id in self.entries}
         await self._yield()
-        return found
+        return entries
 
     async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
-        wanted = list(idempotency)
-        self.finds.append(wanted)
+        keys = list(idempotency)
+        self.finds.append(keys)
         await self._answering()
-        found = {key: self.keys[key] for key in wanted if key in self.keys}
+        entries = {key: self.keys[key] for key in keys if key in self.keys}
         await self._yield()
-        return found
+        return entries
 
     async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
         self.loads.append(list(auction_ids))
         await self._answering()
-        return {auction_id: None for auction_id in auction_ids if auction_id in self.known}
+        return {auction_id: None for auction_id in auction_ids if auction_id in self.auction_ids}
 
-    async def register_incarnation(self, incarnation: str, *, batch_number: int, now: int) -> None:
+    async def register(self, incarnation: str, *, batch_number: int, now: int) -> None:
         await self._answering()
         self.registered.append((incarnation, batch_number))
 
@@ -201,10 +210,10 @@ class ScriptedStore:
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _insert(self, entry: log.Entry, batch: str) -> bool:
-        place = (entry.auction_id, entry.seq)
-        if place in self.entries or entry.idempotency in self.keys:
+        entry_id = (entry.auction_id, entry.seq)
+        if entry_id in self.entries or entry.idempotency in self.keys:
             return False
-        self.entries[place] = entry
+        self.entries[entry_id] = entry
         self.keys[entry.idempotency] = entry
         self.batches.setdefault(batch, []).append(entry)
         return True
@@ -226,10 +235,10 @@ class ScriptedStore:
         await self._yield()
         if self._arrested is not None:
             try:
-                async with asyncio.timeout(store.OPERATION_SECONDS):
+                async with asyncio.timeout(client.OPERATION_SECONDS):
                     await self._arrested.wait()
             except TimeoutError as error:
-                raise store.OutcomeUnknown("the store hangs") from error
+                raise bid_log.OutcomeUnknown("the store hangs") from error
 
     async def _yield(self) -> None:
         waiting = self.pause()
@@ -237,6 +246,23 @@ class ScriptedStore:
             await waiting
         else:
             await asyncio.sleep(0)
+
+
+def writer_on(
+    scripted: ScriptedStore,
+    *,
+    now: Callable[[], int] = lambda: NOW,
+    pauses: fairness.Pauses = fairness.PAUSES,
+) -> committer.Committer:
+    """A committer that goes by the time of the running loop. The caller starts and stops it."""
+    clocks = Clocks(now=now, monotonic=asyncio.get_running_loop().time)
+    return committer.Committer(scripted, clocks=clocks, pauses=pauses)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for `condition`, in the time of the running loop."""
+    while not condition():  # noqa: ASYNC110 - any condition
+        await asyncio.sleep(0.001)
 
 
 def flaw(scripted: ScriptedStore) -> str | None:

@@ -7,11 +7,13 @@ import json
 import threading
 import time
 
+import msgspec
 import pytest
 
 from auction_project.kernel import ids, instants
-from bidding import presentation, runtime, store
+from bidding import presentation, runtime
 from bidding.rules import log
+from bidding.store import auctions, bid_log
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, OPERATOR, SELLER
 from bidding.tests.test_bid_endpoint import GOOD, head, open_auction, problem
@@ -102,22 +104,22 @@ def test_an_auction_that_does_not_exist_is_not_found(auction, rest, path, auctio
 @pytest.mark.parametrize("path", ["", "/history", "/mine"])
 def test_an_id_without_entries_is_nothing(bid_log, rest, path):
     open_auction(AUCTION)
-    document = runtime.call(runtime.current().store.get_auction(AUCTION))
-    runtime.call(runtime.current().store.insert_auction(_renamed(document, "8" * 32)))
+    document = runtime.call(runtime.current().store.auctions.get(AUCTION))
+    runtime.call(runtime.current().store.auctions.insert(_renamed(document, "8" * 32)))
 
     assert refused(rest("get", f"auctions/{'8' * 32}{path}", ANNS)) == (404, "not_found", None)
 
 
 def _renamed(document, auction_id):
-    return store.msgspec.structs.replace(document, id=auction_id)
+    return msgspec.structs.replace(document, id=auction_id)
 
 
 def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
     log_store = runtime.current().store
     for i in range(5):
         runtime.call(
-            log_store.insert_auction(
-                store.AuctionDocument(
+            log_store.auctions.insert(
+                auctions.AuctionDocument(
                     id=f"{i}" * 32,
                     product_id="p",
                     requested_by=SELLER,
@@ -160,7 +162,7 @@ def test_an_invalid_query_is_refused(bid_log, rest, query, field):
 def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
     runtime.call(runtime.current().store.prepare())
     for i, status in enumerate(["OPEN", "OPEN", "CLOSED", "CLOSED"]):
-        document = store.AuctionDocument(
+        document = auctions.AuctionDocument(
             id=f"{i}" * 32,
             product_id="p" * 32,
             requested_by=SELLER,
@@ -174,7 +176,7 @@ def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
             status=status,
             title=f"Octant {i}",
         )
-        runtime.call(runtime.current().store.insert_auction(document))
+        runtime.call(runtime.current().store.auctions.insert(document))
 
     def listed(query):
         return [item["title"] for item in rest("get", f"auctions?q=Octant&{query}").json()["items"]]
@@ -214,7 +216,7 @@ def test_a_seller_requests_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
 @pytest.mark.parametrize(("headers", "status"), [(None, 401), (ANNS, 403)])
 def test_neither_an_anonymous_user_nor_a_bidder_may_request_an_auction(bid_log, rest, headers, status):
     assert refused(rest("post", "auctions", headers, terms()))[0] == status
-    assert runtime.call(runtime.current().store.all_auction_ids()) == []
+    assert runtime.call(runtime.current().store.auctions.all_ids()) == []
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,7 @@ def test_invalid_terms_are_refused_with_their_field(bid_log, rest, changes, fiel
     assert status == 400
     assert found is not None
     assert found.startswith(field)
-    assert runtime.call(runtime.current().store.all_auction_ids()) == []
+    assert runtime.call(runtime.current().store.auctions.all_ids()) == []
 
 
 @pytest.mark.parametrize(
@@ -358,13 +360,13 @@ def test_the_outcome_of_a_key_is_for_its_owner_alone(auction, rest):
 
 def test_a_key_whose_bid_is_still_being_decided_is_503_and_never_404(auction, rest, monkeypatch):
     log_store = runtime.current().store
-    released, append = threading.Event(), log_store.append
+    released, append = threading.Event(), log_store.bids.append
 
     async def append_late(entries, *, batch):
         await asyncio.to_thread(released.wait, 10)
         return await append(entries, batch=batch)
 
-    monkeypatch.setattr(log_store, "append", append_late)
+    monkeypatch.setattr(log_store.bids, "append", append_late)
     path = f"auctions/{auction}/bids/by-key/key-1"
     with concurrent.futures.ThreadPoolExecutor() as pool:
         placed = pool.submit(web.bid, auction, GOOD, **ANNS)
@@ -432,7 +434,7 @@ def test_the_log_is_public_by_cursor_and_can_be_verified(auction, rest):
         5,
         None,
     )
-    stored = runtime.call(runtime.current().store.read_from(auction, 0, 10))
+    stored = runtime.call(runtime.current().store.bids.read_from(auction, 0, 10))
     assert entries == [presentation.history_entry(entry) for entry in stored]
     assert log.verify_chain(stored) is None
 
@@ -462,10 +464,10 @@ def test_the_openapi_document_contains_the_bid_endpoint(client):
 
 
 def test_while_the_store_is_away_reads_are_503_with_retry_after(auction, rest, monkeypatch):
-    async def unavailable(*_arguments, **_named):
-        raise store.OutcomeUnknown("unavailable")
+    async def away(*_arguments, **_named):
+        raise bid_log.OutcomeUnknown("away")
 
-    monkeypatch.setattr(runtime.current().store, "read", unavailable)
+    monkeypatch.setattr(runtime.current().store.bids, "read", away)
 
     response = rest("get", f"auctions/{auction}")
     assert (refused(response), response.headers["retry-after"]) == ((503, "store_away", None), "1")

@@ -11,9 +11,10 @@ import pytest
 from auction_project import asgi
 from auction_project.kernel import instants
 from auction_project.web import bounds
-from bidding import reports, runtime, services, store
+from bidding import reports, runtime, services
 from bidding.rest import bid_endpoint
 from bidding.rules import kinds
+from bidding.store import auctions, bid_log
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER
 
@@ -36,7 +37,7 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
     for user_id in (ANN, BEN, CID, OPERATOR, SELLER):
         services.record_card(user_id=user_id, usable=True, version=1)
     terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lasts_ms, **changes)
-    document = store.AuctionDocument(
+    document = auctions.AuctionDocument(
         id=auction_id,
         product_id=terms.product_id,
         requested_by=SELLER,
@@ -48,7 +49,7 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
         due_at=terms.starts_at,
     )
     runtime.call(runtime.current().store.prepare())
-    runtime.call(runtime.current().store.insert_auction(document))
+    runtime.call(runtime.current().store.auctions.insert(document))
     common = {"auction_id": auction_id, "at": now, "salt": "s"}
     steps = [
         kinds.Request(**common, actor=SELLER, key="request", terms=terms),
@@ -420,11 +421,11 @@ def test_a_body_that_comes_too_slowly_is_refused(auction, monkeypatch):
     assert head(auction) == 3
 
 
-def test_an_unavailable_store_is_503_with_retry_after(auction, monkeypatch):
-    async def unavailable(*_arguments, **_named):
-        raise store.OutcomeUnknown("unavailable")
+def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
+    async def away(*_arguments, **_named):
+        raise bid_log.OutcomeUnknown("away")
 
-    monkeypatch.setattr(runtime.current().store, "append", unavailable)
+    monkeypatch.setattr(runtime.current().store.bids, "append", away)
     began = time.monotonic()
     response = web.bid(auction, GOOD, **web.bearer(ANN))
 

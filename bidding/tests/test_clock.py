@@ -1,5 +1,6 @@
-"""The clock over a real store: it rings for what is due, and little for what never began."""
+"""The clock over a real store: it looks at what is due, and seldom at what never began."""
 
+import itertools
 import time
 
 import msgspec
@@ -8,30 +9,51 @@ import pytest
 from auction_project.kernel import errors, instants
 from bidding import clock, rules, runtime
 from bidding.tests import lots, relaying
+from bidding.writer.clocks import Clocks
+
+
+class Time:
+    """Time that passes when the clock sleeps, and at no other time."""
+
+    def __init__(self):
+        self.ms = instants.now()
+
+    @property
+    def clocks(self):
+        return Clocks(now=lambda: int(self.ms), monotonic=lambda: self.ms / 1000)
+
+    def sleep(self, seconds):
+        self.ms += seconds * 1000
 
 
 @pytest.fixture
-def looks(log, monkeypatch):
-    """The ids that the clock has looked at, in order."""
-    found, look = [], runtime.current().committer.look
+def passing():
+    return Time()
+
+
+@pytest.fixture
+def looks(log, monkeypatch, passing):
+    """The auctions that the clock has looked at, each with the time that had passed by then (milliseconds)."""
+    looked, look, began = [], runtime.current().committer.look, passing.ms
 
     def remember(auction_id):
-        found.append(auction_id)
+        looked.append((auction_id, round(passing.ms - began)))
         return look(auction_id)
 
     monkeypatch.setattr(runtime.current().committer, "look", remember)
-    return found
+    return looked
 
 
 def _insert(log, auction_id, *, due_at):
     document = msgspec.structs.replace(relaying.document(auction_id), due_at=due_at)
-    log.call(log.store.insert_auction(document))
+    log.call(log.store.auctions.insert(document))
 
 
-def _step_for(ringing, seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        ringing.step()
+def _step_until(role, condition, seconds=15.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the clock did not get there"
+        role.step()
 
 
 def _scheduled(auction_id, *, starts_at):
@@ -41,48 +63,48 @@ def _scheduled(auction_id, *, starts_at):
     return lot
 
 
-def test_what_is_due_is_opened_on_time(log, looks):
+def _opened(log, auction_id):
+    return log.call(log.store.bids.read([(auction_id, 3)])).get((auction_id, 3))
+
+
+def test_what_is_due_is_opened_on_time(log):
     starts_at = instants.now() + 300
     log.append(_scheduled("x", starts_at=starts_at).entries)
-    _insert(log, "x", due_at=starts_at)
-    log.call(log.store._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
+    log.call(log.store.auctions._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
 
-    _step_for(clock.Clock(), 0.6)
+    _step_until(clock.Clock(), lambda: _opened(log, "x"))
 
-    (opened,) = log.call(log.store.read([("x", 3)])).values()
+    opened = _opened(log, "x")
     assert isinstance(opened.facts, rules.kinds.Opened)
     assert 0 <= opened.at - starts_at < 200
 
 
-def test_a_document_whose_log_never_began_is_looked_at_ever_more_seldom(log, looks, monkeypatch):
-    monkeypatch.setattr(clock, "NOT_DUE_AGAIN_MS", 50)
-    monkeypatch.setattr(clock, "EMPTY_AGAIN_MS", 400)
-    _insert(log, "empty", due_at=instants.now() - 1)
+def test_a_document_whose_log_never_began_is_looked_at_ever_more_seldom(log, looks, passing):
+    _insert(log, "empty", due_at=int(passing.ms) - 1)
+    role = clock.Clock(clocks=passing.clocks, sleep=passing.sleep, not_due_again_ms=50, empty_again_ms=400)
 
-    _step_for(clock.Clock(), 1.5)
+    _step_until(role, lambda: len(looks) == 7)
 
-    assert 4 <= len(looks) <= 7  # after 0, 50, 150, 350, 750, 1150 ms
+    pauses = [later - earlier for (_, earlier), (_, later) in itertools.pairwise(looks)]
+    assert pauses == [50, 100, 200, 400, 400, 400]
 
 
-def test_an_auction_whose_first_entries_come_after_the_first_look_is_opened_soon(log, looks, monkeypatch):
-    monkeypatch.setattr(clock, "NOT_DUE_AGAIN_MS", 50)
-    starts_at = instants.now() - 1
+def test_an_auction_whose_first_entries_come_after_the_first_look_is_opened_soon(log, looks, passing):
+    starts_at = int(passing.ms) - 1
     _insert(log, "late", due_at=starts_at)
-    ringing = clock.Clock()
-    while not looks:
-        ringing.step()
+    role = clock.Clock(clocks=passing.clocks, sleep=passing.sleep)
+    _step_until(role, lambda: looks)
     log.append(_scheduled("late", starts_at=starts_at).entries)
 
-    _step_for(ringing, 0.5)
+    _step_until(role, lambda: _opened(log, "late"))
 
-    assert set(log.call(log.store.read([("late", 3)]))) == {("late", 3)}
+    assert [at for _, at in looks] == [0, clock.NOT_DUE_AGAIN_MS]
 
 
-def test_what_could_not_be_looked_at_is_looked_at_again(log, looks, monkeypatch):
-    monkeypatch.setattr(clock, "NOT_DUE_AGAIN_MS", 50)
-    starts_at = instants.now() - 1
+def test_what_could_not_be_looked_at_is_looked_at_again(log, passing, monkeypatch):
+    starts_at = int(passing.ms) - 1
     log.append(_scheduled("x", starts_at=starts_at).entries)
-    log.call(log.store._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
+    log.call(log.store.auctions._auctions.update_one({"_id": "x"}, {"$set": {"due_at": starts_at}}))
     look_at, failed = clock._look_at, []
 
     async def fail_at_first(auction_ids):
@@ -93,7 +115,7 @@ def test_what_could_not_be_looked_at_is_looked_at_again(log, looks, monkeypatch)
 
     monkeypatch.setattr(clock, "_look_at", fail_at_first)
 
-    _step_for(clock.Clock(), 0.5)
+    _step_until(clock.Clock(clocks=passing.clocks, sleep=passing.sleep), lambda: _opened(log, "x"))
 
     assert failed == [["x"]]
-    assert set(log.call(log.store.read([("x", 3)]))) == {("x", 3)}
+    assert set(log.call(log.store.bids.read([("x", 3)]))) == {("x", 3)}

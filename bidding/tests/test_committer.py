@@ -1,8 +1,7 @@
-"""The committer on a store that conflicts, tears, hangs and lies. Whatever the store does: no gap, no double, every
-acknowledged entry stands, a repeat hears the same, and a refusal was decided at a state that was current."""
+"""The committer on a store that conflicts, tears, hangs and lies. In each case there is no gap and no double, every
+acknowledged entry is stored, a repeat gets the same answer, and a refusal was decided at a state that was current."""
 
 import asyncio
-import time
 
 import msgspec
 import pytest
@@ -12,8 +11,9 @@ from bidding.rules import commands, kinds
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0
 from bidding.tests.scripted_store import Step
-from bidding.writer import committer
+from bidding.writer import failures
 
+pytestmark = pytest.mark.virtual_time
 NOW = scripted_store.NOW
 
 
@@ -31,17 +31,17 @@ def bid(actor, amount, *, auction="x", key="k", at=NOW, salt="salt"):
     )
 
 
-def stands(scripted, entry):
+def is_stored(scripted, entry):
     return scripted.entries.get((entry.auction_id, entry.seq)) == entry
 
 
-# --- without trouble ---------------------------------------------------------------------------------------------
+# --- a store that works ---------------------------------------------------------------------------------------------
 
 
-async def test_an_accepted_command_is_one_entry_that_stands(writer, scripted):
+async def test_an_accepted_command_is_one_stored_entry(writer, scripted):
     entry = await writer.submit(bid(ANN, 20_00))
 
-    assert (entry.seq, entry.facts.price, stands(scripted, entry)) == (4, 10_00, True)
+    assert (entry.seq, entry.facts.price, is_stored(scripted, entry)) == (4, 10_00, True)
     assert scripted.head("x") == 4
 
 
@@ -54,7 +54,7 @@ async def test_what_gathers_goes_in_one_bulk(writer, scripted):
     assert [scripted.head(a) for a in "xyz"] == [53, 53, 53]
 
 
-async def test_a_bulk_is_never_larger_than_1000(unhurried, writer, scripted):
+async def test_a_bulk_is_never_larger_than_1000(writer, scripted):
     await asyncio.gather(*(writer.submit(bid(ANN, 20_00 + i, key=f"{i}")) for i in range(2500)))
 
     assert [len(entries) for _, entries in scripted.appends] == [1000, 1000, 500]
@@ -134,7 +134,7 @@ async def test_a_key_with_another_body_is_refused_whether_the_rules_like_it_or_n
     await writer.submit(bid(ANN, 20_00, key="1"))
     await writer.submit(bid(BEN, 30_00, key="2"))
 
-    with pytest.raises(committer.KeyReused) as caught:
+    with pytest.raises(failures.KeyReused) as caught:
         await writer.submit(bid(ANN, amount, key="1"))
 
     assert (caught.value.http_status, scripted.head("x")) == (422, 5)
@@ -167,7 +167,7 @@ async def test_a_repeat_in_flight_joins_the_first(writer, scripted):
 async def test_another_body_in_flight_is_refused_at_once(writer):
     first = writer.submit(bid(ANN, 20_00))
 
-    with pytest.raises(committer.KeyReused):
+    with pytest.raises(failures.KeyReused):
         await writer.submit(bid(ANN, 21_00))
     assert (await first).seq == 4
 
@@ -199,12 +199,12 @@ async def test_a_refused_bid_that_is_repeated_while_the_batch_is_under_way_is_de
     assert lots.refusal(again) == ("bid_too_low", {"amount": 5_00, "minimum": 10_00})
 
 
-async def test_a_key_that_another_writer_used_meanwhile_is_answered_from_what_stands(writer, scripted):
+async def test_a_key_that_another_writer_used_meanwhile_gets_the_stored_answer(writer, scripted):
     scripted.script += [Step(foreign=scripted_store.same_key_elsewhere)]
 
     answered = await writer.submit(bid(ANN, 20_00))
 
-    assert (answered.hidden.salt, answered.seq, stands(scripted, answered)) == ("other", 4, True)
+    assert (answered.hidden.salt, answered.seq, is_stored(scripted, answered)) == ("other", 4, True)
 
 
 async def test_a_key_that_another_writer_used_under_a_later_entry_is_found_by_its_key(writer, scripted):
@@ -221,13 +221,13 @@ async def test_a_key_that_another_writer_used_under_a_later_entry_is_found_by_it
 # --- conflicts -----------------------------------------------------------------------------------------------------
 
 
-async def test_after_a_lost_race_the_bid_is_decided_again_on_what_stands(writer, scripted):
+async def test_after_a_lost_race_the_bid_is_decided_again_on_the_stored_state(writer, scripted):
     await writer.look("x")
     scripted.script += [Step(foreign=scripted_store.another_bid(BEN, 15_00))]
 
     entry = await writer.submit(bid(ANN, 20_00))
 
-    assert (entry.seq, entry.facts.price, stands(scripted, entry)) == (5, 15_50, True)
+    assert (entry.seq, entry.facts.price, is_stored(scripted, entry)) == (5, 15_50, True)
 
 
 async def test_after_a_lost_race_a_bid_that_is_too_low_now_is_refused_with_the_new_figures(writer, scripted):
@@ -241,7 +241,7 @@ async def test_after_a_lost_race_a_bid_that_is_too_low_now_is_refused_with_the_n
 
 
 @pytest.mark.parametrize("lost_at", range(6))
-async def test_a_foreign_entry_in_the_middle_of_a_bulk_costs_that_auction_a_round_and_nobody_an_entry(
+async def test_a_foreign_entry_in_the_middle_of_a_bulk_costs_that_auction_a_round_and_no_bid_its_entry(
     writer, scripted, lost_at
 ):
     await asyncio.gather(*(writer.look(a) for a in "xyz"))
@@ -255,7 +255,7 @@ async def test_a_foreign_entry_in_the_middle_of_a_bulk_costs_that_auction_a_roun
         )
     )
 
-    assert all(stands(scripted, entry) for entry in entries)
+    assert all(is_stored(scripted, entry) for entry in entries)
     assert sorted(scripted.head(a) for a in "xyz") == [5, 5, 6]
 
 
@@ -300,7 +300,7 @@ async def test_a_bid_that_only_a_stale_state_refuses_is_accepted(writer, scripte
 
     entry = await writer.submit(bid(ANN, 20_00, auction="w", at=before + 1))
 
-    assert (entry.seq, stands(scripted, entry)) == (4, True)
+    assert (entry.seq, is_stored(scripted, entry)) == (4, True)
 
 
 async def test_a_refusal_beside_a_lost_race_is_decided_again(writer, scripted):
@@ -343,25 +343,23 @@ UNKNOWN = {
 @pytest.mark.parametrize(
     "steps", [[a, b] for a in UNKNOWN for b in UNKNOWN], ids=lambda steps: "; ".join(steps)
 )
-async def test_whatever_the_store_does_every_bid_is_stored_once_and_answered_with_what_stands(
+async def test_in_each_case_every_bid_is_stored_once_and_answered_with_the_stored_entry(
     writer, scripted, steps
 ):
     await asyncio.gather(*(writer.look(a) for a in "xyz"))
     scripted.script += [UNKNOWN[name] for name in steps]
-    wanted = [
+    bids = [
         bid(actor, 200_00 + 10_00 * i, auction=a, key=f"{i}")
         for i, actor in enumerate((ANN, BEN))
         for a in "xyz"
     ]
 
-    entries = await asyncio.gather(*map(writer.submit, wanted))
+    entries = await asyncio.gather(*map(writer.submit, bids))
 
-    assert all(stands(scripted, entry) for entry in entries)
-    assert [(e.actor, e.key, e.hidden.maximum) for e in entries] == [
-        (c.actor, c.key, c.amount) for c in wanted
-    ]
+    assert all(is_stored(scripted, entry) for entry in entries)
+    assert [(e.actor, e.key, e.hidden.maximum) for e in entries] == [(c.actor, c.key, c.amount) for c in bids]
     assert scripted_store.flaw(scripted) is None
-    repeats = await asyncio.gather(*map(writer.submit, wanted))
+    repeats = await asyncio.gather(*map(writer.submit, bids))
     assert repeats == entries
 
 
@@ -377,7 +375,7 @@ async def test_the_identical_entry_goes_to_the_same_seq_again(writer, scripted):
 async def test_nothing_else_is_decided_for_the_auction_meanwhile(writer, scripted):
     scripted.script += [Step(stored=0, unknown=True)] * 2
     first = writer.submit(bid(ANN, 20_00))
-    await asyncio.sleep(0.02)
+    await scripted_store.until(lambda: scripted.appends)
     second = writer.submit(bid(BEN, 30_00))
 
     await asyncio.gather(first, second)
@@ -395,13 +393,14 @@ async def test_nothing_else_is_decided_for_the_auction_meanwhile(writer, scripte
 
 async def failing(future):
     """How the future fails, and after how many seconds."""
-    began = time.monotonic()
+    now = asyncio.get_running_loop().time
+    began = now()
     with pytest.raises(errors.Unavailable) as caught:
         await asyncio.wait_for(asyncio.shield(future), 5)
-    return caught.value, time.monotonic() - began
+    return caught.value, now() - began
 
 
-async def test_while_the_store_hangs_everybody_hears_503_within_2_s_and_it_recovers_by_itself(
+async def test_while_the_store_hangs_all_clients_get_503_within_2_s_and_it_recovers_by_itself(
     writer, scripted
 ):
     await writer.look("x")
@@ -414,7 +413,7 @@ async def test_while_the_store_hangs_everybody_hears_503_within_2_s_and_it_recov
     )
     later = await failing(writer.submit(bid(CID, 20_00)))
 
-    assert all(isinstance(error, committer.StoreAway) for error, _ in [*hanging, later])
+    assert all(isinstance(error, failures.StoreUnavailable) for error, _ in [*hanging, later])
     assert max(seconds for _, seconds in [*hanging, later]) < 2.0
     scripted.release()
     async with asyncio.timeout(3):
@@ -424,7 +423,7 @@ async def test_while_the_store_hangs_everybody_hears_503_within_2_s_and_it_recov
                 break
             except errors.Unavailable:
                 await asyncio.sleep(0.05)
-    assert stands(scripted, entry)
+    assert is_stored(scripted, entry)
 
 
 async def test_a_store_that_has_been_leaving_outcomes_open_for_long_is_answered_at_once(writer, scripted):
@@ -438,13 +437,13 @@ async def test_a_store_that_has_been_leaving_outcomes_open_for_long_is_answered_
     scripted.script.clear()
 
 
-async def test_a_bid_that_was_answered_503_may_stand_and_its_repeat_finds_it(writer, scripted):
+async def test_a_bid_that_was_answered_503_may_be_stored_and_its_repeat_finds_it(writer, scripted):
     await writer.look("x")
     scripted.script += [Step(unknown=True), *[Step(stored=0, unknown=True)] * 1000]
     await failing(writer.submit(bid(ANN, 20_00)))
     scripted.script.clear()
 
-    await asyncio.sleep(0.6)
+    await scripted_store.until(lambda: not writer.stalled)
     entry = await writer.submit(bid(ANN, 20_00))
 
     assert (entry.seq, scripted.head("x")) == (4, 4)
@@ -464,10 +463,10 @@ async def test_a_repeat_of_what_was_given_up_joins_the_work_that_goes_on(writer,
 
 async def test_a_clock_that_is_off_appends_nothing(scripted):
     scripted.offset_ms = 150.0
-    writer = committer.Committer(scripted, now=lambda: NOW)
+    writer = scripted_store.writer_on(scripted)
     writer.start()
 
-    with pytest.raises(committer.StoreAway):
+    with pytest.raises(failures.StoreUnavailable):
         await writer.submit(bid(ANN, 20_00))
 
     await writer.stop()
@@ -475,7 +474,7 @@ async def test_a_clock_that_is_off_appends_nothing(scripted):
 
 
 async def test_stopping_finishes_what_waits_and_takes_nothing_new(scripted):
-    writer = committer.Committer(scripted, now=lambda: NOW)
+    writer = scripted_store.writer_on(scripted)
     writer.start()
     waiting = [writer.submit(bid(ANN, 20_00 + i, key=f"{i}")) for i in range(5)]
 
@@ -485,11 +484,11 @@ async def test_stopping_finishes_what_waits_and_takes_nothing_new(scripted):
     await stopping
 
     assert [future.result().seq for future in waiting] == [4, 5, 6, 7, 8]
-    assert isinstance(late.exception(), committer.StoreAway)
+    assert isinstance(late.exception(), failures.StoreUnavailable)
 
 
-async def test_stopping_while_the_store_hangs_leaves_nobody_waiting(scripted):
-    writer = committer.Committer(scripted, now=lambda: NOW)
+async def test_stopping_while_the_store_hangs_leaves_no_client_waiting(scripted):
+    writer = scripted_store.writer_on(scripted)
     writer.start()
     await writer.look("x")
     scripted.arrest()
@@ -497,13 +496,13 @@ async def test_stopping_while_the_store_hangs_leaves_nobody_waiting(scripted):
 
     await asyncio.wait_for(writer.stop(), 3)
 
-    assert [type(future.exception()) for future in futures] == [committer.StoreAway] * 2
+    assert [type(future.exception()) for future in futures] == [failures.StoreUnavailable] * 2
 
 
 # --- one bad thing among good ones -------------------------------------------------------------------------------------
 
 
-async def test_a_log_that_somebody_tampered_with_stops_its_own_auction_only(writer, scripted):
+async def test_an_edited_log_stops_its_own_auction_only(writer, scripted):
     untouched = scripted.entries["x", 2]
     scripted.entries["x", 2] = msgspec.structs.replace(untouched, prev="f" * 64)
 
@@ -511,7 +510,7 @@ async def test_a_log_that_somebody_tampered_with_stops_its_own_auction_only(writ
         writer.submit(bid(ANN, 20_00)), writer.submit(bid(ANN, 20_00, auction="y")), return_exceptions=True
     )
 
-    assert (type(broken), fine.seq) == (committer.StoreAway, 4)
+    assert (type(broken), fine.seq) == (failures.StoreUnavailable, 4)
     scripted.entries["x", 2] = untouched
 
 
@@ -532,4 +531,4 @@ async def test_a_command_that_the_rules_choke_on_fails_alone(writer, scripted):
         writer.submit(choking), writer.submit(bid(BEN, 20_00)), return_exceptions=True
     )
 
-    assert (type(broken), fine.seq) == (committer.StoreAway, 4)
+    assert (type(broken), fine.seq) == (failures.StoreUnavailable, 4)

@@ -6,19 +6,22 @@ import msgspec
 import pytest
 
 from auction_project.kernel import errors
-from bidding import rules, store
+from bidding import rules
+from bidding.store import mongo
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, T0
 from bidding.tests.scripted_store import Step
-from bidding.tests.test_committer import NOW, bid
-from bidding.writer import auction_cache, auction_fold, committer
+from bidding.tests.test_committer import bid
+from bidding.writer import auction_cache, auction_fold
+
+pytestmark = pytest.mark.virtual_time
 
 
-async def test_repeats_that_the_rules_would_accept_are_looked_up_together(unhurried, writer, scripted):
-    """Everybody who heard 503 sends his key again."""
+async def test_repeats_that_the_rules_would_accept_are_looked_up_together(writer, scripted):
+    """All clients that got a 503 send their keys again."""
     bids = [bid(f"{i:032x}", 20_00 + i * 500_00, key=f"{i}") for i in range(300)]
     first = await asyncio.gather(*map(writer.submit, bids))
-    again = committer.Committer(scripted, now=lambda: NOW)
+    again = scripted_store.writer_on(scripted)
     again.start()
     scripted.appends.clear()
     scripted.finds.clear()
@@ -30,7 +33,7 @@ async def test_repeats_that_the_rules_would_accept_are_looked_up_together(unhurr
     await again.stop()
 
 
-async def test_raises_that_are_sent_again_delay_nobody(unhurried, writer, scripted):
+async def test_raises_that_are_sent_again_delay_no_other_bid(writer, scripted):
     raises = [bid(ANN, 20_00 + i * 10_00, key=f"{i}") for i in range(300)]
     first = await asyncio.gather(*map(writer.submit, raises))
     scripted.appends.clear()
@@ -41,7 +44,7 @@ async def test_raises_that_are_sent_again_delay_nobody(unhurried, writer, script
     assert len(scripted.appends) <= 3
 
 
-async def test_a_refusal_needs_no_look_at_the_store_when_the_book_knows_all_keys_of_its_bidder(
+async def test_a_refusal_needs_no_look_at_the_store_when_the_cache_knows_all_keys_of_its_bidder(
     writer, scripted
 ):
     await asyncio.gather(writer.submit(bid(ANN, 90_00, key="1")), writer.submit(bid(BEN, 95_00, key="2")))
@@ -53,10 +56,10 @@ async def test_a_refusal_needs_no_look_at_the_store_when_the_book_knows_all_keys
     assert scripted.finds in ([], [[]])
 
 
-async def test_a_key_from_before_the_book_was_opened_is_looked_up(scripted):
+async def test_a_key_from_before_the_auction_was_loaded_is_looked_up(scripted):
     lot = lots.open_lot("old")
     stored = lot.bid(ANN, 90_00, key="mine")
-    lot.bid(BEN, 95_00, key="his")
+    lot.bid(BEN, 95_00, key="other")
     scripted.holds(lot.entries)
     opened = auction_fold.AuctionFold("old", rules.dump(lot.state))
 
@@ -76,7 +79,7 @@ async def test_after_so_many_keys_the_cached_auction_forgets_them_and_errs_on_th
     assert opened.state == lot.state
 
 
-async def test_cold_auctions_are_opened_in_chunks_and_what_was_opened_stays_when_the_store_goes_away(
+async def test_cold_auctions_are_loaded_in_chunks_and_what_was_loaded_stays_when_the_store_fails(
     scripted,
 ):
     names = [f"lot-{i}" for i in range(120)]
@@ -113,7 +116,7 @@ async def test_a_log_that_cannot_be_read_or_applied_stops_its_own_auction_only(s
 
 
 async def test_an_entry_that_cannot_be_read_stops_its_own_auction_only(scripted):
-    """A newer version of the program wrote it, or somebody's hand."""
+    """A newer version of the program wrote it, or the database was edited."""
     read = scripted.read
 
     async def reading(places):
@@ -132,7 +135,7 @@ async def test_an_entry_that_cannot_be_read_stops_its_own_auction_only(scripted)
 async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_came_in_time(scripted):
     """Both waited for a slow commit; the end passed meanwhile."""
     ends_at, clock = T0 + lots.HOUR, [T0 + lots.HOUR - 45]
-    writer = committer.Committer(scripted, now=lambda: clock[0])
+    writer = scripted_store.writer_on(scripted, now=lambda: clock[0])
     looking = writer.look("x")
     bidding = writer.submit(bid(ANN, 20_00, at=ends_at - 40))
     clock[0] = ends_at + 60
@@ -149,7 +152,7 @@ async def test_a_look_that_came_before_the_end_closes_nothing_before_a_bid_that_
     [(10.0, 9.9, 10.1, 0.0), (10.0, 9.0, 12.0, 0.0), (10.0, 10.2, 10.4, -200.0), (10.5, 10.0, 10.1, 400.0)],
 )
 def test_a_slow_answer_is_no_wrong_clock(there, before, after, offset):
-    assert store.offset_ms(there, before=before, after=after) == pytest.approx(offset)
+    assert mongo.offset_ms(there, before=before, after=after) == pytest.approx(offset)
 
 
 # --- a damaged auction costs only its own bids ------------------------------------------------------------------------

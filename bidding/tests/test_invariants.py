@@ -7,9 +7,10 @@ import pymongo
 import pytest
 from django.conf import settings as django_settings
 
-from bidding import presentation, rules, runtime, store
+from bidding import presentation, rules, runtime
 from bidding.rules import log
 from bidding.rules.facts import Hidden
+from bidding.store import auctions, bid_log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, SELLER, T0
 from bidding.verification import invariants, judging
@@ -51,8 +52,8 @@ class House:
         log_store = runtime.current().store
         runtime.call(log_store.prepare())
         for number, lot in enumerate((self.english, self.listing)):
-            runtime.call(log_store.insert_auction(self._document(lot)))
-            assert runtime.call(log_store.append(lot.entries, batch=f"w:{number}")).conflict is False
+            runtime.call(log_store.auctions.insert(self._document(lot)))
+            assert runtime.call(log_store.bids.append(lot.entries, batch=f"w:{number}")).conflict is False
 
     def bid(self, lot, actor, *, amount=None, quantity=None, at=T0 + lots.MINUTE):
         key = lots.a_key()
@@ -88,7 +89,7 @@ class House:
 
     def _document(self, lot):
         terms = lot.state.known_terms
-        return store.AuctionDocument(
+        return auctions.AuctionDocument(
             id=lot.state.auction_id,
             product_id=terms.product_id,
             requested_by=SELLER,
@@ -111,7 +112,7 @@ class House:
         return {finding.invariant for finding in invariants.check(answers) if finding.violations}
 
     def entry_id(self, seq, lot=None):
-        return store.entry_id((lot or self.english).state.auction_id, seq)
+        return bid_log.entry_id((lot or self.english).state.auction_id, seq)
 
 
 def test_a_sound_log_holds_and_every_bid_was_checked(house, tmp_path):

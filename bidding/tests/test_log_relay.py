@@ -8,14 +8,16 @@ import pytest
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.messaging import broker as brokers
 from bidding import rules, runtime
-from bidding.publishing import batches
 from bidding.publishing import messages as log_messages
+from bidding.publishing import publisher
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
+from bidding.publishing.pace import PACE
 from bidding.rules import commands, kinds
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 from bidding.tests.relaying import bids_on, document, published, resealed, step_until
+from bidding.writer.clocks import Clocks
 
 
 def test_a_whole_log_is_published_in_order_without_gap(log, relay, transport):
@@ -39,8 +41,8 @@ def test_nothing_is_published_twice_by_one_relay(log, relay, transport):
     assert published(transport, "x") == [1, 2, 3, 4, 5]
 
 
-def test_the_next_batches_are_found_between_two_sweeps(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+def test_the_next_batches_are_found_between_two_sweeps(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
     log.register()
     lot = bids_on("x", 2)
     log.append(lot.entries, batch="w:1")
@@ -56,8 +58,8 @@ def test_the_next_batches_are_found_between_two_sweeps(log, relay, transport, mo
     step_until(relay, lambda: published(transport, "x") == list(range(1, lot.state.seq + 1)))
 
 
-def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
     log.register()
     lot = bids_on("x", 1)
     log.append(lot.entries, batch="w:1")
@@ -68,8 +70,8 @@ def test_a_batch_that_stored_nothing_is_a_hole_that_is_stepped_over(log, relay, 
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
 
 
-def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
+def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
     log.register()
     x, y = bids_on("x", 1), bids_on("y", 1)
     log.append(x.entries, batch="w:1")
@@ -84,24 +86,23 @@ def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, rela
 
 
 def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time_for_more(
-    log, relay, monkeypatch
+    log, make_relay, monkeypatch
 ):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
-    monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 3600.0)
+    relay = make_relay(sweep_seconds=3600.0, writer_idle_after_seconds=3600.0)
     log.register(number=7)
-    step_until(relay, lambda: relay._writers)
-    asked, find = [], log.store.auctions_of_batches
+    step_until(relay, lambda: relay._news.writers)
+    polls, find = [], log.store.bids.auctions_of_batches
 
     async def recording(names):
-        asked.append(list(names))
+        polls.append(list(names))
         return await find(names)
 
-    monkeypatch.setattr(log.store, "auctions_of_batches", recording)
+    monkeypatch.setattr(log.store.bids, "auctions_of_batches", recording)
     for _ in range(8):
         relay.step()
 
     wide, narrow = ["w:7", "w:8", "w:9"], ["w:8"]
-    assert asked == [wide, narrow, narrow, narrow] * 2
+    assert polls == [wide, narrow, narrow, narrow] * 2
 
 
 def test_the_sweep_finds_what_batch_numbers_missed(log, relay, transport):
@@ -117,14 +118,14 @@ def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, 
     lot = bids_on("x", 2)
     log.append(lot.entries)
     first = log_relay.LogRelay(transport)
-    monkeypatch.setattr(log_relay.failpoints, "reach", _die)
+    monkeypatch.setattr(publisher.failpoints, "reach", _die)
     with pytest.raises(_Death):
         step_until(first, lambda: False)
     monkeypatch.undo()
-    monkeypatch.setattr(log_relay, "LEASE_MS", 1)
     log.append([lot.bid(ANN, 900_00)], batch="w:2")
 
-    second = log_relay.LogRelay(transport)
+    when_its_lease_is_over = Clocks(now=lambda: instants.now() + PACE.lease_ms)
+    second = log_relay.LogRelay(transport, clocks=when_its_lease_is_over)
     step_until(second, lambda: published(transport, "x")[-1:] == [6])
 
     assert published(transport, "x") == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]
@@ -135,7 +136,9 @@ def test_a_double_is_recognised_by_its_id(log, transport):
     lot.close()
     messages = [log_messages.follow(rules.State("x"), lot.entries)[1] for _ in range(2)]
 
-    ids = [[contracts.decode(m.value)[0].id for _, ms in found for m in ms] for found in messages]
+    ids = [
+        [contracts.decode(m.value)[0].id for _, of_entry in logged for m in of_entry] for logged in messages
+    ]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == len(ids[0])
 
@@ -158,7 +161,7 @@ def test_one_relay_works_and_another_takes_over_when_it_has_gone(log, transport)
     assert published(transport, "x") == []
     step_until(first, lambda: published(transport, "x") == [1, 2, 3, 4])
 
-    runtime.call(first._save())
+    runtime.call(first._documents.save_all())
     began = time.monotonic()
     log.append([lot.bid(BEN, 900_00)], batch="w:2")
     step_until(second, lambda: published(transport, "x")[-1:] == [5], seconds=10)
@@ -250,7 +253,7 @@ def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole
 def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
     """End to end in one process: commands through the runtime, events out of the broker."""
     now = instants.now()
-    log.call(log.store.insert_auction(document("x")))
+    log.call(log.store.auctions.insert(document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     common = {"auction_id": "x", "salt": "s", "at": now}
     for command in (

@@ -1,4 +1,6 @@
-"""What keeps the relay of the bid log going: every step is bounded, and nobody's trouble is another's."""
+"""What keeps the relay of the bid log going: every step is bounded, and one broken auction does not affect the others."""
+
+import time
 
 import msgspec
 import pymongo
@@ -10,11 +12,14 @@ from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging.backends import memory
 from bidding import runtime
 from bidding.publishing import messages as log_messages
+from bidding.publishing import news
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
+from bidding.publishing.pace import Pace
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN
 from bidding.tests.relaying import bids_on, published, resealed, step_until
+from bidding.writer.clocks import Clocks
 
 NEVER = 3600.0
 WEEK_MS = 7 * 24 * 3600 * 1000
@@ -22,7 +27,7 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 
 @pytest.fixture
 def raw(log, database_name):
-    """The server without our code between: somebody changes the database by hand."""
+    """The server without our code between, to edit the database by hand."""
     with pymongo.MongoClient(gavel.MONGODB_URL) as client:
         yield client[database_name]["bids"]
 
@@ -39,13 +44,11 @@ class _Growing(memory.MemoryBroker):
             self.grow()
 
 
-def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from_ending(log, monkeypatch):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", NEVER)
-    monkeypatch.setattr(log_relay, "ENTRIES_PER_READ", 4)
+def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from_ending(log):
     log.register()
     transport = _Growing()
     transport.begin_epoch(log_messages.SOURCE)
-    relay = log_relay.LogRelay(transport)
+    relay = log_relay.LogRelay(transport, pace=Pace(sweep_seconds=NEVER, entries_per_read=4))
     hot, quiet = bids_on("hot", 1), bids_on("quiet", 1)
     grown = []
 
@@ -71,11 +74,10 @@ def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from
     assert log.document("hot").mark >= 4
 
 
-def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_who_waited(
-    log, relay, transport, monkeypatch
+def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_that_waited(
+    log, make_relay, transport
 ):
-    monkeypatch.setattr(log_relay, "PUBLISH_SECONDS", 0.0)
-    monkeypatch.setattr(log_relay, "AUCTIONS_PER_READ", 1)
+    relay = make_relay(publish_seconds=0.0, auctions_per_read=1)
     log.register()
     for auction_id in ("a", "b", "c"):
         log.append(lots.open_lot(auction_id).entries)
@@ -92,9 +94,8 @@ def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_wh
 # --- the sweep -----------------------------------------------------------------------------------------------------
 
 
-def test_the_sweep_compares_a_slice_a_step_and_misses_nobody(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "AUCTIONS_PER_PAGE", 3)
-    monkeypatch.setattr(log_relay, "SLICE_AUCTIONS", 2)
+def test_the_sweep_compares_a_slice_a_step_and_misses_no_auction(log, make_relay, transport):
+    relay = make_relay(page_auctions=3, slice_auctions=2)
     log.register()
     for auction_id in "abcde":
         log.append(lots.open_lot(auction_id).entries, batch="unregistered:1")
@@ -113,7 +114,7 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
     async def too_slow(**_which):
         raise errors.Unavailable("MongoDB: timed out")
 
-    monkeypatch.setattr(log.store, "marks", too_slow)
+    monkeypatch.setattr(log.store.auctions, "marks", too_slow)
     log.register()
     lot = bids_on("x", 1)
     log.append(lot.entries, batch="w:1")
@@ -124,23 +125,22 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
 
 
 def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
-    long_ago = instants.now() - log_relay.WRITER_KEPT_MS - 60_000
-    log.call(log.store.register_incarnation("gone", batch_number=7, now=long_ago))
+    long_ago = instants.now() - news.WRITER_KEPT_MS - 60_000
+    log.call(log.store.writers.register("gone", batch_number=7, now=long_ago))
     log.register("living")
 
     relay.step()
 
-    assert set(log.call(log.store.incarnations(since=0))) == {"living"}
+    assert set(log.call(log.store.writers.living(since=0))) == {"living"}
 
 
 # --- unreadable logs -----------------------------------------------------------------------------------------------
 
 
-def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(
-    log, relay, transport, raw, monkeypatch, caplog
-):
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 0.0)
-    monkeypatch.setattr(log_relay, "SET_ASIDE_SECONDS", 2.0)
+def test_an_unreadable_log_is_logged_and_set_aside_and_holds_up_no_other(log, transport, raw, caplog):
+    ahead = [0.0]
+    clocks = Clocks(monotonic=lambda: time.monotonic() + ahead[0])
+    relay = log_relay.LogRelay(transport, clocks=clocks, pace=Pace(sweep_seconds=0.0))
     log.register()
     for auction_id in ("x", "y", "z", "sound"):
         log.append(bids_on(auction_id, 1).entries, batch="unregistered:1")  # the sweep alone finds them
@@ -155,18 +155,19 @@ def test_an_unreadable_log_is_set_aside_told_and_holds_up_no_other(
 
     assert published(transport, "sound") == [1, 2, 3, 4]
     assert [published(transport, auction_id) for auction_id in "xyz"] == [[], [], []]
-    told = [record.msg for record in caplog.records if "log_is_unreadable" in str(record.msg)]
-    assert sorted(line["auction_id"] for line in told) == ["x", "y", "z"]
+    logged = [record.msg for record in caplog.records if "log_is_unreadable" in str(record.msg)]
+    assert sorted(line["auction_id"] for line in logged) == ["x", "y", "z"]
 
     for document in (first_of_z, *second.values()):
         raw.replace_one({"_id": document["_id"]}, document)
+    ahead[0] = relay._pace.set_aside_seconds
     step_until(relay, lambda: all(published(transport, auction_id) == [1, 2, 3, 4] for auction_id in "xyz"))
 
 
 def test_an_auction_without_its_document_is_set_aside(log, relay, transport):
     log.register()
     orphan = lots.open_lot("orphan")
-    log.call(log.store.append(orphan.entries, batch="w:1"))
+    log.call(log.store.bids.append(orphan.entries, batch="w:1"))
     log.append(bids_on("x", 1).entries, batch="w:2")
 
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
@@ -178,7 +179,7 @@ def test_an_auction_without_its_document_is_set_aside(log, relay, transport):
 
 
 def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(log, relay, monkeypatch):
-    save, failed = log.store.save_progress, []
+    save, failed = log.store.auctions.save_progress, []
 
     async def fail_at_first(document):
         if document.id == "x" and not failed:
@@ -186,7 +187,7 @@ def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(
             raise errors.Unavailable("MongoDB: timed out")
         return await save(document)
 
-    monkeypatch.setattr(log.store, "save_progress", fail_at_first)
+    monkeypatch.setattr(log.store.auctions, "save_progress", fail_at_first)
     log.register()
     for auction_id in ("x", "y"):
         log.append(bids_on(auction_id, 1).entries)
@@ -196,19 +197,19 @@ def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(
     step_until(relay, lambda: log.document("x").mark == 4)
 
 
-def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, transport, monkeypatch):
-    monkeypatch.setattr(log_relay, "SAVE_SECONDS", 0.0)
-    save = log.store.save_progress
+def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, make_relay, transport, monkeypatch):
+    relay = make_relay(save_seconds=0.0)
+    save = log.store.auctions.save_progress
     lot = bids_on("x", 1)
     ahead = bids_on("x", 2).state
 
     async def move_on_meanwhile(document):
         done = await save(document)
         if document.mark == 4:
-            relay._progress["x"].state = ahead
+            relay._documents._progress["x"].state = ahead
         return done
 
-    monkeypatch.setattr(log.store, "save_progress", move_on_meanwhile)
+    monkeypatch.setattr(log.store.auctions, "save_progress", move_on_meanwhile)
     log.register()
     log.append(lot.entries)
 
@@ -217,16 +218,16 @@ def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, relay, t
     step_until(relay, lambda: log.document("x").mark == 5)
 
 
-def test_a_relay_closes_while_the_store_is_away(log, relay, transport, monkeypatch):
+def test_a_relay_closes_without_the_store(log, relay, transport, monkeypatch):
     async def away(*_what, **_which):
         raise errors.Unavailable("MongoDB: connection refused")
 
     log.register()
     log.append(bids_on("x", 1).entries)
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
-    monkeypatch.setattr(log.store, "save_progress", away)
-    monkeypatch.setattr(log.store, "hold_lease", away)
-    relay._unsaved["x"] = None
+    monkeypatch.setattr(log.store.auctions, "save_progress", away)
+    monkeypatch.setattr(log.store.leases, "hold", away)
+    relay._documents._unsaved["x"] = None
 
     relay.close()
     runtime.current.close()
@@ -244,26 +245,24 @@ def _at(lot, *times):
 
 
 def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
-    log, relay, transport, monkeypatch
+    log, make_relay, transport, monkeypatch
 ):
-    monkeypatch.setattr(log_relay, "PUBLISH_SECONDS", 0.0)
-    monkeypatch.setattr(log_refill, "ENTRIES_PER_STEP", 2)
-    monkeypatch.setattr(log_refill, "AUCTIONS_PER_PAGE", 2)
+    relay = make_relay(
+        publish_seconds=0.0, epoch_check_seconds=0.0, refill_step_entries=2, refill_page_auctions=2
+    )
     now = instants.now()
     log.register()
     for auction_id, at in (("a", now), ("b", now - WEEK_MS - 60_000), ("c", now)):
         log.append(_at(lots.open_lot(auction_id), at, at, at))
     step_until(relay, lambda: all(log.document(auction_id).mark == 3 for auction_id in "abc"))
     transport.wipe()
-    read, asked = log.store.read_from, []
+    read, reads = log.store.bids.read_from, []
 
     async def remember(auction_id, after, limit):
-        asked.append((auction_id, after, limit))
+        reads.append((auction_id, after, limit))
         return await read(auction_id, after, limit)
 
-    monkeypatch.setattr(log.store, "read_from", remember)
-    monkeypatch.setattr(log_relay, "EPOCH_CHECK_SECONDS", 0.0)
-    relay._next_epoch_check = 0.0
+    monkeypatch.setattr(log.store.bids, "read_from", remember)
     relay.step()
     steps = 0
     while relay._refill is not None:
@@ -272,7 +271,7 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
         steps += 1
         assert len(published(transport, "a")) + len(published(transport, "c")) - before <= 2
 
-    assert asked == [("a", 0, 2), ("a", 2, 1), ("c", 0, 2), ("c", 2, 1)]
+    assert reads == [("a", 0, 2), ("a", 2, 1), ("c", 0, 2), ("c", 2, 1)]
     assert [published(transport, auction_id) for auction_id in "abc"] == [[1, 2, 3], [], [1, 2, 3]]
     assert steps == 7
 

@@ -1,5 +1,5 @@
-"""What is done to an auction but bidding: keys that never meet those of bids, repeats that come late, relisting; and how
-everybody stands afterwards."""
+"""What is done to an auction besides bidding: keys that never equal those of bids, late repeats, relisting; and the standing
+of each bidder afterwards."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, OPERATOR, T0
 from bidding.tests.test_bid_endpoint import open_auction
-from bidding.writer import committer
+from bidding.writer import failures
 
 AUCTION = "1" * 32
 
@@ -44,7 +44,7 @@ def test_no_key_of_a_bid_is_in_the_way_of_cancelling(bid_log, key):
     assert cancel("It broke.").facts.reason == "It broke."
 
 
-def test_who_cancels_again_hears_the_same_and_another_reason_comes_too_late(bid_log):
+def test_a_repeated_cancellation_gets_the_same_answer_and_another_reason_comes_too_late(bid_log):
     open_auction(AUCTION)
     first = cancel("It broke.")
 
@@ -66,23 +66,23 @@ def test_a_lot_that_inventory_refuses_says_why_in_a_sentence(bid_log):
     assert (state.status, state.reason) == ("CANCELLED", "The product belongs to another seller.")
 
 
-def test_who_asks_for_an_auction_again_after_its_end_hears_what_he_heard_first(bid_log):
+def test_a_request_that_is_repeated_after_the_end_gets_its_first_answer(bid_log):
     runtime.call(runtime.current().store.prepare())
-    asked = {
+    request = {
         "auction_id": AUCTION,
         "actor": lots.SELLER,
         "key": "mine",
         "terms": lots.terms(),
         "reserve": None,
     }
-    first = services.request_auction(**asked, now=T0)
+    first = services.request_auction(**request, now=T0)
 
-    assert services.request_auction(**asked, now=T0 + 2 * lots.HOUR) == first
-    with pytest.raises(committer.KeyReused):
-        services.request_auction(**asked | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
+    assert services.request_auction(**request, now=T0 + 2 * lots.HOUR) == first
+    with pytest.raises(failures.KeyReused):
+        services.request_auction(**request | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
     with pytest.raises(errors.Invalid):
-        services.request_auction(**asked | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)
-    assert runtime.call(runtime.current().store.all_auction_ids()) == [AUCTION]
+        services.request_auction(**request | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)
+    assert runtime.call(runtime.current().store.auctions.all_ids()) == [AUCTION]
 
 
 def test_a_relisted_lot_has_its_hard_stop_as_long_after_its_end_as_before(bid_log):
@@ -124,7 +124,7 @@ def test_a_lot_whose_units_are_gone_is_cancelled_and_one_that_is_not_listed_yet_
     assert (state.status, state.reason, state.ended) == ("CANCELLED", "The glass broke.", True)
 
 
-# --- how everybody stands -------------------------------------------------------------------------------------------
+# --- the standing of each bidder -------------------------------------------------------------------------------------------
 
 
 def words(lot: lots.Lot, *users: str) -> list[str]:
@@ -145,7 +145,7 @@ def test_a_runner_up_who_paid_has_won_and_the_winner_who_did_not_has_not():
     assert words(lot, ANN, BEN) == ["won", "failed"]
 
 
-def test_who_bought_has_bought_until_his_sale_is_undone():
+def test_a_buyer_has_bought_until_the_sale_is_undone():
     listing = lots.listing()
     listing.bid(ANN)
     listing.bid(BEN)

@@ -12,11 +12,13 @@ import pytest
 from django.conf import settings
 
 from auction_project.kernel import errors
-from bidding import rules, store
+from bidding import rules
 from bidding.rules import commands
+from bidding.store import auctions, bid_log, client, mongo
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
-from bidding.writer import committer
+from bidding.writer import committer, heartbeat
+from bidding.writer.clocks import Clocks
 
 pytestmark = pytest.mark.everywhere
 
@@ -32,7 +34,7 @@ def bids_on(auction_id, count):
 @pytest.fixture
 def patience(monkeypatch):
     """Time for a busy machine, where it is not the time that is tested."""
-    monkeypatch.setattr(store, "OPERATION_SECONDS", 20.0)
+    monkeypatch.setattr(client, "OPERATION_SECONDS", 20.0)
 
 
 @pytest.fixture
@@ -51,48 +53,48 @@ async def test_what_was_appended_is_read_again_exactly(log_store):
     listing.settle("lot-4")
 
     entries = [*english.entries, *listing.entries]
-    assert await log_store.append(entries, batch="w:1") == store.Appended(len(entries), conflict=False)
+    assert await log_store.bids.append(entries, batch="w:1") == bid_log.Appended(len(entries), conflict=False)
 
-    assert await log_store.read_from("english", 0, 100) == english.entries
-    assert await log_store.read_from("lot", 0, 100) == listing.entries
+    assert await log_store.bids.read_from("english", 0, 100) == english.entries
+    assert await log_store.bids.read_from("lot", 0, 100) == listing.entries
 
 
-async def test_a_bulk_stops_at_the_first_entry_whose_seq_is_taken_and_the_prefix_stands(log_store):
+async def test_a_bulk_stops_at_the_first_entry_whose_seq_is_taken_and_the_prefix_is_stored(log_store):
     x, y = bids_on("x", 4), bids_on("y", 4)
-    await log_store.append([x.entries[2]], batch="w:1")
+    await log_store.bids.append([x.entries[2]], batch="w:1")
 
-    outcome = await log_store.append([*y.entries[:1], *x.entries[:4], *y.entries[1:3]], batch="w:2")
+    outcome = await log_store.bids.append([*y.entries[:1], *x.entries[:4], *y.entries[1:3]], batch="w:2")
 
-    assert outcome == store.Appended(3, conflict=True)
-    assert [e.seq for e in await log_store.read_from("x", 0, 10)] == [1, 2, 3]
-    assert [e.seq for e in await log_store.read_from("y", 0, 10)] == [1]
+    assert outcome == bid_log.Appended(3, conflict=True)
+    assert [e.seq for e in await log_store.bids.read_from("x", 0, 10)] == [1, 2, 3]
+    assert [e.seq for e in await log_store.bids.read_from("y", 0, 10)] == [1]
 
 
 async def test_a_bulk_stops_at_the_first_entry_whose_key_is_taken(log_store):
     lot = bids_on("x", 3)
     again = msgspec.structs.replace(lot.entries[4], seq=7, key=lot.entries[3].key, actor=lot.entries[3].actor)
-    await log_store.append(lot.entries, batch="w:1")
+    await log_store.bids.append(lot.entries, batch="w:1")
 
-    outcome = await log_store.append(
+    outcome = await log_store.bids.append(
         [again, msgspec.structs.replace(lot.entries[5], seq=8, key="fresh")], batch="w:2"
     )
 
-    assert outcome == store.Appended(0, conflict=True)
-    assert set(await log_store.read([("x", 7), ("x", 8)])) == set()
+    assert outcome == bid_log.Appended(0, conflict=True)
+    assert set(await log_store.bids.read([("x", 7), ("x", 8)])) == set()
 
 
 async def test_a_duplicate_of_both_seq_and_key_is_a_conflict_too(log_store):
     lot = bids_on("x", 1)
-    await log_store.append(lot.entries, batch="w:1")
+    await log_store.bids.append(lot.entries, batch="w:1")
 
-    assert await log_store.append(lot.entries, batch="w:1") == store.Appended(0, conflict=True)
+    assert await log_store.bids.append(lot.entries, batch="w:1") == bid_log.Appended(0, conflict=True)
 
 
 async def test_the_largest_bulk_fits(patience, log_store):
-    lot = bids_on("x", store.MAX_BULK - 3)
+    lot = bids_on("x", bid_log.MAX_BULK - 3)
 
-    assert await log_store.append(lot.entries, batch="w:1") == store.Appended(1000, conflict=False)
-    assert len(await log_store.read_from("x", 0, 2000)) == 1000
+    assert await log_store.bids.append(lot.entries, batch="w:1") == bid_log.Appended(1000, conflict=False)
+    assert len(await log_store.bids.read_from("x", 0, 2000)) == 1000
 
 
 async def test_of_writers_that_want_one_seq_exactly_one_gets_it(log_store):
@@ -102,12 +104,12 @@ async def test_of_writers_that_want_one_seq_exactly_one_gets_it(log_store):
         rivals.append(lot.bid(f"{i:032x}", 20_00, key=f"{i}"))
 
     outcomes = await asyncio.gather(
-        *(log_store.append([entry], batch=f"w{i}:1") for i, entry in enumerate(rivals))
+        *(log_store.bids.append([entry], batch=f"w{i}:1") for i, entry in enumerate(rivals))
     )
 
     assert sorted(outcome.stored for outcome in outcomes) == [0] * 15 + [1]
     winner = next(entry for entry, outcome in zip(rivals, outcomes, strict=True) if outcome.stored)
-    assert await log_store.read([("x", 4)]) == {("x", 4): winner}
+    assert await log_store.bids.read([("x", 4)]) == {("x", 4): winner}
 
 
 # --- indexes -------------------------------------------------------------------------------------------------------------
@@ -134,10 +136,10 @@ async def test_preparing_again_changes_nothing(log_store, raw):
 
 async def test_the_fences_hold_against_any_client(log_store, raw):
     lot = bids_on("x", 1)
-    await log_store.append(lot.entries, batch="w:1")
+    await log_store.bids.append(lot.entries, batch="w:1")
 
     for document in (
-        {"_id": store.entry_id("x", 4), "idem": "fresh"},
+        {"_id": bid_log.entry_id("x", 4), "idem": "fresh"},
         {"_id": "fresh", "idem": lot.entries[3].idempotency},
     ):
         with pytest.raises(pymongo.errors.DuplicateKeyError):
@@ -149,23 +151,23 @@ async def test_the_fences_hold_against_any_client(log_store, raw):
 
 async def test_point_reads_find_what_is_there_and_nothing_else(log_store):
     x, y = bids_on("x", 60), bids_on("y", 1)
-    await log_store.append([*x.entries, *y.entries], batch="w:1")
+    await log_store.bids.append([*x.entries, *y.entries], batch="w:1")
 
-    found = await log_store.read([("x", seq) for seq in range(120)] + [("y", 1), ("z", 1)])
+    found = await log_store.bids.read([("x", seq) for seq in range(120)] + [("y", 1), ("z", 1)])
     assert sorted(found) == [("x", seq) for seq in range(1, 64)] + [("y", 1)]
     keys = [entry.idempotency for entry in x.entries[:60]] + ["nobody|nothing|ever"]
-    assert await log_store.find(keys) == {entry.idempotency: entry for entry in x.entries[:60]}
-    assert await log_store.read_from("x", 60, 2) == x.entries[60:62]
-    assert await log_store.read_from("x", 63, 10) == []
+    assert await log_store.bids.find(keys) == {entry.idempotency: entry for entry in x.entries[:60]}
+    assert await log_store.bids.read_from("x", 60, 2) == x.entries[60:62]
+    assert await log_store.bids.read_from("x", 63, 10) == []
 
 
 async def test_a_batch_names_its_auctions_and_what_stored_nothing_is_a_hole(log_store):
     x, y = bids_on("x", 2), bids_on("y", 1)
-    await log_store.append([*x.entries, *y.entries], batch="w:1")
-    await log_store.append(x.entries[:1], batch="w:2")
-    await log_store.append([x.bid(ANN, 900_00)], batch="w:3")
+    await log_store.bids.append([*x.entries, *y.entries], batch="w:1")
+    await log_store.bids.append(x.entries[:1], batch="w:2")
+    await log_store.bids.append([x.bid(ANN, 900_00)], batch="w:3")
 
-    found = await log_store.auctions_of_batches([f"w:{i}" for i in range(1, 100)])
+    found = await log_store.bids.auctions_of_batches([f"w:{i}" for i in range(1, 100)])
     assert found == {"w:1": {"x": 5, "y": 4}, "w:3": {"x": 6}}
 
 
@@ -173,17 +175,17 @@ async def test_the_auctions_of_a_bidder_latest_first(log_store):
     for i, auction in enumerate(("x", "y", "z")):
         lot = lots.open_lot(auction)
         lot.bid(ANN if auction != "y" else BEN, 20_00, at=T0 + 10 * i)
-        await log_store.append(lot.entries, batch=f"w:{i}")
+        await log_store.bids.append(lot.entries, batch=f"w:{i}")
 
-    assert await log_store.auctions_of_actor(ANN, 100) == ["z", "x"]
-    assert await log_store.auctions_of_actor(ANN, 1) == ["z"]
-    assert await log_store.auctions_of_actor("nobody", 100) == []
+    assert await log_store.bids.auctions_of_actor(ANN, 100) == ["z", "x"]
+    assert await log_store.bids.auctions_of_actor(ANN, 1) == ["z"]
+    assert await log_store.bids.auctions_of_actor("nobody", 100) == []
 
 
 async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(patience, database_name):
     """Two databases on one server, asked in turn, so that a busy machine is busy for both; the median of many."""
     few, many = [
-        store.MongoStore(settings.MONGODB_URL, f"{database_name}{suffix}") for suffix in ("", "_many")
+        mongo.MongoStore(settings.MONGODB_URL, f"{database_name}{suffix}") for suffix in ("", "_many")
     ]
     for log_store, lots_count in ((few, 1), (many, 30)):
         await log_store.prepare()
@@ -191,18 +193,24 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
             entries = bids_on(f"lot-{number}", 997).entries
             for start in range(0, 1000, 100):
                 bulk = entries[start : start + 100]
-                assert await log_store.append(bulk, batch=f"w{number}:{start}") == store.Appended(
+                assert await log_store.bids.append(bulk, batch=f"w{number}:{start}") == bid_log.Appended(
                     100, conflict=False
                 )
-    key = (await few.read([("lot-0", 500)]))["lot-0", 500].idempotency.partition("|")[2]
+    key = (await few.bids.read([("lot-0", 500)]))["lot-0", 500].idempotency.partition("|")[2]
     last = f"lot-{29}"
-    key_of_last = (await many.read([(last, 500)]))[last, 500].idempotency
+    key_of_last = (await many.bids.read([(last, 500)]))[last, 500].idempotency
     asked = {
-        "_id": (lambda: few.read([("lot-0", 777)]), lambda: many.read([(last, 777)])),
-        "idem": (lambda: few.find([f"lot-0|{key}"]), lambda: many.find([key_of_last])),
-        "batch": (lambda: few.auctions_of_batches(["w0:300"]), lambda: many.auctions_of_batches(["w29:300"])),
-        "50 by _id": (lambda: few.read_from("lot-0", 400, 50), lambda: many.read_from(last, 400, 50)),
-        "absent _id": (lambda: few.read([("lot-0", 1001)]), lambda: many.read([(last, 1001)])),
+        "_id": (lambda: few.bids.read([("lot-0", 777)]), lambda: many.bids.read([(last, 777)])),
+        "idem": (lambda: few.bids.find([f"lot-0|{key}"]), lambda: many.bids.find([key_of_last])),
+        "batch": (
+            lambda: few.bids.auctions_of_batches(["w0:300"]),
+            lambda: many.bids.auctions_of_batches(["w29:300"]),
+        ),
+        "50 by _id": (
+            lambda: few.bids.read_from("lot-0", 400, 50),
+            lambda: many.bids.read_from(last, 400, 50),
+        ),
+        "absent _id": (lambda: few.bids.read([("lot-0", 1001)]), lambda: many.bids.read([(last, 1001)])),
     }
 
     ratios = {}
@@ -223,18 +231,25 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
     assert max(ratios.values()) <= 3.0, ratios
 
 
-# --- outcomes that nobody knows ----------------------------------------------------------------------------------------------
+# --- unknown outcomes ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 async def proxied(database_name, log_store):
     """A store behind a proxy that can lose answers, connected already."""
     async with cutting_proxy.CuttingProxy(settings.MONGODB_URL) as proxy:
-        found = store.MongoStore(proxy.url, database_name)
+        found = mongo.MongoStore(proxy.url, database_name)
         await found.ping()
         yield proxy, found
         proxy.lose = "nothing"
         await found.close()
+
+
+async def at_least(count, log_store, auction_id, after):
+    """Wait until so many entries after that seq are stored."""
+    async with asyncio.timeout(5):
+        while len(await log_store.bids.read_from(auction_id, after, 10)) < count:  # noqa: ASYNC110 - a condition of the store
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(("lose", "stands"), [("answers", 5), ("requests", 0)])
@@ -244,34 +259,34 @@ async def test_a_killed_connection_leaves_the_outcome_unknown_and_nothing_is_sen
     proxy, found = proxied
     proxy.lose = lose
 
-    with pytest.raises(store.OutcomeUnknown):
-        await found.append(bids_on("x", 2).entries, batch="w:1")
+    with pytest.raises(bid_log.OutcomeUnknown):
+        await found.bids.append(bids_on("x", 2).entries, batch="w:1")
 
-    await asyncio.sleep(0.2)
-    assert len(await log_store.read_from("x", 0, 10)) == stands
+    await at_least(stands, log_store, "x", 0)
+    assert len(await log_store.bids.read_from("x", 0, 10)) == stands
 
 
-async def test_a_server_that_hangs_is_unknown_or_away_within_its_time(proxied):
+async def test_a_server_that_hangs_is_unknown_or_unavailable_within_its_time(proxied):
     proxy, found = proxied
     proxy.lose = "time"
 
     for operation in (
-        found.append(bids_on("x", 2).entries, batch="w:1"),
-        found.read([("x", 1)]),
+        found.bids.append(bids_on("x", 2).entries, batch="w:1"),
+        found.bids.read([("x", 1)]),
         found.ping(),
     ):
         began = time.monotonic()
         with pytest.raises(errors.Unavailable):
             await operation
-        assert time.monotonic() - began < store.OPERATION_SECONDS + 0.3
+        assert time.monotonic() - began < client.OPERATION_SECONDS + 0.3
 
 
-async def test_nobody_listens(database_name):
-    found = store.MongoStore("mongodb://127.0.0.1:1/?directConnection=true", database_name)
+async def test_a_refused_connection_is_unavailable(database_name):
+    found = mongo.MongoStore("mongodb://127.0.0.1:1/?directConnection=true", database_name)
 
     for operation in (
-        found.append(bids_on("x", 0).entries, batch="w:1"),
-        found.find(["k"]),
+        found.bids.append(bids_on("x", 0).entries, batch="w:1"),
+        found.bids.find(["k"]),
         found.clock_offset_ms(),
     ):
         with pytest.raises(errors.Unavailable):
@@ -282,21 +297,21 @@ async def test_nobody_listens(database_name):
 async def test_a_committer_over_lost_answers_stores_each_bid_once(proxied, log_store):
     """The real server, lost answers: what was stored is recognised by its hash."""
     proxy, found = proxied
-    await log_store.insert_auction(a_document("x"))
-    await log_store.append(lots.open_lot("x").entries, batch="w:1")
-    writer = committer.Committer(found, now=lambda: T0)
+    await log_store.auctions.insert(a_document("x"))
+    await log_store.bids.append(lots.open_lot("x").entries, batch="w:1")
+    writer = committer.Committer(found, clocks=Clocks(now=lambda: T0))
     writer.start()
     await writer.look("x")
 
     proxy.lose = "answers"
     futures = [writer.submit(a_bid(ANN, 20_00 + i * 1_000, f"{i}")) for i in range(5)]
-    await asyncio.sleep(0.3)
+    await at_least(1, log_store, "x", 3)
     proxy.lose = "nothing"
     entries = await asyncio.wait_for(asyncio.gather(*futures), 5)
 
     await writer.stop()
     assert [entry.seq for entry in entries] == [4, 5, 6, 7, 8]
-    stored = await log_store.read_from("x", 0, 20)
+    stored = await log_store.bids.read_from("x", 0, 20)
     assert (stored[3:], rules.verify_chain(stored)) == (entries, None)
 
 
@@ -328,41 +343,41 @@ def a_document(auction_id, **changes):
         "created_at": T0,
         "due_at": T0,
     }
-    return store.AuctionDocument(id=auction_id, **(plain | changes))
+    return auctions.AuctionDocument(id=auction_id, **(plain | changes))
 
 
 async def test_an_auction_is_inserted_once(log_store):
-    assert await log_store.insert_auction(a_document("x", title="first")) is True
-    assert await log_store.insert_auction(a_document("x", title="second")) is False
-    assert (await log_store.get_auction("x")) == a_document("x", title="first")
+    assert await log_store.auctions.insert(a_document("x", title="first")) is True
+    assert await log_store.auctions.insert(a_document("x", title="second")) is False
+    assert (await log_store.auctions.get("x")) == a_document("x", title="first")
     with pytest.raises(errors.NotFound):
-        await log_store.get_auction("y")
+        await log_store.auctions.get("y")
 
 
 async def test_progress_never_goes_backwards_and_a_snapshot_comes_back_as_it_was(log_store):
     lot = lots.listing()
     lot.bid(ANN, quantity=2)
-    await log_store.insert_auction(a_document("lot"))
+    await log_store.auctions.insert(a_document("lot"))
     newer = a_document("lot", mark=4, status="OPEN", ended=True, due_at=None, snapshot=rules.dump(lot.state))
 
-    assert await log_store.save_progress(newer) is True
-    assert await log_store.save_progress(a_document("lot", mark=3, status="SCHEDULED")) is False
-    assert await log_store.save_progress(newer) is True
-    assert await log_store.get_auction("lot") == newer
-    assert rules.load((await log_store.load_snapshots(["lot", "nowhere"]))["lot"]) == lot.state
-    assert await log_store.save_progress(a_document("nowhere", mark=1)) is False
+    assert await log_store.auctions.save_progress(newer) is True
+    assert await log_store.auctions.save_progress(a_document("lot", mark=3, status="SCHEDULED")) is False
+    assert await log_store.auctions.save_progress(newer) is True
+    assert await log_store.auctions.get("lot") == newer
+    assert rules.load((await log_store.auctions.load_snapshots(["lot", "nowhere"]))["lot"]) == lot.state
+    assert await log_store.auctions.save_progress(a_document("nowhere", mark=1)) is False
 
 
 async def test_due_auctions_are_those_with_a_due_time_that_has_come(log_store):
     for name, due_at in (("early", T0 - 1), ("now", T0), ("late", T0 + 1), ("never", None)):
-        await log_store.insert_auction(a_document(name, due_at=due_at))
+        await log_store.auctions.insert(a_document(name, due_at=due_at))
 
-    assert sorted(await log_store.due_auctions(before=T0 + 1, limit=10)) == [("early", T0 - 1), ("now", T0)]
+    assert sorted(await log_store.auctions.due(before=T0 + 1, limit=10)) == [("early", T0 - 1), ("now", T0)]
 
 
 async def test_lists_filter_search_sort_and_page(log_store):
     for i in range(6):
-        await log_store.insert_auction(
+        await log_store.auctions.insert(
             a_document(
                 f"a{i}",
                 status="OPEN" if i < 4 else "CLOSED",
@@ -374,10 +389,10 @@ async def test_lists_filter_search_sort_and_page(log_store):
                 product_id="p1" if i in (4, 5) else "p2",
             )
         )
-    await log_store.insert_auction(a_document("requested"))
+    await log_store.auctions.insert(a_document("requested"))
 
     async def listed(**query):
-        documents, total = await log_store.list_auctions(store.Query(**query))
+        documents, total = await log_store.auctions.search(auctions.Query(**query))
         return [document.id for document in documents], total
 
     assert await listed() == (["a0", "a1", "a2", "a3", "a4", "a5"], 6)
@@ -388,18 +403,18 @@ async def test_lists_filter_search_sort_and_page(log_store):
     assert await listed(search="(no. 3)") == (["a3"], 1)
     assert await listed(search="sextant .*") == ([], 0)
     assert await listed(status="NEW") == ([], 0)
-    assert [document.id for document in await log_store.auctions_of_product("p1")] == ["a4"]
-    assert len(await log_store.all_auction_ids()) == 7
+    assert [document.id for document in await log_store.auctions.of_product("p1")] == ["a4"]
+    assert len(await log_store.auctions.all_ids()) == 7
 
 
 async def test_lots_without_a_title_are_listed_only_when_asked_for(log_store):
     refused = {"status": "CANCELLED", "requested_by": "s1"}
-    await log_store.insert_auction(a_document("refused", **refused))
-    await log_store.insert_auction(a_document("waiting", status="REQUESTED", requested_by="s2"))
-    await log_store.insert_auction(a_document("listed", status="OPEN", title="Sextant", seller_id="s1"))
+    await log_store.auctions.insert(a_document("refused", **refused))
+    await log_store.auctions.insert(a_document("waiting", status="REQUESTED", requested_by="s2"))
+    await log_store.auctions.insert(a_document("listed", status="OPEN", title="Sextant", seller_id="s1"))
 
     async def listed(**query):
-        documents, total = await log_store.list_auctions(store.Query(order="starts_at", **query))
+        documents, total = await log_store.auctions.search(auctions.Query(order="starts_at", **query))
         assert total == len(documents)
         return sorted(document.id for document in documents)
 
@@ -423,10 +438,10 @@ async def test_a_price_order_counts_the_start_price_of_lots_without_bids_and_mix
             "start_price": start_price,
             "ask": price or start_price,
         }
-        await log_store.insert_auction(a_document(auction_id, status="OPEN", title="Sextant", **money))
+        await log_store.auctions.insert(a_document(auction_id, status="OPEN", title="Sextant", **money))
 
     async def listed(order):
-        documents, _ = await log_store.list_auctions(store.Query(order=order))
+        documents, _ = await log_store.auctions.search(auctions.Query(order=order))
         return [document.id for document in documents]
 
     assert await listed("price") == ["d", "b", "a", "c"]
@@ -435,57 +450,57 @@ async def test_a_price_order_counts_the_start_price_of_lots_without_bids_and_mix
 
 async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):
     for auction_id, mark, ended in (("c", 3, False), ("a", 1, False), ("d", 4, True), ("b", 2, False)):
-        await log_store.insert_auction(a_document(auction_id, mark=mark, ended=ended))
+        await log_store.auctions.insert(a_document(auction_id, mark=mark, ended=ended))
 
-    assert list((await log_store.marks(after="", limit=2)).items()) == [("a", 1), ("b", 2)]
-    assert await log_store.marks(after="b", limit=2) == {"c": 3, "d": 4}
-    assert await log_store.marks(after="b", limit=2, unfinished=True) == {"c": 3}
-    assert await log_store.marks(after="d", limit=2) == {}
+    assert list((await log_store.auctions.marks(after="", limit=2)).items()) == [("a", 1), ("b", 2)]
+    assert await log_store.auctions.marks(after="b", limit=2) == {"c": 3, "d": 4}
+    assert await log_store.auctions.marks(after="b", limit=2, unfinished=True) == {"c": 3}
+    assert await log_store.auctions.marks(after="d", limit=2) == {}
 
 
 # --- writers, leases, clock -----------------------------------------------------------------------------------------------------
 
 
 async def test_writers_are_those_seen_lately(log_store):
-    await log_store.register_incarnation("old", batch_number=5, now=T0)
-    await log_store.register_incarnation("new", batch_number=1, now=T0)
-    await log_store.register_incarnation("new", batch_number=9, now=T0 + 100)
+    await log_store.writers.register("old", batch_number=5, now=T0)
+    await log_store.writers.register("new", batch_number=1, now=T0)
+    await log_store.writers.register("new", batch_number=9, now=T0 + 100)
 
-    assert await log_store.incarnations(since=T0) == {"old": 5, "new": 9}
-    assert await log_store.incarnations(since=T0 + 1) == {"new": 9}
-    assert await log_store.forget_incarnations(before=T0 + 1) == 1
-    assert await log_store.incarnations(since=0) == {"new": 9}
+    assert await log_store.writers.living(since=T0) == {"old": 5, "new": 9}
+    assert await log_store.writers.living(since=T0 + 1) == {"new": 9}
+    assert await log_store.writers.forget(before=T0 + 1) == 1
+    assert await log_store.writers.living(since=0) == {"new": 9}
 
 
 async def test_a_request_to_back_off_counts_for_a_while_and_for_others_only(log_store):
     for writer in ("busy", "crowded"):
-        await log_store.register_incarnation(writer, batch_number=1, now=T0)
-    assert await log_store.is_back_off_requested(since=T0, besides="busy") is False
+        await log_store.writers.register(writer, batch_number=1, now=T0)
+    assert await log_store.writers.is_back_off_requested(since=T0, besides="busy") is False
 
-    await log_store.request_back_off("crowded", now=T0 + 5)
-    await log_store.register_incarnation("crowded", batch_number=2, now=T0 + 6)
+    await log_store.writers.request_back_off("crowded", now=T0 + 5)
+    await log_store.writers.register("crowded", batch_number=2, now=T0 + 6)
 
-    assert await log_store.is_back_off_requested(since=T0 + 5, besides="busy") is True
-    assert await log_store.is_back_off_requested(since=T0 + 6, besides="busy") is False
-    assert await log_store.is_back_off_requested(since=T0, besides="crowded") is False
-    assert await log_store.incarnations(since=0) == {"busy": 1, "crowded": 2}
+    assert await log_store.writers.is_back_off_requested(since=T0 + 5, besides="busy") is True
+    assert await log_store.writers.is_back_off_requested(since=T0 + 6, besides="busy") is False
+    assert await log_store.writers.is_back_off_requested(since=T0, besides="crowded") is False
+    assert await log_store.writers.living(since=0) == {"busy": 1, "crowded": 2}
 
 
 async def test_a_lease_has_one_owner_until_it_ends(log_store):
-    assert await log_store.hold_lease("relay", "one", now=100, until=200) is True
-    assert await log_store.hold_lease("relay", "two", now=150, until=250) is False
-    assert await log_store.hold_lease("relay", "one", now=150, until=300) is True
-    assert await log_store.hold_lease("relay", "two", now=300, until=400) is False
-    assert await log_store.hold_lease("relay", "two", now=301, until=400) is True
-    assert await log_store.hold_lease("relay", "one", now=302, until=500) is False
-    assert await log_store.hold_lease("other", "one", now=302, until=500) is True
+    assert await log_store.leases.hold("relay", "one", now=100, until=200) is True
+    assert await log_store.leases.hold("relay", "two", now=150, until=250) is False
+    assert await log_store.leases.hold("relay", "one", now=150, until=300) is True
+    assert await log_store.leases.hold("relay", "two", now=300, until=400) is False
+    assert await log_store.leases.hold("relay", "two", now=301, until=400) is True
+    assert await log_store.leases.hold("relay", "one", now=302, until=500) is False
+    assert await log_store.leases.hold("other", "one", now=302, until=500) is True
 
 
 async def test_of_many_that_want_a_lease_one_gets_it(log_store):
-    wanted = [log_store.hold_lease("relay", f"{i}", now=100, until=200) for i in range(16)]
+    wanted = [log_store.leases.hold("relay", f"{i}", now=100, until=200) for i in range(16)]
 
     assert sorted(await asyncio.gather(*wanted)) == [False] * 15 + [True]
 
 
 async def test_the_clocks_of_one_machine_agree(log_store):
-    assert abs(await log_store.clock_offset_ms()) < committer.MAX_CLOCK_OFFSET_MS
+    assert abs(await log_store.clock_offset_ms()) < heartbeat.MAX_CLOCK_OFFSET_MS

@@ -14,7 +14,9 @@ from bidding.rules import commands, log
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import T0
 from bidding.tests.scripted_store import Step
-from bidding.writer import committer, fairness
+from bidding.writer import failures, fairness
+
+pytestmark = pytest.mark.virtual_time
 
 NOW = T0 + lots.MINUTE
 BIDDERS = [f"{i:032x}" for i in range(1, 7)]
@@ -35,7 +37,7 @@ class Witness:
         command = msgspec.structs.replace(command, salt=f"salt-{next(self.salts)}")
         try:
             outcome = await asyncio.wait_for(asyncio.shield(writer.submit(command)), 10)
-        except committer.KeyReused:
+        except failures.KeyReused:
             raise AssertionError("no key was used for two requests") from None
         except errors.Unavailable:
             return
@@ -73,23 +75,22 @@ async def client(rng, witness, writers, number):
             confirmed="far_above_minimum",
             currency="EUR",
         )
-        asked = [witness.ask(rng.choice(writers), command) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
-        await asyncio.gather(*asked)
+        repeats = [witness.ask(rng.choice(writers), command) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+        await asyncio.gather(*repeats)
         if rng.random() < 0.2:
             await witness.ask(rng.choice(writers), command)
         await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("seed", range(60))
-async def test_two_writers_never_lose_double_or_contradict(seed, monkeypatch):
-    monkeypatch.setattr(committer, "RETRY_SECONDS", (0.001,))
+async def test_two_writers_never_lose_double_or_contradict(seed):
     rng = random.Random(seed)
     scripted = scripted_store.ScriptedStore()
     for auction in AUCTIONS:
         scripted.holds(lots.open_lot(auction).entries)
     scripted.pause = lambda: asyncio.sleep(rng.random() * 0.002) if rng.random() < 0.7 else None
     scripted.misbehaviour = lambda: misbehave(rng)
-    writers = [committer.Committer(scripted, now=lambda: NOW) for _ in range(2)]
+    writers = [scripted_store.writer_on(scripted) for _ in range(2)]
     for writer in writers:
         writer.start()
     witness = Witness(scripted)
@@ -117,7 +118,7 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
     scripted = scripted_store.ScriptedStore()
     scripted.holds(lots.open_lot("x").entries)
     scripted.pause = lambda: asyncio.sleep(0.001)
-    busy, slow = (committer.Committer(scripted, now=lambda: NOW) for _ in range(2))
+    busy, slow = (scripted_store.writer_on(scripted) for _ in range(2))
     busy.start()
     slow.start()
     await asyncio.gather(busy.look("x"), slow.look("x"))
@@ -128,7 +129,7 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
                 await busy.submit(a_bid(BIDDERS[0], 20_00 + i * 10 + number, f"{number}-{i}"))
 
     pressing = [asyncio.create_task(press(number)) for number in range(8)]
-    await asyncio.sleep(0.05)
+    await scripted_store.until(lambda: scripted.head("x") > 10)
 
     try:
         outcomes = [
@@ -145,17 +146,20 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
 
 
 @pytest.fixture
-async def never_idle(monkeypatch, writer):
-    """A writer that always counts as busy, and whose gap would never end."""
-    monkeypatch.setattr(fairness, "PAUSE_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(fairness, "PAUSE_BULKS", float("inf"))
-    monkeypatch.setattr(fairness, "MAX_PAUSE_SECONDS", 3600.0)
+async def never_idle(scripted):
+    """A writer that always counts as busy, and whose pause would never end."""
+    pauses = fairness.Pauses(every_seconds=0.0, bulks=float("inf"), max_seconds=3600.0)
+    scripted.pause = lambda: asyncio.sleep(0.001)
+    writer = scripted_store.writer_on(scripted, pauses=pauses)
+    writer.start()
     assert (await writer.submit(a_bid(BIDDERS[0], 20_00, "first"))).seq == 4
-    return writer
+    yield writer
+    await writer.stop()
+    assert scripted_store.flaw(scripted) is None
 
 
 @pytest.mark.parametrize("asked_ms_ago", [None, 2001])
-async def test_a_busy_writer_leaves_no_gap_that_nobody_asks_for(never_idle, scripted, asked_ms_ago):
+async def test_a_busy_writer_does_not_pause_unless_asked(never_idle, scripted, asked_ms_ago):
     scripted.crowded[never_idle.incarnation] = NOW
     if asked_ms_ago is not None:
         scripted.crowded["another"] = NOW - asked_ms_ago
@@ -163,7 +167,7 @@ async def test_a_busy_writer_leaves_no_gap_that_nobody_asks_for(never_idle, scri
     assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
 
 
-async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle, scripted):
+async def test_a_busy_writer_pauses_for_one_that_asked(never_idle, scripted):
     scripted.crowded["another"] = NOW - 2000
 
     with pytest.raises(errors.Unavailable):
@@ -172,7 +176,7 @@ async def test_a_busy_writer_leaves_a_gap_for_one_that_asked(never_idle, scripte
     assert scripted.head("x") == 4
 
 
-async def test_a_busy_writer_that_cannot_hear_goes_on(never_idle, scripted):
+async def test_a_busy_writer_that_cannot_learn_of_requests_goes_on(never_idle, scripted):
     async def broken(**_):
         raise RuntimeError("what is this?")
 

@@ -5,8 +5,6 @@ import redis
 
 from auction_project.kernel import instants
 from bidding import rules, runtime
-from bidding.publishing import batches
-from bidding.publishing import relay as log_relay
 from bidding.rules import kinds
 from bidding.tests import lots
 from bidding.tests.relaying import document, published, step_until
@@ -18,58 +16,54 @@ DEAD_REDIS = "redis://127.0.0.1:1/0"
 def ask_for_a_lot(log):
     """The first entry of a writer, through the runtime of this process."""
     now = instants.now()
-    log.call(log.store.insert_auction(document("x")))
+    log.call(log.store.auctions.insert(document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     command = kinds.Request(auction_id="x", salt="s", at=now, actor=lots.SELLER, key="k", terms=terms)
     assert isinstance(runtime.submit(command), rules.Entry)
 
 
 @pytest.fixture
-def deaf(monkeypatch):
-    """Nothing is found by looking again for an hour."""
-    monkeypatch.setattr(log_relay, "SWEEP_SECONDS", 3600.0)
-    monkeypatch.setattr(batches, "IDLE_POLL_SECONDS", 3600.0)
-    monkeypatch.setattr(batches, "IDLE_AFTER_SECONDS", 0.0)
+def relay(make_relay):
+    """One that looks at the log again only after an hour, unless it is woken or cannot be."""
+    return make_relay(sweep_seconds=3600.0, idle_poll_seconds=3600.0, writer_idle_after_seconds=0.0)
 
 
-@pytest.mark.usefixtures("deaf")
-def test_a_writer_that_the_relay_does_not_know_yet_is_heard(log, relay, transport):
-    step_until(relay, lambda: relay._ear.is_listening and relay._next_slice > 0)
+def test_a_writer_that_the_relay_does_not_know_yet_wakes_it(log, relay, transport):
+    step_until(relay, lambda: relay._listener.is_listening and relay._news.next_slice > 0)
 
     ask_for_a_lot(log)
 
     step_until(relay, lambda: published(transport, "x") == [1])
 
 
-@pytest.mark.usefixtures("deaf")
 def test_without_redis_the_idle_writers_are_asked_as_often_as_before(log, relay, transport, settings):
     settings.REDIS_URL = DEAD_REDIS
     log.register("w")
-    step_until(relay, lambda: relay._writers)
+    step_until(relay, lambda: relay._news.writers)
     log.append(lots.open_lot("x").entries, batch="w:1")
 
     step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
 
-    assert not relay._ear.is_listening
+    assert not relay._listener.is_listening
 
 
-async def test_a_bell_without_redis_costs_its_writer_nothing(settings):
+async def test_a_notifier_without_redis_costs_its_writer_nothing(settings):
     settings.REDIS_URL = DEAD_REDIS
-    bell = wakeup.Bell()
+    notifier = wakeup.Notifier()
 
-    bell.ring("w")
-    await bell._ringing
-    muted_until = bell._next
-    bell.ring("w")
+    notifier.notify("w")
+    await notifier._publishing
+    silent_until = notifier._next
+    notifier.notify("w")
 
-    assert bell._next == muted_until
-    await bell.close()
+    assert notifier._next == silent_until
+    await notifier.close()
 
 
-def test_an_ear_hears_only_its_own_log(settings):
+def test_a_listener_receives_only_messages_of_its_own_log(settings):
     settings.MONGODB_DATABASE = "one"
-    ear = wakeup.Ear()
-    assert ear.wait(0.0) == ""
+    listener = wakeup.Listener()
+    assert listener.wait(0.0) == ""
     settings.MONGODB_DATABASE = "another"
     other = wakeup.channel()
     settings.MONGODB_DATABASE = "one"
@@ -78,5 +72,5 @@ def test_an_ear_hears_only_its_own_log(settings):
         client.publish(other, "theirs")
         client.publish(wakeup.channel(), "ours")
 
-    assert ear.wait(30.0) == "ours"
-    ear.close()
+    assert listener.wait(30.0) == "ours"
+    listener.close()

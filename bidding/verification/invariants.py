@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import errors, findings, money
-from bidding import presentation, rules, runtime, store
+from bidding import presentation, rules, runtime
 from bidding.rest import bid_endpoint
 from bidding.rules import commands, kinds, log
+from bidding.store import bid_log, mongo
 from bidding.verification import judging
 
 INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
@@ -61,21 +62,21 @@ def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[find
     verdicts = judging.Verdicts()
     answered = _read_answers(answers) if answers is not None else {}
     log_store = runtime.current().store
-    in_all = runtime.call(log_store.estimate_entries())
+    in_all = runtime.call(log_store.bids.estimate_count())
     read = 0
-    for auction_id in sorted({*runtime.call(log_store.all_auction_ids()), *answered}):
+    for auction_id in sorted({*runtime.call(log_store.auctions.all_ids()), *answered}):
         read += _check_auction(auction_id, answered.get(auction_id, []), verdicts, follow)
-    if read < in_all:  # the estimate may be wrong
+    if read < in_all:  # an estimate is no proof
         in_all, read = _count_again(log_store)
     verdicts.look("B3", read >= in_all, f"{in_all - read} entries are behind a gap, or of no auction")
     return [verdicts.finding(invariant) for invariant in INVARIANTS]
 
 
-def _count_again(log_store: store.MongoStore) -> tuple[int, int]:
+def _count_again(log_store: mongo.MongoStore) -> tuple[int, int]:
     """The exact number of entries, and how many of them the logs lead to."""
-    in_all = runtime.call(log_store.count_entries(), seconds=store.COUNT_SECONDS)
+    in_all = runtime.call(log_store.bids.count(), seconds=bid_log.COUNT_SECONDS)
     unjudged = judging.Verdicts()
-    ids = runtime.call(log_store.all_auction_ids())
+    ids = runtime.call(log_store.auctions.all_ids())
     return in_all, sum(_check_auction(auction_id, [], unjudged, unfollowed) for auction_id in ids)
 
 
@@ -118,7 +119,7 @@ def _check_auction(
 def _snapshot(auction_id: str) -> tuple[str | None, int]:
     """The snapshot and its mark. They are read before the log, so that the log reaches at least as far."""
     try:
-        document = runtime.call(runtime.current().store.get_auction(auction_id))
+        document = runtime.call(runtime.current().store.auctions.get(auction_id))
     except errors.NotFound:
         return None, 0
     return document.snapshot, document.mark
@@ -126,7 +127,7 @@ def _snapshot(auction_id: str) -> tuple[str | None, int]:
 
 def _entries(auction_id: str) -> Iterator[log.Entry]:
     seq = 0
-    while chunk := runtime.call(runtime.current().store.read_from(auction_id, seq, READ_ENTRIES)):
+    while chunk := runtime.call(runtime.current().store.bids.read_from(auction_id, seq, READ_ENTRIES)):
         yield from chunk
         seq = chunk[-1].seq
 

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
 from auction_project.kernel import errors, logs
-from bidding import store
 from bidding.rules import log
+from bidding.store import bid_log, protocols
 from bidding.writer.auction_fold import AuctionFold
 
 MAX_AUCTIONS = 20_000
@@ -20,7 +20,7 @@ logger = logs.get(__name__)
 class AuctionCache:
     """By auction id. Not thread-safe: one event loop uses it."""
 
-    def __init__(self, log_store: store.LogStore) -> None:
+    def __init__(self, log_store: protocols.LogStore) -> None:
         self._store = log_store
         self._folds: OrderedDict[str, AuctionFold] = OrderedDict()
         self.damaged: set[str] = set()
@@ -44,9 +44,9 @@ class AuctionCache:
         missing = [auction_id for auction_id in auction_ids if auction_id not in self._folds]
         self.damaged.difference_update(missing)
         for start in range(
-            0, len(missing), store.READ_CHUNK
+            0, len(missing), bid_log.READ_CHUNK
         ):  # what is loaded stays loaded if the next read fails
-            await self._load_some(missing[start : start + store.READ_CHUNK])
+            await self._load_some(missing[start : start + bid_log.READ_CHUNK])
         for auction_id in auction_ids:
             if auction_id in self._folds:
                 self._folds.move_to_end(auction_id)
@@ -63,13 +63,15 @@ class AuctionCache:
             applied = [(fold, self._apply(fold, entries)) for fold in behind]
             moved.update(fold.auction_id for fold, count in applied if count)
             behind = [fold for fold, count in applied if count == ahead]
-            ahead = store.READ_CHUNK
+            ahead = bid_log.READ_CHUNK
         return moved | self.damaged
 
     async def _read(self, folds: list[AuctionFold], ahead: int) -> dict[tuple[str, int], log.Entry]:
         """The next entries of each auction. If one cannot be read, each auction is read by itself."""
         try:
-            return await self._store.read(place for fold in folds for place in fold.next_ids(ahead))
+            return await self._store.bids.read(
+                entry_id for fold in folds for entry_id in fold.next_ids(ahead)
+            )
         except errors.Unavailable:
             raise
         except Exception:
@@ -82,8 +84,8 @@ class AuctionCache:
         return entries
 
     async def _load_some(self, auction_ids: list[str]) -> None:
-        snapshots = await self._store.load_snapshots(auction_ids)
-        opened = [fold for place in snapshots.items() if (fold := self._load(*place)) is not None]
+        snapshots = await self._store.auctions.load_snapshots(auction_ids)
+        opened = [fold for item in snapshots.items() if (fold := self._load(*item)) is not None]
         await self.catch_up(opened)
         for fold in opened:
             if fold.auction_id not in self.damaged:

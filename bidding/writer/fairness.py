@@ -5,28 +5,40 @@ a lone writer would then slow its own bids (ADR 12). This is a hint: the fence d
 """
 
 import asyncio
-import time
-from collections.abc import Callable
+
+import msgspec
 
 from auction_project.kernel import logs
-from bidding import store
+from bidding.store import protocols
+from bidding.writer.clocks import Clocks
 
 LOST_RACES = 2  # in a row, before a writer asks the others
 ASKED_SECONDS = 2.0  # how long a request counts
-PAUSE_EVERY_SECONDS = 0.5
-PAUSE_BULKS = 4.0  # another writer needs a failed bulk, a read and a bulk
-MAX_PAUSE_SECONDS = 0.1
 
 logger = logs.get(__name__)
 
 
-class Fairness:
-    """One writer's part in it. `now` gives milliseconds since the epoch."""
+class Pauses(msgspec.Struct, frozen=True, kw_only=True):
+    """How a busy writer pauses: not more often than `every_seconds`, and for the time of so many of its bulks."""
 
-    def __init__(self, log_store: store.LogStore, incarnation: str, *, now: Callable[[], int]) -> None:
-        self._store = log_store
+    every_seconds: float = 0.5
+    bulks: float = 4.0  # another writer needs a failed bulk, a read and a bulk
+    max_seconds: float = 0.1
+
+
+PAUSES = Pauses()
+
+
+class Fairness:
+    """One writer's part in it."""
+
+    def __init__(
+        self, writers: protocols.Writers, incarnation: str, *, clocks: Clocks, pauses: Pauses
+    ) -> None:
+        self._writers = writers
         self._incarnation = incarnation
-        self._now = now
+        self._clocks = clocks
+        self._pauses = pauses
         self._bulk_seconds = 0.0
         self._ended_at = 0.0
         self._idle_at = 0.0  # or paused
@@ -43,7 +55,7 @@ class Fairness:
 
     def ended(self) -> None:
         """A batch has ended."""
-        self._ended_at = time.monotonic()
+        self._ended_at = self._clocks.monotonic()
 
     async def lost(self) -> None:
         """A race was lost. A single lost race is normal. Repeated losses mean that another writer is busier.
@@ -51,28 +63,28 @@ class Fairness:
         Raises errors.Unavailable.
         """
         self._lost_races += 1
-        now = time.monotonic()
+        now = self._clocks.monotonic()
         if self._lost_races >= LOST_RACES and now - self._asked_at > ASKED_SECONDS / 2:
-            await self._store.request_back_off(self._incarnation, now=self._now())
+            await self._writers.request_back_off(self._incarnation, now=self._clocks.now())
             self._asked_at = now
 
     async def back_off(self) -> None:
         """Before a batch: if another writer asked, pause for as long as its read and its bulk take. Commands that arrive
         meanwhile go into one bulk."""
-        pause = min(PAUSE_BULKS * self._bulk_seconds, MAX_PAUSE_SECONDS)
-        now = time.monotonic()
+        pause = min(self._pauses.bulks * self._bulk_seconds, self._pauses.max_seconds)
+        now = self._clocks.monotonic()
         if now - self._ended_at > pause:
             self._idle_at = now
-        elif now - self._idle_at > PAUSE_EVERY_SECONDS:
+        elif now - self._idle_at > self._pauses.every_seconds:
             if await self._is_asked():
                 await asyncio.sleep(pause)
-            self._idle_at = time.monotonic()
+            self._idle_at = self._clocks.monotonic()
 
     async def _is_asked(self) -> bool:
         """Best effort: a failure here must never fail a bid."""
-        since = self._now() - int(ASKED_SECONDS * 1000)
+        since = self._clocks.now() - int(ASKED_SECONDS * 1000)
         try:
-            return await self._store.is_back_off_requested(since=since, besides=self._incarnation)
+            return await self._writers.is_back_off_requested(since=since, besides=self._incarnation)
         except Exception as error:
             logger.warning("back_off_unknown", error=repr(error))
             return False

@@ -1,7 +1,7 @@
 """Wakes the relay of the bid log as soon as a writer has stored something after a pause.
 
-Best effort, over Redis: a message names the writer and nothing else. A relay that misses it finds the entries by its
-slow poll; one that cannot listen polls fast instead.
+Best effort, over Redis: a message names the writer, and carries nothing else. A relay that misses it finds the entries by
+its slow poll; one that cannot listen polls fast instead.
 """
 
 import asyncio
@@ -15,21 +15,21 @@ from redis.asyncio import retry as async_retry
 
 from auction_project.kernel import logs
 
-RING_SECONDS = 0.5  # between two messages of a writer: the relay polls fast for longer than that
+NOTIFY_SECONDS = 0.5  # between two messages of a writer: the relay polls fast for longer than that
 CONNECT_SECONDS = 1.0
-AWAY_SECONDS = 1.0  # before Redis is tried again
+RETRY_SECONDS = 1.0  # before Redis is tried again
 MAX_NAME_CHARACTERS = 64
 
 log = logs.get(__name__)
 
 
 def channel() -> str:
-    """One for each bid log: Redis has one space of channels for all its databases."""
+    """One for each bid log, because Redis has one space of channels for all its databases."""
     return f"gavel:bid-log:{settings.MONGODB_DATABASE}"
 
 
-class Bell:
-    """The writer's end. Make and use it within one event loop; `ring` never waits and never raises."""
+class Notifier:
+    """The writer's end. Make and use it within one event loop; `notify` never waits and never raises."""
 
     def __init__(self) -> None:
         self._client = redis.asyncio.Redis.from_url(
@@ -40,34 +40,34 @@ class Bell:
             protocol=2,
         )
         self._next = 0.0
-        self._ringing: asyncio.Task[None] | None = None
+        self._publishing: asyncio.Task[None] | None = None
 
-    def ring(self, name: str) -> None:
+    def notify(self, name: str) -> None:
         """The writer `name` has stored something."""
         now = time.monotonic()
-        if now >= self._next and (self._ringing is None or self._ringing.done()):
-            self._next = now + RING_SECONDS
-            self._ringing = asyncio.get_running_loop().create_task(self._publish(name))
+        if now >= self._next and (self._publishing is None or self._publishing.done()):
+            self._next = now + NOTIFY_SECONDS
+            self._publishing = asyncio.get_running_loop().create_task(self._publish(name))
 
     async def close(self) -> None:
-        if self._ringing is not None:
-            self._ringing.cancel()
-            await asyncio.gather(self._ringing, return_exceptions=True)
+        if self._publishing is not None:
+            self._publishing.cancel()
+            await asyncio.gather(self._publishing, return_exceptions=True)
         await self._client.aclose()
 
     async def _publish(self, name: str) -> None:
         try:
             await self._client.publish(channel(), name)
         except (redis.RedisError, OSError) as error:
-            self._next = time.monotonic() + AWAY_SECONDS
+            self._next = time.monotonic() + RETRY_SECONDS
             log.warning("relay_not_woken", error=repr(error))
 
 
-class Ear:
-    """The relay's end, for one thread. `is_listening`: whether a message would be heard now."""
+class Listener:
+    """The relay's end, for one thread. `is_listening`: whether a message would arrive now."""
 
     def __init__(self) -> None:
-        self._client: redis.Redis | None = None  # it closes its connections when it is forgotten
+        self._client: redis.Redis | None = None  # closes its connections when it is garbage
         self._pubsub: redis.client.PubSub | None = None
         self._next_try = 0.0
 
@@ -76,9 +76,9 @@ class Ear:
         return self._pubsub is not None
 
     def wait(self, seconds: float) -> str:
-        """Sleep for `seconds` at most, or until a writer has stored something: its name, or "".
+        """Sleep for `seconds` at most, or until a writer has stored something; the writer's name, or "".
 
-        Never raises because of Redis. What was said before it listened is lost: look at the log once after it begins to.
+        Never raises because of Redis. Messages from before it listened are lost, so look at the log once after it begins to.
         """
         deadline = time.monotonic() + seconds
         if self._pubsub is None and time.monotonic() >= self._next_try:
@@ -110,7 +110,7 @@ class Ear:
         self._pubsub = self._client.pubsub()
         try:
             self._pubsub.subscribe(channel())
-            if self._pubsub.get_message(timeout=CONNECT_SECONDS) is None:  # only from then on it hears
+            if self._pubsub.get_message(timeout=CONNECT_SECONDS) is None:  # messages arrive only from then on
                 raise redis.TimeoutError("the subscription was not confirmed")
         except (redis.RedisError, OSError) as error:
             self._lose(error)
@@ -118,4 +118,4 @@ class Ear:
     def _lose(self, error: Exception) -> None:
         log.warning("relay_cannot_be_woken", error=repr(error))
         self.close()
-        self._next_try = time.monotonic() + AWAY_SECONDS
+        self._next_try = time.monotonic() + RETRY_SECONDS

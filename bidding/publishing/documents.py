@@ -1,0 +1,141 @@
+"""How far each auction is published, and the auctions' documents, which are saved from that.
+
+The relay folds every entry anyhow, so it replaces the document of an auction by the fold at its mark, at most once a second
+and at once when the status changes: mark = snapshot = what lists show.
+"""
+
+import asyncio
+
+from auction_project.kernel import errors, logs
+from bidding import rules, runtime
+from bidding.publishing import unreadable
+from bidding.publishing.pace import Pace
+from bidding.rules import kinds, log
+from bidding.store import auctions
+from bidding.writer.clocks import Clocks
+
+MAX_AUCTIONS = 50_000
+
+logger = logs.get(__name__)
+
+
+class _Progress:
+    """One auction as far as it is published: the fold at its mark."""
+
+    __slots__ = ("created_at", "saved_at", "state")
+
+    def __init__(self, document: auctions.AuctionDocument) -> None:
+        self.state = rules.load(document.snapshot) if document.snapshot else rules.State(document.id)
+        self.created_at = document.created_at
+        self.saved_at = 0.0
+
+
+class Documents:
+    """By auction id. What was not saved when a relay dies, the next one publishes again."""
+
+    def __init__(self, set_aside: unreadable.Unreadable, *, clocks: Clocks, pace: Pace) -> None:
+        self._set_aside = set_aside
+        self._clocks = clocks
+        self._pace = pace
+        self._progress: dict[str, _Progress] = {}
+        self._unsaved: dict[str, None] = {}
+
+    @property
+    def are_saved(self) -> bool:
+        return not self._unsaved
+
+    def seq(self, auction_id: str) -> int | None:
+        """The seq up to which the auction is published; None where that is not in memory."""
+        progress = self._progress.get(auction_id)
+        return None if progress is None else progress.state.seq
+
+    def state(self, auction_id: str) -> rules.State:
+        """The fold at the mark of an auction that was loaded."""
+        return self._progress[auction_id].state
+
+    async def load(self, auction_id: str) -> rules.State:
+        """The fold at the mark, from the stored document unless it is in memory. Raises errors.NotFound,
+        errors.Unavailable; the rules may raise anything on an edited snapshot."""
+        progress = self._progress.get(auction_id)
+        if progress is None:
+            document = await runtime.current().store.auctions.get(auction_id)
+            progress = self._progress[auction_id] = _Progress(document)
+        return progress.state
+
+    async def evict(self, *, before_loading: int) -> None:
+        """Keep at most MAX_AUCTIONS when so many more are loaded. Raises errors.Unavailable."""
+        if len(self._progress) + before_loading > MAX_AUCTIONS:
+            await self.save_all()
+            self._progress = {auction_id: self._progress[auction_id] for auction_id in self._unsaved}
+
+    def move(self, auction_id: str, state: rules.State, entries: list[log.Entry]) -> None:
+        """These entries are published: the mark moves. A change of the auction's status is saved at once."""
+        progress = self._progress[auction_id]
+        progress.state = state
+        self._unsaved[auction_id] = None
+        if any(not isinstance(entry.facts, kinds.Bid) for entry in entries):
+            progress.saved_at = 0.0
+
+    async def save_due(self) -> None:
+        """Save the documents whose last save is `save_seconds` ago, up to `saves_at_once`. One that cannot be saved is due
+        again after `save_seconds`."""
+        latest = self._clocks.monotonic() - self._pace.save_seconds
+        due = [auction_id for auction_id in self._unsaved if self._progress[auction_id].saved_at <= latest]
+        await self._save(due[: self._pace.saves_at_once])
+
+    async def save_all(self) -> None:
+        await self._save(list(self._unsaved))
+
+    async def _save(self, auction_ids: list[str]) -> None:
+        at_once = self._pace.saves_at_once
+        for start in range(0, len(auction_ids), at_once):
+            await asyncio.gather(*map(self._save_one, auction_ids[start : start + at_once]))
+
+    async def _save_one(self, auction_id: str) -> None:
+        """While this waits for the store, the auction may move on: then it stays unsaved."""
+        progress = self._progress[auction_id]
+        state = progress.state
+        progress.saved_at = self._clocks.monotonic()
+        try:
+            await runtime.current().store.auctions.save_progress(_document(state, progress.created_at))
+        except errors.Unavailable as error:
+            logger.warning("auction_not_saved", auction_id=auction_id, error=str(error))
+            return
+        except Exception as error:
+            self._set_aside.set_aside(auction_id, error)
+        if self._progress.get(auction_id) is progress and progress.state is state:
+            self._unsaved.pop(auction_id, None)
+            if state.ended:
+                self._progress.pop(auction_id, None)
+
+
+def _document(state: rules.State, created_at: int) -> auctions.AuctionDocument:
+    terms = state.known_terms
+    return auctions.AuctionDocument(
+        id=state.auction_id,
+        product_id=terms.product_id,
+        requested_by=state.requested_by,
+        format=terms.format,
+        currency=terms.currency,
+        starts_at=terms.starts_at,
+        ends_at=state.ends_at,
+        created_at=created_at,
+        due_at=rules.due_at(state),
+        status=state.status.value,
+        ended=state.ended,
+        seller_id=state.seller_id,
+        title=state.title,
+        text=state.text,
+        thumbnail=state.thumbnail,
+        price=state.price,
+        minimum=rules.formats.of(state).minimum(state),
+        start_price=terms.start_price,
+        ask=state.price or terms.start_price,
+        bids=state.bids,
+        quantity_left=state.quantity_left,
+        allocate=terms.allocate,
+        outcome=state.outcome,
+        mark=state.seq,
+        hash=state.hash,
+        snapshot=rules.dump(state),
+    )

@@ -1,0 +1,42 @@
+"""The lease that lets one relay of the bid log work at a time."""
+
+import uuid
+
+from auction_project.kernel import logs
+from bidding import runtime
+from bidding.publishing.pace import Pace
+from bidding.writer.clocks import Clocks
+
+logger = logs.get(__name__)
+
+
+class Lease:
+    """One relay's part in it. It ends by itself, so that another relay takes over from one that has died."""
+
+    def __init__(self, *, clocks: Clocks, pace: Pace) -> None:
+        self._clocks = clocks
+        self._pace = pace
+        self._owner = uuid.uuid4().hex
+        self._until = 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this relay had the lease when it asked last."""
+        return self._until > 0
+
+    def hold(self) -> bool:
+        """Get the lease, or renew it when half of it is over; whether this relay has it. Raises errors.Unavailable."""
+        now = self._clocks.now()
+        if now < self._until - self._pace.lease_ms // 2:
+            return True
+        until = now + self._pace.lease_ms
+        held = runtime.call(runtime.current().store.leases.hold("relay", self._owner, now=now, until=until))
+        if held and not self._until:
+            logger.info("log_relay_leads")
+        self._until = until if held else 0
+        return held
+
+    def release(self) -> None:
+        """Let another relay have it at once. Raises errors.Unavailable."""
+        now = self._clocks.now()
+        runtime.call(runtime.current().store.leases.hold("relay", self._owner, now=now, until=now - 1))

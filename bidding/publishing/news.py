@@ -1,0 +1,134 @@
+"""Which auctions have entries that are not published yet.
+
+The relay learns it from the numbers of the writers' batches (a hint, asked for every few milliseconds while they write) and
+from a slow sweep that compares the ends of the logs with the marks, slice by slice (the truth).
+"""
+
+from collections.abc import Iterable
+
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import failure
+from bidding import runtime
+from bidding.publishing import batches, documents, unreadable
+from bidding.publishing.pace import Pace
+from bidding.store import bid_log
+from bidding.writer.clocks import Clocks
+
+WRITER_KEPT_MS = 30 * 1000  # after its last heartbeat; the sweep finds what it may still write
+
+logger = logs.get(__name__)
+
+
+class News:
+    """`waiting`: the auctions with news, those that have waited longest first. `next_slice`: the monotonic time of the next
+    slice of the sweep."""
+
+    def __init__(
+        self,
+        published: documents.Documents,
+        set_aside: unreadable.Unreadable,
+        *,
+        clocks: Clocks,
+        pace: Pace,
+    ) -> None:
+        self._documents = published
+        self._set_aside = set_aside
+        self._clocks = clocks
+        self._pace = pace
+        self.waiting: dict[str, None] = {}
+        self.writers: dict[str, batches.Writer] = {}
+        self._to_compare: list[tuple[str, int]] = []  # (auction, mark): what is left of a page of the sweep
+        self._page_end = ""
+        self._round_began = 0.0
+        self.next_slice = 0.0
+
+    def note(self, auction_ids: Iterable[str]) -> None:
+        """These auctions have news."""
+        for auction_id in auction_ids:
+            if auction_id not in self._set_aside:
+                self.waiting[auction_id] = None
+
+    async def ask_writers(self, idle_poll_seconds: float) -> None:
+        """Note the auctions that the writers' next batches touch. Raises errors.Unavailable."""
+        now = self._clocks.monotonic()
+        numbers = {name: writer.next_numbers(now, idle_poll_seconds) for name, writer in self.writers.items()}
+        names = [
+            bid_log.batch_name(name, number) for name, of_writer in numbers.items() for number in of_writer
+        ]
+        highest: dict[str, int] = {}
+        for batch, seqs in (await runtime.current().store.bids.auctions_of_batches(names)).items():
+            incarnation, number = bid_log.batch_of(batch)
+            highest[incarnation] = max(number, highest.get(incarnation, 0))
+            self.note(
+                auction_id for auction_id, seq in seqs.items() if not self._is_published(auction_id, seq)
+            )
+        for name, of_writer in numbers.items():
+            if of_writer:
+                self.writers[name].saw(highest.get(name, 0), now)
+
+    def are_writers_idle(self, now: float) -> bool:
+        return all(writer.is_idle(now) for writer in self.writers.values())
+
+    def wake(self, name: str) -> None:
+        """The writer `name` has written. One that is not known yet is met at once. Raises errors.Unavailable."""
+        if name and name not in self.writers:
+            runtime.call(self._meet_writers())
+        if writer := self.writers.get(name):
+            writer.wake(self._clocks.monotonic())
+
+    def sweep(self) -> None:
+        """Compare a slice, when it is time. If this fails, the relay still publishes what it learns from the writers."""
+        if self._clocks.monotonic() < self.next_slice:
+            return
+        try:
+            runtime.call(self._compare_slice(), seconds=self._pace.slice_seconds)
+        except Exception as error:
+            self.next_slice = self._clocks.monotonic() + self._pace.sweep_seconds
+            logger.warning("sweep_failed", after=self._page_end, error=repr(error))
+
+    async def _compare_slice(self) -> None:
+        """Note those of the next auctions whose log is longer than what is published."""
+        log_store = runtime.current().store
+        if not self._to_compare:
+            if not self._page_end:
+                self._round_began = self._clocks.monotonic()
+                await self._meet_writers()
+            marks = await log_store.auctions.marks(
+                after=self._page_end, limit=self._pace.page_auctions, unfinished=True
+            )
+            self._to_compare = list(marks.items())
+            self._page_end = next(reversed(marks)) if len(marks) == self._pace.page_auctions else ""
+        heads = {
+            auction_id: mark if (seq := self._documents.seq(auction_id)) is None else seq
+            for auction_id, mark in self._to_compare[: self._pace.slice_auctions]
+            if auction_id not in self._set_aside
+        }
+        try:
+            entries = await log_store.bids.read((auction_id, head + 1) for auction_id, head in heads.items())
+            self.note(auction_id for auction_id, _ in entries)
+        except Exception as error:
+            if failure.classify(error) is failure.Fate.OUTAGE:
+                raise
+            self.note(heads)  # one of them is unreadable, so each is read by itself
+        del self._to_compare[: self._pace.slice_auctions]
+        if not self._to_compare and not self._page_end:
+            self.next_slice = self._round_began + self._pace.sweep_seconds
+
+    async def _meet_writers(self) -> None:
+        """Learn of new writers, and forget those that are gone."""
+        since = self._clocks.now() - WRITER_KEPT_MS
+        writers = runtime.current().store.writers
+        await writers.forget(before=since)
+        living = await writers.living(since=since)
+        self.writers = {name: writer for name, writer in self.writers.items() if name in living}
+        for name, number in living.items():
+            self.writers.setdefault(name, self._writer(number)).registered(number)
+
+    def _writer(self, number: int) -> batches.Writer:
+        return batches.Writer(
+            number, now=self._clocks.monotonic(), idle_after_seconds=self._pace.writer_idle_after_seconds
+        )
+
+    def _is_published(self, auction_id: str, seq: int) -> bool:
+        published = self._documents.seq(auction_id)
+        return published is not None and published >= seq

@@ -1,0 +1,45 @@
+"""How often the relay does what, and how much of it at once."""
+
+import msgspec
+
+from bidding.writer import wakeup
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """The defaults are those of production. Tests pass others, to see one part at work without the rest."""
+
+    poll_seconds: float = 0.025  # between two steps while writers write
+    idle_step_seconds: float = (
+        0.5  # of a step in which nothing happens; what is due is late by that much at most
+    )
+
+    # The lease.
+    lease_ms: int = 3_000
+    follower_seconds: float = 0.5  # before a relay that does not have the lease asks for it again
+
+    # News: from the writers, and from the sweep.
+    writer_idle_after_seconds: float = 2 * wakeup.NOTIFY_SECONDS
+    idle_poll_seconds: float = 1.0  # of an idle writer that will wake the relay
+    unheard_poll_seconds: float = 0.1  # of an idle writer while none can wake it
+    sweep_seconds: float = 2.0  # from the beginning of one round to that of the next, if it takes no longer
+    slice_seconds: float = 2.0  # that one slice may take
+    slice_auctions: int = 256
+    page_auctions: int = 2_000
+
+    # Publishing.
+    publish_seconds: float = 0.5  # of one step; then the lease, the news and the documents have their turn
+    auctions_per_read: int = 32
+    entries_per_read: int = 1_600  # of these auctions together
+    epoch_check_seconds: float = 2.0
+    set_aside_seconds: float = 60.0
+
+    # The auctions' documents.
+    save_seconds: float = 1.0  # between two saves of one document
+    saves_at_once: int = 64
+
+    # The refill.
+    refill_page_auctions: int = 2_000
+    refill_step_entries: int = 1_000
+
+
+PACE = Pace()

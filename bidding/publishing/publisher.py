@@ -1,0 +1,98 @@
+"""Publishes what has news: per auction always the entries mark + 1, + 2 …; the mark moves after the broker's
+acknowledgement. A pass is bounded: a piece of each auction, as far as its time reaches."""
+
+import asyncio
+
+import prometheus_client
+
+from auction_project.kernel import failpoints
+from auction_project.kernel.messaging import broker as brokers
+from bidding import rules, runtime
+from bidding.publishing import documents, news, unreadable
+from bidding.publishing import messages as log_messages
+from bidding.publishing.pace import Pace
+from bidding.rules import log
+from bidding.writer.clocks import Clocks
+
+entries_published = prometheus_client.Counter(
+    "gavel_bid_log_published", "Entries of the bid log that this process has published."
+)
+
+
+class Publisher:
+    """From what waits in the news to the transport."""
+
+    def __init__(
+        self,
+        transport: brokers.Broker,
+        waiting: news.News,
+        published: documents.Documents,
+        set_aside: unreadable.Unreadable,
+        *,
+        clocks: Clocks,
+        pace: Pace,
+    ) -> None:
+        self._broker = transport
+        self._news = waiting
+        self._documents = published
+        self._set_aside = set_aside
+        self._clocks = clocks
+        self._pace = pace
+
+    def publish(self) -> int:
+        """One pass over what has news; the number of entries. An auction that has more waits behind the others.
+
+        Raises brokers.EpochMissing, errors.Unavailable.
+        """
+        until = self._clocks.monotonic() + self._pace.publish_seconds
+        waiting = list(self._news.waiting)
+        count = 0
+        at_once = self._pace.auctions_per_read
+        for start in range(0, len(waiting), at_once):
+            if start and self._clocks.monotonic() >= until:
+                break
+            count += self._publish_group(waiting[start : start + at_once])
+        return count
+
+    def _publish_group(self, group: list[str]) -> int:
+        limit = self._pace.entries_per_read // len(group)
+        entries = runtime.call(self._read(group, limit))
+        messages: list[brokers.Message] = []
+        states: dict[str, rules.State] = {}
+        for auction_id, of_auction in entries.items():
+            try:
+                states[auction_id], published = log_messages.follow(
+                    self._documents.state(auction_id), of_auction
+                )
+            except Exception as error:
+                self._set_aside.set_aside(auction_id, error)
+            else:
+                messages += [message for _, of_entry in published for message in of_entry]
+        log_messages.append(self._broker, messages, source=log_messages.SOURCE)
+        entries_published.inc(sum(len(entries[auction_id]) for auction_id in states))
+        failpoints.reach("log_relay.before_mark")
+        for auction_id in group:
+            del self._news.waiting[auction_id]
+        for auction_id, state in states.items():
+            self._documents.move(auction_id, state, entries[auction_id])
+            if len(entries[auction_id]) == limit:
+                self._news.waiting[auction_id] = None
+        return sum(len(entries[auction_id]) for auction_id in states)
+
+    async def _read(self, auction_ids: list[str], limit: int) -> dict[str, list[log.Entry]]:
+        """The readable entries that follow the mark of each, without the auctions that have none."""
+        await self._documents.evict(before_loading=len(auction_ids))
+        bids = runtime.current().store.bids
+
+        async def read(auction_id: str) -> list[log.Entry]:
+            state = await self._documents.load(auction_id)
+            return await bids.read_from(auction_id, state.seq, limit)
+
+        outcomes = await asyncio.gather(*map(read, auction_ids), return_exceptions=True)
+        entries: dict[str, list[log.Entry]] = {}
+        for auction_id, outcome in zip(auction_ids, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                self._set_aside.set_aside(auction_id, outcome)
+            elif outcome:
+                entries[auction_id] = outcome
+        return entries

@@ -1,0 +1,182 @@
+"""The collection `bids`: one document an entry. Its `_id`, "<auction>:<seq, 12 digits>", is the fence."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import pymongo
+import pymongo.errors
+
+from auction_project.kernel import errors
+from bidding.rules import log
+from bidding.store import client
+
+MAX_BULK = 1000
+READ_CHUNK = 50  # ids or values that one read asks for
+COUNT_SECONDS = 60.0
+_DUPLICATE = 11000
+_WRITE_CONCERN = {"w": "majority", "j": True}
+
+
+class OutcomeUnknown(errors.Unavailable):
+    """The store did not say whether the entries are stored."""
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """The first `stored` entries of a bulk are stored. If `conflict`, the next one met a duplicate, and neither it nor any
+    entry after it is stored."""
+
+    stored: int
+    conflict: bool
+
+
+class BidLog:
+    """The entries of all auctions. Use it within one event loop.
+
+    All methods but `append` raise errors.Unavailable. A stored entry that cannot be read raises msgspec.ValidationError.
+    """
+
+    def __init__(self, database: client.Database) -> None:
+        self._database = database
+        self._bids = database["bids"]
+
+    async def create_indexes(self) -> None:
+        await self._bids.create_index("idem", unique=True)
+        await self._bids.create_index("batch")
+        await self._bids.create_index("actor")
+
+    async def append(self, entries: Sequence[log.Entry], *, batch: str) -> Appended:
+        """Store up to MAX_BULK entries with one ordered bulk insert. Raises OutcomeUnknown."""
+        command = {
+            "insert": "bids",
+            "ordered": True,
+            "documents": [document_of(entry, batch) for entry in entries],
+            "writeConcern": _WRITE_CONCERN,
+        }
+        try:
+            async with asyncio.timeout(client.OPERATION_SECONDS):
+                answer = await self._database.command(command)
+        except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
+            raise OutcomeUnknown(f"MongoDB: {error}") from error
+        if answer.get("writeConcernError"):
+            raise OutcomeUnknown(f"MongoDB: {answer['writeConcernError']}")
+        failures = answer.get("writeErrors") or []
+        if not failures:
+            if answer.get("n") != len(entries):
+                raise OutcomeUnknown(f"MongoDB stored {answer.get('n')} of {len(entries)} without an error")
+            return Appended(len(entries), conflict=False)
+        if failures[0].get("code") != _DUPLICATE:
+            raise OutcomeUnknown(f"MongoDB: {failures[0].get('errmsg')}")
+        return Appended(int(failures[0]["index"]), conflict=True)
+
+    async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
+        """The entries at these (auction, seq), without those that do not exist."""
+        keys = [entry_id(auction_id, seq) for auction_id, seq in ids]
+        entries: dict[tuple[str, int], log.Entry] = {}
+        for start in range(0, len(keys), READ_CHUNK):
+            chunk = self._bids.find({"_id": {"$in": keys[start : start + READ_CHUNK]}})
+            for document in await client.guard(chunk.to_list()):
+                entries[document["auction_id"], document["seq"]] = _entry(document)
+        return entries
+
+    async def read_from(self, auction_id: str, after: int, limit: int) -> list[log.Entry]:
+        """Up to `limit` entries after seq `after`, in order, without a gap."""
+        entries: list[log.Entry] = []
+        while len(entries) < limit:
+            first = after + len(entries) + 1
+            count = min(READ_CHUNK, limit - len(entries))
+            chunk = await self.read((auction_id, seq) for seq in range(first, first + count))
+            for seq in range(first, first + count):
+                if (auction_id, seq) not in chunk:
+                    return entries
+                entries.append(chunk[auction_id, seq])
+        return entries
+
+    async def find(self, idempotency: Iterable[str]) -> dict[str, log.Entry]:
+        """The entries of these idempotency strings, without those that do not exist."""
+        entries = [_entry(document) for document in await self._find_each("idem", list(idempotency))]
+        return {entry.idempotency: entry for entry in entries}
+
+    async def estimate_count(self) -> int:
+        """How many entries all auctions have together, by the server's own count. It may be off after the server crashed."""
+        return int(await client.guard(self._bids.estimated_document_count()))
+
+    async def count(self) -> int:
+        """How many entries all auctions have together, exactly. The server reads the whole log for it, up to COUNT_SECONDS,
+        and writers wait meanwhile."""
+        with pymongo.timeout(COUNT_SECONDS):
+            return int(await client.guard(self._bids.count_documents({}), seconds=COUNT_SECONDS))
+
+    async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
+        """The ids of auctions that hold one of the latest `limit` entries of `actor`, latest first."""
+        cursor = self._bids.find({"actor": actor}, {"auction_id": 1, "at": 1})
+        rows = await client.guard(cursor.sort("at", pymongo.DESCENDING).limit(limit).to_list())
+        latest: dict[str, int] = {}
+        for row in rows:
+            latest[row["auction_id"]] = max(row["at"], latest.get(row["auction_id"], 0))
+        return sorted(latest, key=lambda auction_id: -latest[auction_id])
+
+    async def auctions_of_batches(self, batches: Sequence[str]) -> dict[str, dict[str, int]]:
+        """By name of a batch, its auctions and the last seq of each there. A batch that stored nothing is absent."""
+        rows = await self._find_each("batch", list(batches), {"batch": 1, "auction_id": 1, "seq": 1})
+        last_seqs: dict[str, dict[str, int]] = {}
+        for row in rows:
+            seqs = last_seqs.setdefault(row["batch"], {})
+            seqs[row["auction_id"]] = max(row["seq"], seqs.get(row["auction_id"], 0))
+        return last_seqs
+
+    async def _find_each(
+        self, field: str, values: list[str], projection: dict[str, int] | None = None
+    ) -> list[dict[str, Any]]:
+        """The documents whose `field` has one of the values: one equality for each value, side by side, because the embedded
+        server uses an index for `$in` on `_id` only, and reads the whole log for any other field."""
+
+        async def find(value: str) -> list[dict[str, Any]]:
+            return await client.guard(self._bids.find({field: value}, projection).to_list())
+
+        documents: list[dict[str, Any]] = []
+        for start in range(0, len(values), READ_CHUNK):
+            for of_value in await asyncio.gather(*map(find, values[start : start + READ_CHUNK])):
+                documents += of_value
+        return documents
+
+
+def batch_name(incarnation: str, number: int) -> str:
+    """The name that the entries of a writer's batch carry."""
+    return f"{incarnation}:{number}"
+
+
+def batch_of(name: str) -> tuple[str, int]:
+    """The inverse of `batch_name`."""
+    incarnation, _, number = name.partition(":")
+    return incarnation, int(number)
+
+
+def entry_id(auction_id: str, seq: int) -> str:
+    return f"{auction_id}:{seq:012d}"
+
+
+def document_of(entry: log.Entry, batch: str) -> dict[str, Any]:
+    """An entry as it is stored."""
+    return {
+        "_id": entry_id(entry.auction_id, entry.seq),
+        "auction_id": entry.auction_id,
+        "seq": entry.seq,
+        "at": entry.at,
+        "actor": entry.actor,
+        "key": entry.key,
+        "idem": entry.idempotency,
+        "request": entry.request,
+        "facts": msgspec.to_builtins(entry.facts),
+        "hidden": msgspec.to_builtins(entry.hidden),
+        "commitment": entry.commitment,
+        "prev": entry.prev,
+        "hash": entry.hash,
+        "correlation_id": entry.correlation_id,
+        "batch": batch,
+    }
+
+
+def _entry(document: dict[str, Any]) -> log.Entry:
+    return msgspec.convert(document, log.Entry)

@@ -1,0 +1,57 @@
+"""The connection to the server, and the time that one operation may take."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeAlias, TypeVar
+
+import pymongo.errors
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from auction_project.kernel import errors
+
+OPERATION_SECONDS = 1.5
+
+Client: TypeAlias = AsyncMongoClient[dict[str, Any]]
+Collection: TypeAlias = AsyncCollection[dict[str, Any]]
+Database: TypeAlias = AsyncDatabase[dict[str, Any]]
+
+_T = TypeVar("_T")
+
+
+def connect(url: str) -> Client:
+    """A client of the server, for one event loop. It connects when it is used first, and never repeats a write."""
+    milliseconds = int(OPERATION_SECONDS * 1000)
+    return AsyncMongoClient(
+        url,
+        retryWrites=False,
+        retryReads=True,
+        serverSelectionTimeoutMS=milliseconds,
+        connectTimeoutMS=milliseconds,
+        socketTimeoutMS=milliseconds,
+        maxPoolSize=16,
+        tz_aware=False,
+        appname="gavel",
+    )
+
+
+def database(client: Client, name: str) -> Database:
+    """The database `name`, with durable writes, and reads of what is durable."""
+    return client.get_database(
+        name, read_concern=ReadConcern("majority"), write_concern=WriteConcern(w="majority", j=True)
+    )
+
+
+async def guard(operation: Awaitable[_T], *, seconds: float = OPERATION_SECONDS) -> _T:
+    """Await one operation for at most `seconds`. Raises errors.Unavailable when the server does not answer, and
+    pymongo.errors.DuplicateKeyError."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await operation
+    except pymongo.errors.DuplicateKeyError:
+        raise
+    except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
+        raise errors.Unavailable(f"MongoDB: {error}") from error

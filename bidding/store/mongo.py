@@ -1,0 +1,51 @@
+"""All of bidding's collections on one MongoDB server."""
+
+import time
+from datetime import UTC
+
+from bidding.store import auctions, bid_log, client, leases, reports, writers
+
+
+class MongoStore:
+    """One client and the owners of its collections. Make and use it within one event loop."""
+
+    def __init__(self, url: str, database: str) -> None:
+        self._client = client.connect(url)
+        self._database = client.database(self._client, database)
+        self.bids = bid_log.BidLog(self._database)
+        self.auctions = auctions.Auctions(self._database)
+        self.writers = writers.Writers(self._database)
+        self.leases = leases.Leases(self._database)
+        self.reports = reports.Reports(self._database)
+
+    async def prepare(self) -> None:
+        """Make the indexes (idempotent). Raises errors.Unavailable."""
+
+        async def make() -> None:
+            await self.bids.create_indexes()
+            await self.auctions.create_indexes()
+
+        await client.guard(make())
+
+    async def ping(self) -> None:
+        """Raises errors.Unavailable."""
+        await client.guard(self._database.command("ping"))
+
+    async def clock_offset_ms(self) -> float:
+        """The server's clock minus ours, as far as it is certain. Raises errors.Unavailable."""
+        before = time.time()
+        hello = await client.guard(self._database.command("hello"))
+        after = time.time()
+        local = hello.get("localTime")
+        if local is None:
+            return 0.0
+        return offset_ms(local.replace(tzinfo=UTC).timestamp(), before=before, after=after)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def offset_ms(there: float, *, before: float, after: float) -> float:
+    """How many milliseconds a clock is off at least, if it showed `there` at some time between `before` and `after`
+    (seconds)."""
+    return (there - min(max(there, before), after)) * 1000

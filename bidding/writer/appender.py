@@ -1,0 +1,134 @@
+"""Stores proposals in numbered batches, and finds out which of them are stored.
+
+When the store leaves an outcome open, the identical entries are sent again until an entry is stored at each of their seqs.
+Bulks stay small enough that a slow store acknowledges them well before clients give up.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import prometheus_client
+
+from auction_project.kernel import errors, failpoints, logs
+from bidding.rules import log
+from bidding.store import bid_log, protocols
+from bidding.writer import fairness, rounds
+from bidding.writer.clocks import Clocks
+
+MAX_BATCH = bid_log.MAX_BULK
+MIN_BATCH = 32
+SLOW_BULK_SECONDS = 0.4
+RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5)
+
+entries_stored = prometheus_client.Counter("gavel_bid_log_entries_total", "Entries stored in the bid log.")
+bulks_sent = prometheus_client.Counter("gavel_bid_log_bulks_total", "Bulk inserts sent to the bid log.")
+conflicts = prometheus_client.Counter(
+    "gavel_bid_log_conflicts_total", "Bulks that met another writer's entry."
+)
+
+logger = logs.get(__name__)
+
+
+class Appender:
+    """One writer's batches. `number` is that of the last batch, `limit` the most entries of the next one, `stalled_since`
+    the monotonic time since when the store has left outcomes open (None: it does not).
+
+    `on_stored` is called after each bulk with the incarnation, and must not wait.
+    """
+
+    def __init__(
+        self,
+        bids: protocols.BidLog,
+        incarnation: str,
+        competition: fairness.Fairness,
+        *,
+        clocks: Clocks,
+        on_stored: Callable[[str], None],
+    ) -> None:
+        self._bids = bids
+        self._fairness = competition
+        self._clocks = clocks
+        self._on_stored = on_stored
+        self.incarnation = incarnation
+        self.number = 0
+        self.limit = MAX_BATCH
+        self.stalled_since: float | None = None
+
+    async def append(
+        self, proposals: list[rounds.Proposal], settle: Callable[[rounds.Proposal], None]
+    ) -> int:
+        """Store the entries, however long it takes to know; how many from the front are stored as ours. `settle` is called
+        with each of these, in order, as soon as it is known to be stored."""
+        self.number += 1
+        batch = bid_log.batch_name(self.incarnation, self.number)
+        done, tries = 0, 0
+        while done < len(proposals):
+            rest = [proposal.entry for proposal in proposals[done:]]
+            began = self._clocks.monotonic()
+            try:
+                failpoints.reach("committer.before_append")
+                appended = await self._bids.append(rest, batch=batch)
+                failpoints.reach("committer.after_append")
+                ours = appended.stored
+                if appended.conflict:
+                    ours += await self._count_ours(rest[appended.stored :])
+            except errors.Unavailable as error:
+                if self.stalled_since is None:
+                    self.stalled_since = self._clocks.monotonic()
+                self._adapt_limit(len(rest), self._clocks.monotonic() - began)
+                pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
+                tries += 1
+                logger.warning("outcome_unknown", entries=len(rest), tries=tries, error=str(error))
+                await asyncio.sleep(pause)
+                continue
+            self.stalled_since = None
+            seconds = self._clocks.monotonic() - began
+            self._fairness.took(seconds)
+            self._adapt_limit(len(rest), seconds)
+            bulks_sent.inc()
+            entries_stored.inc(ours)
+            self._on_stored(self.incarnation)
+            for proposal in proposals[done : done + ours]:
+                settle(proposal)
+            done += ours
+            if appended.conflict and ours == appended.stored:
+                conflicts.inc()
+                break
+            self._fairness.won()
+        if not done and not tries:
+            self.number -= 1  # no entry has it, and a number that stored nothing would be a hole
+        return done
+
+    def _adapt_limit(self, entries: int, seconds: float) -> None:
+        if seconds > SLOW_BULK_SECONDS:
+            self.limit = max(MIN_BATCH, min(self.limit, entries) // 2)
+        elif entries >= self.limit and seconds < SLOW_BULK_SECONDS / 2:
+            self.limit = min(MAX_BATCH, self.limit * 2)
+
+    async def _count_ours(self, entries: list[log.Entry]) -> int:
+        """How many from the front are in the log with our hash: an attempt of unknown outcome has stored them."""
+        count = 0
+        while count < len(entries):
+            chunk = entries[count : count + bid_log.READ_CHUNK]
+            stored = await self._read_each(chunk)
+            for entry in chunk:
+                at_its_seq = stored.get((entry.auction_id, entry.seq))
+                if at_its_seq is None or at_its_seq.hash != entry.hash:
+                    return count
+                count += 1
+        return count
+
+    async def _read_each(self, entries: list[log.Entry]) -> dict[tuple[str, int], log.Entry]:
+        """What is stored at the seqs of `entries`. An entry that is unreadable is not ours, and hides no other."""
+        try:
+            return await self._bids.read((entry.auction_id, entry.seq) for entry in entries)
+        except errors.Unavailable:
+            raise
+        except Exception:
+            if len(entries) == 1:
+                logger.exception("entry_is_unreadable", auction_id=entries[0].auction_id, seq=entries[0].seq)
+                return {}
+        stored: dict[tuple[str, int], log.Entry] = {}
+        for entry in entries:
+            stored |= await self._read_each([entry])
+        return stored
