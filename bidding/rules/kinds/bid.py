@@ -33,7 +33,11 @@ def decide(state: State, command: PlaceBid, at: int) -> tuple[Bid, Hidden] | Ref
     if not 0 < command.quantity <= MAX_QUANTITY:
         return refusals.refuse(refusals.QuantityOutOfRange, field="quantity")
     decided = formats.of(state).decide_bid(state, command, at)
-    return decided if isinstance(decided, Refusal) else (decided, command.hidden(maximum=command.amount))
+    return (
+        decided
+        if isinstance(decided, Refusal)
+        else (decided, Hidden(actor=command.actor, salt=command.salt, maximum=command.amount))
+    )
 
 
 def apply(state: State, facts: Bid, hidden: Hidden) -> Changes:
