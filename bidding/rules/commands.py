@@ -9,8 +9,6 @@ import hashlib
 
 import msgspec
 
-from bidding.rules.facts import Hidden
-
 CLOCK, EVENT, SAGAS = "clock", "event", "sagas"
 
 
@@ -35,19 +33,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         body = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _NOT_REQUESTED}
         encoded = msgspec.json.encode([type(self).__name__, body], order="sorted")
         return hashlib.sha256(encoded).hexdigest()[:32]
-
-    def hidden(
-        self,
-        *,
-        maximum: int | None = None,
-        reserve: int | None = None,
-        buyer: str | None = None,
-        reason: str | None = None,
-    ) -> Hidden:
-        """What the entry of this command hides: its actor, and what its kind adds."""
-        return Hidden(
-            actor=self.actor, salt=self.salt, maximum=maximum, reserve=reserve, buyer=buyer, reason=reason
-        )
 
 
 _NOT_REQUESTED = frozenset({"auction_id", "actor", "key", "at", "salt", "correlation_id"})

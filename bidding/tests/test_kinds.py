@@ -32,7 +32,7 @@ class Renamed(Facts, frozen=True, kw_only=True, tag="renamed"):
 def decide(state: State, command: Rename, at: int) -> tuple[Renamed, Hidden] | rules.Refusal:
     if state.status is not Status.SCHEDULED:
         return refusals.refuse(refusals.WrongStatus, state=state.status.value)
-    return Renamed(title=command.title), command.hidden(reason=command.reason)
+    return Renamed(title=command.title), Hidden(actor=command.actor, salt=command.salt, reason=command.reason)
 
 
 def apply(state: State, facts: Renamed, hidden: Hidden) -> dict[str, Any]:

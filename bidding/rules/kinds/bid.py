@@ -11,16 +11,16 @@ from bidding.rules.facts import Bid, Hidden
 from bidding.rules.kinds.base import Changes
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import Bidder, OpenSale, State, Status
-from bidding.rules.terms import MAX_QUANTITY
+from bidding.rules.terms import MAX_QUANTITY, Terms
 
 
 def decide(state: State, command: PlaceBid, at: int) -> tuple[Bid, Hidden] | Refusal:
     if state.status is not Status.OPEN or at >= state.ends_at:
         return _not_open(state)
-    refusal = _may_not_bid(state, command)
+    terms = state.known_terms
+    refusal = _may_not_bid(state, terms, command)
     if refusal is not None:
         return refusal
-    terms = state.known_terms
     if command.currency is not None and command.currency != terms.currency:
         return refusals.refuse(
             refusals.CurrencyMismatch,
@@ -32,8 +32,12 @@ def decide(state: State, command: PlaceBid, at: int) -> tuple[Bid, Hidden] | Ref
         return refusals.refuse(refusals.AmountOutOfRange, field="amount")
     if not 0 < command.quantity <= MAX_QUANTITY:
         return refusals.refuse(refusals.QuantityOutOfRange, field="quantity")
-    decided = formats.of(state).decide_bid(state, command, at)
-    return decided if isinstance(decided, Refusal) else (decided, command.hidden(maximum=command.amount))
+    decided = formats.FORMATS[terms.format].decide_bid(state, command, at)
+    return (
+        decided
+        if isinstance(decided, Refusal)
+        else (decided, Hidden(actor=command.actor, salt=command.salt, maximum=command.amount))
+    )
 
 
 def apply(state: State, facts: Bid, hidden: Hidden) -> Changes:
@@ -58,12 +62,12 @@ def apply(state: State, facts: Bid, hidden: Hidden) -> Changes:
     return changes
 
 
-def _may_not_bid(state: State, command: PlaceBid) -> Refusal | None:
+def _may_not_bid(state: State, terms: Terms, command: PlaceBid) -> Refusal | None:
     if command.actor == state.seller_id:
         return refusals.refuse(refusals.OwnLot)
     if command.is_operator and state.seller_id == ids.HOUSE:
         return refusals.refuse(refusals.HouseLot)
-    if state.known_terms.card_required and not command.has_card:
+    if terms.card_required and not command.has_card:
         return refusals.refuse(refusals.CardMissing)
     return None
 

@@ -44,8 +44,10 @@ def decide(state: State, command: Cancel, at: int) -> tuple[Cancelled | SoldOut,
         if state.status is Status.REQUESTED:
             return wrong_status(state, "cancelled")
         if state.sold or state.open_sales:
-            return SoldOut(ended=not state.open_sales), command.hidden()
-    return Cancelled(reason=command.reason, by=command.by, ended=not state.open_sales), command.hidden()
+            return SoldOut(ended=not state.open_sales), Hidden(actor=command.actor, salt=command.salt)
+    return Cancelled(reason=command.reason, by=command.by, ended=not state.open_sales), Hidden(
+        actor=command.actor, salt=command.salt
+    )
 
 
 def apply(state: State, facts: Cancelled, hidden: Hidden) -> Changes:

@@ -41,7 +41,7 @@ def decide(state: State, command: Close, at: int) -> tuple[Closed, Hidden] | Ref
         ended=not winner and not state.open_sales,
         sale=sale_of(state, buyer=alias, price=state.price) if winner else None,
     )
-    return facts, command.hidden(buyer=winner or None)
+    return facts, Hidden(actor=command.actor, salt=command.salt, buyer=winner or None)
 
 
 def apply(state: State, facts: Closed, hidden: Hidden) -> Changes:

@@ -30,7 +30,7 @@ def decide(state: State, command: Open, at: int) -> tuple[Opened, Hidden] | Refu
             return refusals.refuse(refusals.NotYourAuction)
     elif at < terms.starts_at:
         return refusals.refuse(refusals.NotDue, due_at=terms.starts_at)
-    return Opened(ends_at=terms.ends_at), command.hidden()
+    return Opened(ends_at=terms.ends_at), Hidden(actor=command.actor, salt=command.salt)
 
 
 def apply(state: State, facts: Opened, hidden: Hidden) -> Changes:

@@ -33,7 +33,7 @@ def decide(state: State, command: Request, at: int) -> tuple[Requested, Hidden] 
     terms = command.terms
     for field, rule in _flaws(terms, command.reserve, at):
         return refusals.refuse(refusals.TermsInvalid, detail=f"{field} must be {rule}.", field=field)
-    return Requested(terms=terms), command.hidden(reserve=command.reserve)
+    return Requested(terms=terms), Hidden(actor=command.actor, salt=command.salt, reserve=command.reserve)
 
 
 def apply(state: State, facts: Requested, hidden: Hidden) -> Changes:

@@ -17,7 +17,7 @@ def decide(state: State, command: FailSale, at: int) -> tuple[SaleFailed, Hidden
     if sale is None:
         return no_such_sale(command.key)
     facts, buyer = formats.of(state).decide_failure(state, command, sale)
-    return facts, command.hidden(buyer=buyer, reason=command.reason)
+    return facts, Hidden(actor=command.actor, salt=command.salt, buyer=buyer, reason=command.reason)
 
 
 def apply(state: State, facts: SaleFailed, hidden: Hidden) -> Changes:

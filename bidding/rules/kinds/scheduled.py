@@ -37,7 +37,7 @@ def decide(state: State, command: Schedule, at: int) -> tuple[Scheduled, Hidden]
         seller_id=command.seller_id,
         stock_version=command.stock_version,
     )
-    return facts, command.hidden()
+    return facts, Hidden(actor=command.actor, salt=command.salt)
 
 
 def apply(state: State, facts: Scheduled, hidden: Hidden) -> Changes:

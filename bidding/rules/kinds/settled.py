@@ -24,7 +24,7 @@ def decide(state: State, command: Settle, at: int) -> tuple[Settled, Hidden] | R
         return no_such_sale(command.key)
     is_last = len(state.open_sales) == 1
     ended = is_last and (bids_are_over(state) or state.quantity_left == 0)
-    return Settled(sale_id=command.key, ended=ended), command.hidden()
+    return Settled(sale_id=command.key, ended=ended), Hidden(actor=command.actor, salt=command.salt)
 
 
 def apply(state: State, facts: Settled, hidden: Hidden) -> Changes:
