@@ -1,12 +1,16 @@
-// Whether the reader may bid with the card on file: "usable", "missing" or "declined"; null when that cannot be read now.
+// Whether the reader may bid with the card on file.
 
-import { get, Problem } from "./api.js";
+import { get } from "./api.js";
+import { isNotFound } from "./errors.js";
 
+/** @typedef {"usable" | "missing" | "declined"} CardState */
+
+/** Null when the card cannot be read now. @returns {Promise<CardState | null>} */
 export async function cardState() {
   try {
     const card = await get("/api/v1/card");
     return card.usable === false ? "declined" : "usable";
   } catch (error) {
-    return error instanceof Problem && error.status === 404 ? "missing" : null;
+    return isNotFound(error) ? "missing" : null;
   }
 }
