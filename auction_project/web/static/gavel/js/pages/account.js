@@ -1,8 +1,8 @@
 // My account: the simulated card.
 
-import { get, request } from "../api.js";
+import { request } from "../api.js";
+import { loadCard } from "../card.js";
 import { byId, h, setText } from "../dom.js";
-import { isNotFound } from "../errors.js";
 import { showFieldError, showProblem } from "../lists.js";
 
 /** @import {Card} from "../bodies.d.ts" */
@@ -41,10 +41,9 @@ function show(card) {
 
 async function load() {
   try {
-    show(await get("/api/v1/card"));
+    show(await loadCard());
   } catch (error) {
-    if (isNotFound(error)) show(null);
-    else showProblem(byId("problem"), error, { retry: load });
+    showProblem(byId("problem"), error, { retry: load });
   }
 }
 
