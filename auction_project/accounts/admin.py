@@ -205,6 +205,15 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
     def has_bar_account_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("accounts.bar_account"))
 
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Only what changes this account as it is now. An action that comes too late is refused by its service."""
+        account = self.get_object(request, object_id)
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if account is not None and _is_possible(action.method.original_function_name, account)
+        ]
+
     # --- actions -------------------------------------------------------------------------------------------------
 
     @unfold.action(
@@ -307,3 +316,17 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         else:
             messages.success(request, "Done.")
         return HttpResponse(headers={"HX-Redirect": reverse("admin:accounts_user_change", args=[user_id])})
+
+
+def _is_possible(action: str, account: models.User) -> bool:
+    is_seller: bool = account.groups.filter(name="seller").exists()
+    is_closed = account.state == models.State.CLOSED
+    possible: dict[str, bool] = {
+        "grant_seller": account.is_active and not is_seller,
+        "revoke_seller": is_seller,
+        "bar_account": account.state == models.State.ACTIVE,
+        "reinstate_account": account.state == models.State.BARRED,
+        "close_account": not is_closed,
+        "erase_account": not account.is_erased,
+    }
+    return possible.get(action, not is_closed)
