@@ -1,18 +1,18 @@
-"""The menu of the admin: what each entry needs is the permission of the page behind it. See `UNFOLD` in the settings."""
+"""The menu of the admin. An entry is named as its page is, and needs the permission of its page. See `UNFOLD` in the settings."""
 
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
-# title, icon (Material Symbols), named URL, permission ("" for everybody at the desk)
+# title, icon (Material Symbols), named URL, permission ("" for all staff)
 _Entry = tuple[str, str, str, str]
 
 _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
     (
         "Auctions",
         (
-            ("All auctions", "gavel", "sell", "role"),
+            ("Auction desk", "gavel", "sell", "role"),
             ("New auction", "add_circle", "new-auction", "role"),
         ),
     ),
@@ -26,7 +26,7 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
                 "admin:inventory_reservation_changelist",
                 "inventory.view_reservation",
             ),
-            ("Ledger", "receipt_long", "admin:inventory_move_changelist", "inventory.view_move"),
+            ("Moves", "receipt_long", "admin:inventory_move_changelist", "inventory.view_move"),
             ("Warehouses", "warehouse", "admin:inventory_warehouse_changelist", "inventory.view_warehouse"),
         ),
     ),
@@ -36,12 +36,17 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
             ("Orders", "shopping_bag", "admin:orders_order_changelist", "orders.view_order"),
             ("Payments", "credit_card", "admin:orders_payment_changelist", "orders.view_payment"),
             (
-                "Journal",
+                "Accounting entries",
                 "account_balance",
                 "admin:orders_journalentry_changelist",
                 "orders.view_journalentry",
             ),
-            ("Risk", "policy", "admin:orders_riskassessment_changelist", "orders.view_riskassessment"),
+            (
+                "Risk assessments",
+                "policy",
+                "admin:orders_riskassessment_changelist",
+                "orders.view_riskassessment",
+            ),
         ),
     ),
     (
