@@ -121,14 +121,12 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
     filter_horizontal = ()
     inlines: ClassVar[list[Any]] = [ActionInline]
     actions = None
-    actions_detail: ClassVar[list[str]] = [
+    actions_detail: ClassVar[list[Any]] = [
         "grant_seller",
         "revoke_seller",
         "bar_account",
         "reinstate_account",
-        "close_account",
-        "erase_account",
-        "assign_desk_groups",
+        {"title": "More", "items": ["assign_desk_groups", "close_account", "erase_account"]},
     ]
 
     @admin.display(description="roles")

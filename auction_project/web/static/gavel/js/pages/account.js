@@ -80,7 +80,7 @@ byId("test-numbers").replaceChildren(
       "tr",
       {},
       h("th", { scope: "row" }, h("code", {}, digits)),
-      h("td", {}, meaning),
+      h("td", { dataset: { label: "What happens" } }, meaning),
       h("td", { class: "end" }, use),
     );
   }),
