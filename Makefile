@@ -21,7 +21,7 @@ demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARG
 test: $(STAMP) ## All tests that need neither a Chromium nor servers that are not embedded; kills and outages, too.
 	@PATH="$$PWD/.venv/bin:$$PATH" .ci/test $(ARGS)
 
-check: $(STAMP) ## Format, lint, types, architecture, settings, migrations.
+check: $(STAMP) ## Format, lint, types, architecture, settings, migrations, the pages' JavaScript.
 	@PATH="$$PWD/.venv/bin:$$PATH" bash .ci/check
 
 services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the servers that the environment names; needs a Chromium.

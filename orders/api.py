@@ -44,6 +44,12 @@ class StatisticsQuery(serializers.Serializer[Any]):
     )
 
 
+class CardQuery(serializers.Serializer[Any]):
+    optional = serializers.BooleanField(
+        default=False, help_text="Answer 204 instead of 404 when there is no card: that is no error then."
+    )
+
+
 class CardRequestSerializer(rest.StrictSerializer):
     number = serializers.CharField(max_length=card_numbers.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
@@ -185,11 +191,20 @@ class StatisticsView(views.APIView):
 
 class CardView(views.APIView):
     @openapi.extend_schema(
-        responses={200: CardSerializer, 404: api_schemas.refusal("no_card")}, tags=["card"]
+        parameters=[CardQuery],
+        responses={200: CardSerializer, 204: None, 404: api_schemas.refusal("no_card")},
+        tags=["card"],
     )
     def get(self, request: request.Request) -> response.Response:
-        """My card. 404 when none is on file."""
-        return response.Response(_card(selectors.get_card(user_id=request.user.sub)))
+        """My card. Without one 404, or 204 with `optional`."""
+        is_optional = _valid(CardQuery, request.query_params)["optional"]
+        try:
+            card = selectors.get_card(user_id=request.user.sub)
+        except exceptions.NoCard:
+            if not is_optional:
+                raise
+            return response.Response(status=204)
+        return response.Response(_card(card))
 
     @openapi.extend_schema(request=CardRequestSerializer, responses=CardSerializer, tags=["card"])
     def put(self, request: request.Request) -> response.Response:

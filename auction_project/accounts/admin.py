@@ -123,14 +123,12 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
     filter_horizontal = ()
     inlines: ClassVar[list[Any]] = [ActionInline]
     actions = None
-    actions_detail: ClassVar[list[str]] = [
+    actions_detail: ClassVar[list[Any]] = [
         "grant_seller",
         "revoke_seller",
         "bar_account",
         "reinstate_account",
-        "close_account",
-        "erase_account",
-        "assign_admin_groups",
+        {"title": "More", "items": ["assign_admin_groups", "close_account", "erase_account"]},
     ]
 
     @admin.display(description="roles")
@@ -206,6 +204,15 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
 
     def has_bar_account_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("accounts.bar_account"))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Only what changes this account as it is now. An action that comes too late is refused by its service."""
+        account = self.get_object(request, object_id)
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if account is not None and _is_possible(action.method.original_function_name, account)
+        ]
 
     # --- actions -------------------------------------------------------------------------------------------------
 
@@ -311,3 +318,17 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
         else:
             messages.success(request, "Done.")
         return HttpResponse(headers={"HX-Redirect": reverse("admin:accounts_user_change", args=[user_id])})
+
+
+def _is_possible(action: str, account: models.User) -> bool:
+    is_seller: bool = account.groups.filter(name="seller").exists()
+    is_closed = account.state == models.State.CLOSED
+    possible: dict[str, bool] = {
+        "grant_seller": account.is_active and not is_seller,
+        "revoke_seller": is_seller,
+        "bar_account": account.state == models.State.ACTIVE,
+        "reinstate_account": account.state == models.State.BARRED,
+        "close_account": not is_closed,
+        "erase_account": not account.is_erased,
+    }
+    return possible.get(action, not is_closed)

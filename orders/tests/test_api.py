@@ -257,6 +257,16 @@ def test_buyers_put_see_replace_and_remove_their_own_card_and_no_other(client_of
     assert mine.delete(CARD).status_code == 404
 
 
+def test_a_card_that_is_asked_for_as_optional_may_be_missing(client_of: ClientOf) -> None:
+    client = client_of("u" * 32)
+
+    assert client.get(CARD).status_code == 404
+    missing = client.get(f"{CARD}?optional=true")
+    assert (missing.status_code, missing.content) == (204, b"")
+    assert put(client, {"number": "4242424242424242"}).status_code == 200
+    assert client.get(f"{CARD}?optional=true").json() == client.get(CARD).json()
+
+
 def test_a_suspended_card_says_why_until_the_same_number_is_put_in_again(client_of: ClientOf) -> None:
     mine = client_of("u" * 32)
     put(mine, {"number": "4242424242424242"})

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that opens a window needs a Chromium; one that only reads files does not."""
     for item in items:
-        if HERE in item.path.parents and {"open_window", "modules"} & set(getattr(item, "fixturenames", ())):
+        if HERE in item.path.parents and "open_window" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
 
 

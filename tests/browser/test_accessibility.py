@@ -1,4 +1,4 @@
-"""What everybody needs from a page: names for what can be used, an order of headings, landmarks, and enough contrast."""
+"""Every page has names for its controls, headings in order, landmarks, enough contrast, and fits its window."""
 
 import re
 from collections.abc import Callable
@@ -49,6 +49,8 @@ CHECK = """() => {
   levels.forEach((level, i) => { if (i && level > levels[i - 1] + 1) flaws.push(`headings jump: ${levels}`); });
   for (const tag of ["header", "nav", "main", "footer"]) if (document.querySelectorAll(tag).length < 1) flaws.push(`no ${tag}`);
   if (!document.documentElement.lang) flaws.push("no language");
+  for (const e of document.querySelectorAll(".stacked")) if (e.scrollWidth > e.parentElement.clientWidth + 1) flaws.push(`cut: ${e.caption.textContent}`);
+  for (const e of document.querySelectorAll(".menu a")) if (e.getBoundingClientRect().right > innerWidth) flaws.push(`off the screen: ${e.textContent}`);
   if (document.documentElement.scrollWidth > innerWidth + 1) flaws.push(`wider than the window: ${document.documentElement.scrollWidth}`);
   return flaws;
 }"""
@@ -67,8 +69,8 @@ def contrast(one: str, other: str) -> float:
 
 def tokens() -> dict[str, tuple[str, str]]:
     """Each colour by day and by night."""
-    found = re.findall(r"--([a-z-]+): (?:light-dark\((#\w{6}), (#\w{6})\)|(#\w{6}));", TOKENS.read_text())
-    return {name: (day or both, night or both) for name, day, night, both in found}
+    colours = re.findall(r"--([a-z-]+): (?:light-dark\((#\w{6}), (#\w{6})\)|(#\w{6}));", TOKENS.read_text())
+    return {name: (day or both, night or both) for name, day, night, both in colours}
 
 
 @pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
@@ -101,7 +103,7 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
     assert person.buy(bought).status_code == 201
     house.wait_until(lambda: person.orders() and person.orders()[0]["status"] == "CONFIRMED", "the order")
     number = person.orders()[0]["number"]
-    nobody = open_window(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    visitor_window = open_window(viewport={"width": width, "height": 900}, color_scheme=scheme)
     window = open_window(person, viewport={"width": width, "height": 900}, color_scheme=scheme)
     operator = open_window(house.operator, viewport={"width": width, "height": 900}, color_scheme=scheme)
     public = (
@@ -123,29 +125,32 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
         "/notifications",
     )
     desk = ("/account", "/sell", "/sell/products/new", "/sell/auctions/new", f"/sell/auctions/{auction_id}")
-    signed = ("/accounts/email/", "/accounts/password/change/", "/accounts/logout/")
+    signed = (
+        *("/accounts/email/", "/accounts/password/change/", "/accounts/2fa/"),
+        *("/accounts/sessions/", "/accounts/data/", "/accounts/logout/"),
+    )
 
     flaws = {}
-    for visit, paths in ((nobody, public), (window, own + signed), (operator, desk)):
+    for visit, paths in ((visitor_window, public), (window, own + signed), (operator, desk)):
         for path in paths:
             visit.page.goto(path)
             visit.page.wait_for_load_state("networkidle")
             flaws[path] = visit.page.evaluate(CHECK)
 
-    assert {path: found for path, found in flaws.items() if found} == {}
-    assert nobody.errors + window.errors + operator.errors == []
+    assert {path: of_page for path, of_page in flaws.items() if of_page} == {}
+    assert visitor_window.errors + window.errors + operator.errors == []
 
 
-def test_the_browser_of_the_api_asks_nobody_else_for_its_files(
+def test_the_browser_of_the_api_loads_its_files_from_the_house_alone(
     house: houses.House, open_window: Open
 ) -> None:
-    window, asked = open_window(), []
-    window.page.on("request", lambda request: asked.append(request.url))
+    window, requests = open_window(), []
+    window.page.on("request", lambda request: requests.append(request.url))
 
     window.page.goto("/api/")
 
     window.page.get_by_text("Place a bid").wait_for()
-    assert [url for url in asked if not url.startswith((house.url, "data:"))] == []
+    assert [url for url in requests if not url.startswith((house.url, "data:"))] == []
     assert window.errors == []
 
 

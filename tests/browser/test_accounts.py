@@ -16,7 +16,9 @@ PASSWORD = "a-long-enough-word"
 _LINK = re.compile(r"https?://\S+")
 
 
-def test_somebody_signs_up_verifies_and_may_bid(house: houses.House, open_window: Open, product: str) -> None:
+def test_a_visitor_signs_up_verifies_and_may_bid(
+    house: houses.House, open_window: Open, product: str
+) -> None:
     email = f"{uuid.uuid4().hex[:12]}@example.org"
     auction_id = house.new_auction(product)
     window = open_window()
@@ -24,7 +26,7 @@ def test_somebody_signs_up_verifies_and_may_bid(house: houses.House, open_window
 
     page.goto(f"/auctions/{auction_id}")
     page.get_by_role("link", name="Create an account").click()
-    page.get_by_label("Email").fill(email)
+    page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill("short")
     page.get_by_label("Password (again)").fill("short")
     page.get_by_role("button", name="Create account").click()
@@ -54,12 +56,12 @@ def test_a_forgotten_password_is_set_anew_by_mail(house: houses.House, open_wind
     page = window.page
 
     page.goto("/accounts/password/reset/")
-    page.get_by_label("Email").fill(person.email)
+    page.get_by_label("E-mail").fill(person.email)
     page.get_by_role("button", name="Send the link").click()
     window.expect_text("h1", "Check your e-mail")
     page.goto(link_in_mail(house, person.email))
-    page.get_by_label("New Password", exact=True).fill(PASSWORD)
-    page.get_by_label("New Password (again)").fill(PASSWORD)
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password (again)").fill(PASSWORD)
     page.get_by_role("button", name="Save new password").click()
     window.expect_text("h1", "Password changed")
     person.password = PASSWORD
@@ -74,6 +76,7 @@ def test_a_card_is_put_on_file_refused_and_removed(house: houses.House, open_win
     page = window.page
     page.goto("/account")
     window.expect_text("#card-now", "Add a card")
+    assert window.errors == []
 
     page.get_by_label("Card number").fill("1234")
     page.get_by_role("button", name="Save card").click()
@@ -100,6 +103,30 @@ def test_signing_out_forgets_the_token(house: houses.House, open_window: Open, b
     assert "/accounts/login/" in window.page.url
 
 
+def test_the_list_of_sessions_names_the_browser_and_shows_dates_as_the_reader_does(
+    house: houses.House, open_window: Open
+) -> None:
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+    window = open_window(
+        house.new_account("bidder"), user_agent=agent, locale="de-DE", timezone_id="Europe/Berlin"
+    )
+
+    window.page.goto("/accounts/sessions/")
+
+    name = window.page.get_by_text("Chrome on Windows")
+    name.wait_for()
+    assert name.get_attribute("title") == agent
+    shown, written = window.page.evaluate(
+        """() => {
+          const time = document.querySelector("time[data-date]");
+          const style = {day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit"};
+          return [time.textContent, new Intl.DateTimeFormat("de-DE", style).format(new Date(time.dateTime))];
+        }"""
+    )
+    assert shown == written
+    assert window.faults == []
+
+
 def link_in_mail(house: houses.House, email: str) -> str:
     """The link in the newest mail to `email`, with this stack's address."""
     folder = house.stack.directory / "mail"
@@ -108,8 +135,8 @@ def link_in_mail(house: houses.House, email: str) -> str:
         files = sorted(folder.glob("*"), key=lambda file: file.stat().st_mtime) if folder.exists() else []
         for file in reversed(files):
             mail = message_from_bytes(file.read_bytes().split(b"\n" + b"-" * 79)[0], policy=policy.default)
-            found = _LINK.search(mail.get_content()) if email in str(mail["To"]) else None
-            if found:
-                return found[0]
+            link = _LINK.search(mail.get_content()) if email in str(mail["To"]) else None
+            if link:
+                return link[0]
         time.sleep(0.2)
     raise AssertionError(f"no mail to {email}")

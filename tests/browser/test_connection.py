@@ -1,4 +1,4 @@
-"""What pages do while the server is away: they say so, come back by themselves, and a bid counts once."""
+"""What pages do while the server is unavailable: they say so, reconnect by themselves, and a bid counts once."""
 
 import time
 from collections.abc import Callable
@@ -177,7 +177,9 @@ def test_a_503_is_tried_again_under_the_same_key(
             route.continue_()
         else:
             route.fulfill(
-                status=503, headers={"Retry-After": "1"}, json={"code": "unavailable", "detail": "Away."}
+                status=503,
+                headers={"Retry-After": "1"},
+                json={"code": "unavailable", "detail": "Unavailable."},
             )
 
     window.page.route("**/bids", refuse_twice)
@@ -201,7 +203,7 @@ def test_a_bid_that_stays_unanswered_is_never_called_lost_and_keeps_its_key(
 
     def refuse(route: sync_api.Route) -> None:
         keys.append(route.request.headers["idempotency-key"])
-        route.fulfill(status=503, json={"code": "unavailable", "detail": "Away."})
+        route.fulfill(status=503, json={"code": "unavailable", "detail": "Unavailable."})
 
     window.page.route("**/bids", refuse)
     window.page.get_by_role("button", name="Buy now for €40.00").click()

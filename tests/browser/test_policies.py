@@ -42,10 +42,10 @@ def test_no_page_may_be_framed_or_load_from_elsewhere(open_window: Open, path: s
 def test_the_admin_works_within_its_policy(house: houses.House, open_window: Open) -> None:
     product_id = house.new_product(stock=3)
     email = f"chief-{uuid.uuid4().hex[:8]}@example.org"
-    made = house.manage(
+    command = house.manage(
         "create_account", "--email", email, "--password", houses.PASSWORD, "--verified", "--superuser"
     )
-    assert made.returncode == 0, made.stderr
+    assert command.returncode == 0, command.stderr
     window = open_window(houses.Person(house, "", email, houses.PASSWORD, ()))
     page = window.page
 

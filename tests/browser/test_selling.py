@@ -1,4 +1,4 @@
-"""The desk: a seller's product and auction from nothing to its live log; cancelling; what the admin's menu shows."""
+"""Selling: a product and its auction from the first form to the live log; cancelling; what the admin's menu shows."""
 
 import io
 import uuid
@@ -69,8 +69,8 @@ def test_the_desk_lists_a_lot_that_waits_for_stock_and_the_public_list_does_not(
     product = house.new_product(stock=0)
     now = instants.now()
     body = {"product_id": product, "format": "english", "currency": "EUR", "start_price": "10.00"}
-    asked = house.operator.post("/api/v1/auctions", {**body, "starts_at": now, "ends_at": now + 600_000})
-    auction_id = asked.json()["id"]
+    response = house.operator.post("/api/v1/auctions", {**body, "starts_at": now, "ends_at": now + 600_000})
+    auction_id = response.json()["id"]
     house.wait_until(lambda: house.auction(auction_id)["status"] == "CANCELLED", "the refusal")
     window = open_window(house.operator)
     card = window.page.locator(f"a[href='/auctions/{auction_id}']")
@@ -89,8 +89,8 @@ def test_the_desk_lists_a_lot_that_waits_for_stock_and_the_public_list_does_not(
 def test_any_of_many_products_can_be_found_and_the_one_in_the_address_is_selected(
     house: houses.House, open_window: Open
 ) -> None:
-    wanted, last = f"Zither {uuid.uuid4().hex[:8]}", f"Zither {uuid.uuid4().hex[:8]}"
-    ids = [house.call("create_product", title=title, stock=1) for title in (wanted, last)]
+    first, last = f"Zither {uuid.uuid4().hex[:8]}", f"Zither {uuid.uuid4().hex[:8]}"
+    ids = [house.call("create_product", title=title, stock=1) for title in (first, last)]
     for number in range(24):
         house.call("create_product", title=f"Spoon {number}", stock=1)
     window = open_window(house.operator)
@@ -146,6 +146,20 @@ def test_an_operator_cancels_with_a_reason_and_bidders_read_it(
     assert bidder.faults + operator.faults == []
 
 
+def test_on_a_phone_the_button_of_a_new_product_is_below_its_picture(
+    house: houses.House, open_window: Open
+) -> None:
+    window = open_window(house.operator, viewport={"width": 390, "height": 900})
+    window.page.goto("/sell/products/new")
+
+    picture = window.page.get_by_label("Picture").bounding_box()
+    button = window.page.get_by_role("button", name="Create product").bounding_box()
+
+    assert picture is not None
+    assert button is not None
+    assert button["y"] > picture["y"] + picture["height"]
+
+
 def test_a_bidder_has_no_desk(house: houses.House, open_window: Open, bidders: tuple) -> None:
     window = open_window(bidders[0])
 
@@ -157,23 +171,23 @@ def test_a_bidder_has_no_desk(house: houses.House, open_window: Open, bidders: t
 
 
 def test_the_admins_menu_shows_what_its_user_may_see(house: houses.House, open_window: Open) -> None:
-    seen = {}
+    entries = {}
     for name, options in (
         ("clerk", ["--group", "stock clerk"]),
         ("chief", ["--superuser", "--roles", "operator"]),
     ):
         email = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
-        made = house.manage(
+        command = house.manage(
             "create_account", "--email", email, "--password", houses.PASSWORD, "--verified", *options
         )
-        assert made.returncode == 0, made.stderr
+        assert command.returncode == 0, command.stderr
         window = open_window(houses.Person(house, "", email, houses.PASSWORD, ()))
         window.page.goto("/admin/")
-        seen[name] = set(window.page.locator("#nav-sidebar a, nav a, aside a").all_inner_texts())
-        seen[name] = {text.split("\n")[-1].strip() for text in seen[name]}
+        entries[name] = set(window.page.locator("#nav-sidebar a, nav a, aside a").all_inner_texts())
+        entries[name] = {text.split("\n")[-1].strip() for text in entries[name]}
 
-    assert {"Products", "Ledger", "The auction house"} <= seen["clerk"]
-    assert not {"Sagas", "Payments", "All auctions", "Dead letters"} & seen["clerk"]
-    assert {"All auctions", "Products", "Orders", "Sagas", "Dead letters", "The auction house"} <= seen[
+    assert {"Products", "Moves", "The auction house"} <= entries["clerk"]
+    assert not {"Sagas", "Payments", "Auction desk", "Dead letters"} & entries["clerk"]
+    assert {"Auction desk", "Products", "Orders", "Sagas", "Dead letters", "The auction house"} <= entries[
         "chief"
     ]

@@ -18,10 +18,10 @@ class Window:
         context.set_default_timeout(PATIENCE_MS)
         self.page = context.new_page()
         self.errors: list[str] = []
-        self.page.on("console", self._hear)
+        self.page.on("console", self._record)
         self.page.on("pageerror", lambda error: self.errors.append(f"script: {error}"))
 
-    def _hear(self, message: sync_api.ConsoleMessage) -> None:
+    def _record(self, message: sync_api.ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.errors.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
@@ -32,7 +32,7 @@ class Window:
 
     def sign_in(self, person: houses.Person) -> None:
         self.page.goto("/accounts/login/")
-        self.page.get_by_label("Email").fill(person.email)
+        self.page.get_by_label("E-mail").fill(person.email)
         self.page.get_by_label("Password").fill(person.password)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_url("**/")

@@ -115,6 +115,29 @@ def test_closing_for_good_needs_the_address_of_the_account(ada: models.User, ope
     assert ("Close account for good" in shown, "Suspend" in shown, ">Bar<" in shown) == (True, True, False)
 
 
+@pytest.mark.parametrize(
+    ("done", "offered"),
+    [
+        ([], {"grant-seller", "bar", "close", "erase"}),
+        (["grant-seller"], {"revoke-seller", "bar", "close", "erase"}),
+        (["bar"], {"reinstate", "close", "erase"}),
+        (["grant-seller", "bar"], {"revoke-seller", "reinstate", "close", "erase"}),
+        (["close"], {"erase"}),
+        (["erase"], set()),
+    ],
+)
+def test_the_page_of_an_account_offers_the_actions_that_apply(
+    ada: models.User, operator: models.User, done: list[str], offered: set[str]
+) -> None:
+    browser = signed_in(operator)
+    for action in done:
+        press(browser, ada, action, reason="x", email="ada@example.org")
+
+    shown = browser.get(page(ada)).content.decode()
+
+    assert {name for name in (*ACTIONS, "erase", "desk-groups") if page(ada, name) in shown} == offered
+
+
 def test_an_operator_cannot_change_the_own_account(operator: models.User) -> None:
     browser = signed_in(operator)
 

@@ -1,4 +1,4 @@
-"""The menu of the admin. An entry needs the permission of its page. See `UNFOLD` in the settings."""
+"""The menu of the admin. An entry is named as its page is, and needs the permission of its page. See `UNFOLD` in the settings."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
     (
         "Auctions",
         (
-            ("All auctions", "gavel", "sell", "role"),
+            ("Auction desk", "gavel", "sell", "role"),
             ("New auction", "add_circle", "new-auction", "role"),
         ),
     ),
@@ -26,7 +26,7 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
                 "admin:inventory_reservation_changelist",
                 "inventory.view_reservation",
             ),
-            ("Ledger", "receipt_long", "admin:inventory_move_changelist", "inventory.view_move"),
+            ("Moves", "receipt_long", "admin:inventory_move_changelist", "inventory.view_move"),
             ("Warehouses", "warehouse", "admin:inventory_warehouse_changelist", "inventory.view_warehouse"),
         ),
     ),
@@ -36,12 +36,17 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
             ("Orders", "shopping_bag", "admin:orders_order_changelist", "orders.view_order"),
             ("Payments", "credit_card", "admin:orders_payment_changelist", "orders.view_payment"),
             (
-                "Journal",
+                "Accounting entries",
                 "account_balance",
                 "admin:orders_journalentry_changelist",
                 "orders.view_journalentry",
             ),
-            ("Risk", "policy", "admin:orders_riskassessment_changelist", "orders.view_riskassessment"),
+            (
+                "Risk assessments",
+                "policy",
+                "admin:orders_riskassessment_changelist",
+                "orders.view_riskassessment",
+            ),
         ),
     ),
     (

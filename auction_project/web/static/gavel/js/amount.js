@@ -1,28 +1,39 @@
 // An amount as a person types it. Exactly one number in the reader's format is accepted, with the currency's sign or code
-// before or after it; anything else is refused, because a guess would bid an amount that the bidder did not mean.
+// before or after it. Anything else is refused, because a guess would bid an amount that the bidder did not mean. Pure.
 
-import { decimalsOf, READER, signOf } from "./format.js";
+import { READER } from "./dates.js";
+import { decimalsOf, signOf } from "./format.js";
 
 const MAX_DIGITS = 15;
 const SPACES = /[\s\u00a0\u202f]/; // what people type, and what Intl groups with
-const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/** The reader's signs: {decimal, group}. A locale that groups with some space takes any. */
+/** @param {string} text */
+const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** The reader's signs. A locale that groups with some space accepts any space. */
 export function signsOf(locale = READER) {
   const parts = new Intl.NumberFormat(locale, { useGrouping: true }).formatToParts(1234567.5);
-  const find = (type) => parts.find((part) => part.type === type)?.value ?? "";
-  return { decimal: find("decimal") || ".", group: find("group") };
+  /** @param {string} type */
+  const sign = (type) => parts.find((part) => part.type === type)?.value ?? "";
+  return { decimal: sign("decimal") || ".", group: sign("group") };
 }
 
-/** "1,250.5" -> "1250.50" for EUR; null when the text is anything but one number. The server names the rule for too many
- * decimals: "12.345" stays "12.345". */
+/**
+ * "1,250.5" -> "1250.50" for EUR; null when the text is anything but one number. Surplus decimals stay ("12.345"), so that
+ * the server names the rule.
+ * @param {string} text
+ * @param {string} currency
+ * @param {string} [locale]
+ * @returns {string | null}
+ */
 export function readAmount(text, currency, locale = READER) {
   const { decimal, group } = signsOf(locale);
-  const between = SPACES.test(group) ? "[\\s\\u00a0\\u202f]" : escape(group);
+  const between = SPACES.test(group) ? "[\\s\\u00a0\\u202f]" : quote(group);
   const grouped = group ? `\\d{1,3}(?:${between}\\d{3})+|` : "";
-  const match = new RegExp(`^(${grouped}\\d{1,${MAX_DIGITS}})(?:${escape(decimal)}(\\d{1,${MAX_DIGITS}}))?$`).exec(withoutCurrency(text.trim(), currency));
+  const number = new RegExp(`^(${grouped}\\d{1,${MAX_DIGITS}})(?:${quote(decimal)}(\\d{1,${MAX_DIGITS}}))?$`);
+  const match = number.exec(withoutCurrency(text.trim(), currency));
   if (!match) return null;
-  const digits = match[1].replace(/\D/g, "");
+  const digits = (match[1] ?? "").replace(/\D/g, "");
   if (digits.length > MAX_DIGITS) return null;
   const whole = BigInt(digits).toString();
   const fraction = match[2] ?? "";
@@ -31,12 +42,21 @@ export function readAmount(text, currency, locale = READER) {
   return decimals ? `${whole}.${fraction.padEnd(decimals, "0")}` : whole;
 }
 
-/** The text without one sign or code of the currency at one of its ends. */
+/**
+ * The text without one sign or code of the currency at one of its ends.
+ * @param {string} text
+ * @param {string} currency
+ */
 function withoutCurrency(text, currency) {
-  const names = [currency, signOf(currency), signOf(currency).replace(/^[A-Z]+(?=\W)/, "")].filter(Boolean).map(escape).join("|");
+  const sign = signOf(currency);
+  const names = [currency, sign, sign.replace(/^[A-Z]+(?=\W)/, "")].filter(Boolean).map(quote).join("|");
   const match = new RegExp(`^(?:(?:${names})\\s*([^]*\\d)|(\\d[^]*?)\\s*(?:${names}))$`, "i").exec(text);
-  return match ? (match[1] ?? match[2]) : text;
+  return match?.[1] ?? match?.[2] ?? text;
 }
 
-/** An amount in the reader's format, as readAmount() takes it: "1250.50" -> "1250,50" for a German. */
+/**
+ * An amount in the reader's format, as readAmount() accepts it: "1250.50" -> "1250,50" for a German.
+ * @param {string} amount
+ * @param {string} [locale]
+ */
 export const forReader = (amount, locale = READER) => String(amount).replace(".", signsOf(locale).decimal);

@@ -3,12 +3,22 @@
 import { byId, setText } from "./dom.js";
 import { money } from "./format.js";
 
-/** Whether the bidder means the bid that the problem `confirmation_required` is about. */
+/** @import {Problem} from "./errors.js" */
+
+/**
+ * Whether the bidder means the bid that the problem `confirmation_required` is about.
+ * @param {Problem} problem
+ * @returns {Promise<boolean>}
+ */
 export function confirmBid({ body }) {
-  const shown = (name) => money(body[name], body.currency);
+  /** @param {"amount" | "maximum" | "minimum"} name */
+  const shown = (name) => money(body[name], body.currency ?? "EUR");
   const isLower = body.because === "lowers_maximum";
-  const dialog = byId("confirm-dialog");
-  setText(byId("confirm-title"), isLower ? `Lower your maximum to ${shown("amount")}?` : `Bid up to ${shown("amount")}?`);
+  const dialog = byId("confirm-dialog", HTMLDialogElement);
+  setText(
+    byId("confirm-title"),
+    isLower ? `Lower your maximum to ${shown("amount")}?` : `Bid up to ${shown("amount")}?`,
+  );
   setText(
     byId("confirm-text"),
     isLower
@@ -19,5 +29,7 @@ export function confirmBid({ body }) {
   dialog.returnValue = "";
   dialog.showModal();
   byId("confirm-no").focus();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) =>
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }),
+  );
 }

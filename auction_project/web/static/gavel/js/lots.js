@@ -1,15 +1,26 @@
 // A lot in a list: its card, kept current from the stream, and the body of one auction brought up to a frame.
 
 import * as clock from "./clock.js";
+import { shortDate } from "./dates.js";
 import { chip, flash, h, setText } from "./dom.js";
-import { shortDate, span } from "./format.js";
+import { span } from "./format.js";
 import { formatOf } from "./formats.js";
-import { stateOf } from "./words.js";
+import { stateOf } from "./states.js";
+
+/** @import {Frame, FrameData, Lot} from "./bodies.d.ts" */
 
 const SOON_MS = 60_000;
 
-/** `lot` as it is after the frame; null when the frame does not say enough and the lot must be loaded. A frame of the
- * lot's own seq counts, too: it knows what a bidder's answer, which brought the lot there, could not. */
+/** The events of an auction that change no more than its bids. @param {Frame} frame */
+export const isBidEvent = ({ event }) => event === "BidPlaced" || event === "MaximumChanged";
+
+/**
+ * `lot` as it is after the frame; null when the frame does not say enough, so that the lot must be loaded. A frame of the
+ * lot's own seq counts, too: it has what the answer to a bid, which brought the lot to that seq, has not.
+ * @param {Lot} lot
+ * @param {Frame} frame
+ * @returns {Lot | null}
+ */
 export function after(lot, { seq, event, data }) {
   if (seq < lot.seq) return lot;
   const at = { ...lot, seq, hash: data.hash };
@@ -18,15 +29,15 @@ export function after(lot, { seq, event, data }) {
     case "MaximumChanged":
       return afterBid(at, data);
     case "AuctionOpened":
-      return { ...at, status: "OPEN", outcome: null, ends_at: data.ends_at };
+      return { ...at, status: "OPEN", outcome: null, ends_at: data.ends_at ?? lot.ends_at };
     case "AuctionClosed":
       return formatOf(lot).afterClose(at, data);
     case "AuctionWithdrawn":
       return { ...at, status: "CANCELLED", outcome: "cancelled", reason: data.reason };
     case "AuctionSoldOut":
-      return { ...at, status: "SOLD_OUT", outcome: "sold_out", quantity_left: 0, ended: data.ended };
+      return { ...at, status: "SOLD_OUT", outcome: "sold_out", quantity_left: 0, ended: data.ended ?? lot.ended };
     case "LotSettled":
-      return { ...at, ended: data.ended };
+      return { ...at, ended: data.ended ?? lot.ended };
     case "LotSaleFailed":
       return formatOf(lot).afterFailedSale(at, data);
     default:
@@ -34,20 +45,49 @@ export function after(lot, { seq, event, data }) {
   }
 }
 
-/** The frame has what the listing promised; the body may know that less is in stock, so the smaller figure counts. */
-function afterBid(lot, { price, minimum, ends_at, bids, leader, reserve_met, quantity_left: left }) {
+/**
+ * The frame has what the listing promised. The body may know that less is in stock, so the smaller figure counts.
+ * @param {Lot} lot
+ * @param {FrameData} data
+ * @returns {Lot}
+ */
+function afterBid(
+  lot,
+  { price, minimum = lot.minimum, ends_at = lot.ends_at, bids = lot.bids, leader, reserve_met, quantity_left: left },
+) {
   const quantity_left = left === undefined ? lot.quantity_left : Math.min(left, lot.quantity_left);
-  return { ...lot, price, minimum, ends_at, bids, leader, reserve_met, quantity_left, status: "OPEN", outcome: null };
+  return {
+    ...lot,
+    price: price ?? lot.price,
+    minimum,
+    ends_at,
+    bids,
+    leader,
+    reserve_met,
+    quantity_left,
+    status: "OPEN",
+    outcome: null,
+  };
 }
 
-/** {label, text, isSoon} of the time that matters. */
+/**
+ * The time that matters now, and whether it is near.
+ * @param {Lot} lot
+ * @param {number} now
+ * @returns {{label: string, text: string, isSoon: boolean}}
+ */
 export function timing(lot, now) {
+  /** @param {number} at */
   const until = (at) => ({ text: span(at - now), isSoon: at - now < SOON_MS });
   switch (lot.status) {
     case "OPEN":
-      return lot.ends_at > now ? { label: "Ends in", ...until(lot.ends_at) } : { label: "Ends", text: "Closing …", isSoon: true };
+      return lot.ends_at > now
+        ? { label: "Ends in", ...until(lot.ends_at) }
+        : { label: "Ends", text: "Closing …", isSoon: true };
     case "SCHEDULED":
-      return lot.starts_at > now ? { label: "Opens in", ...until(lot.starts_at), isSoon: false } : { label: "Opens", text: "Opening …", isSoon: false };
+      return lot.starts_at > now
+        ? { label: "Opens in", ...until(lot.starts_at), isSoon: false }
+        : { label: "Opens", text: "Opening …", isSoon: false };
     case "SOLD_OUT":
       return { label: "Ended", text: "Sold out", isSoon: false };
     case "CLOSED":
@@ -60,7 +100,8 @@ export function timing(lot, now) {
 }
 
 export class Card {
-  constructor(lot, { heading = "h2" } = {}) {
+  /** @param {Lot} lot */
+  constructor(lot) {
     this.lot = lot;
     this.status = chip("");
     this.priceLabel = h("dt");
@@ -68,19 +109,27 @@ export class Card {
     this.timeLabel = h("dt");
     this.time = h("dd", { class: "figure" });
     this.interest = h("span", { class: "muted small" });
-    const picture = lot.thumbnail ? h("img", { src: lot.thumbnail, alt: "", loading: "lazy", width: 400, height: 400 }) : null;
+    const picture = lot.thumbnail
+      ? h("img", { src: lot.thumbnail, alt: "", loading: "lazy", width: 400, height: 400 })
+      : null;
     this.element = h(
       "li",
       { class: "lot-card" },
       h("div", { class: "lot-picture" }, picture, this.status),
-      h(heading, {}, h("a", { href: `/auctions/${lot.id}` }, lot.title || "Waiting for stock")),
+      h("h2", {}, h("a", { href: `/auctions/${lot.id}` }, lot.title || "Waiting for stock")),
       h("p", {}, this.interest),
-      h("dl", { class: "lot-figures" }, h("div", {}, this.priceLabel, this.amount), h("div", {}, this.timeLabel, this.time)),
+      h(
+        "dl",
+        { class: "lot-figures" },
+        h("div", {}, this.priceLabel, this.amount),
+        h("div", {}, this.timeLabel, this.time),
+      ),
     );
     this.show(lot);
     this.tick(clock.now());
   }
 
+  /** @param {Lot} lot */
   show(lot) {
     const [word, mood] = stateOf(lot);
     this.lot = lot;
@@ -93,6 +142,7 @@ export class Card {
     setText(this.interest, formatOf(lot).interest(lot));
   }
 
+  /** @param {number} now */
   tick(now) {
     const { label, text, isSoon } = timing(this.lot, now);
     setText(this.timeLabel, label);

@@ -2,16 +2,20 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { REASONS } from "./words.js";
+import { REASONS } from "./reasons.js";
+
+/** @import {Label, Notification, NotificationData, Order, OrderStatus} from "./bodies.d.ts" */
 
 const STEPS = ["Won", "Paid", "Placed", "Confirmed"];
 const PAID = ["CAPTURED", "REFUNDING", "REFUNDED"];
 const ABOUT_SALES = new Set(["won", "order_confirmed", "order_cancelled", "payment_declined"]);
 const FEED_LIMIT = 200;
 
-/** My notifications about sales, by order number, oldest first. */
+/** My notifications about sales, by order number, oldest first. @returns {Promise<Map<string, Notification[]>>} */
 export async function loadSales() {
+  /** @type {{items: Notification[]}} */
   const { items } = await get(`/api/v1/notifications?limit=${FEED_LIMIT}`);
+  /** @type {Map<string, Notification[]>} */
   const sales = new Map();
   for (const item of items) {
     const number = item.data.order_number;
@@ -21,13 +25,21 @@ export async function loadSales() {
   return sales;
 }
 
-/** A sale that has no order (yet), in the form of an order; null when the notifications tell nothing. */
+/**
+ * A sale that has no order (yet), in the form of an order; null without a notification.
+ * @param {string} number
+ * @param {Notification[] | undefined} items
+ * @returns {Order | null}
+ */
 export function saleAsOrder(number, items) {
-  if (!items?.length) return null;
+  const first = items?.[0];
+  if (!items || !first) return null;
+  /** @param {string} kind */
   const find = (kind) => items.find((item) => item.kind === kind);
   const won = find("won");
   const cancelled = find("order_cancelled");
   const declined = find("payment_declined");
+  /** @type {NotificationData} */
   const data = { ...declined?.data, ...cancelled?.data, ...won?.data };
   return {
     number,
@@ -35,20 +47,29 @@ export function saleAsOrder(number, items) {
     title: data.title || `Order ${number}`,
     quantity: data.quantity ?? 1,
     amount: data.price ?? data.amount ?? null,
-    currency: data.currency,
-    placed_at: items[0].at,
+    currency: data.currency ?? "EUR",
+    placed_at: first.at,
     auction_id: data.auction_id,
     payment: declined ? "DECLINED" : null,
-    reason: cancelled ? (REASONS[cancelled.data.reason] ?? cancelled.data.reason) : "",
-    timeline: items.map((item) => ({ at: item.at, about: item.kind === "payment_declined" ? "payment" : "sale", kind: item.kind, detail: item.text })),
+    reason: cancelled ? reasonOf(cancelled.data) : "",
+    timeline: items.map((item) => ({
+      at: item.at,
+      about: item.kind === "payment_declined" ? "payment" : "sale",
+      kind: item.kind,
+      detail: item.text,
+    })),
   };
 }
 
-/** The steps of an order as a list; the one that is due pulses, the one that failed is marked. */
+/** @param {NotificationData} data */
+const reasonOf = ({ reason = "" }) => REASONS[reason] ?? reason;
+
+/** The steps of an order as a list: the one that is due pulses, the one that failed is marked. @param {Order} order */
 export function steps(order) {
   const isCancelled = order.status === "CANCELLED";
-  const isPaid = PAID.includes(order.payment) || order.status === "CONFIRMED";
-  const isPlaced = ["PLACED", "CONFIRMED"].includes(order.status) || (isCancelled && order.payment !== "DECLINED" && order.sale_id);
+  const isPaid = PAID.includes(order.payment ?? "") || order.status === "CONFIRMED";
+  const isPlaced =
+    ["PLACED", "CONFIRMED"].includes(order.status) || (isCancelled && order.payment !== "DECLINED" && order.sale_id);
   const reached = order.status === "CONFIRMED" ? 4 : isPlaced ? 3 : isPaid ? 2 : 1;
   return h(
     "ol",
@@ -57,11 +78,23 @@ export function steps(order) {
       const state = i < reached ? "done" : i === reached ? (isCancelled ? "failed" : "now") : "";
       const word = state === "failed" ? (name === "Paid" ? "Not paid" : "Cancelled") : name;
       const hidden = { done: ": done", now: ": in progress", failed: "", "": ": to come" }[state];
-      return h("li", { class: state, "aria-current": state === "now" ? "step" : null }, word, h("span", { class: "visually-hidden" }, hidden));
+      return h(
+        "li",
+        { class: state, "aria-current": state === "now" ? "step" : null },
+        word,
+        h("span", { class: "visually-hidden" }, hidden),
+      );
     }),
   );
 }
 
-const STATUS = { SETTLING: ["In progress", "warn"], PLACED: ["Placed", "warn"], CONFIRMED: ["Confirmed", "good"], CANCELLED: ["Cancelled", "bad"] };
+/** @type {Record<OrderStatus, Label>} */
+const STATUS = {
+  SETTLING: ["In progress", "warn"],
+  PLACED: ["Placed", "warn"],
+  CONFIRMED: ["Confirmed", "good"],
+  CANCELLED: ["Cancelled", "bad"],
+};
 
+/** @param {OrderStatus} status @returns {Label} */
 export const orderStatus = (status) => STATUS[status] ?? [status, ""];

@@ -1,15 +1,14 @@
-// The public record of one auction: entries from REST (minor units) and from the stream (decimal strings) in one form,
-// each once, by seq; and the list that shows them.
+// The public record of one auction: entries from REST (minor units) and from the stream (decimal strings) in one form, each
+// once, by seq. Pure; record_list.js loads and shows it.
 
-import { get, withQuery } from "./api.js";
-import { h } from "./dom.js";
-import { fromMinor, instant, longDate } from "./format.js";
-import { formatOf } from "./formats.js";
-import { lineOf } from "./words.js";
+import { fromMinor } from "./format.js";
 
-const PAGE = 500;
-const KEPT = 1_000; // entries before the present seq that are loaded
-const SHOWN = 200;
+/** @import {Entry, EntryKind, Frame, FrameData, FrameEvent, History, HistoryEntry} from "./bodies.d.ts" */
+
+const PAGE_SIZE = 500;
+const MAX_LOADED = 1_000; // entries before the present seq
+
+/** @type {Record<FrameEvent, EntryKind>} */
 const KINDS = {
   AuctionRequested: "requested",
   AuctionScheduled: "scheduled",
@@ -23,29 +22,49 @@ const KINDS = {
   LotSaleFailed: "sale_failed",
 };
 
+/**
+ * @param {HistoryEntry} entry
+ * @param {string} currency
+ * @returns {Entry}
+ */
 export function fromHistory({ seq, at, hash, facts }, currency) {
-  const entry = { ...facts, seq, at, hash, currency };
-  for (const name of ["price", "minimum"]) if (name in facts) entry[name] = fromMinor(facts[name], currency);
-  if (facts.sale) entry.quantity = facts.sale.quantity;
-  return entry;
+  const { price, minimum, sale, ...rest } = /** @type {Record<string, any>} */ (facts);
+  return {
+    .../** @type {FrameData & {kind: EntryKind}} */ (rest),
+    ...(price === undefined ? {} : { price: fromMinor(price, currency) }),
+    ...(minimum === undefined ? {} : { minimum: fromMinor(minimum, currency) }),
+    ...(sale ? { quantity: sale.quantity } : {}),
+    seq,
+    at,
+    hash,
+    currency,
+  };
 }
 
+/**
+ * @param {Pick<Frame, "seq" | "event" | "data">} frame
+ * @param {string} currency
+ * @returns {Entry}
+ */
 export function fromFrame({ seq, event, data }, currency) {
-  return { currency, ...data, seq, kind: KINDS[event] ?? event };
+  return { ...data, currency: data.currency || currency, seq, kind: KINDS[event] ?? event };
 }
 
-export class Record {
+export class AuctionRecord {
+  /** @type {Map<number, Entry>} */
   #entries = new Map();
 
-  constructor(auctionId, currency) {
-    this.auctionId = auctionId;
+  /** The currency of the auction. @param {string} currency */
+  constructor(currency) {
     this.currency = currency;
   }
 
+  /** The newest seq, or 0. */
   get last() {
     return Math.max(0, ...this.#entries.keys());
   }
 
+  /** The entries, oldest first. */
   get all() {
     return [...this.#entries.values()].sort((a, b) => a.seq - b.seq);
   }
@@ -54,42 +73,26 @@ export class Record {
     return this.all.filter((entry) => entry.kind === "bid");
   }
 
-  /** Whether the entry is new. */
+  /** Whether the entry is new. @param {Entry} entry */
   add(entry) {
     if (this.#entries.has(entry.seq)) return false;
     this.#entries.set(entry.seq, entry);
     return true;
   }
 
-  /** Load what is missing up to now, of the last KEPT entries before `seq`. */
-  async load(seq) {
-    let after = Math.max(this.last, seq - KEPT, 0);
+  /**
+   * Add what is missing up to now, of the last MAX_LOADED entries before `seq`.
+   * @param {number} seq
+   * @param {(fields: {after: number, limit: number}) => Promise<History>} fetchPage
+   */
+  async load(seq, fetchPage) {
+    /** @type {number | null} */
+    let after = Math.max(this.last, seq - MAX_LOADED, 0);
     while (after !== null) {
-      const page = await get(withQuery(`/api/v1/auctions/${this.auctionId}/history`, { after, limit: PAGE }), { auth: false });
+      /** @type {History} */
+      const page = await fetchPage({ after, limit: PAGE_SIZE });
       for (const entry of page.entries) this.add(fromHistory(entry, this.currency));
       after = page.next;
     }
   }
-}
-
-/** Show the record in `list`, newest first; entries that were not there before appear with a motion. */
-export function showRecord(list, record, { alias, format, hashes = false }) {
-  const known = new Set([...list.children].map((item) => item.dataset.seq));
-  const isFirst = known.size === 0;
-  const items = record.all.slice(-SHOWN).reverse().map((entry) => item(entry, { alias, format, hashes }));
-  for (const element of items) if (!isFirst && !known.has(element.dataset.seq)) element.classList.add("fresh");
-  list.replaceChildren(...items);
-}
-
-function item(entry, { alias, format, hashes }) {
-  const isOwn = entry.kind === "bid" && entry.bidder === alias;
-  const price = entry.kind === "bid" ? formatOf({ format }).bidAmount(entry) : "";
-  return h(
-    "li",
-    { class: isOwn ? "own" : null, dataset: { seq: entry.seq } },
-    h("time", { datetime: new Date(entry.at).toISOString(), title: longDate(entry.at) }, instant(entry.at)),
-    h("span", {}, lineOf(entry, { alias, format })),
-    h("span", { class: "figure" }, price),
-    hashes && h("code", { class: "hash" }, `#${entry.seq} ${entry.hash.slice(0, 24)}…`),
-  );
 }

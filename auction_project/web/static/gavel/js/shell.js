@@ -1,21 +1,27 @@
-// What every page has: the theme button, the unread count, news as they come, the state of the connection, server time.
+// What every page has: the theme button, the unread count, notifications as they come, the state of the connection, the
+// server's time, and the instants that the server rendered, in the reader's locale.
 
 import { forgetToken, get, me } from "./api.js";
 import * as clock from "./clock.js";
+import { clockTime, localise } from "./dates.js";
 import { byId, h, setText } from "./dom.js";
-import { time } from "./format.js";
 import { stream } from "./stream.js";
+
+/** @import {Notification} from "./bodies.d.ts" */
 
 const TOAST_MS = 9_000;
 const MAX_TOASTS = 4;
 const COUNT_MS = 1_000;
-const SILENT_MS = 1_500; // a connection that is back within this is not worth a word
+const SILENT_MS = 1_500; // a connection that is back within this time goes without a word
+const BACK_MS = 4_000; // how long the banner says that it is back
 
 // --- theme ---
 
 byId("theme").addEventListener("click", () => {
   const root = document.documentElement;
-  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const isDark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
   try {
     localStorage.setItem("gavel.theme", root.dataset.theme);
@@ -24,87 +30,99 @@ byId("theme").addEventListener("click", () => {
   }
 });
 
-// --- server time ---
+// --- instants ---
 
-clock.onTick((now) => setText(byId("server-time"), time(now)));
+clock.onTick((now) => setText(byId("server-time"), clockTime(now)));
+localise(document);
 
 // --- connection ---
 
 const banner = byId("connection");
 let wasLost = false;
-let telling = 0;
+let bannerTimer = 0;
 
-stream.addEventListener("state", ({ detail }) => {
-  clearTimeout(telling);
-  if (detail.state === "live") {
-    if (wasLost) tellConnection("Back online and up to date.", true);
+stream.addEventListener("state", ({ detail: { state, attempt } }) => {
+  clearTimeout(bannerTimer);
+  if (state === "live") {
+    if (wasLost) showBack();
     wasLost = false;
-  } else if (detail.state === "waiting") {
-    const tell = () => {
-      wasLost = true;
-      tellConnection("Connection lost. Reconnecting…; prices may be out of date.", false);
-    };
-    if (wasLost || detail.attempt > 2) tell();
-    else telling = setTimeout(tell, SILENT_MS);
-  } else if (!wasLost) {
-    telling = setTimeout(() => {
-      wasLost = true;
-      tellConnection("Connection lost. Reconnecting…; prices may be out of date.", false);
-    }, SILENT_MS * 2);
-  }
+  } else if (state === "waiting" && (wasLost || attempt > 2)) showLost();
+  else if (state === "waiting") bannerTimer = setTimeout(showLost, SILENT_MS);
+  else if (!wasLost) bannerTimer = setTimeout(showLost, SILENT_MS * 2);
 });
 
-function tellConnection(text, isBack) {
+function showLost() {
+  wasLost = true;
+  showBanner("Connection lost. Reconnecting…; prices may be out of date.", false);
+}
+
+function showBack() {
+  showBanner("Back online and up to date.", true);
+  bannerTimer = setTimeout(() => {
+    banner.hidden = true;
+    banner.textContent = "";
+  }, BACK_MS);
+}
+
+/**
+ * @param {string} text
+ * @param {boolean} isBack
+ */
+function showBanner(text, isBack) {
   banner.hidden = false;
   banner.classList.toggle("back", isBack);
   setText(banner, text);
-  if (isBack) {
-    telling = setTimeout(() => {
-      banner.hidden = true;
-      banner.textContent = "";
-    }, 4_000);
-  }
 }
 
 // --- notifications ---
 
-const badge = byId("unread");
-const bell = byId("bell");
+// Only readers who are signed in have a bell.
+const badge = document.getElementById("unread");
+const bell = document.getElementById("bell");
 let unread = 0;
-let counting = 0;
+let countTimer = 0;
 
+/** @param {number} count */
 export function showUnread(count) {
   unread = count;
   if (!badge) return;
   badge.hidden = count === 0;
   setText(badge, count > 99 ? "99+" : String(count));
-  bell.setAttribute("aria-label", count ? `Notifications, ${count} unread` : "Notifications");
+  bell?.setAttribute("aria-label", count ? `Notifications, ${count} unread` : "Notifications");
 }
 
+/** @param {Notification} message */
 function toast(message) {
   const toasts = byId("toasts");
   const text = message.link ? h("a", { href: message.link }, message.text) : message.text;
-  const close = h("button", { class: "icon-button", type: "button", "aria-label": "Dismiss", onclick: () => item.remove() }, "×");
+  const close = h(
+    "button",
+    { class: "icon-button", type: "button", "aria-label": "Dismiss", onclick: () => item.remove() },
+    "×",
+  );
   const item = h("div", { class: `toast ${message.mood}` }, h("p", {}, text), close);
   toasts.append(item);
-  while (toasts.children.length > MAX_TOASTS) toasts.firstChild.remove();
+  while (toasts.children.length > MAX_TOASTS) toasts.firstElementChild?.remove();
   setTimeout(() => {
     if (!item.matches(":hover, :focus-within")) item.remove();
   }, TOAST_MS);
 }
 
-/** On the page of the notifications, and on the lot's own page, the page itself says so. */
+/** The page of the notifications shows each, and the page of a lot how its bidder stands. @param {Notification} message */
 function isShownAnyway({ kind, data }) {
-  const lot = byId("lot")?.dataset.auction;
-  return Boolean(byId("notices")) || (["outbid", "leading"].includes(kind) && data.auction_id === lot);
+  const lot = document.getElementById("lot")?.dataset.auction;
+  return (
+    Boolean(document.getElementById("notices")) || (["outbid", "leading"].includes(kind) && data.auction_id === lot)
+  );
 }
 
-/** Ask for the count, once for all notifications that come together. */
+/** Load the count, once for all notifications that come together. */
 function countAgain() {
-  clearTimeout(counting);
-  counting = setTimeout(() => loadUnread().catch(() => {}), COUNT_MS);
+  clearTimeout(countTimer);
+  countTimer = setTimeout(() => loadUnread().catch(() => {}), COUNT_MS);
 }
 
+/** @returns {Promise<string>} The cursor of the newest notification. */
 async function loadUnread() {
   const feed = await get("/api/v1/notifications?limit=1");
   showUnread(feed.unread);
@@ -128,4 +146,5 @@ async function follow() {
 
 if (me.id) follow();
 
-for (const form of document.querySelectorAll('form[action*="/accounts/"]')) form.addEventListener("submit", forgetToken);
+for (const form of document.querySelectorAll('form[action*="/accounts/"]'))
+  form.addEventListener("submit", forgetToken);

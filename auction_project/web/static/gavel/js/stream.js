@@ -1,9 +1,15 @@
-// The page's one WebSocket: my notifications and the auctions that the page watches. It connects again by itself and
-// asks for what it missed; whoever listens hears of each thing once, or that he must load it anew.
+// The page's one WebSocket: my notifications, and the auctions that the page watches. It reconnects by itself and asks for what
+// was missed. A listener gets each thing once, or learns that it must load it anew.
 //
-// Events: "state" {state: "connecting" | "live" | "waiting", retryMs}, "notification" {…}, "reload" (notifications).
+// Events: "state", "notification", "reload" (some notifications were missed: load them by REST).
 
 import { me, post } from "./api.js";
+
+/** @import {Frame, Message, Notification} from "./bodies.d.ts" */
+/** @typedef {"connecting" | "live" | "waiting"} State */
+/** `attempt` counts the failures since it was live. @typedef {{state: State, attempt: number}} StateChange */
+/** @typedef {{state: StateChange, notification: Notification, reload: null}} Events */
+/** @typedef {{after: number, onFrame: (frame: Frame) => void, onLost: () => void}} Watch */
 
 const BACKOFF_MS = [400, 1_000, 2_000, 4_000, 8_000, 15_000];
 const PING_MS = 20_000;
@@ -13,80 +19,124 @@ const OVERFLOW = 4408;
 const SESSION_ENDED = 4410;
 const ACCOUNT_CLOSED = 4411;
 
-/** Whether the cursor "<epoch>:<seq>" leads beyond `known`, or into another numbering. */
+/**
+ * Whether the cursor "<epoch>:<seq>" leads beyond `known`, or into another numbering.
+ * @param {string} cursor
+ * @param {string | undefined} known
+ */
 function isBeyond(cursor, known = ":0") {
   const [[epoch, seq], [knownEpoch, knownSeq]] = [cursor.split(":"), known.split(":")];
   return epoch !== knownEpoch || Number(seq) > Number(knownSeq);
 }
 
-class Stream extends EventTarget {
+class Stream {
+  #target = new EventTarget();
+  /** Null while nothing is open or being opened. @type {WebSocket | "opening" | null} */
   #socket = null;
   #attempt = 0;
-  #retry = 0;
-  #ping = 0;
-  #pong = 0;
+  #retryTimer = 0;
+  #pingTimer = 0;
+  #pongTimer = 0;
+  #isStarted = false;
+  #isSignedOut = false;
+  /** @type {State} */
+  #state = "connecting";
+  /** @type {Map<string, Watch>} */
   #watched = new Map();
+  /** Of the last notification; undefined until the page knows one. @type {string | undefined} */
   #cursor = undefined;
-  #wanted = false;
-  #signedOut = false;
-  state = "connecting";
+
+  /**
+   * @template {keyof Events} K
+   * @param {K} type
+   * @param {(event: CustomEvent<Events[K]>) => void} listener
+   */
+  addEventListener(type, listener) {
+    this.#target.addEventListener(type, /** @type {EventListener} */ (listener));
+  }
+
+  /**
+   * @template {keyof Events} K
+   * @param {K} type
+   * @param {Events[K]} detail
+   */
+  #emit(type, detail) {
+    this.#target.dispatchEvent(new CustomEvent(type, { detail }));
+  }
 
   /** Connect, and stay connected. */
   start() {
-    if (this.#wanted) return;
-    this.#wanted = true;
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     this.#connect();
     addEventListener("online", () => this.#connect());
-    addEventListener("offline", () => this.#socket?.close());
+    addEventListener("offline", () => this.#close());
     addEventListener("pagehide", () => {
-      this.#wanted = false;
-      this.#socket?.close();
+      this.#isStarted = false;
+      this.#close();
     });
     addEventListener("pageshow", (event) => {
       if (!event.persisted) return;
-      this.#wanted = true;
+      this.#isStarted = true;
       this.#connect();
     });
   }
 
-  /** Hear of my notifications after `cursor`, once each; whoever loads them by REST says so here. */
+  /** Get my notifications after `cursor`, which is that of the last one loaded by REST. @param {string} cursor */
   resume(cursor) {
     this.#cursor = cursor;
-    this.#say({ type: "resume", cursor });
+    this.#send({ type: "resume", cursor });
     this.start();
   }
 
-  /** Hear of an auction after seq `after`: `onFrame(frame)` once each, in order; `onLost(seq)`: load it by REST. */
+  /**
+   * Get the frames of an auction after seq `after`: `onFrame` once for each, in order; after `onLost` the page loads it by REST.
+   * @param {string} auctionId
+   * @param {number} after
+   * @param {Pick<Watch, "onFrame" | "onLost">} listeners
+   */
   watch(auctionId, after, { onFrame, onLost }) {
     this.#watched.set(auctionId, { after, onFrame, onLost });
-    this.#say({ type: "watch", auction_id: auctionId, after });
+    this.#send({ type: "watch", auction_id: auctionId, after });
     this.start();
   }
 
-  /** A body with this seq was loaded by REST: older frames are no news. */
+  /**
+   * A body with this seq was loaded by REST: older frames are out of date.
+   * @param {string} auctionId
+   * @param {number} seq
+   */
   knows(auctionId, seq) {
     const watched = this.#watched.get(auctionId);
     if (watched && seq > watched.after) watched.after = seq;
   }
 
+  /** @param {string} auctionId */
   unwatch(auctionId) {
-    if (this.#watched.delete(auctionId)) this.#say({ type: "unwatch", auction_id: auctionId });
+    if (this.#watched.delete(auctionId)) this.#send({ type: "unwatch", auction_id: auctionId });
   }
 
-  #say(message) {
-    if (this.state === "live" && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  /** Send when the stream is live; what is due is sent again when it becomes live. @param {object} message */
+  #send(message) {
+    const socket = this.#socket;
+    if (this.#state === "live" && socket instanceof WebSocket && socket.readyState === WebSocket.OPEN)
+      socket.send(JSON.stringify(message));
+  }
+
+  #close() {
+    if (this.#socket instanceof WebSocket) this.#socket.close();
   }
 
   async #connect() {
-    clearTimeout(this.#retry);
-    if (!this.#wanted || this.#socket) return;
+    clearTimeout(this.#retryTimer);
+    if (!this.#isStarted || this.#socket) return;
     this.#become("connecting");
     const address = new URL("/ws/v1/stream", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    const placeholder = {};
-    this.#socket = { close() {}, readyState: 0, placeholder };
+    this.#socket = "opening";
     try {
-      if (me.id && !this.#signedOut) address.searchParams.set("ticket", (await post("/api/v1/notifications/ticket")).ticket);
+      if (me.id && !this.#isSignedOut)
+        address.searchParams.set("ticket", (await post("/api/v1/notifications/ticket")).ticket);
     } catch {
       this.#ended(0);
       return;
@@ -101,86 +151,96 @@ class Stream extends EventTarget {
     });
   }
 
+  /** @param {number} code */
   #ended(code) {
-    clearInterval(this.#ping);
-    clearTimeout(this.#pong);
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#pongTimer);
     this.#socket = null;
-    if (!this.#wanted) return;
-    if (code === SESSION_ENDED || code === ACCOUNT_CLOSED) this.#signedOut = true;
-    const step = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)];
+    if (!this.#isStarted) return;
+    if (code === SESSION_ENDED || code === ACCOUNT_CLOSED) this.#isSignedOut = true;
+    const step = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)] ?? 0;
     const retryMs = code === OVERFLOW ? 0 : Math.round(step * (0.75 + Math.random() / 2));
     this.#attempt += 1;
-    this.#become("waiting", retryMs);
-    this.#retry = setTimeout(() => this.#connect(), retryMs);
+    this.#become("waiting");
+    this.#retryTimer = setTimeout(() => this.#connect(), retryMs);
   }
 
-  #become(state, retryMs = 0) {
-    this.state = state;
-    this.dispatchEvent(new CustomEvent("state", { detail: { state, retryMs, attempt: this.#attempt } }));
+  /** @param {State} state */
+  #become(state) {
+    this.#state = state;
+    this.#emit("state", { state, attempt: this.#attempt });
   }
 
+  /** @param {Message} message */
   #receive(message) {
-    clearTimeout(this.#pong);
+    clearTimeout(this.#pongTimer);
     switch (message.type) {
       case "ready":
         this.#attempt = 0;
         this.#become("live");
-        this.#beat();
-        if (me.id && !this.#signedOut && this.#cursor !== undefined) this.#say({ type: "resume", cursor: this.#cursor });
-        for (const [id, { after }] of this.#watched) this.#say({ type: "watch", auction_id: id, after });
+        this.#keepAlive();
+        if (me.id && !this.#isSignedOut && this.#cursor !== undefined)
+          this.#send({ type: "resume", cursor: this.#cursor });
+        for (const [id, { after }] of this.#watched) this.#send({ type: "watch", auction_id: id, after });
         break;
       case "notification":
         if (!isBeyond(message.cursor, this.#cursor)) break;
         this.#cursor = message.cursor;
-        this.dispatchEvent(new CustomEvent("notification", { detail: message }));
+        this.#emit("notification", message);
         break;
       case "resumed":
         this.#cursor = message.cursor;
         break;
       case "auction":
-        this.#hear(message);
+        this.#receiveFrame(message);
         break;
       case "snapshot_required":
         this.#lost(message);
         break;
-      case "error":
-        // A new auction may reach the stream a moment after the page: ask again while the page wants it.
-        if (message.auction_id) setTimeout(() => this.#watchAgain(message.auction_id), UNKNOWN_MS);
+      case "error": {
+        // A new auction may reach the stream a moment after the page: ask again while the page watches it.
+        const { auction_id: id } = message;
+        if (id) setTimeout(() => this.#watchAgain(id), UNKNOWN_MS);
         break;
+      }
       default:
     }
   }
 
-  #hear(frame) {
+  /** @param {Frame} frame */
+  #receiveFrame(frame) {
     const watched = this.#watched.get(frame.auction_id);
     if (!watched || frame.seq <= watched.after) return;
     watched.after = frame.seq;
     watched.onFrame(frame);
   }
 
-  #lost({ scope, auction_id: id, cursor, seq }) {
-    if (scope === "auction") {
-      this.#watched.get(id)?.onLost(seq);
+  /** @param {Extract<Message, {type: "snapshot_required"}>} message */
+  #lost(message) {
+    if (message.scope === "auction") {
+      this.#watched.get(message.auction_id)?.onLost();
     } else {
-      this.#cursor = cursor;
-      this.dispatchEvent(new CustomEvent("reload"));
+      this.#cursor = message.cursor;
+      this.#emit("reload", null);
     }
   }
 
+  /** @param {string} id */
   #watchAgain(id) {
     const watched = this.#watched.get(id);
-    if (watched) this.#say({ type: "watch", auction_id: id, after: watched.after });
+    if (watched) this.#send({ type: "watch", auction_id: id, after: watched.after });
   }
 
-  #beat() {
-    clearInterval(this.#ping);
-    this.#ping = setInterval(() => {
-      this.#say({ type: "ping" });
-      clearTimeout(this.#pong);
+  #keepAlive() {
+    clearInterval(this.#pingTimer);
+    this.#pingTimer = setInterval(() => {
+      this.#send({ type: "ping" });
+      clearTimeout(this.#pongTimer);
       const socket = this.#socket;
-      this.#pong = setTimeout(() => {
-        if (socket === this.#socket) socket?.close();
-        if (socket === this.#socket) this.#ended(0);
+      this.#pongTimer = setTimeout(() => {
+        if (socket !== this.#socket) return;
+        this.#close();
+        this.#ended(0);
       }, PONG_MS);
     }, PING_MS);
   }

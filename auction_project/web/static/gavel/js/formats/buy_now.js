@@ -1,7 +1,11 @@
-// Buy now: a fixed price, several units, each bid a purchase. The members are those of english.js, which says what they mean.
+// Buy now: a fixed price, several units, each bid a purchase. format.d.ts says what the members mean. Pure.
 
-import { longDate, money, plural } from "../format.js";
+import { longDate } from "../dates.js";
+import { money, plural } from "../format.js";
 
+/** @import {Format} from "./format.d.ts" */
+
+/** @type {Format} */
 export const buyNow = {
   label: "Buy now",
   startLabel: "Price per unit",
@@ -12,14 +16,16 @@ export const buyNow = {
   priceLabel: () => "Price per unit",
 
   interest(lot) {
-    if (lot.status === "OPEN" || lot.status === "SCHEDULED") return lot.quantity_left ? `${lot.quantity_left} left` : "Sold out";
+    if (lot.status === "OPEN" || lot.status === "SCHEDULED")
+      return lot.quantity_left ? `${lot.quantity_left} left` : "Sold out";
     return lot.bids ? plural(lot.bids, "purchase") : "No purchases";
   },
 
   afterClose: (lot) => ({ ...lot, status: "CLOSED", outcome: null }),
   afterFailedSale: () => null,
 
-  bidLine: ({ bidder, quantity }, { who }) => `${who(bidder)} bought ${quantity > 1 ? plural(quantity, "unit") : "one"}`,
+  bidLine: ({ bidder, quantity = 0 }, { who }) =>
+    `${who(bidder)} bought ${quantity > 1 ? plural(quantity, "unit") : "one"}`,
   closeLine: () => "Ended",
   bidAmount: () => "",
 

@@ -1,9 +1,13 @@
 // My account: the simulated card.
 
-import { get, Problem, request } from "../api.js";
+import { request } from "../api.js";
+import { loadCard } from "../card.js";
 import { byId, h, setText } from "../dom.js";
 import { showFieldError, showProblem } from "../lists.js";
 
+/** @import {Card} from "../bodies.d.ts" */
+
+/** @type {[digits: string, behaviour: string, meaning: string][]} */
 const TEST_NUMBERS = [
   ["4242 4242 4242 4242", "accepts", "Succeeds"],
   ["4000 0000 0000 0002", "refuses", "Declined"],
@@ -13,28 +17,33 @@ const TEST_NUMBERS = [
 ];
 
 const next = pathOf(new URLSearchParams(location.search).get("next"));
-const form = byId("card-form");
-const number = byId("number");
+const form = byId("card-form", HTMLFormElement);
+const number = byId("number", HTMLInputElement);
 
-/** A path of this site, or "". */
-function pathOf(wanted) {
-  return /^\/(?![/\\])/.test(wanted ?? "") ? wanted : "";
+/** The path, if it is one of this site; else "". @param {string | null} path */
+function pathOf(path) {
+  return path && /^\/(?![/\\])/.test(path) ? path : "";
 }
 
+/** @param {Card | null} card */
 function show(card) {
   const meaning = TEST_NUMBERS.find(([, behaviour]) => behaviour === card?.behaviour)?.[2] ?? "";
   const declined = card?.usable === false ? " A payment was declined: save another card to bid again." : "";
-  setText(byId("card-now"), card ? `${card.brand} card ending in ${card.last4}. ${meaning}.${declined}` : "Add a card: without one you can't bid.");
+  setText(
+    byId("card-now"),
+    card
+      ? `${card.brand} card ending in ${card.last4}. ${meaning}.${declined}`
+      : "Add a card: without one you can't bid.",
+  );
   byId("back").hidden = !(next && card && card.usable !== false);
   byId("remove").hidden = !card;
 }
 
 async function load() {
   try {
-    show(await get("/api/v1/card"));
+    show(await loadCard());
   } catch (error) {
-    if (error instanceof Problem && error.status === 404) show(null);
-    else showProblem(byId("problem"), error, { retry: load });
+    showProblem(byId("problem"), error, { retry: load });
   }
 }
 
@@ -67,9 +76,15 @@ byId("test-numbers").replaceChildren(
       number.value = digits;
       number.focus();
     });
-    return h("tr", {}, h("th", { scope: "row" }, h("code", {}, digits)), h("td", {}, meaning), h("td", { class: "end" }, use));
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, h("code", {}, digits)),
+      h("td", { dataset: { label: "What happens" } }, meaning),
+      h("td", { class: "end" }, use),
+    );
   }),
 );
 
-if (next) byId("back-link").href = next;
+if (next) byId("back-link", HTMLAnchorElement).href = next;
 load();

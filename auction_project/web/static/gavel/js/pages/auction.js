@@ -1,37 +1,50 @@
 // The live page of one lot: figures, countdown, record, and the one sentence of standing.js. The form is in bid_form.js.
 
-import { get, me, Problem } from "../api.js";
+import { get, me } from "../api.js";
 import { BidForm } from "../bid_form.js";
 import * as clock from "../clock.js";
+import { shortDate } from "../dates.js";
 import { byId, flash, h, note, readJson, setText } from "../dom.js";
-import { fromMinor, instant, money, plural } from "../format.js";
-import { formatOf } from "../formats.js";
+import { isNotFound } from "../errors.js";
+import { fromMinor, money, plural } from "../format.js";
+import { formatOf, rulesOf, termsOf } from "../formats.js";
 import { showProblem } from "../lists.js";
-import { after, timing } from "../lots.js";
+import { after, isBidEvent, timing } from "../lots.js";
 import { draw } from "../plot.js";
-import { fromFrame, Record, showRecord } from "../record.js";
+import { AuctionRecord, fromFrame } from "../record.js";
+import { loadRecord, showRecord } from "../record_list.js";
 import { sentence } from "../standing.js";
+import { stateOf } from "../states.js";
 import { stream } from "../stream.js";
-import { rulesOf, stateOf } from "../words.js";
+
+/** @import {BidAnswer, Frame, Lot, OwnStanding, RuleFigures} from "../bodies.d.ts" */
 
 const CALLS_MS = [300_000, 60_000, 10_000]; // announced when that much time is left
 const LATE_MS = 2_500; // after the end, when no frame has said so
 
 const article = byId("lot");
-const id = article.dataset.auction;
+const id = article.dataset.auction ?? "";
+/** @type {RuleFigures} */
 const figures = readJson("rules");
 const path = `/api/v1/auctions/${id}`;
 
-let lot = null;
-let record = null;
+/** Set by load(), before anything is shown or received. @type {Lot} */
+let lot;
+/** @type {AuctionRecord} */
+let record;
+let isShown = false;
+/** @type {OwnStanding} */
 let standing = { standing: "none", alias: null, maximum: null };
-let receipt = null; // of the last bid from this page
-let announced = Infinity;
-let checking = 0;
+/** The answer to the last bid from this page. @type {BidAnswer | null} */
+let lastAnswer = null;
+/** The last call that was announced, as time left. */
+let announced = Number.POSITIVE_INFINITY;
+/** When the page last looked whether the lot has changed at its due time. */
+let lastCheck = 0;
 
 const form = new BidForm(id, {
   onAnswer(answer) {
-    receipt = answer;
+    lastAnswer = answer;
     standing = { ...standing, standing: answer.standing, alias: answer.bidder, maximum: ownMaximum(answer) };
     if (answer.seq > lot.seq) {
       const { seq, hash, price, minimum, ends_at, reserve_met } = answer;
@@ -44,18 +57,19 @@ const form = new BidForm(id, {
   },
 });
 
-/** The maximum that the receipt holds (in minor units); a purchase has none. */
-function ownMaximum({ receipt: proof }) {
-  const maximum = proof?.opening?.maximum;
+/** The maximum that the receipt holds (in minor units); a purchase has none. @param {BidAnswer} answer */
+function ownMaximum({ receipt }) {
+  const maximum = receipt?.opening?.maximum;
   return maximum ? fromMinor(maximum, lot.currency) : null;
 }
 
 // --- loading -----------------------------------------------------------------------------------------------------
 
 async function load() {
+  /** @type {Lot} */
   const loaded = await get(path, { auth: false });
-  record ??= new Record(id, loaded.currency);
-  await record.load(loaded.seq);
+  record ??= new AuctionRecord(loaded.currency);
+  await loadRecord(record, id, loaded.seq);
   stream.knows(id, loaded.seq);
   show(loaded);
   if (me.id) await loadStanding();
@@ -64,11 +78,13 @@ async function load() {
 async function loadStanding() {
   if (!me.id) return;
   try {
-    standing = await get(`${path}/mine`);
-    if (standing.seq < lot.seq) followLeader();
+    /** @type {OwnStanding & {seq: number}} */
+    const loaded = await get(`${path}/mine`);
+    standing = loaded;
+    if (loaded.seq < lot.seq) followLeader();
     showOwn();
   } catch {
-    // the next frame asks again
+    // the next frame loads it again
   }
 }
 
@@ -83,8 +99,8 @@ async function start() {
     await clock.ready;
     await load();
   } catch (error) {
-    if (error instanceof Problem && error.status === 404) document.title = "No such lot · Gavel";
-    showProblem(byId("problem"), error, { retry: error instanceof Problem && error.status === 404 ? null : start });
+    if (isNotFound(error)) document.title = "No such lot · Gavel";
+    showProblem(byId("problem"), error, { retry: isNotFound(error) ? null : start });
     return;
   }
   showProblem(byId("problem"), null);
@@ -93,14 +109,17 @@ async function start() {
   form.recover();
 }
 
+/** @type {Promise<void> | null} */
 let loading = null;
 let isOutdated = false;
 
-/** Load once; what is asked while that runs is answered by one more load after it. */
+/** Load once. Calls during a load cause one more after it. */
 function reload() {
   isOutdated = loading !== null;
   loading ??= load()
-    .catch(() => setTimeout(reload, LATE_MS))
+    .catch(() => {
+      setTimeout(reload, LATE_MS);
+    })
     .finally(() => {
       loading = null;
       if (isOutdated) reload();
@@ -108,13 +127,13 @@ function reload() {
   return loading;
 }
 
+/** @param {Frame} frame */
 function onFrame(frame) {
   record.add(fromFrame(frame, lot.currency));
   const next = after(lot, frame);
   if (next) show(next);
   else showHistory();
-  const isBid = ["BidPlaced", "MaximumChanged"].includes(frame.event);
-  if (!isBid || !formatOf(lot).isContest) reload();
+  if (!isBidEvent(frame) || !formatOf(lot).isContest) reload();
   else {
     followLeader();
     showOwn();
@@ -123,10 +142,12 @@ function onFrame(frame) {
 
 // --- showing -----------------------------------------------------------------------------------------------------
 
+/** @param {Lot} next */
 function show(next) {
-  if (lot && next.seq < lot.seq) return;
-  const before = lot;
+  if (isShown && next.seq < lot.seq) return;
+  const before = isShown ? lot : null;
   lot = next;
+  isShown = true;
   article.hidden = false;
   article.removeAttribute("aria-busy");
   if (!before || before.title !== lot.title || before.status !== lot.status) showLot();
@@ -134,7 +155,7 @@ function show(next) {
   showOwn();
 }
 
-/** What depends on the reader: the leader's name, the record's "you", the sentence and the form. */
+/** Show what depends on the reader: the leader's name, the record's "you", the sentence and the form. */
 function showOwn() {
   showMeta();
   showHistory();
@@ -148,16 +169,16 @@ function showLot() {
   setText(byId("title"), name);
   setText(byId("text"), lot.text || "No description.");
   setText(byId("kind"), formatOf(lot).label);
-  const picture = byId("picture");
+  const picture = byId("picture", HTMLImageElement);
   if (lot.thumbnail && !picture.getAttribute("src")) {
     picture.src = lot.thumbnail.replace("/thumbnail", "/image");
     picture.alt = lot.title;
   }
-  const terms = { ...lot.terms, format: lot.format, currency: lot.currency, has_reserve: lot.has_reserve, quantity: lot.quantity, starts_at: lot.starts_at, ends_at: lot.ends_at };
-  byId("rules-text").replaceChildren(...rulesOf(terms, figures).map((line) => h("li", {}, line)));
+  byId("rules-text").replaceChildren(...rulesOf(termsOf(lot), figures).map((line) => h("li", {}, line)));
   byId("desk-link").hidden = !(me.has("operator") || (me.id && lot.seller_id === me.id));
 }
 
+/** @param {Lot | null} before */
 function showFigures(before) {
   const { amount } = formatOf(lot).price(lot);
   setText(byId("price-label"), formatOf(lot).priceLabel(lot));
@@ -167,8 +188,8 @@ function showFigures(before) {
   }
   if (before && lot.ends_at > before.ends_at) {
     flash(byId("countdown"));
-    announce(`Extended: the auction now ends at ${instant(lot.ends_at)}`);
-    announced = Infinity;
+    announce(`Extended: the auction now ends at ${shortDate(lot.ends_at)}`);
+    announced = Number.POSITIVE_INFINITY;
   }
 }
 
@@ -181,13 +202,17 @@ function showMeta() {
   const leads = isOver ? (lot.outcome === "sold" ? "Buyer " : "Highest bidder ") : "Leader ";
   const items = [
     h("li", {}, h("span", { class: `chip ${mood}` }, word)),
-    isContest && h("li", {}, h("strong", {}, plural(lot.bids, "bid")), bidders ? ` by ${plural(bidders, "bidder")}` : ""),
+    isContest &&
+      h("li", {}, h("strong", {}, plural(lot.bids, "bid")), bidders ? ` by ${plural(bidders, "bidder")}` : ""),
     isContest && lot.leader && h("li", {}, leads, h("strong", {}, lot.leader), isYou && " (you)"),
-    isContest && lot.status === "OPEN" && !isYou && h("li", {}, "Next bid at least ", h("strong", { id: "minimum" }, money(lot.minimum, lot.currency))),
+    isContest &&
+      lot.status === "OPEN" &&
+      !isYou &&
+      h("li", {}, "Next bid at least ", h("strong", { id: "minimum" }, money(lot.minimum, lot.currency))),
     isContest && lot.has_reserve && h("li", {}, lot.reserve_met ? "Reserve met" : "Reserve not met"),
     !isContest && h("li", {}, h("strong", {}, String(lot.quantity_left)), ` of ${lot.quantity} left`),
   ];
-  byId("meta").replaceChildren(...items.filter(Boolean));
+  byId("meta").replaceChildren(...items.filter((item) => item instanceof Node));
 }
 
 function showHistory() {
@@ -197,37 +222,48 @@ function showHistory() {
 }
 
 function showStanding() {
-  const place = byId("standing");
-  const told = tellStanding();
-  const text = told ? told.textContent : "";
-  if (place.textContent !== text) place.replaceChildren(...(told ? [told] : []));
+  const container = byId("standing");
+  const content = standingNote();
+  if (container.textContent !== (content?.textContent ?? "")) container.replaceChildren(...(content ? [content] : []));
 }
 
-function tellStanding() {
-  const told = sentence(lot, standing);
-  const proof = receipt && h("p", { class: "small muted", id: "receipt" }, `Receipt: entry ${receipt.seq}, `, h("code", {}, `${receipt.hash.slice(0, 16)}…`));
-  if (!told) return proof;
-  const link = told.orders && h("p", {}, h("a", { href: "/orders" }, told.orders));
-  return note(told.mood, told.title, ...[told.text, link, proof].filter(Boolean));
+/** The sentence of the reader's standing, with the receipt of the last bid. */
+function standingNote() {
+  const words = sentence(lot, standing);
+  const receipt =
+    lastAnswer &&
+    h(
+      "p",
+      { class: "small muted", id: "receipt" },
+      `Receipt: entry ${lastAnswer.seq}, `,
+      h("code", {}, `${lastAnswer.hash.slice(0, 16)}…`),
+    );
+  if (!words) return receipt;
+  const link = words.orders && h("p", {}, h("a", { href: "/orders" }, words.orders));
+  return note(words.mood, words.title, words.text, link, receipt);
 }
 
+/** @param {number} now */
 function tick(now) {
   const { label, text, isSoon } = timing(lot, now);
   setText(byId("countdown-label"), label);
   setText(byId("countdown"), text);
   byId("countdown").classList.toggle("soon", isSoon);
-  const due = lot.status === "OPEN" ? lot.ends_at : lot.status === "SCHEDULED" ? lot.starts_at : Infinity;
-  if (now > due + LATE_MS && now > checking + LATE_MS) {
-    checking = now;
+  const due =
+    lot.status === "OPEN" ? lot.ends_at : lot.status === "SCHEDULED" ? lot.starts_at : Number.POSITIVE_INFINITY;
+  if (now > due + LATE_MS && now > lastCheck + LATE_MS) {
+    lastCheck = now;
     reload();
   }
-  const call = lot.status === "OPEN" ? CALLS_MS.findLast((limit) => lot.ends_at - now <= limit && lot.ends_at > now) : undefined;
+  const call =
+    lot.status === "OPEN" ? CALLS_MS.findLast((limit) => lot.ends_at - now <= limit && lot.ends_at > now) : undefined;
   if (call !== undefined && call < announced) {
     announced = call;
     announce(`${text} left`);
   }
 }
 
+/** @param {string} text */
 function announce(text) {
   setText(byId("announcer"), text);
 }

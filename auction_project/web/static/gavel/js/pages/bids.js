@@ -1,36 +1,59 @@
-// The auctions that I bid in, with my standing in each, kept current from the stream.
+// The auctions that I bid in, with my standing in each, kept up to date from the stream.
 
 import { get, withQuery } from "../api.js";
 import * as clock from "../clock.js";
 import { byId, chip, h, setText } from "../dom.js";
 import { money } from "../format.js";
 import { formatOf } from "../formats.js";
-import { empty, showPager, showProblem } from "../lists.js";
-import { after, timing } from "../lots.js";
+import { empty, pictureCell, showPager, showProblem, table } from "../lists.js";
+import { after, isBidEvent, timing } from "../lots.js";
+import { standingWord } from "../states.js";
 import { stream } from "../stream.js";
-import { standingWord } from "../words.js";
+
+/** @import {Frame, OwnBid, Page} from "../bodies.d.ts" */
 
 const PAGE_SIZE = 50;
 
-const place = byId("bids");
+const container = byId("bids");
+/** @type {Map<string, Row>} */
 let rows = new Map();
 let page = 1;
 
 class Row {
+  /** @param {Pick<OwnBid, "auction" | "standing" | "alias" | "maximum">} item */
   constructor(item) {
     this.standing = chip("");
     this.price = h("td", { class: "figure", dataset: { label: "Price" } });
     this.maximum = h("td", { class: "figure", dataset: { label: "Your maximum" } });
     this.time = h("td", { class: "figure", dataset: { label: "Time" } });
     const { auction } = item;
-    const picture = auction.thumbnail ? h("img", { class: "thumb", src: auction.thumbnail, alt: "", width: 56, height: 56, loading: "lazy" }) : null;
-    const title = h("th", { scope: "row" }, h("a", { href: `/auctions/${auction.id}` }, auction.title || "Waiting for stock"));
-    this.element = h("tr", {}, h("td", {}, picture), title, h("td", {}, this.standing), this.price, this.maximum, this.time);
+    this.item = item;
+    const title = h(
+      "th",
+      { scope: "row" },
+      h("a", { href: `/auctions/${auction.id}` }, auction.title || "Waiting for stock"),
+    );
+    this.element = h(
+      "tr",
+      {},
+      pictureCell(auction.thumbnail),
+      title,
+      h("td", {}, this.standing),
+      this.price,
+      this.maximum,
+      this.time,
+    );
     this.show(item);
   }
 
-  show({ auction, standing, alias, maximum }) {
-    Object.assign(this, { lot: auction, alias, maximumText: maximum });
+  get lot() {
+    return this.item.auction;
+  }
+
+  /** @param {Pick<OwnBid, "auction" | "standing" | "alias" | "maximum">} item */
+  show(item) {
+    this.item = item;
+    const { auction, standing, maximum } = item;
     const [word, mood] = standingWord(standing);
     setText(this.standing, word);
     this.standing.className = `chip ${mood}`;
@@ -39,6 +62,7 @@ class Row {
     this.tick(clock.now());
   }
 
+  /** @param {number} now */
   tick(now) {
     const { label, text, isSoon } = timing(this.lot, now);
     setText(this.time, ["OPEN", "SOLD_OUT", "CANCELLED"].includes(this.lot.status) ? text : `${label} ${text}`);
@@ -47,37 +71,26 @@ class Row {
 
   follow() {
     if (["CLOSED", "CANCELLED"].includes(this.lot.status)) return;
-    stream.watch(this.lot.id, this.lot.seq, { onFrame: (frame) => this.#hear(frame), onLost: load });
+    stream.watch(this.lot.id, this.lot.seq, { onFrame: (frame) => this.#receive(frame), onLost: load });
   }
 
-  #hear(frame) {
+  /** @param {Frame} frame */
+  #receive(frame) {
     const lot = after(this.lot, frame);
-    if (lot && ["BidPlaced", "MaximumChanged"].includes(frame.event) && formatOf(lot).isContest) {
-      this.show({ auction: lot, standing: formatOf(lot).standing(lot, this.alias), alias: this.alias, maximum: this.maximumText });
+    if (lot && isBidEvent(frame) && formatOf(lot).isContest) {
+      this.show({ ...this.item, auction: lot, standing: formatOf(lot).standing(lot, this.item.alias) });
     }
     load();
   }
 }
 
-function table(elements) {
-  const heads = ["", "Lot", "Standing", "Price", "Your maximum", "Time"];
-  return h(
-    "div",
-    { class: "table-frame" },
-    h(
-      "table",
-      {},
-      h("caption", { class: "visually-hidden" }, "Your bids, newest first"),
-      h("thead", {}, h("tr", {}, heads.map((head) => (head ? h("th", { scope: "col" }, head) : h("td"))))),
-      h("tbody", {}, elements),
-    ),
-  );
-}
+const HEADS = ["", "Lot", "Standing", "Price", "Your maximum", "Time"];
 
+/** @type {Promise<void> | null} */
 let loading = null;
 let isOutdated = false;
 
-/** What happens while the list is loaded may not be in it: then it is loaded once more. */
+/** The list may lack what happens while it is loaded, so that a call during a load causes one more. */
 function load() {
   isOutdated = loading !== null;
   loading ??= fetchAndShow().finally(() => {
@@ -89,33 +102,45 @@ function load() {
 
 async function fetchAndShow() {
   try {
-    const found = await get(withQuery("/api/v1/bids/mine", { page, page_size: PAGE_SIZE }));
-    const { items } = found;
+    /** @type {Page<OwnBid>} */
+    const bids = await get(withQuery("/api/v1/bids/mine", { page, page_size: PAGE_SIZE }));
     showProblem(byId("problem"), null);
-    place.removeAttribute("aria-busy");
-    showPager(byId("pager"), found, (target) => {
+    container.removeAttribute("aria-busy");
+    showPager(byId("pager"), bids, (target) => {
       page = target;
       load();
     });
-    if (items.length === 0) {
-      place.replaceChildren(empty("You haven't placed any bids yet", h("p", {}, "Each lot that you bid on appears here, with your standing."), h("p", {}, h("a", { class: "button", href: "/" }, "Browse auctions"))));
+    if (bids.items.length === 0) {
+      container.replaceChildren(
+        empty(
+          "You haven't placed any bids yet",
+          h("p", {}, "Each lot that you bid on appears here, with your standing."),
+          h("p", {}, h("a", { class: "button", href: "/" }, "Browse auctions")),
+        ),
+      );
       return;
     }
-    const fresh = new Map();
-    for (const item of items) {
-      const known = rows.get(item.auction.id);
-      if (known && item.seq >= known.lot.seq) known.show(item);
-      fresh.set(item.auction.id, known ?? new Row(item));
+    /** @type {Map<string, Row>} */
+    const shown = new Map();
+    for (const item of bids.items) {
+      const row = rows.get(item.auction.id);
+      if (row && item.seq >= row.lot.seq) row.show(item);
+      shown.set(item.auction.id, row ?? new Row(item));
     }
-    const news = [...fresh.values()].filter((row) => !rows.has(row.lot.id));
-    for (const id of rows.keys()) if (!fresh.has(id)) stream.unwatch(id);
-    rows = fresh;
-    if (news.length || !place.querySelector("tbody")) place.replaceChildren(table([...rows.values()].map((row) => row.element)));
-    news.forEach((row) => row.follow());
+    const fresh = [...shown.values()].filter((row) => !rows.has(row.lot.id));
+    for (const id of rows.keys()) if (!shown.has(id)) stream.unwatch(id);
+    rows = shown;
+    if (fresh.length || !container.querySelector("tbody")) {
+      const elements = [...rows.values()].map((row) => row.element);
+      container.replaceChildren(h("div", { class: "table-frame" }, table("Your bids, newest first", HEADS, elements)));
+    }
+    for (const row of fresh) row.follow();
   } catch (error) {
     showProblem(byId("problem"), error, { retry: load });
   }
 }
 
-clock.onTick((now) => rows.forEach((row) => row.tick(now)));
+clock.onTick((now) => {
+  for (const row of rows.values()) row.tick(now);
+});
 load();

@@ -1,85 +1,111 @@
 // A new auction: its terms, and beside them the rules as bidders will read them.
 
 import { forReader, readAmount } from "../amount.js";
-import { get, newKey, post } from "../api.js";
+import { get, newKey, post, withQuery } from "../api.js";
 import * as clock from "../clock.js";
-import { byId, h, readJson } from "../dom.js";
+import { byId, control, h, readJson } from "../dom.js";
+import { isNotFound } from "../errors.js";
 import { duration, plural } from "../format.js";
-import { formatOf } from "../formats.js";
+import { formatOf, rulesOf } from "../formats.js";
 import { showFieldError, showProblem } from "../lists.js";
-import { rulesOf } from "../words.js";
+
+/** @import {FormatName, Page, Product, RuleFigures} from "../bodies.d.ts" */
 
 const FIRST_OPENS_MS = 60_000;
 const FIRST_LASTS_MS = 3_600_000;
-const PRODUCTS = 20; // offered at once
+const MAX_PRODUCTS = 20; // in the list at once
 const SEARCH_PAUSE_MS = 200;
 
-const form = byId("form");
-const fields = form.elements;
+const form = byId("form", HTMLFormElement);
+const button = byId("create", HTMLButtonElement);
+/** @type {RuleFigures} */
 const figures = readJson("rules");
-const search = byId("product_search");
-let pause = 0;
+const search = byId("product_search", HTMLInputElement);
+const productField = control(form, "product_id", HTMLSelectElement);
+const currencyField = control(form, "currency", HTMLSelectElement);
+/** Of the pause before a search. */
+let timer = 0;
+/** The Idempotency-Key of the auction as it is entered now. */
 let key = newKey();
+
+/** The text of a field. @param {string} name */
+const textOf = (name) => control(form, name).value.trim();
 
 // --- instants: the fields are local time ---
 
+/** @param {number} ms */
 function toField(ms) {
   const local = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, 19);
 }
 
-const fromField = (name) => new Date(fields[name].value).getTime();
+/** @param {string} name */
+const fromField = (name) => new Date(textOf(name)).getTime();
 
 // --- the terms ---
 
-const format = () => formatOf({ format: fields.format.value });
-const amountOf = (name) => readAmount(fields[name].value.trim(), fields.currency.value);
+const formatName = () => /** @type {FormatName} */ (new FormData(form).get("format"));
 
+/** @param {string} name */
+const amountOf = (name) => readAmount(textOf(name), currencyField.value);
+
+/** The amount of a field, or the text that is none: the server names the rule. @param {string} name */
+const amountOrText = (name) => amountOf(name) ?? textOf(name);
+
+/** The body of the new auction, as the fields are now. */
 function terms() {
   const base = {
-    product_id: fields.product_id.value,
-    format: fields.format.value,
-    currency: fields.currency.value,
-    start_price: amountOf("start_price") ?? fields.start_price.value.trim(),
+    product_id: productField.value,
+    format: formatName(),
+    currency: currencyField.value,
+    start_price: amountOrText("start_price"),
     starts_at: fromField("starts_at"),
     ends_at: fromField("ends_at"),
   };
-  if (!format().isContest) return { ...base, quantity: Number(fields.quantity.value) };
+  if (!formatOf(base).isContest) return { ...base, quantity: Number(textOf("quantity")) };
   return {
     ...base,
-    reserve_price: fields.reserve_price.value.trim() ? (amountOf("reserve_price") ?? fields.reserve_price.value.trim()) : null,
-    relistings_left: Number(fields.relistings_left.value),
+    reserve_price: amountOrText("reserve_price") || null,
+    relistings_left: Number(textOf("relistings_left")),
     soft_close: {
-      window_ms: Math.round(Number(fields["soft_close.window"].value) * 1000),
-      extension_ms: Math.round(Number(fields["soft_close.extension"].value) * 1000),
-      cap_total_ms: Math.round(Number(fields["soft_close.cap"].value) * 60_000),
+      window_ms: Math.round(Number(textOf("soft_close.window")) * 1000),
+      extension_ms: Math.round(Number(textOf("soft_close.extension")) * 1000),
+      cap_total_ms: Math.round(Number(textOf("soft_close.cap")) * 60_000),
     },
   };
 }
 
 function preview() {
-  const asked = terms();
-  for (const part of form.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== asked.format;
-  byId("start_price-label").textContent = format().startLabel;
-  const lasts = asked.ends_at - asked.starts_at;
+  const entered = terms();
+  for (const part of form.querySelectorAll("[data-for]")) {
+    if (part instanceof HTMLElement) part.hidden = part.dataset.for !== entered.format;
+  }
+  byId("start_price-label").textContent = formatOf(entered).startLabel;
+  const lasts = entered.ends_at - entered.starts_at;
   byId("ends_at-hint").textContent = lasts > 0 ? `Open for ${duration(lasts)}.` : "";
   const isReady = amountOf("start_price") !== null && Number.isFinite(lasts);
-  const lines = isReady ? rulesOf({ ...asked, has_reserve: Boolean(asked.reserve_price) }, figures) : ["Enter a price and the times to see the rules."];
-  const place = byId("preview");
+  const lines = isReady
+    ? rulesOf({ ...entered, has_reserve: "reserve_price" in entered && Boolean(entered.reserve_price) }, figures)
+    : ["Enter a price and the times to see the rules."];
+  const list = byId("preview");
   const text = lines.join("\n");
-  if (place.dataset.text === text) return;
-  place.dataset.text = text;
-  place.replaceChildren(...lines.map((line) => h("li", {}, line)));
+  if (list.dataset.text === text) return;
+  list.dataset.text = text;
+  list.replaceChildren(...lines.map((line) => h("li", {}, line)));
 }
 
-// --- the product: searched on the server, so that none is out of reach ---
+// --- the product: the server searches, so that every product is within reach ---
 
-const found = new Map();
-let searches = 0;
+/** All products that were in the list. @type {Map<string, Product>} */
+const products = new Map();
+/** Of the search that was sent last: an answer to an earlier one is out of date. */
+let searchNumber = 0;
 
+/** @param {Product} product */
 const labelOf = (product) => `${product.title} (${product.sku}, ${product.available} free)`;
-const chosen = () => found.get(fields.product_id.value);
+const chosen = () => products.get(productField.value);
 
+/** Say how much stock the chosen product has, and `more`. */
 function showChosen(more = "") {
   const product = chosen();
   const stock = product ? `${plural(product.available, "unit")} free in stock.` : "";
@@ -87,47 +113,61 @@ function showChosen(more = "") {
   byId("product_id-hint").textContent = [stock, warning, more].filter(Boolean).join(" ");
 }
 
+/**
+ * List these products, and the one that is chosen.
+ * @param {Product[]} items
+ * @param {number} total
+ */
 function offer(items, total) {
-  const kept = chosen();
-  const offered = kept && !items.some((product) => product.id === kept.id) ? [kept, ...items] : items;
-  for (const product of items) found.set(product.id, product);
-  fields.product_id.replaceChildren(h("option", { value: "" }, "Choose a product"), ...offered.map((product) => h("option", { value: product.id }, labelOf(product))));
-  fields.product_id.value = kept?.id ?? (total === 1 ? items[0].id : "");
+  const product = chosen();
+  const offered = product && !items.some(({ id }) => id === product.id) ? [product, ...items] : items;
+  for (const item of items) products.set(item.id, item);
+  productField.replaceChildren(
+    h("option", { value: "" }, "Choose a product"),
+    ...offered.map((product) => h("option", { value: product.id }, labelOf(product))),
+  );
+  productField.value = product?.id ?? (total === 1 && items[0] ? items[0].id : "");
   const isSearch = Boolean(search.value.trim());
   if (!total) showChosen(isSearch ? "No product matches." : "You have no products yet.");
-  else showChosen(total > items.length ? `The list shows ${items.length} of ${total} products: search for others.` : "");
+  else
+    showChosen(total > items.length ? `The list shows ${items.length} of ${total} products: search for others.` : "");
 }
 
 async function loadProducts() {
-  const turn = ++searches;
+  searchNumber += 1;
+  const number = searchNumber;
   try {
-    const { items, total } = await get(`/api/v1/products?${new URLSearchParams({ q: search.value.trim(), page_size: PRODUCTS })}`);
-    if (turn !== searches) return;
+    /** @type {Page<Product>} */
+    const { items, total } = await get(
+      withQuery("/api/v1/products", { q: search.value.trim(), page_size: MAX_PRODUCTS }),
+    );
+    if (number !== searchNumber) return;
     offer(items, total);
     showProblem(byId("problem"), null);
   } catch (error) {
-    if (turn !== searches) return;
+    if (number !== searchNumber) return;
     byId("product_id-hint").textContent = "";
     showProblem(byId("problem"), error, { retry: loadProducts });
   }
 }
 
-/** The product that the address names, however many there are. */
-async function loadWanted() {
+/** The product that the address names: the list may be too short to have it. */
+async function loadNamed() {
   const id = new URLSearchParams(location.search).get("product");
   if (!id) return;
   try {
+    /** @type {Product} */
     const product = await get(`/api/v1/products/${encodeURIComponent(id)}`);
-    found.set(product.id, product);
-    fields.product_id.replaceChildren(h("option", { value: product.id }, labelOf(product)));
+    products.set(product.id, product);
+    productField.replaceChildren(h("option", { value: product.id }, labelOf(product)));
   } catch (error) {
-    if (error.status !== 404) throw error;
+    if (!isNotFound(error)) throw error;
   }
 }
 
 async function startProducts() {
   try {
-    await loadWanted();
+    await loadNamed();
     await loadProducts();
   } catch (error) {
     showProblem(byId("problem"), error, { retry: startProducts });
@@ -136,13 +176,13 @@ async function startProducts() {
 
 search.addEventListener("input", (event) => {
   event.stopPropagation(); // no term of the auction has changed
-  clearTimeout(pause);
-  pause = setTimeout(loadProducts, SEARCH_PAUSE_MS);
+  clearTimeout(timer);
+  timer = setTimeout(loadProducts, SEARCH_PAUSE_MS);
 });
 search.addEventListener("keydown", (event) => {
   if (event.key === "Enter") event.preventDefault(); // it would send the form
 });
-fields.product_id.addEventListener("change", () => showChosen());
+productField.addEventListener("change", () => showChosen());
 
 form.addEventListener("input", () => {
   key = newKey();
@@ -153,7 +193,6 @@ form.addEventListener("input", () => {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   showFieldError(form, null);
-  const button = form.querySelector('[type="submit"]');
   button.disabled = true;
   try {
     const auction = await post("/api/v1/auctions", terms(), { key });
@@ -172,10 +211,10 @@ form.addEventListener("submit", async (event) => {
 async function start() {
   await clock.ready;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  fields.starts_at.value = toField(clock.now() + FIRST_OPENS_MS);
-  fields.ends_at.value = toField(clock.now() + FIRST_OPENS_MS + FIRST_LASTS_MS);
+  control(form, "starts_at").value = toField(clock.now() + FIRST_OPENS_MS);
+  control(form, "ends_at").value = toField(clock.now() + FIRST_OPENS_MS + FIRST_LASTS_MS);
   byId("starts_at-hint").textContent = `Your local time (${zone}).`;
-  fields.start_price.value = forReader("100.00");
+  control(form, "start_price").value = forReader("100.00");
   preview();
   startProducts();
 }

@@ -1,18 +1,19 @@
 // A new product: its fields, and the picture that was chosen, shown before it is sent.
 
 import { request } from "../api.js";
-import { byId, note, h } from "../dom.js";
+import { byId, h, note } from "../dom.js";
 import { showFieldError, showProblem } from "../lists.js";
 
 const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
 const UPLOAD_MS = 60_000;
 
-const form = byId("form");
-const image = byId("image");
-const picked = byId("picked");
+const form = byId("form", HTMLFormElement);
+const button = byId("create", HTMLButtonElement);
+const image = byId("image", HTMLInputElement);
+const picked = byId("picked", HTMLImageElement);
 
 image.addEventListener("change", () => {
-  const [file] = image.files;
+  const file = image.files?.[0];
   URL.revokeObjectURL(picked.src);
   picked.hidden = !file;
   if (file) {
@@ -26,15 +27,19 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   showFieldError(form, null);
   const body = new FormData(form);
-  if (!image.files.length) body.delete("image");
-  const button = form.querySelector('[type="submit"]');
+  if (!image.files?.length) body.delete("image");
   button.disabled = true;
   try {
     const product = await request("POST", "/api/v1/products", { body, timeoutMs: UPLOAD_MS });
     form.reset();
     picked.hidden = true;
     byId("problem").replaceChildren(
-      note("good", `“${product.title}” is created`, "You can list it once the stock desk has received it.", h("p", {}, h("a", { href: `/sell/auctions/new?product=${product.id}` }, "List it in an auction"))),
+      note(
+        "good",
+        `“${product.title}” is created`,
+        "You can list it once the stock desk has received it.",
+        h("p", {}, h("a", { href: `/sell/auctions/new?product=${product.id}` }, "List it in an auction")),
+      ),
     );
     byId("content").focus();
     scrollTo({ top: 0 });

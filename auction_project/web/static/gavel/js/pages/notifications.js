@@ -1,18 +1,22 @@
 // My notifications, newest first; new ones come in at the top.
 
 import { get, post } from "../api.js";
+import { longDate, shortDate } from "../dates.js";
 import { byId, chip, h } from "../dom.js";
-import { instant, longDate } from "../format.js";
 import { empty, showProblem } from "../lists.js";
 import { showUnread } from "../shell.js";
 import { stream } from "../stream.js";
 
+/** @import {Feed, Notification, NotificationData} from "../bodies.d.ts" */
+
 const LIMIT = 100;
 
 const list = byId("notices");
-const button = byId("read");
-let cursor = null;
+const button = byId("read", HTMLButtonElement);
+/** Of the newest notification. */
+let cursor = "";
 
+/** @param {Notification} item */
 function line(item) {
   const state = item.withdrawn ? "withdrawn" : item.read ? null : "unread";
   return h(
@@ -26,12 +30,13 @@ function line(item) {
       item.withdrawn ? h("span", { class: "later" }, " Out of date: a later notification replaces this one.") : null,
       state === "unread" ? h("span", { class: "visually-hidden" }, " (unread)") : null,
     ),
-    h("time", { datetime: new Date(item.at).toISOString(), title: longDate(item.at) }, instant(item.at)),
+    h("time", { datetime: new Date(item.at).toISOString(), title: longDate(item.at) }, shortDate(item.at)),
   );
 }
 
 async function load() {
   try {
+    /** @type {Feed} */
     const feed = await get(`/api/v1/notifications?limit=${LIMIT}`);
     showProblem(byId("problem"), null);
     list.removeAttribute("aria-busy");
@@ -40,13 +45,16 @@ async function load() {
     button.disabled = feed.unread === 0;
     showUnread(feed.unread);
     if (feed.items.length) list.replaceChildren(...feed.items.reverse().map(line));
-    else list.replaceChildren(h("li", { class: "none" }, empty("Nothing yet", h("p", {}, "We'll tell you here about your bids and orders."))));
+    else
+      list.replaceChildren(
+        h("li", { class: "none" }, empty("Nothing yet", h("p", {}, "We'll tell you here about your bids and orders."))),
+      );
   } catch (error) {
     showProblem(byId("problem"), error, { retry: load });
   }
 }
 
-/** Whether the list has a notification about the same lot, which the new one may put out of date. */
+/** Whether the list has a notification about the same lot, which the new one may put out of date. @param {NotificationData} data */
 const mayReplace = ({ auction_id: lot }) => Boolean(lot && list.querySelector(`[data-auction="${CSS.escape(lot)}"]`));
 
 stream.addEventListener("notification", ({ detail }) => {

@@ -1,23 +1,29 @@
-// One order with the timeline of its facts. It is asked for again while it is under way: until the saga has placed it,
-// the list has no such order, and the page shows the sale from the notifications.
+// One order with the timeline of its facts. It is loaded again until it is final. Until the saga has placed it there is no such
+// order, and the page shows the sale from the notifications.
 
-import { get, me, Problem, withQuery } from "../api.js";
+import { get, me, withQuery } from "../api.js";
+import { shortDate } from "../dates.js";
 import { byId, chip, h, note, setText } from "../dom.js";
-import { instant, money, plural } from "../format.js";
+import { isNotFound } from "../errors.js";
+import { money, plural } from "../format.js";
 import { showProblem } from "../lists.js";
 import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
 import { stream } from "../stream.js";
 
+/** @import {Label, Order, OrderFact} from "../bodies.d.ts" */
+
 const AGAIN_MS = 1_500;
 const PATIENCE_MS = 4_000; // for a sale whose notification is still on its way
 
-const place = byId("order");
-const number = place.dataset.number;
+const container = byId("order");
+const number = container.dataset.number ?? "";
 const began = Date.now();
-let again = 0;
+let timer = 0;
 let isPlaced = false;
+/** The order that is shown, as JSON. */
 let shown = "";
 
+/** @type {{[fact: string]: Label}} */
 const FACTS = {
   "order PLACED": ["Order placed", ""],
   "order CONFIRMED": ["Order confirmed", "good"],
@@ -36,11 +42,19 @@ const FACTS = {
   "payment payment_declined": ["Payment declined", "bad"],
 };
 
+/** @param {OrderFact} fact */
 function fact({ at, about, kind, detail }) {
   const [word, mood] = FACTS[`${about} ${kind}`] ?? [`${about} ${kind.toLowerCase().replaceAll("_", " ")}`, ""];
-  return h("li", { class: mood }, h("p", {}, h("strong", {}, word)), detail && h("p", {}, detail), h("p", { class: "muted small figure" }, instant(at)));
+  return h(
+    "li",
+    { class: mood },
+    h("p", {}, h("strong", {}, word)),
+    detail && h("p", {}, detail),
+    h("p", { class: "muted small figure" }, shortDate(at)),
+  );
 }
 
+/** @param {Order} order */
 function show(order) {
   const text = JSON.stringify(order);
   if (text === shown) return;
@@ -48,20 +62,36 @@ function show(order) {
   const [word, mood] = orderStatus(order.status);
   setText(byId("title"), order.title);
   document.title = `${order.title} · Gavel`;
-  place.removeAttribute("aria-busy");
-  place.replaceChildren(
+  container.removeAttribute("aria-busy");
+  container.replaceChildren(
     steps(order),
     h(
       "div",
       { class: "columns" },
-      h("section", { "aria-labelledby": "timeline-title" }, h("h2", { id: "timeline-title" }, "What happened"), h("ol", { class: "timeline" }, order.timeline.map(fact))),
-      h("section", { class: "panel", "aria-labelledby": "summary-title" }, h("h2", { id: "summary-title" }, "Summary"), summary(order, chip(word, mood)), outcome(order)),
+      h(
+        "section",
+        { "aria-labelledby": "timeline-title" },
+        h("h2", { id: "timeline-title" }, "What happened"),
+        h("ol", { class: "timeline" }, order.timeline.map(fact)),
+      ),
+      h(
+        "section",
+        { class: "panel", "aria-labelledby": "summary-title" },
+        h("h2", { id: "summary-title" }, "Summary"),
+        summary(order, chip(word, mood)),
+        outcome(order),
+      ),
     ),
   );
   setText(byId("announcer"), `Order ${word.toLowerCase()}`);
 }
 
+/**
+ * @param {Order} order
+ * @param {HTMLElement} status
+ */
 function summary(order, status) {
+  /** @type {[name: string, value: HTMLElement | string][]} */
   const lines = [
     ["Status", status],
     ["Total", order.amount ? money(order.amount, order.currency) : "–"],
@@ -69,33 +99,41 @@ function summary(order, status) {
     ["Number", h("code", {}, order.number)],
     ["Lot", order.auction_id ? h("a", { href: `/auctions/${order.auction_id}` }, "View the lot") : "–"],
   ];
-  return h("dl", { class: "facts" }, lines.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  return h(
+    "dl",
+    { class: "facts" },
+    lines.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+  );
 }
 
+/** @param {Order} order */
 function outcome(order) {
   if (order.status === "CONFIRMED") return note("good", "Order confirmed", "Paid and reserved for you.");
   if (order.status !== "CANCELLED") return note("", "In progress", "This page updates automatically.");
   const isRefunded = order.payment === "REFUNDED";
-  const reason = order.reason ? `${order.reason[0].toUpperCase()}${order.reason.slice(1)}. ` : "";
-  return note("bad", "Cancelled", `${reason}${isRefunded ? "Your payment has been refunded." : "You have not been charged."}`);
+  const reason = order.reason ? `${order.reason.charAt(0).toUpperCase()}${order.reason.slice(1)}. ` : "";
+  return note(
+    "bad",
+    "Cancelled",
+    `${reason}${isRefunded ? "Your payment has been refunded." : "You have not been charged."}`,
+  );
 }
 
 async function load() {
-  clearTimeout(again);
+  clearTimeout(timer);
   try {
     const order = await find();
     if (order) show(order);
     showProblem(byId("problem"), null);
   } catch (error) {
-    const isUnknown = error instanceof Problem && error.status === 404;
-    place.replaceChildren();
-    showProblem(byId("problem"), error, { retry: isUnknown ? null : load });
+    container.replaceChildren();
+    showProblem(byId("problem"), error, { retry: isNotFound(error) ? null : load });
     return;
   }
-  if (!/"status":"(CONFIRMED|CANCELLED)"/.test(shown)) again = setTimeout(load, AGAIN_MS);
+  if (!/"status":"(CONFIRMED|CANCELLED)"/.test(shown)) timer = setTimeout(load, AGAIN_MS);
 }
 
-/** The order or, before there is one, its sale; null while neither is known. An operator sees every order. */
+/** The order or, before there is one, its sale; null while neither is known. An operator sees every order. @returns {Promise<Order | null>} */
 async function find() {
   isPlaced ||= (await get(withQuery("/api/v1/orders", { number }))).total > 0;
   if (!isPlaced) {

@@ -1,47 +1,86 @@
-// My orders, and the sales that have not become one yet, or never will. A notification about a sale loads them anew.
+// My orders, and the sales that have not become one, or never will. A notification about a sale loads them anew.
 
 import { get, withQuery } from "../api.js";
+import { longDate } from "../dates.js";
 import { byId, chip, h } from "../dom.js";
-import { longDate, money, plural } from "../format.js";
+import { money, plural } from "../format.js";
 import { empty, showPager, showProblem } from "../lists.js";
 import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
 import { stream } from "../stream.js";
 
+/** @import {Order, Page} from "../bodies.d.ts" */
+
 const PAGE_SIZE = 20;
-const AGAIN_MS = 2_500; // while an order is under way
+const AGAIN_MS = 2_500; // while an order is not final
 
 const list = byId("orders");
 let page = 1;
-let again = 0;
+let timer = 0;
 
+/** @param {Order} order */
 function card(order) {
   const [word, mood] = orderStatus(order.status);
   return h(
     "li",
     { class: "panel order-card" },
-    h("div", {}, h("h2", {}, h("a", { href: `/orders/${order.number}` }, order.title)), h("p", { class: "muted small" }, `Order ${order.number} · ${longDate(order.placed_at)} · ${plural(order.quantity, "unit")}`)),
-    h("div", { class: "row" }, h("strong", { class: "figure" }, order.amount ? money(order.amount, order.currency) : ""), chip(word, mood)),
+    h(
+      "div",
+      {},
+      h("h2", {}, h("a", { href: `/orders/${order.number}` }, order.title)),
+      h(
+        "p",
+        { class: "muted small" },
+        `Order ${order.number} · ${longDate(order.placed_at)} · ${plural(order.quantity, "unit")}`,
+      ),
+    ),
+    h(
+      "div",
+      { class: "row" },
+      h("strong", { class: "figure" }, order.amount ? money(order.amount, order.currency) : ""),
+      chip(word, mood),
+    ),
     order.reason && h("p", { class: "muted" }, `Cancelled: ${order.reason}.`),
     steps(order),
   );
 }
 
 async function load() {
-  clearTimeout(again);
+  clearTimeout(timer);
   try {
-    const [found, sales] = await Promise.all([get(withQuery("/api/v1/orders", { page, page_size: PAGE_SIZE })), loadSales()]);
-    const known = new Set(found.items.map((order) => order.number));
-    const pending = page > 1 ? [] : [...sales].filter(([number, items]) => !known.has(number) && !items.some((item) => item.kind === "order_confirmed"));
-    const orders = [...pending.map(([number, items]) => saleAsOrder(number, items)), ...found.items].sort((a, b) => b.placed_at - a.placed_at);
+    /** @type {[Page<Order>, Awaited<ReturnType<typeof loadSales>>]} */
+    const [placed, sales] = await Promise.all([
+      get(withQuery("/api/v1/orders", { page, page_size: PAGE_SIZE })),
+      loadSales(),
+    ]);
+    const numbers = new Set(placed.items.map((order) => order.number));
+    const pending =
+      page > 1
+        ? []
+        : [...sales].filter(
+            ([number, items]) => !numbers.has(number) && !items.some((item) => item.kind === "order_confirmed"),
+          );
+    const asOrders = pending.map(([number, items]) => saleAsOrder(number, items)).filter((order) => order !== null);
+    const orders = [...asOrders, ...placed.items].sort((a, b) => b.placed_at - a.placed_at);
     showProblem(byId("problem"), null);
     list.removeAttribute("aria-busy");
     if (orders.length) list.replaceChildren(...orders.map(card));
-    else list.replaceChildren(h("li", { class: "nothing" }, empty("No orders yet", h("p", {}, "Everything you win or buy appears here, with its status."), h("p", {}, h("a", { class: "button", href: "/" }, "Browse auctions")))));
-    showPager(byId("pager"), found, (target) => {
+    else
+      list.replaceChildren(
+        h(
+          "li",
+          { class: "nothing" },
+          empty(
+            "No orders yet",
+            h("p", {}, "Everything you win or buy appears here, with its status."),
+            h("p", {}, h("a", { class: "button", href: "/" }, "Browse auctions")),
+          ),
+        ),
+      );
+    showPager(byId("pager"), placed, (target) => {
       page = target;
       load();
     });
-    if (orders.some((order) => ["PLACED", "SETTLING"].includes(order.status))) again = setTimeout(load, AGAIN_MS);
+    if (orders.some((order) => ["PLACED", "SETTLING"].includes(order.status))) timer = setTimeout(load, AGAIN_MS);
   } catch (error) {
     showProblem(byId("problem"), error, { retry: load });
   }

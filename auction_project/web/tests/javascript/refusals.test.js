@@ -1,0 +1,88 @@
+// What the page says about a request that failed.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { longDate } from "../../static/gavel/js/dates.js";
+import { isNotFound, Offline, Problem } from "../../static/gavel/js/errors.js";
+import { explain } from "../../static/gavel/js/refusals.js";
+
+const AT = 1_700_000_000_000;
+const refused = (code, figures = {}, status = 409) =>
+  explain(new Problem(status, { code, detail: "The server's sentence.", ...figures }));
+
+test("a refusal has the figures that it names", () => {
+  const texts = [
+    [
+      "bid_too_low",
+      { amount: "5.00", minimum: "11.00", currency: "EUR" },
+      "Your bid of €5.00 is too low. Bid €11.00 or more.",
+    ],
+    ["bid_unchanged", { amount: "45.00", currency: "EUR" }, "Your maximum is €45.00."],
+    ["sold_out", { quantity_left: 2 }, "Only 2 left."],
+    ["sold_out", { quantity_left: 0 }, "All units are sold."],
+    ["price_differs", { price: "40.00", currency: "USD" }, "The price is $40.00."],
+    ["auction_not_open", { starts_at: AT }, `It opens on ${longDate(AT)}.`],
+    ["auction_closed", { ends_at: AT }, `It ended on ${longDate(AT)}.`],
+    ["auction_cancelled", { reason: "Damaged." }, "Reason: Damaged."],
+    ["unavailable", {}, "We can't reach the bid log right now. Please try again in a moment."],
+  ];
+  for (const [code, figures, text] of texts) assert.equal(refused(code, figures).text, text);
+});
+
+test("without its figures a refusal says the server's sentence", () => {
+  for (const code of [
+    "bid_too_low",
+    "bid_unchanged",
+    "sold_out",
+    "price_differs",
+    "auction_closed",
+    "own_lot",
+    "unheard",
+  ]) {
+    assert.equal(refused(code).text, "The server's sentence.");
+    assert.equal(refused(code).rule, code);
+  }
+});
+
+test("a known rule has its title, another that of the server", () => {
+  assert.equal(refused("bid_too_low").title, "Your bid is too low");
+  assert.equal(refused("unheard", { title: "Not today" }).title, "Not today");
+  assert.equal(refused("unheard").title, "That did not work");
+});
+
+test("figures without a currency have that of the auction", () => {
+  const error = new Problem(409, { code: "bid_unchanged", amount: "45.00" });
+
+  assert.equal(explain(error, "USD").text, "Your maximum is $45.00.");
+});
+
+test("other failures say what they mean", () => {
+  assert.equal(explain(new Offline()).title, "No answer");
+  assert.deepEqual(explain(new Problem(401, { code: "not_authenticated" })), {
+    title: "You are signed out",
+    text: "Sign in again to continue.",
+    rule: "not_authenticated",
+  });
+  assert.deepEqual(explain(new TypeError("x is undefined")), {
+    title: "Something went wrong",
+    text: "x is undefined",
+    rule: "",
+  });
+  assert.equal(explain("odd").text, "odd");
+});
+
+test("a problem has what its body and its headers say", () => {
+  const problem = new Problem(503, { code: "unavailable", field: "amount" }, new Headers({ "Retry-After": "2" }));
+
+  assert.equal(problem.retryAfterMs, 2_000);
+  assert.equal(problem.field, "amount");
+  assert.equal(problem.message, "The server answered 503.");
+  assert.equal(new Problem(404, {}).retryAfterMs, 0);
+});
+
+test("only a 404 is not found", () => {
+  assert.equal(isNotFound(new Problem(404, {})), true);
+  assert.equal(isNotFound(new Problem(403, {})), false);
+  assert.equal(isNotFound(new Offline()), false);
+});

@@ -1,0 +1,39 @@
+"""The values that the types of the pages' JavaScript name are those that the server sends: TypeScript cannot see a server."""
+
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from bidding.rest import schemas
+from bidding.rules import log
+
+ROOT = Path(__file__).resolve().parents[3]
+BODIES = ROOT / "auction_project/web/static/gavel/js/bodies.d.ts"
+SOCKETS = ROOT / "docs/asyncapi-sockets.json"
+
+
+def frame_events() -> list[str]:
+    names = json.loads(SOCKETS.read_text())["components"]["schemas"]
+    return [name.removesuffix("Data") for name in names if name.endswith("Data")]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Status", schemas.STATUSES),
+        ("Outcome", schemas.OUTCOMES),
+        ("Standing", schemas.STANDINGS),
+        ("FormatName", schemas.FORMATS),
+        ("EntryKind", [facts.__struct_config__.tag for facts in get_args(log.AnyFacts)]),
+        ("NextStep", get_args(log.Next)),
+        ("FrameEvent", frame_events()),
+    ],
+)
+def test_a_union_names_the_values_of_the_server(name: str, values: list[str]) -> None:
+    union = re.search(rf"export type {name} =([^;]+);", BODIES.read_text())
+
+    assert union is not None
+    assert sorted(re.findall(r'"([^"]+)"', union[1])) == sorted(values)
