@@ -42,7 +42,7 @@ class Hub:
         self.sockets: set[sockets.Socket] = set()
         self.turns = turns.Turns()
         self.redis_client: redis.asyncio.Redis = redis_clients.asking()
-        self._admission = admission.Admission(per_address=settings.STREAMS_PER_ADDRESS)
+        self.admission = admission.Admission(per_address=settings.STREAMS_PER_ADDRESS)
         self._subscription = subscription.Subscription(
             on_open=self._on_open, on_message=self._on_message, on_break=self._on_break
         )
@@ -85,7 +85,7 @@ class Hub:
 
     def connect(self, *, address: str, transport: str) -> sockets.Socket:
         """A new client from `address`, not signed in yet. Raises TooManyStreams, TooManyStreamsHere."""
-        self._admission.enter(address)
+        self.admission.enter(address)
         socket = sockets.Socket(
             transport=transport, drained=self._on_drained, turns=self.turns, address=address
         )
@@ -97,7 +97,7 @@ class Hub:
 
     def sign_in(self, socket: sockets.Socket, holder: tickets.Holder) -> None:
         """The client is `holder`: the stream ends with that session and account. Raises TooManyStreamsHere."""
-        self._admission.enter_user(holder.user_id)
+        self.admission.enter_user(holder.user_id)
         self.users.enter(socket, holder)
 
     def disconnect(self, socket: sockets.Socket) -> None:
@@ -105,12 +105,12 @@ class Hub:
         if socket not in self.sockets:
             return
         self.sockets.discard(socket)
-        self._admission.leave(socket.address)
+        self.admission.leave(socket.address)
         metrics.sockets.labels(socket.transport).dec()
         for auction_id in list(socket.watched):
             self.auctions.unwatch(socket, auction_id)
         if socket.user_id is not None:
-            self._admission.leave_user(socket.user_id)
+            self.admission.leave_user(socket.user_id)
             self.users.leave(socket)
 
     def _on_drained(self, socket: sockets.Socket) -> None:

@@ -17,9 +17,18 @@ import msgspec
 import redis
 
 from auction_project.kernel import errors, logs, tokens
-from auction_project.kernel.http import addresses, api
+from auction_project.kernel.http import addresses
 from notifications import cursors, frames
-from notifications.push import admission, background, hub, requests, sockets, tickets, watched_auctions
+from notifications.push import (
+    admission,
+    background,
+    handshakes,
+    hub,
+    requests,
+    sockets,
+    tickets,
+    watched_auctions,
+)
 
 PATH = "/api/v1/stream"
 HEARTBEAT_SECONDS = 15.0
@@ -76,7 +85,7 @@ class _Ticket(msgspec.Struct):
     kept_at: float = 0.0
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+async def _serve(scope: Any, receive: Any, send: Any) -> None:
     """One stream, until either side ends it."""
     push = hub.current()  # a process that stops may have let go of it before this stream ends
     await push.turns.step()
@@ -88,12 +97,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         socket = push.connect(address=address, transport="sse")
         ticket = await _sign_in(scope, push, socket, position)
         _follow(push, socket, position)
+        scope[handshakes.END]()
         await _until_either(_gone(push, receive), _stream(push, socket, position, ticket, send))
     except redis.RedisError as error:
         log.warning("stream_refused", error=repr(error))
-        await _refuse(send, errors.Unavailable())
+        await handshakes.refuse(scope, send, errors.Unavailable())
     except errors.DomainError as error:
-        await _refuse(send, error)
+        await handshakes.refuse(scope, send, error)
     finally:
         if socket is not None:
             push.disconnect(socket)
@@ -246,13 +256,8 @@ async def _until_either(first: Any, second: Any) -> None:
         await background.cancel(*tasks)
 
 
-async def _refuse(send: Any, error: errors.DomainError) -> None:
-    status, headers, body = api.raw_answer(error)
-    allow = ((b"allow", b"GET"),) if status == 405 else ()
-    headers = (*headers, *allow, (b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
 def _header(scope: Any, wanted: bytes) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+
+
+application = handshakes.Front(_serve)

@@ -18,7 +18,7 @@ from django.conf import settings
 from auction_project.kernel import errors, logs
 from auction_project.kernel.http import addresses
 from notifications import cursors, frames
-from notifications.push import admission, hub, requests, sockets, tickets, watched_auctions
+from notifications.push import admission, handshakes, hub, requests, sockets, tickets, watched_auctions
 
 MAX_MESSAGES = 240  # within WINDOW_SECONDS; a page that reconnects watches all its auctions at once
 WINDOW_SECONDS = 60.0
@@ -32,6 +32,7 @@ class UnknownPath(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         await self.accept()
         await self.close(sockets.UNKNOWN_PATH, sockets.REASONS[sockets.UNKNOWN_PATH])
+        self.scope[handshakes.END]()
 
 
 class Stream(AsyncWebsocketConsumer):
@@ -57,6 +58,12 @@ class Stream(AsyncWebsocketConsumer):
         raise StopConsumer
 
     async def connect(self) -> None:
+        try:
+            await self._open()
+        finally:
+            self.scope[handshakes.END]()
+
+    async def _open(self) -> None:
         self._hub = hub.current()
         await self._hub.turns.step()
         await self.accept()

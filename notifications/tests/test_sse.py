@@ -202,7 +202,7 @@ async def test_the_ticket_of_an_ended_session_resumes_nothing(running_hub: hub.H
 async def test_a_full_server_or_address_refuses_with_a_problem(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running_hub._admission = admission.Admission(per_address=1)
+    running_hub.admission = admission.Admission(per_address=1)
     async with streams.server_sent_events():
         async with streams.server_sent_events() as here:
             await here.ended()

@@ -162,7 +162,7 @@ async def test_when_the_process_is_full_one_is_asked_to_come_again(
 async def test_an_address_and_a_user_have_so_many_streams(
     running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running_hub._admission = admission.Admission(per_address=1)
+    running_hub.admission = admission.Admission(per_address=1)
     monkeypatch.setattr(admission, "MAX_STREAMS_PER_USER", 1)
 
     async with (
