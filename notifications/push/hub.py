@@ -59,7 +59,7 @@ class Hub:
         """Begin to work. Needs neither Redis nor PostgreSQL to be there."""
         for work in (
             self._subscription.run(),
-            _forever(self.auctions.find),
+            _forever(self.auctions.look_up),
             _forever(self.auctions.catch_up),
             _forever(self.auctions.look),
             _forever(self.users.catch_up),

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from auction_project.kernel.contracts import events
-from notifications import models, selectors, services, wakeup
+from notifications import models, redis_clients, selectors, services, wakeup
 from notifications.push import bridge, due, hub, tickets
 from notifications.tests import conftest, streams
 
@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True
 async def settled(running: hub.Hub, user_id: str) -> None:
     """Wait until the hub hears the user's channel and has asked all that it asks by itself."""
     users = running.users
-    await streams.until(lambda: user_id in users.rooms and users.rooms[user_id].heard)
+    channel = redis_clients.user_channel(user_id)
+    await streams.until(lambda: channel in running._subscription._open)
     await streams.until(lambda: not users._ends_due._keys and not bridge._running)
 
 

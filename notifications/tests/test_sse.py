@@ -220,7 +220,7 @@ async def test_an_unknown_auction_is_named_in_the_stream(running_hub: hub.Hub) -
         bodies = [(await stream.hear())[1] for _ in range(2)]
 
     assert (bodies[1]["code"], bodies[1]["auction_id"]) == ("auction_unknown", unknown)
-    assert running_hub.auctions.rooms == {}
+    assert running_hub.auctions.feeds == {}
 
 
 async def test_who_did_not_sign_in_follows_auctions_only(
@@ -273,9 +273,9 @@ async def test_only_get(running_hub: hub.Hub) -> None:
 
 async def test_interest_ends_with_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
     async with streams.server_sent_events(query={"auctions": auction_id}):
-        await streams.until(lambda: list(running_hub.auctions.rooms) == [auction_id])
+        await streams.until(lambda: list(running_hub.auctions.feeds) == [auction_id])
 
-    assert (running_hub.sockets, running_hub.auctions.rooms) == (set(), {})
+    assert (running_hub.sockets, running_hub.auctions.feeds) == (set(), {})
 
 
 async def test_an_overflow_ends_the_stream(running_hub: hub.Hub, auction_id: str) -> None:

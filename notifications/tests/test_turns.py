@@ -3,7 +3,7 @@
 import asyncio
 
 from notifications.push import sockets, turns
-from notifications.tests.test_subscribers import frame
+from notifications.tests.test_feeds import frame
 
 
 async def test_a_crowd_takes_no_more_steps_in_a_turn_than_there_are_and_others_come_between() -> None:

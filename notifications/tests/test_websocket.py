@@ -309,7 +309,7 @@ async def test_whoever_does_not_watch_hears_nothing(running_hub: hub.Hub, auctio
         await publish(auction_id, 1)
 
         assert await client.hears_nothing()
-        assert running_hub.auctions.rooms == {}
+        assert running_hub.auctions.feeds == {}
 
 
 async def test_interest_ends_with_the_connection(running_hub: hub.Hub, auction_id: str, user_id: str) -> None:
@@ -322,7 +322,7 @@ async def test_interest_ends_with_the_connection(running_hub: hub.Hub, auction_i
     await streams.until(lambda: not running_hub.sockets)
     await streams.until(lambda: len(running_hub._subscription._asked) == 1)
     assert during == 3
-    assert (running_hub.auctions.rooms, running_hub.users.rooms) == ({}, {})
+    assert (running_hub.auctions.feeds, running_hub.users.feeds) == ({}, {})
 
 
 async def test_one_socket_watches_so_many_auctions_and_no_more(
@@ -339,7 +339,7 @@ async def test_one_socket_watches_so_many_auctions_and_no_more(
         refused = (await client.hear_until("error"))[-1]
 
         assert (refused["code"], refused["limit"]) == ("too_many_auctions", 2)
-        await streams.until(lambda: sorted(running_hub.auctions.rooms) == sorted([first, second]))
+        await streams.until(lambda: sorted(running_hub.auctions.feeds) == sorted([first, second]))
 
 
 async def test_an_auction_that_does_not_exist_cannot_be_watched(
@@ -358,8 +358,8 @@ async def test_an_auction_that_does_not_exist_cannot_be_watched(
             unknown,
         )
         (socket,) = running_hub.sockets
-        assert socket.watched == set(running_hub.auctions.rooms) == {auction_id}
-        assert running_hub.auctions._asked == {}
+        assert socket.watched == set(running_hub.auctions.feeds) == {auction_id}
+        assert running_hub.auctions._unproven == {}
         assert f"gavel:auction:{unknown}" not in running_hub._subscription._wanted
 
 
@@ -390,7 +390,7 @@ async def test_a_client_that_makes_up_auctions_is_closed(running_hub: hub.Hub) -
             await client.say(type="watch", auction_id=conftest.new_id())
 
         assert await client.closed() == 1008
-    assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+    assert (running_hub.auctions.feeds, running_hub.auctions._unproven) == ({}, {})
 
 
 async def test_a_client_that_leaves_before_the_answer_leaves_nothing(
@@ -402,7 +402,7 @@ async def test_a_client_that_leaves_before_the_answer_leaves_nothing(
         await client.say(type="ping")
         await client.hear_until("pong")
 
-    assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+    assert (running_hub.auctions.feeds, running_hub.auctions._unproven) == ({}, {})
 
 
 async def test_who_gives_up_an_auction_and_watches_it_again_at_once_hears_it(
@@ -421,7 +421,7 @@ async def test_who_gives_up_an_auction_and_watches_it_again_at_once_hears_it(
         assert seqs([await client.hear()]) == [1]
 
 
-@pytest.mark.parametrize("bound", ["MAX_ROOMS", "MAX_ASKED"])
+@pytest.mark.parametrize("bound", ["MAX_FEEDS", "MAX_UNPROVEN"])
 async def test_beyond_its_bounds_the_process_follows_no_further_auction(
     running_hub: hub.Hub, auction_id: str, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
@@ -431,7 +431,7 @@ async def test_beyond_its_bounds_the_process_follows_no_further_auction(
         await client.say(type="watch", auction_id=auction_id)
 
         assert (await client.hear())["code"] == "too_busy"
-        assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+        assert (running_hub.auctions.feeds, running_hub.auctions._unproven) == ({}, {})
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------
@@ -466,8 +466,8 @@ async def test_what_is_not_understood_changes_nothing(running_hub: hub.Hub, user
         await client.say_text(text)
 
         assert (await client.hear())["type"] == "error"
-        assert running_hub.auctions.rooms == {}
-        assert running_hub.users.rooms[user_id].positions == {}
+        assert running_hub.auctions.feeds == {}
+        assert running_hub.users.feeds[user_id].next_seqs == {}
         await client.say(type="ping")
         assert await client.hear() == {"type": "pong"}
 
@@ -505,7 +505,7 @@ async def test_a_socket_whose_queue_overflows_is_closed_and_can_resume_without_a
     monkeypatch.setattr(websocket.Stream, "_send_all", slow_send)
     async with streams.websocket(ready=False) as slow:
         await slow.say(type="watch", auction_id=auction_id, after=0)
-        await streams.until(lambda: auction_id in running_hub.auctions.rooms)
+        await streams.until(lambda: auction_id in running_hub.auctions.feeds)
         await streams.in_touch(running_hub, auction_id)
         await publish(auction_id, *range(1, 12))
         (socket,) = running_hub.sockets
