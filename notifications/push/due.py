@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
+from notifications.push import clock
+
 KEYS_AT_ONCE = 50  # in one read of a store
 WEIGHT_AT_ONCE = 2_000  # subscribers of these feeds together, unless the first alone has more
 AGAIN_SECONDS = 0.01  # between two reads of the same feed
@@ -49,20 +51,20 @@ class Due:
             del self._keys[key]
         return keys
 
-    async def add_again(self, keys: Iterable[str]) -> None:
+    async def add_again(self, keys: Iterable[str], clock: clock.Clock) -> None:
         """Add keys that were taken just now, after a moment."""
         again = list(keys)
         if again:
-            await asyncio.sleep(AGAIN_SECONDS)
+            await clock.sleep(AGAIN_SECONDS)
             self.add(*again)
 
 
-async def slices(feeds: Mapping[str, object]) -> AsyncIterator[list[str]]:
+async def slices(feeds: Mapping[str, object], clock: clock.Clock) -> AsyncIterator[list[str]]:
     """The keys of `feeds` as they are now, a slice at a time, spread over LOOK_SECONDS or longer."""
     keys = list(feeds)
     starts = range(0, len(keys), LOOKED_AT_ONCE) or range(1)
     pause = max(LOOK_PAUSE_SECONDS, LOOK_SECONDS / len(starts))
     for start in starts:
-        await asyncio.sleep(pause)
+        await clock.sleep(pause)
         if keys:
             yield keys[start : start + LOOKED_AT_ONCE]

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from notifications.push import due, feeds, subscription
+from notifications.push import clock, due, feeds, subscription
 
 _Feed = TypeVar("_Feed", bound=feeds.Feed)
 _Read = TypeVar("_Read")
@@ -15,9 +15,10 @@ class Followed(ABC, Generic[_Feed, _Read]):
     """The feeds of one kind, by key. Methods that are no coroutines never wait; the coroutines are each one pass of a loop
     of the hub."""
 
-    def __init__(self, *, channels: subscription.Subscription) -> None:
+    def __init__(self, *, channels: subscription.Subscription, clock: clock.Clock) -> None:
         self.feeds: dict[str, _Feed] = {}
         self._channels = channels
+        self._clock = clock
         self._due = due.Due(lambda key: len(self.feeds.get(key, ())))
 
     def doubt(self, feed: _Feed) -> None:
@@ -38,7 +39,8 @@ class Followed(ABC, Generic[_Feed, _Read]):
             if (feed := self.feeds.get(key)) is not None:
                 self._catch_up(feed, questions[key], read)
                 await asyncio.sleep(0)  # a feed may have many subscribers
-        await self._due.add_again(key for key in questions if self._question(key) is not None)
+        again = [key for key in questions if self._question(key) is not None]
+        await self._due.add_again(again, self._clock)
 
     def _question(self, key: str) -> feeds.Question | None:
         feed = self.feeds.get(key)

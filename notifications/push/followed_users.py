@@ -10,7 +10,7 @@ import msgspec
 
 from auction_project.kernel import logs
 from notifications import cursors, frames, redis_clients, selectors, services, wakeup
-from notifications.push import bridge, due, feeds, followed, sockets, subscription, tickets
+from notifications.push import bridge, clock, due, feeds, followed, sockets, subscription, tickets
 
 log = logs.get(__name__)
 
@@ -18,8 +18,8 @@ log = logs.get(__name__)
 class FollowedUsers(followed.Followed[feeds.UserFeed, selectors.News]):
     """The feeds of the users who are connected, and the ends of their accounts and sessions."""
 
-    def __init__(self, *, channels: subscription.Subscription) -> None:
-        super().__init__(channels=channels)
+    def __init__(self, *, channels: subscription.Subscription, clock: clock.Clock) -> None:
+        super().__init__(channels=channels, clock=clock)
         self._ends_due = due.Due()
 
     def enter(self, socket: sockets.Socket, holder: tickets.Holder) -> None:
@@ -101,7 +101,7 @@ class FollowedUsers(followed.Followed[feeds.UserFeed, selectors.News]):
 
     async def look(self) -> None:
         """Find users with news that no wake-up named, and those whose account or session has ended."""
-        async for user_ids in due.slices(self.feeds):
+        async for user_ids in due.slices(self.feeds, self._clock):
             heads = await bridge.call(selectors.list_heads, user_ids)
             self._apply(await bridge.call(selectors.list_ends, user_ids))
             for user_id, head in heads.items():

@@ -22,6 +22,7 @@ from notifications.push import (
     admission,
     background,
     bridge,
+    clock,
     followed_users,
     sockets,
     subscription,
@@ -38,7 +39,8 @@ log = logs.get(__name__)
 class Hub:
     """All of it. Methods are for the event loop, and never wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: clock.Clock) -> None:
+        self.clock = clock
         self.sockets: set[sockets.Socket] = set()
         self.turns = turns.Turns()
         self.redis_client: redis.asyncio.Redis = redis_clients.asking()
@@ -47,9 +49,9 @@ class Hub:
             on_open=self._on_open, on_message=self._on_message, on_break=self._on_break
         )
         self.auctions = watched_auctions.WatchedAuctions(
-            channels=self._subscription, client=self.redis_client
+            channels=self._subscription, clock=clock, client=self.redis_client
         )
-        self.users = followed_users.FollowedUsers(channels=self._subscription)
+        self.users = followed_users.FollowedUsers(channels=self._subscription, clock=clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
 
@@ -57,16 +59,16 @@ class Hub:
 
     def start(self) -> None:
         """Begin to work. Needs neither Redis nor PostgreSQL to be there."""
+        self._tasks.append(asyncio.create_task(self._subscription.run()))
         for work in (
-            self._subscription.run(),
-            _forever(self.auctions.look_up),
-            _forever(self.auctions.catch_up),
-            _forever(self.auctions.look),
-            _forever(self.users.catch_up),
-            _forever(self.users.end),
-            _forever(self.users.look),
+            self.auctions.look_up,
+            self.auctions.catch_up,
+            self.auctions.look,
+            self.users.catch_up,
+            self.users.end,
+            self.users.look,
         ):
-            self._tasks.append(asyncio.create_task(work))
+            self._tasks.append(asyncio.create_task(_forever(work, self.clock)))
 
     def end_streams(self) -> None:
         """Say goodbye to every client, and to whoever still comes: they connect again, elsewhere, and resume."""
@@ -134,26 +136,27 @@ class Hub:
         self.auctions.on_break()
 
 
-async def _forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Again and again; an outage costs a pause."""
-    told = False
+async def _forever(work: Callable[[], Awaitable[None]], clock: clock.Clock) -> None:
+    """Again and again; an outage costs a pause, and one line of log."""
+    is_logged = False
     while True:
         try:
             await work()
-            told = False
+            is_logged = False
         except Exception as error:
-            if not told or failure.classify(error) is not failure.Fate.OUTAGE:
+            if not is_logged or failure.classify(error) is not failure.Fate.OUTAGE:
                 log.warning(
                     "push_waits", work=work.__qualname__, error=repr(error), exc_info=not _is_outage(error)
                 )
-            told = True
-            await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            is_logged = True
+            await clock.sleep(OUTAGE_PAUSE_SECONDS)
 
 
 def _is_outage(error: Exception) -> bool:
     return isinstance(error, redis.RedisError) or failure.classify(error) is failure.Fate.OUTAGE
 
 
+_CLOCK = clock.Clock()
 _hub: Hub | None = None
 
 
@@ -164,10 +167,10 @@ def current() -> Hub:
     return _hub
 
 
-async def start() -> None:
+async def start(clock: clock.Clock = _CLOCK) -> None:
     """Start the hub of this process on the running loop."""
     global _hub
-    _hub = Hub()
+    _hub = Hub(clock)
     _hub.start()
 
 

@@ -191,7 +191,7 @@ async def _sign_in(scope: Any, push: hub.Hub, socket: sockets.Socket, position: 
 
 async def _keep(push: hub.Hub, ticket: _Ticket) -> None:
     """Raises redis.RedisError."""
-    ticket.kept_at = asyncio.get_running_loop().time()
+    ticket.kept_at = push.clock.now()
     await tickets.keep(push.redis_client, ticket.text, ticket.holder, ticket.key)
 
 
@@ -221,11 +221,11 @@ async def _stream(
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _chunk(send, f"retry: {RECONNECT_MILLISECONDS}\n".encode() + position.id_line() + frames.READY.sse)
     while True:
-        if ticket is not None and asyncio.get_running_loop().time() - ticket.kept_at > KEEP_SECONDS:
+        if ticket is not None and push.clock.now() - ticket.kept_at > KEEP_SECONDS:
             with contextlib.suppress(redis.RedisError):
                 await _keep(push, ticket)
         try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
+            async with push.clock.timeout(HEARTBEAT_SECONDS):
                 entry = await socket.next()
         except TimeoutError:
             await _chunk(send, b": here\n\n")

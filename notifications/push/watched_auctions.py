@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import redis.asyncio
 
 from notifications import auction_frames, frames, metrics, redis_clients, selectors
-from notifications.push import bridge, due, feeds, followed, sockets, subscription
+from notifications.push import bridge, clock, due, feeds, followed, sockets, subscription
 
 MAX_WATCHED = 50  # auctions per socket
 MAX_FEEDS = 20_000  # auctions that this process follows
@@ -30,8 +30,10 @@ class TooBusy(Exception):
 class WatchedAuctions(followed.Followed[feeds.AuctionFeed, auction_frames.Kept]):
     """The feeds of auctions that exist, and of those that wait to be looked up."""
 
-    def __init__(self, *, channels: subscription.Subscription, client: redis.asyncio.Redis) -> None:
-        super().__init__(channels=channels)
+    def __init__(
+        self, *, channels: subscription.Subscription, clock: clock.Clock, client: redis.asyncio.Redis
+    ) -> None:
+        super().__init__(channels=channels, clock=clock)
         self._redis = client
         self._unproven: dict[str, feeds.AuctionFeed] = {}
         self._unproven_due = due.Due()
@@ -138,7 +140,7 @@ class WatchedAuctions(followed.Followed[feeds.AuctionFeed, auction_frames.Kept])
 
     async def look(self) -> None:
         """Find auctions with frames whose publication did not reach this process."""
-        async for auction_ids in due.slices(self.feeds):
+        async for auction_ids in due.slices(self.feeds, self._clock):
             heads = await auction_frames.heads(self._redis, auction_ids)
             for auction_id, last in heads.items():
                 feed = self.feeds.get(auction_id)

@@ -171,7 +171,7 @@ class Stream(AsyncWebsocketConsumer):
             await self.close(socket.code, sockets.REASONS[socket.code])
 
     def _is_too_much(self) -> bool:
-        now = asyncio.get_running_loop().time()
+        now = self._hub.clock.now()
         if now - self._window_began > WINDOW_SECONDS:
             self._window_began, self._messages = now, 0
         self._messages += 1

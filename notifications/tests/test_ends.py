@@ -1,17 +1,14 @@
 """Streams end with the session and the account that opened them, at once and on every process."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import django.db
 import pytest
-import pytest_asyncio
 
 from auction_project.kernel.contracts import events
 from notifications import models, redis_clients, selectors, services, wakeup
-from notifications.push import bridge, due, hub, tickets
+from notifications.push import bridge, hub, tickets
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
@@ -25,6 +22,11 @@ async def settled(running: hub.Hub, user_id: str) -> None:
     await streams.until(lambda: not users._ends_due._keys and not bridge._running)
 
 
+async def a_look(running: hub.Hub) -> None:
+    """Wait until the hub has looked at all users from now on."""
+    await running.users.look()
+
+
 async def end_session(user_id: str, session_id: str) -> None:
     await bridge.call(services.end_session, user_id=user_id, session_id=session_id, now=conftest.NOW)
 
@@ -36,16 +38,7 @@ async def close_account(user_id: str, *, closed: bool = True, version: int = 1) 
     await bridge.call(services.follow_account, account=account)
 
 
-@pytest_asyncio.fixture
-async def ringing_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
-    """A hub that never looks: a ring must bring what it does."""
-    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
-    await hub.start()
-    yield hub.current()
-    await hub.stop()
-
-
-async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.Hub, user_id: str) -> None:
+async def test_an_ended_session_ends_its_streams_and_no_others(lookless_hub: hub.Hub, user_id: str) -> None:
     async with (
         streams.websocket(user_id, session="gone") as gone,
         streams.websocket(user_id, session="kept") as kept,
@@ -53,7 +46,7 @@ async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.
     ):
         await gone.say(type="resume")
         await gone.hear_until("resumed")
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
 
         await end_session(user_id, "gone")
 
@@ -64,12 +57,12 @@ async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.
 
 
 async def test_a_stream_that_follows_no_feed_ends_with_its_session(
-    ringing_hub: hub.Hub, user_id: str, auction_id: str
+    lookless_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     async with streams.websocket(user_id, session="gone") as client:
         await client.say(type="watch", auction_id=auction_id)
         await client.hear_until("watching")
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
 
         await end_session(user_id, "gone")
 
@@ -77,10 +70,10 @@ async def test_a_stream_that_follows_no_feed_ends_with_its_session(
 
 
 async def test_a_barred_account_ends_its_streams_also_those_that_follow_no_feed(
-    ringing_hub: hub.Hub, user_id: str
+    lookless_hub: hub.Hub, user_id: str
 ) -> None:
     async with streams.websocket(user_id) as one, streams.websocket(conftest.new_id()) as stranger:
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
 
         await close_account(user_id)
 
@@ -101,12 +94,12 @@ async def test_a_lost_ring_is_made_up_for_by_the_look(
 
 
 async def test_a_ticket_of_an_ended_session_opens_nothing_that_stays(
-    ringing_hub: hub.Hub, user_id: str
+    lookless_hub: hub.Hub, user_id: str
 ) -> None:
     await end_session(user_id, "gone")
 
     async with streams.websocket(user_id, session="kept"):
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
         async with streams.websocket(user_id, session="gone") as client:
             assert await client.closed() == 4410
 
@@ -149,7 +142,7 @@ async def test_a_reinstated_account_may_come_again(running_hub: hub.Hub, user_id
     async with streams.websocket(user_id) as client:
         await client.say(type="resume")
         await client.hear_until("resumed")
-        await asyncio.sleep(0.4)  # a look went by
+        await a_look(running_hub)
         await client.say(type="ping")
         assert await client.hear() == {"type": "pong"}
 

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from notifications import auction_frames, models, redis_clients, selectors
-from notifications.push import background, bridge, due, hub, sockets, subscription, watched_auctions
-from notifications.tests import conftest, streams
+from notifications.push import background, bridge, hub, sockets, subscription, watched_auctions
+from notifications.tests import clocks, conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
@@ -57,10 +57,7 @@ async def test_a_lost_ring_is_made_up_for_by_the_look(
         assert seqs([await client.hear() for _ in range(3)]) == [1, 2, 3]
 
 
-async def test_a_ring_is_faster_than_the_look(
-    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
+async def test_a_ring_is_faster_than_the_look(lookless_hub: hub.Hub, user_id: str) -> None:
     async with streams.websocket(user_id) as client:
         await resume(client)
 
@@ -226,9 +223,8 @@ async def proxy(settings: Any) -> AsyncIterator[streams.Proxy]:
 
 
 @pytest_asyncio.fixture
-async def hub_behind_proxy(proxy: streams.Proxy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
-    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
-    await hub.start()
+async def hub_behind_proxy(proxy: streams.Proxy) -> AsyncIterator[hub.Hub]:
+    await hub.start(clocks.LooklessClock())
     yield hub.current()
     await hub.stop()
 

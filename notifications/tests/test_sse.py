@@ -1,14 +1,24 @@
 """Server-sent events: the same stream as the WebSocket's, and Last-Event-ID is its whole position."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from notifications import redis_clients, selectors, services
 from notifications.push import admission, bridge, hub, sockets, sse, tickets
-from notifications.tests import conftest, streams
+from notifications.tests import clocks, conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
+
+
+@pytest_asyncio.fixture
+async def hurried_hub() -> AsyncIterator[hub.Hub]:
+    """A hub by whose clock a heartbeat is due every 50 ms, and a ticket is kept every 200 ms."""
+    await hub.start(clocks.FastClock(sse.HEARTBEAT_SECONDS / 0.05))
+    yield hub.current()
+    await hub.stop()
 
 
 def bearer(user_id: str) -> dict[str, str]:
@@ -164,10 +174,8 @@ async def test_a_ticket_resumes_for_ten_minutes_after_its_stream_broke(
 
 
 async def test_a_long_stream_keeps_its_ticket_and_brings_it_back_to_an_emptied_redis(
-    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+    hurried_hub: hub.Hub, user_id: str
 ) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(sse, "KEEP_SECONDS", 0.0)
     ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
     async with streams.server_sent_events(query={"ticket": ticket}) as stream:
         position, _ = await stream.hear()
@@ -175,7 +183,7 @@ async def test_a_long_stream_keeps_its_ticket_and_brings_it_back_to_an_emptied_r
         held = None
         async with asyncio.timeout(streams.WAIT_SECONDS):
             while held is None:
-                held = await tickets.resume(running_hub.redis_client, ticket, position.rpartition(";")[2])
+                held = await tickets.resume(hurried_hub.redis_client, ticket, position.rpartition(";")[2])
 
     assert held == tickets.Holder(user_id)
 
@@ -288,15 +296,9 @@ async def test_an_overflow_ends_the_stream(running_hub: hub.Hub, auction_id: str
         await stream.ended()
 
 
-async def test_a_quiet_stream_shows_that_it_lives(
-    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-
+async def test_a_quiet_stream_shows_that_it_lives(hurried_hub: hub.Hub) -> None:
     async with streams.server_sent_events() as stream:
-        await asyncio.sleep(0.3)
-
-    assert stream.comments >= 3
+        await streams.until(lambda: stream.comments >= 3)
 
 
 async def test_a_stream_that_comes_while_the_others_end_ends_too(running_hub: hub.Hub) -> None:
