@@ -1,9 +1,9 @@
 """The push of one web process: its sockets, its one subscription to Redis, and the loops that keep them in step.
 
-A message on an auction's channel is the frame itself; a ring on a user's channel is only a hint to read PostgreSQL.
-Whatever may have been missed (a break, a jump, a newcomer with an old position) is read from the store, for many at once;
-every LOOK_SECONDS the hub looks, slice by slice, whether anybody lacks anything, so a lost ring costs seconds and nothing
-else. With Redis or PostgreSQL away nothing ends: what is due is sent when they are back.
+A message on an auction's channel is the frame itself; a wake-up on a user's channel is only a hint to read PostgreSQL.
+What may have been missed (a break, a jump, a newcomer with an old position) is read from the store, for many at once; every
+LOOK_SECONDS the hub looks, slice by slice, for feeds that have grown, so a lost wake-up costs seconds and nothing else.
+While Redis or PostgreSQL is unavailable no stream ends: what is due is sent once they are back.
 
 Bids share the event loop: streams are bounded (`admission`), and so is all that push does in one turn (`turns`, `due`).
 """
@@ -37,7 +37,7 @@ log = logs.get(__name__)
 
 
 class Hub:
-    """All of it. Methods are for the event loop, and never wait."""
+    """Owns the streams of this process. Methods are for the event loop; those that are no coroutines never wait."""
 
     def __init__(self, clock: clock.Clock) -> None:
         self.clock = clock
@@ -58,7 +58,7 @@ class Hub:
     # --- life ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to work. Needs neither Redis nor PostgreSQL to be there."""
+        """Begin to work, with or without Redis and PostgreSQL."""
         self._tasks.append(asyncio.create_task(self._subscription.run()))
         for work in (
             self.auctions.look_up,
@@ -71,12 +71,13 @@ class Hub:
             self._tasks.append(asyncio.create_task(_forever(work, self.clock)))
 
     def end_streams(self) -> None:
-        """Say goodbye to every client, and to whoever still comes: they connect again, elsewhere, and resume."""
+        """Close every stream, and each that still opens: the clients connect to another process and resume."""
         self._is_ending = True
         for socket in self.sockets:
             socket.close(sockets.GOING_AWAY)
 
     async def stop(self) -> None:
+        """End the streams, the loops, and the connections to Redis; wait for what still runs."""
         self.end_streams()
         await background.cancel(*self._tasks)
         await bridge.drain()
@@ -86,7 +87,7 @@ class Hub:
     # --- clients -------------------------------------------------------------------------------------------------
 
     def connect(self, *, address: str, transport: str) -> sockets.Socket:
-        """A new client from `address`, not signed in yet. Raises TooManyStreams, TooManyStreamsHere."""
+        """Register a new client from `address`, not signed in yet. Raises TooManyStreams, TooManyStreamsHere."""
         self.admission.enter(address)
         socket = sockets.Socket(
             transport=transport, drained=self._on_drained, turns=self.turns, address=address
@@ -98,7 +99,7 @@ class Hub:
         return socket
 
     def sign_in(self, socket: sockets.Socket, holder: tickets.Holder) -> None:
-        """The client is `holder`: the stream ends with that session and account. Raises TooManyStreamsHere."""
+        """Sign the client in as `holder`: its stream ends with that session and account. Raises TooManyStreamsHere."""
         self.admission.enter_user(holder.user_id)
         self.users.enter(socket, holder)
 
