@@ -96,13 +96,13 @@ def publish(auction_id: str, *seqs: int) -> None:
 
 
 def lose_frames(auction_id: str) -> None:
-    """What an emptied Redis means to one auction."""
+    """Lose what an emptied Redis loses of one auction."""
     redis_clients.blocking().delete(redis_clients.frames_key(auction_id))
     redis_clients.blocking().script_flush()
 
 
 def store_silently(auction_id: str, *seqs: int) -> None:
-    """Frames that are kept, but whose publication nobody heard."""
+    """Keep frames without publishing them."""
     key = redis_clients.frames_key(auction_id)
     for seq in seqs:
         text = frames.auction_text(bid(auction_id, seq))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True
 
 
 async def settled(running: hub.Hub, user_id: str) -> None:
-    """Wait until the hub hears the user's channel and has asked all that it asks by itself."""
+    """Wait until the hub hears the user's channel and has read all that it reads by itself."""
     users = running.users
     channel = redis_clients.user_channel(user_id)
     await streams.until(lambda: channel in running._subscription._open)
@@ -82,9 +82,7 @@ async def test_a_barred_account_ends_its_streams_also_those_that_follow_no_feed(
         assert await stranger.hear() == {"type": "pong"}
 
 
-async def test_a_lost_ring_is_made_up_for_by_the_look(
-    running_hub: hub.Hub, user_id: str, no_wakeup: None
-) -> None:
+async def test_a_look_makes_up_for_a_lost_wakeup(running_hub: hub.Hub, user_id: str, no_wakeup: None) -> None:
     other = conftest.new_id()
     async with streams.websocket(user_id, session="gone") as one, streams.websocket(other) as two:
         await end_session(user_id, "gone")
@@ -150,11 +148,11 @@ async def test_a_reinstated_account_may_come_again(running_hub: hub.Hub, user_id
 async def test_without_postgresql_a_stream_goes_on_and_ends_when_it_is_back(
     running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_users: Any) -> Any:
-        raise django.db.OperationalError("the database is away")
+    def unavailable(_users: Any) -> Any:
+        raise django.db.OperationalError("the database is unavailable")
 
     with monkeypatch.context() as outage:
-        outage.setattr(selectors, "list_ends", away)
+        outage.setattr(selectors, "list_ends", unavailable)
         async with streams.websocket(user_id, session="gone") as client:
             await end_session(user_id, "gone")
             nothing = await client.hears_nothing()
@@ -175,18 +173,20 @@ def test_a_session_ends_once_and_is_forgotten_after_a_day(user_id: str) -> None:
     assert selectors.list_ends([user_id]) == {user_id: selectors.Ends(False, frozenset({"two"}))}
 
 
-def test_who_has_no_end_is_not_named(user_id: str) -> None:
+def test_a_user_without_an_end_is_not_named(user_id: str) -> None:
     other = conftest.new_id()
     services.end_session(user_id=other, session_id="x", now=conftest.NOW)
 
     assert selectors.list_ends([user_id]) == {}
 
 
-def test_a_ring_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rung: list[Any] = []
-    monkeypatch.setattr(wakeup, "notify", lambda users, word=wakeup.NEWS: rung.append((list(users), word)))
+def test_a_wakeup_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(
+        wakeup, "notify", lambda users, reason=wakeup.NEWS: sent.append((list(users), reason))
+    )
 
     conftest.tell(user_id)
     services.end_session(user_id=user_id, session_id="one", now=conftest.NOW)
 
-    assert rung == [([user_id], wakeup.NEWS), ([user_id], wakeup.ENDED)]
+    assert sent == [([user_id], wakeup.NEWS), ([user_id], wakeup.ENDED)]

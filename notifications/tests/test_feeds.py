@@ -1,4 +1,4 @@
-"""Feeds: each subscriber gets each frame once and in order, or is told that a snapshot is required. No I/O here."""
+"""Feeds: each subscriber gets each frame once and in order, or learns that a snapshot is required. No I/O here."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def heard_feed(last: int | None = None) -> feeds.AuctionFeed:
     return feed
 
 
-def test_a_crowd_gets_a_frame_slice_by_slice_and_who_joins_or_leaves_meanwhile_is_no_trouble(
+def test_a_crowd_gets_a_frame_slice_by_slice_and_watchers_may_join_or_leave_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feeds, "SUBSCRIBERS_AT_ONCE", 2)
@@ -178,7 +178,7 @@ def test_the_snapshot_required_names_the_seq_it_must_reach() -> None:
     }
 
 
-def test_a_watcher_without_a_seq_is_told_to_load_a_snapshot() -> None:
+def test_a_watcher_without_a_seq_must_load_a_snapshot() -> None:
     feed, one = heard_feed(last=7), socket()
 
     feed.join(one, None)
@@ -188,7 +188,7 @@ def test_a_watcher_without_a_seq_is_told_to_load_a_snapshot() -> None:
     assert seqs(one) == ["snapshot_required", "watching", 8]
 
 
-def test_with_an_empty_store_a_snapshot_is_required_and_whatever_comes_next_follows_it() -> None:
+def test_with_an_empty_store_a_snapshot_is_required_and_any_frame_follows_it() -> None:
     feed, one = heard_feed(), socket()
 
     feed.join(one, 5)
@@ -199,7 +199,7 @@ def test_with_an_empty_store_a_snapshot_is_required_and_whatever_comes_next_foll
     assert seqs(one) == ["snapshot_required", "watching", 9, 10]
 
 
-def test_who_loaded_a_snapshot_as_told_may_watch_again_without_being_told_again() -> None:
+def test_a_watcher_that_loaded_its_snapshot_watches_again_without_another() -> None:
     feed, one = heard_feed(), socket()
     feed.join(one, 5)
     feed.catch_up(answer(feed, []))
@@ -212,7 +212,7 @@ def test_who_loaded_a_snapshot_as_told_may_watch_again_without_being_told_again(
     assert seqs(one) == ["snapshot_required", "watching", "watching", 9]
 
 
-def test_nobody_is_confirmed_before_the_subscription_stands() -> None:
+def test_no_watcher_is_confirmed_before_the_channel_is_heard() -> None:
     feed, one = feeds.AuctionFeed(AUCTION), socket()
     feed.last = 7
 
@@ -222,7 +222,7 @@ def test_nobody_is_confirmed_before_the_subscription_stands() -> None:
     assert set(feed.due) == {one}
 
 
-def test_a_hint_that_comes_while_the_store_is_asked_is_asked_about_again() -> None:
+def test_a_doubt_that_comes_while_the_store_is_read_is_read_about_again() -> None:
     feed, one = heard_feed(last=7), socket()
     feed.join(one, 7)
     feed.doubt()
@@ -236,7 +236,7 @@ def test_a_hint_that_comes_while_the_store_is_asked_is_asked_about_again() -> No
     assert seqs(one) == ["watching", 8]
 
 
-def test_a_frame_that_comes_live_while_the_store_is_asked_is_no_gap() -> None:
+def test_a_frame_that_comes_live_while_the_store_is_read_is_no_gap() -> None:
     feed, one = heard_feed(last=7), socket()
     feed.join(one, 7)
     feed.doubt()
@@ -262,7 +262,7 @@ def test_a_store_that_has_lost_the_end_requires_a_snapshot_and_never_hangs() -> 
     assert seqs(one) == ["watching"]
 
 
-def test_somebody_who_comes_while_the_store_is_asked_waits_for_the_next_answer() -> None:
+def test_a_watcher_that_comes_while_the_store_is_read_waits_for_the_next_answer() -> None:
     feed, early, late = heard_feed(last=9), socket(), socket()
     feed.join(early, 8)
     first = answer(feed, [5, 6, 7, 8, 9])
@@ -303,12 +303,12 @@ def test_a_second_backlog_waits_until_the_first_is_sent() -> None:
         max_size=60,
     )
 )
-def test_there_is_never_a_silent_gap_whatever_happens(story: list[Any]) -> None:
+def test_no_story_leaves_a_silent_gap(story: list[Any]) -> None:
     """A log of which a store keeps the last five, publications that get lost, wipes, breaks, late answers."""
     feed = heard_feed()
     log, stored = 0, list[int]()
     watchers: list[sockets.Socket] = []
-    at: dict[sockets.Socket, int | None] = {}  # up to where each has it; None: he was told to load a snapshot
+    at: dict[sockets.Socket, int | None] = {}  # up to where each has it; None: it must load a snapshot
     asked: feeds.Answer | None = None
 
     def deliver() -> None:
@@ -388,7 +388,7 @@ def test_a_user_without_a_cursor_gets_what_comes_from_now_on() -> None:
     assert [body.get("cursor", body.get("seq")) for body in received(one)] == ["e1:4", 5]
 
 
-def test_a_user_resumes_after_his_cursor() -> None:
+def test_a_user_resumes_after_the_cursor() -> None:
     feed, one, other = feeds.UserFeed("u"), socket(), socket()
 
     feed.resume(one, cursors.Cursor("e1", 2))
@@ -438,7 +438,7 @@ def test_a_cursor_that_leads_nowhere_requires_a_snapshot() -> None:
         assert feed.next_seqs[one] == head.last_seq + 1
 
 
-def test_a_restored_store_requires_a_snapshot_of_everybody() -> None:
+def test_after_a_restore_every_client_must_load_a_snapshot() -> None:
     feed, one = feeds.UserFeed("u"), socket()
     feed.resume(one, None)
     news(feed, selectors.Head("e1", 4))

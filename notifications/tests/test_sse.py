@@ -25,7 +25,7 @@ def bearer(user_id: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {conftest.token(user_id)}"}
 
 
-async def test_a_signed_in_user_gets_his_notifications_and_his_auctions_in_one_stream(
+async def test_a_signed_in_user_gets_notifications_and_auctions_in_one_stream(
     running_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     await bridge.call(conftest.publish, auction_id, 1, 2)
@@ -231,7 +231,7 @@ async def test_an_unknown_auction_is_named_in_the_stream(running_hub: hub.Hub) -
     assert running_hub.auctions.feeds == {}
 
 
-async def test_who_did_not_sign_in_follows_auctions_only(
+async def test_a_client_that_did_not_sign_in_follows_auctions_only(
     running_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
@@ -279,7 +279,7 @@ async def test_only_get(running_hub: hub.Hub) -> None:
     assert (stream.status, stream.headers["allow"]) == (405, "GET")
 
 
-async def test_interest_ends_with_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
+async def test_subscriptions_end_with_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
     async with streams.server_sent_events(query={"auctions": auction_id}):
         await streams.until(lambda: list(running_hub.auctions.feeds) == [auction_id])
 
