@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _BUDGETS = (
     "ANONYMOUS_REQUESTS_PER_SECOND",
     "USER_REQUESTS_PER_SECOND",
+    "STREAMS_PER_SECOND",
     "AUCTIONS_PER_HOUR",
     "BIDS_PER_SECOND",
 )

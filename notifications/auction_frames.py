@@ -2,7 +2,7 @@
 
 One list per auction, each element `<seq> <text>`, seqs without a gap. `append` is idempotent and atomic: what is older
 than the last frame is ignored, the next one is appended and published, and any other jump starts the list anew from
-there, so a reader either gets everything since a seq or sees that he cannot. Keeps KEPT_FRAMES, for IDLE_SECONDS after
+there, so a reader either gets everything after a seq or sees that it cannot. Keeps KEPT_FRAMES, for IDLE_SECONDS after
 the last one.
 """
 
@@ -18,7 +18,7 @@ from redis.commands import core
 from notifications import frames, redis_clients
 
 KEPT_FRAMES = 1000
-FRAMES_PER_READ = 200  # of one auction; who lacks more reads again
+FRAMES_PER_READ = 200  # of one auction; a reader that lacks more reads again
 IDLE_SECONDS = 2 * 24 * 3600
 
 # KEYS[1] the list, KEYS[2] the channel; ARGV: seq, element, frames kept, seconds kept. 1: appended, 0: known already.
@@ -76,7 +76,7 @@ def _append_script() -> core.Script:
 
 
 def append(*, auction_id: str, seq: int, text: str) -> bool:
-    """Add a frame and publish it; False when it was there. Raises redis.ConnectionError, redis.TimeoutError."""
+    """Add a frame and publish it; False: it was there already. Raises redis.ConnectionError, redis.TimeoutError."""
     keys = [redis_clients.frames_key(auction_id), redis_clients.auction_channel(auction_id)]
     return bool(_append_script()(keys=keys, args=[seq, f"{seq} {text}", KEPT_FRAMES, IDLE_SECONDS]))
 
@@ -89,7 +89,7 @@ async def read(client: redis.asyncio.Redis, after: Mapping[str, int]) -> dict[st
     script = client.register_script(_READ)
     async with client.pipeline(
         transaction=False
-    ) as pipeline:  # gives its connection back when it is cancelled, too
+    ) as pipeline:  # also when cancelled, it gives its connection back
         for auction_id, seq in after.items():
             await script(
                 keys=[redis_clients.frames_key(auction_id)], args=[seq, FRAMES_PER_READ], client=pipeline
@@ -98,7 +98,7 @@ async def read(client: redis.asyncio.Redis, after: Mapping[str, int]) -> dict[st
     kept: dict[str, Kept] = {}
     for auction_id, answer in zip(after, answers, strict=True):
         kept[auction_id] = _kept(auction_id, answer)
-        await asyncio.sleep(0)  # each may be long: others have their turn
+        await asyncio.sleep(0)  # each may be long: let other tasks run
     return kept
 
 

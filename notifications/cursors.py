@@ -22,7 +22,7 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 def parse(text: object, *, field: str = "cursor") -> Cursor:
-    """The cursor that `text` spells. Raises CursorInvalid."""
+    """Parse a cursor. Raises CursorInvalid."""
     match = _FORM.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise CursorInvalid(field=field)

@@ -1,7 +1,7 @@
 """The connections to Redis, and the names used there. Redis is a cache here and carries wake-ups: all of it may vanish.
 
-Timeouts are short, since nobody who asks may wait long; one retry mends a connection that a restart has broken, and
-everything sent this way may be sent twice. The hub's subscription has neither: it waits, and must notice a break.
+Timeouts are short, because no caller may wait long; one retry mends a connection that a restart has broken, and what is
+sent this way may be sent twice. The hub's subscription has neither, because it waits and must notice a break.
 """
 
 import redis
@@ -68,7 +68,7 @@ def asking() -> redis.asyncio.Redis:
 
 
 def listening() -> redis.asyncio.Redis:
-    """A client for a subscription: reads wait for ever, and a broken connection is told, never mended silently."""
+    """A client for a subscription: reads wait without end, and a broken connection raises instead of being mended."""
     return redis.asyncio.Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=CONNECT_SECONDS,

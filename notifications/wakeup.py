@@ -19,7 +19,7 @@ log = logs.get(__name__)
 _muted_until = 0.0
 
 
-def notify(user_ids: Collection[str], word: bytes = NEWS) -> None:
+def notify(user_ids: Collection[str], reason: bytes = NEWS) -> None:
     """Wake up the hubs for each user: NEWS or ENDED. Never raises because of Redis."""
     global _muted_until
     if time.monotonic() < _muted_until:
@@ -27,7 +27,7 @@ def notify(user_ids: Collection[str], word: bytes = NEWS) -> None:
     try:
         with redis_clients.blocking().pipeline(transaction=False) as pipeline:
             for user_id in user_ids:
-                pipeline.publish(redis_clients.user_channel(user_id), word)
+                pipeline.publish(redis_clients.user_channel(user_id), reason)
             pipeline.execute()
     except redis.RedisError as error:
         _muted_until = time.monotonic() + MUTE_SECONDS

@@ -43,6 +43,7 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
         "MONGODB_DATABASE": database,
         "BANK_TIMEOUT_SECONDS": "0.5",
         "ANONYMOUS_REQUESTS_PER_SECOND": "0",  # every test asks from one address
+        "STREAMS_PER_SECOND": "0",
         "BIDS_PER_SECOND": "0",  # some bid as fast as they are answered
     }
     house.empty_stores()

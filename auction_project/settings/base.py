@@ -271,6 +271,7 @@ HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
 # --- budgets: see auction_project/kernel/http/budgets.py; 0 means no limit -------------------------------------------
 ANONYMOUS_REQUESTS_PER_SECOND = env.float("ANONYMOUS_REQUESTS_PER_SECOND", default=50)
 USER_REQUESTS_PER_SECOND = env.float("USER_REQUESTS_PER_SECOND", default=50)
+STREAMS_PER_SECOND = env.float("STREAMS_PER_SECOND", default=20)
 AUCTIONS_PER_HOUR = env.float("AUCTIONS_PER_HOUR", default=3600)
 BIDS_PER_SECOND = env.float("BIDS_PER_SECOND", default=20)
 

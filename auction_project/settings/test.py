@@ -10,7 +10,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MIDDLEWARE.remove("servestatic.middleware.ServeStaticMiddleware")
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # The tests' requests all come from one address; those of the budgets bring their own.
-ANONYMOUS_REQUESTS_PER_SECOND = USER_REQUESTS_PER_SECOND = AUCTIONS_PER_HOUR = BIDS_PER_SECOND = 0
+ANONYMOUS_REQUESTS_PER_SECOND = USER_REQUESTS_PER_SECOND = 0
+STREAMS_PER_SECOND = AUCTIONS_PER_HOUR = BIDS_PER_SECOND = 0
 MONGODB_DATABASE = env.str("MONGODB_DATABASE", default="gavel_test")
 for _database in DATABASES.values():
     _database["OPTIONS"].pop("pool")  # a pool's threads outlive the test databases

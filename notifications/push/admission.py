@@ -1,11 +1,15 @@
-"""How many streams there may be: in all, from one address, and of one user. No I/O."""
+"""How many streams there may be (in all, from one address, and of one user) and how fast they may be opened. No I/O."""
 
+import contextlib
 from collections import Counter
+from collections.abc import Callable, Iterator
 
 from auction_project.kernel import errors
+from auction_project.kernel.http import budgets
 
 MAX_STREAMS = 10_000  # of this process
 MAX_STREAMS_PER_USER = 50
+MAX_HANDSHAKES = 200  # at work at once in this process
 
 
 class TooManyStreams(errors.Unavailable):
@@ -18,14 +22,40 @@ class TooManyStreamsHere(errors.TooOften):
     """There are too many streams from your address or of your account. Close some first."""
 
 
+class TooManyHandshakes(errors.Unavailable):
+    """This server opens as many streams as it can at once. Try again shortly."""
+
+
 class Admission:
-    """Counts the streams of one process."""
+    """Counts the streams of one process, and the handshakes at work."""
 
     def __init__(self, *, per_address: int) -> None:
         self._per_address = per_address
         self._all = 0
+        self._handshakes = 0
         self._addresses: Counter[str] = Counter()
         self._users: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def handshake(self, address: str) -> Iterator[Callable[[], None]]:
+        """Spend from the budget of `address` and hold a place for its handshake: until the block ends, or until a call of
+        what the block gets. Raises TooOften, TooManyHandshakes."""
+        budgets.STREAMS.spend(address)
+        if self._handshakes >= MAX_HANDSHAKES:
+            raise TooManyHandshakes
+        self._handshakes += 1
+        is_over = False
+
+        def end() -> None:
+            nonlocal is_over
+            if not is_over:
+                is_over = True
+                self._handshakes -= 1
+
+        try:
+            yield end
+        finally:
+            end()
 
     def enter(self, address: str) -> None:
         """Count one more stream from `address`. Raises TooManyStreams, TooManyStreamsHere."""

@@ -21,11 +21,13 @@ opens one stream. A stream ends with the session and the account that opened it.
 
 Nothing is left out silently: each feed is a sequence without gaps, and where frames are missing a `snapshot_required` says
 so. Reconnect and give the last `seq` of each auction (`watch`) and the last `cursor` (`resume`). The server accepts a stream
-before it refuses it, because a browser sees nothing else.
+before it refuses it, because a browser sees nothing else. Only a flood gets an HTTP answer instead: 429 when one address opens
+streams too fast, 503 when the server opens as many at once as it can, both with Retry-After.
 
 Bounds: {websocket.MAX_MESSAGES} messages in {websocket.WINDOW_SECONDS:g} s, {requests.MAX_MESSAGE_CHARACTERS} characters a
 message, {sockets.QUEUE_FRAMES} waiting frames, {watched_auctions.MAX_UNKNOWN} auctions that do not exist,
-{admission.MAX_STREAMS_PER_USER} streams a user; the site sets how many an address may have.
+{admission.MAX_STREAMS_PER_USER} streams a user; the site sets how many an address may have,
+and how many it may open in a second.
 """.strip()
 _ABOUT_EVENTS = f"""
 The same frames as server-sent events, one per event. The id of an event is the position of the whole stream; a browser that

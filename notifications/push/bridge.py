@@ -1,5 +1,5 @@
-"""From the event loop to blocking code (PostgreSQL): a few threads of its own, so that pages and pushes never queue
-behind one another. Each call gives its database connections back."""
+"""From the event loop to blocking code (PostgreSQL): a few threads of its own, so that pages and push never wait for each
+other. Each call gives its database connections back."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ _threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="notifications
 
 
 async def call(function: Callable[..., _Result], *args: Any, **kwargs: Any) -> _Result:
-    """Run `function` in one of the threads. One that is cancelled runs on there: see `drain`."""
+    """Run `function` in one of the threads. A cancelled call runs on there: see `drain`."""
     running = _threads.submit(_run, function, args, kwargs)
     _running.add(running)
     running.add_done_callback(_running.discard)

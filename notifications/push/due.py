@@ -1,13 +1,16 @@
-"""Which rooms need a look into a store: those of which it is known, each once, and all of them now and then, in slices."""
+"""Which feeds need a read of their store: each that is known to, once, and all of them now and then, in slices."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
-KEYS_AT_ONCE = 50  # in one question to a store
-WEIGHT_AT_ONCE = 2_000  # members of these rooms together, unless the first alone has more
-AGAIN_SECONDS = 0.01  # between two questions about the same room
+from notifications.push import clock
+
+KEYS_AT_ONCE = 50  # in one read of a store
+WEIGHT_AT_ONCE = 2_000  # subscribers of these feeds together, unless the first alone has more
+AGAIN_SECONDS = 0.01  # between two reads of the same feed
 LOOK_SECONDS = 3.0
-LOOKED_AT_ONCE = 100  # rooms in one question of a look
+LOOKED_AT_ONCE = 100  # feeds in one read of a look
 LOOK_PAUSE_SECONDS = 0.02  # the least between two of them
 
 
@@ -23,36 +26,45 @@ class Due:
         self._keys.update(dict.fromkeys(keys))
         self._some.set()
 
-    async def take(self) -> list[str]:
-        """The next keys, as many as one turn of the event loop may deal with; waits until there are some."""
+    @contextlib.asynccontextmanager
+    async def taken(self) -> AsyncIterator[list[str]]:
+        """Wait for keys, and take as many as one turn of the event loop may deal with. A block that fails puts them back."""
         while not self._keys:
             self._some.clear()
             await self._some.wait()
-        taken: list[str] = []
+        keys = self._take()
+        try:
+            yield keys
+        except BaseException:
+            self.add(*keys)
+            raise
+
+    def _take(self) -> list[str]:
+        keys: list[str] = []
         weight = 0
         for key in self._keys:
             weight += self._weight(key)
-            if taken and (weight > WEIGHT_AT_ONCE or len(taken) >= KEYS_AT_ONCE):
+            if keys and (weight > WEIGHT_AT_ONCE or len(keys) >= KEYS_AT_ONCE):
                 break
-            taken.append(key)
-        for key in taken:
+            keys.append(key)
+        for key in keys:
             del self._keys[key]
-        return taken
+        return keys
 
-    async def add_again(self, keys: Iterable[str]) -> None:
+    async def add_again(self, keys: Iterable[str], clock: clock.Clock) -> None:
         """Add keys that were taken just now, after a moment."""
         again = list(keys)
         if again:
-            await asyncio.sleep(AGAIN_SECONDS)
+            await clock.sleep(AGAIN_SECONDS)
             self.add(*again)
 
 
-async def slices(known: Mapping[str, object]) -> AsyncIterator[list[str]]:
-    """The keys of `known` as they are now, a slice at a time, spread over LOOK_SECONDS or longer."""
-    keys = list(known)
+async def slices(feeds: Mapping[str, object], clock: clock.Clock) -> AsyncIterator[list[str]]:
+    """The keys of `feeds` as they are now, a slice at a time, spread over LOOK_SECONDS or longer."""
+    keys = list(feeds)
     starts = range(0, len(keys), LOOKED_AT_ONCE) or range(1)
     pause = max(LOOK_PAUSE_SECONDS, LOOK_SECONDS / len(starts))
     for start in starts:
-        await asyncio.sleep(pause)
+        await clock.sleep(pause)
         if keys:
             yield keys[start : start + LOOKED_AT_ONCE]

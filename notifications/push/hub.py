@@ -1,9 +1,9 @@
 """The push of one web process: its sockets, its one subscription to Redis, and the loops that keep them in step.
 
-A message on an auction's channel is the frame itself; a ring on a user's channel is only a hint to read PostgreSQL.
-Whatever may have been missed (a break, a jump, a newcomer with an old position) is read from the store, for many at once;
-every LOOK_SECONDS the hub looks, slice by slice, whether anybody lacks anything, so a lost ring costs seconds and nothing
-else. With Redis or PostgreSQL away nothing ends: what is due is sent when they are back.
+A message on an auction's channel is the frame itself; a wake-up on a user's channel is only a hint to read PostgreSQL.
+What may have been missed (a break, a jump, a newcomer with an old position) is read from the store, for many at once; every
+LOOK_SECONDS the hub looks, slice by slice, for feeds that have grown, so a lost wake-up costs seconds and nothing else.
+While Redis or PostgreSQL is unavailable no stream ends: what is due is sent once they are back.
 
 Bids share the event loop: streams are bounded (`admission`), and so is all that push does in one turn (`turns`, `due`).
 """
@@ -22,6 +22,7 @@ from notifications.push import (
     admission,
     background,
     bridge,
+    clock,
     followed_users,
     sockets,
     subscription,
@@ -36,45 +37,47 @@ log = logs.get(__name__)
 
 
 class Hub:
-    """All of it. Methods are for the event loop, and never wait."""
+    """Owns the streams of this process. Methods are for the event loop; those that are no coroutines never wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: clock.Clock) -> None:
+        self.clock = clock
         self.sockets: set[sockets.Socket] = set()
         self.turns = turns.Turns()
         self.redis_client: redis.asyncio.Redis = redis_clients.asking()
-        self._admission = admission.Admission(per_address=settings.STREAMS_PER_ADDRESS)
+        self.admission = admission.Admission(per_address=settings.STREAMS_PER_ADDRESS)
         self._subscription = subscription.Subscription(
             on_open=self._on_open, on_message=self._on_message, on_break=self._on_break
         )
         self.auctions = watched_auctions.WatchedAuctions(
-            channels=self._subscription, client=self.redis_client
+            channels=self._subscription, clock=clock, client=self.redis_client
         )
-        self.users = followed_users.FollowedUsers(channels=self._subscription)
+        self.users = followed_users.FollowedUsers(channels=self._subscription, clock=clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
 
     # --- life ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to work. Needs neither Redis nor PostgreSQL to be there."""
+        """Begin to work, with or without Redis and PostgreSQL."""
+        self._tasks.append(asyncio.create_task(self._subscription.run()))
         for work in (
-            self._subscription.run(),
-            _forever(self.auctions.find),
-            _forever(self.auctions.catch_up),
-            _forever(self.auctions.look),
-            _forever(self.users.catch_up),
-            _forever(self.users.end),
-            _forever(self.users.look),
+            self.auctions.look_up,
+            self.auctions.catch_up,
+            self.auctions.look,
+            self.users.catch_up,
+            self.users.end,
+            self.users.look,
         ):
-            self._tasks.append(asyncio.create_task(work))
+            self._tasks.append(asyncio.create_task(_forever(work, self.clock)))
 
     def end_streams(self) -> None:
-        """Say goodbye to every client, and to whoever still comes: they connect again, elsewhere, and resume."""
+        """Close every stream, and each that still opens: the clients connect to another process and resume."""
         self._is_ending = True
         for socket in self.sockets:
             socket.close(sockets.GOING_AWAY)
 
     async def stop(self) -> None:
+        """End the streams, the loops, and the connections to Redis; wait for what still runs."""
         self.end_streams()
         await background.cancel(*self._tasks)
         await bridge.drain()
@@ -84,8 +87,8 @@ class Hub:
     # --- clients -------------------------------------------------------------------------------------------------
 
     def connect(self, *, address: str, transport: str) -> sockets.Socket:
-        """A new client from `address`, not signed in yet. Raises TooManyStreams, TooManyStreamsHere."""
-        self._admission.enter(address)
+        """Register a new client from `address`, not signed in yet. Raises TooManyStreams, TooManyStreamsHere."""
+        self.admission.enter(address)
         socket = sockets.Socket(
             transport=transport, drained=self._on_drained, turns=self.turns, address=address
         )
@@ -96,8 +99,8 @@ class Hub:
         return socket
 
     def sign_in(self, socket: sockets.Socket, holder: tickets.Holder) -> None:
-        """The client is `holder`: the stream ends with that session and account. Raises TooManyStreamsHere."""
-        self._admission.enter_user(holder.user_id)
+        """Sign the client in as `holder`: its stream ends with that session and account. Raises TooManyStreamsHere."""
+        self.admission.enter_user(holder.user_id)
         self.users.enter(socket, holder)
 
     def disconnect(self, socket: sockets.Socket) -> None:
@@ -105,12 +108,12 @@ class Hub:
         if socket not in self.sockets:
             return
         self.sockets.discard(socket)
-        self._admission.leave(socket.address)
+        self.admission.leave(socket.address)
         metrics.sockets.labels(socket.transport).dec()
         for auction_id in list(socket.watched):
             self.auctions.unwatch(socket, auction_id)
         if socket.user_id is not None:
-            self._admission.leave_user(socket.user_id)
+            self.admission.leave_user(socket.user_id)
             self.users.leave(socket)
 
     def _on_drained(self, socket: sockets.Socket) -> None:
@@ -134,32 +137,33 @@ class Hub:
         self.auctions.on_break()
 
 
-async def _forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Again and again; an outage costs a pause."""
-    told = False
+async def _forever(work: Callable[[], Awaitable[None]], clock: clock.Clock) -> None:
+    """Again and again; an outage costs a pause, and one line of log."""
+    is_logged = False
     while True:
         try:
             await work()
-            told = False
+            is_logged = False
         except Exception as error:
-            if not told or failure.classify(error) is not failure.Fate.OUTAGE:
+            if not is_logged or failure.classify(error) is not failure.Fate.OUTAGE:
                 log.warning(
                     "push_waits", work=work.__qualname__, error=repr(error), exc_info=not _is_outage(error)
                 )
-            told = True
-            await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            is_logged = True
+            await clock.sleep(OUTAGE_PAUSE_SECONDS)
 
 
 def _is_outage(error: Exception) -> bool:
     return isinstance(error, redis.RedisError) or failure.classify(error) is failure.Fate.OUTAGE
 
 
+_CLOCK = clock.Clock()
 current: owned.Owned[Hub] = owned.Owned("push hub")
 
 
-async def start() -> None:
+async def start(clock: clock.Clock = _CLOCK) -> None:
     """Start the hub of this process on the running loop."""
-    current.put(Hub())
+    current.put(Hub(clock))
     current().start()
 
 

@@ -1,4 +1,4 @@
-"""What a client may say on a WebSocket, and from where. Pure: no sockets, no stores."""
+"""The messages that a client may send on a WebSocket, and the origins that may open one. No sockets, no stores."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ Seq = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
 
 class NotUnderstood(ValueError):
-    """The message is none that a client may send."""
+    """A client may not send this message."""
 
 
 class Resume(msgspec.Struct, frozen=True, tag="resume", forbid_unknown_fields=True):
@@ -63,21 +63,25 @@ def is_auction_id(text: str) -> bool:
 def is_allowed_origin(
     origin: str | None, *, host: str, is_secure: bool, allowed_hosts: Iterable[str], trusted: Iterable[str]
 ) -> bool:
-    """Whether a page from `origin` may open a stream: one of the address that it asks (same scheme, host and port), or of
-    an origin in `trusted`. A client without an Origin is no browser, and has no cookies or tickets of somebody else."""
+    """Whether a page from `origin` may open a stream: a page of this very address (same scheme, host and port), or of an
+    origin in `trusted`. A client without an Origin is no browser, so it holds no cookies or tickets of another user."""
     if origin is None:
         return True
     name, _ = request.split_domain_port(host)
     own = (
         f"{'https' if is_secure else 'http'}://{host}" if request.validate_host(name, allowed_hosts) else None
     )
-    return origin.lower() == (own or "").lower() != "" or any(_is_same(origin, one) for one in trusted)
+    return origin.lower() == (own or "").lower() != "" or any(
+        _is_same(origin, pattern) for pattern in trusted
+    )
 
 
-def _is_same(origin: str, trusted: str) -> bool:
+def _is_same(origin: str, pattern: str) -> bool:
     """Whether they have the same scheme, host and port; `https://*.example.org` stands for every host below."""
     try:
-        asked, known = parse.urlsplit(origin.lower()), parse.urlsplit(trusted.lower())
+        page, trusted = parse.urlsplit(origin.lower()), parse.urlsplit(pattern.lower())
     except ValueError:
         return False
-    return asked.scheme == known.scheme and http.is_same_domain(asked.netloc, known.netloc.removeprefix("*"))
+    return page.scheme == trusted.scheme and http.is_same_domain(
+        page.netloc, trusted.netloc.removeprefix("*")
+    )

@@ -1,8 +1,8 @@
 """What waits to be sent to one client, WebSocket or SSE: a bounded queue, and how it ends.
 
-Single frames as they happen go through `put`, at most QUEUE_FRAMES of them wait. What a client missed comes as one
-backlog, however long; the next backlog waits until that one is sent. A client too slow for the queue is closed with
-OVERFLOW, which says: connect again and resume; nothing is ever left out instead.
+Single frames as they happen go through `put`; at most QUEUE_FRAMES of them wait. What a client missed comes as one
+backlog, however long; the next backlog waits until that one is sent. A client that reads too slowly for the queue is closed
+with OVERFLOW: it connects again and resumes, so no frame is ever left out.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ FINAL = frozenset({SESSION_ENDED, ACCOUNT_CLOSED})  # the same client may not co
 
 
 class Socket:
-    """One connected client. Everything here happens on the event loop."""
+    """One connected client. For the event loop. `drained` is called when a backlog was sent."""
 
     __slots__ = (
         *("_backlog", "_drained", "_frames_sent", "_queue", "_waiter"),
@@ -63,7 +63,7 @@ class Socket:
         self.turns = turns
         self.code: int | None = None
         self.watched: set[str] = set()
-        self.unknown = 0  # auctions asked for that do not exist
+        self.unknown = 0  # auctions named by the client that do not exist
         self._queue: deque[Sequence[frames.Frame]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._backlog: Sequence[frames.Frame] | None = None
@@ -71,6 +71,7 @@ class Socket:
         self._frames_sent = metrics.frames_sent.labels(transport)
 
     def put(self, frame: frames.Frame) -> None:
+        """Queue a frame. A full queue closes the connection with OVERFLOW."""
         if self.code is not None:
             return
         if len(self._queue) >= QUEUE_FRAMES:
@@ -89,7 +90,7 @@ class Socket:
             self._append(missed)
 
     def close(self, code: int) -> None:
-        """End the connection; what waits is dropped, the client resumes from what it has."""
+        """End the connection with `code`. What waits is dropped, because the client resumes from what it has."""
         if self.code is None:
             self.code = code
             self._queue.clear()
@@ -99,8 +100,8 @@ class Socket:
                 waiter.set_result(None)
 
     async def next(self) -> Sequence[frames.Frame] | None:
-        """What to send next, with the step for its first frame, once all that came before is sent; None when the
-        connection is to end with `code`. Each further frame of an entry needs a step of `turns`."""
+        """Wait for what to send next and for the step of its first frame; each further frame needs a step of `turns`. None:
+        end the connection with `code`."""
         if self.code is None and not (self._queue and self.turns.take()):
             self._waiter = asyncio.get_running_loop().create_future()
             if self._queue:
@@ -109,7 +110,7 @@ class Socket:
         return self._queue.popleft() if self.code is None else None
 
     def sent(self, entry: Sequence[frames.Frame]) -> None:
-        """`entry`, as `next` gave it, was handed to the connection."""
+        """Note that `entry`, as `next` returned it, was handed to the connection."""
         self._frames_sent.inc(len(entry))
         if entry is self._backlog:
             self._backlog = None

@@ -1,7 +1,7 @@
 """The same stream as server-sent events, for clients and networks without WebSockets: GET only, no framework.
 
-`?auctions=ID,ID:SEQ` names the auctions, each with the seq that the client has. Who the client is comes from the
-Authorization header or `?ticket=`; without either it may follow auctions only. Each event's data is the very frame of the
+`?auctions=ID,ID:SEQ` names the auctions, each with the seq that the client has. The
+Authorization header or `?ticket=` signs the client in; without either it may follow auctions only. Each event's data is the very frame of the
 WebSocket. Its id is the whole position of the stream, `<cursor>;<seq>,<seq>…;<key>`: the user's cursor or `-`, then the
 auctions in the order of the address, then, where a ticket opened the stream, the key to go on with that ticket. So a browser
 that connects again by itself, with the last id as Last-Event-ID, misses nothing. A bare cursor is understood, too, also as
@@ -17,9 +17,18 @@ import msgspec
 import redis
 
 from auction_project.kernel import errors, logs, tokens
-from auction_project.kernel.http import addresses, answers
+from auction_project.kernel.http import addresses, problems
 from notifications import cursors, frames
-from notifications.push import admission, background, hub, requests, sockets, tickets, watched_auctions
+from notifications.push import (
+    admission,
+    background,
+    handshakes,
+    hub,
+    requests,
+    sockets,
+    tickets,
+    watched_auctions,
+)
 
 PATH = "/api/v1/stream"
 HEARTBEAT_SECONDS = 15.0
@@ -27,12 +36,6 @@ KEEP_SECONDS = 60.0  # between two times that an open stream lengthens the life 
 RECONNECT_MILLISECONDS = 2000
 _MAX_ID_CHARACTERS = 1024
 log = logs.get(__name__)
-
-
-class MethodNotAllowed(errors.Invalid):
-    """A stream is read with GET."""
-
-    http_status = 405
 
 
 class AuctionsInvalid(errors.Invalid):
@@ -44,7 +47,7 @@ class TooManyAuctions(errors.Invalid):
 
 
 class PositionInvalid(errors.Invalid):
-    """The position is none that this stream gave."""
+    """The position is not one that this stream gave."""
 
 
 class Position(msgspec.Struct):
@@ -76,9 +79,9 @@ class _Ticket(msgspec.Struct):
     kept_at: float = 0.0
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+async def _serve(scope: Any, receive: Any, send: Any) -> None:
     """One stream, until either side ends it."""
-    push = hub.current()  # a process that stops may have let go of it before this stream ends
+    push = hub.current()  # kept, because a process that stops forgets it before this stream ends
     await push.turns.step()
     socket: sockets.Socket | None = None
     ticket: _Ticket | None = None
@@ -88,12 +91,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         socket = push.connect(address=address, transport="sse")
         ticket = await _sign_in(scope, push, socket, position)
         _follow(push, socket, position)
+        scope[handshakes.END]()
         await _until_either(_gone(push, receive), _stream(push, socket, position, ticket, send))
     except redis.RedisError as error:
         log.warning("stream_refused", error=repr(error))
-        await _refuse(send, errors.Unavailable())
+        await handshakes.refuse(scope, send, errors.Unavailable())
     except errors.DomainError as error:
-        await _refuse(send, error)
+        await handshakes.refuse(scope, send, error)
     finally:
         if socket is not None:
             push.disconnect(socket)
@@ -102,7 +106,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _follow(push: hub.Hub, socket: sockets.Socket, position: Position) -> None:
-    """Ask the hub for all that the stream follows. Raises errors.Unavailable."""
+    """Follow what the client named. Raises errors.Unavailable."""
     if socket.user_id is not None:
         push.users.resume(socket, cursors.parse(position.cursor) if position.cursor else None)
     try:
@@ -113,9 +117,9 @@ def _follow(push: hub.Hub, socket: sockets.Socket, position: Position) -> None:
 
 
 def _position(scope: Any) -> Position:
-    """Where the client wants to go on. Raises errors.Invalid."""
+    """Where the client goes on. Raises errors.Invalid."""
     if scope["method"] != "GET":
-        raise MethodNotAllowed
+        raise problems.MethodNotAllowed("A stream is read with GET.")
     query = parse.parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     position = Position("", _auctions(query.get("auctions", [""])[0]))
     sent = _header(scope, b"last-event-id") or query.get("cursor", [""])[0]
@@ -141,19 +145,19 @@ def _continue(position: Position, seqs: list[str]) -> None:
 
 
 def _auctions(text: str) -> dict[str, int | None]:
-    found: dict[str, int | None] = {}
+    seqs: dict[str, int | None] = {}
     for part in filter(None, text.split(",")):
         auction_id, _, seq = part.partition(":")
         if not requests.is_auction_id(auction_id) or not (seq == "" or (seq.isdecimal() and len(seq) < 13)):
             raise AuctionsInvalid(field="auctions")
-        found[auction_id] = int(seq) if seq else None
-    if len(found) > watched_auctions.MAX_WATCHED:
+        seqs[auction_id] = int(seq) if seq else None
+    if len(seqs) > watched_auctions.MAX_WATCHED:
         raise TooManyAuctions(field="auctions", limit=watched_auctions.MAX_WATCHED)
-    return found
+    return seqs
 
 
 async def _sign_in(scope: Any, push: hub.Hub, socket: sockets.Socket, position: Position) -> _Ticket | None:
-    """As the bearer of the access token or ticket, if there is one; the ticket, with which the stream may go on.
+    """Sign in with the access token or ticket, if there is one. Returns the ticket, with which the stream may go on.
 
     Raises tokens.InvalidToken, errors.Unauthenticated, TooManyStreamsHere, redis.RedisError.
     """
@@ -181,12 +185,12 @@ async def _sign_in(scope: Any, push: hub.Hub, socket: sockets.Socket, position: 
 
 async def _keep(push: hub.Hub, ticket: _Ticket) -> None:
     """Raises redis.RedisError."""
-    ticket.kept_at = asyncio.get_running_loop().time()
+    ticket.kept_at = push.clock.now()
     await tickets.keep(push.redis_client, ticket.text, ticket.holder, ticket.key)
 
 
 async def _leave(push: hub.Hub, socket: sockets.Socket, ticket: _Ticket) -> None:
-    """The time in which the stream may go on begins now; without Redis it began at most KEEP_SECONDS ago."""
+    """Begin the time in which the stream may go on. Without Redis it began at most KEEP_SECONDS ago."""
     with contextlib.suppress(redis.RedisError):
         if socket.code in sockets.FINAL:
             await tickets.forget(push.redis_client, ticket.text)
@@ -195,6 +199,7 @@ async def _leave(push: hub.Hub, socket: sockets.Socket, ticket: _Ticket) -> None
 
 
 async def _gone(push: hub.Hub, receive: Any) -> None:
+    """Wait until the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
     await push.turns.step()
@@ -211,11 +216,11 @@ async def _stream(
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _chunk(send, f"retry: {RECONNECT_MILLISECONDS}\n".encode() + position.id_line() + frames.READY.sse)
     while True:
-        if ticket is not None and asyncio.get_running_loop().time() - ticket.kept_at > KEEP_SECONDS:
+        if ticket is not None and push.clock.now() - ticket.kept_at > KEEP_SECONDS:
             with contextlib.suppress(redis.RedisError):
                 await _keep(push, ticket)
         try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
+            async with push.clock.timeout(HEARTBEAT_SECONDS):
                 entry = await socket.next()
         except TimeoutError:
             await _chunk(send, b": here\n\n")
@@ -238,7 +243,7 @@ async def _chunk(send: Any, body: bytes) -> None:
 
 
 async def _until_either(first: Any, second: Any) -> None:
-    """Until one of them has ended; then the other is cancelled."""
+    """Wait until one of them has ended, and cancel the other."""
     tasks = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -246,10 +251,8 @@ async def _until_either(first: Any, second: Any) -> None:
         await background.cancel(*tasks)
 
 
-async def _refuse(send: Any, error: errors.DomainError) -> None:
-    allow = ((b"allow", b"GET"),) if isinstance(error, MethodNotAllowed) else ()
-    await answers.refuse(send, error, headers=allow)
+def _header(scope: Any, header: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == header), "")
 
 
-def _header(scope: Any, wanted: bytes) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+application = handshakes.Front(_serve)

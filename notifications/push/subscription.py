@@ -1,8 +1,8 @@
-"""The one subscription of this process to Redis: keeps it in step with the channels wanted, and tells what it hears.
+"""The one subscription of this process to Redis: keeps it in step with the channels wanted, and passes messages on.
 
-It promises no message. It promises to say `on_open(channel)` whenever a channel begins to be heard, at first and after
-every break, so that its owner then reads what he may have missed. A connection that is silent for SILENT_SECONDS,
-although it is pinged, counts as broken.
+It does not promise that a message arrives. It promises to call `on_open(channel)` whenever messages of a channel begin to
+arrive, at first and after every break, so that its owner then reads what it may have missed. A connection that is silent
+for SILENT_SECONDS, although it is pinged, counts as broken.
 """
 
 import asyncio
@@ -38,15 +38,15 @@ class Subscription:
     ) -> None:
         self._on_open, self._on_message, self._on_break = on_open, on_message, on_break
         self._wanted: set[str] = {_ALWAYS}
-        self._asked: set[str] = set()  # of Redis, on this connection
+        self._asked: set[str] = set()  # subscribed on this connection
         self._open: set[str] = set()  # and confirmed
-        self._changes: dict[str, None] = {_ALWAYS: None}  # channels whose wish and state may differ
+        self._changes: dict[str, None] = {_ALWAYS: None}  # channels to subscribe to, or to unsubscribe from
         self._changed = asyncio.Event()
         self._heard_at = 0.0
         self.is_open = False
 
     def want(self, channel: str) -> None:
-        """Begin to listen; `on_open` follows, also where the channel was not given up yet."""
+        """Begin to listen; `on_open` follows, also for a channel that is still open."""
         self._wanted.add(channel)
         if channel in self._open:
             asyncio.get_running_loop().call_soon(self._open_again, channel)
@@ -54,6 +54,7 @@ class Subscription:
             self._change(channel)
 
     def unwant(self, channel: str) -> None:
+        """Stop listening."""
         self._wanted.discard(channel)
         self._change(channel)
 
@@ -66,13 +67,13 @@ class Subscription:
             self._on_open(channel)
 
     async def run(self) -> None:
-        """Listen for ever; a break costs a line of log and a pause."""
+        """Listen until cancelled. A break costs a line of log and a pause."""
         breaks = 0
         while True:
             client = redis_clients.listening()
             try:
                 async with client, client.pubsub() as pubsub:
-                    await self._converse(pubsub)
+                    await self._use(pubsub)
             except (redis.RedisError, OSError, RuntimeError) as error:
                 breaks = 1 if self.is_open else breaks + 1
                 log.warning("subscription_broken", error=repr(error))
@@ -85,8 +86,8 @@ class Subscription:
             self._on_break()
             await asyncio.sleep(min(MAX_PAUSE_SECONDS, failure.pause_seconds(breaks)))
 
-    async def _converse(self, pubsub: redis.asyncio.client.PubSub) -> None:
-        """Ask and listen on one connection, until either breaks."""
+    async def _use(self, pubsub: redis.asyncio.client.PubSub) -> None:
+        """Subscribe and listen on one connection until it breaks."""
         await self._ask(pubsub)
         self._heard_at = asyncio.get_running_loop().time()
         asking = asyncio.create_task(self._keep_asking(pubsub))
@@ -113,21 +114,23 @@ class Subscription:
                 await pubsub.ping()
 
     async def _ask(self, pubsub: redis.asyncio.client.PubSub) -> None:
-        """Tell Redis of what has changed, a slice at a time."""
+        """Subscribe and unsubscribe as the changes say, a slice at a time."""
         self._changed.clear()
         while self._changes:
             slice_ = list(itertools.islice(self._changes, CHANNELS_AT_ONCE))
             for channel in slice_:
                 del self._changes[channel]
-            wanted = [one for one in slice_ if one in self._wanted and one not in self._asked]
-            unwanted = [one for one in slice_ if one not in self._wanted and one in self._asked]
-            self._asked.update(wanted)
-            self._asked.difference_update(unwanted)
-            self._open.difference_update(unwanted)
-            if wanted:
-                await pubsub.subscribe(*wanted)
-            if unwanted:
-                await pubsub.unsubscribe(*unwanted)
+            added = [channel for channel in slice_ if channel in self._wanted and channel not in self._asked]
+            dropped = [
+                channel for channel in slice_ if channel not in self._wanted and channel in self._asked
+            ]
+            self._asked.update(added)
+            self._asked.difference_update(dropped)
+            self._open.difference_update(dropped)
+            if added:
+                await pubsub.subscribe(*added)
+            if dropped:
+                await pubsub.unsubscribe(*dropped)
             await asyncio.sleep(0)
 
     async def _listen(self, pubsub: redis.asyncio.client.PubSub) -> None:
@@ -144,4 +147,4 @@ class Subscription:
                 elif channel in self._asked:
                     self._open.add(channel)
                     self._on_open(channel)
-            await asyncio.sleep(0)  # what has arrived is read without a pause: bids come between two messages
+            await asyncio.sleep(0)  # reading buffered messages never yields: let bids run between two of them

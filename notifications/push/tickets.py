@@ -1,8 +1,8 @@
-"""Tickets: how a browser, which cannot send a header with a stream, says who it is.
+"""Tickets: they sign a browser in to a stream, because it cannot send a header with one.
 
-A ticket is asked for with an access token, lives TICKET_SECONDS in Redis (only its digest does), and opens one stream.
+A client gets a ticket for its access token. Redis keeps its digest for TICKET_SECONDS, and it opens one stream.
 A stream of server-sent events may go on with its ticket for RESUME_SECONDS after it broke, because a browser repeats its
-address: it then shows the key that only the reader of that stream has. So an address from a proxy's log opens nothing.
+address: it then shows the key that only the reader of that stream has. So an address in a proxy's log opens nothing.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ _KEY_BYTES = 16
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who a stream is for. `session` is the claim of the access token; empty where that has none."""
+    """The user that a stream is for. `session` is the claim of the access token; empty where that has none."""
 
     user_id: str
     session: str = ""
 
 
 class _Open(msgspec.Struct, frozen=True):
-    """A stream that a ticket opened, as long as it may go on with it."""
+    """A stream that may go on with its ticket. `key`: the digest of the stream's key."""
 
     holder: Holder
     key: str
@@ -47,9 +47,9 @@ def issue(holder: Holder) -> str:
 
 
 async def redeem(client: redis.asyncio.Redis, ticket: str) -> Holder | None:
-    """Whose ticket it is, which is used up then; None without such a ticket. Raises redis.ConnectionError, TimeoutError."""
-    found: bytes | str | None = await client.getdel(_key(ticket))
-    return _holder.decode(found) if found else None
+    """Use the ticket up, and return its holder; None: there is no such ticket. Raises redis.ConnectionError, TimeoutError."""
+    stored: bytes | str | None = await client.getdel(_key(ticket))
+    return _holder.decode(stored) if stored else None
 
 
 def new_stream_key() -> str:
@@ -63,16 +63,16 @@ async def keep(client: redis.asyncio.Redis, ticket: str, holder: Holder, key: st
 
 
 async def resume(client: redis.asyncio.Redis, ticket: str, key: str) -> Holder | None:
-    """Who may go on with `ticket` and the stream's `key`. Raises redis.RedisError."""
-    found: bytes | str | None = await client.get(redis_clients.stream_key(_digest(ticket)))
-    if not found:
+    """The holder that may go on with `ticket` and the stream's `key`; None: no holder. Raises redis.RedisError."""
+    stored: bytes | str | None = await client.get(redis_clients.stream_key(_digest(ticket)))
+    if not stored:
         return None
-    kept = _open.decode(found)
+    kept = _open.decode(stored)
     return kept.holder if hmac.compare_digest(kept.key, _digest(key)) else None
 
 
 async def forget(client: redis.asyncio.Redis, ticket: str) -> None:
-    """The stream that `ticket` opened ends for good. Raises redis.RedisError."""
+    """Let nothing go on with `ticket`: its stream has ended for good. Raises redis.RedisError."""
     await client.delete(redis_clients.stream_key(_digest(ticket)))
 
 

@@ -1,7 +1,7 @@
 """How much push does in one turn of the event loop: at most STEPS_PER_TURN steps, so that a crowd of streams delays a bid
 by a moment in each turn and never by more.
 
-A step is one frame sent, or one message of a client answered. Who finds no step left waits in line for a later turn.
+A step is one frame sent, or one message of a client answered. When no step is left, a task waits in line for a later turn.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ class Turns:
         self._is_renewing = False
 
     def take(self) -> bool:
-        """Take a step of this turn, unless there is none left or others wait for one."""
+        """Take a step of this turn. False: none is left, or other tasks wait for one."""
         if self._line or not self._left:
             return False
         self._left -= 1

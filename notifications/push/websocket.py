@@ -1,8 +1,8 @@
-"""The WebSocket stream: one connection carries a user's notifications and the public feeds of the auctions he watches.
+"""The WebSocket stream: one connection carries a user's notifications and the public feeds of the auctions they watch.
 
 Messages: `requests.py` (from the client) and `frames.py` (to it). Without a ticket a client may only watch auctions.
-To refuse, the connection is accepted and then closed with a code, since browsers cannot see anything else. What a
-client sends is answered in order; a client that sends too much, or what nobody understands, is closed.
+A refused connection is accepted and then closed with a code, because browsers see nothing else; only a flood is refused
+earlier (`handshakes`). Messages are answered in order. A client that sends too many, or one that is too large, is closed.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from django.conf import settings
 from auction_project.kernel import errors, logs
 from auction_project.kernel.http import addresses
 from notifications import cursors, frames
-from notifications.push import admission, hub, requests, sockets, tickets, watched_auctions
+from notifications.push import admission, handshakes, hub, requests, sockets, tickets, watched_auctions
 
 MAX_MESSAGES = 240  # within WINDOW_SECONDS; a page that reconnects watches all its auctions at once
 WINDOW_SECONDS = 60.0
@@ -32,6 +32,7 @@ class UnknownPath(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         await self.accept()
         await self.close(sockets.UNKNOWN_PATH, sockets.REASONS[sockets.UNKNOWN_PATH])
+        self.scope[handshakes.END]()
 
 
 class Stream(AsyncWebsocketConsumer):
@@ -57,6 +58,12 @@ class Stream(AsyncWebsocketConsumer):
         raise StopConsumer
 
     async def connect(self) -> None:
+        try:
+            await self._open()
+        finally:
+            self.scope[handshakes.END]()
+
+    async def _open(self) -> None:
         self._hub = hub.current()
         await self._hub.turns.step()
         await self.accept()
@@ -102,7 +109,7 @@ class Stream(AsyncWebsocketConsumer):
             return
         if text_data is None or len(text_data) > requests.MAX_MESSAGE_CHARACTERS:
             socket.close(sockets.TOO_LARGE)
-        elif self._is_too_much():
+        elif self._is_too_often():
             socket.close(sockets.POLICY)
         else:
             self._answer(socket, text_data)
@@ -136,7 +143,7 @@ class Stream(AsyncWebsocketConsumer):
         self._hub.users.resume(socket, None if message.cursor is None else cursors.parse(message.cursor))
 
     async def _sign_in(self, socket: sockets.Socket) -> None:
-        """As the holder of the ticket in the address, if it has one.
+        """Sign in as the holder of the ticket in the address, if it has one.
 
         Raises errors.Unauthenticated, TooManyStreamsHere, redis.RedisError.
         """
@@ -163,14 +170,14 @@ class Stream(AsyncWebsocketConsumer):
             assert socket.code is not None  # noqa: S101 - next() ends with one
             await self.close(socket.code, sockets.REASONS[socket.code])
 
-    def _is_too_much(self) -> bool:
-        now = asyncio.get_running_loop().time()
+    def _is_too_often(self) -> bool:
+        now = self._hub.clock.now()
         if now - self._window_began > WINDOW_SECONDS:
             self._window_began, self._messages = now, 0
         self._messages += 1
         return self._messages > MAX_MESSAGES
 
-    def _header(self, wanted: bytes) -> str | None:
+    def _header(self, header: bytes) -> str | None:
         return next(
-            (value.decode("latin-1") for name, value in self.scope["headers"] if name == wanted), None
+            (value.decode("latin-1") for name, value in self.scope["headers"] if name == header), None
         )

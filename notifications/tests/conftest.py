@@ -13,7 +13,8 @@ from auction_project.kernel import contracts, tokens
 from auction_project.kernel.contracts import events
 from notifications import auction_frames, frames, kinds, redis_clients, services, wakeup
 from notifications.mail import dispatcher
-from notifications.push import due, hub
+from notifications.push import hub
+from notifications.tests import clocks
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -136,9 +137,16 @@ def user_id() -> str:
 
 
 @pytest_asyncio.fixture
-async def running_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
-    """The hub of this process, as the web role starts it, but with more frequent looks."""
-    monkeypatch.setattr(due, "LOOK_SECONDS", 0.3)
-    await hub.start()
+async def running_hub() -> AsyncIterator[hub.Hub]:
+    """The hub of this process, as the web role starts it; looks come ten times as often."""
+    await hub.start(clocks.FastClock(10))
+    yield hub.current()
+    await hub.stop()
+
+
+@pytest_asyncio.fixture
+async def lookless_hub() -> AsyncIterator[hub.Hub]:
+    """A hub that never looks: wake-ups and publications must bring what they announce."""
+    await hub.start(clocks.LooklessClock())
     yield hub.current()
     await hub.stop()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib import parse
 
 from django.conf import settings
@@ -56,7 +56,9 @@ class Server:
 
 
 class WebRole(Server):
-    """The web role as it is run, with nothing to serve but the streams."""
+    """The web role as it is run, with nothing to serve but the streams, and with settings of its own in `environment`."""
+
+    environment: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         with socket.socket() as free:
@@ -65,7 +67,7 @@ class WebRole(Server):
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "web", "--port", str(self.port)],
             cwd=settings.BASE_DIR,
-            env=os.environ | _addresses() | {"SERVICES": "notifications"},
+            env=os.environ | _addresses() | {"SERVICES": "notifications"} | self.environment,
         )
 
     def stream(self) -> socket.socket:

@@ -182,9 +182,9 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) ->
 
 
 async def in_touch(running: hub.Hub, *auction_ids: str) -> None:
-    """Wait until the hub hears these auctions and nobody is behind."""
-    rooms = [running.auctions.rooms[auction_id] for auction_id in auction_ids]
-    await until(lambda: all(room.heard and not room.behind for room in rooms))
+    """Wait until the hub hears these auctions and no subscriber lacks anything."""
+    feeds = [running.auctions.feeds[auction_id] for auction_id in auction_ids]
+    await until(lambda: all(feed.is_heard and not feed.due for feed in feeds))
 
 
 class Proxy:

@@ -1,11 +1,11 @@
-"""How many streams there may be, and whose address counts."""
+"""How many streams there may be, by address and by user."""
 
 import pytest
 
 from notifications.push import admission
 
 
-def test_an_address_has_so_many_streams_and_no_more_and_those_of_others_are_not_its_own() -> None:
+def test_an_address_has_a_bounded_number_of_streams_and_others_have_their_own() -> None:
     counted = admission.Admission(per_address=2)
     counted.enter("1.1.1.1")
     counted.enter("1.1.1.1")
@@ -19,7 +19,7 @@ def test_an_address_has_so_many_streams_and_no_more_and_those_of_others_are_not_
     assert refused.value.figures["limit"] == 2
 
 
-def test_all_addresses_together_have_so_many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_addresses_together_have_a_bounded_number_of_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "MAX_STREAMS", 2)
     counted = admission.Admission(per_address=2)
     counted.enter("1.1.1.1")
@@ -31,7 +31,7 @@ def test_all_addresses_together_have_so_many_streams(monkeypatch: pytest.MonkeyP
     counted.enter("3.3.3.3")
 
 
-def test_a_user_has_so_many_streams_from_wherever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_has_a_bounded_number_of_streams_from_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "MAX_STREAMS_PER_USER", 1)
     counted = admission.Admission(per_address=9)
     counted.enter_user("one")

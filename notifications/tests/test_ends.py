@@ -1,27 +1,30 @@
 """Streams end with the session and the account that opened them, at once and on every process."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import django.db
 import pytest
-import pytest_asyncio
 
 from auction_project.kernel.contracts import events
-from notifications import models, selectors, services, wakeup
-from notifications.push import bridge, due, hub, tickets
+from notifications import models, redis_clients, selectors, services, wakeup
+from notifications.push import bridge, hub, tickets
 from notifications.tests import conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
 
 async def settled(running: hub.Hub, user_id: str) -> None:
-    """Wait until the hub hears the user's channel and has asked all that it asks by itself."""
+    """Wait until the hub hears the user's channel and has read all that it reads by itself."""
     users = running.users
-    await streams.until(lambda: user_id in users.rooms and users.rooms[user_id].heard)
+    channel = redis_clients.user_channel(user_id)
+    await streams.until(lambda: channel in running._subscription._open)
     await streams.until(lambda: not users._ends_due._keys and not bridge._running)
+
+
+async def a_look(running: hub.Hub) -> None:
+    """Wait until the hub has looked at all users from now on."""
+    await running.users.look()
 
 
 async def end_session(user_id: str, session_id: str) -> None:
@@ -35,16 +38,7 @@ async def close_account(user_id: str, *, closed: bool = True, version: int = 1) 
     await bridge.call(services.follow_account, account=account)
 
 
-@pytest_asyncio.fixture
-async def ringing_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
-    """A hub that never looks: a ring must bring what it does."""
-    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
-    await hub.start()
-    yield hub.current()
-    await hub.stop()
-
-
-async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.Hub, user_id: str) -> None:
+async def test_an_ended_session_ends_its_streams_and_no_others(lookless_hub: hub.Hub, user_id: str) -> None:
     async with (
         streams.websocket(user_id, session="gone") as gone,
         streams.websocket(user_id, session="kept") as kept,
@@ -52,7 +46,7 @@ async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.
     ):
         await gone.say(type="resume")
         await gone.hear_until("resumed")
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
 
         await end_session(user_id, "gone")
 
@@ -63,12 +57,12 @@ async def test_an_ended_session_ends_its_streams_and_no_others(ringing_hub: hub.
 
 
 async def test_a_stream_that_follows_no_feed_ends_with_its_session(
-    ringing_hub: hub.Hub, user_id: str, auction_id: str
+    lookless_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     async with streams.websocket(user_id, session="gone") as client:
         await client.say(type="watch", auction_id=auction_id)
         await client.hear_until("watching")
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
 
         await end_session(user_id, "gone")
 
@@ -76,10 +70,10 @@ async def test_a_stream_that_follows_no_feed_ends_with_its_session(
 
 
 async def test_a_barred_account_ends_its_streams_also_those_that_follow_no_feed(
-    ringing_hub: hub.Hub, user_id: str
+    lookless_hub: hub.Hub, user_id: str
 ) -> None:
     async with streams.websocket(user_id) as one, streams.websocket(conftest.new_id()) as stranger:
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
 
         await close_account(user_id)
 
@@ -88,9 +82,7 @@ async def test_a_barred_account_ends_its_streams_also_those_that_follow_no_feed(
         assert await stranger.hear() == {"type": "pong"}
 
 
-async def test_a_lost_ring_is_made_up_for_by_the_look(
-    running_hub: hub.Hub, user_id: str, no_wakeup: None
-) -> None:
+async def test_a_look_makes_up_for_a_lost_wakeup(running_hub: hub.Hub, user_id: str, no_wakeup: None) -> None:
     other = conftest.new_id()
     async with streams.websocket(user_id, session="gone") as one, streams.websocket(other) as two:
         await end_session(user_id, "gone")
@@ -100,12 +92,12 @@ async def test_a_lost_ring_is_made_up_for_by_the_look(
 
 
 async def test_a_ticket_of_an_ended_session_opens_nothing_that_stays(
-    ringing_hub: hub.Hub, user_id: str
+    lookless_hub: hub.Hub, user_id: str
 ) -> None:
     await end_session(user_id, "gone")
 
     async with streams.websocket(user_id, session="kept"):
-        await settled(ringing_hub, user_id)
+        await settled(lookless_hub, user_id)
         async with streams.websocket(user_id, session="gone") as client:
             assert await client.closed() == 4410
 
@@ -148,7 +140,7 @@ async def test_a_reinstated_account_may_come_again(running_hub: hub.Hub, user_id
     async with streams.websocket(user_id) as client:
         await client.say(type="resume")
         await client.hear_until("resumed")
-        await asyncio.sleep(0.4)  # a look went by
+        await a_look(running_hub)
         await client.say(type="ping")
         assert await client.hear() == {"type": "pong"}
 
@@ -156,11 +148,11 @@ async def test_a_reinstated_account_may_come_again(running_hub: hub.Hub, user_id
 async def test_without_postgresql_a_stream_goes_on_and_ends_when_it_is_back(
     running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_users: Any) -> Any:
-        raise django.db.OperationalError("the database is away")
+    def unavailable(_users: Any) -> Any:
+        raise django.db.OperationalError("the database is unavailable")
 
     with monkeypatch.context() as outage:
-        outage.setattr(selectors, "list_ends", away)
+        outage.setattr(selectors, "list_ends", unavailable)
         async with streams.websocket(user_id, session="gone") as client:
             await end_session(user_id, "gone")
             nothing = await client.hears_nothing()
@@ -181,18 +173,20 @@ def test_a_session_ends_once_and_is_forgotten_after_a_day(user_id: str) -> None:
     assert selectors.list_ends([user_id]) == {user_id: selectors.Ends(False, frozenset({"two"}))}
 
 
-def test_who_has_no_end_is_not_named(user_id: str) -> None:
+def test_a_user_without_an_end_is_not_named(user_id: str) -> None:
     other = conftest.new_id()
     services.end_session(user_id=other, session_id="x", now=conftest.NOW)
 
     assert selectors.list_ends([user_id]) == {}
 
 
-def test_a_ring_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rung: list[Any] = []
-    monkeypatch.setattr(wakeup, "notify", lambda users, word=wakeup.NEWS: rung.append((list(users), word)))
+def test_a_wakeup_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(
+        wakeup, "notify", lambda users, reason=wakeup.NEWS: sent.append((list(users), reason))
+    )
 
     conftest.tell(user_id)
     services.end_session(user_id=user_id, session_id="one", now=conftest.NOW)
 
-    assert rung == [([user_id], wakeup.NEWS), ([user_id], wakeup.ENDED)]
+    assert sent == [([user_id], wakeup.NEWS), ([user_id], wakeup.ENDED)]

@@ -1,4 +1,4 @@
-"""The hub on real Redis and PostgreSQL: lost rings, an emptied Redis, a broken subscription, an outage of either."""
+"""The hub on real Redis and PostgreSQL: lost wake-ups, an emptied Redis, a broken subscription, an outage of either."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from notifications import auction_frames, models, redis_clients, selectors
-from notifications.push import background, bridge, due, hub, sockets, subscription, watched_auctions
-from notifications.tests import conftest, streams
+from notifications.push import background, bridge, hub, sockets, subscription, watched_auctions
+from notifications.tests import clocks, conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
@@ -43,12 +43,10 @@ async def resume(client: streams.Client, cursor: str | None = None) -> list[dict
     return await client.hear_until("resumed")
 
 
-# --- rings and publications that get lost ------------------------------------------------------------------------
+# --- wake-ups and publications that get lost ------------------------------------------------------------------------
 
 
-async def test_a_lost_ring_is_made_up_for_by_the_look(
-    running_hub: hub.Hub, user_id: str, no_wakeup: None
-) -> None:
+async def test_a_look_makes_up_for_a_lost_wakeup(running_hub: hub.Hub, user_id: str, no_wakeup: None) -> None:
     async with streams.websocket(user_id) as client:
         await resume(client)
 
@@ -57,10 +55,7 @@ async def test_a_lost_ring_is_made_up_for_by_the_look(
         assert seqs([await client.hear() for _ in range(3)]) == [1, 2, 3]
 
 
-async def test_a_ring_is_faster_than_the_look(
-    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
+async def test_a_wakeup_is_faster_than_a_look(lookless_hub: hub.Hub, user_id: str) -> None:
     async with streams.websocket(user_id) as client:
         await resume(client)
 
@@ -69,7 +64,7 @@ async def test_a_ring_is_faster_than_the_look(
             assert seqs([await client.hear()]) == [seq]
 
 
-async def test_a_false_ring_changes_nothing(running_hub: hub.Hub, user_id: str) -> None:
+async def test_a_false_wakeup_changes_nothing(running_hub: hub.Hub, user_id: str) -> None:
     async with streams.websocket(user_id) as client:
         await resume(client)
 
@@ -82,16 +77,16 @@ async def test_a_false_ring_changes_nothing(running_hub: hub.Hub, user_id: str) 
 async def test_one_query_looks_after_many_users(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    sizes: list[int] = []
     heads = selectors.list_heads
     async with streams.websocket("1" * 32) as one, streams.websocket("2" * 32) as two:
         await resume(one)
         await resume(two)
 
-        monkeypatch.setattr(selectors, "list_heads", lambda users: asked.append(len(users)) or heads(users))
-        await streams.until(lambda: len(asked) >= 2)
+        monkeypatch.setattr(selectors, "list_heads", lambda users: sizes.append(len(users)) or heads(users))
+        await streams.until(lambda: len(sizes) >= 2)
 
-    assert set(asked) == {2}
+    assert set(sizes) == {2}
 
 
 async def test_a_frame_whose_publication_was_lost_is_found_by_the_look(
@@ -145,32 +140,32 @@ async def test_those_who_are_connected_see_no_gap_when_redis_is_emptied(
         assert seqs([await client.hear(), await client.hear()]) == [3, 4]
 
 
-async def test_who_comes_after_redis_was_emptied_is_told_to_load_a_snapshot(
+async def test_a_client_that_comes_after_redis_was_emptied_must_load_a_snapshot(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
     await publish(auction_id, 1, 2)
     await bridge.call(conftest.lose_frames, auction_id)
 
     async with streams.websocket() as early, streams.websocket() as late:
-        told = await watch(early, auction_id, 1)
+        early_answer = await watch(early, auction_id, 1)
         await publish(auction_id, 3)
         live = await early.hear()
-        told_late = await watch(late, auction_id, 1)
+        late_answer = await watch(late, auction_id, 1)
         await publish(auction_id, 4)
 
-        assert [(body["type"], body["seq"]) for body in told] == [
+        assert [(body["type"], body["seq"]) for body in early_answer] == [
             ("snapshot_required", None),
             ("watching", 1),
         ]
         assert live["seq"] == 3
-        assert [(body["type"], body["seq"]) for body in told_late] == [
+        assert [(body["type"], body["seq"]) for body in late_answer] == [
             ("snapshot_required", 3),
             ("watching", 3),
         ]
         assert (await late.hear())["seq"] == 4
 
 
-async def test_who_was_told_and_loaded_watches_again_without_a_circle(
+async def test_a_client_that_loaded_its_snapshot_is_not_sent_to_load_it_again(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
     async with streams.websocket() as client:
@@ -214,11 +209,11 @@ async def test_frames_that_come_again_from_the_first_one_repeat_nothing(
 
 @pytest_asyncio.fixture
 async def proxy(settings: Any) -> AsyncIterator[streams.Proxy]:
-    """What the hub takes for Redis."""
+    """A proxy that the hub uses as Redis."""
     address = parse.urlsplit(settings.REDIS_URL)
     standing = streams.Proxy(address.hostname or "127.0.0.1", address.port or 6379)
     port = await standing.start()
-    redis_clients.blocking()  # who writes goes the direct way
+    redis_clients.blocking()  # writers keep the direct way
     credentials, at, _ = address.netloc.rpartition("@")
     settings.REDIS_URL = address._replace(netloc=f"{credentials}{at}127.0.0.1:{port}").geturl()
     yield standing
@@ -226,9 +221,8 @@ async def proxy(settings: Any) -> AsyncIterator[streams.Proxy]:
 
 
 @pytest_asyncio.fixture
-async def hub_behind_proxy(proxy: streams.Proxy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
-    monkeypatch.setattr(due, "LOOK_SECONDS", 3600)
-    await hub.start()
+async def hub_behind_proxy(proxy: streams.Proxy) -> AsyncIterator[hub.Hub]:
+    await hub.start(clocks.LooklessClock())
     yield hub.current()
     await hub.stop()
 
@@ -264,10 +258,10 @@ async def test_after_a_break_in_which_the_frames_were_lost_a_snapshot_is_require
         await publish(auction_id, 2)
         await bridge.call(conftest.lose_frames, auction_id)
         proxy.mend()
-        told = await client.hear()
+        lost = await client.hear()
         await publish(auction_id, 3)
 
-        assert told["type"] == "snapshot_required"
+        assert lost["type"] == "snapshot_required"
         assert seqs([await client.hear()]) == [3]
 
 
@@ -290,7 +284,7 @@ async def test_the_hub_starts_without_redis_and_serves_when_it_comes(
         await hub.stop()
 
 
-async def test_without_redis_a_ticket_cannot_be_checked_and_one_is_asked_to_come_again(
+async def test_without_redis_no_ticket_can_be_checked_and_the_client_must_come_again(
     proxy: streams.Proxy, hub_behind_proxy: hub.Hub
 ) -> None:
     proxy.cut()
@@ -299,7 +293,7 @@ async def test_without_redis_a_ticket_cannot_be_checked_and_one_is_asked_to_come
         assert await client.closed() == sockets.TOO_MANY
 
 
-async def test_a_channel_that_is_given_up_and_wanted_again_at_once_is_open_again() -> None:
+async def test_a_channel_that_is_dropped_and_added_again_at_once_is_open_again() -> None:
     opened: list[str] = []
 
     async def ignore(_channel: str, _data: bytes) -> None: ...
@@ -325,15 +319,15 @@ async def test_without_postgresql_auctions_go_on_and_feeds_wait(
     await tell(user_id)
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
 
-    def away(_after: Any) -> Any:
-        raise django.db.OperationalError("the database is away")
+    def unavailable(_after: Any) -> Any:
+        raise django.db.OperationalError("the database is unavailable")
 
     async with streams.websocket(user_id) as client:
         with monkeypatch.context() as outage:
-            outage.setattr(selectors, "list_news", away)
-            outage.setattr(selectors, "list_heads", away)
-            outage.setattr(selectors, "list_ends", away)
-            outage.setattr(selectors, "list_known_auctions", away)
+            outage.setattr(selectors, "list_news", unavailable)
+            outage.setattr(selectors, "list_heads", unavailable)
+            outage.setattr(selectors, "list_ends", unavailable)
+            outage.setattr(selectors, "list_known_auctions", unavailable)
             await publish(auction_id, 1)
             await client.say(type="resume", cursor=f"{epoch}:0")
             during = (await watch(client, auction_id, 0))[0]
@@ -392,7 +386,7 @@ async def test_a_frame_is_encoded_once_for_all_its_sockets(
     assert len(made) == 1
 
 
-async def test_a_feed_that_cannot_be_shown_is_closed_and_silences_nobody_else(
+async def test_a_feed_that_cannot_be_shown_is_closed_and_silences_no_other(
     running_hub: hub.Hub, user_id: str
 ) -> None:
     other = conftest.new_id()

@@ -1,4 +1,4 @@
-"""Two real web processes and hundreds of sockets: everybody gets everything once and in order, across a kill."""
+"""Two real web processes and hundreds of sockets: each socket gets everything once and in order, across a kill."""
 
 import asyncio
 import contextlib
@@ -97,19 +97,19 @@ async def test_hundreds_of_sockets_of_two_processes_get_every_frame_once_across_
     assert [one.problems for one in watchers if one.problems] == []
 
 
-async def test_one_user_at_two_processes_gets_his_feed_at_both_and_resumes_at_either(user_id: str) -> None:
+async def test_a_user_at_two_processes_gets_the_feed_at_both_and_resumes_at_either(user_id: str) -> None:
     async def hear(url: str, cursor: str | None, count: int) -> list[str]:
         ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
         async with websockets.connect(f"{url}?ticket={ticket}", compression=None) as connection:
             await connection.send(msgspec.json.encode({"type": "resume", "cursor": cursor}).decode())
-            found: list[str] = []
-            while len(found) < count:
+            cursors: list[str] = []
+            while len(cursors) < count:
                 body = msgspec.json.decode(await asyncio.wait_for(connection.recv(), WAIT_SECONDS))
                 if body["type"] == "resumed":
                     resumed.release()
                 elif body["type"] == "notification":
-                    found.append(body["cursor"])
-            return found
+                    cursors.append(body["cursor"])
+            return cursors
 
     resumed = asyncio.Semaphore(0)
     with servers.serving(2) as (first, second):
@@ -125,7 +125,7 @@ async def test_one_user_at_two_processes_gets_his_feed_at_both_and_resumes_at_ei
     assert again == at_first[1:]
 
 
-async def test_a_stop_tells_every_socket_to_connect_again(auction_id: str) -> None:
+async def test_a_stop_asks_every_socket_to_connect_again(auction_id: str) -> None:
     with servers.serving(1) as (server,):
         async with websockets.connect(server.url, compression=None) as connection:
             code = await asyncio.get_running_loop().run_in_executor(None, server.stop)

@@ -1,21 +1,31 @@
 """Server-sent events: the same stream as the WebSocket's, and Last-Event-ID is its whole position."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from notifications import redis_clients, selectors, services
 from notifications.push import admission, bridge, hub, sockets, sse, tickets
-from notifications.tests import conftest, streams
+from notifications.tests import clocks, conftest, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
+
+
+@pytest_asyncio.fixture
+async def hurried_hub() -> AsyncIterator[hub.Hub]:
+    """A hub by whose clock a heartbeat is due every 50 ms, and a ticket is kept every 200 ms."""
+    await hub.start(clocks.FastClock(sse.HEARTBEAT_SECONDS / 0.05))
+    yield hub.current()
+    await hub.stop()
 
 
 def bearer(user_id: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {conftest.token(user_id)}"}
 
 
-async def test_a_signed_in_user_gets_his_notifications_and_his_auctions_in_one_stream(
+async def test_a_signed_in_user_gets_notifications_and_auctions_in_one_stream(
     running_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     await bridge.call(conftest.publish, auction_id, 1, 2)
@@ -164,10 +174,8 @@ async def test_a_ticket_resumes_for_ten_minutes_after_its_stream_broke(
 
 
 async def test_a_long_stream_keeps_its_ticket_and_brings_it_back_to_an_emptied_redis(
-    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+    hurried_hub: hub.Hub, user_id: str
 ) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(sse, "KEEP_SECONDS", 0.0)
     ticket = await bridge.call(tickets.issue, tickets.Holder(user_id))
     async with streams.server_sent_events(query={"ticket": ticket}) as stream:
         position, _ = await stream.hear()
@@ -175,7 +183,7 @@ async def test_a_long_stream_keeps_its_ticket_and_brings_it_back_to_an_emptied_r
         held = None
         async with asyncio.timeout(streams.WAIT_SECONDS):
             while held is None:
-                held = await tickets.resume(running_hub.redis_client, ticket, position.rpartition(";")[2])
+                held = await tickets.resume(hurried_hub.redis_client, ticket, position.rpartition(";")[2])
 
     assert held == tickets.Holder(user_id)
 
@@ -202,7 +210,7 @@ async def test_the_ticket_of_an_ended_session_resumes_nothing(running_hub: hub.H
 async def test_a_full_server_or_address_refuses_with_a_problem(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running_hub._admission = admission.Admission(per_address=1)
+    running_hub.admission = admission.Admission(per_address=1)
     async with streams.server_sent_events():
         async with streams.server_sent_events() as here:
             await here.ended()
@@ -220,10 +228,10 @@ async def test_an_unknown_auction_is_named_in_the_stream(running_hub: hub.Hub) -
         bodies = [(await stream.hear())[1] for _ in range(2)]
 
     assert (bodies[1]["code"], bodies[1]["auction_id"]) == ("auction_unknown", unknown)
-    assert running_hub.auctions.rooms == {}
+    assert running_hub.auctions.feeds == {}
 
 
-async def test_who_did_not_sign_in_follows_auctions_only(
+async def test_a_client_that_did_not_sign_in_follows_auctions_only(
     running_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
@@ -271,11 +279,11 @@ async def test_only_get(running_hub: hub.Hub) -> None:
     assert (stream.status, stream.headers["allow"]) == (405, "GET")
 
 
-async def test_interest_ends_with_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
+async def test_subscriptions_end_with_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
     async with streams.server_sent_events(query={"auctions": auction_id}):
-        await streams.until(lambda: list(running_hub.auctions.rooms) == [auction_id])
+        await streams.until(lambda: list(running_hub.auctions.feeds) == [auction_id])
 
-    assert (running_hub.sockets, running_hub.auctions.rooms) == (set(), {})
+    assert (running_hub.sockets, running_hub.auctions.feeds) == (set(), {})
 
 
 async def test_an_overflow_ends_the_stream(running_hub: hub.Hub, auction_id: str) -> None:
@@ -288,15 +296,9 @@ async def test_an_overflow_ends_the_stream(running_hub: hub.Hub, auction_id: str
         await stream.ended()
 
 
-async def test_a_quiet_stream_shows_that_it_lives(
-    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
-
+async def test_a_quiet_stream_shows_that_it_lives(hurried_hub: hub.Hub) -> None:
     async with streams.server_sent_events() as stream:
-        await asyncio.sleep(0.3)
-
-    assert stream.comments >= 3
+        await streams.until(lambda: stream.comments >= 3)
 
 
 async def test_a_stream_that_comes_while_the_others_end_ends_too(running_hub: hub.Hub) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from notifications.push import sockets, turns
-from notifications.tests.test_subscribers import frame
+from notifications.tests.test_feeds import frame
 
 
 async def test_a_crowd_takes_no_more_steps_in_a_turn_than_there_are_and_others_come_between() -> None:
@@ -26,7 +26,7 @@ async def test_a_crowd_takes_no_more_steps_in_a_turn_than_there_are_and_others_c
     assert len([steps for steps in per_turn if steps]) >= 5
 
 
-async def test_steps_are_given_in_the_order_in_which_they_were_asked_for() -> None:
+async def test_steps_are_given_in_the_order_of_their_requests() -> None:
     shared, order = turns.Turns(), []
 
     async def work(number: int) -> None:
@@ -39,7 +39,7 @@ async def test_steps_are_given_in_the_order_in_which_they_were_asked_for() -> No
     assert order == list(numbers)
 
 
-async def test_one_that_was_cancelled_in_the_line_takes_no_step_from_the_others() -> None:
+async def test_a_task_that_was_cancelled_in_the_line_takes_no_step_from_the_others() -> None:
     shared = turns.Turns()
     for _ in range(turns.STEPS_PER_TURN):
         assert shared.take()

@@ -74,7 +74,7 @@ async def test_a_ticket_opens_one_stream_only(running_hub: hub.Hub, user_id: str
 async def test_only_pages_of_ours_open_a_stream(
     running_hub: hub.Hub, user_id: str, settings: Any, origin: bytes | None, code: int | None
 ) -> None:
-    """The host that is asked is localhost:8000, without TLS."""
+    """The request goes to localhost:8000, without TLS."""
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
     settings.PUBLIC_URL = "http://localhost:8000"
     settings.CSRF_TRUSTED_ORIGINS = ["https://gavel.example", "https://*.partner.example"]
@@ -102,7 +102,7 @@ async def test_with_tls_a_page_without_it_opens_no_stream(
 
 
 async def test_a_host_that_is_not_served_vouches_for_no_origin(running_hub: hub.Hub, settings: Any) -> None:
-    """A name that somebody else points at this machine."""
+    """A name of another site that points at this machine."""
     settings.ALLOWED_HOSTS = ["gavel.example"]
     settings.PUBLIC_URL = "http://gavel.example"
 
@@ -115,7 +115,9 @@ async def test_an_unknown_path_is_refused(running_hub: hub.Hub) -> None:
         assert await client.closed() == 4404
 
 
-async def test_who_did_not_sign_in_may_watch_and_nothing_else(running_hub: hub.Hub, auction_id: str) -> None:
+async def test_a_client_that_did_not_sign_in_may_watch_and_nothing_else(
+    running_hub: hub.Hub, auction_id: str
+) -> None:
     await publish(auction_id, 1)
 
     async with streams.websocket() as client:
@@ -125,7 +127,9 @@ async def test_who_did_not_sign_in_may_watch_and_nothing_else(running_hub: hub.H
         assert await client.closed() == 4401
 
 
-async def test_each_gets_his_own_notifications_and_nobody_elses(running_hub: hub.Hub, user_id: str) -> None:
+async def test_each_user_gets_their_own_notifications_and_no_others(
+    running_hub: hub.Hub, user_id: str
+) -> None:
     async with streams.websocket(user_id) as one, streams.websocket(conftest.new_id()) as another:
         for client in (one, another):
             await client.say(type="resume", cursor=None)
@@ -150,7 +154,7 @@ async def test_a_closed_account_is_shut_out_of_its_open_stream(running_hub: hub.
         assert await client.closed() == 4411
 
 
-async def test_when_the_process_is_full_one_is_asked_to_come_again(
+async def test_when_the_process_is_full_a_client_must_come_again(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "MAX_STREAMS", 1)
@@ -162,7 +166,7 @@ async def test_when_the_process_is_full_one_is_asked_to_come_again(
 async def test_an_address_and_a_user_have_so_many_streams(
     running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running_hub._admission = admission.Admission(per_address=1)
+    running_hub.admission = admission.Admission(per_address=1)
     monkeypatch.setattr(admission, "MAX_STREAMS_PER_USER", 1)
 
     async with (
@@ -202,7 +206,7 @@ async def test_a_notification_in_full(running_hub: hub.Hub, user_id: str) -> Non
     }
 
 
-async def test_one_resumes_where_one_stopped(running_hub: hub.Hub, user_id: str) -> None:
+async def test_a_client_resumes_where_it_stopped(running_hub: hub.Hub, user_id: str) -> None:
     await tell(user_id, 2)
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=None)
@@ -251,11 +255,11 @@ async def test_a_cursor_that_leads_nowhere_requires_a_snapshot(
 
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=cursor.format(epoch=epoch))
-        told = await client.hear_until("resumed")
+        lost = await client.hear_until("resumed")
         await tell(user_id)
         live = await client.hear()
 
-    assert told[0] == {
+    assert lost[0] == {
         "type": "snapshot_required",
         "scope": "notifications",
         "auction_id": None,
@@ -298,7 +302,7 @@ async def test_watching_after_a_seq_brings_what_is_missing_and_then_what_happens
     assert (live["seq"], live["event"], live["data"]["price"]) == (4, "BidPlaced", "10.04")
 
 
-async def test_whoever_does_not_watch_hears_nothing(running_hub: hub.Hub, auction_id: str) -> None:
+async def test_a_client_that_does_not_watch_hears_nothing(running_hub: hub.Hub, auction_id: str) -> None:
     async with streams.websocket() as client:
         await client.say(type="watch", auction_id=auction_id, after=0)
         await client.hear_until("watching")
@@ -309,10 +313,12 @@ async def test_whoever_does_not_watch_hears_nothing(running_hub: hub.Hub, auctio
         await publish(auction_id, 1)
 
         assert await client.hears_nothing()
-        assert running_hub.auctions.rooms == {}
+        assert running_hub.auctions.feeds == {}
 
 
-async def test_interest_ends_with_the_connection(running_hub: hub.Hub, auction_id: str, user_id: str) -> None:
+async def test_subscriptions_end_with_the_connection(
+    running_hub: hub.Hub, auction_id: str, user_id: str
+) -> None:
     async with streams.websocket(user_id) as client:
         await client.say(type="resume")
         await client.say(type="watch", auction_id=auction_id)
@@ -322,7 +328,7 @@ async def test_interest_ends_with_the_connection(running_hub: hub.Hub, auction_i
     await streams.until(lambda: not running_hub.sockets)
     await streams.until(lambda: len(running_hub._subscription._asked) == 1)
     assert during == 3
-    assert (running_hub.auctions.rooms, running_hub.users.rooms) == ({}, {})
+    assert (running_hub.auctions.feeds, running_hub.users.feeds) == ({}, {})
 
 
 async def test_one_socket_watches_so_many_auctions_and_no_more(
@@ -339,7 +345,7 @@ async def test_one_socket_watches_so_many_auctions_and_no_more(
         refused = (await client.hear_until("error"))[-1]
 
         assert (refused["code"], refused["limit"]) == ("too_many_auctions", 2)
-        await streams.until(lambda: sorted(running_hub.auctions.rooms) == sorted([first, second]))
+        await streams.until(lambda: sorted(running_hub.auctions.feeds) == sorted([first, second]))
 
 
 async def test_an_auction_that_does_not_exist_cannot_be_watched(
@@ -358,8 +364,8 @@ async def test_an_auction_that_does_not_exist_cannot_be_watched(
             unknown,
         )
         (socket,) = running_hub.sockets
-        assert socket.watched == set(running_hub.auctions.rooms) == {auction_id}
-        assert running_hub.auctions._asked == {}
+        assert socket.watched == set(running_hub.auctions.feeds) == {auction_id}
+        assert running_hub.auctions._unproven == {}
         assert f"gavel:auction:{unknown}" not in running_hub._subscription._wanted
 
 
@@ -390,7 +396,7 @@ async def test_a_client_that_makes_up_auctions_is_closed(running_hub: hub.Hub) -
             await client.say(type="watch", auction_id=conftest.new_id())
 
         assert await client.closed() == 1008
-    assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+    assert (running_hub.auctions.feeds, running_hub.auctions._unproven) == ({}, {})
 
 
 async def test_a_client_that_leaves_before_the_answer_leaves_nothing(
@@ -402,10 +408,10 @@ async def test_a_client_that_leaves_before_the_answer_leaves_nothing(
         await client.say(type="ping")
         await client.hear_until("pong")
 
-    assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+    assert (running_hub.auctions.feeds, running_hub.auctions._unproven) == ({}, {})
 
 
-async def test_who_gives_up_an_auction_and_watches_it_again_at_once_hears_it(
+async def test_a_client_that_drops_an_auction_and_watches_it_again_at_once_hears_it(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
     async with streams.websocket() as client:
@@ -421,7 +427,7 @@ async def test_who_gives_up_an_auction_and_watches_it_again_at_once_hears_it(
         assert seqs([await client.hear()]) == [1]
 
 
-@pytest.mark.parametrize("bound", ["MAX_ROOMS", "MAX_ASKED"])
+@pytest.mark.parametrize("bound", ["MAX_FEEDS", "MAX_UNPROVEN"])
 async def test_beyond_its_bounds_the_process_follows_no_further_auction(
     running_hub: hub.Hub, auction_id: str, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
@@ -431,7 +437,7 @@ async def test_beyond_its_bounds_the_process_follows_no_further_auction(
         await client.say(type="watch", auction_id=auction_id)
 
         assert (await client.hear())["code"] == "too_busy"
-        assert (running_hub.auctions.rooms, running_hub.auctions._asked) == ({}, {})
+        assert (running_hub.auctions.feeds, running_hub.auctions._unproven) == ({}, {})
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------
@@ -461,13 +467,15 @@ async def test_beyond_its_bounds_the_process_follows_no_further_auction(
         "\x00",
     ],
 )
-async def test_what_is_not_understood_changes_nothing(running_hub: hub.Hub, user_id: str, text: str) -> None:
+async def test_a_message_that_is_not_understood_changes_nothing(
+    running_hub: hub.Hub, user_id: str, text: str
+) -> None:
     async with streams.websocket(user_id) as client:
         await client.say_text(text)
 
         assert (await client.hear())["type"] == "error"
-        assert running_hub.auctions.rooms == {}
-        assert running_hub.users.rooms[user_id].positions == {}
+        assert running_hub.auctions.feeds == {}
+        assert running_hub.users.feeds[user_id].next_seqs == {}
         await client.say(type="ping")
         assert await client.hear() == {"type": "pong"}
 
@@ -505,7 +513,7 @@ async def test_a_socket_whose_queue_overflows_is_closed_and_can_resume_without_a
     monkeypatch.setattr(websocket.Stream, "_send_all", slow_send)
     async with streams.websocket(ready=False) as slow:
         await slow.say(type="watch", auction_id=auction_id, after=0)
-        await streams.until(lambda: auction_id in running_hub.auctions.rooms)
+        await streams.until(lambda: auction_id in running_hub.auctions.feeds)
         await streams.in_touch(running_hub, auction_id)
         await publish(auction_id, *range(1, 12))
         (socket,) = running_hub.sockets
@@ -518,7 +526,9 @@ async def test_a_socket_whose_queue_overflows_is_closed_and_can_resume_without_a
         assert seqs(await again.hear_until("watching")) == list(range(1, 12))
 
 
-async def test_a_stop_asks_everybody_to_connect_again(monkeypatch: pytest.MonkeyPatch, user_id: str) -> None:
+async def test_a_stop_asks_every_client_to_connect_again(
+    monkeypatch: pytest.MonkeyPatch, user_id: str
+) -> None:
     await hub.start()
 
     async with streams.websocket(user_id) as client:

@@ -61,6 +61,12 @@ USERS = Budget(
     seconds=1,
     burst=10 * settings.USER_REQUESTS_PER_SECOND,
 )
+STREAMS = Budget(
+    "streams of an address",
+    rate=settings.STREAMS_PER_SECOND,
+    seconds=1,
+    burst=10 * settings.STREAMS_PER_SECOND,
+)
 AUCTIONS = Budget(
     "auctions of a seller",
     rate=settings.AUCTIONS_PER_HOUR,
