@@ -1,6 +1,6 @@
 """The REST views of the notifications: one's own feed, the ticket for a stream, and what one has read."""
 
-from typing import Any
+from typing import Any, get_args
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -31,8 +31,14 @@ class ItemAnswer(serializers.Serializer[Any]):
     cursor = serializers.CharField()
     kind = serializers.ChoiceField([kind.wire_name for kind in kinds.TABLE.values()])
     text = serializers.CharField(help_text="One line for people.")
+    badge = serializers.CharField(help_text="One or two words for the kind.")
+    mood = serializers.ChoiceField(get_args(kinds.Mood), help_text="How good the news is; empty: neither.")
+    link = serializers.CharField(
+        allow_null=True, help_text="The path of the page that it is about; null: there is none."
+    )
     data = serializers.DictField(help_text="The figures; amounts are decimal strings.")
     at = serializers.IntegerField(help_text="Milliseconds since the epoch.")
+    withdrawn = serializers.BooleanField(help_text="A later notification has replaced this one.")
     read = serializers.BooleanField()
 
 

@@ -50,11 +50,15 @@ def _frame(body: msgspec.Struct, **place: Any) -> Frame:
 
 
 class Notification(msgspec.Struct, tag="notification", kw_only=True):
-    """One of the user's notifications, as the REST list shows it. `at` is in milliseconds since the epoch."""
+    """One of the user's notifications, as the REST list shows it. `badge` is one or two words for the kind, `mood` how good
+    the news is, `link` the path of the page that it is about. `at` is in milliseconds since the epoch."""
 
     cursor: str
     kind: str
     text: str
+    badge: str
+    mood: kinds.Mood
+    link: str | None
     data: dict[str, Any]
     at: int
     withdrawn: bool
@@ -82,6 +86,9 @@ def item(notification: models.Notification, epoch: str) -> dict[str, Any]:
         "cursor": str(cursors.Cursor(epoch, notification.seq)),
         "kind": kind.wire_name,
         "text": kind.text_of(figures),
+        "badge": kind.badge,
+        "mood": kind.mood,
+        "link": kind.link_of(figures),
         "data": figures,
         "at": notification.at,
         "withdrawn": notification.withdrawn_at is not None,

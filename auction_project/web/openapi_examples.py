@@ -105,9 +105,13 @@ _ORDER = {
 _ITEM = {
     "cursor": "19a1b2c3d4e:7",
     "kind": "outbid",
-    "text": "You were outbid on Sextant.",
+    "text": "You were outbid on “Sextant”: the price is now €130.00",
+    "badge": "Outbid",
+    "mood": "bad",
+    "link": f"/auctions/{_AUCTION}",
     "data": {"auction_id": _AUCTION, "title": "Sextant", "price": "130.00", "currency": "EUR"},
     "at": _AT + 120_000,
+    "withdrawn": False,
     "read": False,
 }
 _STOCKED = {

@@ -111,6 +111,11 @@ def test_a_later_notification_marks_the_one_that_it_replaces(
     window.expect_text("#notices .withdrawn", "Out of date")
     window.expect_text("#notices .withdrawn", "lead")
     sync_api.expect(window.page.locator("#notices li")).to_have_count(2)
+    window.expect_text("#notices .withdrawn .chip", "Leading")
+    window.expect_text("#notices .chip.bad", "Outbid")
+    sync_api.expect(window.page.locator("#notices li a").first).to_have_attribute(
+        "href", f"/auctions/{auction_id}"
+    )
 
 
 def test_a_bid_that_meets_a_dead_server_is_sent_again_and_counts_once(

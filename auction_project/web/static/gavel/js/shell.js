@@ -5,7 +5,6 @@ import * as clock from "./clock.js";
 import { byId, h, setText } from "./dom.js";
 import { time } from "./format.js";
 import { stream } from "./stream.js";
-import { linkOf, moodOf } from "./words.js";
 
 const TOAST_MS = 9_000;
 const MAX_TOASTS = 4;
@@ -84,10 +83,9 @@ export function showUnread(count) {
 
 function toast(message) {
   const toasts = byId("toasts");
-  const link = linkOf(message);
-  const text = link ? h("a", { href: link }, message.text) : message.text;
+  const text = message.link ? h("a", { href: message.link }, message.text) : message.text;
   const close = h("button", { class: "icon-button", type: "button", "aria-label": "Dismiss", onclick: () => item.remove() }, "×");
-  const item = h("div", { class: `toast ${moodOf(message.kind)}` }, h("p", {}, text), close);
+  const item = h("div", { class: `toast ${message.mood}` }, h("p", {}, text), close);
   toasts.append(item);
   while (toasts.children.length > MAX_TOASTS) toasts.firstChild.remove();
   setTimeout(() => {

@@ -1,4 +1,4 @@
-// What is shown in words: the rules of an auction, states, refusals with their figures, where a notification leads.
+// What is shown in words: the rules of an auction, states, refusals with their figures, why a sale failed.
 
 import { Offline, Problem } from "./api.js";
 import { instant, longDate, money } from "./format.js";
@@ -143,36 +143,7 @@ function figuresOf(code, body, currency) {
   }
 }
 
-// --- notifications -----------------------------------------------------------------------------------------------
-
-const KINDS = {
-  outbid: ["Outbid", "bad"],
-  leading: ["Leading", "good"],
-  won: ["Won", "good"],
-  lost: ["Not won", ""],
-  not_sold: ["Not sold", ""],
-  next_in_line: ["Next in line", "warn"],
-  lot_sold: ["Sold", "good"],
-  lot_unsold: ["Not sold", "warn"],
-  auction_cancelled: ["Cancelled", "warn"],
-  order_confirmed: ["Order", "good"],
-  order_cancelled: ["Order", "bad"],
-  payment_declined: ["Payment", "bad"],
-  low_stock: ["Stock", "warn"],
-};
-
-export const kindOf = (kind) => KINDS[kind] ?? [kind, ""];
-export const moodOf = (kind) => kindOf(kind)[1];
-
-const OF_FAILED_SALES = new Set(["order_cancelled", "payment_declined"]);
-
-/** Where a notification leads. A sale that failed may never have become an order: it leads to its lot, which says so. */
-export function linkOf({ kind, data }) {
-  if (kind === "low_stock") return `/admin/inventory/product/${data.product_id}/change/`;
-  if (OF_FAILED_SALES.has(kind)) return data.auction_id ? `/auctions/${data.auction_id}` : "/orders";
-  if (data.order_number) return `/orders/${data.order_number}`;
-  return data.auction_id ? `/auctions/${data.auction_id}` : null;
-}
+// --- why a sale failed -------------------------------------------------------------------------------------------
 
 export const REASONS = {
   stock_refused: "the item is no longer in stock",

@@ -6,7 +6,6 @@ import { instant, longDate } from "../format.js";
 import { empty, showProblem } from "../lists.js";
 import { showUnread } from "../shell.js";
 import { stream } from "../stream.js";
-import { kindOf, linkOf } from "../words.js";
 
 const LIMIT = 100;
 
@@ -15,17 +14,15 @@ const button = byId("read");
 let cursor = null;
 
 function line(item) {
-  const [word, mood] = kindOf(item.kind);
-  const link = linkOf(item);
   const state = item.withdrawn ? "withdrawn" : item.read ? null : "unread";
   return h(
     "li",
     { class: state, dataset: { cursor: item.cursor, auction: item.data.auction_id ?? "" } },
-    chip(word, item.withdrawn ? "" : mood),
+    chip(item.badge, item.withdrawn ? "" : item.mood),
     h(
       "span",
       {},
-      link ? h("a", { href: link }, item.text) : item.text,
+      item.link ? h("a", { href: item.link }, item.text) : item.text,
       item.withdrawn ? h("span", { class: "later" }, " Out of date: a later notification replaces this one.") : null,
       state === "unread" ? h("span", { class: "visually-hidden" }, " (unread)") : null,
     ),
