@@ -77,6 +77,7 @@ def compose(notification: models.Notification, address: str) -> mail.EmailMessag
     headline = kind.text_of(figures)
     context = {
         "headline": headline,
+        "because": " or ".join(audience.value for audience in kind.audience),
         "figures": figures,
         "reason": wording.reason(str(figures.get("reason", ""))),
         "money": wording.amounts(figures),

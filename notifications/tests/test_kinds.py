@@ -142,7 +142,9 @@ def toy(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, db: None
     monkeypatch.setitem(kinds.TABLE, TOY.name, TOY)
     directory = tmp_path / "notifications" / "email"
     directory.mkdir(parents=True)
-    (directory / TOY.template).write_text("{{ headline }}. Bid {{ money.price }} or more.")
+    (directory / TOY.template).write_text(
+        '{% extends "notifications/email/base.txt" %}{% block text %}Bid {{ money.price }} or more.{% endblock %}'
+    )
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
     with connections[models.DATABASE].cursor() as cursor:
         cursor.execute("ALTER TABLE notifications_notification DROP CONSTRAINT notifications_kind")
@@ -172,10 +174,9 @@ def test_a_kind_of_one_row_is_in_the_feed_the_mail_and_the_api(
     (email,) = models.Email.objects.all()
     message = mailing.compose(email.notification, "ada@example.org")
     assert (row.kind, row.source, row.at) == ("PRICE_DROPPED", "event-1", 5)
-    assert (message.subject, message.body) == (
-        "“Lamp” costs €12.50 now",
-        "“Lamp” costs €12.50 now. Bid €12.50 or more.",
-    )
+    assert message.subject == "“Lamp” costs €12.50 now"
+    assert message.body.startswith("“Lamp” costs €12.50 now.\n\nBid €12.50 or more.\n\nThe auction: http")
+    assert "because you bid on Gavel" in message.body
     (item,) = client_of(user_id).get("/api/v1/notifications").json()["items"]
     assert item == frames.item(row, selectors.get_head(user_id).epoch) | {"read": False}
     assert {name: item[name] for name in ("kind", "text", "badge", "mood", "link")} == {
