@@ -1,4 +1,4 @@
-"""The REST views of the notifications: one's own feed, the ticket for a stream, and what one has read."""
+"""The REST views of the notifications: a user's feed, what they have read, and the ticket for a stream."""
 
 from typing import Any, get_args
 
@@ -44,11 +44,11 @@ class ItemAnswer(serializers.Serializer[Any]):
 
 class ListAnswer(serializers.Serializer[Any]):
     items = ItemAnswer(many=True)
-    cursor = serializers.CharField(help_text="Ask again with this, or resume a stream with it.")
+    cursor = serializers.CharField(help_text="Send it as `after`, or resume a stream with it.")
     unread = serializers.IntegerField()
     more = serializers.BooleanField(help_text="There is more after `cursor` already.")
     snapshot_required = serializers.BooleanField(
-        help_text="`after` leads nowhere: these are the latest notifications, put them in the place of all you have."
+        help_text="`after` is unknown: these are the latest notifications. Replace all that you have by them."
     )
 
 
@@ -70,11 +70,11 @@ class NotificationsView(views.APIView):
         tags=["notifications"],
     )
     def get(self, request: request.Request) -> response.Response:
-        """The latest, oldest first; with `after`, those that follow it."""
-        asked = ListQuery.of(request.query_params)
-        after = cursors.parse(asked["after"], field="after") if asked["after"] else None
+        """The latest notifications, oldest first; with `after`, those that follow it."""
+        query = ListQuery.of(request.query_params)
+        after = cursors.parse(query["after"], field="after") if query["after"] else None
         head = services.get_or_open_head(user_id=request.user.sub, now=timezone.now())
-        limit = asked["limit"]
+        limit = query["limit"]
         if after is not None and head.knows(after):
             rows = selectors.list_after(user_id=request.user.sub, seq=after.seq, limit=limit)
             upto = rows[-1].seq if rows else after.seq
@@ -100,7 +100,7 @@ class ReadView(views.APIView):
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
-        """Never backwards; asking again changes nothing."""
+        """A cursor that is older than an earlier one changes nothing."""
         cursor = cursors.parse(ReadBody.of(request.data)["cursor"])
         head = services.mark_read(user_id=request.user.sub, cursor=cursor, now=timezone.now())
         return response.Response(
@@ -134,7 +134,7 @@ class TicketView(views.APIView):
 
 
 class StreamView(views.APIView):
-    """In the OpenAPI document only: `sse.application` answers this path before Django is asked."""
+    """For the OpenAPI document only: `sse.application` answers this path before the request reaches Django."""
 
     permission_classes = ()
 

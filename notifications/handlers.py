@@ -1,7 +1,7 @@
-"""What events of others do to the feeds: SUBSCRIPTION fills users' feeds, AUCTION_FRAMES the public feeds of auctions.
+"""What the events of other apps do here: SUBSCRIPTION fills users' feeds, AUCTION_FRAMES the public feeds of auctions.
 
-They are two groups of consumers. A user's feed needs PostgreSQL and an inbox; an auction's frames need Redis alone and
-recognise repeats by their seq, so that bids are shown while PostgreSQL is away, and no bid waits behind an e-mail.
+They are two groups of consumers. A user's feed needs PostgreSQL and an inbox. An auction's frames need Redis alone and
+recognise repeats by their seq, so that bids are shown while PostgreSQL is down, and no bid waits behind an e-mail.
 """
 
 import functools
@@ -21,7 +21,7 @@ def _now() -> datetime:
 
 
 def on_kind(kind: kinds.Kind, envelope: contracts.Envelope, event: events.Event) -> None:
-    """Write the notification of that kind. What happened has the event's own time, or that of its envelope."""
+    """Write the notification. Its time is the event's own, or that of the envelope for an event without one."""
     data: dict[str, Any] = msgspec.to_builtins(event)
     at = event.at if isinstance(event, events.BidderNotice) else instants.of(envelope.time)
     source = kind.source(envelope, event)
@@ -33,7 +33,7 @@ def on_kind(kind: kinds.Kind, envelope: contracts.Envelope, event: events.Event)
 
 
 def of_kinds() -> dict[type[events.Event], consuming.Handler]:
-    """The handler of each event that a row of the table of kinds names."""
+    """A handler for each event that the table of kinds names."""
     return {
         event_type: functools.partial(on_kind, kind)
         for kind in kinds.TABLE.values()

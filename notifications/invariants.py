@@ -1,6 +1,6 @@
-"""The checks of what must always hold here (DESIGN section 7), over the raw rows: N1 and N3.
+"""The invariants N1 and N3, checked over the raw rows.
 
-Each is one statement, so that it sees one moment of a live system. The constraints make some violations impossible;
+Each check is one statement, so that it sees one moment of a live system. The constraints make some violations impossible;
 the checks do not rely on them.
 """
 
@@ -14,7 +14,7 @@ from notifications import kinds, models
 
 MAX_REPORTED = 100
 
-# N1: the seqs of a user are 1, 2, 3 … up to what his feed says.
+# N1: the seqs of a user are 1, 2, 3 … up to the last seq of the feed.
 _GAPS = """
 SELECT coalesce(f.user_id, n.user_id) || ': feed at ' || coalesce(f.last_seq::text, 'nothing') || ', '
        || coalesce(n.rows, 0) || ' notifications from ' || coalesce(n.first, 0) || ' to ' || coalesce(n.last, 0)
@@ -26,28 +26,28 @@ WHERE f.user_id IS NULL OR coalesce(n.rows, 0) <> f.last_seq
 LIMIT %(limit)s
 """
 
-# N1: no source is told twice to one user.
+# N1: no user has two notifications of one kind and source.
 _DOUBLES = """
-SELECT user_id || ': ' || kind || ' of ' || source || ' told ' || count(*) || ' times'
+SELECT user_id || ': ' || kind || ' of ' || source || ' ' || count(*) || ' times'
 FROM notifications_notification GROUP BY user_id, kind, source HAVING count(*) > 1
 LIMIT %(limit)s
 """
 
-# N3: what is for one user went to one; what is for operators went to nobody who never was one.
+# N3: a notification for one user went to one user; one for operators went only to accounts that are or were operators.
 _STRANGERS = """
-SELECT kind || ' of ' || source || ' told to ' || count(DISTINCT user_id) || ' users'
+SELECT kind || ' of ' || source || ' went to ' || count(DISTINCT user_id) || ' users'
 FROM notifications_notification WHERE NOT kind = ANY(%(to_operators)s)
 GROUP BY kind, source HAVING count(DISTINCT user_id) > 1
 UNION ALL
-SELECT n.user_id || ': ' || n.kind || ' ' || n.seq || ', but is no operator'
+SELECT n.user_id || ': ' || n.kind || ' ' || n.seq || ', but never was an operator'
 FROM notifications_notification n LEFT JOIN notifications_account a USING (user_id)
 WHERE n.kind = ANY(%(to_operators)s) AND NOT coalesce(a.was_operator, false)
 LIMIT %(limit)s
 """
 
-# N3: every notification belongs to an event whose handling was committed (as long as the inbox is kept).
+# N3: every notification has an event whose handling was committed. The inbox shows that for as long as it is kept.
 _UNCOMMITTED = """
-SELECT n.user_id || ': ' || n.kind || ' ' || n.seq || ' tells of ' || n.source || ', which was not handled'
+SELECT n.user_id || ': ' || n.kind || ' ' || n.seq || ' is of ' || n.source || ', which was not handled'
 FROM notifications_notification n
 WHERE n.created_at > %(since)s AND n.source NOT LIKE 'order:%%'
   AND NOT EXISTS (SELECT 1 FROM notifications_once o WHERE o.key = 'event:' || n.source AND o.state = 'DONE')
@@ -56,7 +56,7 @@ LIMIT %(limit)s
 
 
 def check() -> list[findings.Finding]:
-    """All of them."""
+    """A finding for each statement, with at most MAX_REPORTED violations."""
     return [
         _finding("N1", _GAPS),
         _finding("N1", _DOUBLES),

@@ -1,4 +1,4 @@
-"""The figures of the notifications, for Prometheus."""
+"""The metrics of the notifications, for Prometheus."""
 
 import prometheus_client as prometheus
 

@@ -1,5 +1,6 @@
-"""Deletes the records of e-mails that are over and done with, EMAILS_KEEP_DAYS after they were made. Feeds and
-notifications stay; one that still waits or is being sent stays, too.
+"""Deletes the rows of e-mails that have ended, EMAILS_KEEP_DAYS after they were created.
+
+E-mails that wait or are being sent stay, and so do feeds and notifications.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ _ENDED = [state for state in models.EmailState if not models.TRANSITIONS[state]]
 
 
 def prune(now: datetime) -> int:
-    """Delete a bounded number of records; the number deleted."""
+    """Delete at most maintenance.FULL_PRUNE rows; the number deleted."""
     before = now - timedelta(days=settings.EMAILS_KEEP_DAYS)
     old = models.Email.objects.filter(state__in=_ENDED, created_at__lt=before).order_by("pk")
     ids = list(old.values_list("pk", flat=True)[: maintenance.FULL_PRUNE])

@@ -13,7 +13,7 @@ PAGE = 200  # notifications per user and read
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Where a feed stands."""
+    """Where a feed ends, up to where its user has read it, and whether the account is closed."""
 
     epoch: str
     last_seq: int
@@ -30,31 +30,31 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Ends(msgspec.Struct, frozen=True):
-    """What has ended of one user: the whole account, or these sessions."""
+    """What has ended of one user: the account, or these sessions."""
 
     closed: bool
     sessions: frozenset[str]
 
 
 class News(msgspec.Struct, frozen=True):
-    """Where a feed stands, and its notifications after the seq asked for: all of them, or the first PAGE."""
+    """Where a feed ends, and its notifications after the given seq: all of them, or the first PAGE."""
 
     head: Head
     notifications: list[models.Notification]
 
 
 def get_head(user_id: str) -> Head | None:
-    """Where the user's feed stands; None while there is none."""
+    """Where the user's feed ends; None while the user has none."""
     return list_heads([user_id]).get(user_id)
 
 
 def count_unread(*, user_id: str, read_seq: int) -> int:
-    """How many notifications the user has not read; one that a later one replaces needs no reading."""
+    """How many notifications the user has not read. A withdrawn one does not count."""
     return models.Notification.objects.filter(user_id=user_id, seq__gt=read_seq, withdrawn_at=None).count()
 
 
 def list_heads(user_ids: Collection[str]) -> dict[str, Head]:
-    """Where each feed stands, of those that exist; one query."""
+    """Where each feed ends; users without a feed are left out. One query."""
     with connections[models.DATABASE].cursor() as cursor:
         cursor.execute(
             "SELECT f.user_id, f.epoch, f.last_seq, f.read_seq, coalesce(a.closed, false)"
@@ -66,14 +66,14 @@ def list_heads(user_ids: Collection[str]) -> dict[str, Head]:
 
 
 def list_ends(user_ids: Collection[str]) -> dict[str, Ends]:
-    """Which of these users are barred, closed, or have ended sessions; the others are left out. One query."""
+    """What has ended of those users who are barred, closed, or have ended sessions. One query."""
     with connections[models.DATABASE].cursor() as cursor:
         cursor.execute(
-            "SELECT wanted.user_id, coalesce(a.closed, false), array_remove(array_agg(e.session_id), NULL)"
-            " FROM unnest(%s::text[]) AS wanted(user_id)"
+            "SELECT reader.user_id, coalesce(a.closed, false), array_remove(array_agg(e.session_id), NULL)"
+            " FROM unnest(%s::text[]) AS reader(user_id)"
             " LEFT JOIN notifications_account a USING (user_id)"
             " LEFT JOIN notifications_endedsession e USING (user_id)"
-            " WHERE a.closed OR e.session_id IS NOT NULL GROUP BY wanted.user_id, a.closed",
+            " WHERE a.closed OR e.session_id IS NOT NULL GROUP BY reader.user_id, a.closed",
             [list(user_ids)],
         )
         return {user_id: Ends(closed, frozenset(sessions)) for user_id, closed, sessions in cursor.fetchall()}
@@ -81,20 +81,20 @@ def list_ends(user_ids: Collection[str]) -> dict[str, Ends]:
 
 def list_known_auctions(auction_ids: Collection[str]) -> set[str]:
     """Those of the auctions that exist."""
-    found = models.Auction.objects.filter(pk__in=list(auction_ids))
-    return set(found.values_list("auction_id", flat=True))
+    auctions = models.Auction.objects.filter(pk__in=list(auction_ids))
+    return set(auctions.values_list("auction_id", flat=True))
 
 
 def list_news(after: Mapping[str, int]) -> dict[str, News]:
-    """The news of each user who has a feed, after the seq named; two queries for all.
+    """The news of each user who has a feed; `after` maps users to the last seq that they have. Two queries for all.
 
-    The heads are read first: what they count is committed, so the notifications up to there are seen, too.
+    The heads are read first: the notifications that they count are committed, so that the second query sees them.
     """
     heads = list_heads(after)
     rows = models.Notification.objects.raw(
-        "SELECT n.* FROM unnest(%s::text[], %s::bigint[]) AS wanted(user_id, after)"
+        "SELECT n.* FROM unnest(%s::text[], %s::bigint[]) AS reader(user_id, after)"
         " JOIN LATERAL (SELECT * FROM notifications_notification own"
-        " WHERE own.user_id = wanted.user_id AND own.seq > wanted.after ORDER BY own.seq LIMIT %s) n ON true"
+        " WHERE own.user_id = reader.user_id AND own.seq > reader.after ORDER BY own.seq LIMIT %s) n ON true"
         " ORDER BY n.user_id, n.seq",
         [list(after), list(after.values()), PAGE],
     )
@@ -116,7 +116,7 @@ def list_latest(*, user_id: str, limit: int) -> list[models.Notification]:
 
 
 def list_operator_ids() -> list[str]:
-    """The accounts that are operators now, in the order in which their feeds are locked."""
+    """The accounts that are operators now. Their order is that in which their feeds are locked."""
     return list(
         models.Account.objects.filter(is_operator=True, closed=False)
         .order_by("user_id")
@@ -125,6 +125,6 @@ def list_operator_ids() -> list[str]:
 
 
 def list_due_emails(*, state: models.EmailState, now: datetime, limit: int) -> list[int]:
-    """E-mails in `state` whose time has come, the longest due first."""
+    """The e-mails in `state` that are due, the longest due first."""
     due = models.Email.objects.filter(state=state, due_at__lte=now).order_by("due_at", "pk")
     return list(due.values_list("pk", flat=True)[:limit])

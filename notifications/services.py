@@ -1,7 +1,7 @@
-"""What may be done to feeds: tell a user, tell all operators, mark read, follow an account. Each is one transaction.
+"""Every change of the feeds and of what notifications know of accounts and auctions. Each is one transaction.
 
-After the commit the hubs are woken and the e-mail is dispatched; both may fail, and are made up for by the hub's
-look and by the sweep. Knows nothing of sockets.
+After the commit a change wakes up the hubs and dispatches the e-mails. Either may fail: a hub also looks from time to
+time, and the sweep sends what is due. Knows nothing of sockets.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from auction_project.kernel.messaging import transactions
 from notifications import auction_frames, cursors, frames, kinds, metrics, models, selectors, wakeup, wording
 from notifications.mail import dispatcher, mailing
 
-# Longer than any access token lives, and any ticket resumes a stream.
+# Longer than an access token lives and than a ticket resumes a stream.
 ENDED_SESSION_KEPT = timedelta(days=1)
 PRUNED_AT_ONCE = 100
 
@@ -28,58 +28,57 @@ class CursorUnknown(errors.Conflict):
 def notify(
     *, user_id: str, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
 ) -> None:
-    """Tell one user. Told again of the same source, nothing happens. Raises KeyError for figures that no words fit."""
+    """Add a notification to the user's feed. The same source again changes nothing.
+
+    `data` holds the figures, money in minor units; `at` is in milliseconds since the epoch. Raises KeyError for a currency
+    that Gavel does not know.
+    """
     with transaction.atomic(using=models.DATABASE):
-        _tell([user_id], kind=kind, source=source, data=data, at=at, now=now)
+        _append([user_id], kind=kind, source=source, data=data, at=at, now=now)
 
 
 def notify_operators(*, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime) -> None:
-    """Tell everybody who is an operator now."""
+    """Add a notification to the feed of everyone who is an operator now, as `notify` does."""
     with transaction.atomic(using=models.DATABASE):
-        _tell(selectors.list_operator_ids(), kind=kind, source=source, data=data, at=at, now=now)
+        _append(selectors.list_operator_ids(), kind=kind, source=source, data=data, at=at, now=now)
 
 
-def _tell(
+def _append(
     user_ids: list[str], *, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
 ) -> None:
-    # What cannot be shown is not stored: its event is a dead letter.
-    kind.text_of(wording.public(data))
-    told: list[models.Notification] = []
+    kind.text_of(wording.public(data))  # raises for what cannot be shown: its event becomes a dead letter
+    notifications: list[models.Notification] = []
     for user_id in user_ids:
         feed = models.Feed.lock(user_id, now=now)
         notification = feed.append(kind=kind, source=source, data=data, at=at, now=now)
         if notification is not None:
             overtaken = notification.withdraw_overtaken(now=now)
             models.Email.drop(overtaken, reason="overtaken by a later notice")
-            told.append(notification)
-    if not told:
+            notifications.append(notification)
+    if not notifications:
         return
-    due_at = now + mailing.FIRST_SWEEP
-    mailed = [each for each in told if models.Email.is_deserved_by(each)]
-    models.Email.objects.bulk_create(
-        [models.Email(notification=each, due_at=due_at, created_at=now) for each in mailed]
-    )
-    ids = [each.pk for each in mailed]
-    names = [each.user_id for each in told]
+    emails = models.Email.create(notifications, due_at=now + mailing.FIRST_SWEEP, now=now)
+    email_ids = [email.pk for email in emails]
+    notified_ids = [notification.user_id for notification in notifications]
     correlation_id = logs.correlation_id()
 
-    def spread() -> None:
-        metrics.notifications.labels(kind.wire_name).inc(len(names))
-        wakeup.notify(names)
-        if ids:
-            dispatcher.send(ids, correlation_id=correlation_id)
+    def announce() -> None:
+        metrics.notifications.labels(kind.wire_name).inc(len(notified_ids))
+        wakeup.notify(notified_ids)
+        if email_ids:
+            dispatcher.send(email_ids, correlation_id=correlation_id)
 
-    transactions.after_commit(spread, using=models.DATABASE)
+    transactions.after_commit(announce, using=models.DATABASE)
 
 
 def open_feeds(*, user_ids: Collection[str], now: datetime) -> None:
-    """See that each user has a feed, and with it a first cursor."""
+    """Give each user a feed, and with it a first cursor. A feed that exists stays as it is."""
     with transaction.atomic(using=models.DATABASE):
         models.Feed.open(sorted(user_ids), now=now)
 
 
 def get_or_open_head(*, user_id: str, now: datetime) -> selectors.Head:
-    """Where the user's feed stands; a user who was never told anything gets a feed here."""
+    """Where the user's feed ends; a user without notifications gets a feed here. Raises errors.Unavailable."""
     head = selectors.get_head(user_id)
     if head is None:
         open_feeds(user_ids=[user_id], now=now)
@@ -90,7 +89,7 @@ def get_or_open_head(*, user_id: str, now: datetime) -> selectors.Head:
 
 
 def mark_read(*, user_id: str, cursor: cursors.Cursor, now: datetime) -> selectors.Head:
-    """The user has read up to `cursor`; never backwards. Raises CursorUnknown."""
+    """Note that the user has read up to `cursor`. An older cursor changes nothing. Raises CursorUnknown."""
     with transaction.atomic(using=models.DATABASE):
         feed = models.Feed.lock(user_id, now=now)
         head = selectors.Head(feed.epoch, feed.last_seq)
@@ -101,8 +100,8 @@ def mark_read(*, user_id: str, cursor: cursors.Cursor, now: datetime) -> selecto
 
 
 def follow_account(*, account: events.AccountChanged) -> None:
-    """Keep what notifications need of an account; an overtaken version changes nothing. The streams of one that was barred
-    or closed end."""
+    """Keep what notifications need of an account; an older version changes nothing. The streams of a barred or closed
+    account end."""
     is_operator = "operator" in account.roles and not account.closed
     with transaction.atomic(using=models.DATABASE):
         models.Account.objects.bulk_create([models.Account(user_id=account.user_id)], ignore_conflicts=True)
@@ -121,7 +120,7 @@ def follow_account(*, account: events.AccountChanged) -> None:
 
 
 def end_session(*, user_id: str, session_id: str, now: datetime) -> None:
-    """The streams of the session end, and none begins any more. Ending it again changes nothing."""
+    """End the streams of the session, and let none begin any more. Ending it again changes nothing."""
     with transaction.atomic(using=models.DATABASE):
         old = models.EndedSession.objects.filter(ended_at__lt=now - ENDED_SESSION_KEPT)
         models.EndedSession.objects.filter(
@@ -137,11 +136,14 @@ def _end_streams(user_id: str) -> None:
 
 
 def record_auction(*, auction_id: str) -> None:
-    """The auction exists, and can be watched. Recording it again changes nothing."""
+    """Note that the auction exists, so that it can be watched. Recording it again changes nothing."""
     with transaction.atomic(using=models.DATABASE):
         models.Auction.objects.bulk_create([models.Auction(auction_id=auction_id)], ignore_conflicts=True)
 
 
 def publish_record(*, record: events.LogRecord) -> None:
-    """Put one record of the public log where watchers find it. Raises redis.ConnectionError, redis.TimeoutError."""
+    """Publish one record of the public log to the auction's watchers.
+
+    Raises redis.ConnectionError, redis.TimeoutError.
+    """
     auction_frames.append(auction_id=record.auction_id, seq=record.seq, text=frames.auction_text(record))

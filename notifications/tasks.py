@@ -1,4 +1,7 @@
-"""The Celery tasks of the notifications, on the queue `email`. A task may be lost, doubled or late: the row knows."""
+"""The Celery tasks of the notifications, on the queue `email`.
+
+A task may be lost, doubled or late, because the row of the e-mail decides what is sent.
+"""
 
 from celery import shared_task
 from django.utils import timezone
@@ -9,11 +12,12 @@ from notifications.mail import dispatcher, mailing
 
 @shared_task(name=dispatcher.SEND_EMAIL)
 def send_email(*, email_id: int, correlation_id: str | None = None) -> None:
+    """Send one e-mail, if its row says that it is due."""
     with logs.bound(correlation_id=correlation_id):
         mailing.send_email(email_id=email_id, now=timezone.now())
 
 
 @shared_task(name="notifications.sweep_emails")
 def sweep_emails() -> None:
-    """Rung by celery beat: send again what the rows say is due."""
+    """Started by celery beat: queue the e-mails that are due."""
     dispatcher.send(mailing.sweep(now=timezone.now()), correlation_id=logs.correlation_id())

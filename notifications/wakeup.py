@@ -13,7 +13,7 @@ from notifications import redis_clients
 
 NEWS = b""
 ENDED = b"ended"
-MUTE_SECONDS = 1.0  # after a failure: a hanging Redis must not slow down the writers of feeds
+MUTE_SECONDS = 1.0  # after a failure, so that a hanging Redis does not slow down the writers of feeds
 
 log = logs.get(__name__)
 _muted_until = 0.0

@@ -1,1 +1,1 @@
-"""E-mail: one per notification at most, from its row to the mail server."""
+"""E-mail: at most one for each notification, from its row to the mail server."""

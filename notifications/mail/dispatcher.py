@@ -1,4 +1,7 @@
-"""Sends the task that sends an e-mail. Knows its name, not its code; a broker that is away costs a log line."""
+"""Queues the task that sends an e-mail. Knows the task by its name, so that services need not import tasks.
+
+An unavailable broker costs a line in the log: the sweep sends the e-mails later.
+"""
 
 from collections.abc import Iterable
 
@@ -14,7 +17,7 @@ log = logs.get(__name__)
 
 
 def send(email_ids: Iterable[int], *, correlation_id: str) -> None:
-    """Have the e-mails sent. What gets lost here, the sweep sends."""
+    """Queue the e-mails. Raises what is not an outage of the broker."""
     for email_id in email_ids:
         try:
             celery.current_app.send_task(

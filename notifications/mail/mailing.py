@@ -1,9 +1,11 @@
-"""From an Email row to Django's mail backend, once per notification.
+"""From an Email row to Django's mail backend, at most once for each notification.
 
-The row is claimed (SENDING, committed) before the mail server is asked, see Note [At most once]. Until the connection
-stands nothing can have been sent, so the row goes back to PENDING, as it does when the server asks to come later; the
-server's own no is REFUSED; any other failure is UNKNOWN. News that events have overtaken is DROPPED, too. An e-mail that could not go for KEEP_TRYING, because the address is not verified or the server is away, is
-DROPPED: old news helps nobody, and the feed has it.
+The row is claimed (SENDING, committed) before the mail server is contacted, see Note [At most once]. A failure before the
+connection is open has sent nothing, so the row goes back to PENDING, as it does when the server asks to try later. A
+refusal of the server is REFUSED; any other failure is UNKNOWN.
+
+DROPPED is an e-mail whose news is out of date, or that could not go for KEEP_TRYING because the address is not verified or
+the server is down: old news is of no use, and the feed has it.
 """
 
 import math
@@ -17,9 +19,9 @@ from django.template import loader
 from auction_project.kernel import failpoints, instants, logs
 from notifications import kinds, metrics, models, selectors, wording
 
-FIRST_SWEEP = timedelta(seconds=30)
-PAUSE = timedelta(minutes=1)
-SENDING_TAKES = timedelta(minutes=5)
+FIRST_SWEEP = timedelta(seconds=30)  # after the notification: the dispatched task comes first
+PAUSE = timedelta(minutes=1)  # between two tries
+SENDING_TAKES = timedelta(minutes=5)  # at most; then the sender has died
 KEEP_TRYING = timedelta(hours=24)
 SWEPT_AT_ONCE = 500
 
@@ -27,7 +29,7 @@ log = logs.get(__name__)
 
 
 def send_email(*, email_id: int, now: datetime) -> models.EmailState:
-    """Send one e-mail if it is PENDING and may go; the state it is in afterwards."""
+    """Send one e-mail if it is PENDING and may go; its state afterwards. Raises models.Email.DoesNotExist."""
     email = models.Email.objects.select_related("notification").get(pk=email_id)
     if email.state != models.EmailState.PENDING:
         return models.EmailState(email.state)
@@ -53,10 +55,16 @@ def send_email(*, email_id: int, now: datetime) -> models.EmailState:
 
 
 def sweep(*, now: datetime) -> list[int]:
-    """The e-mails to send now: PENDING and due. Each is due again after a pause; what stayed SENDING is UNKNOWN."""
+    """The e-mails to send now, at most SWEPT_AT_ONCE: those PENDING and due. Each is due again after PAUSE.
+
+    Makes those UNKNOWN that have been SENDING for too long.
+    """
     for email_id in selectors.list_due_emails(state=models.EmailState.SENDING, now=now, limit=SWEPT_AT_ONCE):
         if models.Email.move(
-            email_id, models.EmailState.SENDING, models.EmailState.UNKNOWN, reason="its sender died at it"
+            email_id,
+            models.EmailState.SENDING,
+            models.EmailState.UNKNOWN,
+            reason="the sender died while sending",
         ):
             metrics.emails.labels("unknown").inc()
             log.warning("email_unknown", email_id=email_id)
@@ -71,7 +79,7 @@ def sweep(*, now: datetime) -> list[int]:
 
 
 def compose(notification: models.Notification, address: str) -> mail.EmailMessage:
-    """The e-mail about `notification`."""
+    """The e-mail about `notification`. Its Message-ID is the same each time."""
     figures = wording.public(notification.data)
     kind = kinds.of(notification.kind)
     headline = kind.text_of(figures)
@@ -109,7 +117,7 @@ def _hand_over(message: mail.EmailMessage) -> tuple[models.EmailState, str]:
 
 
 def _is_temporary(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> bool:
-    """Whether the server asks to come again later: its codes 400 to 499 (RFC 5321, section 4.2.1)."""
+    """Whether the server asks to try again later: its codes 400 to 499 (RFC 5321, section 4.2.1)."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
         return bool(codes) and all(400 <= code < 500 for code in codes)
@@ -117,7 +125,7 @@ def _is_temporary(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsR
 
 
 def _is_overtaken(notification: models.Notification, now: datetime) -> bool:
-    """Whether its advice can no longer be followed: to bid again on an auction that has ended."""
+    """Whether the notification advises to bid again, and the auction has ended."""
     if kinds.of(notification.kind).mailed is not kinds.Mailed.ONCE_A_LOT:
         return False
     return bool(notification.data.get("ends_at", math.inf) <= instants.of(now))

@@ -32,7 +32,7 @@ class Account(models.Model):
 
 
 class EndedSession(models.Model):
-    """A session that was ended, kept until every token and ticket of it is too old."""
+    """A session that has ended. Its row stays until every token and ticket of the session has expired."""
 
     session_id = models.CharField(max_length=128, primary_key=True)
     user_id = models.CharField(max_length=64)

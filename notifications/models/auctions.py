@@ -1,10 +1,10 @@
-"""The auctions that exist."""
+"""The auctions that exist: only these can be watched."""
 
 from django.db import models
 
 
 class Auction(models.Model):
-    """An auction that exists: only such a one can be watched."""
+    """An auction that was proposed, whether it was listed or not."""
 
     auction_id = models.CharField(max_length=64, primary_key=True)
 

@@ -1,6 +1,6 @@
 """The e-mails about notifications. An e-mail is a courtesy beside the feed; TRANSITIONS is all that may happen to one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +11,9 @@ from notifications.models import feeds
 
 
 class EmailState(models.TextChoices):
-    """Note [At most once]: a process that dies between the mail server's yes and SENT leaves SENDING behind. Nobody can
-    know whether that e-mail went, and it is not sent again: twice would annoy, and the feed holds the notification
-    anyhow. The sweep calls it UNKNOWN."""
+    """Note [At most once]: a process that dies between the mail server's yes and SENT leaves SENDING behind. Whether that
+    e-mail went cannot be known, and it is not sent again, because a second copy would annoy and the feed has the
+    notification anyhow. The sweep makes it UNKNOWN."""
 
     PENDING = "PENDING"
     SENDING = "SENDING"
@@ -36,7 +36,8 @@ TRANSITIONS: dict[EmailState, frozenset[EmailState]] = {
 
 
 class Email(models.Model):
-    """The one e-mail about a notification. PENDING until it may and can be sent, DROPPED when that took too long."""
+    """The one e-mail about a notification. PENDING until it may and can be sent; DROPPED when that takes too long, or when
+    the news is out of date by then."""
 
     notification = models.OneToOneField(feeds.Notification, models.PROTECT, primary_key=True)
     state = models.CharField(max_length=10, choices=EmailState.choices, default=EmailState.PENDING)
@@ -65,8 +66,18 @@ class Email(models.Model):
         return f"{self.notification_id} {self.state}"
 
     @classmethod
-    def is_deserved_by(cls, notification: feeds.Notification) -> bool:
-        """Whether an e-mail goes for `notification`, which was just written; see kinds.Mailed."""
+    def create(
+        cls, notifications: Sequence[feeds.Notification], *, due_at: datetime, now: datetime
+    ) -> list["Email"]:
+        """The e-mails about those of the notifications, all just written, that are to be mailed."""
+        mailed = [notification for notification in notifications if cls._is_due_for(notification)]
+        return cls.objects.bulk_create(
+            [cls(notification=notification, due_at=due_at, created_at=now) for notification in mailed]
+        )
+
+    @classmethod
+    def _is_due_for(cls, notification: feeds.Notification) -> bool:
+        """Whether an e-mail goes for the notification; see kinds.Mailed."""
         kind = kinds.of(notification.kind)
         is_answer = notification.data.get("own_bid")
         if kind.mailed is kinds.Mailed.NEVER or notification.withdrawn_at is not None or is_answer:
@@ -85,7 +96,7 @@ class Email(models.Model):
 
     @classmethod
     def drop(cls, email_ids: Collection[int], *, reason: str) -> None:
-        """Drop those of the e-mails that are PENDING."""
+        """Drop those of the e-mails that are PENDING. `reason` is for operators."""
         cls.objects.filter(pk__in=email_ids, state=EmailState.PENDING).update(
             state=EmailState.DROPPED, reason=reason
         )
@@ -100,7 +111,8 @@ class Email(models.Model):
         due_at: datetime | None = None,
         reason: str = "",
     ) -> bool:
-        """Take one e-mail from `source` to `target`; whether this caller did."""
+        """Move one e-mail from `source` to `target`. False: another caller moved it. Raises ValueError for a move that is not
+        in TRANSITIONS."""
         if target not in TRANSITIONS[source]:
             raise ValueError(f"an e-mail never goes from {source} to {target}")
         changes: dict[str, Any] = {"state": target, "reason": reason[:300]}

@@ -35,13 +35,13 @@ class Feed(models.Model):
 
     @classmethod
     def open(cls, user_ids: list[str], *, now: datetime) -> None:
-        """See that each user has a feed. The epoch is the instant of its making, so that it never comes twice."""
+        """Give each user a feed. Its epoch is the present instant, so that no epoch comes twice."""
         epoch = f"{instants.of(now):x}"
         cls.objects.bulk_create([cls(user_id=each, epoch=epoch) for each in user_ids], ignore_conflicts=True)
 
     @classmethod
     def lock(cls, user_id: str, *, now: datetime) -> "Feed":
-        """The user's feed, locked until the transaction ends; made where there is none."""
+        """The user's feed, locked until the transaction ends. A user without a feed gets one."""
         feed = cls.objects.select_for_update().filter(user_id=user_id).first()
         if feed is None:
             cls.open([user_id], now=now)
@@ -51,7 +51,7 @@ class Feed(models.Model):
     def append(
         self, *, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
     ) -> "Notification | None":
-        """The next notification; None when `source` has told this already. The feed must be locked."""
+        """The next notification; None when the feed has one of this kind and source. The feed must be locked."""
         if Notification.objects.filter(user_id=self.user_id, source=source, kind=kind.name).exists():
             return None
         self.last_seq += 1
@@ -67,14 +67,14 @@ class Feed(models.Model):
         )
 
     def mark_read(self, seq: int) -> None:
-        """Never backwards. The feed must be locked."""
+        """Note that the user has read up to `seq`; an older seq changes nothing. The feed must be locked."""
         if seq > self.read_seq:
             self.read_seq = seq
             self.save(update_fields=["read_seq"])
 
 
 class Notification(models.Model):
-    """One thing that a user was told. Written once, but that it may be withdrawn."""
+    """One entry of a user's feed. After it is written, it changes only when it is withdrawn."""
 
     user_id = models.CharField(max_length=64)
     seq = models.BigIntegerField()
@@ -102,9 +102,9 @@ class Notification(models.Model):
         return f"{self.user_id} {self.seq} {self.kind}"
 
     def withdraw_overtaken(self, *, now: datetime) -> list[int]:
-        """Withdraw what this notice overtakes; the keys of the withdrawn notices. The feed must be locked.
+        """Withdraw the notices that this one replaces; the keys of all withdrawn ones. The feed must be locked.
 
-        The end of a sale may arrive before its beginning (WON): then this notice is withdrawn itself.
+        The end of a sale may arrive before its beginning (WON): then the beginning is withdrawn itself.
         """
         kind = kinds.of(self.kind)
         own = Notification.objects.filter(user_id=self.user_id, withdrawn_at=None)

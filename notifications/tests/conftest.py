@@ -1,4 +1,4 @@
-"""What the tests of the notifications share: users, events, and a hub on real Redis and PostgreSQL."""
+"""What the tests of the notifications share: users, events, and a hub on a real Redis and PostgreSQL."""
 
 import time
 import uuid
@@ -59,7 +59,7 @@ def tell(
     n: int = 1,
     now: datetime = NOW,
 ) -> None:
-    """Tell the user `n` things."""
+    """Write `n` notifications to the user's feed."""
     for _ in range(n):
         services.notify(
             user_id=user_id,
@@ -95,13 +95,13 @@ def publish(auction_id: str, *seqs: int) -> None:
 
 
 def lose_frames(auction_id: str) -> None:
-    """What an emptied Redis means to one auction."""
+    """Lose the frames of one auction, as an emptied Redis does."""
     redis_clients.blocking().delete(redis_clients.frames_key(auction_id))
     redis_clients.blocking().script_flush()
 
 
 def store_silently(auction_id: str, *seqs: int) -> None:
-    """Frames that are kept, but whose publication nobody heard."""
+    """Keep frames without publishing them."""
     key = redis_clients.frames_key(auction_id)
     for seq in seqs:
         text = frames.auction_text(bid(auction_id, seq))
@@ -111,7 +111,7 @@ def store_silently(auction_id: str, *seqs: int) -> None:
 
 @pytest.fixture(autouse=True)
 def no_dispatch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test leaves tasks behind: nothing is dispatched, unless a test says otherwise."""
+    """Dispatch no task, unless a test says otherwise, so that no test leaves tasks behind."""
     monkeypatch.setattr(dispatcher, "send", lambda _email_ids, correlation_id: None)
 
 
@@ -137,7 +137,7 @@ def user_id() -> str:
 
 @pytest_asyncio.fixture
 async def running_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[hub.Hub]:
-    """The hub of this process, as the web role starts it; looks come sooner than in production."""
+    """The hub of this process, as the web role starts it, but with more frequent looks."""
     monkeypatch.setattr(due, "LOOK_SECONDS", 0.3)
     await hub.start()
     yield hub.current()

@@ -1,4 +1,4 @@
-"""Frames against the committed AsyncAPI document: `check` refuses one that it does not describe."""
+"""Checks messages against the committed AsyncAPI document: `check` refuses one that it does not describe."""
 
 import functools
 import json
@@ -15,8 +15,8 @@ _LOST = {"auction": "AuctionLost", "notifications": "FeedLost"}
 
 @functools.cache
 def committed() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(DOCUMENT.read_bytes())
-    return found
+    document: dict[str, Any] = json.loads(DOCUMENT.read_bytes())
+    return document
 
 
 def name_of(body: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""REST: nobody sees anything, nobody sees another's, and a cursor goes on where it stopped or says that it cannot."""
+"""REST: a token opens its user's feed and no other, and a cursor goes on where it stopped or says that it cannot."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def seqs(answer: Any) -> list[int]:
 
 @pytest.mark.parametrize(("method", "path"), [("get", LIST), ("post", READ), ("post", TICKET)])
 @pytest.mark.parametrize("header", [None, "Bearer forged.token.here", "Basic YTpi"])
-def test_nobody_gets_nothing(method: str, path: str, header: str | None) -> None:
+def test_without_a_valid_token_every_answer_is_401(method: str, path: str, header: str | None) -> None:
     client = APIClient()
     if header:
         client.credentials(HTTP_AUTHORIZATION=header)
@@ -38,7 +38,7 @@ def test_nobody_gets_nothing(method: str, path: str, header: str | None) -> None
     assert models.Feed.objects.count() == 0
 
 
-def test_each_user_sees_his_own(user_id: str, client_of: ClientOf) -> None:
+def test_users_see_their_own_notifications_only(user_id: str, client_of: ClientOf) -> None:
     conftest.tell(user_id, n=2)
 
     assert seqs(client_of(user_id).get(LIST)) == [1, 2]
@@ -71,7 +71,7 @@ def test_a_notification_in_public_form(user_id: str, client_of: ClientOf) -> Non
     }
 
 
-def test_the_latest_come_first_to_hand_and_the_cursor_goes_on_from_there(
+def test_the_list_begins_with_the_latest_and_the_cursor_goes_on_from_there(
     user_id: str, client_of: ClientOf
 ) -> None:
     conftest.tell(user_id, n=5)
@@ -88,7 +88,7 @@ def test_the_latest_come_first_to_hand_and_the_cursor_goes_on_from_there(
     assert nothing.json()["cursor"] == last_page.json()["cursor"]
 
 
-def test_a_user_who_was_never_told_anything_has_a_cursor(user_id: str, client_of: ClientOf) -> None:
+def test_a_user_without_notifications_has_a_cursor(user_id: str, client_of: ClientOf) -> None:
     first = client_of(user_id).get(LIST).json()
     conftest.tell(user_id)
 
@@ -97,7 +97,7 @@ def test_a_user_who_was_never_told_anything_has_a_cursor(user_id: str, client_of
 
 
 @pytest.mark.parametrize("which", ["another epoch", "ahead"])
-def test_a_cursor_that_leads_nowhere_gets_a_snapshot(user_id: str, client_of: ClientOf, which: str) -> None:
+def test_an_unknown_cursor_gets_a_snapshot(user_id: str, client_of: ClientOf, which: str) -> None:
     conftest.tell(user_id, n=3)
     epoch = selectors.get_head(user_id).epoch
     cursor = "0:1" if which == "another epoch" else f"{epoch}:4"
@@ -129,7 +129,7 @@ def test_a_query_is_checked(user_id: str, client_of: ClientOf, query: dict[str, 
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
-def test_reading_marks_ones_own_and_nobody_elses(user_id: str, client_of: ClientOf) -> None:
+def test_reading_marks_the_own_notifications_only(user_id: str, client_of: ClientOf) -> None:
     conftest.tell(user_id, n=3)
     conftest.tell(ANOTHER, n=3)
     epoch = selectors.get_head(user_id).epoch
@@ -141,7 +141,7 @@ def test_reading_marks_ones_own_and_nobody_elses(user_id: str, client_of: Client
     assert client_of(ANOTHER).get(LIST).json()["unread"] == 3
 
 
-def test_what_a_later_notification_replaces_needs_no_reading(user_id: str, client_of: ClientOf) -> None:
+def test_a_withdrawn_notification_does_not_count_as_unread(user_id: str, client_of: ClientOf) -> None:
     conftest.tell(user_id, n=3)
     models.Notification.objects.filter(user_id=user_id, seq=2).update(withdrawn_at=timezone.now())
 
@@ -185,11 +185,11 @@ def test_a_ticket_is_the_users_own_and_short_lived(user_id: str, client_of: Clie
     assert 28 <= redis_clients.blocking().ttl(key) <= 30
 
 
-def test_without_redis_a_ticket_is_a_matter_of_trying_again(
+def test_without_redis_a_request_for_a_ticket_is_to_be_repeated(
     user_id: str, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = redis.Redis(port=1)
-    monkeypatch.setattr(redis_clients, "blocking", lambda: away)
+    unavailable = redis.Redis(port=1)
+    monkeypatch.setattr(redis_clients, "blocking", lambda: unavailable)
 
     answer = client_of(user_id).post(TICKET)
 

@@ -1,4 +1,4 @@
-"""The document of the streams: current, served, and true of every frame. (`streams` checks each frame that any test hears.)"""
+"""The document of the streams is current, public, and true of every frame. `streams` checks each frame that a test receives."""
 
 import json
 from pathlib import Path
@@ -37,8 +37,8 @@ FRAMES = {
 def record_frame(name: str) -> dict[str, Any]:
     """The frame of the record that `contracts` keeps as an example."""
     _, event = contracts.decode((FIXTURES / f"{name}.json").read_bytes())
-    found: dict[str, Any] = json.loads(frames.auction_text(event))
-    return found
+    frame: dict[str, Any] = json.loads(frames.auction_text(event))
+    return frame
 
 
 def test_the_committed_document_is_current() -> None:
@@ -113,14 +113,14 @@ def test_the_document_takes_the_messages_that_the_server_takes(message: dict[str
     assert is_documented() == is_taken()
 
 
-def test_the_document_leads_nowhere_wrong_and_names_every_close_code() -> None:
+def test_every_reference_of_the_document_resolves_and_every_close_code_is_named() -> None:
     document = documented.committed()
     references = list(_references(document))
     assert len(references) > 50
     for reference in references:
-        found: Any = document
+        target: Any = document
         for part in reference.removeprefix("#/").split("/"):
-            found = found[part]
+            target = target[part]
     for code, reason in sockets.REASONS.items():
         assert f"| {code} | {reason} |" in document["channels"]["websocket"]["description"]
         assert len(reason.encode()) <= 123  # what a close frame holds
@@ -145,7 +145,7 @@ def _references(value: Any) -> Any:
         ("/api/asyncapi-sockets.json", event_documents.sockets),
     ],
 )
-def test_the_house_serves_the_documents_to_everybody_and_to_caches(path: str, rendered: Any) -> None:
+def test_the_documents_are_public_and_cacheable(path: str, rendered: Any) -> None:
     client = Client()
     first = client.get(path)
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})

@@ -1,4 +1,4 @@
-"""Handlers: which event tells whom what; a repeated event tells nothing."""
+"""Handlers: which event notifies whom of what; a repeated event changes nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +55,7 @@ def handle(event: events.Event, event_id: str = "event-1") -> None:
         handlers.SUBSCRIPTION.handlers[type(event)](conftest.envelope_of(event, event_id=event_id), event)
 
 
-def told() -> list[tuple[str, str, dict[str, Any]]]:
+def notified() -> list[tuple[str, str, dict[str, Any]]]:
     return list(models.Notification.objects.order_by("seq").values_list("user_id", "kind", "data"))
 
 
@@ -78,16 +78,18 @@ def told() -> list[tuple[str, str, dict[str, Any]]]:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_event_tells_the_user_it_concerns(event: events.Event, kind: str, figures: dict[str, Any]) -> None:
+def test_an_event_notifies_the_user_it_concerns(
+    event: events.Event, kind: str, figures: dict[str, Any]
+) -> None:
     handle(event)
 
-    ((user_id, told_kind, data),) = told()
-    assert (user_id, told_kind) == (USER, kind)
+    ((user_id, stored_kind, data),) = notified()
+    assert (user_id, stored_kind) == (USER, kind)
     assert data.items() >= figures.items()
     assert "user_id" not in data
 
 
-def test_low_stock_tells_every_operator() -> None:
+def test_low_stock_notifies_every_operator() -> None:
     for user_id in ("b" * 32, "a" * 32):
         account = events.AccountChanged(
             user_id=user_id,
@@ -102,7 +104,7 @@ def test_low_stock_tells_every_operator() -> None:
 
     handle(events.StockLow(**_STOCK, threshold=2))
 
-    assert sorted((user_id, kind) for user_id, kind, _ in told()) == [
+    assert sorted((user_id, kind) for user_id, kind, _ in notified()) == [
         ("a" * 32, "LOW_STOCK"),
         ("b" * 32, "LOW_STOCK"),
     ]
@@ -111,17 +113,17 @@ def test_low_stock_tells_every_operator() -> None:
 @pytest.mark.parametrize(
     "order", [(CANCELLED, FAILED), (FAILED, CANCELLED)], ids=["order first", "sale first"]
 )
-def test_the_end_of_an_order_is_told_once_with_the_reason_that_came_first(
+def test_the_end_of_an_order_is_one_notification_with_the_reason_that_came_first(
     order: tuple[events.Event, ...],
 ) -> None:
     for i, event in enumerate(order):
         handle(event, event_id=f"event-{i}")
 
-    ((_, kind, data),) = told()
+    ((_, kind, data),) = notified()
     assert (kind, data["reason"]) == ("ORDER_CANCELLED", order[0].reason)
 
 
-def test_a_listing_that_was_asked_for_is_an_auction_that_can_be_watched() -> None:
+def test_a_requested_listing_is_an_auction_that_can_be_watched() -> None:
     listing = events.ListingRequested(
         auction_id=AUCTION, product_id="p", quantity=1, format="english", allocate="on_listing", requested_by=USER,
         as_operator=False,
@@ -131,17 +133,17 @@ def test_a_listing_that_was_asked_for_is_an_auction_that_can_be_watched() -> Non
     handle(listing, event_id="event-2")
 
     assert selectors.list_known_auctions([AUCTION, "b" * 32]) == {AUCTION}
-    assert told() == []
+    assert notified() == []
 
 
 def test_a_session_that_ended_is_kept_for_the_streams() -> None:
     handle(events.SessionEnded(user_id=USER, session_id="s1"))
 
     assert selectors.list_ends([USER]) == {USER: selectors.Ends(False, frozenset({"s1"}))}
-    assert told() == []
+    assert notified() == []
 
 
-def test_every_event_of_a_kind_is_read_and_a_few_that_tell_users_nothing() -> None:
+def test_every_event_of_a_kind_is_read_and_three_that_notify_no_user() -> None:
     of_kinds = [event_type for kind in kinds.TABLE.values() for event_type in kind.events]
 
     assert len(of_kinds) == len(set(of_kinds))
@@ -175,7 +177,7 @@ def test_each_seq_of_the_log_is_framed_by_one_record() -> None:
 def consume(
     subscription: consuming.Subscription, topic: str, event: events.Event, *, times: int
 ) -> memory.MemoryBroker:
-    """Let a consumer find the same message `times` times."""
+    """Deliver the same message to a consumer `times` times."""
     transport = memory.MemoryBroker()
     message = contracts.encode(
         event, event_id="e1", source="bidding", time=conftest.NOW, version=0, correlation_id="c" * 32
@@ -188,10 +190,10 @@ def consume(
 
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
-def test_a_message_delivered_twice_is_told_once(no_wakeup: None) -> None:
+def test_a_message_delivered_twice_is_one_notification(no_wakeup: None) -> None:
     transport = consume(handlers.SUBSCRIPTION, "auction.private", OUTBID, times=2)
 
-    assert len(told()) == 1
+    assert len(notified()) == 1
     assert transport.lag("notifications", ["auction.private"]) == 0
 
 
@@ -220,11 +222,11 @@ def test_what_cannot_be_shown_is_a_dead_letter_and_leaves_the_feed_as_it_was(
 
     (letter,) = transport.read(dead_letters.topic_of(OUTBID.TOPIC))
     assert dead_letters.decode(letter)[1].error == "KeyError('XXX')"
-    assert [kind for _, kind, _ in told()] == ["OUTBID"]
+    assert [kind for _, kind, _ in notified()] == ["OUTBID"]
     assert models.Feed.objects.get(user_id=USER).last_seq == 1
 
 
-# --- notices that later ones overtake, and mails ---------------------------------------------------------------------
+# --- notices that later ones overtake, and emails ---------------------------------------------------------------------
 
 LEADING = events.Leading(**_NOTICE, price=1300, currency="EUR", ends_at=9)
 WON = events.Won(**_NOTICE, sale_id=SALE, order_number=NUMBER, price=1300, currency="EUR")
@@ -233,20 +235,20 @@ NEXT = events.NextInLine(**_NOTICE, price=1300, next_price=1000, currency="EUR")
 NOT_SOLD = events.NotSold(**_NOTICE, price=1300, currency="EUR", highest=True, missed_by_percent=10)
 
 
-def standing() -> list[str]:
-    """The kinds of the notices that were not withdrawn, oldest first."""
+def not_withdrawn() -> list[str]:
+    """The kinds of the notices that are not withdrawn, oldest first."""
     rows = models.Notification.objects.filter(withdrawn_at=None).order_by("seq")
     return list(rows.values_list("kind", flat=True))
 
 
-def mails() -> list[tuple[str, str]]:
-    """(kind, state) of each mail, oldest first."""
+def emails() -> list[tuple[str, str]]:
+    """(kind, state) of each e-mail, oldest first."""
     rows = models.Email.objects.order_by("notification__seq")
     return list(rows.values_list("notification__kind", "state"))
 
 
 @pytest.mark.parametrize(
-    ("told_events", "left"),
+    ("handled", "left"),
     [
         ([OUTBID, LEADING], ["LEADING"]),
         ([LEADING, OUTBID, OUTBID], ["OUTBID"]),
@@ -258,40 +260,40 @@ def mails() -> list[tuple[str, str]]:
         ([CANCELLED, WON], ["ORDER_CANCELLED"]),
     ],
 )
-def test_a_notice_withdraws_those_that_it_overtakes(told_events: list[events.Event], left: list[str]) -> None:
-    for number, event in enumerate(told_events):
+def test_a_notice_withdraws_those_that_it_overtakes(handled: list[events.Event], left: list[str]) -> None:
+    for number, event in enumerate(handled):
         handle(event, f"event-{number}")
 
-    assert standing() == left
-    assert models.Notification.objects.count() == len(told_events)
+    assert not_withdrawn() == left
+    assert models.Notification.objects.count() == len(handled)
 
 
 def test_a_notice_of_another_lot_withdraws_nothing() -> None:
     handle(OUTBID, "event-1")
     handle(msgspec.structs.replace(LOST, auction_id="b" * 32), "event-2")
 
-    assert standing() == ["OUTBID", "LOST"]
+    assert not_withdrawn() == ["OUTBID", "LOST"]
 
 
-def test_the_mail_of_a_withdrawn_notice_does_not_go() -> None:
+def test_the_email_of_a_withdrawn_notice_is_dropped() -> None:
     handle(OUTBID, "event-1")
     handle(LOST, "event-2")
 
-    assert mails() == [("OUTBID", "DROPPED"), ("LOST", "PENDING")]
+    assert emails() == [("OUTBID", "DROPPED"), ("LOST", "PENDING")]
 
 
-def test_the_answer_to_ones_own_bid_is_no_mail() -> None:
+def test_the_answer_to_the_readers_own_bid_is_not_mailed() -> None:
     handle(msgspec.structs.replace(OUTBID, own_bid=True))
     handle(LEADING, "event-2")
 
-    assert (len(told()), mails()) == (2, [])
+    assert (len(notified()), emails()) == (2, [])
 
 
 @pytest.mark.parametrize("is_back", ["reads", "bids"])
-def test_one_outbid_mail_a_lot_until_its_reader_is_back(is_back: str) -> None:
+def test_outbid_is_mailed_once_a_lot_until_the_reader_is_back(is_back: str) -> None:
     handle(OUTBID, "event-1")
     handle(OUTBID, "event-2")
-    assert [kind for kind, _ in mails()] == ["OUTBID"]
+    assert [kind for kind, _ in emails()] == ["OUTBID"]
 
     if is_back == "reads":
         models.Feed.objects.filter(user_id=USER).update(read_seq=2)
@@ -299,22 +301,22 @@ def test_one_outbid_mail_a_lot_until_its_reader_is_back(is_back: str) -> None:
         handle(LEADING, "event-3")
     handle(OUTBID, "event-4")
 
-    assert [kind for kind, _ in mails()] == ["OUTBID", "OUTBID"]
+    assert [kind for kind, _ in emails()] == ["OUTBID", "OUTBID"]
 
 
-def test_an_unsold_lot_is_told_without_its_reserve() -> None:
+def test_the_notice_of_an_unsold_lot_hides_its_reserve() -> None:
     handle(NOT_SOLD)
 
-    (_, kind, data) = told()[0]
+    (_, kind, data) = notified()[0]
     text = kinds.of(kind).text_of(wording.public(data))
     assert text == "“Lamp” was not sold: your highest bid missed the reserve by less than 10 %"
 
 
-def test_the_seller_is_told_of_sales_and_of_lots_that_were_not_sold() -> None:
+def test_the_seller_is_notified_of_sales_and_of_unsold_lots() -> None:
     handle(events.LotSold(**_NOTICE, sale_id=SALE, price=2600, currency="EUR", quantity=2), "event-1")
     handle(events.LotUnsold(**_NOTICE, bids=0, reserve_met=True), "event-2")
 
-    texts = [kinds.of(kind).text_of(wording.public(data)) for _, kind, data in told()]
+    texts = [kinds.of(kind).text_of(wording.public(data)) for _, kind, data in notified()]
     assert texts == ["Sold: 2 × “Lamp” for €26.00", "“Lamp” was not sold"]
 
 

@@ -1,4 +1,4 @@
-"""The checkers find what they look for: each is shown raw data in which its invariant is broken."""
+"""The checkers find what they look for: each reads raw data in which its invariant is broken."""
 
 from collections.abc import Callable
 
@@ -69,7 +69,7 @@ def test_sound_data_has_no_finding(user_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("breaking", "found"),
+    ("breaking", "counts"),
     [
         (_gap, [1, 0, 0, 0]),
         (_renumbered, [1, 0, 0, 0]),
@@ -81,11 +81,11 @@ def test_sound_data_has_no_finding(user_id: str) -> None:
     ],
 )
 def test_each_break_is_found_by_its_checker(
-    user_id: str, breaking: Callable[[], None], found: list[int]
+    user_id: str, breaking: Callable[[], None], counts: list[int]
 ) -> None:
     for source in ("e1", "e2", "e3"):
         tell(user_id, source)
 
     breaking()
 
-    assert [count for _, count in violations()] == found
+    assert [count for _, count in violations()] == counts

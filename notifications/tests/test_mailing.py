@@ -1,4 +1,4 @@
-"""E-mail: at most one per notification, to verified addresses, readable; what cannot go waits, and not for ever."""
+"""E-mail: at most one for each notification, readable, to verified addresses; one that cannot go waits for a day at most."""
 
 import re
 import smtplib
@@ -31,14 +31,14 @@ real_send = dispatcher.send
 
 
 def verify(user_id: str, *, version: int = 1, **changes: Any) -> None:
-    known: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "email": "ada@example.org",
         "email_verified": True,
         "roles": ("bidder",),
         "closed": False,
     }
     services.follow_account(
-        account=events.AccountChanged(user_id=user_id, version=version, created_at=0, **known | changes)
+        account=events.AccountChanged(user_id=user_id, version=version, created_at=0, **fields | changes)
     )
 
 
@@ -51,7 +51,7 @@ def send(email: models.Email, *, after: timedelta = timedelta()) -> models.Email
 
 
 class Broken(locmem.EmailBackend):
-    """A mail server that fails at one point."""
+    """A mail server that fails while it opens or while it sends."""
 
     opening: Exception | None = None
     sending: Exception | None = None
@@ -73,7 +73,7 @@ def server(settings: Any) -> type[Broken]:
     return Broken
 
 
-def test_an_email_goes_once_however_often_it_is_asked_for(user_id: str) -> None:
+def test_an_email_goes_once_however_often_it_is_sent(user_id: str) -> None:
     verify(user_id)
     conftest.tell(user_id)
 
@@ -85,29 +85,29 @@ def test_an_email_goes_once_however_often_it_is_asked_for(user_id: str) -> None:
     assert message.subject == "“Lamp” went to another bidder for €12.50"
 
 
-def test_senders_at_once_send_one_email(user_id: str) -> None:
+def test_concurrent_senders_send_one_email(user_id: str) -> None:
     verify(user_id)
     conftest.tell(user_id)
     email = email_of(user_id)
     ready = threading.Barrier(8)
 
-    def ask() -> None:
+    def send_when_ready() -> None:
         ready.wait()
         send(email)
         connections.close_all()
 
-    askers = [threading.Thread(target=ask) for _ in range(8)]
-    for asker in askers:
-        asker.start()
-    for asker in askers:
-        asker.join()
+    senders = [threading.Thread(target=send_when_ready) for _ in range(8)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
 
     assert len(mail.outbox) == 1
     assert email_of(user_id).state == "SENT"
 
 
 @pytest.mark.parametrize("account", [None, {"email_verified": False}], ids=["unknown", "unverified"])
-def test_nothing_goes_before_the_address_is_verified(user_id: str, account: dict[str, Any] | None) -> None:
+def test_an_email_waits_until_the_address_is_verified(user_id: str, account: dict[str, Any] | None) -> None:
     if account:
         verify(user_id, **account)
     conftest.tell(user_id)
@@ -119,7 +119,7 @@ def test_nothing_goes_before_the_address_is_verified(user_id: str, account: dict
     assert send(email_of(user_id), after=timedelta(minutes=5)) == "SENT"
 
 
-def test_a_closed_account_gets_nothing_and_old_news_are_dropped(user_id: str) -> None:
+def test_a_closed_account_gets_no_email_and_old_news_is_dropped(user_id: str) -> None:
     verify(user_id, closed=True)
     conftest.tell(user_id)
 
@@ -130,7 +130,7 @@ def test_a_closed_account_gets_nothing_and_old_news_are_dropped(user_id: str) ->
     assert email_of(user_id).reason == "no verified address"
 
 
-def test_a_server_that_is_away_is_tried_again(user_id: str, server: type[Broken]) -> None:
+def test_an_unavailable_server_is_tried_again(user_id: str, server: type[Broken]) -> None:
     verify(user_id)
     conftest.tell(user_id)
 
@@ -144,7 +144,9 @@ def test_a_server_that_is_away_is_tried_again(user_id: str, server: type[Broken]
     assert len(mail.outbox) == 1
 
 
-def test_a_server_that_stays_away_costs_the_email_and_says_why(user_id: str, server: type[Broken]) -> None:
+def test_an_email_is_dropped_with_its_reason_when_the_server_stays_unavailable(
+    user_id: str, server: type[Broken]
+) -> None:
     verify(user_id)
     conftest.tell(user_id)
     server.opening = ConnectionRefusedError("no server")
@@ -165,7 +167,7 @@ def test_a_server_that_stays_away_costs_the_email_and_says_why(user_id: str, ser
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_after_the_server_was_asked_nothing_is_sent_again(
+def test_after_the_server_has_the_email_it_is_not_sent_again(
     user_id: str, server: type[Broken], error: Exception, state: str
 ) -> None:
     verify(user_id)
@@ -189,7 +191,7 @@ def test_after_the_server_was_asked_nothing_is_sent_again(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_server_that_asks_to_come_later_is_asked_again(
+def test_a_server_that_asks_to_try_later_is_tried_again(
     user_id: str, server: type[Broken], error: Exception
 ) -> None:
     verify(user_id)
@@ -225,7 +227,7 @@ def test_a_sender_that_dies_leaves_an_email_that_is_never_sent_again(
     assert len(mail.outbox) == sent
 
 
-def test_the_sweep_finds_what_was_not_dispatched_and_does_not_send_it_all_the_time(user_id: str) -> None:
+def test_the_sweep_finds_an_email_that_was_not_dispatched_once_a_pause(user_id: str) -> None:
     verify(user_id)
     conftest.tell(user_id)
     email = email_of(user_id)
@@ -237,7 +239,7 @@ def test_the_sweep_finds_what_was_not_dispatched_and_does_not_send_it_all_the_ti
     assert swept == [[email.pk], []]
 
 
-def test_an_email_never_moves_in_a_way_that_is_not_in_the_table(user_id: str) -> None:
+def test_an_email_moves_only_as_the_table_of_transitions_says(user_id: str) -> None:
     conftest.tell(user_id)
 
     with pytest.raises(ValueError, match="never goes"):
@@ -290,7 +292,7 @@ def test_a_notification_that_lacks_figures_can_still_be_shown(user_id: str, kind
 
 @pytest.fixture
 def email_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A real worker on a queue of its own, in a thread; it need not wait for servers that these tests do not use."""
+    """A real worker in a thread, on a queue of its own. It does not wait for servers that these tests do not use."""
     monkeypatch.setattr(dispatcher, "send", real_send)
     monkeypatch.setattr(dispatcher, "QUEUE", f"email-{conftest.new_id()}")
     signals.worker_init.disconnect(celery.start_worker)
@@ -322,7 +324,7 @@ def test_the_task_of_the_sweep_sends_what_is_due(user_id: str, monkeypatch: pyte
     assert sent == [email_of(user_id).pk]
 
 
-def test_a_broker_that_is_away_costs_a_line_of_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_broker_costs_a_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(
         celery.app, "send_task", lambda *_, **__: (_ for _ in ()).throw(ConnectionRefusedError())
@@ -334,5 +336,5 @@ def test_a_broker_that_is_away_costs_a_line_of_log(monkeypatch: pytest.MonkeyPat
 def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
+        assert time.monotonic() < deadline, "the condition did not come true"
         time.sleep(0.05)

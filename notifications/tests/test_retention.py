@@ -1,4 +1,4 @@
-"""The record of an e-mail is kept for its days; its notification, and what is still to be sent, for good."""
+"""The row of an e-mail that has ended stays for its days; notifications and e-mails that wait stay for good."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(databases=["notifications"])
 MOMENT = timedelta(microseconds=1)
 
 
-def test_an_e_mail_that_is_over_goes_after_its_days_and_the_others_stay(settings: Any) -> None:
+def test_an_email_that_has_ended_is_deleted_after_its_days_and_the_others_stay(settings: Any) -> None:
     settings.EMAILS_KEEP_DAYS = 30
     oldest_kept = conftest.NOW - timedelta(days=30)
     rows = [(state, at) for state in models.EmailState for at in (oldest_kept, oldest_kept - MOMENT)]

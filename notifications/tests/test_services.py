@@ -1,4 +1,4 @@
-"""Feeds: one gapless sequence per user, one notification per source, told only after the commit."""
+"""Feeds: one gapless sequence for each user, one notification for each source, announced only after the commit."""
 
 import threading
 from collections.abc import Callable
@@ -22,18 +22,18 @@ def seqs(user_id: str) -> list[int]:
 
 
 def account(user_id: str, version: int, **changes: Any) -> events.AccountChanged:
-    known: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "email": "ada@example.org",
         "email_verified": True,
         "created_at": 0,
         "roles": ("bidder",),
         "closed": False,
     }
-    return events.AccountChanged(user_id=user_id, version=version, **known | changes)
+    return events.AccountChanged(user_id=user_id, version=version, **fields | changes)
 
 
-class Rung:
-    """A wake-up and a dispatcher that remember."""
+class Recorder:
+    """A wake-up and a dispatcher that record their calls."""
 
     def __init__(self) -> None:
         self.users: list[str] = []
@@ -48,14 +48,14 @@ class Rung:
 
 
 @pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
-    found = Rung()
-    monkeypatch.setattr(wakeup, "notify", found.notify)
-    monkeypatch.setattr(dispatcher, "send", found.send)
-    return found
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recording = Recorder()
+    monkeypatch.setattr(wakeup, "notify", recording.notify)
+    monkeypatch.setattr(dispatcher, "send", recording.send)
+    return recording
 
 
-def test_each_user_has_a_sequence_of_his_own_from_one(user_id: str) -> None:
+def test_each_user_has_a_sequence_from_one(user_id: str) -> None:
     conftest.tell(user_id, n=3)
     conftest.tell(BIDDER, n=2)
 
@@ -64,47 +64,47 @@ def test_each_user_has_a_sequence_of_his_own_from_one(user_id: str) -> None:
     assert selectors.get_head(user_id).last_seq == 3
 
 
-def test_one_source_is_told_once(user_id: str) -> None:
+def test_one_source_and_kind_is_one_notification(user_id: str) -> None:
     conftest.tell(user_id, source="event-1", n=3)
     conftest.tell(user_id, source="event-1", kind="WON")
     conftest.tell(BIDDER, source="event-1")
 
-    told = [(row.seq, row.kind) for row in selectors.list_after(user_id=user_id, seq=0, limit=9)]
-    assert told == [(1, "LOST"), (2, "WON")]
+    notifications = [(row.seq, row.kind) for row in selectors.list_after(user_id=user_id, seq=0, limit=9)]
+    assert notifications == [(1, "LOST"), (2, "WON")]
     assert seqs(BIDDER) == [1]
 
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
-def test_what_is_rolled_back_leaves_no_gap_and_rings_nowhere(user_id: str, rung: Rung) -> None:
+def test_a_rollback_leaves_no_gap_and_wakes_no_hub(user_id: str, recorder: Recorder) -> None:
     conftest.tell(user_id)
 
     @transaction.atomic(using=models.DATABASE)
-    def tell_and_fail() -> None:
+    def notify_and_fail() -> None:
         conftest.tell(user_id)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        tell_and_fail()
+        notify_and_fail()
     conftest.tell(user_id)
 
     assert seqs(user_id) == [1, 2]
-    assert rung.users == [user_id, user_id]
-    assert len(rung.emails) == 2
+    assert recorder.users == [user_id, user_id]
+    assert len(recorder.emails) == 2
 
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
-def test_nobody_is_rung_before_the_commit(user_id: str, rung: Rung) -> None:
+def test_no_hub_is_woken_before_the_commit(user_id: str, recorder: Recorder) -> None:
     with transaction.atomic(using=models.DATABASE):
         conftest.tell(user_id)
-        before = list(rung.users)
+        before = list(recorder.users)
 
     assert before == []
-    assert rung.users == [user_id]
+    assert recorder.users == [user_id]
 
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
-def test_writers_of_one_feed_at_once_leave_no_gap_and_double_nothing(user_id: str, rung: Rung) -> None:
-    """Eight writers tell the same forty things of one user, whose feed none of them finds at first."""
+def test_concurrent_writers_of_one_feed_leave_no_gap_and_no_double(user_id: str, recorder: Recorder) -> None:
+    """Eight writers add the same forty notifications to the feed of one user, who has none at first."""
     ready = threading.Barrier(8)
     failures: list[BaseException] = []
 
@@ -127,11 +127,11 @@ def test_writers_of_one_feed_at_once_leave_no_gap_and_double_nothing(user_id: st
     assert failures == []
     assert seqs(user_id) == list(range(1, 41))
     assert models.Notification.objects.values("source").distinct().count() == 40
-    assert len(rung.users) == 40
+    assert len(recorder.users) == 40
 
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
-def test_who_sees_a_notification_sees_all_before_it(user_id: str, no_wakeup: None) -> None:
+def test_a_reader_who_sees_a_notification_sees_all_before_it(user_id: str, no_wakeup: None) -> None:
     done = threading.Event()
     seen: list[list[int]] = []
 
@@ -164,7 +164,7 @@ def test_who_sees_a_notification_sees_all_before_it(user_id: str, no_wakeup: Non
 NOTHING = selectors.News(selectors.Head("0", 0), [])
 
 
-def test_operators_of_the_moment_are_told_and_nobody_else(rung: Rung) -> None:
+def test_only_present_operators_are_notified(recorder: Recorder) -> None:
     services.follow_account(account=account(OPERATOR, 1, roles=("bidder", "operator")))
     services.follow_account(account=account(FORMER, 1, roles=("operator",)))
     services.follow_account(account=account(FORMER, 2, roles=()))
@@ -177,13 +177,13 @@ def test_operators_of_the_moment_are_told_and_nobody_else(rung: Rung) -> None:
     assert [row.user_id for row in models.Notification.objects.all()] == [OPERATOR]
 
 
-def test_with_no_operator_nobody_is_told() -> None:
+def test_without_operators_nothing_is_written() -> None:
     services.notify_operators(kind=kinds.of("LOW_STOCK"), source="e", data={}, at=0, now=conftest.NOW)
 
     assert models.Notification.objects.count() == 0
 
 
-def test_an_overtaken_account_event_changes_nothing() -> None:
+def test_an_older_version_of_an_account_changes_nothing() -> None:
     services.follow_account(account=account(BIDDER, 5, email="new@example.org"))
 
     services.follow_account(account=account(BIDDER, 4, email="old@example.org", roles=("operator",)))
@@ -202,7 +202,7 @@ def test_an_overtaken_account_event_changes_nothing() -> None:
         ({"email": ""}, None),
     ],
 )
-def test_mail_goes_to_verified_addresses_of_open_accounts_only(
+def test_email_goes_to_verified_addresses_of_open_accounts_only(
     changes: dict[str, Any], address: str | None
 ) -> None:
     services.follow_account(account=account(BIDDER, 1, **changes))
@@ -219,7 +219,7 @@ def test_every_kind_but_leading_is_mailed_once(user_id: str) -> None:
     assert sorted(mailed) == sorted(set(kinds.TABLE) - {"LEADING"})
 
 
-def test_reading_is_never_undone(user_id: str) -> None:
+def test_an_older_cursor_unreads_nothing(user_id: str) -> None:
     conftest.tell(user_id, n=3)
     epoch = selectors.get_head(user_id).epoch
 
@@ -230,7 +230,7 @@ def test_reading_is_never_undone(user_id: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [("0", 1), (None, 4)])
-def test_a_cursor_that_leads_nowhere_marks_nothing(user_id: str, wrong: tuple[str | None, int]) -> None:
+def test_an_unknown_cursor_marks_nothing(user_id: str, wrong: tuple[str | None, int]) -> None:
     conftest.tell(user_id, n=3)
     epoch = wrong[0] or selectors.get_head(user_id).epoch
 
@@ -240,7 +240,7 @@ def test_a_cursor_that_leads_nowhere_marks_nothing(user_id: str, wrong: tuple[st
     assert selectors.get_head(user_id).read_seq == 0
 
 
-def test_news_of_many_users_come_at_once_and_page_by_page(
+def test_news_of_many_users_take_two_queries_and_come_page_by_page(
     user_id: str, django_assert_num_queries: Callable
 ) -> None:
     conftest.tell(user_id, n=3)
@@ -258,7 +258,7 @@ def test_news_of_many_users_come_at_once_and_page_by_page(
 @pytest.mark.parametrize(
     "changes", [{"seq": 1}, {"seq": 0}, {"kind": "GOSSIP"}, {"seq": 2, "source": "event-1"}], ids=str
 )
-def test_the_database_itself_refuses_a_second_seq_and_a_second_telling(
+def test_the_database_itself_refuses_a_second_seq_and_a_second_source(
     user_id: str, changes: dict[str, Any]
 ) -> None:
     conftest.tell(user_id, source="event-1")
