@@ -23,7 +23,7 @@ PLANTS = {
     "plain": ("auction_project.kernel.ids", "structlog"),
     "drivers-in-one-file": ("orders.selectors", "pymongo"),
     "embedded-is-a-program": ("auction_project.tools.embedded.child", "django"),
-    "inside-an-app": ("orders.models", "orders.services"),
+    "inside-an-app": ("orders.models.cards", "orders.services"),
 }
 
 # By what .ci/lint.py says of it: lines that break one of its rules.

@@ -470,7 +470,7 @@ def test_while_the_store_is_away_reads_are_503_with_retry_after(auction, rest, m
     monkeypatch.setattr(runtime.current().store.bids, "read", away)
 
     response = rest("get", f"auctions/{auction}")
-    assert (refused(response), response.headers["retry-after"]) == ((503, "store_away", None), "1")
+    assert (refused(response), response.headers["retry-after"]) == ((503, "store_unavailable", None), "1")
 
 
 def test_problem_is_the_same_shape_everywhere(auction, rest):

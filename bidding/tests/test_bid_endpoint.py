@@ -429,7 +429,7 @@ def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
     began = time.monotonic()
     response = web.bid(auction, GOOD, **web.bearer(ANN))
 
-    assert problem(response) == (503, "store_away", None)
+    assert problem(response) == (503, "store_unavailable", None)
     assert (response.headers["retry-after"], time.monotonic() - began < 3.0) == ("1", True)
     monkeypatch.undo()
     assert web.request("GET", f"auctions/{auction}").status_code in (200, 503)

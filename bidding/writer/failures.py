@@ -1,7 +1,5 @@
 """How a command or a look can fail."""
 
-from typing import ClassVar
-
 from auction_project.kernel import errors
 
 
@@ -13,5 +11,3 @@ class KeyReused(errors.Conflict):
 
 class StoreUnavailable(errors.Unavailable):
     """The bid log cannot be written at the moment. Your bid may or may not be stored: look it up by its key, or send it again."""
-
-    code: ClassVar[str] = "store_away"  # part of the API

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from bidding.rest import schemas
-from bidding.rules import log
+from bidding.rules import facts, kinds
 
 ROOT = Path(__file__).resolve().parents[3]
 BODIES = ROOT / "auction_project/web/static/gavel/js/bodies.d.ts"
@@ -27,8 +27,8 @@ def frame_events() -> list[str]:
         ("Outcome", schemas.OUTCOMES),
         ("Standing", schemas.STANDINGS),
         ("FormatName", schemas.FORMATS),
-        ("EntryKind", [facts.__struct_config__.tag for facts in get_args(log.AnyFacts)]),
-        ("NextStep", get_args(log.Next)),
+        ("EntryKind", [kind.__struct_config__.tag for kind in get_args(kinds.AnyFacts)]),
+        ("NextStep", get_args(facts.Next)),
         ("FrameEvent", frame_events()),
     ],
 )

@@ -27,7 +27,7 @@ def raising(error):
 
 
 MET = {
-    "no answer (503)": lambda _: httpx.Response(503, json={"code": "store_away"}),
+    "no answer (503)": lambda _: httpx.Response(503, json={"code": "store_unavailable"}),
     "no answer (502)": lambda _: httpx.Response(502, text="<html>bad gateway</html>"),
     "no answer (401)": lambda _: httpx.Response(401, json={"code": "not_authenticated"}),
     "no answer (429)": lambda _: httpx.Response(429, json={"code": "too_often"}),
