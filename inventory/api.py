@@ -4,22 +4,19 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.core.files.uploadedfile import UploadedFile
-from django.core.paginator import Paginator
 from django.http import HttpResponse
+from drf_spectacular import utils as openapi
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
-from rest_framework import parsers, renderers, views
-from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework import parsers, renderers, request, response, views
 
 from auction_project.kernel import errors, ids, tokens
-from auction_project.kernel.http import api_schemas, rest
+from auction_project.kernel.http import api_schemas, paging, rest
 from inventory import images, models, selectors, serializers, services
 
 CACHE_SECONDS = 365 * 24 * 3600
 
 
-class Products(views.APIView):
+class ProductsView(views.APIView):
     parser_classes: ClassVar = [parsers.JSONParser, parsers.MultiPartParser]
 
     def get_permissions(self) -> list[object]:
@@ -27,30 +24,28 @@ class Products(views.APIView):
             return [rest.has_role("seller", "operator")()]
         return super().get_permissions()
 
-    @extend_schema(
-        operation_id="list_products", parameters=[serializers.ProductQuery], responses=serializers.ProductPage
+    @openapi.extend_schema(
+        operation_id="list_products",
+        parameters=[serializers.ProductsQuery],
+        responses=serializers.ProductPage,
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: request.Request) -> response.Response:
         """The products that you own; all of them, if you are an operator."""
-        query = serializers.ProductQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        wanted = query.validated_data
-        found = selectors.list_products(owner_id=_only_owner(request.user), text=wanted["q"])
-        pages = Paginator(found, wanted["page_size"])
-        page = pages.get_page(wanted["page"]) if wanted["page"] <= pages.num_pages else ()
-        body = {"items": page, "page": wanted["page"], "pages": pages.num_pages, "total": pages.count}
-        return Response(serializers.ProductPage(body).data)
+        query = serializers.ProductsQuery.of(request.query_params)
+        matching = selectors.list_products(owner_id=_only_owner(request.user), text=query["q"])
+        page, size = query["page"], query["page_size"]
+        items = matching[(page - 1) * size : page * size]
+        body = paging.page_of(items=items, page=page, page_size=size, total=matching.count())
+        return response.Response(serializers.ProductPage(body).data)
 
-    @extend_schema(
+    @openapi.extend_schema(
         operation_id="create_product",
-        request=serializers.NewProduct,
+        request=serializers.ProductBody,
         responses={201: serializers.Product, 409: api_schemas.refusal("sku_taken")},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: request.Request) -> response.Response:
         """Create a product, without stock: operators receive its units in the admin."""
-        form = serializers.NewProduct(data=request.data)
-        form.is_valid(raise_exception=True)
-        fields = form.validated_data
+        fields = serializers.ProductBody.of(request.data)
         image = fields.pop("image", None)
         product = services.create_product(
             **fields | {"owner_id": _owner_of_new(request.user, fields.get("owner_id"))},
@@ -59,10 +54,10 @@ class Products(views.APIView):
             actor=request.user.sub,
             now=datetime.now(UTC),
         )
-        return Response(serializers.Product(selectors.get_product(product.id)).data, status=201)
+        return response.Response(serializers.Product(selectors.get_product(product.id)).data, status=201)
 
 
-class OneProduct(views.APIView):
+class ProductView(views.APIView):
     parser_classes: ClassVar = [parsers.JSONParser, parsers.MultiPartParser]
 
     def get_permissions(self) -> list[object]:
@@ -70,20 +65,20 @@ class OneProduct(views.APIView):
             return [rest.has_role("seller", "operator")()]
         return super().get_permissions()
 
-    @extend_schema(operation_id="get_product", responses=serializers.Product)
-    def get(self, request: Request, product_id: str) -> Response:
+    @openapi.extend_schema(operation_id="get_product", responses=serializers.Product)
+    def get(self, request: request.Request, product_id: str) -> response.Response:
         """One of your products; any, if you are an operator."""
         product = selectors.get_product(product_id, owner_id=_only_owner(request.user))
-        return Response(serializers.Product(product).data)
+        return response.Response(serializers.Product(product).data)
 
-    @extend_schema(
-        operation_id="correct_product", request=serializers.Correction, responses=serializers.Product
+    @openapi.extend_schema(
+        operation_id="correct_product", request=serializers.CorrectionBody, responses=serializers.Product
     )
-    def patch(self, request: Request, product_id: str) -> Response:
+    def patch(self, request: request.Request, product_id: str) -> response.Response:
         """Correct the description of one of your products; of any, if you are an operator. A lot that is listed keeps the
         text and the picture that it was listed with.
         """
-        fields = serializers.Correction.of(request.data)
+        fields = serializers.CorrectionBody.of(request.data)
         selectors.get_product(product_id, owner_id=_only_owner(request.user))
         image = fields.pop("image", None)
         services.correct_product(
@@ -93,7 +88,7 @@ class OneProduct(views.APIView):
             actor=request.user.sub,
             now=datetime.now(UTC),
         )
-        return Response(serializers.Product(selectors.get_product(product_id)).data)
+        return response.Response(serializers.Product(selectors.get_product(product_id)).data)
 
 
 class AnyType(renderers.BaseRenderer):
@@ -106,7 +101,7 @@ class AnyType(renderers.BaseRenderer):
         return renderers.JSONRenderer().render(data)
 
 
-class Picture(views.APIView):
+class PictureView(views.APIView):
     """A product's picture. Public, because lots show it."""
 
     authentication_classes: ClassVar[list[Any]] = []
@@ -114,17 +109,17 @@ class Picture(views.APIView):
     renderer_classes: ClassVar = [AnyType]
     is_thumbnail = False
 
-    @extend_schema(responses={(200, images.CONTENT_TYPE): OpenApiTypes.BINARY})
-    def get(self, request: Request, product_id: str) -> HttpResponse:
+    @openapi.extend_schema(responses={(200, images.CONTENT_TYPE): OpenApiTypes.BINARY})
+    def get(self, request: request.Request, product_id: str) -> HttpResponse:
         """The picture as JPEG. The address that a product names is good for ever."""
         version = request.query_params.get("v", "")
         picture = selectors.get_picture(product_id, is_thumbnail=self.is_thumbnail, version=version)
         named = version == picture.digest[: models.DIGEST_CHARACTERS]
-        response = HttpResponse(picture.content, content_type=images.CONTENT_TYPE)
-        response["Cache-Control"] = (
+        answer = HttpResponse(picture.content, content_type=images.CONTENT_TYPE)
+        answer["Cache-Control"] = (
             f"public, max-age={CACHE_SECONDS}, immutable" if named else "public, max-age=60"
         )
-        return response
+        return answer
 
 
 def _content(image: UploadedFile | None) -> bytes | None:

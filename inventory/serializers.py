@@ -9,7 +9,9 @@ MAX_PAGE_SIZE = 100
 MAX_PAGE = 10_000
 
 
-class ProductQuery(rest.StrictSerializer):
+class ProductsQuery(rest.StrictSerializer):
+    """Words to search for, and a page of the list."""
+
     q = serializers.CharField(
         max_length=100,
         default="",
@@ -20,7 +22,9 @@ class ProductQuery(rest.StrictSerializer):
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=20)
 
 
-class NewProduct(rest.StrictSerializer):
+class ProductBody(rest.StrictSerializer):
+    """A new product."""
+
     sku = serializers.CharField(max_length=services.MAX_SKU_CHARACTERS)
     title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS)
     description = serializers.CharField(
@@ -38,7 +42,7 @@ class NewProduct(rest.StrictSerializer):
     )
 
 
-class Correction(rest.StrictSerializer):
+class CorrectionBody(rest.StrictSerializer):
     """What is left out stays as it is."""
 
     title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS, required=False)

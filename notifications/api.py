@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular import utils as openapi
 from rest_framework import request, response, serializers, views
 
 from auction_project.kernel import errors
@@ -23,7 +23,7 @@ class ReadBody(rest.StrictSerializer):
     cursor = serializers.CharField(max_length=40, help_text="Of the last notification that was read.")
 
 
-class ItemAnswer(serializers.Serializer[Any]):
+class Notification(serializers.Serializer[Any]):
     cursor = serializers.CharField()
     kind = serializers.ChoiceField([kind.wire_name for kind in kinds.TABLE.values()])
     text = serializers.CharField(help_text="One line for people.")
@@ -38,8 +38,8 @@ class ItemAnswer(serializers.Serializer[Any]):
     read = serializers.BooleanField()
 
 
-class ListAnswer(serializers.Serializer[Any]):
-    items = ItemAnswer(many=True)
+class NotificationList(serializers.Serializer[Any]):
+    items = Notification(many=True)
     cursor = serializers.CharField(help_text="Send it as `after`, or resume a stream with it.")
     unread = serializers.IntegerField()
     more = serializers.BooleanField(help_text="There is more after `cursor` already.")
@@ -48,21 +48,21 @@ class ListAnswer(serializers.Serializer[Any]):
     )
 
 
-class ReadAnswer(serializers.Serializer[Any]):
+class ReadPosition(serializers.Serializer[Any]):
     cursor = serializers.CharField(help_text="Read up to here.")
     unread = serializers.IntegerField()
 
 
-class TicketAnswer(serializers.Serializer[Any]):
+class StreamTicket(serializers.Serializer[Any]):
     ticket = serializers.CharField(help_text="For `?ticket=` of one stream.")
     expires_in = serializers.IntegerField(help_text="Seconds.")
 
 
 class NotificationsView(views.APIView):
-    @extend_schema(
+    @openapi.extend_schema(
         summary="My notifications",
         parameters=[ListQuery],
-        responses=ListAnswer,
+        responses=NotificationList,
         tags=["notifications"],
     )
     def get(self, request: request.Request) -> response.Response:
@@ -89,10 +89,10 @@ class NotificationsView(views.APIView):
 
 
 class ReadView(views.APIView):
-    @extend_schema(
+    @openapi.extend_schema(
         summary="I have read my notifications up to a cursor",
         request=ReadBody,
-        responses={200: ReadAnswer, 409: api_schemas.refusal("cursor_unknown")},
+        responses={200: ReadPosition, 409: api_schemas.refusal("cursor_unknown")},
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
@@ -108,10 +108,10 @@ class ReadView(views.APIView):
 
 
 class TicketView(views.APIView):
-    @extend_schema(
+    @openapi.extend_schema(
         summary="A one-time ticket for a stream",
         request=rest.NothingBody,
-        responses=TicketAnswer,
+        responses=StreamTicket,
         tags=["notifications"],
     )
     def post(self, request: request.Request) -> response.Response:
@@ -134,23 +134,27 @@ class StreamView(views.APIView):
 
     permission_classes = ()
 
-    @extend_schema(
+    @openapi.extend_schema(
         auth=[{}, {"accessToken": []}],
         summary="Notifications and auctions as server-sent events",
         parameters=[
-            OpenApiParameter(
+            openapi.OpenApiParameter(
                 "auctions", str, description="`ID,ID:SEQ`: which to follow, and up to where you have each."
             ),
-            OpenApiParameter(
+            openapi.OpenApiParameter(
                 "ticket",
                 str,
                 description="Instead of the Authorization header. The stream's own `Last-Event-ID` opens it again for ten minutes.",
             ),
-            OpenApiParameter("cursor", str, description="Resume after it; `Last-Event-ID` goes before."),
-            OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER),
+            openapi.OpenApiParameter(
+                "cursor", str, description="Resume after it; `Last-Event-ID` goes before."
+            ),
+            openapi.OpenApiParameter("Last-Event-ID", str, openapi.OpenApiParameter.HEADER),
         ],
         responses={
-            (200, "text/event-stream"): OpenApiResponse(str, "each event's data is a frame of the WebSocket"),
+            (200, "text/event-stream"): openapi.OpenApiResponse(
+                str, "each event's data is a frame of the WebSocket"
+            ),
         },
         tags=["notifications"],
     )

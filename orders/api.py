@@ -26,7 +26,7 @@ _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
 # --- what goes in ------------------------------------------------------------------------------------------------
 
 
-class OrdersQuery(serializers.Serializer[Any]):
+class OrdersQuery(rest.StrictSerializer):
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
     status = serializers.ChoiceField(models.OrderFact.Kind.values, default="", allow_blank=True)
@@ -38,26 +38,26 @@ class OrdersQuery(serializers.Serializer[Any]):
     )
 
 
-class StatisticsQuery(serializers.Serializer[Any]):
+class StatisticsQuery(rest.StrictSerializer):
     days = serializers.IntegerField(
         min_value=1, max_value=MAX_DAYS, default=DAYS, help_text="Today and the days before it (UTC)."
     )
 
 
-class CardQuery(serializers.Serializer[Any]):
+class CardQuery(rest.StrictSerializer):
     optional = serializers.BooleanField(
         default=False, help_text="Answer 204 instead of 404 when there is no card: that is no error then."
     )
 
 
-class CardRequestSerializer(rest.StrictSerializer):
+class CardBody(rest.StrictSerializer):
     number = serializers.CharField(max_length=card_numbers.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
 
 # --- what comes out ----------------------------------------------------------------------------------------------
 
 
-class OrderSerializer(serializers.Serializer[Any]):
+class Order(serializers.Serializer[Any]):
     number = serializers.CharField()
     status = serializers.ChoiceField(models.OrderFact.Kind.values)
     title = serializers.CharField()
@@ -71,53 +71,53 @@ class OrderSerializer(serializers.Serializer[Any]):
     payment = serializers.ChoiceField(models.PaymentState.values, allow_null=True)
 
 
-class HappeningSerializer(serializers.Serializer[Any]):
+class Happening(serializers.Serializer[Any]):
     at = serializers.IntegerField(help_text="Milliseconds since the epoch.")
     about = serializers.ChoiceField(("order", "payment"))
     kind = serializers.CharField()
     detail = serializers.CharField()
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class Reason(serializers.Serializer[Any]):
     rule = serializers.CharField()
     points = serializers.IntegerField()
     detail = serializers.CharField()
 
 
-class RiskSerializer(serializers.Serializer[Any]):
+class Risk(serializers.Serializer[Any]):
     score = serializers.IntegerField()
     limit = serializers.IntegerField()
-    reasons = ReasonSerializer(many=True)
+    reasons = Reason(many=True)
 
 
-class OrderDetailSerializer(OrderSerializer):
-    timeline = HappeningSerializer(many=True)
+class OrderDetail(Order):
+    timeline = Happening(many=True)
     user_id = serializers.CharField(required=False, help_text="For operators.")
-    risk = RiskSerializer(required=False, allow_null=True, help_text="For operators.")
+    risk = Risk(required=False, allow_null=True, help_text="For operators.")
 
 
-class OrdersSerializer(paging.Page):
-    items = OrderSerializer(many=True)
+class OrderPage(paging.Page):
+    items = Order(many=True)
 
 
-class TallySerializer(serializers.Serializer[Any]):
+class Tally(serializers.Serializer[Any]):
     status = serializers.ChoiceField(models.OrderFact.Kind.values)
     currency = serializers.CharField()
     orders = serializers.IntegerField()
     amount = serializers.CharField()
 
 
-class DayTallySerializer(TallySerializer):
+class DayTally(Tally):
     day = serializers.DateField()
 
 
-class StatisticsSerializer(serializers.Serializer[Any]):
+class Statistics(serializers.Serializer[Any]):
     since = serializers.IntegerField(help_text="Milliseconds since the epoch.")
-    by_status = TallySerializer(many=True)
-    by_day = DayTallySerializer(many=True)
+    by_status = Tally(many=True)
+    by_day = DayTally(many=True)
 
 
-class CardSerializer(serializers.Serializer[Any]):
+class Card(serializers.Serializer[Any]):
     brand = serializers.CharField()
     last4 = serializers.CharField()
     behaviour = serializers.ChoiceField(sorted(set(card_numbers.TEST_NUMBERS.values())))
@@ -134,11 +134,11 @@ class CardSerializer(serializers.Serializer[Any]):
 
 class OrdersView(views.APIView):
     @openapi.extend_schema(
-        operation_id="list_orders", parameters=[OrdersQuery], responses=OrdersSerializer, tags=["orders"]
+        operation_id="list_orders", parameters=[OrdersQuery], responses=OrderPage, tags=["orders"]
     )
     def get(self, request: request.Request) -> response.Response:
         """My orders, newest first."""
-        query = _valid(OrdersQuery, request.query_params)
+        query = OrdersQuery.of(request.query_params)
         matching = selectors.list_orders(
             user_id=request.user.sub, status=query["status"] or None, number=query["number"] or None
         )
@@ -151,7 +151,7 @@ class OrdersView(views.APIView):
 
 
 class OrderView(views.APIView):
-    @openapi.extend_schema(responses=OrderDetailSerializer, tags=["orders"])
+    @openapi.extend_schema(responses=OrderDetail, tags=["orders"])
     def get(self, request: request.Request, number: str) -> response.Response:
         """One of my orders with all that happened to it. Operators: any order, with its risk."""
         if not _NUMBER.fullmatch(number):
@@ -169,10 +169,10 @@ class OrderView(views.APIView):
 class StatisticsView(views.APIView):
     permission_classes = (rest.has_role("operator"),)
 
-    @openapi.extend_schema(parameters=[StatisticsQuery], responses=StatisticsSerializer, tags=["orders"])
+    @openapi.extend_schema(parameters=[StatisticsQuery], responses=Statistics, tags=["orders"])
     def get(self, request: request.Request) -> response.Response:
         """Numbers and sums of orders by status and currency, in all and by day (operators)."""
-        days = _valid(StatisticsQuery, request.query_params)["days"]
+        days = StatisticsQuery.of(request.query_params)["days"]
         today = datetime.combine(timezone.now().astimezone(UTC), datetime.min.time(), UTC)
         since = today - timedelta(days=days - 1)
         tallies = selectors.get_tallies(since=since)
@@ -192,12 +192,12 @@ class StatisticsView(views.APIView):
 class CardView(views.APIView):
     @openapi.extend_schema(
         parameters=[CardQuery],
-        responses={200: CardSerializer, 204: None, 404: api_schemas.refusal("no_card")},
+        responses={200: Card, 204: None, 404: api_schemas.refusal("no_card")},
         tags=["card"],
     )
     def get(self, request: request.Request) -> response.Response:
         """My card. Without one 404, or 204 with `optional`."""
-        is_optional = _valid(CardQuery, request.query_params)["optional"]
+        is_optional = CardQuery.of(request.query_params)["optional"]
         try:
             card = selectors.get_card(user_id=request.user.sub)
         except exceptions.NoCard:
@@ -206,10 +206,10 @@ class CardView(views.APIView):
             return response.Response(status=204)
         return response.Response(_card(card))
 
-    @openapi.extend_schema(request=CardRequestSerializer, responses=CardSerializer, tags=["card"])
+    @openapi.extend_schema(request=CardBody, responses=Card, tags=["card"])
     def put(self, request: request.Request) -> response.Response:
         """Put a simulated card on file, in place of another. Only test numbers are accepted, and none is stored."""
-        body = _valid(CardRequestSerializer, request.data)
+        body = CardBody.of(request.data)
         card = services.set_card(user_id=request.user.sub, number=body["number"], now=timezone.now())
         return response.Response(_card(card))
 
@@ -223,13 +223,6 @@ class CardView(views.APIView):
 
 
 # --- translation -------------------------------------------------------------------------------------------------
-
-
-def _valid(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    """`data` as the serializer reads it. Raises ValidationError."""
-    body = serializer(data=data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
 
 
 def _order(order: models.Order, payment: models.Payment | None) -> dict[str, Any]:

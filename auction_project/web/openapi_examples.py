@@ -208,7 +208,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "Standing": _STANDING,
     "OwnBids": {"items": [{"auction": _AUCTION_NOW, **_STANDING}], "page": 1, "pages": 1, "total": 1},
-    "Orders": {"items": [_ORDER], "page": 1, "pages": 1, "total": 1},
+    "OrderPage": {"items": [_ORDER], "page": 1, "pages": 1, "total": 1},
     "OrderDetail": {
         **_ORDER,
         "timeline": [{"at": _AT + 3_700_000, "about": "order", "kind": "PLACED", "detail": ""}],
@@ -227,15 +227,15 @@ EXAMPLES: dict[str, Any] = {
     },
     "Product": _STOCKED,
     "ProductPage": {"items": [_STOCKED], "page": 1, "pages": 1, "total": 1},
-    "ListAnswer": {
+    "NotificationList": {
         "items": [_ITEM],
         "cursor": _ITEM["cursor"],
         "unread": 1,
         "more": False,
         "snapshot_required": False,
     },
-    "ReadAnswer": {"cursor": _ITEM["cursor"], "unread": 0},
-    "TicketAnswer": {"ticket": "n3Yh8Zs0cQ5l4oVb", "expires_in": 30},
+    "ReadPosition": {"cursor": _ITEM["cursor"], "unread": 0},
+    "StreamTicket": {"ticket": "n3Yh8Zs0cQ5l4oVb", "expires_in": 30},
 }
 _CODES: dict[int, str] = {
     400: "invalid",
