@@ -69,11 +69,15 @@ class Cards:
 
         self._reads = _Shared(read)
 
+    def is_known_usable(self, user_id: str) -> bool:
+        """Whether the user had a usable card within the last CARD_SECONDS, so that no read is needed."""
+        return self._usable_until.get(user_id, 0.0) > time.monotonic()
+
     async def has_usable(self, user_id: str) -> bool:
         """Whether the user has a usable card. Raises errors.Unavailable."""
-        now = time.monotonic()
-        if self._usable_until.get(user_id, 0.0) > now:
+        if self.is_known_usable(user_id):
             return True
+        now = time.monotonic()
         if not await self._reads.get(user_id):
             return False
         if len(self._usable_until) >= MAX_REMEMBERED:

@@ -51,8 +51,9 @@ async def start() -> None:
 
 async def stop() -> None:
     """Finish what waits, then let go of the store."""
-    if (runtime := current.take()) is not None:
-        await runtime.close()
+    if current.is_made:
+        await current().close()  # who still calls it meanwhile gets its answer, and makes no other
+        current.take()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ write theirs with the change, and the adapter ignores the later calls for them (
 """
 
 import functools
+import smtplib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import ModuleType
@@ -28,6 +29,8 @@ from auction_project.kernel.messaging import transactions
 FIRST_PAUSE = timedelta(minutes=1)
 KEEP_TRYING = timedelta(days=3)
 SENT_AT_ONCE = 100  # by one sweep
+SWEEP_TIME = timedelta(seconds=20)
+_REFUSED = (smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException)  # the server's word about this one mail
 
 PASSWORD_CHANGED = "account/email/password_changed"  # noqa: S105 - templates, no secrets
 PASSWORD_RESET = "account/email/password_reset"  # noqa: S105
@@ -79,35 +82,38 @@ def write(
 
 
 def send(*, notice_id: int, now: datetime) -> bool:
-    """Mail one notice if it is due; False when the mail server did not take it. No transaction is open meanwhile.
+    """Mail one notice if it is due; False when the mail server does not answer. No transaction is open meanwhile.
 
-    Moving `due_at` is the claim: another sender finds the notice not due. Each pause is as long as the notice is old,
-    so that the tries follow after 1, 2, 4, … minutes, and the last one after KEEP_TRYING.
+    Moving `due_at` is the claim: another sender finds the notice not due. Each pause is as long as the notice is old, so
+    that the tries follow after 1, 2, 4, … minutes. Whatever the failure is, the row stays until KEEP_TRYING is over.
     """
     due = models.Notice.objects.filter(pk=notice_id, due_at__lte=now)
     notice = due.first()
-    if notice is None:
-        return True
-    age = now - notice.created_at
-    if not due.update(due_at=now + max(FIRST_PAUSE, min(age, KEEP_TRYING - age))):
+    if notice is None or not due.update(due_at=now + max(FIRST_PAUSE, now - notice.created_at)):
         return True
     context = {**notice.context, "timestamp": notice.created_at}
     try:
         allauth_adapter.get_adapter().deliver(notice.template, notice.email, context)
-    except errors.Unavailable:
-        if age >= KEEP_TRYING:
+    except Exception as error:
+        is_unavailable = isinstance(error, errors.Unavailable)
+        if not is_unavailable:
+            log.exception("security_notice_failed", template=notice.template, user_id=notice.user_id)
+        if now - notice.created_at >= KEEP_TRYING:
             log.error("security_notice_dropped", template=notice.template, user_id=notice.user_id)
             notice.delete()
-        return False
+        return not is_unavailable or isinstance(error.__cause__, _REFUSED)
     notice.delete()
     return True
 
 
-def sweep(*, now: datetime) -> None:
-    """Mail the notices that are due, the oldest first. A mail server that takes none ends the sweep."""
-    due = models.Notice.objects.filter(due_at__lte=now).order_by("pk").values_list("pk", flat=True)
+def sweep(*, clock: Callable[[], datetime]) -> None:
+    """Mail the notices that are due, the oldest first, for SWEEP_TIME at most: a worker's task must not take longer. A
+    mail that the server refuses holds up no other; a server that does not answer ends the sweep."""
+    until = clock() + SWEEP_TIME
+    due = models.Notice.objects.filter(due_at__lte=clock()).order_by("pk").values_list("pk", flat=True)
     for notice_id in list(due[:SENT_AT_ONCE]):
-        if not send(notice_id=notice_id, now=now):
+        now = clock()
+        if now >= until or not send(notice_id=notice_id, now=now):
             return
 
 

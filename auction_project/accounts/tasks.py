@@ -9,4 +9,4 @@ from auction_project.accounts import notices
 @shared_task(name="accounts.sweep_notices")
 def sweep_notices() -> None:
     """Sent by celery beat: mail the security notices that did not leave after their commit."""
-    notices.sweep(now=timezone.now())
+    notices.sweep(clock=timezone.now)

@@ -41,8 +41,9 @@ class Owned(Generic[_T]):
             if self._value is None:
                 if self.name not in _makers:
                     raise RuntimeError(f"This process has no {self.name}: nothing has started it.")
-                self._manager = _makers[self.name]()
-                self._value = self._manager.__enter__()
+                manager = _makers[self.name]()
+                self._value = manager.__enter__()
+                self._manager = manager
                 _open.append(self)
             return self._value
 

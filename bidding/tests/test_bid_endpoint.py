@@ -17,6 +17,7 @@ from bidding.rules import kinds
 from bidding.store import auctions, bid_log
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER
+from bidding.writer import committer
 
 NO_DECIMALS = "100000000"
 
@@ -419,6 +420,40 @@ def test_a_body_that_comes_too_slowly_is_refused(auction, monkeypatch):
     runtime.call(asgi.application(scope, receive, send))
     assert (sent[0]["status"], json.loads(sent[1]["body"])["code"]) == (408, "body_too_slow")
     assert head(auction) == 3
+
+
+def test_the_time_of_a_bid_counts_from_its_arrival_not_from_the_end_of_its_reads(auction, monkeypatch):
+    running = runtime.current()
+    cards, submit = running.store.reports.usable_cards, running.committer.submit
+    read_at, counted_since = [], []
+
+    async def noting_cards(user_ids):
+        read_at.append(time.monotonic())
+        return await cards(user_ids)
+
+    def noting_submit(command, *, since):
+        counted_since.append(since)
+        return submit(command, since=since)
+
+    running.cards._usable_until.clear()
+    monkeypatch.setattr(running.store.reports, "usable_cards", noting_cards)
+    monkeypatch.setattr(running.committer, "submit", noting_submit)
+    began = time.monotonic()
+
+    assert web.bid(auction, GOOD, **web.bearer(ANN)).status_code == 201
+    assert began <= counted_since[0] < read_at[0]
+
+
+def test_a_read_that_does_not_end_is_503_after_the_time_of_an_answer(auction, monkeypatch):
+    async def never(_):
+        await asyncio.Event().wait()
+
+    running = runtime.current()
+    monkeypatch.setattr(committer, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(running.committer, "peek", lambda _: None)
+    monkeypatch.setattr(running.committer, "look", never)
+
+    assert problem(web.bid(auction, GOOD, **web.bearer(ANN))) == (503, "store_unavailable", None)
 
 
 def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):

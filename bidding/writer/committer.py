@@ -79,15 +79,16 @@ class Committer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         rounds.fail_all(self._waiting, failures.StoreUnavailable())
 
-    def submit(self, command: commands.Command) -> rounds.Awaited:
+    def submit(self, command: commands.Command, *, since: float | None = None) -> rounds.Awaited:
         """The outcome to come: an Entry (stored) or a Refusal. It fails with KeyReused, errors.NotFound, StoreUnavailable.
 
-        A repeat of what is in flight joins it.
+        `since`: the monotonic time at which the client began to wait, if that was earlier. A repeat of what is in flight
+        joins it.
         """
         key = command.idempotency
         first = self._in_flight.get(key)
         if first is None:
-            return self._enqueue(command, key)
+            return self._enqueue(command, key, since)
         assert isinstance(first.command, commands.Command)  # noqa: S101 - looks are not in this map
         if first.command.request() != command.request():
             return rounds.failed(failures.KeyReused())
@@ -96,7 +97,7 @@ class Committer:
 
     def look(self, auction_id: str) -> rounds.Awaited:
         """The State of an auction, as it is after this call. It fails with errors.NotFound, StoreUnavailable."""
-        return self._enqueue(rounds.Look(auction_id, self._clocks.now()), None)
+        return self._enqueue(rounds.Look(auction_id, self._clocks.now()), None, None)
 
     def peek(self, auction_id: str) -> rules.State | None:
         """The state as far as this writer has followed it, without a read; None where the auction is not cached."""
@@ -112,10 +113,12 @@ class Committer:
         since = self._appender.stalled_since
         return since is not None and self._clocks.monotonic() - since > ANSWER_SECONDS / 2
 
-    def _enqueue(self, command: commands.Command | rounds.Look, key: str | None) -> rounds.Awaited:
+    def _enqueue(
+        self, command: commands.Command | rounds.Look, key: str | None, since: float | None
+    ) -> rounds.Awaited:
         if self._draining or self.stalled or len(self._waiting) >= MAX_WAITING:
             return rounds.failed(failures.StoreUnavailable())
-        pending = rounds.Pending(command, key, self._clocks.monotonic())
+        pending = rounds.Pending(command, key, self._clocks.monotonic() if since is None else since)
         if key is not None:
             self._in_flight[key] = pending
         self._waiting.append(pending)

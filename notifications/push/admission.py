@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import budgets
 
 MAX_STREAMS = 10_000  # of this process
 MAX_STREAMS_PER_USER = 50
@@ -37,10 +36,9 @@ class Admission:
         self._users: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def handshake(self, address: str) -> Iterator[Callable[[], None]]:
-        """Spend from the budget of `address` and hold a place for its handshake: until the block ends, or until a call of
-        what the block gets. Raises TooOften, TooManyHandshakes."""
-        budgets.STREAMS.spend(address)
+    def handshake(self) -> Iterator[Callable[[], None]]:
+        """Hold a place for a handshake: until the block ends, or until a call of what the block gets. Raises
+        TooManyHandshakes."""
         if self._handshakes >= MAX_HANDSHAKES:
             raise TooManyHandshakes
         self._handshakes += 1

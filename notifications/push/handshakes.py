@@ -9,7 +9,8 @@ import contextlib
 from typing import Any
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import addresses, answers, problems
+from auction_project.kernel.http import addresses, answers, budgets, problems
+from notifications import metrics
 from notifications.push import hub, sockets
 
 END = "gavel.end_handshake"  # in the scope: the application calls it once the handshake is answered
@@ -24,11 +25,17 @@ class Front:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        push = hub.current()
         address = addresses.network_of(addresses.client_address(scope))
         with contextlib.ExitStack() as stack:
             try:
-                scope[END] = stack.enter_context(hub.current().admission.handshake(address))
+                budgets.STREAMS.spend(address)
+                await (
+                    push.turns.step()
+                )  # before the place: a crowd that comes back waits in line, and is not refused
+                scope[END] = stack.enter_context(push.admission.handshake())
             except errors.DomainError as error:
+                metrics.handshakes_refused.labels(error.code).inc()
                 await refuse(scope, send, error)
                 if scope["type"] == "websocket":
                     await _until_lost(receive)

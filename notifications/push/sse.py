@@ -82,7 +82,6 @@ class _Ticket(msgspec.Struct):
 async def _serve(scope: Any, receive: Any, send: Any) -> None:
     """One stream, until either side ends it."""
     push = hub.current()  # kept, because a process that stops forgets it before this stream ends
-    await push.turns.step()
     socket: sockets.Socket | None = None
     ticket: _Ticket | None = None
     try:

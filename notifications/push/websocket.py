@@ -65,7 +65,6 @@ class Stream(AsyncWebsocketConsumer):
 
     async def _open(self) -> None:
         self._hub = hub.current()
-        await self._hub.turns.step()
         await self.accept()
         if not self._is_allowed():
             await self._refuse(sockets.FORBIDDEN_ORIGIN)

@@ -8,9 +8,8 @@ import pytest
 from websockets import exceptions
 from websockets.asyncio import client as websockets
 
-from auction_project.kernel import errors
 from auction_project.kernel.http import budgets
-from notifications.push import admission, handshakes, hub, routing, sse
+from notifications.push import admission, handshakes, hub, routing, sse, turns
 from notifications.tests import servers, streams
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
@@ -130,13 +129,30 @@ async def test_an_open_stream_holds_no_place(running_hub: hub.Hub) -> None:
         assert len(running_hub.sockets) == 2
 
 
+async def test_a_crowd_that_comes_back_at_once_waits_in_line_and_is_not_refused(
+    running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MAX_HANDSHAKES", turns.STEPS_PER_TURN)
+    served: list[str] = []
+
+    async def app(scope: dict[str, Any], _receive: Any, _send: Any) -> None:
+        served.append(scope["client"][0])
+
+    front = handshakes.Front(app)
+    addresses = [f"192.0.2.{i}" for i in range(200)]
+    sent = await asyncio.gather(*(refused(front, "http", address=address) for address in addresses))
+
+    assert sent == [[]] * 200
+    assert sorted(served) == sorted(addresses)
+
+
 def test_a_handshake_that_is_refused_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets, "STREAMS", budgets.Budget("streams", rate=0.001, seconds=1, burst=1))
+    monkeypatch.setattr(admission, "MAX_HANDSHAKES", 1)
     counted = admission.Admission(per_address=1)
 
-    with counted.handshake("192.0.2.1"):
+    with counted.handshake():
         assert counted._handshakes == 1
-        with pytest.raises(errors.TooOften), counted.handshake("192.0.2.1"):
+        with pytest.raises(admission.TooManyHandshakes), counted.handshake():
             pass
         assert counted._handshakes == 1
 
@@ -146,7 +162,11 @@ def test_a_handshake_that_is_refused_takes_no_place(monkeypatch: pytest.MonkeyPa
 class Strict(servers.WebRole):
     """Takes one stream at once, and another after 10 s. The question whether it answers takes the one."""
 
-    environment = {"STREAMS_PER_SECOND": "0.1", "DJANGO_SETTINGS_MODULE": "auction_project.settings.base"}
+    environment = {
+        "STREAMS_PER_SECOND": "0.1",
+        "STREAMS_PER_ADDRESS": "1",
+        "DJANGO_SETTINGS_MODULE": "auction_project.settings.base",
+    }
 
 
 async def test_the_web_role_denies_a_handshake_as_plain_http_and_logs_nothing(

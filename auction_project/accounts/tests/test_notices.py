@@ -139,10 +139,10 @@ def test_the_sweep_sends_what_the_mail_server_did_not_take(make: Make, mail_serv
     mail_server.is_up = False
     assert notices.send(notice_id=notice.pk, now=NOW) is False
 
-    notices.sweep(now=NOW + timedelta(seconds=59))
+    notices.sweep(clock=lambda: NOW + timedelta(seconds=59))
     assert mail_server.tries == 1
     mail_server.is_up = True
-    notices.sweep(now=NOW + timedelta(seconds=60))
+    notices.sweep(clock=lambda: NOW + timedelta(seconds=60))
 
     assert (mail_server.tries, models.Notice.objects.count()) == (2, 0)
 
@@ -156,7 +156,7 @@ def test_the_tries_follow_at_doubling_distances_until_the_notice_is_dropped(
 
     for minute in range(4 * 24 * 60):
         tries = mail_server.tries
-        notices.sweep(now=NOW + timedelta(minutes=minute))
+        notices.sweep(clock=lambda: NOW + timedelta(minutes=minute))
         tried += [minute] * (mail_server.tries - tries)
 
     assert tried == [0, *(2**power for power in range(13)), 3 * 24 * 60]
@@ -184,7 +184,7 @@ def test_a_mail_server_that_takes_nothing_ends_the_sweep(make: Make, mail_server
     notices.write(user=make("bob"), template=notices.PASSWORD_CHANGED, ip="", now=NOW)
     mail_server.is_up = False
 
-    notices.sweep(now=NOW)
+    notices.sweep(clock=lambda: NOW)
 
     assert mail_server.tries == 1
 

@@ -65,7 +65,7 @@ STREAMS = Budget(
     "streams of an address",
     rate=settings.STREAMS_PER_SECOND,
     seconds=1,
-    burst=10 * settings.STREAMS_PER_SECOND,
+    burst=settings.STREAMS_PER_ADDRESS,  # all may come back at once, when a server that served them has stopped
 )
 AUCTIONS = Budget(
     "auctions of a seller",
