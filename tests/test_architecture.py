@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
+FOLDERS = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas", "tests")
 
 # By the contract's id in pyproject.toml: the module that gets an import, and what it imports.
 PLANTS = {
@@ -42,9 +42,9 @@ LINTED = {
 
 
 def copy_sources(directory: Path) -> Path:
-    """The packages and the rules, without anything that was built from them."""
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, directory / package, ignore=_all_but_python)
+    """The sources and the rules, without anything that was built from them."""
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, directory / folder, ignore=_all_but_python)
     shutil.copytree(ROOT / ".ci", directory / ".ci")
     shutil.copy(ROOT / "pyproject.toml", directory)
     return directory
@@ -129,6 +129,25 @@ def test_the_lint_names_file_and_line(flaw: str, tmp_path: Path) -> None:
     found = run(tmp_path, sys.executable, ".ci/lint.py")
 
     assert (found.returncode, found.stdout) == (1, f"orders/planted.py:2: {flaw}\n")
+
+
+@pytest.mark.parametrize("path", ["tests/test_planted.py", "orders/tests/test_planted.py"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from orders.tests.test_bank import charge",
+        "from orders.tests import bank_process, test_bank",
+        "import orders.tests.test_bank as bank",
+    ],
+)
+def test_the_lint_names_a_test_module_that_imports_another(path: str, statement: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text(f"import os\n{statement}\n")
+
+    lint = run(tmp_path, sys.executable, ".ci/lint.py")
+
+    assert (lint.returncode, lint.stdout) == (1, f"{path}:2: a module of tests is imported\n")
 
 
 def test_the_lint_lets_the_helper_and_the_dispatchers_do_their_work(tmp_path: Path) -> None:
