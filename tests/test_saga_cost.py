@@ -1,5 +1,5 @@
-"""What a sale costs: the statements that its saga sends to each database, from its start to its end. A budget, so that one
-more is somebody's decision.
+"""What a sale costs: the statements that its saga sends to each database, from its start to its end. The budget makes each
+further statement a decision.
 """
 
 from datetime import UTC, datetime
