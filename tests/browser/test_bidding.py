@@ -172,7 +172,9 @@ def test_a_page_does_not_ask_for_an_order_before_there_is_one(
         number = ids.order_number(ids.sale_id(auction_id, bought["seq"]))
         window.page.goto(f"/orders/{number}")
         window.expect_text("#order .facts", "In progress")
-        window.page.wait_for_timeout(4_000)  # the page asks again every 1.5 s
+        for _ in range(3):  # the page looks for the order again and again
+            with window.page.expect_response(re.compile(r"/api/v1/orders\?number=")):
+                pass
     finally:
         worker.start()
 
