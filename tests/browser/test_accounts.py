@@ -1,4 +1,4 @@
-"""Signing up, verifying, signing out and in, a new password, and the card."""
+"""Signing up, verifying an address, signing out and in, setting a new password, and the card."""
 
 import re
 import uuid
@@ -116,14 +116,14 @@ def test_the_list_of_sessions_names_the_browser_and_shows_dates_as_the_reader_do
     name = window.page.get_by_text("Chrome on Windows")
     name.wait_for()
     assert name.get_attribute("title") == agent
-    shown, written = window.page.evaluate(
+    shown, expected = window.page.evaluate(
         """() => {
           const time = document.querySelector("time[data-date]");
           const style = {day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit"};
           return [time.textContent, new Intl.DateTimeFormat("de-DE", style).format(new Date(time.dateTime))];
         }"""
     )
-    assert shown == written
+    assert shown == expected
     assert window.faults == []
 
 
