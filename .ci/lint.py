@@ -1,9 +1,11 @@
-"""Two lints of our own, over the syntax trees of all sources. Exits 1 and names each place.
+"""Three lints of our own, over the syntax trees of all sources. Exits 1 and names each place.
 
 1. `transaction.atomic()` without `using=` opens on the database `default` while the router writes elsewhere.
 2. A task sent inside a transaction leaves before the commit, unless through the helper that waits for it: `.delay`,
    `.apply_async`, `.delay_on_commit`, `send_task` and a bare `transaction.on_commit` are for `messaging.transactions`,
    and for the dispatchers that it calls.
+3. No module imports a module of tests: what tests share is in a module beside them that has no tests. Tests obey this rule
+   alone.
 """
 
 import ast
@@ -12,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
+PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas", "tests")
 HELPER = "auction_project/kernel/messaging/transactions.py"
 SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
 DISPATCHERS = {
@@ -25,8 +27,14 @@ DISPATCHERS = {
 
 def flaws(source: str, path: str) -> Iterator[str]:
     """Each offence in the file `path` as `line: what`."""
+    is_test = "tests" in path.split("/")
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if _imports_tests(node):
+                yield f"{node.lineno}: a module of tests is imported"
+        elif is_test:
+            continue
+        elif isinstance(node, ast.Call):
             name = _name(node.func)
             if name in ("transaction.atomic", "atomic") and not _names_database(node):
                 yield f"{node.lineno}: transaction.atomic() without using="
@@ -39,6 +47,13 @@ def flaws(source: str, path: str) -> Iterator[str]:
             for decorator in node.decorator_list:
                 if _name(decorator) in ("transaction.atomic", "atomic"):
                     yield f"{decorator.lineno}: @transaction.atomic without using="
+
+
+def _imports_tests(statement: ast.Import | ast.ImportFrom) -> bool:
+    names = [alias.name for alias in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        names.append(statement.module or "")
+    return any(part.startswith("test_") for name in names for part in name.split("."))
 
 
 def _names_database(call: ast.Call) -> bool:
@@ -56,7 +71,7 @@ def main() -> int:
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             path = file.relative_to(ROOT).as_posix()
-            if "/tests/" in path or "/migrations/" in path:
+            if "/migrations/" in path:
                 continue
             for flaw in flaws(file.read_text(), path):
                 print(f"{path}:{flaw}")

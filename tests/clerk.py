@@ -34,7 +34,7 @@ def create_account(email: str, password: str | None, roles: list[str], card: str
 
 
 def report_card(user_id: str) -> None:
-    """Bidding knows of a usable card, as after an event of orders."""
+    """Record a usable card in bidding, as the event of orders does."""
     from bidding import services
 
     services.record_card(user_id=user_id, usable=True, version=1)
@@ -73,7 +73,7 @@ def compensate_saga(saga_id: str) -> None:
 
 
 def violations(settle_seconds: float | None) -> dict[str, list[str]]:
-    """By invariant, only those that are broken."""
+    """The violations of each broken invariant."""
     from auction_project import verification
 
     report = verification.verify(settle_seconds=settle_seconds, answers=None)
@@ -81,7 +81,7 @@ def violations(settle_seconds: float | None) -> dict[str, list[str]]:
 
 
 def behind(settle_seconds: float) -> list[str]:
-    """What verify says to be still under way."""
+    """What `verify` reports as still under way."""
     from auction_project import verification
 
     return list(verification.verify(settle_seconds=settle_seconds, answers=None).behind)
@@ -93,7 +93,7 @@ def main() -> None:
 
     django.setup()
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever prints must not be taken for an answer
+    os.dup2(2, 1)  # a print of a library must not become an answer
     for line in sys.stdin:
         name, arguments = json.loads(line)
         try:
@@ -102,7 +102,7 @@ def main() -> None:
             answer = {"error": traceback.format_exc()}
         for connection in connections.all():
             connection.close()
-            connection.close_pool()  # the server may be another one at the next call
+            connection.close_pool()  # the server may have restarted by the next call
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -1,5 +1,5 @@
-"""One running stack for all tests that need the whole: every role as a real process, on the servers that the environment
-names (`make test` brings embedded ones), on databases of the session's own.
+"""One running stack for all tests of the whole system: each role is a real process on the servers that the environment
+names (`make test` starts embedded ones). The session has databases of its own.
 """
 
 import os
@@ -15,15 +15,11 @@ from django.conf import settings
 from auction_project.processes.stack import Stack
 from tests import house
 
-LAST = (
-    "test_faults",
-    "test_hot_auctions",
-    "test_contract",
-)  # they leave the most behind for others to read through
+LAST = ("test_faults", "test_hot_auctions", "test_contract")  # their data slows the tests after them
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks the whole runs on servers of its own: it stops them."""
+    """A test of the running stack needs servers of its own, because it stops them."""
     for item in items:
         if "house" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(house.ROOT / "tests"):
             item.add_marker(pytest.mark.stack)
@@ -32,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", name="house")
 def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.House]:
-    """The stack, started once; emptied stores before, everything ended after."""
+    """The stack on emptied stores. It starts once and ends with the session."""
     directory = tmp_path_factory.mktemp("stack")
     database = f"gavel_stack_{uuid.uuid4().hex[:8]}"
     # Kafka's topics cannot be emptied: tests read those of their own session.
@@ -42,9 +38,9 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
         "DJANGO_SETTINGS_MODULE": "auction_project.settings.base",
         "MONGODB_DATABASE": database,
         "BANK_TIMEOUT_SECONDS": "0.5",
-        "ANONYMOUS_REQUESTS_PER_SECOND": "0",  # every test asks from one address
+        "ANONYMOUS_REQUESTS_PER_SECOND": "0",  # all tests send from one address
         "STREAMS_PER_SECOND": "0",
-        "BIDS_PER_SECOND": "0",  # some bid as fast as they are answered
+        "BIDS_PER_SECOND": "0",  # some tests bid as fast as the answers come
     }
     house.empty_stores()
     stack = Stack(directory, environment=environment, web_port=0)
@@ -53,9 +49,9 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
     )
     try:
         stack.start()
-        found = house.House(stack)
-        yield found
-        found.close()
+        running = house.House(stack)
+        yield running
+        running.close()
     finally:
         stack.stop()
         logs = os.environ.get("GAVEL_TEST_LOGS")

@@ -1,4 +1,4 @@
-"""Loaded by schemathesis (SCHEMATHESIS_HOOKS): things that exist in the house, and a document that hides no member."""
+"""Hooks of schemathesis (SCHEMATHESIS_HOOKS): requests name things that exist, and an answer has no undocumented member."""
 
 import json
 import os
@@ -12,7 +12,7 @@ EXISTING: dict[str, str] = json.loads(os.environ.get("GAVEL_CONTRACT_IDS", "{}")
 
 @schemathesis.hook
 def before_load_schema(_context: Any, raw_schema: dict[str, Any]) -> None:
-    """An answer with a member that its schema lacks fails the check of schemas; clients may meet more members."""
+    """Close the schemas of answers, so that a member that a schema lacks fails the check. Clients must accept such members."""
     for name, schema in raw_schema["components"]["schemas"].items():
         if "properties" in schema and not name.endswith("Request"):
             schema.setdefault("additionalProperties", False)
@@ -20,7 +20,7 @@ def before_load_schema(_context: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def map_path_parameters(_context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Every second request is about something that exists."""
+    """Every second request names something that exists."""
     if not path_parameters:
         return path_parameters
     is_odd = zlib.crc32(repr(sorted(path_parameters.items())).encode()) % 2

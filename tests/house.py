@@ -1,4 +1,4 @@
-"""The running stack as a test sees it: people who ask the API, products, auctions; raw stores; handles to break it all."""
+"""The running stack as a test uses it: users of the API, products, auctions, raw stores, and controls that stop servers."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class House:
         self._clerk.communicate()
 
     def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A management command that was run against the stack's stores."""
+        """Run a management command against the stack's stores."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -61,7 +61,7 @@ class House:
         )
 
     def call(self, function: str, **arguments: Any) -> Any:
-        """What a function of `clerk` answers."""
+        """Call a function of `clerk`; its result."""
         assert self._clerk.stdin is not None
         assert self._clerk.stdout is not None
         self._clerk.stdin.write(json.dumps([function, arguments]) + "\n")
@@ -71,19 +71,19 @@ class House:
         return answer["answer"]
 
     def rows(self, alias: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """What one SQL statement gives in the database `alias`."""
+        """The rows that one SQL statement returns in the database `alias`."""
         with connect(alias) as connection:
             return connection.execute(statement, parameters).fetchall()
 
     def value(self, alias: str, statement: str, *parameters: object) -> Any:
-        """The single value that a SQL statement gives, None without a row."""
+        """The single value that a SQL statement returns, None without a row."""
         rows = self.rows(alias, statement, *parameters)
         return rows[0][0] if rows else None
 
     def assert_verified(self, *arguments: str) -> None:
-        """Everything has come to rest and every invariant holds."""
-        found = self.manage("verify", "--settled", *arguments)
-        assert found.returncode == 0, found.stdout + found.stderr
+        """Nothing is under way any more, and every invariant holds."""
+        report = self.manage("verify", "--settled", *arguments)
+        assert report.returncode == 0, report.stdout + report.stderr
 
     def control(self, action: str, service: str) -> None:
         """Kill, pause, resume or start the server `service` (postgres, redis, mongodb)."""
@@ -91,10 +91,10 @@ class House:
         names = _NAMES_OF_MONGODB if service == "mongodb" else (service,)
         answers = []
         for name in names:
-            done = subprocess.run([*command, action, name], check=False, capture_output=True, text=True)
-            if done.returncode == 0:
+            completed = subprocess.run([*command, action, name], check=False, capture_output=True, text=True)
+            if completed.returncode == 0:
                 return
-            answers.append(done.stdout + done.stderr)
+            answers.append(completed.stdout + completed.stderr)
         raise AssertionError(f"{action} {service}: {answers}")
 
     def new_accounts(self, count: int, *, card: str | None = ACCEPTS) -> "list[Person]":
@@ -104,10 +104,10 @@ class House:
     def new_account(
         self, *roles: str, card: str | None = ACCEPTS, password: str | None = PASSWORD
     ) -> "Person":
-        """A verified account; without a password nobody can log in to it, and no time is spent on hashing one."""
+        """A verified account. Without a password it cannot log in, and no time goes into hashing one."""
         email = f"{uuid.uuid4().hex[:12]}@example.org"
         user_id = str(self.call("create_account", email=email, password=password, roles=roles, card=card))
-        if card:  # the event is on its way, and tests do not wait for it
+        if card:  # tests do not wait until the event arrives
             self.call("report_card", user_id=user_id)
         return Person(self, user_id, email, password or "", roles)
 
@@ -122,7 +122,7 @@ class House:
         return str(self.call("create_product", title=title, stock=stock))
 
     def new_auction(self, product_id: str, *, seconds: float = 7200.0, **terms: Any) -> str:
-        """An auction of a product that is open, or the test fails. Unless `seconds` says so, it outlasts all tests."""
+        """An open auction of a product. By default it outlasts all tests."""
         now = instants.now()
         body = {
             "product_id": product_id,
@@ -153,13 +153,13 @@ class House:
                 if holds():
                     return
             except httpx.HTTPError:
-                pass  # an outage is what some tests are about
+                pass  # some tests cause an outage
             time.sleep(0.1)
         raise AssertionError(f"waited {seconds:g} s for {what}")
 
 
 class Person:
-    """Somebody who asks the API with a fresh access token."""
+    """A user of the API. Each request carries a fresh access token."""
 
     def __init__(self, house: House, user_id: str, email: str, password: str, roles: tuple[str, ...]) -> None:
         self._house = house
@@ -187,7 +187,7 @@ class Person:
         return self._house.http.put(path, json=body, headers=self.headers)
 
     def bid(self, auction_id: str, amount: str, key: str | None = None) -> httpx.Response:
-        """A bid that its bidder confirms when asked."""
+        """Place a bid, and confirm it when the answer requires that."""
         path, body = f"/api/v1/auctions/{auction_id}/bids", {"amount": amount, "currency": "EUR"}
         key = key or uuid.uuid4().hex
         answer = self.post(path, body, key)
@@ -233,7 +233,7 @@ def connect(alias: str) -> psycopg.Connection[tuple[Any, ...]]:
 
 
 def empty_redis() -> None:
-    """All that is in the databases of the events, the push hub and the task queues."""
+    """Delete everything in the databases of the events, the push hub and the task queues."""
     for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
         with redis.Redis.from_url(url) as client:
             client.flushdb()

@@ -1,4 +1,4 @@
-"""Clients of the two streams, as a page or a program would be: each collects what it is sent in a thread of its own."""
+"""Clients of the two streams, like a page or a program. Each collects its messages in a thread of its own."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from tests.house import House, Person
 
 
 class Messages:
-    """What came so far. `of(...)` picks by the fields given."""
+    """The messages so far. `of(...)` selects those with the given fields."""
 
     def __init__(self) -> None:
         self._messages: list[dict[str, Any]] = []
@@ -23,34 +23,37 @@ class Messages:
 
     def of(self, **fields: Any) -> list[dict[str, Any]]:
         return [
-            m for m in list(self._messages) if all(m.get(name) == value for name, value in fields.items())
+            message
+            for message in list(self._messages)
+            if all(message.get(name) == value for name, value in fields.items())
         ]
 
 
 class WebSocketClient:
-    """A socket of `person`, let in by a ticket: his notifications from now on, and the auction's public feed."""
+    """A socket of `person`, admitted by a ticket: new notifications, and the auction's public feed from its start."""
 
     def __init__(self, house: House, person: Person, auction_id: str) -> None:
         self.messages = Messages()
         ticket = person.post("/api/v1/notifications/ticket", {}).json()["ticket"]
         self._address = house.url.replace("http://", "ws://", 1) + f"/ws/v1/stream?ticket={ticket}"
         self._auction_id = auction_id
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
         house.wait_until(
-            lambda: self.messages.of(type="resumed") and self.messages.of(type="watching"), "the socket"
+            lambda: self.messages.of(type="resumed") and self.messages.of(type="watching"),
+            "the socket to subscribe",
         )
 
     def close(self) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
     def _collect(self) -> None:
         with client.connect(self._address, open_timeout=30) as connection:
             connection.send(json.dumps({"type": "resume", "cursor": None}))
             connection.send(json.dumps({"type": "watch", "auction_id": self._auction_id, "after": 0}))
-            while not self._over.is_set():
+            while not self._stopped.is_set():
                 try:
                     self.messages.add(str(connection.recv(timeout=0.2)))
                 except TimeoutError:
@@ -58,7 +61,7 @@ class WebSocketClient:
 
 
 class EventStreamClient:
-    """The same by server-sent events, let in by an access token."""
+    """The same over Server-Sent Events, admitted by an access token."""
 
     def __init__(self, house: House, person: Person, auction_id: str) -> None:
         self.messages = Messages()
@@ -69,11 +72,12 @@ class EventStreamClient:
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
         house.wait_until(
-            lambda: self.messages.of(type="resumed") and self.messages.of(type="watching"), "the stream"
+            lambda: self.messages.of(type="resumed") and self.messages.of(type="watching"),
+            "the stream to subscribe",
         )
 
     def close(self) -> None:
-        """As when somebody leaves the page: the thread reads the end of the stream."""
+        """Close the connection, like a user who leaves the page. The thread reads the end of the stream."""
         assert self._socket is not None
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()

@@ -1,6 +1,6 @@
-"""What goes on in the house while something breaks: a listing that sells, and a bidder who never stops.
+"""The traffic while something breaks: a listing that sells, and bidders who never stop.
 
-Both are careful clients: what got no answer, or 503, is sent again under its key. Every answer is written down for
+Their clients send a request again under its key when it gets no answer or 503. Each answer is recorded for
 `verify --answers`.
 """
 
@@ -56,7 +56,7 @@ class AnswersFile:
 
 
 class Client:
-    """Sends a bid until it is answered; keeps every attempt."""
+    """Sends a bid until it gets an answer, and keeps every attempt."""
 
     def __init__(self, house: House, answers: AnswersFile) -> None:
         self._house = house
@@ -108,7 +108,7 @@ class Market:
         return str(answer.json()["sale_id"])
 
     def wait_until_started(self, sale_ids: list[str], position: int = 0) -> None:
-        """Until each sale has a saga that has come to `position`."""
+        """Wait until each sale has a saga that has reached `position`."""
         statement = "SELECT count(*) FROM sagas_saga WHERE sale_id = ANY(%s) AND position >= %s"
         self._house.wait_until(
             lambda: self._house.value("sagas", statement, sale_ids, position) == len(sale_ids),
@@ -116,14 +116,14 @@ class Market:
         )
 
     def assert_sold(self, sale_ids: list[str]) -> None:
-        """Each sale ends as one confirmed order, and the log knows it."""
+        """Each sale ends as one confirmed order."""
         self._wait_for_all(sale_ids, "COMPLETED")
         confirmed = "SELECT count(DISTINCT o.number) FROM orders_order AS o JOIN orders_orderfact AS fact"
         confirmed += " ON fact.order_id = o.number WHERE fact.kind = 'CONFIRMED' AND o.sale_id = ANY(%s)"
         assert self._house.value("orders", confirmed, sale_ids) == len(sale_ids)
 
     def assert_undone(self, sale_ids: list[str]) -> None:
-        """Each sale was undone completely; `verify` looks at what is left of it."""
+        """Each sale is compensated; `verify` checks later that nothing is left of it."""
         self._wait_for_all(sale_ids, "COMPENSATED")
 
     def _wait_for_all(self, sale_ids: list[str], status: str) -> None:
@@ -136,31 +136,31 @@ class Market:
 
 
 class Crowd:
-    """Two strangers who outbid one another on one auction, in a thread; every fifth bid is too low."""
+    """Two strangers outbid one another on one auction, in a thread. Every fifth bid is too low."""
 
     def __init__(self, house: House, answers: AnswersFile) -> None:
         self._client = Client(house, answers)
         self._bidders = [house.stranger(), house.stranger()]
         self.auction_id = house.new_auction(house.new_product(stock=1), seconds=3600, start_price="1000.00")
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def since(self, moment: float, until: float | None = None) -> list[Attempt]:
-        """The attempts that were sent after `moment` and answered, or given up, by now (or before `until`)."""
-        found = [attempt for attempt in list(self._client.attempts) if attempt.sent >= moment]
-        return [a for a in found if until is None or a.sent + a.seconds <= until]
+        """The attempts that were sent at `moment` or later and ended by now, or by `until`."""
+        recent = [attempt for attempt in list(self._client.attempts) if attempt.sent >= moment]
+        return [attempt for attempt in recent if until is None or attempt.sent + attempt.seconds <= until]
 
     def accepted_since(self, moment: float) -> int:
         return sum(attempt.status == 201 for attempt in self.since(moment))
 
     @property
-    def is_over(self) -> bool:
-        return self._over.is_set()
+    def is_stopped(self) -> bool:
+        return self._stopped.is_set()
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
         if self._failure is not None:
             raise self._failure
@@ -168,12 +168,12 @@ class Crowd:
     def _run(self) -> None:
         try:
             number = 0
-            while not self._over.is_set():
+            while not self._stopped.is_set():
                 number += 1
                 amount = "1.00" if number % 5 == 0 else f"{1000 + 210 * number}.00"
                 body = {"amount": amount, "currency": "EUR"}
                 answer = self._client.bid(self._bidders[number % 2], self.auction_id, body)
                 assert answer.status_code == (409 if number % 5 == 0 else 201), answer.text
-                self._over.wait(PAUSE_SECONDS)
+                self._stopped.wait(PAUSE_SECONDS)
         except BaseException as failure:
             self._failure = failure

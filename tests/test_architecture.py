@@ -1,6 +1,6 @@
-"""One violation of each architectural rule, planted in a copy of the sources, is caught by the rule it breaks.
+"""Each architectural rule catches a violation of it that is planted in a copy of the sources.
 
-That the real sources keep the rules is `make check`'s; the copy without violations shows that the copy is a fair one.
+`make check` checks the sources themselves. The check of an unchanged copy shows that copying breaks no rule.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
+FOLDERS = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas", "tests")
 
 # By the contract's id in pyproject.toml: the module that gets an import, and what it imports.
 PLANTS = {
@@ -26,7 +26,7 @@ PLANTS = {
     "inside-an-app": ("orders.models.cards", "orders.services"),
 }
 
-# By what .ci/lint.py says of it: lines that break one of its rules.
+# By the message of .ci/lint.py: lines that break one of its rules.
 LINTED = {
     "transaction.atomic() without using=": "from django.db import transaction\nwith transaction.atomic():\n    pass\n",
     "@transaction.atomic without using=": (
@@ -42,9 +42,9 @@ LINTED = {
 
 
 def copy_sources(directory: Path) -> Path:
-    """The packages and the rules, without anything that was built from them."""
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, directory / package, ignore=_all_but_python)
+    """The sources and the rules, without anything that was built from them."""
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, directory / folder, ignore=_all_but_python)
     shutil.copytree(ROOT / ".ci", directory / ".ci")
     shutil.copy(ROOT / "pyproject.toml", directory)
     return directory
@@ -72,7 +72,7 @@ def lint_imports(directory: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What import-linter says of a copy with all violations planted, by the id of the contract."""
+    """By the id of a contract: what import-linter reports of it on a copy with all violations planted."""
     directory = copy_sources(tmp_path_factory.mktemp("planted"))
     for module, imported in PLANTS.values():
         path = directory.joinpath(*module.split(".")).with_suffix(".py")
@@ -93,7 +93,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def contract_names(directory: Path) -> dict[str, str]:
     settings = tomllib.loads((directory / "pyproject.toml").read_text())
-    return {found["id"]: found["name"] for found in settings["tool"]["importlinter"]["contracts"]}
+    return {contract["id"]: contract["name"] for contract in settings["tool"]["importlinter"]["contracts"]}
 
 
 def test_the_sources_keep_every_rule(tmp_path: Path) -> None:
@@ -126,9 +126,28 @@ def test_the_lint_names_file_and_line(flaw: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     (tmp_path / "orders" / "planted.py").write_text(LINTED[flaw])
 
-    found = run(tmp_path, sys.executable, ".ci/lint.py")
+    lint = run(tmp_path, sys.executable, ".ci/lint.py")
 
-    assert (found.returncode, found.stdout) == (1, f"orders/planted.py:2: {flaw}\n")
+    assert (lint.returncode, lint.stdout) == (1, f"orders/planted.py:2: {flaw}\n")
+
+
+@pytest.mark.parametrize("path", ["tests/test_planted.py", "orders/tests/test_planted.py"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from orders.tests.test_bank import charge",
+        "from orders.tests import bank_process, test_bank",
+        "import orders.tests.test_bank as bank",
+    ],
+)
+def test_the_lint_names_a_test_module_that_imports_another(path: str, statement: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text(f"import os\n{statement}\n")
+
+    lint = run(tmp_path, sys.executable, ".ci/lint.py")
+
+    assert (lint.returncode, lint.stdout) == (1, f"{path}:2: a module of tests is imported\n")
 
 
 def test_the_lint_lets_the_helper_and_the_dispatchers_do_their_work(tmp_path: Path) -> None:
@@ -143,6 +162,6 @@ def test_the_lint_lets_the_helper_and_the_dispatchers_do_their_work(tmp_path: Pa
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(lines)
 
-    found = run(tmp_path, sys.executable, ".ci/lint.py")
+    lint = run(tmp_path, sys.executable, ".ci/lint.py")
 
-    assert (found.returncode, found.stdout) == (0, "")
+    assert (lint.returncode, lint.stdout) == (0, "")

@@ -1,5 +1,5 @@
-"""The OpenAPI document is what the house does: schemathesis asks each operation as each kind of user, with good and bad
-requests, and no answer has an undocumented status, type or body, and none is a fault of ours.
+"""The API does what its OpenAPI document says. schemathesis calls each operation as each kind of user, with valid and invalid
+requests; no answer has an undocumented status, type or body, and none is a server error.
 """
 
 import json
@@ -13,9 +13,9 @@ import pytest
 from tests import house as houses
 
 MAX_EXAMPLES = 6  # of each operation and kind of user, beside the fixed ones
-# A stream never ends, and its own tests read it. Log-ins count against this address, and others need theirs.
+# A stream never ends, and has tests of its own. All log-ins from this address share a limit that other tests need.
 LEFT_OUT = "^(/api/v1/stream|/_allauth/.*)$"
-# Who asks; where their role makes a difference (the other operations answer as they answer a bidder); and in which phases.
+# By kind of user: the roles; the operations that answer this kind otherwise than a bidder; the phases.
 KINDS = {
     "anonymous": ((), ".", "coverage,fuzzing"),
     "bidder": (("bidder",), ".", "coverage,fuzzing"),
@@ -24,11 +24,11 @@ KINDS = {
 }
 
 
-def ask(house: houses.House, *options: str, directory: Path, ids: dict[str, str]) -> str:
-    """What schemathesis has to say; empty: nothing."""
+def run_schemathesis(house: houses.House, *options: str, directory: Path, ids: dict[str, str]) -> str:
+    """The complaints of schemathesis; empty without any."""
     program = Path(sys.executable).with_name("schemathesis")
     root = houses.ROOT / "tests"
-    asked = subprocess.run(
+    completed = subprocess.run(
         [
             *(program, "--config-file", root / "contract.toml", "run", f"{house.url}/api/openapi.json"),
             *("--checks", "all", "--max-examples", str(MAX_EXAMPLES)),
@@ -45,11 +45,11 @@ def ask(house: houses.House, *options: str, directory: Path, ids: dict[str, str]
         text=True,
         check=False,
     )
-    return f"{asked.stdout}\n{asked.stderr}" if asked.returncode else ""
+    return f"{completed.stdout}\n{completed.stderr}" if completed.returncode else ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_house_answers_as_its_document_says(house: houses.House, kind: str, tmp_path: Path) -> None:
+def test_the_api_answers_as_its_document_says(house: houses.House, kind: str, tmp_path: Path) -> None:
     product = house.new_product(stock=3)
     auction = house.new_auction(product)
     bid = house.seller.bid(auction, "20.00", key="contract")
@@ -61,5 +61,5 @@ def test_the_house_answers_as_its_document_says(house: houses.House, kind: str, 
         options += ["--header", f"Authorization: {person.headers['Authorization']}"]
     ids = {"auction_id": auction, "product_id": product, "key": "contract"}
 
-    if complaints := ask(house, *options, directory=tmp_path, ids=ids):
+    if complaints := run_schemathesis(house, *options, directory=tmp_path, ids=ids):
         pytest.fail(complaints, pytrace=False)

@@ -1,4 +1,4 @@
-"""docs/extending.md: every file that it names is there, and every example stands in one of them."""
+"""docs/extending.md: each file that it names exists, and each example is in one of the files of its section."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_named_file_exists(path: str) -> None:
 
 
 @pytest.mark.parametrize("section", [name for name, text in SECTIONS.items() if "```python" in text])
-def test_an_example_stands_in_the_sources(section: str) -> None:
+def test_an_example_is_in_the_sources(section: str) -> None:
     (example,) = re.findall(r"```python\n(.*?)\n```", SECTIONS[section], re.DOTALL)
     sources = [ROOT / path for path in named(SECTIONS[section]) if path.endswith(".py")]
 

@@ -1,7 +1,7 @@
-"""Faults: processes die anywhere, stores and broker go away, the transport is emptied or says everything twice.
+"""Faults: processes die at any point, stores and the broker stop, the transport loses everything or delivers it twice.
 
-All of it happens to one running stack that a bidder and buyers keep busy. Whatever broke, the sales catch up by
-themselves, and in the end every invariant holds over all that was answered meanwhile.
+All faults meet one running stack that bidders and buyers keep busy. After each fault the sales catch up by themselves. At
+the end every invariant holds, and the log confirms every answer.
 """
 
 import time
@@ -37,23 +37,23 @@ def market(house: House, answers: AnswersFile) -> Market:
 
 @pytest.fixture(scope="module")
 def crowd(house: House, answers: AnswersFile) -> Iterator[Crowd]:
-    found = Crowd(house, answers)
-    yield found
-    found.stop()
+    bidding = Crowd(house, answers)
+    yield bidding
+    bidding.stop()
 
 
 @pytest.fixture(autouse=True)
-def everybody_works(house: House, crowd: Crowd) -> Iterator[None]:
+def all_roles_work(house: House, crowd: Crowd) -> Iterator[None]:
     """Before and after each fault all roles are ready, and bids are accepted."""
     house.stack.wait_ready()
     yield
     house.stack.wait_ready()
     healed = time.monotonic()
-    house.wait_until(lambda: crowd.is_over or crowd.accepted_since(healed), "bids to be accepted again")
+    house.wait_until(lambda: crowd.is_stopped or crowd.accepted_since(healed), "bids to be accepted again")
 
 
 def start_armed(process: Process, failpoints: str) -> int:
-    """Let a process die as in a crash and begin again with `failpoints`; how often it had restarted by then."""
+    """Kill a process and start it with `failpoints`; how often it had restarted by then."""
     process.kill()
     restarts = process.restarts
     process.start(GAVEL_FAILPOINTS=failpoints)
@@ -69,15 +69,15 @@ def wait_until_it_died(house: House, process: Process, restarts: int) -> None:
 def die_at_each(
     house: House, market: Market, process: Process, failpoints: list[str], always: str = ""
 ) -> list[str]:
-    """A sale for each of `failpoints`, at which the process dies; it begins each life with the next one armed, its last
-    with `always` alone. The sale ids."""
-    lives = [*(",".join(filter(None, (always, failpoint))) for failpoint in failpoints), always]
+    """Sell once for each of `failpoints`, at which the process dies; the sale ids. Each start arms the next failpoint
+    beside `always`; the last start arms `always` alone."""
+    armed = [*(",".join(filter(None, (always, failpoint))) for failpoint in failpoints), always]
     process.kill()
-    process.start(GAVEL_FAILPOINTS=lives[0])
+    process.start(GAVEL_FAILPOINTS=armed[0])
     sales = []
-    for next_life in lives[1:]:
+    for armed_next in armed[1:]:
         restarts = process.restarts
-        process.environment["GAVEL_FAILPOINTS"] = next_life
+        process.environment["GAVEL_FAILPOINTS"] = armed_next
         sales += market.sell(1)
         wait_until_it_died(house, process, restarts)
     del process.environment["GAVEL_FAILPOINTS"]
@@ -85,7 +85,7 @@ def die_at_each(
 
 
 def last_for(house: House, seconds: float) -> None:
-    """An outage has its length."""
+    """Wait until an outage has lasted so long."""
     until = time.monotonic() + seconds
     house.wait_until(lambda: time.monotonic() >= until, "the outage to last", seconds=seconds + 5)
 
@@ -103,13 +103,15 @@ def test_sales_outlive_a_killed_process(house: House, market: Market, role: str)
     market.assert_sold(sales)
 
 
-def test_an_auction_closes_on_time_or_later_without_its_clock(house: House, market: Market) -> None:
+def test_an_auction_that_ended_without_a_clock_closes_when_the_clock_is_back(
+    house: House, market: Market
+) -> None:
     buyer = house.new_accounts(1)[0]
     auction_id = house.new_auction(house.new_product(stock=1), seconds=6)
     buyer.bid(auction_id, "15.00")
     house.stack["clock"].kill()
     ends_at = house.auction(auction_id)["ends_at"]
-    house.wait_until(lambda: time.time() * 1000 > ends_at + 500, "the end to pass")
+    house.wait_until(lambda: time.time() * 1000 > ends_at + 500, "the end of the auction")
     house.stack["clock"].start()
 
     house.wait_until(lambda: house.auction(auction_id)["ended"], "the lot to be sold")
@@ -128,12 +130,12 @@ def test_a_saga_outlives_a_death_between_any_two_of_its_steps(house: House, mark
 
 
 def test_an_undoing_outlives_a_death_between_any_two_of_its_steps(house: House, market: Market) -> None:
-    places = ("after_effect", "after_record") * 2  # undoing does the same at every step
+    places = ("after_effect", "after_record") * 2  # every step is undone by the same code
     deaths = [
         f"saga.{step}.compensation.{place}=kill" for step, place in zip(UNDONE_STEPS, places, strict=True)
     ]
-    refusing = "saga.commit_stock.before_call=raise"  # no sale of this test ends well
-    sales = die_at_each(house, market, house.stack["worker"], deaths, always=refusing)
+    failing = "saga.commit_stock.before_call=raise"  # every sale of this test is undone
+    sales = die_at_each(house, market, house.stack["worker"], deaths, always=failing)
 
     market.assert_undone(sales)
     house.stack["worker"].kill()
@@ -189,7 +191,7 @@ def test_an_entry_outlives_the_death_of_its_writer(
     market.assert_sold(sales)
 
 
-# --- the transport forgets, or says everything twice -----------------------------------------------------------------
+# --- the transport loses everything, or delivers it twice ------------------------------------------------------------
 
 
 def test_redis_emptied_in_mid_saga_loses_no_saga(house: House, market: Market) -> None:
@@ -243,12 +245,12 @@ def test_redis_emptied_after_the_sagas_answer_settles_the_sales_all_the_same(
 
     house.wait_until(
         lambda: house.auction(market.listing)["undecided_sales"] == 0,
-        "the log to hear of the end of every sale",
+        "the log to record the end of every sale",
     )
 
 
 def is_quiet(house: House, transport: brokers.Broker) -> bool:
-    """Nothing is under way but what the crowd makes, which bids on."""
+    """Nothing is under way except the events of the crowd, which keeps bidding."""
     crowded = {"auction.log", "auction.private"}
     topics = [(group, topic) for group in roles.GROUPS for topic in roles.subscription(group).topics]
     unfinished = house.value("sagas", "SELECT count(*) FROM sagas_saga WHERE finished_at IS NULL")
@@ -263,11 +265,11 @@ def test_every_event_delivered_twice_happens_once(house: House, market: Market) 
         "sagas": "SELECT count(*) FROM sagas_saga",
         "orders": "SELECT count(*) FROM orders_order",
         "inventory": "SELECT count(*) FROM inventory_move",
-        # without what the crowd makes, which bids on
+        # without those of the crowd, which keeps bidding
         "notifications": "SELECT count(*) FROM notifications_notification WHERE kind NOT IN ('OUTBID', 'LEADING')",
     }
     transport = transports.from_settings()
-    house.wait_until(lambda: is_quiet(house, transport), "all sagas to end, and everybody to hear of it")
+    house.wait_until(lambda: is_quiet(house, transport), "all sagas to end, and all events to be consumed")
     before = {alias: house.value(alias, statement) for alias, statement in counts.items()}
 
     for topic in contracts.events.TOPICS:
@@ -287,8 +289,8 @@ def test_poison_blocks_nothing_and_is_kept(house: House, market: Market) -> None
 
     market.assert_sold(market.sell(4))
 
-    letters = "SELECT count(*) FROM messaging_deadletter WHERE topic = 'sale-confirmed'"
-    house.wait_until(lambda: house.value("default", letters) == 16, "the dead letters to be listed")
+    dead_letters = "SELECT count(*) FROM messaging_deadletter WHERE topic = 'sale-confirmed'"
+    house.wait_until(lambda: house.value("default", dead_letters) == 16, "the dead letters to be listed")
 
 
 # --- outages ---------------------------------------------------------------------------------------------------------
@@ -307,18 +309,18 @@ def test_bids_go_on_without_it_and_the_sales_catch_up(
     during = market.sell(2)
     last_for(house, OUTAGE_SECONDS)
     attempts = crowd.since(began, until=time.monotonic())
-    look = house.operator.get(path)
+    read = house.operator.get(path)
     house.control("start", service)
 
-    assert (look.status_code, look.headers.get("Retry-After")) == answer
-    assert look.elapsed.total_seconds() <= ANSWERED_WITHIN_SECONDS
+    assert (read.status_code, read.headers.get("Retry-After")) == answer
+    assert read.elapsed.total_seconds() <= ANSWERED_WITHIN_SECONDS
     assert {attempt.status for attempt in attempts} == {201, 409}
     assert max(attempt.seconds for attempt in attempts) <= ANSWERED_WITHIN_SECONDS
     market.assert_sold(before + during)
 
 
 @pytest.mark.parametrize(("stop", "start"), [("kill", "start"), ("pause", "resume")])
-def test_without_the_bid_log_everybody_hears_503_in_time_and_it_comes_back_by_itself(
+def test_without_the_bid_log_bids_get_503_in_time_and_bidding_resumes_by_itself(
     house: House, market: Market, crowd: Crowd, stop: str, start: str
 ) -> None:
     before = market.sell(2)
@@ -326,12 +328,12 @@ def test_without_the_bid_log_everybody_hears_503_in_time_and_it_comes_back_by_it
     began = time.monotonic()
     last_for(house, OUTAGE_SECONDS)
     attempts = crowd.since(began, until=time.monotonic())
-    look = house.http.get(f"/api/v1/auctions/{market.listing}")
+    read = house.http.get(f"/api/v1/auctions/{market.listing}")
     house.control(start, "mongodb")
     healed = time.monotonic()
 
     assert_refused_in_time(attempts)
-    assert (look.status_code, look.headers["Retry-After"]) == (503, "1")
+    assert (read.status_code, read.headers["Retry-After"]) == (503, "1")
     house.wait_until(lambda: crowd.accepted_since(healed), "bids to be accepted again", seconds=30)
     market.assert_sold(before + market.sell(2))
 

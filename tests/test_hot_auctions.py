@@ -38,7 +38,7 @@ def webs(house: House) -> Iterator[list[str]]:
 
 
 def chain_of(house: House, auction_id: str) -> list[dict[str, Any]]:
-    """The whole public log, checked as anybody could: no gap, each entry follows its predecessor, each hash is right."""
+    """The whole public log, checked as any reader can: no gap, each entry follows its predecessor, each hash is right."""
     entries: list[dict[str, Any]] = []
     after: int | None = 0
     while after is not None:
@@ -56,7 +56,7 @@ def chain_of(house: House, auction_id: str) -> list[dict[str, Any]]:
 
 
 def bids_of(entries: list[dict[str, Any]]) -> dict[int, str]:
-    """The hashes of the accepted bids by seq, those with which a leader changed the own maximum included."""
+    """The hashes of the accepted bids by seq. A leader's change of the maximum counts as a bid."""
     kinds = ("bid", "maximum_changed")
     return {entry["seq"]: entry["hash"] for entry in entries if entry["facts"]["kind"] in kinds}
 
@@ -127,17 +127,14 @@ def test_the_last_unit_of_a_product_goes_to_exactly_one_of_fifty_buyers(
         seconds=120,
     )
     ends = dict(house.rows("sagas", sales, auction_id))
-    undone = answers.count(201) - 1  # none, unless a purchase was faster than the news of the stock
+    undone = answers.count(201) - 1  # none, unless a purchase came before the event of the stock
     assert ends == {"COMPLETED": 1} | ({"COMPENSATED": undone} if undone else {})
     money = "SELECT count(*) FROM orders_payment WHERE auction_id = %s AND state = 'CAPTURED'"
     assert house.value("orders", money, auction_id) == 1
-    house.wait_until(lambda: house.auction(auction_id)["undecided_sales"] == 0, "the log to hear of all ends")
+    house.wait_until(lambda: house.auction(auction_id)["undecided_sales"] == 0, "the log to record all ends")
     auction = house.auction(auction_id)
     # Sold out unit by unit, or cancelled when the stock was gone.
-    assert (auction["ended"], auction["sold"]) == (
-        True,
-        1,
-    )
+    assert (auction["ended"], auction["sold"]) == (True, 1)
     product = house.operator.get(f"/api/v1/products/{product_id}").json()
     assert (product["available"], product["reserved"], product["committed"]) == (0, 0, 1)
 
@@ -164,9 +161,8 @@ def test_a_lot_with_500_bids_in_its_last_second_closes_once(house: House, webs: 
     assert max(bids) < closed
     refused = {(answer["code"], answer.get("because")) for status, answer in answers if status != 201}
     too_late = {("bid_too_low", None), ("auction_closed", None), ("confirmation_required", "lowers_maximum")}
-    assert (
-        refused <= too_late
-    )  # a leader whose earlier, lower bid comes after the later one would lower the maximum
+    # When a leader's lower bid comes after the higher one, it would lower the maximum.
+    assert refused <= too_late
     last = next(entry["facts"] for entry in entries if entry["seq"] == max(bids))
     assert house.auction(auction_id)["leader"] == last["leader"]
 

@@ -1,4 +1,4 @@
-"""`manage.py load`: every answer is written down, each of them stands, and nothing goes to another machine."""
+"""`manage.py load` records every answer, the log confirms each, and no request goes to another machine."""
 
 import asyncio
 import json
@@ -16,26 +16,26 @@ from tests.house import House
 RATE, SECONDS = 100, 2
 
 
-def test_every_answer_is_written_down_and_holds(house: House, tmp_path: Path) -> None:
+def test_every_answer_is_recorded_and_confirmed_by_the_log(house: House, tmp_path: Path) -> None:
     file = tmp_path / "answers.jsonl"
     bounds = f"--rate {RATE} --seconds {SECONDS} --bidders 10 --auctions 2 --connections 16".split()
 
-    found = house.manage("load", "--url", house.url, *bounds, "--answers", str(file))
+    completed = house.manage("load", "--url", house.url, *bounds, "--answers", str(file))
 
-    assert found.returncode == 0, found.stderr
+    assert completed.returncode == 0, completed.stderr
     answers = [json.loads(line) for line in file.read_text().splitlines()]
-    told = dict(re.findall(r"^  (\S+) +(\d+)$", found.stdout, re.MULTILINE))
+    printed = dict(re.findall(r"^  (\S+) +(\d+)$", completed.stdout, re.MULTILINE))
     outcomes = Counter("accepted" if a["status"] == 201 else a["answer"]["code"] for a in answers)
-    assert {name: int(count) for name, count in told.items() if name in outcomes} == outcomes
+    assert {name: int(count) for name, count in printed.items() if name in outcomes} == outcomes
     assert outcomes["accepted"] > 0
     assert len(answers) <= RATE * SECONDS
-    assert f"{len(answers)} bids in " in found.stdout
+    assert f"{len(answers)} bids in " in completed.stdout
     assert len({a["auction_id"] for a in answers}) == 2
     assert len({a["actor"] for a in answers}) == 10
     house.assert_verified("--answers", str(file))
 
 
-def test_a_refusal_is_written_down_too_and_the_next_bid_is_high_enough(house: House, tmp_path: Path) -> None:
+def test_a_refusal_is_recorded_and_the_next_bid_is_high_enough(house: House, tmp_path: Path) -> None:
     auction_id = house.new_auction(house.new_product(stock=1), start_price="500.00", card_required=False)
     file = tmp_path / "answers.jsonl"
     with file.open("wb") as answers:
@@ -61,10 +61,10 @@ def test_a_refusal_is_written_down_too_and_the_next_bid_is_high_enough(house: Ho
         ("--seconds", "0", "must be between 1 and 3600"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused_before_any_store_is_asked(
+def test_an_option_out_of_bounds_is_refused_before_any_store_is_read(
     tmp_path: Path, option: str, value: str, rule: str
 ) -> None:
-    """Without the fixture of a database none can be asked."""
+    """Without the fixture of a database a query would fail."""
     file = tmp_path / "answers.jsonl"
 
     with pytest.raises(CommandError, match=re.escape(rule)):

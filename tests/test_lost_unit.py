@@ -17,7 +17,7 @@ from orders.tests.conftest import _no_connection_outlives_a_test, _shared_bank, 
 from orders.tests.sales import ACCEPTS
 from sagas import dispatcher, models, services
 from sagas.tests import conftest
-from tests.test_saga_cost import _stock
+from tests.stocking import stock_for
 
 pytestmark = pytest.mark.django_db(databases=["inventory", "orders", "sagas"], transaction=True)
 
@@ -29,7 +29,7 @@ def test_a_sale_whose_unit_broke_is_undone_before_its_order_is_confirmed(
     post = conftest.FakeDispatcher()
     monkeypatch.setattr(dispatcher, "send", post.send)
     sale = conftest.make_sale()
-    _stock(sale, listed=True)
+    stock_for(sale, listed=True)
     orders.set_card(user_id=sale.user_id, number=ACCEPTS, now=datetime.now(UTC))
     services.start_saga(sale=sale, correlation_id="c", now=datetime.now(UTC))
     while post.sent[0][1][0] != "commit_stock":

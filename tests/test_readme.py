@@ -1,4 +1,4 @@
-"""What the README tells a developer to type does what it says: a token, a bid, a refusal, following by curl and by WebSocket."""
+"""The commands of the README do what it says: a token, a bid, a refusal, following an auction by curl and by WebSocket."""
 
 import json
 import os
@@ -17,22 +17,22 @@ LONGEST_SECONDS = "60"
 
 
 class Readme(msgspec.Struct, frozen=True):
-    """Its lines, made to speak to the stack as `person`."""
+    """Its lines, rewritten so that `person` sends them to the stack."""
 
     text: str
     house: House
     person: Person
 
     def line(self, beginning: str) -> str:
-        """The one shell line that begins so and asks the demo."""
+        """The one shell line that begins so and sends a request to the demo."""
         lines = re.findall(r"```sh\n(.*?)\n```", self.text, re.DOTALL)
-        (found,) = [line for line in lines if line.startswith(beginning) and ADDRESS in line]
-        return self._fit(found)
+        (line,) = [line for line in lines if line.startswith(beginning) and ADDRESS in line]
+        return self._fit(line)
 
     def problem(self) -> dict[str, str]:
-        """The refusal that it shows."""
-        (found,) = re.findall(r"```json\n(.*?)\n```", self.text, re.DOTALL)
-        return dict(json.loads(found))
+        """The refusal that the README shows."""
+        (shown,) = re.findall(r"```json\n(.*?)\n```", self.text, re.DOTALL)
+        return dict(json.loads(shown))
 
     def _fit(self, line: str) -> str:
         line = line.replace(ADDRESS, self.house.url.removeprefix("http://"))
@@ -58,14 +58,16 @@ def readme(house: House) -> Iterator[Readme]:
 
 @pytest.fixture(scope="module")
 def typed(readme: Readme) -> dict[str, str]:
-    """What a shell has after the first lines: TOKEN, AUCTION, MINIMUM, the ANSWER to the bid and the REFUSAL."""
+    """The variables of a shell after the first lines: TOKEN, AUCTION, MINIMUM, the ANSWER to the bid and the REFUSAL."""
     script = [readme.line(f"{name}=") for name in ("TOKEN", "AUCTION", "MINIMUM")]
     script += ["KEY=$RANDOM-$RANDOM", readme.line("REFUSAL="), f"ANSWER=$({readme.line('curl -s')})"]
     names = ("TOKEN", "AUCTION", "MINIMUM", "ANSWER", "REFUSAL")
     values = " ".join(f'"${name}"' for name in names)
     script.append(f"python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' {values}")
-    done = subprocess.run(["bash", "-euc", "\n".join(script)], check=True, capture_output=True, text=True)
-    return dict(zip(names, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    completed = subprocess.run(
+        ["bash", "-euc", "\n".join(script)], check=True, capture_output=True, text=True
+    )
+    return dict(zip(names, json.loads(completed.stdout.splitlines()[-1]), strict=True))
 
 
 def test_a_bid_is_answered_with_its_place_in_the_log(typed: dict[str, str], house: House) -> None:
@@ -81,7 +83,7 @@ def test_a_bid_is_answered_with_its_place_in_the_log(typed: dict[str, str], hous
     assert house.auction(typed["AUCTION"])["bids"] == 1
 
 
-def test_the_refusal_is_the_one_that_it_shows(typed: dict[str, str], readme: Readme) -> None:
+def test_the_refusal_is_the_one_that_the_readme_shows(typed: dict[str, str], readme: Readme) -> None:
     answer, shown = json.loads(typed["REFUSAL"]), readme.problem()
 
     shown["minimum"] = "100.00"  # of this lot
@@ -93,11 +95,11 @@ def test_the_stream_follows_the_auction(typed: dict[str, str], readme: Readme, h
 
     with _running(["bash", "-c", f"exec timeout {LONGEST_SECONDS} {line}"], typed) as follower:
         assert follower.stdout is not None
-        heard = iter(follower.stdout.readline, "")
-        assert any('"watching"' in message for message in heard)
+        messages = iter(follower.stdout.readline, "")
+        assert any('"watching"' in message for message in messages)
         answer = house.new_account("bidder").bid(typed["AUCTION"], "300.00")
         assert answer.status_code == 201, answer.text
-        message = next(message for message in heard if '"Bidder 2"' in message)
+        message = next(message for message in messages if '"Bidder 2"' in message)
         follower.terminate()
 
     frame = json.loads(message.removeprefix("data: "))

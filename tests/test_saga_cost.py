@@ -1,23 +1,20 @@
-"""What a sale costs: the statements that its saga sends to each database, from its start to its end. A budget, so that one
-more is somebody's decision.
+"""What a sale costs: the statements that its saga sends to each database, from its start to its end. The budget makes each
+further statement a decision.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from auction_project.kernel import ids
-from inventory import services as inventory
-from inventory.tests.conftest import open_warehouses
 from orders import services as orders
 from orders.tests.bank_process import BankProcess
 from orders.tests.conftest import _no_connection_outlives_a_test, _shared_bank, bank  # noqa: F401 - fixtures
 from orders.tests.sales import ACCEPTS
 from sagas import dispatcher, models, services
 from sagas.tests import conftest
+from tests.stocking import stock_for
 
 pytestmark = pytest.mark.django_db(databases=["inventory", "orders", "sagas"], transaction=True)
 
@@ -36,7 +33,7 @@ def test_a_saga_keeps_to_its_budget(
     post = conftest.FakeDispatcher()
     monkeypatch.setattr(dispatcher, "send", post.send)
     sale = conftest.make_sale()
-    _stock(sale, listed=listed)
+    stock_for(sale, listed=listed)
     orders.set_card(user_id=sale.user_id, number=ACCEPTS, now=datetime.now(UTC))
 
     with (
@@ -55,20 +52,3 @@ def test_a_saga_keeps_to_its_budget(
 
 def _counted(alias: str) -> CaptureQueriesContext:
     return CaptureQueriesContext(connections[alias])
-
-
-def _stock(sale: Any, *, listed: bool) -> None:
-    now = datetime.now(UTC)
-    open_warehouses()
-    inventory.create_product(
-        product_id=sale.product_id, sku=ids.new_id(), title="Sextant", description="", condition="GOOD",
-        owner_id="house", actor="test", now=now,
-    )  # fmt: skip
-    inventory.receive_stock(
-        key=ids.new_id(), product_id=sale.product_id, warehouse="CENTRAL", quantity=1, actor="test", now=now
-    )
-    if listed:
-        inventory.reserve_for_lot(
-            auction_id=sale.auction_id, product_id=sale.product_id, quantity=1, requested_by="", as_operator=True,
-            allocate="on_listing", now=now,
-        )  # fmt: skip

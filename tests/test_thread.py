@@ -1,6 +1,6 @@
 """The whole thread: a bid becomes a sale, a saga, an order and a notification, or is undone completely and goes on.
 
-Every process is real; the test only asks the API, as anybody could, and looks into the stores at the end.
+Every process is real. The tests use the API, and read the stores only for what it does not show.
 """
 
 import uuid
@@ -27,7 +27,7 @@ def bidders(house: House) -> list[Person]:
 
 @pytest.fixture
 def decliner(house: House) -> Person:
-    """A bidder whose card is refused, which makes it unusable."""
+    """A bidder with a card that the bank declines, after which bidding refuses it."""
     return house.new_account("bidder", card=DECLINES)
 
 
@@ -37,9 +37,9 @@ def stock_of(house: House, product_id: str) -> dict[str, int]:
 
 
 def kinds_of(person: Person, auction_id: str) -> list[str]:
-    """What he was told of this auction, oldest first."""
-    found = [item for item in person.notifications() if item["data"].get("auction_id") == auction_id]
-    return [item["kind"] for item in sorted(found, key=lambda item: int(item["cursor"].partition(":")[2]))]
+    """The kinds of the person's notifications about this auction, oldest first."""
+    items = [item for item in person.notifications() if item["data"].get("auction_id") == auction_id]
+    return [item["kind"] for item in sorted(items, key=lambda item: int(item["cursor"].partition(":")[2]))]
 
 
 def entries_of(house: House, auction_id: str) -> list[dict[str, Any]]:
@@ -61,31 +61,31 @@ def wait_until_ended(house: House, auction_id: str) -> dict[str, Any]:
 
 
 def wait_for_saga(house: House, sale_id: str, status: str) -> str:
-    """Until the saga of the sale has come there; why it turned."""
+    """Wait until the saga of the sale has this status; its failure reason."""
     statement = "SELECT failure_reason FROM sagas_saga WHERE sale_id = %s AND status = %s"
     house.wait_until(lambda: house.rows("sagas", statement, sale_id, status), f"{sale_id} to be {status}")
     return str(house.value("sagas", statement, sale_id, status))
 
 
 def wait_for_failed_sale(house: House, auction_id: str, sale_id: str) -> dict[str, Any]:
-    """Until the log knows that the sale was undone; what it says."""
+    """Wait until the log records that the sale failed; the facts of that entry."""
 
-    def found() -> list[dict[str, Any]]:
+    def matching() -> list[dict[str, Any]]:
         return [facts for facts in facts_of(house, auction_id, "sale_failed") if facts["sale_id"] == sale_id]
 
-    house.wait_until(found, f"the log to say that {sale_id} failed")
-    return found()[0]
+    house.wait_until(matching, f"the log to say that {sale_id} failed")
+    return matching()[0]
 
 
 def sale_as_soon_as_the_card_counts(house: House, buyer: Person, auction_id: str) -> str:
-    """The sale of a purchase, which is refused until bidding knows of the buyer's new card."""
+    """Buy as soon as bidding knows of the buyer's new card; the sale id."""
     answers: list[dict[str, Any]] = []
 
-    def bought() -> bool:
+    def buys() -> bool:
         answers.append(buyer.buy(auction_id).json())
         return "sale_id" in answers[-1]
 
-    house.wait_until(bought, "the new card to count")
+    house.wait_until(buys, "the new card to count")
     return str(answers[-1]["sale_id"])
 
 
@@ -112,7 +112,7 @@ def assert_undone(house: House, sale_id: str) -> None:
 # --- sales that end well ---------------------------------------------------------------------------------------------
 
 
-def test_an_english_auction_becomes_a_confirmed_order_and_everybody_hears(
+def test_an_english_auction_becomes_a_confirmed_order_and_both_streams_report_it(
     house: House, bidders: list[Person], request: pytest.FixtureRequest
 ) -> None:
     first, second = bidders[:2]
@@ -141,15 +141,17 @@ def test_an_english_auction_becomes_a_confirmed_order_and_everybody_hears(
     timeline = second.get(f"/api/v1/orders/{order['number']}").json()["timeline"]
     assert [line["kind"] for line in timeline if line["about"] == "order"] == ["PLACED", "CONFIRMED"]
     assert stock_of(house, product_id) == {"on_hand": 2, "available": 1, "reserved": 0, "committed": 1}
-    house.wait_until(lambda: "order_confirmed" in kinds_of(second, auction_id), "the news of the order")
+    house.wait_until(
+        lambda: "order_confirmed" in kinds_of(second, auction_id), "the notification of the order"
+    )
     assert kinds_of(second, auction_id) == ["leading", "won", "order_confirmed"]
     assert kinds_of(first, auction_id) == ["leading", "outbid", "outbid", "next_in_line", "lost"]
 
     house.wait_until(
-        lambda: len(socket.messages.of(event="LotSettled")) == 1, "the socket to hear of the end"
+        lambda: len(socket.messages.of(event="LotSettled")) == 1, "the socket to receive the end"
     )
     house.wait_until(
-        lambda: stream.messages.of(type="notification", kind="order_confirmed"), "the stream to hear it"
+        lambda: stream.messages.of(type="notification", kind="order_confirmed"), "the stream to receive it"
     )
     public = [message["seq"] for message in socket.messages.of(type="auction")]
     assert public == list(range(1, ended["seq"] + 1))
@@ -158,11 +160,13 @@ def test_an_english_auction_becomes_a_confirmed_order_and_everybody_hears(
         "12.50",
         "15.50",
     ]
-    heard = [message["kind"] for message in socket.messages.of(type="notification")]
-    assert heard == ["leading", "outbid", "outbid", "next_in_line", "lost"]
-    assert [m["seq"] for m in stream.messages.of(type="auction")] == list(range(1, len(public) + 1))
-    heard = [message["kind"] for message in stream.messages.of(type="notification")]
-    assert heard == ["leading", "won", "order_confirmed"]
+    to_first = [message["kind"] for message in socket.messages.of(type="notification")]
+    assert to_first == ["leading", "outbid", "outbid", "next_in_line", "lost"]
+    assert [message["seq"] for message in stream.messages.of(type="auction")] == list(
+        range(1, len(public) + 1)
+    )
+    to_second = [message["kind"] for message in stream.messages.of(type="notification")]
+    assert to_second == ["leading", "won", "order_confirmed"]
 
 
 def test_each_purchase_of_a_buy_now_listing_is_an_order_until_nothing_is_left(
@@ -190,7 +194,7 @@ def test_each_purchase_of_a_buy_now_listing_is_an_order_until_nothing_is_left(
     assert stock_of(house, product_id) == {"on_hand": 3, "available": 0, "reserved": 0, "committed": 3}
 
 
-def test_a_capture_that_the_provider_did_without_an_answer_is_an_order(house: House) -> None:
+def test_a_capture_whose_answer_was_lost_becomes_an_order(house: House) -> None:
     buyer = house.new_account("bidder", card=SILENT_BUT_CAPTURED)
     auction_id = house.new_auction(house.new_product(stock=1), format="buy_now")
 
@@ -228,12 +232,14 @@ def test_when_the_winners_payment_is_refused_the_runner_up_pays_the_price_withou
     again = house.new_auction(house.new_product(stock=1))
     house.wait_until(
         lambda: decliner.bid(again, "10.00").json()["code"] == "card_missing",
-        "the declined card to count no more",
+        "the declined card to stop counting",
     )
     assert house.auction(again)["bids"] == 0
     house.operator.post(f"/api/v1/auctions/{again}/cancel", {"reason": "The test is over."})
     assert stock_of(house, product_id) == {"on_hand": 1, "available": 0, "reserved": 0, "committed": 1}
-    house.wait_until(lambda: "order_cancelled" in kinds_of(decliner, auction_id), "the news of the refusal")
+    house.wait_until(
+        lambda: "order_cancelled" in kinds_of(decliner, auction_id), "the notification of the refusal"
+    )
     assert sorted(kinds_of(decliner, auction_id)) == ["leading", "order_cancelled", "payment_declined", "won"]
 
 
@@ -290,7 +296,7 @@ def test_a_buyer_whose_payments_failed_too_often_is_refused_for_risk(house: Hous
 
     reasons = []
     for _ in range(4):
-        buyer.set_card(DECLINES)  # the declined one counts no more
+        buyer.set_card(DECLINES)  # the declined card has stopped counting
         sale_id = sale_as_soon_as_the_card_counts(house, buyer, auction_id)
         failed = wait_for_failed_sale(house, auction_id, sale_id)
         reasons.append(wait_for_saga(house, sale_id, "COMPENSATED"))
@@ -303,9 +309,7 @@ def test_a_buyer_whose_payments_failed_too_often_is_refused_for_risk(house: Hous
     house.operator.post(f"/api/v1/auctions/{auction_id}/cancel", {"reason": "The test is over."})
 
 
-def test_what_is_set_aside_for_another_lot_is_refused_before_it_is_sold(
-    house: House, bidders: list[Person]
-) -> None:
+def test_a_unit_that_another_lot_holds_cannot_be_bought(house: House, bidders: list[Person]) -> None:
     product_id = house.new_product(stock=1)
     holder = house.new_auction(product_id)
     auction_id = house.new_auction(product_id, format="buy_now", quantity=2)
@@ -327,9 +331,7 @@ def test_what_is_set_aside_for_another_lot_is_refused_before_it_is_sold(
     house.wait_until(lambda: stock_of(house, product_id)["available"] == 1, "the units to be free again")
 
 
-def test_a_step_that_fails_five_times_undoes_the_sale_and_asks_for_an_operator(
-    house: House, bidders: list[Person]
-) -> None:
+def test_a_step_that_fails_five_times_undoes_the_sale(house: House, bidders: list[Person]) -> None:
     worker = house.stack["worker"]
     worker.end()
     worker.wait(30)
@@ -359,7 +361,9 @@ def test_a_step_that_fails_five_times_undoes_the_sale_and_asks_for_an_operator(
     house.wait_until(lambda: stock_of(house, product_id)["available"] == 1, "the unit to be free again")
 
 
-def test_an_operators_word_undoes_a_sale_that_waits_for_the_bank(house: House, bidders: list[Person]) -> None:
+def test_an_operators_command_undoes_a_sale_that_waits_for_the_bank(
+    house: House, bidders: list[Person]
+) -> None:
     bank = house.stack["bank"]
     bank.kill()
     product_id = house.new_product(stock=1)
@@ -395,9 +399,9 @@ def test_a_cancelled_auction_tells_its_bidders_why_and_frees_its_units(
     assert (ended["status"], ended["reason"], ended["sold"]) == ("CANCELLED", "Found to be a copy.", 0)
     late = bidders[1].bid(auction_id, "20.00")
     assert (late.status_code, late.json()["code"]) == (409, "auction_cancelled")
-    house.wait_until(lambda: "auction_cancelled" in kinds_of(bidders[0], auction_id), "the news")
-    told = [item["data"] for item in bidders[0].notifications() if item["kind"] == "auction_cancelled"]
-    assert [data["reason"] for data in told if data["auction_id"] == auction_id] == ["Found to be a copy."]
+    house.wait_until(lambda: "auction_cancelled" in kinds_of(bidders[0], auction_id), "the notification")
+    notices = [item["data"] for item in bidders[0].notifications() if item["kind"] == "auction_cancelled"]
+    assert [data["reason"] for data in notices if data["auction_id"] == auction_id] == ["Found to be a copy."]
     house.wait_until(lambda: stock_of(house, product_id)["available"] == 1, "the unit to be free again")
 
 
@@ -423,5 +427,5 @@ def test_a_repeat_of_a_bid_gets_the_same_answer_and_its_outcome_by_key(
     house.operator.post(f"/api/v1/auctions/{auction_id}/cancel", {"reason": "The test is over."})
 
 
-def test_everything_that_happened_holds(house: House) -> None:
+def test_at_the_end_every_invariant_holds(house: House) -> None:
     house.assert_verified()

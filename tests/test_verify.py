@@ -1,7 +1,8 @@
-"""`manage.py verify` tells the truth: it holds on sound stores, and each invariant that crosses apps is named when it is
-broken in the raw data. (Each app's own invariants are broken in the tests of its `checks.py`.)
+"""`manage.py verify` reports no violation on sound stores, and names each invariant across apps that the raw data breaks. (The
+tests of each app's `invariants.py` break the app's own.)
 
-Raw data is broken in the running stack's stores and put back after each look; nothing else happens there meanwhile.
+The tests break raw data in the running stack's stores and restore it after each report. Nothing else happens there
+meanwhile.
 """
 
 import contextlib
@@ -37,7 +38,7 @@ FORGET_DEAD_LETTER = [
 
 
 class Sales(msgspec.Struct, frozen=True):
-    """One sale that ended well and one that was undone, of one listing that is over."""
+    """One completed sale and one that was undone, of one cancelled listing."""
 
     auction_id: str
     product_id: str
@@ -45,8 +46,8 @@ class Sales(msgspec.Struct, frozen=True):
     undone: str
 
     @property
-    def words(self) -> dict[str, str]:
-        """What a statement may name in braces."""
+    def names(self) -> dict[str, str]:
+        """The names that a statement may use in braces."""
         return {
             "auction": self.auction_id,
             "product": self.product_id,
@@ -65,20 +66,20 @@ def sales(house: House) -> Sales:
     undone = decliner.buy(auction_id).json()["sale_id"]
     house.wait_until(lambda: house.auction(auction_id)["undecided_sales"] == 0, "the first sale to be undone")
     done = buyer.buy(auction_id).json()["sale_id"]
-    house.wait_until(lambda: house.auction(auction_id)["sold"] == 1, "the second sale to end well")
+    house.wait_until(lambda: house.auction(auction_id)["sold"] == 1, "the second sale to complete")
     house.operator.post(f"/api/v1/auctions/{auction_id}/cancel", {"reason": "The test begins."})
     house.assert_verified()
     return Sales(auction_id, product_id, done, undone)
 
 
 def violations(house: House, *, settle_seconds: float | None = None) -> dict[str, list[str]]:
-    """What is found, by invariant. With `settle_seconds` nothing is set aside."""
+    """By invariant. With `settle_seconds`, unfinished sales are not set aside."""
     return dict(house.call("violations", settle_seconds=settle_seconds))
 
 
 @contextlib.contextmanager
 def broken_rows(alias: str, statements: list[str], undo: list[str]) -> Iterator[None]:
-    """Do what no service and no constraint lets anybody do, and put it back."""
+    """Change rows as no service and no constraint permits, and restore them at the end of the block."""
     _execute(alias, statements)
     try:
         yield
@@ -89,18 +90,18 @@ def broken_rows(alias: str, statements: list[str], undo: list[str]) -> Iterator[
 def _execute(alias: str, statements: list[str]) -> None:
     tables = ("orders_payment", "orders_orderfact", "inventory_move", "inventory_reservation", "sagas_saga")
     with houses.connect(alias) as connection, connection.transaction():
-        mine = [table for table in tables if table.startswith(alias)]
-        for table in mine:
+        own = [table for table in tables if table.startswith(alias)]
+        for table in own:
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
         connection.execute("SET CONSTRAINTS ALL DEFERRED")
         for statement in statements:
             connection.execute(statement.encode())
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in mine:
+        for table in own:
             connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER".encode())
 
 
-# By name: the invariant, the database, what breaks it, what puts it back, and a part of what is then said.
+# By name: the invariant, the database, what breaks it, what restores it, and a part of the violation.
 BREAKS: dict[str, tuple[str, str, list[str], list[str], str]] = {
     "a completed sale whose money went back": (
         "S1",
@@ -162,14 +163,14 @@ BREAKS: dict[str, tuple[str, str, list[str], list[str], str]] = {
         ],
         "sale {done} has no saga",
     ),
-    "an end that nobody was told": (
+    "an end without its event": (
         "E1",
         "sagas",
         ["UPDATE sagas_outbox SET type = 'Gone' WHERE key = '{done}' AND type = 'SaleSettled'"],
         ["UPDATE sagas_outbox SET type = 'SaleSettled' WHERE key = '{done}' AND type = 'Gone'"],
         "{done} changed without SaleSettled",
     ),
-    "stock that moved in silence once": (
+    "a move of stock without its event": (
         "E1",
         "inventory",
         [
@@ -179,7 +180,7 @@ BREAKS: dict[str, tuple[str, str, list[str], list[str], str]] = {
         ["UPDATE inventory_outbox SET type = 'StockChanged' WHERE key = '{product}' AND type = 'Gone'"],
         "stock of {product} moved to version",
     ),
-    "a winner who was never told": (
+    "a winner without a notification": (
         "N1",
         "notifications",
         [
@@ -190,7 +191,7 @@ BREAKS: dict[str, tuple[str, str, list[str], list[str], str]] = {
         ],
         "has no notice of having won sale {done}",
     ),
-    "an event that was begun and not finished": (
+    "an event that was started and never finished": (
         "E3",
         "orders",
         [
@@ -205,26 +206,26 @@ BREAKS: dict[str, tuple[str, str, list[str], list[str], str]] = {
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_broken_invariant_is_named(house: House, sales: Sales, name: str) -> None:
     invariant, alias, statements, undo, text = BREAKS[name]
-    words = sales.words
+    names = sales.names
 
-    with broken_rows(alias, [s.format(**words) for s in statements], [s.format(**words) for s in undo]):
-        found = violations(house, settle_seconds=0.0 if invariant in ("S6", "N1") else None)
+    with broken_rows(alias, [s.format(**names) for s in statements], [s.format(**names) for s in undo]):
+        broken = violations(house, settle_seconds=0.0 if invariant in ("S6", "N1") else None)
 
-    assert any(text.format(**words) in violation for violation in found[invariant])
+    assert any(text.format(**names) in violation for violation in broken[invariant])
 
 
 def test_a_sale_that_died_before_its_saga_is_parked_and_not_lost(house: House, sales: Sales) -> None:
     _, alias, statements, undo, _ = BREAKS["a sale that lost its saga"]
-    letter = DEAD_LETTER.format(status="WAITING", topic="sale-confirmed", key=sales.done, event_id="e")
-    words = sales.words
+    dead_letter = DEAD_LETTER.format(status="WAITING", topic="sale-confirmed", key=sales.done, event_id="e")
+    names = sales.names
     with (
-        broken_rows(alias, [s.format(**words) for s in statements], [s.format(**words) for s in undo]),
-        broken_rows("default", [letter], FORGET_DEAD_LETTER),
+        broken_rows(alias, [s.format(**names) for s in statements], [s.format(**names) for s in undo]),
+        broken_rows("default", [dead_letter], FORGET_DEAD_LETTER),
     ):
-        found = violations(house, settle_seconds=0.0)
+        broken = violations(house, settle_seconds=0.0)
 
-    assert "S6" not in found
-    assert "saga lost has no sale" in found["S1"]
+    assert "S6" not in broken
+    assert "saga lost has no sale" in broken["S1"]
 
 
 def test_a_lot_that_sold_more_than_it_had_is_named(house: House, sales: Sales) -> None:
@@ -234,12 +235,12 @@ def test_a_lot_that_sold_more_than_it_had_is_named(house: House, sales: Sales) -
         smaller = {**first, "facts": {**first["facts"], "terms": {**first["facts"]["terms"], "quantity": 0}}}
         bids.replace_one({"_id": first["_id"]}, smaller)
         try:
-            found = violations(house)
+            broken = violations(house)
         finally:
             bids.replace_one({"_id": first["_id"]}, first)
 
-    assert any(f"auction {sales.auction_id}: 1 sold" in violation for violation in found["I4"])
-    assert any("1 units in confirmed orders of 0 listed" in violation for violation in found["I4"])
+    assert any(f"auction {sales.auction_id}: 1 sold" in violation for violation in broken["I4"])
+    assert any("1 units in confirmed orders of 0 listed" in violation for violation in broken["I4"])
 
 
 @contextlib.contextmanager
@@ -255,16 +256,16 @@ def test_events_of_one_key_out_of_order_are_named(house: House, sales: Sales) ->
     opened = events.AuctionOpened(auction_id=sales.auction_id, seq=2, at=0, hash="0" * 64, ends_at=0)
     late = opened_late(opened, 9), opened_late(opened, 8)
     with _appended(house, *late):
-        found = violations(house)
+        broken = violations(house)
 
-    assert found == {
+    assert broken == {
         "E2": [f"auction.log: {sales.auction_id}:8:Late of {sales.auction_id} came after a later one"]
     }
 
 
-def test_an_event_that_an_operator_had_sent_again_may_come_late(house: House, sales: Sales) -> None:
+def test_an_event_that_an_operator_replayed_may_come_late(house: House, sales: Sales) -> None:
     opened = events.AuctionOpened(auction_id=sales.auction_id, seq=2, at=0, hash="0" * 64, ends_at=0)
-    letter = DEAD_LETTER.format(
+    dead_letter = DEAD_LETTER.format(
         status="REPLAYED", topic="auction.log", key=sales.auction_id, event_id=f"{sales.auction_id}:8:Late"
     )
     replay = (
@@ -272,16 +273,16 @@ def test_an_event_that_an_operator_had_sent_again_may_come_late(house: House, sa
         " FROM messaging_deadletter WHERE digest = 'dead'"
     )
     with (
-        broken_rows("default", [letter, replay], FORGET_DEAD_LETTER),
+        broken_rows("default", [dead_letter, replay], FORGET_DEAD_LETTER),
         _appended(house, opened_late(opened, 9), opened_late(opened, 8)),
     ):
-        found = violations(house)
+        broken = violations(house)
 
-    assert found == {}
+    assert broken == {}
 
 
 def opened_late(event: events.Event, version: int) -> brokers.Message:
-    """A message that no source made."""
+    """A message with a version that no source sent."""
     body = contracts.encode(
         event,
         event_id=f"{event.key()}:{version}:Late",
@@ -306,7 +307,7 @@ def _dead(house: House, role: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _appended(house: House, *messages: brokers.Message) -> Iterator[None]:
-    """Messages of one topic that are in the transport until the look is over: the relay, which would trim them, is dead."""
+    """Messages of one topic in the transport until the end of the block. The relay, which would trim them, is dead meanwhile."""
     with _dead(house, "relay"):
         transport = transports.from_settings()
         transport.append(messages)
@@ -323,29 +324,29 @@ def _appended(house: House, *messages: brokers.Message) -> Iterator[None]:
                     assert client.xdel(f"{prefix}:{record.topic}:{record.partition}", record.position) == 1
 
 
-def test_a_group_that_stands_still_is_named(house: House, sales: Sales) -> None:
+def test_a_stalled_group_is_named(house: House, sales: Sales) -> None:
     late = events.AuctionOpened(auction_id=sales.auction_id, seq=10**6, at=0, hash="0" * 64, ends_at=0)
     with _dead(house, "consume"), _appended(house, opened_late(late, late.seq)):
-        found = violations(house, settle_seconds=0.0)
+        broken = violations(house, settle_seconds=0.0)
 
-    assert found == {"E4": ["group auction-frames has 1 messages before it"]}
+    assert broken == {"E4": ["group auction-frames has 1 messages before it"]}
 
 
-def test_the_command_names_what_is_broken_and_exits_with_1(
+def test_the_command_names_the_broken_invariant_and_exits_with_1(
     house: House, sales: Sales, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.json"
     _, alias, statements, undo, text = BREAKS["a completed sale whose stock was given back"]
 
     with broken_rows(
-        alias, [s.format(**sales.words) for s in statements], [s.format(**sales.words) for s in undo]
+        alias, [s.format(**sales.names) for s in statements], [s.format(**sales.names) for s in undo]
     ):
-        found = house.manage("verify", "--json", str(file))
+        completed = house.manage("verify", "--json", str(file))
 
     broken = {f["invariant"]: f["violations"] for f in json.loads(file.read_text())["findings"]}
-    assert found.returncode == 1
+    assert completed.returncode == 1
     assert any(text in violation for violation in broken["S1"])
-    assert f"S1   VIOLATED {len(broken['S1'])}" in found.stdout
+    assert f"S1   VIOLATED {len(broken['S1'])}" in completed.stdout
 
 
 def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: House, tmp_path: Path) -> None:
@@ -356,20 +357,20 @@ def test_on_a_live_system_an_unfinished_sale_is_set_aside_and_counted(house: Hou
         saga = "SELECT status FROM sagas_saga WHERE sale_id = %s"
         house.wait_until(lambda: house.value("sagas", saga, sale_id) == "RUNNING", "the saga to begin")
 
-        found = house.manage("verify", "--json", str(tmp_path / "report.json"))
+        completed = house.manage("verify", "--json", str(tmp_path / "report.json"))
         behind = house.call("behind", settle_seconds=0.0)
 
-    assert found.returncode == 0, found.stdout
+    assert completed.returncode == 0, completed.stdout
     assert "sales are under way" in behind
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["set_aside"] == 1
     assert [f["checked"] for f in report["findings"] if f["invariant"] == "E4"] == [0]
-    assert "set aside as unfinished: 1 sales, 0 of them wait for an operator" in found.stdout
-    house.wait_until(lambda: house.auction(auction_id)["sold"] == 1, "the sale to end well")
+    assert "set aside as unfinished: 1 sales, 0 of them wait for an operator" in completed.stdout
+    house.wait_until(lambda: house.auction(auction_id)["sold"] == 1, "the sale to complete")
 
 
-def test_a_store_that_is_away_is_no_verdict(house: House) -> None:
-    found = house.manage("verify", MONGODB_URL="mongodb://127.0.0.1:1")
+def test_without_a_store_there_is_no_verdict(house: House) -> None:
+    completed = house.manage("verify", MONGODB_URL="mongodb://127.0.0.1:1")
 
-    assert found.returncode == 2
-    assert "a store is away" in found.stderr
+    assert completed.returncode == 2
+    assert "a store is away" in completed.stderr

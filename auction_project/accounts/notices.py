@@ -30,7 +30,10 @@ FIRST_PAUSE = timedelta(minutes=1)
 KEEP_TRYING = timedelta(days=3)
 SENT_AT_ONCE = 100  # by one sweep
 SWEEP_TIME = timedelta(seconds=20)
-_REFUSED = (smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException)  # the server's word about this one mail
+_REFUSED = (
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPResponseException,
+)  # the server's word about this one mail
 
 PASSWORD_CHANGED = "account/email/password_changed"  # noqa: S105 - templates, no secrets
 PASSWORD_RESET = "account/email/password_reset"  # noqa: S105

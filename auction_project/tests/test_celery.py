@@ -172,7 +172,7 @@ def test_a_worker_whose_task_hangs_is_not_live_until_it_ends(worker: Process, tm
 
 
 def test_a_worker_with_nothing_to_do_stays_live(worker: Process) -> None:
-    for _ in range(30):
+    for _ in range(30):  # for longer than STALE_SECONDS
         assert worker.probe("/livez")[0] == 200
         time.sleep(0.1)
 

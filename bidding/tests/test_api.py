@@ -16,7 +16,8 @@ from bidding.rules import log
 from bidding.store import auctions, bid_log
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, OPERATOR, SELLER
-from bidding.tests.test_bid_endpoint import GOOD, head, open_auction, problem
+from bidding.tests.running import head, open_auction
+from bidding.tests.web import GOOD, problem
 
 AUCTION = "1" * 32
 SELLERS = web.bearer(SELLER, "seller")

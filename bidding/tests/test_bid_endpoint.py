@@ -9,14 +9,15 @@ import types
 import pytest
 
 from auction_project import asgi
-from auction_project.kernel import instants
 from auction_project.web import bounds
 from bidding import reports, runtime, services
 from bidding.rest import bid_endpoint
 from bidding.rules import kinds
-from bidding.store import auctions, bid_log
+from bidding.store import bid_log
 from bidding.tests import lots, web
-from bidding.tests.lots import ANN, BEN, CID, DOT, OPERATOR, SELLER
+from bidding.tests.lots import ANN, BEN, DOT, SELLER
+from bidding.tests.running import head, open_auction
+from bidding.tests.web import GOOD, problem
 from bidding.writer import committer
 
 NO_DECIMALS = "100000000"
@@ -30,57 +31,6 @@ def auction(bid_log):
 @pytest.fixture
 def listing(bid_log):
     return open_auction("2" * 32, format="buy_now", quantity=2)
-
-
-def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **changes):
-    """An auction that opened now and ends in an hour, brought there by the committer; its bidders have cards."""
-    now = instants.now()
-    for user_id in (ANN, BEN, CID, OPERATOR, SELLER):
-        services.record_card(user_id=user_id, usable=True, version=1)
-    terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lasts_ms, **changes)
-    document = auctions.AuctionDocument(
-        id=auction_id,
-        product_id=terms.product_id,
-        requested_by=SELLER,
-        format=terms.format,
-        currency="EUR",
-        starts_at=terms.starts_at,
-        ends_at=terms.ends_at,
-        created_at=now,
-        due_at=terms.starts_at,
-    )
-    runtime.call(runtime.current().store.prepare())
-    runtime.call(runtime.current().store.auctions.insert(document))
-    common = {"auction_id": auction_id, "at": now, "salt": "s"}
-    steps = [
-        kinds.Request(**common, actor=SELLER, key="request", terms=terms),
-        kinds.Schedule(
-            **common,
-            actor="event",
-            key="e",
-            title="Sextant",
-            text="",
-            thumbnail="",
-            seller_id=SELLER,
-            stock_version=1,
-        ),
-        kinds.Open(**common, actor="clock", key="open"),
-    ]
-    for command in steps[: 3 if opened else 2]:
-        runtime.submit(command)
-    return auction_id
-
-
-def head(auction_id):
-    return runtime.look(auction_id).seq
-
-
-def problem(response):
-    """(status, code, field) of a problem+json."""
-    assert response.headers["content-type"] == "application/problem+json", response.text
-    body = response.json()
-    assert body["status"] == response.status_code
-    return response.status_code, body["code"], body.get("field")
 
 
 ANNS = web.bearer(ANN)
@@ -204,7 +154,6 @@ def test_a_refusal_names_the_rule_the_figures_and_where_it_was_decided(auction):
     assert (body["seq"], body["hash"]) == (3, runtime.look(auction).hash)
 
 
-GOOD = {"amount": "20.00", "currency": "EUR"}
 BAD_BODIES = {
     "malformed JSON": (b'{"amount": ', 400, "body_invalid", "body"),
     "no JSON at all": (b"amount=20", 400, "body_invalid", "body"),

@@ -10,25 +10,11 @@ from auction_project.kernel import errors
 from bidding.rules import commands, kinds
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0
-from bidding.tests.scripted_store import Step
+from bidding.tests.scripted_store import Step, bid
 from bidding.writer import failures
 
 pytestmark = pytest.mark.virtual_time
 NOW = scripted_store.NOW
-
-
-def bid(actor, amount, *, auction="x", key="k", at=NOW, salt="salt"):
-    return commands.PlaceBid(
-        auction_id=auction,
-        actor=actor,
-        key=key,
-        at=at,
-        salt=salt,
-        amount=amount,
-        currency="EUR",
-        has_card=True,
-        confirmed="far_above_minimum",
-    )
 
 
 def is_stored(scripted, entry):

@@ -10,8 +10,7 @@ from bidding import rules
 from bidding.store import mongo
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, T0
-from bidding.tests.scripted_store import Step
-from bidding.tests.test_committer import bid
+from bidding.tests.scripted_store import Step, bid
 from bidding.writer import auction_cache, auction_fold
 
 pytestmark = pytest.mark.virtual_time

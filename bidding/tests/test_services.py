@@ -8,7 +8,7 @@ from bidding import presentation, rules, runtime, services
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, OPERATOR, T0
-from bidding.tests.test_bid_endpoint import open_auction
+from bidding.tests.running import open_auction
 from bidding.writer import failures
 
 AUCTION = "1" * 32

@@ -9,6 +9,7 @@ from auction_project import asgi
 from auction_project.kernel import tokens
 from bidding import runtime
 
+GOOD = {"amount": "20.00", "currency": "EUR"}  # accepted by an English lot without bids
 TOKEN_SECONDS = 4 * 3600  # some are made at import: a long run must not outlive them
 
 
@@ -44,3 +45,11 @@ def bid(auction_id: str, body: Any = None, *, content: bytes | None = None, **he
     sent = {name: value.encode("latin-1") for name, value in sent.items() if value}
     arguments = {"json": body} if content is None else {"content": content}
     return request("POST", f"auctions/{auction_id}/bids", headers=sent, **arguments)
+
+
+def problem(response: httpx.Response) -> tuple[int, str, str | None]:
+    """(status, code, field) of a problem+json."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    body = response.json()
+    assert body["status"] == response.status_code
+    return response.status_code, body["code"], body.get("field")

@@ -2,21 +2,25 @@
 
 import importlib
 import itertools
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils.module_loading import import_string
 
-from auction_project.kernel import contracts, ids
+from auction_project.kernel import contracts, ids, tokens
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker, consuming
 from auction_project.kernel.messaging.backends import memory
 from inventory import handlers, ledger, models, services
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+SELLER, OTHER = "5" * 32, "6" * 32
 _serial = itertools.count(1)
 
 
@@ -25,6 +29,13 @@ def open_warehouses() -> None:
     migration = importlib.import_module("inventory.migrations.0003_warehouses")
     for code, name, priority in migration.WAREHOUSES:
         models.Warehouse.objects.get_or_create(code=code, defaults={"name": name, "priority": priority})
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path) -> Path:
+    """The directory of this test's pictures."""
+    settings.MEDIA_ROOT = tmp_path
+    return tmp_path
 
 
 @pytest.fixture
@@ -110,6 +121,33 @@ def receive(
         actor="test",
         now=now,
     )
+
+
+def list_lot(
+    product_id: str,
+    auction: str = "a",
+    quantity: int = 1,
+    allocate: str = "on_listing",
+    as_operator: bool = True,
+    **changes: Any,
+) -> None:
+    services.reserve_for_lot(
+        auction_id=auction,
+        product_id=product_id,
+        quantity=quantity,
+        requested_by=changes.pop("requested_by", SELLER),
+        as_operator=as_operator,
+        allocate=allocate,
+        now=NOW,
+        **changes,
+    )
+
+
+def bearer(sub: str, *roles: str) -> dict[str, str]:
+    """The header of a user with a valid access token."""
+    now = int(time.time())
+    token = tokens.sign(sub=sub, roles=roles, created_at=now, now=now, seconds=300)
+    return {"Authorization": f"Bearer {token}"}
 
 
 def figures(product: models.Product) -> dict[str, int]:

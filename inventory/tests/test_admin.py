@@ -1,27 +1,20 @@
 """The stock in the admin: what each role sees and may do, that all goes through the services, and who did it."""
 
-import io
-
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
-from PIL import Image
 
 from auction_project.kernel import ids
 from inventory import models, services
 from inventory.tests.conftest import NOW, figures, in_warehouses, published_names
+from inventory.tests.pictures import upload
 
 pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
 CHANGELISTS = ("product", "move", "reservation", "warehouse")
 ACTIONS = ("receive", "adjust", "transfer", "threshold")
 LOT, OTHER_LOT = "1" * 32, "2" * 32
 DESK_ROLES = ("stock clerk", "auction operator", "viewer")
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
 
 
 def address(product, action):
@@ -406,12 +399,6 @@ def new_product(**changes):
         "owner_id": "house",
         "description": "",
     } | changes
-
-
-def upload():
-    out = io.BytesIO()
-    Image.new("RGB", (100, 100), "teal").save(out, "PNG")
-    return SimpleUploadedFile("clock.png", out.getvalue(), "image/png")
 
 
 @pytest.mark.parametrize("group", [None, "stock clerk"])

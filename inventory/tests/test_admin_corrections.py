@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from inventory import models
-from inventory.tests.test_admin import media, upload  # noqa: F401 - media is a fixture
+from inventory.tests.pictures import upload
 
 pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
 CORRECTED = {"title": "Brass octant", "description": "Liverpool, 1874.", "condition": "FAIR"}

@@ -1,32 +1,19 @@
 """REST of the stock: who sees and creates what, bad bodies, and the public pictures."""
 
 import io
-import time
 from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from auction_project.kernel import tokens
 from inventory import models, urls
-from inventory.tests.conftest import figures, published
+from inventory.tests.conftest import OTHER, SELLER, bearer, figures, published
+from inventory.tests.pictures import picture
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
-SELLER, OTHER, OPERATOR = "5" * 32, "6" * 32, "0" * 32
+OPERATOR = "0" * 32
 BODY = {"sku": "CLOCK-1", "title": "Mantel clock", "condition": "GOOD", "description": "Ticks."}
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
-    return tmp_path
-
-
-def bearer(sub, *roles):
-    now = int(time.time())
-    token = tokens.sign(sub=sub, roles=roles, created_at=now, now=now, seconds=300)
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture
@@ -47,12 +34,6 @@ def bidder():
 @pytest.fixture
 def operator():
     return bearer(OPERATOR, "operator")
-
-
-def picture(kind="PNG", size=(800, 600)):
-    out = io.BytesIO()
-    Image.new("RGB", size, "teal").save(out, kind)
-    return out.getvalue()
 
 
 def post(client, body, headers):

@@ -6,9 +6,8 @@ import pytest
 from django.db import connections
 
 from inventory import models, refusals, services
-from inventory.tests.conftest import NOW, published, published_names
-from inventory.tests.test_api import OTHER, SELLER, bearer, media, picture  # noqa: F401 - media is a fixture
-from inventory.tests.test_lots import list_lot
+from inventory.tests.conftest import NOW, OTHER, SELLER, bearer, list_lot, published, published_names
+from inventory.tests.pictures import picture
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 

@@ -9,13 +9,7 @@ import pytest
 from PIL import Image
 
 from inventory import images, refusals
-
-
-def picture(kind="PNG", size=(640, 480), mode="RGB", color="navy", **options):
-    out = io.BytesIO()
-    Image.new(mode, size, color).save(out, kind, **options)
-    return out.getvalue()
-
+from inventory.tests.pictures import picture
 
 # Metadata in which the decoder of EXIF meets what it does not expect: struct.error, TypeError, AttributeError.
 DAMAGED_EXIF = (

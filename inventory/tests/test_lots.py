@@ -4,23 +4,9 @@ import pytest
 
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, services
-from inventory.tests.conftest import NOW, figures, published, published_names
+from inventory.tests.conftest import NOW, SELLER, figures, list_lot, published, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
-SELLER = "5" * 32
-
-
-def list_lot(product_id, auction="a", quantity=1, allocate="on_listing", as_operator=True, **changes):
-    services.reserve_for_lot(
-        auction_id=auction,
-        product_id=product_id,
-        quantity=quantity,
-        requested_by=changes.pop("requested_by", SELLER),
-        as_operator=as_operator,
-        allocate=allocate,
-        now=NOW,
-        **changes,
-    )
 
 
 def end_lot(auction="a"):

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from notifications import frames
 from notifications.push import sockets, turns
-from notifications.tests.test_feeds import frame
 
 
 async def test_a_crowd_takes_no_more_steps_in_a_turn_than_there_are_and_others_come_between() -> None:
@@ -70,7 +70,7 @@ async def test_a_frame_for_a_crowd_wakes_a_few_sockets_in_each_turn() -> None:
     pumps = [asyncio.create_task(pump(socket)) for socket in crowd]
     await asyncio.sleep(0)
     for socket in crowd:
-        socket.put(frame(1))
+        socket.put(frames.auction("a" * 32, 1, "{}"))
     most = 0
     while not all(task.done() for task in pumps):
         before = sent

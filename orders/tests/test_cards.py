@@ -1,13 +1,13 @@
 """Test numbers, and what is kept of them."""
 
 import threading
-import time
 from typing import Any
 
 import pytest
 from django.db import connections, transaction
 from django.db.migrations import executor
 
+from auction_project.kernel.messaging.tests import sessions
 from orders import bank_client, card_numbers, exceptions, models, provider, selectors, services
 from orders.bank import store
 from orders.tests import bank_process, sales
@@ -64,7 +64,7 @@ def test_of_two_first_cards_at_once_one_stays_and_neither_call_fails() -> None:
     with transaction.atomic(using=models.DATABASE):
         services.set_card(user_id=buyer, number=sales.ACCEPTS, now=sales.NOW)
         second.start()
-        wait_until_a_session_waits()
+        sessions.wait_for_blocked(models.DATABASE)
     second.join(30)
 
     assert answers == ["refuses"]
@@ -78,20 +78,6 @@ def put_card(buyer: str, number: str, answers: list[object]) -> None:
         answers.append(error)
     finally:
         connections.close_all()
-
-
-def wait_until_a_session_waits() -> None:
-    """Wait until a session of this database waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 10
-    with connections[models.DATABASE].cursor() as cursor:
-        while time.monotonic() < deadline:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
-            time.sleep(0.02)
-    raise AssertionError("no session waits for a lock")
 
 
 @pytest.mark.django_db(databases=["orders"])

@@ -1,1 +1,1 @@
-"""The pages in a real browser, on the running stack. They need a Chromium: GAVEL_CHROMIUM, or one on the PATH."""
+"""The pages in a real browser, on the running stack. The tests need a Chromium: GAVEL_CHROMIUM, or one on the PATH."""

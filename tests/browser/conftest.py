@@ -1,4 +1,4 @@
-"""One Chromium for all tests of the pages, and people who look at them in windows of their own."""
+"""One Chromium for all tests of the pages, with a window for each user of a test."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[sync_api.Browser]:
-    """Closed when the last test of this package ends: its event loop must not meet the tests of others."""
+    """It closes after the last test of this package, because its event loop must not run during other tests."""
     path = os.environ.get("GAVEL_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     assert path, "no Chromium: install one, or name it in GAVEL_CHROMIUM"
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -43,7 +43,7 @@ def chromium() -> Iterator[sync_api.Browser]:
 
 @pytest.fixture
 def open_window(chromium: sync_api.Browser, house: houses.House) -> Iterator[Callable[..., visitor.Window]]:
-    """`open_window(person)`: a browser of its own, signed in as `person`, or not at all."""
+    """`open_window(person)`: a window with cookies of its own, signed in as `person`. Without a person it is signed out."""
     windows: list[visitor.Window] = []
 
     def open_one(person: houses.Person | None = None, **options: object) -> visitor.Window:
@@ -60,7 +60,7 @@ def open_window(chromium: sync_api.Browser, house: houses.House) -> Iterator[Cal
 
 @pytest.fixture(scope="package")
 def bidders(house: houses.House) -> tuple[houses.Person, houses.Person]:
-    """Two who bid in many tests; each test has an auction of its own."""
+    """Two users who bid in many tests. Each test has an auction of its own."""
     return house.new_account("bidder"), house.new_account("bidder")
 
 

@@ -68,9 +68,9 @@ def contrast(one: str, other: str) -> float:
 
 
 def tokens() -> dict[str, tuple[str, str]]:
-    """Each colour by day and by night."""
+    """Each colour in the light and in the dark theme."""
     colours = re.findall(r"--([a-z-]+): (?:light-dark\((#\w{6}), (#\w{6})\)|(#\w{6}));", TOKENS.read_text())
-    return {name: (day or both, night or both) for name, day, night, both in colours}
+    return {name: (light or both, dark or both) for name, light, dark, both in colours}
 
 
 @pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
@@ -124,14 +124,20 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
         f"/orders/{number}",
         "/notifications",
     )
-    desk = ("/account", "/sell", "/sell/products/new", "/sell/auctions/new", f"/sell/auctions/{auction_id}")
+    selling = (
+        "/account",
+        "/sell",
+        "/sell/products/new",
+        "/sell/auctions/new",
+        f"/sell/auctions/{auction_id}",
+    )
     signed = (
         *("/accounts/email/", "/accounts/password/change/", "/accounts/2fa/"),
         *("/accounts/sessions/", "/accounts/data/", "/accounts/logout/"),
     )
 
     flaws = {}
-    for visit, paths in ((visitor_window, public), (window, own + signed), (operator, desk)):
+    for visit, paths in ((visitor_window, public), (window, own + signed), (operator, selling)):
         for path in paths:
             visit.page.goto(path)
             visit.page.wait_for_load_state("networkidle")
@@ -141,9 +147,7 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
     assert visitor_window.errors + window.errors + operator.errors == []
 
 
-def test_the_browser_of_the_api_loads_its_files_from_the_house_alone(
-    house: houses.House, open_window: Open
-) -> None:
+def test_the_api_page_loads_its_files_from_this_site_alone(house: houses.House, open_window: Open) -> None:
     window, requests = open_window(), []
     window.page.on("request", lambda request: requests.append(request.url))
 
@@ -163,7 +167,7 @@ def test_pages_allow_no_script_but_their_own(house: houses.House, open_window: O
     assert "unsafe" not in policy
 
 
-def test_a_page_that_is_not_there_says_so(open_window: Open) -> None:
+def test_an_unknown_path_answers_page_not_found(open_window: Open) -> None:
     window = open_window()
 
     answer = window.page.goto("/nowhere")
@@ -177,11 +181,11 @@ def test_the_theme_is_switched_and_kept(open_window: Open) -> None:
     window = open_window(color_scheme="light")
     window.page.goto("/")
     background = "getComputedStyle(document.documentElement).backgroundColor"
-    day = window.page.evaluate(background)
+    light = window.page.evaluate(background)
 
     window.page.get_by_role("button", name="Switch between light and dark").click()
-    night = window.page.evaluate(background)
+    dark = window.page.evaluate(background)
     window.page.reload()
 
-    assert day != night
-    assert window.page.evaluate(background) == night
+    assert light != dark
+    assert window.page.evaluate(background) == dark

@@ -1,10 +1,10 @@
-"""Signing up, verifying, signing out and in, a new password, and the card."""
+"""Signing up, verifying an address, signing out and in, setting a new password, and the card."""
 
 import re
-import time
 import uuid
 from collections.abc import Callable
 from email import message_from_bytes, policy
+from pathlib import Path
 
 from playwright import sync_api
 
@@ -116,27 +116,30 @@ def test_the_list_of_sessions_names_the_browser_and_shows_dates_as_the_reader_do
     name = window.page.get_by_text("Chrome on Windows")
     name.wait_for()
     assert name.get_attribute("title") == agent
-    shown, written = window.page.evaluate(
+    shown, expected = window.page.evaluate(
         """() => {
           const time = document.querySelector("time[data-date]");
           const style = {day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit"};
           return [time.textContent, new Intl.DateTimeFormat("de-DE", style).format(new Date(time.dateTime))];
         }"""
     )
-    assert shown == written
+    assert shown == expected
     assert window.faults == []
 
 
 def link_in_mail(house: houses.House, email: str) -> str:
-    """The link in the newest mail to `email`, with this stack's address."""
+    """Wait for a mail to `email`; the link in the newest one, with this stack's address."""
     folder = house.stack.directory / "mail"
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        files = sorted(folder.glob("*"), key=lambda file: file.stat().st_mtime) if folder.exists() else []
-        for file in reversed(files):
-            mail = message_from_bytes(file.read_bytes().split(b"\n" + b"-" * 79)[0], policy=policy.default)
-            link = _LINK.search(mail.get_content()) if email in str(mail["To"]) else None
-            if link:
-                return link[0]
-        time.sleep(0.2)
-    raise AssertionError(f"no mail to {email}")
+    house.wait_until(lambda: links_to(email, folder), f"a mail to {email}")
+    return links_to(email, folder)[0]
+
+
+def links_to(email: str, folder: Path) -> list[str]:
+    """The first link of each mail to `email`, the newest mail first."""
+    files = sorted(folder.glob("*"), key=lambda file: file.stat().st_mtime, reverse=True)
+    mails = [
+        message_from_bytes(file.read_bytes().split(b"\n" + b"-" * 79)[0], policy=policy.default)
+        for file in files
+    ]
+    links = [_LINK.search(mail.get_content()) for mail in mails if email in str(mail["To"])]
+    return [link[0] for link in links if link]

@@ -1,4 +1,4 @@
-"""What pages do while the server is unavailable: they say so, reconnect by themselves, and a bid counts once."""
+"""Pages while the server is unavailable: they say so and reconnect by themselves, and a bid counts once."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.browser import visitor
 Bidders = tuple[houses.Person, houses.Person]
 Open = Callable[..., visitor.Window]
 
-LATE_SECONDS = 1.5  # long enough for a frame to overtake an answer; a test holds, too, when it does not
+LATE_SECONDS = 1.5  # enough for a frame to overtake an answer; a slower frame fails no test
 
 
 def test_a_page_reconnects_by_itself_says_so_and_misses_nothing(
@@ -47,7 +47,7 @@ def test_a_bid_between_the_figures_and_the_record_is_not_missed(
     place: str,
     text: str,
 ) -> None:
-    """A page asks for one after the other; its stream begins where the older ends."""
+    """A page requests one after the other; its stream begins at the end of the older one."""
     auction_id = house.new_auction(product)
     window = open_window(house.operator)
 
@@ -62,7 +62,7 @@ def test_a_bid_between_the_figures_and_the_record_is_not_missed(
     window.expect_text("#log", "Bidder 1 leads")
 
 
-def test_a_standing_that_is_older_than_the_frames_does_not_hide_them(
+def test_a_standing_that_is_older_than_the_frames_does_not_replace_them(
     house: houses.House, open_window: Open, bidders: Bidders, product: str
 ) -> None:
     auction_id = house.new_auction(product)
@@ -194,7 +194,7 @@ def test_a_503_is_tried_again_under_the_same_key(
 def test_a_bid_that_stays_unanswered_is_never_called_lost_and_keeps_its_key(
     house: houses.House, open_window: Open, bidders: Bidders, product: str
 ) -> None:
-    """The writer still has the bid while the page is refused an answer, and stores it a moment later."""
+    """A 503 leaves open whether the writer stores the bid, so the page must offer to send the same bid again."""
     auction_id = house.new_auction(product, format="buy_now", start_price="40.00", quantity=5)
     window = open_window(bidders[0])
     window.page.clock.install()
@@ -222,7 +222,7 @@ def test_a_bid_that_stays_unanswered_is_never_called_lost_and_keeps_its_key(
 
 
 def overtaken_by(rival: houses.Person, auction_id: str) -> Callable[[sync_api.Route], None]:
-    """An answer that was made before a bid of `rival`, and comes after what the bid brings."""
+    """Hold an answer until the frames of a later bid by `rival` have had time to arrive."""
 
     def answer_late(route: sync_api.Route) -> None:
         answer = route.fetch()

@@ -1,4 +1,4 @@
-"""Every page has a Content-Security-Policy that it works with: nothing is blocked, nothing comes from elsewhere."""
+"""Every page works within its Content-Security-Policy: the browser blocks nothing, and loads nothing from other sites."""
 
 import uuid
 from collections.abc import Callable

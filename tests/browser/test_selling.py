@@ -1,4 +1,4 @@
-"""Selling: a product and its auction from the first form to the live log; cancelling; what the admin's menu shows."""
+"""Selling: a product and its auction from the first form to the live log, cancelling, and the menu of the admin."""
 
 import io
 import uuid
@@ -63,7 +63,7 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     assert window.faults == []
 
 
-def test_the_desk_lists_a_lot_that_waits_for_stock_and_the_public_list_does_not(
+def test_a_lot_without_stock_is_on_the_sellers_page_and_not_in_the_public_list(
     house: houses.House, open_window: Open
 ) -> None:
     product = house.new_product(stock=0)
@@ -160,7 +160,9 @@ def test_on_a_phone_the_button_of_a_new_product_is_below_its_picture(
     assert button["y"] > picture["y"] + picture["height"]
 
 
-def test_a_bidder_has_no_desk(house: houses.House, open_window: Open, bidders: tuple) -> None:
+def test_a_bidder_cannot_open_the_sellers_page(
+    house: houses.House, open_window: Open, bidders: tuple
+) -> None:
     window = open_window(bidders[0])
 
     answer = window.page.goto("/sell")

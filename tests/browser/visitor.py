@@ -1,4 +1,4 @@
-"""A browser window: signs in, bids, and remembers what went wrong on its pages."""
+"""A browser window: signs in, bids, and records the errors of its pages."""
 
 import re
 
@@ -11,7 +11,7 @@ _REFUSAL = re.compile(r"Failed to load resource: the server responded with a sta
 
 
 class Window:
-    """One context with one page. `errors`: all that the console and the scripts complained of."""
+    """One context with one page. `errors`: the warnings and errors of the console and the scripts."""
 
     def __init__(self, context: sync_api.BrowserContext) -> None:
         self.context = context
@@ -27,7 +27,7 @@ class Window:
 
     @property
     def faults(self) -> list[str]:
-        """The errors, but for answers that refuse: a browser logs those by itself."""
+        """The errors except those that the browser logs for a refused or unavailable answer."""
         return [error for error in self.errors if not _REFUSAL.search(error)]
 
     def sign_in(self, person: houses.Person) -> None:

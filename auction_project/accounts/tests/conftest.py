@@ -1,6 +1,7 @@
 """Accounts to test with, and limits that no other test has used up."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -91,6 +92,21 @@ class App:
 @pytest.fixture
 def app() -> App:
     return App()
+
+
+def claims_of(user: models.User, **changed: Any) -> dict[str, Any]:
+    """The claims of a good access token; `changed` overrides them, None leaves one out."""
+    now = int(time.time())
+    claims = {
+        "sub": user.id,
+        "iat": now,
+        "exp": now + 300,
+        "token_use": "access",
+        "roles": ["bidder", "operator"],
+        "email_verified": True,
+        "created_at": 1,
+    }
+    return {name: value for name, value in (claims | changed).items() if value is not None}
 
 
 def ended(user_id: str) -> list[str]:

@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from auction_project.accounts import checks, models
-from auction_project.accounts.tests.conftest import App
-from auction_project.accounts.tests.test_tokens import claims_of
+from auction_project.accounts.tests.conftest import App, claims_of
 from auction_project.kernel import tokens
 from auction_project.settings import development_keys
 

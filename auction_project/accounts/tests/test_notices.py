@@ -27,17 +27,20 @@ RECOVERY_CODES = "/accounts/2fa/recovery-codes/generate/"
 
 
 class MailServer:
-    """Takes mails while `is_up`."""
+    """Takes mails while `is_up`; raises `errors`, one for each of the next mails."""
 
     is_up = True
 
     def __init__(self) -> None:
         self.tries = 0
+        self.errors: list[Exception] = []
 
     def send(self, *_: object, **__: object) -> None:
         self.tries += 1
         if not self.is_up:
             raise smtplib.SMTPServerDisconnected
+        if self.errors:
+            raise self.errors.pop(0)
 
 
 @pytest.fixture
@@ -187,6 +190,63 @@ def test_a_mail_server_that_takes_nothing_ends_the_sweep(make: Make, mail_server
     notices.sweep(clock=lambda: NOW)
 
     assert mail_server.tries == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPRecipientsRefused({"ada@example.org": (550, b"no such mailbox")}),
+        smtplib.SMTPDataError(554, b"spam"),
+        LookupError("a bug"),
+    ],
+)
+def test_a_notice_that_is_refused_or_fails_stays_and_holds_up_no_other(
+    make: Make, mail_server: MailServer, error: Exception
+) -> None:
+    refused = write(make("ada"))
+    notices.write(user=make("bob"), template=notices.PASSWORD_CHANGED, ip="", now=NOW)
+    mail_server.errors = [error]
+
+    notices.sweep(clock=lambda: NOW)
+
+    assert mail_server.tries == 2
+    assert [notice.pk for notice in models.Notice.objects.all()] == [refused.pk]
+
+
+def test_a_notice_that_always_fails_is_dropped_in_the_end(make: Make, mail_server: MailServer) -> None:
+    write(make("ada"))
+    mail_server.errors = [LookupError("a bug")]
+
+    notices.sweep(clock=lambda: NOW + notices.KEEP_TRYING)
+
+    assert models.Notice.objects.count() == 0
+
+
+def test_a_sweep_ends_after_its_time_however_much_is_due(make: Make, mail_server: MailServer) -> None:
+    ada = make("ada")
+    for _ in range(5):
+        write(ada)
+    times = iter(NOW + timedelta(seconds=8 * n) for n in range(10))
+
+    notices.sweep(clock=lambda: next(times))
+
+    assert (mail_server.tries, models.Notice.objects.count()) == (1, 4)
+
+
+@pytest.mark.django_db(databases=["default"], transaction=True)
+def test_a_failure_after_the_commit_leaves_the_change_and_its_answer(
+    make: Make, mail_server: MailServer
+) -> None:
+    """A notice is sent after the commit: whatever its failure, the password has changed and its owner stays signed in."""
+    make("ada")
+    mail_server.errors = [LookupError("a bug")]
+    browser = signed_in()
+    form = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+
+    answer = browser.post("/accounts/password/change/", form)
+
+    assert answer.status_code == 302
+    assert browser.get("/account").status_code == 200
 
 
 def test_an_erasure_takes_the_notices_that_wait(make: Make) -> None:

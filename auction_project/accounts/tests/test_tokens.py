@@ -15,26 +15,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from auction_project.accounts import checks, models, services, token_strategy
-from auction_project.accounts.tests.conftest import NOW, App, ended
+from auction_project.accounts.tests.conftest import NOW, App, claims_of, ended
 from auction_project.kernel import ids, tokens
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 Make = Callable[..., models.User]
 ME = "/api/v1/me"
-
-
-def claims_of(user: models.User, **changed: Any) -> dict[str, Any]:
-    now = int(time.time())
-    claims = {
-        "sub": user.id,
-        "iat": now,
-        "exp": now + 300,
-        "token_use": "access",
-        "roles": ["bidder", "operator"],
-        "email_verified": True,
-        "created_at": 1,
-    }
-    return {name: value for name, value in (claims | changed).items() if value is not None}
 
 
 def hs256_with_the_public_key(user: models.User) -> str:

@@ -22,4 +22,4 @@ def after_commit(function: Callable[[], object], *, using: str) -> None:
     if not transaction.get_connection(using).in_atomic_block:
         raise NoTransaction(f"after_commit needs a transaction on {using!r}")
     # Django logs an error by the function's name, which a partial has not.
-    transaction.on_commit(lambda: function(), using=using, robust=True)  # noqa: PLW0108
+    transaction.on_commit(lambda: function(), using=using, robust=True)

@@ -79,9 +79,15 @@ def test_the_private_port_says_whether_the_loop_answers(
     running.stop()
     monkeypatch.setattr(asgi, "ANSWER_SECONDS", 0.1)
     assert (state.stale_loops(), state.is_ready()) == (["web"], False)
-    running.loop.run_until_complete(asyncio.sleep(0.2))  # the pending probe ends, too
+    running.loop.run_until_complete(_end_probes())
     running.loop.close()
     assert (state.stale_loops(), state.is_ready()) == (["web"], False)
+
+
+async def _end_probes() -> None:
+    """Await the probes that came while the loop was stopped."""
+    probes = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*probes, return_exceptions=True)
 
 
 async def test_everything_must_have_answered_once_and_then_what_bids_need(stores: Stores) -> None:

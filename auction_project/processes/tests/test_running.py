@@ -195,8 +195,7 @@ def test_health_answers_live_ready_and_metrics(monkeypatch: pytest.MonkeyPatch) 
         assert json.loads(_get(f"{server.url}/readyz")[1]) == {"role": "relay", "ready": True}
         assert json.loads(_get(f"{server.url}/livez")[1]) == {"role": "relay", "stale": []}
 
-        monkeypatch.setattr(health, "STALE_SECONDS", 0.0)
-        time.sleep(0.01)
+        monkeypatch.setattr(health, "STALE_SECONDS", -1.0)  # every heartbeat is older
         status, body = _get(f"{server.url}/livez")
         assert (status, json.loads(body)) == (503, {"role": "relay", "stale": ["relay-0"]})
 
@@ -226,7 +225,7 @@ def test_a_loop_that_waits_for_a_service_is_alive(monkeypatch: pytest.MonkeyPatc
 # --- signals, as a process ---------------------------------------------------------------------------------------
 
 _ROLE = """
-import os, sys, threading, time
+import os, sys
 sys.path.insert(0, os.getcwd())
 os.environ["DJANGO_SETTINGS_MODULE"] = "auction_project.settings.test"
 import django
@@ -239,7 +238,7 @@ class Working:
     def step(self):
         print("begun", flush=True)
         failpoints.reach("step.middle")
-        time.sleep(0.3)
+        sys.stdin.readline()
         print("done", flush=True)
         return True
     def close(self):
@@ -249,11 +248,13 @@ sys.exit(running.run("working", [], [Working], running.stop_on_signals()))
 """
 
 
-def _role(failpoints: str = "") -> subprocess.Popen[str]:
+def _role(failpoints: str = "", *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """A process whose steps last until a line comes on `stdin`, or its end."""
     return subprocess.Popen(
         [sys.executable, "-c", _ROLE],
         cwd=settings.BASE_DIR,
         env={**os.environ, "GAVEL_FAILPOINTS": failpoints},
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -262,12 +263,12 @@ def _role(failpoints: str = "") -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_step_end_and_exits_0(number: int) -> None:
-    role = _role()
+    role = _role(stdin=subprocess.PIPE)
     assert role.stdout is not None
     assert role.stdout.readline() == "begun\n"
 
     role.send_signal(number)
-    out, _ = role.communicate(timeout=30)
+    out, _ = role.communicate("\n", timeout=30)
 
     assert out.splitlines()[-2:] == ["done", "closed"]
     assert role.returncode == 0

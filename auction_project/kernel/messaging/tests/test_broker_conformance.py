@@ -344,7 +344,7 @@ def test_order_and_once_hold_when_one_of_three_members_is_killed_and_one_sleeps_
         members[1].signal(signal.SIGCONT)
         stream.send_until(lambda: stream.versions > 40, "more for the sleeper and its heir")
         _wait_for(lambda: tables.Applied.objects.count() >= stream.count, "all events applied")
-        time.sleep(1)
+        time.sleep(1)  # a second application would happen in this time
 
         assert {product: _applied(product) for product in stream.products} == {
             product: list(range(1, stream.versions + 1)) for product in stream.products
@@ -467,7 +467,7 @@ class _Stream:
     def _send(self) -> bool:
         self.versions += 1
         self._broker.append([self._message(product) for product in self.products])
-        time.sleep(0.5)
+        time.sleep(0.5)  # the pace of the stream
         return False
 
     def _message(self, product: str) -> brokers.Message:

@@ -13,7 +13,7 @@ from auction_project.kernel import contracts, errors, failpoints
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import maintenance, once, outbox, relay, transactions
 from auction_project.kernel.messaging.backends import memory
-from auction_project.kernel.messaging.tests import conftest, tables
+from auction_project.kernel.messaging.tests import conftest, sessions, tables
 
 NOW = conftest.NOW
 OpenRelay = Callable[..., relay.OutboxRelay]
@@ -219,7 +219,7 @@ def test_an_idle_relay_publishes_within_milliseconds_of_the_commit(
     try:
         took = []
         for version in range(1, 16):
-            time.sleep(0.03)
+            time.sleep(0.03)  # until the relay is idle again
             _publish("lamp", version)
             committed_at = time.monotonic()
             while len(_values(memory_broker)) < version:
@@ -362,7 +362,7 @@ def test_two_callers_with_one_key_come_one_after_the_other() -> None:
     with transaction.atomic(using="default"):
         row, _ = once.claim(tables.Once, "k", now=NOW)
         inside.set()
-        time.sleep(0.3)
+        sessions.wait_for_blocked("default")
         order.append("first")
         row.finish(once.State.DONE)
     thread.join(5)

@@ -1,7 +1,6 @@
 """Steps: once by key, undone once, stored answers; and which caller decides when two come at once."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -11,7 +10,7 @@ from django.db import connections, transaction
 
 from auction_project.kernel import errors
 from auction_project.kernel.messaging import once, steps
-from auction_project.kernel.messaging.tests import tables
+from auction_project.kernel.messaging.tests import sessions, tables
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -289,26 +288,12 @@ def test_two_callers_at_once_do_the_step_once_and_get_one_result() -> None:
         assert effects() == ["k"]
 
 
-def until_a_session_waits() -> None:
-    """Wait until a session of this database waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    deadline = time.monotonic() + WAIT_SECONDS
-    with connections["default"].cursor() as cursor:
-        while time.monotonic() < deadline:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
-            time.sleep(0.01)
-    raise AssertionError("no session waits for a lock")
-
-
 def test_the_second_caller_waits_for_the_first_and_gets_its_answer() -> None:
     is_claimed = threading.Event()
 
     def apply_slowly() -> Done:
         is_claimed.set()
-        until_a_session_waits()
+        sessions.wait_for_blocked("default")
         return apply()
 
     def perform_second() -> Done:
