@@ -7,9 +7,7 @@ from bidding import clock
 
 
 class Command(running.RoleCommand):
-    help = (
-        "Open and close auctions when they are due. Only an alarm: any writer closes a due auction by itself."
-    )
+    help = "Wake up the writer of this process when an auction is due, so that it opens or closes on time. Any number may run."
 
     def handle(self, *_args: object, **_options: object) -> None:
         sys.exit(running.run("clock", roles.BY_NAME["clock"].needs, [clock.Clock], running.stop_on_signals()))
