@@ -79,7 +79,7 @@ class Command(BaseCommand):
                 here.stop()
                 return
             if options["verify"] is not None:
-                _verify(here.said()["services"], options["verify"])
+                _verify(here.read()["services"], options["verify"])
             here.hold()
         except (instance.NotRunning, instance.AlreadyRunning, TimeoutError) as refusal:
             raise CommandError(str(refusal)) from refusal
@@ -132,7 +132,7 @@ class _Run:
         self._house = seed.sow(datetime.now(UTC))
         self._stack.wait_ready()
         self._reader = figures.Reader(f"http://127.0.0.1:{self._stack['relay'].health_port}")
-        self._here.say(_description(self._stack, self._house))
+        self._here.write(_description(self._stack, self._house))
 
     async def go(self, started: float) -> int:
         """Run the market and the crowd; the exit code. With --once it ends as soon as there are enough sales."""
