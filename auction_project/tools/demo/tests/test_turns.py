@@ -54,12 +54,12 @@ def _no_waiting(monkeypatch):
 
 
 @pytest.mark.parametrize("cause", MET)
-async def test_whatever_the_house_answers_the_next_turn_is_taken(cause):
-    asked = []
+async def test_the_next_turn_is_taken_after_any_answer(cause):
+    requests = []
 
     def handler(request):
-        asked.append(request)
-        return MET[cause](request) if len(asked) < 4 else httpx.Response(200, json={"items": []})
+        requests.append(request)
+        return MET[cause](request) if len(requests) < 4 else httpx.Response(200, json={"items": []})
 
     found, failures = [], Counter()
     bidder = asking(handler)
