@@ -1,5 +1,5 @@
-# Every target first makes the virtual environment if it is missing, so that only python3 (with venv) and make are needed.
-# Paths are relative and quoted, so that the repository may lie below any directory.
+# Every target first makes the virtual environment if it is missing, so that only python3 (with venv) and make are
+# needed. Paths are relative and quoted, so that the repository may lie below any directory.
 
 PYTHON ?= python3
 ARGS ?=
@@ -53,8 +53,8 @@ $(STAMP): broken
 broken:
 endif
 
-# pip's cache is used if its directory can be written. An installation that was interrupted, or that another Python or another
-# directory made, has no stamp of its own, and is made anew.
+# pip's cache is used if its directory can be written. An installation that was interrupted, or that another Python or
+# another directory made, has no stamp of its own, and is made anew.
 $(STAMP): requirements/development.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "Gavel needs Python 3.11 to 3.14, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v)'
 	@echo "Installing into .venv (once; one to three minutes) ..."

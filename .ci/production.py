@@ -1,4 +1,5 @@
-"""Production's settings: `check --deploy` passes with each variable of .env.example at a real value, and each refusal happens.
+"""Production's settings: `check --deploy` passes with each variable of .env.example at a real value, and each refusal
+happens.
 
 Each refusal is tried with the rest of the environment complete, and must name its variable.
 """

@@ -1,4 +1,5 @@
-"""The reference point for pushes: a bare ASGI application that sends each posted body to every open WebSocket in turn."""
+"""The reference point for pushes: a bare ASGI application that sends each posted body to every open WebSocket in
+turn."""
 
 import argparse
 from typing import Any

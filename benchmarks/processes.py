@@ -1,4 +1,5 @@
-"""The servers under measurement: starts each as a process, waits until it answers, and reads its CPU time from the kernel."""
+"""The servers under measurement: starts each as a process, waits until it answers, and reads its CPU time from the
+kernel."""
 
 import contextlib
 import os
@@ -75,7 +76,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def whole() -> Iterator[stack.Stack]:
-    """The running stack, with a bid log of its own, so that it does not wait until the bids of another scenario are relayed."""
+    """The running stack, with a bid log of its own, so that it does not wait until the bids of another scenario are
+    relayed."""
     with tempfile.TemporaryDirectory() as directory:
         call_command("migrate_all", verbosity=0)
         environment = {

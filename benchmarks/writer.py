@@ -65,7 +65,8 @@ async def _submit(targets: list[crowd.Target], submitters: int) -> float:
 
 
 def _raw(entries: list[rules.Entry]) -> float:
-    """Documents per second of bulks of the same documents, with the same write concern, in a collection of their own."""
+    """Documents per second of bulks of the same documents, with the same write concern, in a collection of their
+    own."""
     from django.conf import settings
 
     shapes = [bid_log.document_of(entry, "raw:1") for entry in entries]

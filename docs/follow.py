@@ -1,4 +1,5 @@
-"""Follows an auction over a WebSocket, until Ctrl-C: python docs/follow.py URL TOKEN AUCTION. A ticket opens one connection."""
+"""Follows an auction over a WebSocket, until Ctrl-C: python docs/follow.py URL TOKEN AUCTION. A ticket opens one
+connection."""
 
 import asyncio
 import contextlib

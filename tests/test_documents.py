@@ -45,7 +45,8 @@ def files_of_blocks(text: str) -> Iterator[str]:
 
 
 def map_of(text: str) -> Iterator[str]:
-    """What the first block of code names: a directory on each line, below the one that is indented less, and its parts."""
+    """What the first block of code names: a directory on each line, below the one that is indented less, and its
+    parts."""
     above: list[str] = []
     for line in _FENCE.findall(text)[0].splitlines():
         if match := _MAP_LINE.match(line):

@@ -10,7 +10,10 @@ from auction_project.web import event_documents
 
 
 class Command(BaseCommand):
-    help = f"Write the AsyncAPI 3 documents of the events and of the streams: {', '.join(map(str, event_documents.DOCUMENTS))}."
+    help = (
+        "Write the AsyncAPI 3 documents of the events and of the streams: "
+        f"{', '.join(map(str, event_documents.DOCUMENTS))}."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(

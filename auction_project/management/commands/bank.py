@@ -36,7 +36,7 @@ class Command(running.RoleCommand):
             "--late-seconds",
             type=float,
             default=LATE_SECONDS,
-            help="after how many seconds a late capture takes effect, unless a request reads it before (default: %(default)s)",
+            help="seconds until a late capture takes effect, unless a request reads it before (default: %(default)s)",
         )
         parser.add_argument(
             "--hang-seconds",

@@ -7,7 +7,9 @@ from bidding import clock
 
 
 class Command(running.RoleCommand):
-    help = "Wake up the writer of this process when an auction is due, so that it opens or closes on time. Any number may run."
+    help = (
+        "Open and close auctions on time: wake up this process's writer when one is due. Any number may run."
+    )
 
     def handle(self, *_args: object, **_options: object) -> None:
         sys.exit(running.run("clock", roles.BY_NAME["clock"].needs, [clock.Clock], running.stop_on_signals()))

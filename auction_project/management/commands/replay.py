@@ -1,4 +1,5 @@
-"""`manage.py replay`: gives the messages of a topic to the handlers of one group again, as after a restore of its database.
+"""`manage.py replay`: gives the messages of a topic to the handlers of one group again, as after a restore of its
+database.
 
 The consumers may go on meanwhile: `once` recognises what the app has handled, and nothing is acknowledged.
 """
@@ -15,8 +16,8 @@ from auction_project.processes import roles
 
 class Command(BaseCommand):
     help = (
-        "Give every message that a topic still holds to the handlers of a group again, e.g. after a restore of its database. "
-        "A message that the group has handled changes nothing."
+        "Give every message that a topic still holds to the handlers of a group again, e.g. after a restore of its "
+        "database. A message that the group has handled changes nothing."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,10 @@ from auction_project.processes import roles
 
 
 class Command(BaseCommand):
-    help = "List every topic with its events, the groups that read it, and how many messages each group still has to handle."
+    help = (
+        "List every topic with its events, the groups that read it, and how many messages each group still has to "
+        "handle."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(

@@ -1,7 +1,7 @@
 """`manage.py verify`: checks the invariants of the whole over all stores, and says what each of them means.
 
-Exit codes: 0 all hold; 1 an invariant is violated; 2 a store is unavailable, so there is no verdict; 3 what could be judged
-holds, but with --settled something was still under way when the time was up.
+Exit codes: 0 all hold; 1 an invariant is violated; 2 a store is unavailable, so there is no verdict; 3 what could be
+judged holds, but with --settled something was still under way when the time was up.
 """
 
 import argparse
@@ -24,9 +24,9 @@ MAX_SHOWN = 20  # violations of one invariant
 
 class Command(BaseCommand):
     help = (
-        "Check every invariant over all stores, and say what each means. It changes nothing and may run at any time: what "
-        "belongs to an unfinished sale is counted and not judged. Exit code 0: all hold; 1: at least one is violated; 2: a "
-        "store is unavailable; 3: with --settled, something is still under way."
+        "Check every invariant over all stores, and say what each means. It changes nothing and may run at any time: "
+        "what belongs to an unfinished sale is counted and not judged. Exit code 0: all hold; 1: at least one is "
+        "violated; 2: a store is unavailable; 3: with --settled, something is still under way."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -32,8 +32,8 @@ class Server(uvicorn.Server):
 
 class Command(running.RoleCommand):
     help = (
-        "Serve pages, REST, WebSocket and SSE, and take bids. Probes and metrics are on GAVEL_HEALTH_PORT. At SIGTERM it "
-        "finishes the requests under way, then ends."
+        "Serve pages, REST, WebSocket and SSE, and take bids. Probes and metrics are on GAVEL_HEALTH_PORT. At SIGTERM "
+        "it finishes the requests under way, then ends."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

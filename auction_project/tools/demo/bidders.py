@@ -1,4 +1,5 @@
-"""Simulated bidders: each reads the open lots, bids a little above the minimum on those that it likes, and buys now and then.
+"""Simulated bidders: each reads the open lots, bids a little above the minimum on those that it likes, and buys now and
+then.
 
 They bid seldom, because a buyer of ten lots in ten minutes is refused for risk. The few whose sales are to fail
 (`people.Person.buys_every`) only buy, and put their card on file again when it was suspended.
@@ -117,8 +118,8 @@ class Bidder:
         return lot["id"], {"amount": f"{maximum:.2f}", "currency": lot["currency"]}
 
     def _wants(self, lot: dict[str, Any]) -> bool:
-        """Whether to bid: not while the own maximum still leads, and not above what the piece is worth. The worth differs from
-        bidder to bidder, and grows until the end of the lot."""
+        """Whether to bid: not while the own maximum still leads, and not above what the piece is worth. The worth
+        differs from bidder to bidder, and grows until the end of the lot."""
         minimum = float(lot["minimum"])
         taste = random.Random(f"{self._person.email}:{lot['id']}").uniform(*TASTES)  # noqa: S311 - no secret
         passed = (instants.now() - lot["starts_at"]) / max(1, lot["ends_at"] - lot["starts_at"])

@@ -1,7 +1,7 @@
 """A client of the REST API as any developer could write it: it keeps its access token fresh and bids under fresh keys.
 
-It signs the crowd's tokens itself instead of signing in: the demo holds the key, and to check a hundred passwords takes a
-minute.
+It signs the crowd's tokens itself instead of signing in: the demo holds the key, and to check a hundred passwords takes
+a minute.
 """
 
 import time
@@ -20,7 +20,8 @@ _RETRY_LATER = (401, 408, 425, 429)  # the token, the time or the rate was wrong
 
 
 class NoAnswer(Exception):
-    """The web process was unavailable or too busy: it is unknown whether the request had an effect. Send it again later."""
+    """The web process was unavailable or too busy: it is unknown whether the request had an effect. Send it again
+    later."""
 
 
 class Client:

@@ -1,8 +1,9 @@
-"""What has happened since the demo began, added up from what the stores hold: for the screen, and for the end of --once.
+"""What has happened since the demo began, added up from what the stores hold: for the screen, and for the end of
+--once.
 
 Each read takes only what is new since the last one: the rows of outboxes and notifications above the last id, the few
-sagas under way by their indexes, and the relay's own counter. It counts no table, because a demo may have run for weeks.
-A row that commits after one with a higher id was read is missing; these are figures for people.
+sagas under way by their indexes, and the relay's own counter. It counts no table, because a demo may have run for
+weeks. A row that commits after one with a higher id was read is missing; these are figures for people.
 """
 
 import re

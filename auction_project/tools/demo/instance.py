@@ -1,4 +1,5 @@
-"""The running demo of a directory, as other commands find it: a lock that its process holds, and the file var/demo.json.
+"""The running demo of a directory, as other commands find it: a lock that its process holds, and the file
+var/demo.json.
 
 The process that holds the lock is the demo. The kernel releases the lock when the process dies in any way, so that no
 command stops another process by the file of a killed demo.

@@ -164,8 +164,9 @@ class Market:
     async def break_last_units(self, piece: Piece) -> None:
         """Break the free units of an open listing while a collector buys one, before the listing has the news.
 
-        Both happen at once: a bid takes a few milliseconds, the news of the stock a little longer, and the reservation for the
-        sale comes last. Raises client.NoAnswer, django.db.OperationalError, and errors.DomainError when a sale came between.
+        Both happen at once: a bid takes a few milliseconds, the news of the stock a little longer, and the reservation
+        for the sale comes last. Raises client.NoAnswer, django.db.OperationalError, and errors.DomainError when a sale
+        came between.
         """
         product_id = self._products[piece.sku]
         lot_id = self._window.lot_of(product_id)

@@ -17,9 +17,9 @@ ACCEPTS, REFUSES, TIMES_OUT, TIMES_OUT_DONE = (
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """One account. `title` names it on the button that signs a visitor in. `card` is the test number on file. `buys_every` is the
-    pause between purchases of an account whose sales fail, in seconds; `hurries` is how many purchases come first, one soon after
-    the other."""
+    """One account. `title` names it on the button that signs a visitor in. `card` is the test number on file.
+    `buys_every` is the pause between purchases of an account whose sales fail, in seconds; `hurries` is how many
+    purchases come first, one soon after the other."""
 
     email: str
     role: str
@@ -74,7 +74,8 @@ VISITORS: tuple[Person, ...] = (
 
 
 def crowd(today: str) -> tuple[Person, ...]:
-    """The simulated bidders. `today` is part of the name of one account, so that it is always new: risk depends on the age."""
+    """The simulated bidders. `today` is part of the name of one account, so that it is always new: risk depends on the
+    age."""
     bidders = tuple(
         Person(email=f"bidder-{number}@{CROWD_DOMAIN}", role="bidder", roles=("bidder",), note="card accepts")
         for number in range(1, BIDDERS + 1)

@@ -18,7 +18,8 @@ async def keep_taking(
 ) -> None:
     """Pause, take a turn, and so on until cancelled. `failures` counts the turns that failed, by cause.
 
-    A turn that meets an outage is lost. So is one that meets a fault of the demo itself, which is logged the first time.
+    A turn that meets an outage is lost. So is one that meets a fault of the demo itself, which is logged the first
+    time.
     """
     while True:
         await asyncio.sleep(pause())

@@ -51,8 +51,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "run",
         parents=[where],
         help="start the servers, run COMMAND with their variables, stop them",
-        description="Start the servers that no variable names yet, set their variables, run COMMAND, stop the servers, and exit with"
-        " COMMAND's exit code (70: the servers failed). SIGINT and SIGTERM go to COMMAND.",
+        description="Start the servers that no variable names yet, set their variables, run COMMAND, stop the servers, and"
+        " exit with COMMAND's exit code (70: the servers failed). SIGINT and SIGTERM go to COMMAND.",
     )
     run.add_argument(
         "--only",
@@ -68,8 +68,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "control",
         parents=[where],
         help="kill, pause, resume or start one server of a run",
-        description="Cause a fault on purpose. kill: SIGKILL to all processes of the server; start: start it again with the same port and"
-        " data; pause and resume: SIGSTOP and SIGCONT.",
+        description="Cause a fault on purpose. kill: SIGKILL to all processes of the server; start: start it again with"
+        " the same port and data; pause and resume: SIGSTOP and SIGCONT.",
     )
     control.add_argument("action", choices=("kill", "pause", "resume", "start"))
     control.add_argument("name", choices=("postgres", "redis", "mongodb"))

@@ -1,6 +1,7 @@
 """The account that PostgreSQL runs as. It refuses to run as root, so root starts it under an account with fewer rights.
 
-That is the first of `postgres`, `nobody`, `daemon` that exists and that this process may become (a container can forbid some).
+That is the first of `postgres`, `nobody`, `daemon` that exists and that this process may become (a container can forbid
+some).
 """
 
 import os

@@ -93,8 +93,8 @@ class Child:
         )
 
     def restart(self, *, orphans: list[int]) -> bool:
-        """Start again after the server died. First end its orphans, because they hold its files and its port. False after too many
-        restarts."""
+        """Start again after the server died. First end its orphans, because they hold its files and its port. False
+        after too many restarts."""
         now = time.monotonic()
         if len(self._restarts) == RESTARTS_MAX and now - self._restarts[0] < RESTART_WINDOW_S:
             return False

@@ -151,8 +151,8 @@ def _try_lock(lock: IO[str]) -> bool:
     return True
 
 
-# Ports. Note [Ports below the ephemeral range]: while a server is down, its clients keep connecting to its port. If the kernel also
-# gave that port to outgoing connections, a client could get it, connect to itself, and keep the server out.
+# Ports. Note [Ports below the ephemeral range]: while a server is down, its clients keep connecting to its port. If the
+# kernel also gave that port to outgoing connections, a client could get it, connect to itself, and keep the server out.
 
 
 def choose_port(*, preferred: int | None, taken: Collection[int] = ()) -> int:

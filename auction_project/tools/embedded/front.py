@@ -1,7 +1,9 @@
-"""The front: the process that the user started. It passes signals down and the exit code up, and ends all if the supervisor dies.
+"""The front: the process that the user started. It passes signals down and the exit code up, and ends all if the
+supervisor dies.
 
-The supervisor is its only child. A signal of the terminal has reached COMMAND already (same process group), so it is passed on
-with a mark. Only `sigwaitinfo` says which kind a signal is, so the front waits for signals instead of handling them.
+The supervisor is its only child. A signal of the terminal has reached COMMAND already (same process group), so it is
+passed on with a mark. Only `sigwaitinfo` says which kind a signal is, so the front waits for signals instead of
+handling them.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Where PostgreSQL's programs are: in the wheel, or in a copy when the account that runs them cannot enter the wheel's directory.
 
-The usual case is a virtual environment below a home with mode 0700: root starts the run, and the account `postgres` may not enter
-it. The copy (35 MB, programs only, never data) belongs to root, and no other user can write it. Each wheel has a copy of its own. It
-may be deleted at any time, because it is made again when a file is missing. A user namespace would need no copy, but containers
-often forbid it.
+The usual case is a virtual environment below a home with mode 0700: root starts the run, and the account `postgres` may
+not enter it. The copy (35 MB, programs only, never data) belongs to root, and no other user can write it. Each wheel
+has a copy of its own. It may be deleted at any time, because it is made again when a file is missing. A user namespace
+would need no copy, but containers often forbid it.
 """
 
 import hashlib

@@ -102,10 +102,10 @@ class PostgreSQL(Server):
         }
 
     def _disown_stale_lock(self) -> None:
-        """Let PostgreSQL see that a postmaster.pid is stale where it cannot see it itself: the process is a zombie that is never
-        collected (a container without an init), or another process has its number. The file stays, with the number of this process,
-        which PostgreSQL takes as stale because it is its parent's. So it still checks that no session of the dead server holds the
-        memory."""
+        """Let PostgreSQL see that a postmaster.pid is stale where it cannot see it itself: the process is a zombie that
+        is never collected (a container without an init), or another process has its number. The file stays, with the
+        number of this process, which PostgreSQL takes as stale because it is its parent's. So it still checks that no
+        session of the dead server holds the memory."""
         lock = self.cluster / "postmaster.pid"
         try:
             first, newline, rest = lock.read_text(encoding="utf-8").partition("\n")

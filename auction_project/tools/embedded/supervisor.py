@@ -1,4 +1,5 @@
-"""The supervisor: starts the servers, runs COMMAND with their variables, watches both, applies commands of control, ends everything.
+"""The supervisor: starts the servers, runs COMMAND with their variables, watches both, applies commands of control,
+ends everything.
 
 One thread, one loop (`_pump`): the front's pipe, its own signals, control, dead children. It alone changes state.json.
 `run` leaves no descendant behind, whether it ends well or fails.
@@ -89,8 +90,8 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the front has them blocked
 
     def _end_leftovers(self) -> None:
-        """End processes of a run that was killed as a whole, e.g. paused servers. Pid and start time identify them, so that no other
-        process is ended."""
+        """End processes of a run that was killed as a whole, e.g. paused servers. Pid and start time identify them, so
+        that no other process is ended."""
         state = self._directory.read_state()
         known = [*state.get("servers", {}).values(), state.get("command") or {}]
         for entry in known:
@@ -178,7 +179,8 @@ class Supervisor:
             self._write_state()
 
     def _list_orphans(self, child: Child) -> list[int]:
-        """What a dead server leaves: its children became children of this process, which has only servers and COMMAND of its own."""
+        """What a dead server leaves: its children became children of this process, which has only servers and COMMAND
+        of its own."""
         own = {other.pid for other in self._children} | {self._command.pid if self._command else None}
         table = process.processes().values()
         return [
@@ -188,9 +190,9 @@ class Supervisor:
         ]
 
     def _pump(self, timeout_s: float, *, obey: bool = False) -> None:
-        """Wait for the next event, at most `timeout_s`, and handle it. Commands of control are applied only with `obey`, which
-        `_watch` sets. All other callers wait for a server, and that is in vain once COMMAND has ended, or when a signal comes before
-        COMMAND has begun: then this raises _End."""
+        """Wait for the next event, at most `timeout_s`, and handle it. Commands of control are applied only with
+        `obey`, which `_watch` sets. All other callers wait for a server, and that is in vain once COMMAND has ended, or
+        when a signal comes before COMMAND has begun: then this raises _End."""
         readers: list[Any] = [self._wakeup]
         if self._pipe is not None:
             readers.append(self._pipe)

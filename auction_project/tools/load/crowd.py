@@ -46,7 +46,8 @@ class Tally(msgspec.Struct):
 
 
 def make_bidders(count: int, *, now: float) -> list[Bidder]:
-    """Bidders whose tokens are signed here, because the machine holds the key. They have no cards, and their auctions need none."""
+    """Bidders whose tokens are signed here, because the machine holds the key. They have no cards, and their auctions
+    need none."""
     bidders = []
     for _ in range(count):
         user_id = uuid.uuid4().hex
