@@ -1,5 +1,5 @@
-# Every target makes its own virtual environment; only python3 (with venv) and make are needed.
-# Paths are relative and quoted, so that the repository may lie below any directory.
+# Every target first makes the virtual environment if it is missing, so that only python3 (with venv) and make are
+# needed. Paths are relative and quoted, so that the repository may lie below any directory.
 
 PYTHON ?= python3
 ARGS ?=
@@ -15,10 +15,10 @@ help: ## Show this list.
 	@echo
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARGS=--once: without a person, then verify.
+demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARGS=--once: end after 20 sales, then verify.
 	@$(RUN) -m auction_project.tools.embedded run -- $(RUN) manage.py demo $(ARGS)
 
-test: $(STAMP) ## All tests that need neither a Chromium nor servers that are not embedded; kills and outages, too.
+test: $(STAMP) ## All tests that need only the embedded servers, with kills and outages; no Chromium.
 	@PATH="$$PWD/.venv/bin:$$PATH" .ci/test $(ARGS)
 
 check: $(STAMP) ## Format, lint, types, architecture, settings, migrations, the pages' JavaScript.
@@ -30,13 +30,13 @@ services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the serv
 browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium.
 	@$(RUN) -m auction_project.tools.embedded run --data var/test-browser -- $(RUN) -m pytest -m browser $(ARGS)
 
-bench: $(STAMP) ## Measure, with the reference points in the same run.
+bench: $(STAMP) ## Measure speed beside reference points of the same run. ARGS=writer: one benchmark.
 	@$(RUN) -m auction_project.tools.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)
 
-verify: $(STAMP) ## Check every invariant of a demo that runs in another terminal, and say what each means.
+verify: $(STAMP) ## Check every invariant of the demo that runs in another terminal, and say what each means.
 	@$(RUN) manage.py demo --verify $(ARGS)
 
-stop: $(STAMP) ## End a demo that runs in another terminal.
+stop: $(STAMP) ## End the demo that runs in another terminal.
 	@$(RUN) manage.py demo --stop
 
 clean: ## Remove the virtual environment and all data below var/ (refused while something runs there).
@@ -46,15 +46,15 @@ clean: ## Remove the virtual environment and all data below var/ (refused while 
 	@rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A .venv whose interpreter is gone (the system's Python was replaced) is made anew.
+# A .venv whose interpreter is gone, because the system's Python was replaced, is made anew.
 ifneq ($(shell .venv/bin/python -c '' 2>/dev/null && echo works),works)
 $(STAMP): broken
 .PHONY: broken
 broken:
 endif
 
-# pip's cache is used when its directory can be written, and never in the way when not. An installation that was broken off, or made by
-# another Python or in another place, has no stamp of its own, and is made anew.
+# pip's cache is used if its directory can be written. An installation that was interrupted, or that another Python or
+# another directory made, has no stamp of its own, and is made anew.
 $(STAMP): requirements/development.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "Gavel needs Python 3.11 to 3.14, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v)'
 	@echo "Installing into .venv (once; one to three minutes) ..."

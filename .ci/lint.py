@@ -1,4 +1,4 @@
-"""Three lints of our own, over the syntax trees of all sources. Exits 1 and names each place.
+"""Three lints of the project's own, over the syntax trees of all sources. Exits with 1 and names each place.
 
 1. `transaction.atomic()` without `using=` opens on the database `default` while the router writes elsewhere.
 2. A task sent inside a transaction leaves before the commit, unless through the helper that waits for it: `.delay`,
@@ -67,7 +67,7 @@ def _name(node: ast.expr) -> str:
 
 
 def main() -> int:
-    found = 0
+    count = 0
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             path = file.relative_to(ROOT).as_posix()
@@ -75,8 +75,8 @@ def main() -> int:
                 continue
             for flaw in flaws(file.read_text(), path):
                 print(f"{path}:{flaw}")
-                found += 1
-    return 1 if found else 0
+                count += 1
+    return 1 if count else 0
 
 
 if __name__ == "__main__":

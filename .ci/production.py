@@ -1,6 +1,7 @@
-"""Production's settings: `check --deploy` with each variable of .env.example at a real value, and each refusal, seen to happen.
+"""Production's settings: `check --deploy` passes with each variable of .env.example at a real value, and each refusal
+happens.
 
-A refusal is proved with the rest of the environment complete, and must name its variable.
+Each refusal is tried with the rest of the environment complete, and must name its variable.
 """
 
 import base64
@@ -56,7 +57,7 @@ COMPLETE = {
     "DEFAULT_FROM_EMAIL": "Gavel <auctions@gavel.example>",
     "EMAIL_HOST": "smtp.example",
 }
-# What a site sets that has all there is: TLS everywhere, SASL, a rotation under way.
+# What a site with everything sets: TLS everywhere, SASL, a rotation under way.
 EVERYTHING = {
     **COMPLETE,
     "SECRET_KEY_FALLBACKS": secrets.token_urlsafe(50),
@@ -118,7 +119,7 @@ EVERYTHING = {
     "SECURE_HSTS_SECONDS": "31536000",
 }
 TESTS_ONLY = {"GAVEL_DEMO", "GAVEL_SERVICE_CONTROL", "GAVEL_FAILPOINTS", "GAVEL_CHROMIUM", "GAVEL_TEST_LOGS"}
-# What is also taken: sockets without passwords, and one machine without TLS.
+# What is accepted, too: sockets without passwords, and one machine without TLS.
 ACCEPTED = (
     {"DATABASE_URL_ORDERS": "postgres://gavel@//var/run/postgresql/gavel_orders"},
     {"MONGODB_URL": "mongodb://%2Fvar%2Frun%2Fmongodb.sock/", "REDIS_URL": "unix:///var/run/redis.sock?db=0"},
@@ -126,7 +127,7 @@ ACCEPTED = (
     {"PUBLIC_URL": "http://localhost:8000", "ALLOWED_HOSTS": "localhost", "SECURE_SSL_REDIRECT": "false"},
 )
 WEAK, CURVE = new_key(1024), ec.generate_private_key(ec.SECP256R1())
-# The variable that is named, and what is set.
+# The variable that the refusal must name, and what is set.
 REFUSED: tuple[tuple[str, dict[str, str]], ...] = (
     *((name, {name: ""}) for name in sorted(set(COMPLETE) - {"DJANGO_SETTINGS_MODULE"})),
     ("SECRET_KEY", {"SECRET_KEY": "short"}),
@@ -216,7 +217,7 @@ def refusal(changed: dict[str, str]) -> str:
 
 
 def unknown_variables() -> set[str]:
-    """In which .env.example and this file differ."""
+    """The variables that only one of .env.example and this file names."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     named = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
     return named ^ (set(EVERYTHING) - {"DJANGO_SETTINGS_MODULE"} | TESTS_ONLY)
@@ -236,11 +237,11 @@ def main() -> int:
             print(f"{changed} is refused: {wrong}")
             return 1
     for name, changed in REFUSED:
-        said = refusal(changed)
-        if name not in said:
-            print(f"{changed} is not refused by name: {said!r}")
+        message = refusal(changed)
+        if name not in message:
+            print(f"{changed} is not refused by name: {message!r}")
             return 1
-        print(f"refused: {said.splitlines()[0]}")
+        print(f"refused: {message.splitlines()[0]}")
     return 0
 
 

@@ -1,5 +1,5 @@
 """Speed, as ratios measured side by side in one run: `make bench`, or `python -m benchmarks NAME`.
 
-Every figure stands beside a reference point of the same run on the same machine. Nothing here is a test: a slow machine
+Every figure comes with a reference point of the same run on the same machine. Nothing here is a test: a slow machine
 fails nothing.
 """

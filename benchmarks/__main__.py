@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME ...]`: measures, prints ratios, writes var/benchmarks.json."""
+"""Measures Gavel beside reference points in the same run, prints the ratios, and writes var/benchmarks.json.
+
+`make bench ARGS=writer` runs one benchmark on embedded servers. docs/speed.md has the figures of one machine.
+"""
 
 import argparse
 import json
@@ -67,12 +70,16 @@ SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales, "push": _push}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCENARIOS)} (default: all)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(SCENARIOS)} (default: all)"
+    )
     chosen = parser.parse_args().names or list(SCENARIOS)
     unknown = sorted(set(chosen) - set(SCENARIOS))
     if unknown:
-        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
     console = Console()
     table = Table("what", "figure", "", "goal")
     results: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count()}

@@ -1,4 +1,5 @@
-"""The reference for pushes: a bare ASGI application that sends what is posted to every open WebSocket, one by one."""
+"""The reference point for pushes: a bare ASGI application that sends each posted body to every open WebSocket in
+turn."""
 
 import argparse
 from typing import Any

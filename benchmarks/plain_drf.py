@@ -1,4 +1,4 @@
-"""R4: the bid view that everybody writes first: Django REST framework, the ORM, a row lock, a transaction per bid."""
+"""R4: the bid view that one writes first: Django REST framework, the ORM, a row lock, a transaction for each bid."""
 
 import argparse
 import os
@@ -64,7 +64,7 @@ class Bids(views.APIView):
                 return response.Response({"code": "bid_too_low"}, status=409)
             auction.price = body.validated_data["amount"]
             auction.save(update_fields=["price"])
-            bid = Bid.objects.create(auction=auction, bidder="somebody", amount=auction.price)
+            bid = Bid.objects.create(auction=auction, bidder="a bidder", amount=auction.price)
         return response.Response({"seq": bid.pk, "price": str(auction.price)}, status=201)
 
 

@@ -1,4 +1,5 @@
-"""Servers under measurement: started as processes of their own, waited for, their CPU time read from the kernel."""
+"""The servers under measurement: starts each as a process, waits until it answers, and reads its CPU time from the
+kernel."""
 
 import contextlib
 import os
@@ -25,7 +26,7 @@ _BUDGETS = (
     "AUCTIONS_PER_HOUR",
     "BIDS_PER_SECOND",
 )
-UNLIMITED = dict.fromkeys(_BUDGETS, "0")  # what is measured comes from one address and few users
+UNLIMITED = dict.fromkeys(_BUDGETS, "0")  # the load comes from one address and few users
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -44,7 +45,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(*arguments: str, path: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """`python ARGUMENTS --port PORT`, once `path` answers, until the end of the block."""
+    """Run `python ARGUMENTS --port PORT` for the time of the block, which begins once `path` answers."""
     port = stack.free_port()
     process = subprocess.Popen(
         [sys.executable, *arguments, "--port", str(port)],
@@ -75,7 +76,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def whole() -> Iterator[stack.Stack]:
-    """The running stack, with a bid log of its own: it must not wait for the relay of what was bid in another scenario."""
+    """The running stack, with a bid log of its own, so that it does not wait until the bids of another scenario are
+    relayed."""
     with tempfile.TemporaryDirectory() as directory:
         call_command("migrate_all", verbosity=0)
         environment = {

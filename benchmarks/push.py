@@ -125,7 +125,7 @@ def _figure(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float)
 
 
 async def _all_arrived(sent: dict[int, float], watchers: list[Watcher]) -> None:
-    """Raises TimeoutError when a frame did not come."""
+    """Wait for the frames. Raises TimeoutError when one does not come."""
     deadline = time.monotonic() + WAIT_SECONDS
     while any(sent.keys() - one.arrived.keys() for one in watchers):
         if time.monotonic() > deadline:

@@ -55,7 +55,7 @@ async def _measure(url: str) -> dict[str, float]:
 
 
 def _buyers() -> list[str]:
-    """Authorization headers of buyers with a card and a history that risk does not mind."""
+    """Authorization headers of buyers with a card, whose accounts are old enough for the risk check."""
     now = datetime.now(UTC)
     headers = []
     for _ in range(BUYERS):
@@ -81,7 +81,7 @@ def _buyers() -> list[str]:
 
 
 async def listing(url: str, *, auction_format: str, quantity: int) -> str:
-    """An open auction of a product with as much stock."""
+    """An open listing of a new product with that much stock."""
     product_id, now = ids.new_id(), datetime.now(UTC)
 
     def shelve() -> None:

@@ -1,4 +1,5 @@
-"""Follows an auction over a WebSocket: python docs/follow.py URL TOKEN AUCTION. A ticket is good for one connection."""
+"""Follows an auction over a WebSocket, until Ctrl-C: python docs/follow.py URL TOKEN AUCTION. A ticket opens one
+connection."""
 
 import asyncio
 import contextlib
@@ -12,10 +13,10 @@ url, token, auction = sys.argv[1:]
 
 
 def get_ticket() -> str:
-    ask = urllib.request.Request(
+    request = urllib.request.Request(
         f"{url}/api/v1/notifications/ticket", method="POST", headers={"Authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(ask) as answer:
+    with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)["ticket"])
 
 

@@ -159,7 +159,7 @@ def test_the_tries_follow_at_doubling_distances_until_the_notice_is_dropped(
 
     for minute in range(4 * 24 * 60):
         tries = mail_server.tries
-        notices.sweep(clock=lambda: NOW + timedelta(minutes=minute))
+        notices.sweep(clock=lambda minute=minute: NOW + timedelta(minutes=minute))
         tried += [minute] * (mail_server.tries - tries)
 
     assert tried == [0, *(2**power for power in range(13)), 3 * 24 * 60]

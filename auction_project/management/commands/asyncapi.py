@@ -10,14 +10,17 @@ from auction_project.web import event_documents
 
 
 class Command(BaseCommand):
-    help = f"Write the AsyncAPI 3 documents: {', '.join(map(str, event_documents.DOCUMENTS))}."
+    help = (
+        "Write the AsyncAPI 3 documents of the events and of the streams: "
+        f"{', '.join(map(str, event_documents.DOCUMENTS))}."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--directory",
             type=Path,
             default=settings.BASE_DIR,
-            help="write them below this directory instead of the project's",
+            help="write them below this directory (default: the project's)",
         )
 
     def handle(self, *_args: object, **options: object) -> None:

@@ -15,7 +15,7 @@ HANG_SECONDS = 30.0
 
 
 class Command(running.RoleCommand):
-    help = "Serve the simulated payment provider, for demo and tests. Its data are in a file of its own."
+    help = "Serve the simulated payment provider, for the demo and tests. It keeps its data in a file of its own."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         address = urllib.parse.urlsplit(settings.BANK_URL)
@@ -30,19 +30,19 @@ class Command(running.RoleCommand):
             "--data",
             type=Path,
             default=settings.VAR_DIR / "bank.sqlite3",
-            help="its file (default: %(default)s)",
+            help="the SQLite file of its data (default: %(default)s)",
         )
         parser.add_argument(
             "--late-seconds",
             type=float,
             default=LATE_SECONDS,
-            help="when the capture of a card that lands late lands, unless somebody asks before (default: %(default)s)",
+            help="seconds until a late capture takes effect, unless a request reads it before (default: %(default)s)",
         )
         parser.add_argument(
             "--hang-seconds",
             type=float,
             default=HANG_SECONDS,
-            help="how long a request of a card that times out is kept waiting (default: %(default)s)",
+            help="how many seconds a request waits whose card times out (default: %(default)s)",
         )
 
     def handle(self, *_args: object, **options: object) -> None:

@@ -8,7 +8,7 @@ from bidding import clock
 
 class Command(running.RoleCommand):
     help = (
-        "Open and close auctions when they are due. Only an alarm: any writer closes a due auction by itself."
+        "Open and close auctions on time: wake up this process's writer when one is due. Any number may run."
     )
 
     def handle(self, *_args: object, **_options: object) -> None:

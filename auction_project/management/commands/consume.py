@@ -1,4 +1,4 @@
-"""`manage.py consume`: hands events to the apps."""
+"""`manage.py consume`: gives events to the handlers of the apps."""
 
 import argparse
 import functools
@@ -13,12 +13,15 @@ from auction_project.processes import roles, running
 
 
 class Command(running.RoleCommand):
-    help = "Consume events for one app, or for all of them in one process."
+    help = "Give events to the handlers of one group of consumers, or of all groups. Any number of processes may run."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--app", choices=sorted(roles.GROUPS), help="the app whose handlers to feed")
-        which.add_argument("--all", action="store_true", help="all apps, a thread each")
+        which.add_argument(
+            "--app", choices=sorted(roles.GROUPS), help="the group: an app's name, or one of the others"
+        )
+        which.add_argument("--all", action="store_true", help="all groups, with a thread for each")
+        parser.epilog = "Example: manage.py consume --app orders"
 
     def handle(self, *_args: object, **options: object) -> None:
         groups = list(roles.GROUPS) if options["all"] else [str(options["app"])]

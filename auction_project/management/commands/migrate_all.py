@@ -8,7 +8,10 @@ from auction_project.kernel import databases
 
 
 class Command(BaseCommand):
-    help = "Migrate every database, and give the groups of the admin their permissions."
+    help = (
+        "Migrate every PostgreSQL database, and give the groups of the admin their permissions. Running it again changes "
+        "nothing."
+    )
 
     def handle(self, *_args: object, **options: object) -> None:
         for alias in databases.ALIASES:

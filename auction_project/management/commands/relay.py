@@ -31,7 +31,8 @@ def _maintenance() -> maintenance.Maintenance:
 
 class Command(running.RoleCommand):
     help = (
-        "Publish what the outboxes and the bid log hold. Any number may run: one at a time works per source."
+        "Publish the outboxes and the bid log, and delete what is past its days. Any number may run; one at a time "
+        "publishes each source."
     )
 
     def handle(self, *_args: object, **_options: object) -> None:

@@ -1,6 +1,7 @@
-"""`manage.py replay`: hands a topic's messages to one app's handlers again, as after a restore of its database.
+"""`manage.py replay`: gives the messages of a topic to the handlers of one group again, as after a restore of its
+database.
 
-The consumers may go on meanwhile: what the app has dealt with it recognises by `once`, and nothing is acknowledged.
+The consumers may go on meanwhile: `once` recognises what the app has handled, and nothing is acknowledged.
 """
 
 import argparse
@@ -14,17 +15,23 @@ from auction_project.processes import roles
 
 
 class Command(BaseCommand):
-    help = "Hand every message that a topic still holds to a group's handlers again; those dealt with are recognised."
+    help = (
+        "Give every message that a topic still holds to the handlers of a group again, e.g. after a restore of its "
+        "database. A message that the group has handled changes nothing."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         topics = (*contracts.events.TOPICS, *dead_letters.topics_of(contracts.events.TOPICS))
-        parser.add_argument("topic", choices=topics, metavar="TOPIC", help="see manage.py topics")
+        parser.add_argument("topic", choices=topics, metavar="TOPIC", help="`manage.py topics` lists them")
         parser.add_argument(
-            "group", choices=sorted(roles.GROUPS), metavar="GROUP", help="see manage.py topics"
+            "group", choices=sorted(roles.GROUPS), metavar="GROUP", help="one that reads the topic"
         )
         parser.add_argument(
-            "--after", metavar="PARTITION@POSITION", help="begin after this place (default: all)"
+            "--after",
+            metavar="PARTITION@POSITION",
+            help="begin after this place (default: with the first message)",
         )
+        parser.epilog = "Example: manage.py replay sale-confirmed sagas"
 
     def handle(self, *_args: object, **options: object) -> None:
         topic, group, after = str(options["topic"]), str(options["group"]), options["after"]

@@ -1,4 +1,4 @@
-"""`manage.py topics`: what travels where, and how far each group of consumers has come."""
+"""`manage.py topics`: the topics, their events and readers, and how many messages each reader still has to handle."""
 
 import argparse
 
@@ -13,11 +13,14 @@ from auction_project.processes import roles
 
 class Command(BaseCommand):
     help = (
-        "List every topic with its events, its readers and how many messages each has still to acknowledge."
+        "List every topic with its events, the groups that read it, and how many messages each group still has to "
+        "handle."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--create", action="store_true", help="first make those that do not exist yet")
+        parser.add_argument(
+            "--create", action="store_true", help="create the topics that do not exist, then list all"
+        )
 
     def handle(self, *_args: object, **options: object) -> None:
         transport = transports.from_settings()

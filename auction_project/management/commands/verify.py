@@ -1,7 +1,7 @@
 """`manage.py verify`: checks the invariants of the whole over all stores, and says what each of them means.
 
-Exit codes: 0 all hold; 1 an invariant is violated; 2 a store is away, so there is no verdict; 3 what could be judged
-holds, but with --settled something was still under way when the time was up.
+Exit codes: 0 all hold; 1 an invariant is violated; 2 a store is unavailable, so there is no verdict; 3 what could be
+judged holds, but with --settled something was still under way when the time was up.
 """
 
 import argparse
@@ -24,21 +24,24 @@ MAX_SHOWN = 20  # violations of one invariant
 
 class Command(BaseCommand):
     help = (
-        "Check every invariant over all stores. On a live system what belongs to an unfinished sale is set aside and "
-        "counted; with --settled only a sale that waits for an operator is. Exit code 0: all hold; 1: violated; 2: a "
-        "store is away; 3: with --settled, still behind."
+        "Check every invariant over all stores, and say what each means. It changes nothing and may run at any time: "
+        "what belongs to an unfinished sale is counted and not judged. Exit code 0: all hold; 1: at least one is "
+        "violated; 2: a store is unavailable; 3: with --settled, something is still under way."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--settled",
             action="store_true",
-            help=f"wait up to {SETTLE_SECONDS:g} s until nothing is under way, then judge all that is not parked",
+            help=f"first wait up to {SETTLE_SECONDS:g} s until nothing is under way, then judge all but parked sales",
         )
         parser.add_argument(
-            "--answers", type=Path, help="a file of `manage.py load`: what each bidder was answered"
+            "--answers",
+            type=Path,
+            help="a file that `manage.py load` wrote: compare its answers with the log",
         )
-        parser.add_argument("--json", type=Path, help="write the findings to this file, too")
+        parser.add_argument("--json", type=Path, help="also write the findings to this file")
+        parser.epilog = "Example: manage.py verify --settled --answers var/answers.jsonl"
 
     def handle(self, *_args: object, **options: object) -> None:
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""`manage.py web`: the web role, under uvicorn."""
+"""`manage.py web`: serves pages, REST, WebSocket and SSE under uvicorn."""
 
 import argparse
 import contextlib
@@ -23,7 +23,7 @@ log = logs.get(__name__)
 
 
 class Server(uvicorn.Server):
-    """Waits for every answer that is under way, but for streams, which have no end of their own."""
+    """At its end waits for every answer that is under way, and ends the streams, which have no end of their own."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         hub.end_streams()
@@ -31,13 +31,18 @@ class Server(uvicorn.Server):
 
 
 class Command(running.RoleCommand):
-    help = "Serve pages, REST, WebSocket and SSE. Probes and metrics are on GAVEL_HEALTH_PORT. SIGTERM finishes the requests in hand, then stops."
+    help = (
+        "Serve pages, REST, WebSocket and SSE, and take bids. Probes and metrics are on GAVEL_HEALTH_PORT. At SIGTERM "
+        "it finishes the requests under way, then ends."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
         parser.add_argument(
-            "--fd", type=int, help="a listening socket that the parent process hands down, instead of both"
+            "--fd",
+            type=int,
+            help="a listening socket that this process inherits, in place of --host and --port",
         )
 
     def handle(self, *_args: object, **options: object) -> None:
@@ -67,7 +72,7 @@ def configuration(application: Any, host: str, port: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=False,
-        proxy_headers=False,  # addresses.believe_proxies does it, by the house's own setting
+        proxy_headers=False,  # addresses.believe_proxies does it, by TRUSTED_PROXY_COUNT
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -1,7 +1,8 @@
-"""Simulated bidders: each looks round, bids on what it fancies a little above the minimum, and buys now and then.
+"""Simulated bidders: each reads the open lots, bids a little above the minimum on those that it likes, and buys now and
+then.
 
-They bid calmly: a house whose buyers buy ten times in ten minutes refuses them for risk. The few whose sales shall fail
-(`people.Person.buys_every`) only buy, and put their card on file again when the house has suspended it.
+They bid seldom, because a buyer of ten lots in ten minutes is refused for risk. The few whose sales are to fail
+(`people.Person.buys_every`) only buy, and put their card on file again when it was suspended.
 """
 
 import asyncio
@@ -20,13 +21,13 @@ PAUSE_SECONDS = (6.0, 24.0)
 HURRY_SECONDS = (4.0, 9.0)
 BUY_CHANCE = 0.03
 TASTES = (1.05, 3.0)  # what a piece is worth to a bidder, as a multiple of its starting price
-MAX_FACTOR = 1.25  # of the minimum: far below what a bid has to be confirmed for
+MAX_FACTOR = 1.25  # of the minimum: far below a bid that has to be confirmed
 
 
 class Crowd:
-    """All simulated bidders. `answers` counts what they were answered: accepted, or the code of the refusal.
+    """All simulated bidders. `answers` counts the answers to their bids: accepted, or the code of the refusal.
 
-    `pace` above 1 makes them buy that much more often.
+    With a `pace` above 1 they buy that many times as often.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Crowd:
 
 
 class Bidder:
-    """One of them."""
+    """One simulated bidder."""
 
     def __init__(
         self,
@@ -76,8 +77,8 @@ class Bidder:
         self._maxima: dict[str, float] = {}  # by lot: what this bidder has bid
 
     async def run(self) -> None:
-        """Bid until cancelled; outages are waited out."""
-        await turns.keep_taking(self.take_turn, pause=self._pause, troubles=self._answers)
+        """Bid until cancelled, through every outage."""
+        await turns.keep_taking(self.take_turn, pause=self._pause, failures=self._answers)
 
     def _pause(self) -> float:
         if self._person.buys_every is None:
@@ -108,17 +109,17 @@ class Bidder:
         lots = self._window.of_format("english")
         open_ids = {lot["id"] for lot in lots}
         self._maxima = {lot_id: most for lot_id, most in self._maxima.items() if lot_id in open_ids}
-        wanted = [lot for lot in lots if self._wants(lot)]
-        if not wanted:
+        wanted_lots = [lot for lot in lots if self._wants(lot)]
+        if not wanted_lots:
             return None
-        lot = self._random.choice(wanted)
+        lot = self._random.choice(wanted_lots)
         maximum = float(lot["minimum"]) * self._random.choice((1.0, 1.0, 1.05, 1.1, MAX_FACTOR))
         self._maxima[lot["id"]] = maximum
         return lot["id"], {"amount": f"{maximum:.2f}", "currency": lot["currency"]}
 
     def _wants(self, lot: dict[str, Any]) -> bool:
-        """Not while the own maximum still holds, and not above what the piece is worth: to each bidder something else,
-        and the more the nearer its end is."""
+        """Whether to bid: not while the own maximum still leads, and not above what the piece is worth. The worth
+        differs from bidder to bidder, and grows until the end of the lot."""
         minimum = float(lot["minimum"])
         taste = random.Random(f"{self._person.email}:{lot['id']}").uniform(*TASTES)  # noqa: S311 - no secret
         passed = (instants.now() - lot["starts_at"]) / max(1, lot["ends_at"] - lot["starts_at"])

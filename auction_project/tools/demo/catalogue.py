@@ -21,7 +21,8 @@ Shape = Literal[
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """One product. The clerk receives `stock` units at a time, a lot offers `listed` of them. `scarce`: they break."""
+    """One product. The clerk receives `stock` units at a time, and a lot offers `listed` of them. The units of a
+    `scarce` piece break now and then."""
 
     sku: str
     title: str

@@ -1,6 +1,6 @@
-"""A client of the REST API as anyone could write it: it keeps its access token fresh and bids under fresh keys.
+"""A client of the REST API as any developer could write it: it keeps its access token fresh and bids under fresh keys.
 
-The crowd's tokens are signed here instead of fetched by signing in: a demo holds the key, and a hundred passwords cost
+It signs the crowd's tokens itself instead of signing in: the demo holds the key, and to check a hundred passwords takes
 a minute.
 """
 
@@ -16,11 +16,12 @@ from auction_project.tools.demo.seed import Account
 TIMEOUT_SECONDS = 10.0
 TOKEN_SECONDS = 300.0
 RENEW_SECONDS = 240.0
-_ASK_LATER = (401, 408, 425, 429)  # the token, the moment or the pace was wrong, not the request
+_RETRY_LATER = (401, 408, 425, 429)  # the token, the time or the rate was wrong, not the request
 
 
 class NoAnswer(Exception):
-    """The house was away or too busy: whether the request had an effect is not known. Ask again later."""
+    """The web process was unavailable or too busy: it is unknown whether the request had an effect. Send it again
+    later."""
 
 
 class Client:
@@ -35,7 +36,7 @@ class Client:
         self._renew_at = 0.0
 
     async def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """The body of a GET. Raises NoAnswer, also for what is not there (yet)."""
+        """The body of a GET. Raises NoAnswer, also for what does not exist (yet)."""
         status, body = await self._ask("GET", path, params=parameters)
         if status != 200:
             raise NoAnswer(status)
@@ -68,7 +69,7 @@ class Client:
             raise NoAnswer(answer.status_code) from error
         if answer.status_code == 401:
             self._renew_at = 0.0  # a fresh token next time
-        if answer.status_code >= 500 or answer.status_code in _ASK_LATER or not isinstance(body, dict):
+        if answer.status_code >= 500 or answer.status_code in _RETRY_LATER or not isinstance(body, dict):
             raise NoAnswer(answer.status_code)
         return answer.status_code, body
 

@@ -1,8 +1,9 @@
-"""What has happened since the demo began, added up from what is kept anyway: for the screen, and for its end.
+"""What has happened since the demo began, added up from what the stores hold: for the screen, and for the end of
+--once.
 
-Each look reads only what is new since the last one: the rows of outboxes and notifications above the last id, the few
-sagas under way by their indexes, and the relay's own counter. No table is counted: a house may have been open for weeks.
-A row that commits after one with a higher id was read is not counted; these are figures for people.
+Each read takes only what is new since the last one: the rows of outboxes and notifications above the last id, the few
+sagas under way by their indexes, and the relay's own counter. It counts no table, because a demo may have run for
+weeks. A row that commits after one with a higher id was read is missing; these are figures for people.
 """
 
 import re
@@ -22,7 +23,7 @@ from sagas import engine, selectors
 from sagas import models as sagas
 
 METRICS_SECONDS = 2.0
-MAX_ROWS = 5_000  # of each table in one look; the rest is read in the next
+MAX_ROWS = 5_000  # of each table in one read; the next one takes the rest
 _ENTRIES = re.compile(rb"^gavel_bid_log_published_total (\S+)$", re.MULTILINE)
 _LIVE = sorted(status.value for status in engine.LIVE)
 
@@ -45,12 +46,12 @@ class Figures(msgspec.Struct, kw_only=True):
 class Reader:
     """Adds up from the moment when it is made. `relay_url` is where the relay answers `/metrics`.
 
-    Raises django.db.OperationalError when a store is away; the next look catches up.
+    Raises django.db.OperationalError when a store is unavailable; the next read catches up.
     """
 
     def __init__(self, relay_url: str) -> None:
         self._relay_url = relay_url
-        self._relay_said = 0  # its counter, which begins anew with its process
+        self._relay_total = 0  # its counter, which begins anew with its process
         self._totals = Figures()
         self._ended: Counter[str] = Counter()
         self._undone: Counter[str] = Counter()
@@ -83,17 +84,17 @@ class Reader:
         return rows
 
     def _new_entries(self) -> int:
-        """The growth of the relay's counter; a relay that is away has published nothing."""
+        """The growth of the relay's counter; a relay that does not answer has published nothing."""
         try:
             metrics = httpx.get(f"{self._relay_url}/metrics", timeout=METRICS_SECONDS).content
         except httpx.HTTPError:
             return 0
-        found = _ENTRIES.search(metrics)
-        if found is None:
+        match = _ENTRIES.search(metrics)
+        if match is None:
             return 0
-        said = int(float(found.group(1)))
-        grown = said - self._relay_said if said >= self._relay_said else said
-        self._relay_said = said
+        total = int(float(match.group(1)))
+        grown = total - self._relay_total if total >= self._relay_total else total
+        self._relay_total = total
         return grown
 
 
@@ -102,7 +103,7 @@ def _highest(table: Any) -> int:
 
 
 def _under_way() -> dict[str, int]:
-    """The sagas that have not ended, by status: few, whatever has ended before."""
+    """The sagas that have not ended, by status: always few."""
     live = Counter(sagas.Saga.objects.filter(status__in=_LIVE).values_list("status", flat=True))
     parked = selectors.count_parked()
     return dict(live) | ({"PARKED": parked} if parked else {})

@@ -1,7 +1,8 @@
-"""The demo that runs here, as other commands find it: a lock that its process holds, and var/demo.json beside it.
+"""The running demo of a directory, as other commands find it: a lock that its process holds, and the file
+var/demo.json.
 
-The kernel gives the lock back at any death, so a file that a killed demo left names no process that could be stopped
-by mistake: the process that holds the lock is the demo.
+The process that holds the lock is the demo. The kernel releases the lock when the process dies in any way, so that no
+command stops another process by the file of a killed demo.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ class AlreadyRunning(RuntimeError):
 
 
 class Instance:
-    """The demo of one directory; `file` is what it says of itself."""
+    """The demo of one directory; `file` describes it."""
 
     def __init__(self, *, lock: Path, file: Path) -> None:
         self._lock_path = lock
@@ -35,7 +36,7 @@ class Instance:
         self._lock: IO[str] | None = None
 
     def hold(self) -> None:
-        """Be the demo of this directory until `leave`, or until this process ends. Raises AlreadyRunning."""
+        """Take the lock until `leave`, or until this process ends. Raises AlreadyRunning."""
         self._lock_path.parent.mkdir(parents=True, exist_ok=True)
         lock = self._lock_path.open("a+", encoding="utf-8")
         try:
@@ -52,14 +53,14 @@ class Instance:
         self._file.unlink(missing_ok=True)
 
     def leave(self) -> None:
-        """Be it no more."""
+        """Release the lock and delete the file."""
         if self._lock is not None:
             self._file.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
-    def say(self, content: Mapping[str, Any]) -> None:
-        """Write the file as a whole, for this user only: it holds passwords."""
+    def write(self, content: Mapping[str, Any]) -> None:
+        """Replace the file as a whole. Only this user may read it, because it holds passwords."""
         draft = self._file.with_suffix(".draft")
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)
@@ -78,8 +79,8 @@ class Instance:
             return int(written) if written.isdigit() else None
         return None
 
-    def said(self) -> dict[str, Any]:
-        """What the demo that runs says of itself. Raises NotRunning."""
+    def read(self) -> dict[str, Any]:
+        """The description of the running demo. Raises NotRunning."""
         if self.pid() is not None:
             with contextlib.suppress(FileNotFoundError):
                 return dict(json.loads(self._file.read_text(encoding="utf-8")))
@@ -87,7 +88,7 @@ class Instance:
         raise NotRunning("no demo runs here: make demo")
 
     def stop(self) -> None:
-        """Ask the demo to end and wait for it. Raises NotRunning, TimeoutError."""
+        """End the demo and wait until it has ended. Raises NotRunning, TimeoutError."""
         pid = self.pid()
         if pid is None:
             raise NotRunning("no demo runs here")

@@ -1,7 +1,7 @@
-"""The demo's mailbox: Django's mail backend that keeps each message as a file, and what reads them again.
+"""The demo's mailbox: a mail backend for Django that keeps each message as a file, and the functions that read them.
 
-Only the demo names this backend. Mail to the simulated crowd is kept apart, so that it does not bury a visitor's.
-Each box keeps its newest KEPT messages. The files are for this user only: they hold links that sign in.
+Only the demo names this backend. Mail to the simulated crowd has a box of its own, so that visitors find theirs.
+Each box keeps its newest KEPT messages. Only this user may read the files, because they hold links that sign in.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class EmailBackend(BaseEmailBackend):
     _written = 0
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """How many were kept: all. Raises OSError."""
+        """Keep the messages; the number of them. Raises OSError."""
         for message in email_messages:
             to_crowd = all(address.endswith(f"@{people.CROWD_DOMAIN}") for address in message.recipients())
             _keep(_directory("crowd" if to_crowd else "visitors"), message.message().as_bytes())
@@ -63,8 +63,8 @@ def get_mail(mail_id: str) -> Mail | None:
     """The message of this id in any box."""
     if not _ID.fullmatch(mail_id):
         return None
-    found = (_read(_directory(box), f"{mail_id}.eml") for box in BOXES)
-    return next((mail for mail in found if mail), None)
+    mails = (_read(_directory(box), f"{mail_id}.eml") for box in BOXES)
+    return next((mail for mail in mails if mail), None)
 
 
 def _directory(box: str) -> Path:
@@ -98,7 +98,7 @@ def trim(directory: Path) -> None:
 
 
 def _read(directory: Path, name: str) -> Mail | None:
-    """None when it was deleted meanwhile."""
+    """The message, or None if it was deleted meanwhile."""
     with contextlib.suppress(FileNotFoundError):
         message = email.message_from_bytes((directory / name).read_bytes(), policy=email.policy.default)
         mail_id = name.removesuffix(".eml")

@@ -1,7 +1,7 @@
-"""Keeps the house open: lists every piece that has stock, and lists it anew some time after its lot is over.
+"""Keeps lots open: lists every piece that has stock, and lists it again some time after its lot is over.
 
-The house runs well: sold-out pieces wait until the clerk has received more. Now and then the last prints turn out to
-be broken at the very moment when a collector buys one, so that a sale fails for want of stock.
+A sold-out piece waits until the clerk has received more. Now and then the last prints turn out to be broken at the very
+moment when a collector buys one, so that a sale fails for lack of stock.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ END_STEP_SECONDS = 15
 LATER_SECONDS = (180, 600)
 BUY_NOW_SECONDS = 3600
 CHECK_SECONDS = (3.0, 6.0)
-RESTOCK_SECONDS = (60.0, 180.0)  # from the moment when a piece is found sold out
+RESTOCK_SECONDS = (60.0, 180.0)  # after the market has seen that a piece is sold out
 BREAKAGE_SECONDS = (240.0, 480.0)
 SOFT_CLOSE = {"window_ms": 6_000, "extension_ms": 6_000, "cap_total_ms": 30_000}
 _OVER = ("CLOSED", "CANCELLED", "SOLD_OUT")
@@ -35,7 +35,7 @@ class Market:
         url: str,
         house: House,
         window: shop.Window,
-        troubles: Counter[str],
+        failures: Counter[str],
         *,
         seed: int,
         pace: float = 1.0,
@@ -47,18 +47,18 @@ class Market:
         self._collector = Client(url, house.of("collector")[0])
         self._products = house.products
         self._window = window
-        self._troubles = troubles
+        self._failures = failures
         self._random = random.Random(seed)  # noqa: S311 - a market, not a secret
         self._pace = pace
         self._lots: dict[str, str] = {}  # by SKU: the last lot
-        self._asked: dict[
+        self._pending: dict[
             str, tuple[str, dict[str, Any]]
         ] = {}  # by SKU: key and body that wait for an answer
         self._restock_at: dict[str, float] = {}
         self._first_ends = FIRST_END_SECONDS
 
     async def run(self) -> None:
-        """Look after each piece by itself: trouble with one holds up no other."""
+        """Look after each piece by itself, so that a failure of one holds up no other."""
         scarce = next(piece for piece in PIECES if piece.scarce)
         await asyncio.gather(
             *(self._keep(self._carer(piece), CHECK_SECONDS) for piece in PIECES),
@@ -70,7 +70,7 @@ class Market:
             await client.close()
 
     async def _keep(self, turn: Any, seconds: tuple[float, float]) -> None:
-        await turns.keep_taking(turn, pause=lambda: self._random.uniform(*seconds), troubles=self._troubles)
+        await turns.keep_taking(turn, pause=lambda: self._random.uniform(*seconds), failures=self._failures)
 
     @property
     def _breakage_seconds(self) -> tuple[float, float]:
@@ -93,8 +93,8 @@ class Market:
         product_id = self._products[piece.sku]
         if (lot_id := self._window.lot_of(product_id)) is not None:
             self._lots[piece.sku] = lot_id
-        elif piece.sku in self._asked or await self._is_over(piece):
-            if piece.sku not in self._asked and not await self._has_units(piece, product_id):
+        elif piece.sku in self._pending or await self._is_over(piece):
+            if piece.sku not in self._pending and not await self._has_units(piece, product_id):
                 return
             await self._list(piece)
 
@@ -106,7 +106,7 @@ class Market:
         return lot["status"] in _OVER and not lot["undecided_sales"]
 
     async def _has_units(self, piece: Piece, product_id: str) -> bool:
-        """Whether any unit is free. A while after the last one went, the clerk receives more."""
+        """Whether any unit is free. Some time after the last one was sold, the clerk receives more."""
         if await asyncio.to_thread(storeroom.free_units, product_id):
             return True
         now = asyncio.get_running_loop().time()
@@ -127,10 +127,10 @@ class Market:
         return True
 
     async def _list(self, piece: Piece) -> None:
-        """Ask for a lot. What has no answer is asked again under the same key."""
-        key, body = self._asked.setdefault(piece.sku, (uuid.uuid4().hex, self._terms(piece)))
+        """Request a lot. A request without an answer is sent again under the same key."""
+        key, body = self._pending.setdefault(piece.sku, (uuid.uuid4().hex, self._terms(piece)))
         status, answer = await self._clients[piece.owner].post("/api/v1/auctions", body, key)
-        del self._asked[piece.sku]
+        del self._pending[piece.sku]
         if status != 201:
             raise NoAnswer(answer.get("code", status))
         self._lots[piece.sku] = answer["id"]
@@ -162,10 +162,11 @@ class Market:
         return self._first_ends - END_STEP_SECONDS
 
     async def break_last_units(self, piece: Piece) -> None:
-        """The free units of an open listing break while a collector buys one: the listing does not know yet.
+        """Break the free units of an open listing while a collector buys one, before the listing has the news.
 
-        Both at once, for the news of the stock is fast: a bid takes a few milliseconds, the reservation that it leads to
-        comes much later. Raises client.NoAnswer, django.db.OperationalError, errors.DomainError when a sale came between.
+        Both happen at once: a bid takes a few milliseconds, the news of the stock a little longer, and the reservation
+        for the sale comes last. Raises client.NoAnswer, django.db.OperationalError, and errors.DomainError when a sale
+        came between.
         """
         product_id = self._products[piece.sku]
         lot_id = self._window.lot_of(product_id)

@@ -1,4 +1,4 @@
-"""Who takes part in the demo: the people whom a visitor can sign in as, and the simulated crowd. Plain data."""
+"""The accounts of the demo: those that a visitor can sign in with, and the simulated crowd. Plain data."""
 
 from datetime import timedelta
 
@@ -17,9 +17,9 @@ ACCEPTS, REFUSES, TIMES_OUT, TIMES_OUT_DONE = (
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """One account. `title` is how a visitor reads whom to sign in as. `card` is the test number on file. `buys_every` is the
-    pause between purchases of those whose sales fail, in seconds; `hurries` is how many purchases come first, one soon after
-    the other."""
+    """One account. `title` names it on the button that signs a visitor in. `card` is the test number on file.
+    `buys_every` is the pause between purchases of an account whose sales fail, in seconds; `hurries` is how many
+    purchases come first, one soon after the other."""
 
     email: str
     role: str
@@ -74,7 +74,8 @@ VISITORS: tuple[Person, ...] = (
 
 
 def crowd(today: str) -> tuple[Person, ...]:
-    """The simulated bidders. `today` names the account that is always new: risk looks at an account's age."""
+    """The simulated bidders. `today` is part of the name of one account, so that it is always new: risk depends on the
+    age."""
     bidders = tuple(
         Person(email=f"bidder-{number}@{CROWD_DOMAIN}", role="bidder", roles=("bidder",), note="card accepts")
         for number in range(1, BIDDERS + 1)

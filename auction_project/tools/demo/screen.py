@@ -1,4 +1,4 @@
-"""The demo's one screen: where to go, who can log in, what to look at, how to stop; and live figures beneath."""
+"""The demo's one screen: the addresses, the accounts, what to look at and how to stop; and live figures beneath."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from rich.text import Text
 from auction_project.tools.demo import people
 from auction_project.tools.demo.figures import Figures
 
-STALE_SECONDS = 15.0  # older figures are said to be old
+STALE_SECONDS = 15.0  # the screen says of older figures that they are old
 
 console = Console(highlight=False)
 
 
 def welcome(url: str, *, wanted_port: int, logs: str) -> Panel:
-    """What stays on the screen."""
+    """The panel that stays on the screen."""
     accounts = Table.grid(padding=(0, 3))
     accounts.add_row("[bold]sign in as[/]", "[bold]password[/]", "[bold]to see[/]")
     for person in people.VISITORS:
@@ -28,8 +28,8 @@ def welcome(url: str, *, wanted_port: int, logs: str) -> Panel:
     for path, what in (
         ("/", "lots, pictures, live prices: bid on one against the crowd"),
         ("/accounts/login/", "sign in with one click, or make an account of your own"),
-        ("/demo/mail/", "the mailbox: every e-mail that the house sends, such as the link of a sign-up"),
-        ("/admin/", "the stock desk and the sagas (as operator)"),
+        ("/demo/mail/", "the mailbox: every e-mail that Gavel sends, such as the link of a sign-up"),
+        ("/admin/", "the stock and the sagas (as operator)"),
         ("/api/", "the REST API with an interactive browser"),
     ):
         look.add_row(f"[link={url}{path}]{url}{path}[/link]", what)

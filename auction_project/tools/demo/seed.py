@@ -26,7 +26,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class House(msgspec.Struct, frozen=True):
-    """What the seed left behind; `products` by SKU."""
+    """What the seed has made; `products` by SKU."""
 
     accounts: tuple[Account, ...]
     products: dict[str, str]
@@ -36,7 +36,7 @@ class House(msgspec.Struct, frozen=True):
 
 
 def sow(now: datetime) -> House:
-    """Everything that the market needs."""
+    """Make everything that the market needs."""
     everyone = (*people.VISITORS, *people.crowd(f"{now:%Y%m%d}"))
     accounts_ = tuple(_account(person, now) for person in everyone)
     (seller,) = [account for account in accounts_ if account.person.role == "seller"]
@@ -44,7 +44,7 @@ def sow(now: datetime) -> House:
 
 
 def _account(person: people.Person, now: datetime) -> Account:
-    """The account, with a card on file: without one a bid is refused."""
+    """The account, with a card on file, because a bid without one is refused."""
     user = accounts.create_account(
         email=person.email,
         password=person.password,
@@ -60,9 +60,9 @@ def _account(person: people.Person, now: datetime) -> Account:
 
 
 def _product(piece: Piece, seller_id: str, now: datetime) -> str:
-    found = stock.Product.objects.filter(sku=piece.sku).values_list("id", flat=True).first()
-    if found:
-        return str(found)
+    existing_id = stock.Product.objects.filter(sku=piece.sku).values_list("id", flat=True).first()
+    if existing_id:
+        return str(existing_id)
     product_id = ids.new_id()
     inventory.create_product(
         product_id=product_id,

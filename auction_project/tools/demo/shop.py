@@ -1,4 +1,4 @@
-"""The shop window: the open lots, read once for the whole crowd."""
+"""The shop window: the open lots, which are read once for the whole crowd."""
 
 from collections import Counter
 from typing import Any
@@ -11,17 +11,17 @@ LOTS = 100
 
 
 class Window:
-    """`lots` as they were LOOK_SECONDS ago at most, while the house answers."""
+    """`lots` are at most LOOK_SECONDS old while the web process answers."""
 
-    def __init__(self, client: Client, troubles: Counter[str]) -> None:
+    def __init__(self, client: Client, failures: Counter[str]) -> None:
         self._client = client
-        self._troubles = troubles
+        self._failures = failures
         self.lots: list[dict[str, Any]] = []
         self.open_lots = 0
 
     async def run(self) -> None:
-        """Look until cancelled."""
-        await turns.keep_taking(self.look, pause=lambda: LOOK_SECONDS, troubles=self._troubles)
+        """Read the list again and again until cancelled."""
+        await turns.keep_taking(self.look, pause=lambda: LOOK_SECONDS, failures=self._failures)
 
     async def look(self) -> None:
         """Read the list once. Raises client.NoAnswer."""

@@ -1,6 +1,6 @@
 """The clerk of the demo: receives units and finds some broken, through the stock's services (they have no REST path).
 
-Blocking: call it in a thread. Raises django.db.OperationalError when the database is away.
+Blocking: call it in a thread. Raises django.db.OperationalError when the database is unavailable.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ def free_units(product_id: str) -> int:
 
 
 def receive(product_id: str, quantity: int, *, key: str, reason: str, now: datetime) -> None:
-    """Units arrive, once for each `key`."""
+    """Receive units, once for each `key`."""
     close_old_connections()
     warehouse = stock.Warehouse.objects.order_by("priority").values_list("code", flat=True)[0]
     inventory.receive_stock(
@@ -34,7 +34,7 @@ def receive(product_id: str, quantity: int, *, key: str, reason: str, now: datet
 
 
 def lose_free_units(product_id: str, *, key: str, reason: str, now: datetime) -> int:
-    """All free units turn out to be broken; their number. Raises errors.DomainError when a sale came between."""
+    """Count all free units away as broken; their number. Raises errors.DomainError when a sale came between."""
     close_old_connections()
     lost = 0
     for balance in stock.Balance.objects.filter(product_id=product_id, available__gt=0).order_by("pk"):

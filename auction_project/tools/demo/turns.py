@@ -8,17 +8,18 @@ from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import failure
 from auction_project.tools.demo import client
 
-AWAY_SECONDS = 2.0  # after a turn without an answer
+OUTAGE_SECONDS = 2.0  # after a turn without an answer
 
 log = logs.get(__name__)
 
 
 async def keep_taking(
-    turn: Callable[[], Awaitable[None]], *, pause: Callable[[], float], troubles: Counter[str]
+    turn: Callable[[], Awaitable[None]], *, pause: Callable[[], float], failures: Counter[str]
 ) -> None:
-    """Pause, take a turn, and so on until cancelled. `troubles` counts the turns that failed, by cause.
+    """Pause, take a turn, and so on until cancelled. `failures` counts the turns that failed, by cause.
 
-    An outage costs the turn. So does a fault of the demo itself, which is logged the first time that it happens.
+    A turn that meets an outage is lost. So is one that meets a fault of the demo itself, which is logged the first
+    time.
     """
     while True:
         await asyncio.sleep(pause())
@@ -26,10 +27,10 @@ async def keep_taking(
             await turn()
         except Exception as error:
             cause = _cause(error)
-            troubles[cause] += 1
-            if cause.startswith("fault") and troubles[cause] == 1:
+            failures[cause] += 1
+            if cause.startswith("fault") and failures[cause] == 1:
                 log.exception("turn_failed", cause=cause)
-            await asyncio.sleep(AWAY_SECONDS)
+            await asyncio.sleep(OUTAGE_SECONDS)
 
 
 def _cause(error: Exception) -> str:

@@ -1,5 +1,5 @@
-"""The demo's own pages: the mailbox, and whom one can sign in as. Routed and named in templates only where
-`settings.DEMO` is on, which production refuses.
+"""The demo's own pages: the mailbox, and the accounts that a visitor can sign in with. They are routed, and named in
+templates, only where `settings.DEMO` is on, which production refuses.
 """
 
 from typing import Any
@@ -11,7 +11,8 @@ from django.views.decorators import cache, clickjacking
 from auction_project.tools.demo import mailbox, people
 
 LISTED = 100
-# A message is shown as its sender wrote it, but alone: no script, no form, nothing from elsewhere; links open outside.
+# The frame shows a message as its sender wrote it, without scripts, forms and files of other sites; links open outside
+# of it.
 HTML_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'self'; frame-ancestors 'self';"
     " sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
@@ -65,7 +66,7 @@ def html(_request: http.HttpRequest, mail_id: str) -> http.HttpResponse:
 
 
 def _get(mail_id: str) -> mailbox.Mail:
-    found = mailbox.get_mail(mail_id)
-    if found is None:
+    mail = mailbox.get_mail(mail_id)
+    if mail is None:
         raise http.Http404
-    return found
+    return mail

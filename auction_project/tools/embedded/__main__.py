@@ -43,7 +43,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         default=Path("var/embedded"),
         metavar="DIR",
-        help="data directory (default: var/embedded)",
+        help="the directory of data, passwords and logs (default: var/embedded)",
     )
     verbs = parser.add_subparsers(required=True, metavar="run | control | status")
 
@@ -51,24 +51,25 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "run",
         parents=[where],
         help="start the servers, run COMMAND with their variables, stop them",
-        description="Start the servers that no variable names yet, set the variables, run COMMAND, stop the servers, and exit with COMMAND's"
-        " exit code (70: the servers failed). SIGINT and SIGTERM go to COMMAND.",
+        description="Start the servers that no variable names yet, set their variables, run COMMAND, stop the servers, and"
+        " exit with COMMAND's exit code (70: the servers failed). SIGINT and SIGTERM go to COMMAND.",
     )
     run.add_argument(
         "--only",
         type=_parse_names,
         default=list(SERVERS),
         metavar="NAMES",
-        help=f"comma-separated, of {', '.join(SERVERS)}",
+        help=f"start only these, comma-separated: some of {', '.join(SERVERS)} (default: all)",
     )
-    run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND...", help="what to run")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND...", help="the command to run")
     run.set_defaults(perform=_run)
 
     control = verbs.add_parser(
         "control",
         parents=[where],
-        help="kill, pause, resume or start one server of a running run",
-        description="Faults on purpose. kill: SIGKILL of all its processes; start: again, same port and data; pause and resume: SIGSTOP and SIGCONT.",
+        help="kill, pause, resume or start one server of a run",
+        description="Cause a fault on purpose. kill: SIGKILL to all processes of the server; start: start it again with"
+        " the same port and data; pause and resume: SIGSTOP and SIGCONT.",
     )
     control.add_argument("action", choices=("kill", "pause", "resume", "start"))
     control.add_argument("name", choices=("postgres", "redis", "mongodb"))
@@ -77,8 +78,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     status = verbs.add_parser(
         "status",
         parents=[where],
-        help="what runs",
-        description=f"What runs on the data directory. Exit code {EXIT_NOT_RUNNING}: nothing.",
+        help="show which servers run",
+        description=f"Show the servers of the run that uses the data directory. Exit code {EXIT_NOT_RUNNING}: there is none.",
     )
     status.set_defaults(perform=_status)
     return parser.parse_args(arguments)

@@ -1,6 +1,7 @@
-"""Whom PostgreSQL runs as. It refuses to be root, so root lends it an account that can do less.
+"""The account that PostgreSQL runs as. It refuses to run as root, so root starts it under an account with fewer rights.
 
-The first of `postgres`, `nobody`, `daemon` that exists and that this process may become (a container can forbid some of them).
+That is the first of `postgres`, `nobody`, `daemon` that exists and that this process may become (a container can forbid
+some).
 """
 
 import os
@@ -14,11 +15,11 @@ TRIAL_TIMEOUT_S = 10.0
 
 
 class NoAccount(Exception):
-    """Root without anybody to become."""
+    """This process is root and can become no other account."""
 
 
 def choose() -> process.Account | None:
-    """The account to change to; None when this process is not root and everything stays as it is."""
+    """The account to change to; None when this process is not root, and PostgreSQL runs as the same user."""
     if os.geteuid() != 0:
         return None
     for name in CANDIDATES:

@@ -1,4 +1,4 @@
-"""One server as the supervisor holds it: its port, its processes, what is wanted of it, and how often it had to be restarted."""
+"""One server as the supervisor holds it: its port, its processes, its state, and how often it was restarted."""
 
 import collections
 import signal
@@ -23,7 +23,7 @@ LEFTOVERS_TIMEOUT_S = 10.0
 
 
 class DidNotStart(Exception):
-    """A server that ended at once, or did not answer in time. The message holds the end of its log."""
+    """The server ended at once, or did not answer in time. The message holds the end of its log."""
 
 
 class Child:
@@ -34,7 +34,7 @@ class Child:
         self.port: int | None = None
         self.state = "stopped"  # stopped, starting, running, paused, killed (by control)
         self.popen: subprocess.Popen[bytes] | None = None
-        self._pump = pump  # waits that many seconds, and raises when everything is to end
+        self._pump = pump  # waits so many seconds, and raises when everything is to end
         self._restarts: collections.deque[float] = collections.deque(maxlen=RESTARTS_MAX)
 
     @property
@@ -87,13 +87,14 @@ class Child:
         self.state = "running"
 
     def has_died(self) -> bool:
-        """Whether it ended although nobody asked for it."""
+        """Whether it ended without a command to end."""
         return (
             self.state in ("running", "paused") and self.popen is not None and self.popen.poll() is not None
         )
 
     def restart(self, *, orphans: list[int]) -> bool:
-        """After a death: end what the dead left (they hold its files and its port) and start again. False when there were too many."""
+        """Start again after the server died. First end its orphans, because they hold its files and its port. False
+        after too many restarts."""
         now = time.monotonic()
         if len(self._restarts) == RESTARTS_MAX and now - self._restarts[0] < RESTART_WINDOW_S:
             return False
@@ -122,13 +123,13 @@ class Child:
         process.wait_until_gone(pids, timeout_s=KILL_TIMEOUT_S, reap=lambda: self._pump(0))
 
     def begin_stop(self) -> None:
-        """Ask it to end in good order; a paused one has to run for that."""
+        """Signal the server to end in good order; a paused one is resumed first."""
         if self.pid is not None:
             process.thaw_tree(self.pid)
             process.send([self.pid], self.server.stop_signal)
 
     def finish_stop(self) -> bool:
-        """Wait for that end; False when it had to be killed."""
+        """Wait until it has ended; False when it had to be killed."""
         if self.popen is None or self.popen.returncode is not None:
             self.state = "stopped"
             return True

@@ -1,6 +1,6 @@
-"""How another process speaks to a running supervisor: one line of JSON each way over loopback TCP.
+"""How another process sends a command to a running supervisor: one line of JSON each way over loopback TCP.
 
-The port and a token are in state.json, which only its owner can read; whoever can read it may kill the servers anyhow.
+The port and a token are in state.json. Only its owner can read it, who may kill the servers in any case.
 """
 
 import hmac
@@ -19,7 +19,7 @@ ANSWER_TIMEOUT_S = 120.0  # longer than any start may take
 
 
 class Refused(Exception):
-    """The supervisor cannot be reached, or does not do what it was asked for."""
+    """The supervisor cannot be reached, or refuses the command."""
 
 
 class Listener:
@@ -64,13 +64,15 @@ class Listener:
 
 
 def ask(directory: Directory, *, action: str, name: str) -> str:
-    """The other side: ask the supervisor that uses the directory. Raises Refused."""
-    known = directory.read_state().get("control")
-    if known is None or not directory.is_held():
+    """The client's side: send a command to the supervisor that uses the directory. Raises Refused."""
+    listener = directory.read_state().get("control")
+    if listener is None or not directory.is_held():
         raise Refused(f"No run uses {directory.path}.")
-    request = {"token": known["token"], "action": action, "name": name}
+    request = {"token": listener["token"], "action": action, "name": name}
     try:
-        with socket.create_connection(("127.0.0.1", known["port"]), timeout=ANSWER_TIMEOUT_S) as connection:
+        with socket.create_connection(
+            ("127.0.0.1", listener["port"]), timeout=ANSWER_TIMEOUT_S
+        ) as connection:
             connection.sendall(json.dumps(request).encode() + b"\n")
             reply = json.loads(_read_line(connection))
     except (OSError, ValueError) as error:

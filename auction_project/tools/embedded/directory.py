@@ -1,6 +1,6 @@
-"""The data directory: who may use it (one run at a time), its passwords, ports, logs and state.json.
+"""The data directory, which one run at a time uses: its passwords, ports, logs and state.json.
 
-lock           held (flock) by the run that uses the directory; the kernel lets go of it at any death
+lock           held (flock) by the run that uses the directory; the kernel releases it when the run dies in any way
 secrets.json   passwords, made once, 0600
 state.json     what runs now, 0600: ports, process ids, and how to reach the supervisor
 log/           one file a server
@@ -24,7 +24,7 @@ LOG_TAIL_LINES = 15
 PORT_MIN = 15_000
 PORT_ATTEMPTS = 200
 PASSWORD_BYTES = 24
-BUSY_TIMEOUT_S = 0.5  # somebody may just be asking for the status
+BUSY_TIMEOUT_S = 0.5  # another process may be reading the status
 DYING_TIMEOUT_S = 60.0  # a run without its front is ending everything
 POLL_S = 0.05
 
@@ -34,7 +34,7 @@ class InUse(Exception):
 
 
 class Directory:
-    """A data directory. Made with mode 0700 when it is not there."""
+    """A data directory. Made with mode 0700 when it does not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -45,7 +45,7 @@ class Directory:
     def acquire(self) -> None:
         """Take the directory for this process and those that it forks. Raises InUse.
 
-        A run whose front was killed holds it until all its processes have ended: that is waited for.
+        If the front of another run was killed, this waits until all processes of that run have ended.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (self.path / "lock").open("a+", encoding="utf-8")
@@ -79,7 +79,7 @@ class Directory:
     # State
 
     def read_state(self) -> dict[str, Any]:
-        """state.json, or {} when there is none that can be read."""
+        """The content of state.json, or {} when it cannot be read."""
         try:
             return dict(json.loads((self.path / "state.json").read_text(encoding="utf-8")))
         except (OSError, ValueError):
@@ -92,11 +92,11 @@ class Directory:
 
     def get_password(self, name: str) -> str:
         """The password of that name, made at the first call and the same ever after."""
-        known = self._read_secrets()
-        if name not in known:
-            known[name] = secrets.token_urlsafe(PASSWORD_BYTES)
-            self._write_privately("secrets.json", known)
-        return known[name]
+        passwords = self._read_secrets()
+        if name not in passwords:
+            passwords[name] = secrets.token_urlsafe(PASSWORD_BYTES)
+            self._write_privately("secrets.json", passwords)
+        return passwords[name]
 
     def knows_password(self, name: str) -> bool:
         return name in self._read_secrets()
@@ -151,8 +151,8 @@ def _try_lock(lock: IO[str]) -> bool:
     return True
 
 
-# Ports. Note [Ports below the ephemeral range]: while a server is down, its clients keep connecting to its port. Were it one that the
-# kernel also gives to outgoing connections, such a client could be given that very port, connect to itself, and keep the server out.
+# Ports. Note [Ports below the ephemeral range]: while a server is down, its clients keep connecting to its port. If the
+# kernel also gave that port to outgoing connections, a client could get it, connect to itself, and keep the server out.
 
 
 def choose_port(*, preferred: int | None, taken: Collection[int] = ()) -> int:

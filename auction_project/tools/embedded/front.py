@@ -1,7 +1,9 @@
-"""The front: the process that the user started. It hands signals down and the exit code up, and is the second net.
+"""The front: the process that the user started. It passes signals down and the exit code up, and ends all if the
+supervisor dies.
 
-The supervisor is its only child. A signal of the terminal has reached COMMAND already (same process group), so it is passed on marked;
-the kernel says which kind it was, which is why signals are waited for here and not handled.
+The supervisor is its only child. A signal of the terminal has reached COMMAND already (same process group), so it is
+passed on with a mark. Only `sigwaitinfo` says which kind a signal is, so the front waits for signals instead of
+handling them.
 """
 
 import os
@@ -38,7 +40,7 @@ def run(supervise: Callable[[int, int], int]) -> int:
 
 
 def _become_supervisor(supervise: Callable[[int, int], int], reader: int, group: int) -> None:
-    """Never returns: what the caller would do next belongs to the front."""
+    """Never returns, because the rest of the caller is for the front."""
     code = supervisor.EXIT_FAILED
     try:
         os.setpgid(0, 0)
@@ -53,12 +55,12 @@ def _become_supervisor(supervise: Callable[[int, int], int], reader: int, group:
 
 
 def _pass_signals_on(child: int, writer: int) -> int:
-    """Until the child ends; return its status. Other children are adopted ones, and only collected."""
+    """Pass signals on until the child ends; its status. Other children are adopted ones, and are only collected."""
     while True:
-        found = signal.sigwaitinfo({*FORWARDED, signal.SIGCHLD})
-        if found.si_signo != signal.SIGCHLD:
-            mark = supervisor.FROM_TERMINAL if found.si_code == SENT_BY_KERNEL else 0
-            os.write(writer, bytes([found.si_signo | mark]))
+        received = signal.sigwaitinfo({*FORWARDED, signal.SIGCHLD})
+        if received.si_signo != signal.SIGCHLD:
+            mark = supervisor.FROM_TERMINAL if received.si_code == SENT_BY_KERNEL else 0
+            os.write(writer, bytes([received.si_signo | mark]))
             continue
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)

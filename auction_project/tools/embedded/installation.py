@@ -1,8 +1,9 @@
 """Where PostgreSQL's programs are: in the wheel, or in a copy when the account that runs them cannot enter the wheel's directory.
 
-A virtual environment below a home with mode 0700 is the usual case: root starts, `postgres` runs, and may not even look. The copy
-(35 MB, programs only, never data) belongs to root, nobody else can write it, it has a name of its own per wheel, and it is made again
-when a file is missing, so it may be deleted at any time. A user namespace would need no copy, but containers often forbid it.
+The usual case is a virtual environment below a home with mode 0700: root starts the run, and the account `postgres` may
+not enter it. The copy (35 MB, programs only, never data) belongs to root, and no other user can write it. Each wheel
+has a copy of its own. It may be deleted at any time, because it is made again when a file is missing. A user namespace
+would need no copy, but containers often forbid it.
 """
 
 import hashlib
@@ -93,7 +94,7 @@ def _open_to_read(path: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Nobody else made it or can write it: a name below /tmp can be guessed and taken by anybody."""
+    """Whether this user made it and no other can write it: any user can guess a name below /tmp and take it first."""
     status = path.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
 

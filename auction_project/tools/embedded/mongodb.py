@@ -12,13 +12,13 @@ from auction_project.tools.embedded.server import Server
 ANSWER_TIMEOUT_S = 2.0
 DATABASE = "gavel_bidding"
 
-# {"ping": 1, "$db": "admin"} in BSON, in an OP_MSG. Written by hand, since this needs one message and no client.
+# {"ping": 1, "$db": "admin"} in BSON, in an OP_MSG. Written by hand, because this needs one message and no client.
 _PING = b"\x1e\x00\x00\x00\x10ping\x00\x01\x00\x00\x00\x02$db\x00\x06\x00\x00\x00admin\x00\x00"
 _OP_MSG = 2013
 
 
 class MongoDB(Server):
-    """nx-27017 by `mongodb_server.py`, which makes every write durable whatever the client asks for. It has no passwords."""
+    """nx-27017 by `mongodb_server.py`, which makes every write durable, with any write concern. It has no passwords."""
 
     name = "mongodb"
     control_name = "mongodb"

@@ -1,8 +1,8 @@
 """Runs nx-27017 in the current directory, one SQLite file a database, and never answers a write before it is on disk.
 
-A program of its own: it imports the wheel and the standard library only. nx-27017 maps each client's write concern to SQLite's
-`synchronous` of the whole database, so one client with w=1 would make another's j=true a lie, and a fresh connection starts at NORMAL,
-which loses commits at a power cut. Here it is FULL, always.
+A program of its own: it imports the wheel and the standard library only. nx-27017 maps each client's write concern to
+SQLite's `synchronous` of the whole database, so one client with w=1 would make another's j=true untrue; and a fresh
+connection starts at NORMAL, which loses commits at a power cut. Here it is always FULL.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 As root it runs as another account (accounts.py), which may not be able to enter the directories above the data. So its path to the data
 is /proc/self/cwd: the working directory is entered by root, before the account changes, and the kernel follows that link without
-looking at the directories above. The same path is used for everybody: no length, no space and no mode above it matters.
+looking at the directories above. All accounts use this path, so that no length, space or mode above it matters.
 
 The cluster is made beside its place and renamed into it, so a crash in the middle leaves nothing half made.
 """
@@ -89,7 +89,7 @@ class PostgreSQL(Server):
             )
 
     def answers(self, port: int) -> bool:
-        """Whether a session may begin: it is asked for its password, and not told to wait."""
+        """Whether a session may begin: the server asks for the password, and does not refuse for now."""
         parameters = f"user\0{DATABASES[0]}\0database\0{DATABASES[0]}\0\0".encode()
         with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_TIMEOUT_S) as connection:
             connection.sendall(struct.pack(">II", 8 + len(parameters), 3 << 16) + parameters)
@@ -102,10 +102,10 @@ class PostgreSQL(Server):
         }
 
     def _disown_stale_lock(self) -> None:
-        """Let PostgreSQL see that a postmaster.pid is stale where it cannot tell: the process is a zombie that nobody collects (a
-        container without an init), or its number has been given to another. The file stays, with this process's number, which
-        PostgreSQL knows for its parent's and takes as stale; so it still checks that no session of the dead one holds the memory.
-        """
+        """Let PostgreSQL see that a postmaster.pid is stale where it cannot see it itself: the process is a zombie that
+        is never collected (a container without an init), or another process has its number. The file stays, with the
+        number of this process, which PostgreSQL takes as stale because it is its parent's. So it still checks that no
+        session of the dead server holds the memory."""
         lock = self.cluster / "postmaster.pid"
         try:
             first, newline, rest = lock.read_text(encoding="utf-8").partition("\n")
@@ -183,9 +183,9 @@ class PostgreSQL(Server):
             )
 
     def _give_to_account(self, path: Path) -> None:
-        """The cluster belongs to whom PostgreSQL runs as, also when that is another one than last time."""
-        wanted = self._account.uid if self._account else os.geteuid()
-        if path.stat().st_uid == wanted:
+        """Give the cluster to the account that PostgreSQL runs as, which may differ from the last run's."""
+        uid = self._account.uid if self._account else os.geteuid()
+        if path.stat().st_uid == uid:
             return
         if self._account is None:
             raise CannotPrepare(
@@ -220,7 +220,7 @@ class PostgreSQL(Server):
 
 
 def _works_in(pid: int, directory: Path) -> bool:
-    """Whether a process has that working directory; yes if that is not to be known."""
+    """Whether a process has that working directory; True if that cannot be read."""
     try:
         return os.path.samefile(f"/proc/{pid}/cwd", directory)
     except OSError:
@@ -228,5 +228,5 @@ def _works_in(pid: int, directory: Path) -> bool:
 
 
 def _get_environment() -> dict[str, str]:
-    """Nothing of the caller's: a PGDATA, PGPORT or LC_ALL of his would be obeyed."""
+    """Nothing of the caller's environment, because PostgreSQL would obey its PGDATA, PGPORT or LC_ALL."""
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}

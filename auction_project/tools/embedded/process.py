@@ -23,7 +23,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Account:
-    """Whom a child runs as."""
+    """The account that a child runs as."""
 
     name: str
     uid: int
@@ -42,7 +42,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """False for a zombie: it holds nothing any more."""
+        """False for a zombie, which no longer holds anything."""
         return self.state not in "ZX"
 
 
@@ -62,7 +62,7 @@ def spawn(
     group: int | None = None,
     death_signal: signal.Signals,
 ) -> subprocess.Popen[bytes]:
-    """Start a child that gets `death_signal` when this process ends in whatever way.
+    """Start a child that gets `death_signal` when this process ends in any way.
 
     Without `group` the child gets a session of its own, out of reach of the terminal. Call it from the main thread only: the kernel
     sends the signal when the starting thread ends. The kernel forgets the signal when a process changes its user, so it is set
@@ -131,7 +131,7 @@ def list_descendants(root: int) -> list[Process]:
 
 
 def send(pids: Iterable[int], signum: signal.Signals) -> None:
-    """Signal each, those that are gone excepted."""
+    """Signal each; those that have ended are skipped."""
     for pid in pids:
         try:
             os.kill(pid, signum)
@@ -140,7 +140,7 @@ def send(pids: Iterable[int], signum: signal.Signals) -> None:
 
 
 def freeze_tree(root: int) -> list[int]:
-    """SIGSTOP `root` and all its descendants, until nobody is left who could fork; return their pids."""
+    """SIGSTOP `root` and all its descendants, until none is left that could fork; return their pids."""
     frozen: list[int] = [root]
     send(frozen, signal.SIGSTOP)
     for _ in range(FREEZE_ROUNDS_MAX):
@@ -168,7 +168,7 @@ def kill_tree(root: int) -> list[int]:
 def wait_until_gone(
     pids: Iterable[int], *, timeout_s: float, reap: Callable[[], None] = lambda: None
 ) -> bool:
-    """Wait for the end of all; a zombie counts as gone. False when time is up."""
+    """Wait until all have ended; a zombie has. False when the time is up."""
     deadline = time.monotonic() + timeout_s
     waiting = list(pids)
     while True:

@@ -1,4 +1,4 @@
-"""What must hold before anything is done: platform, interpreter, wheels. Refuses with one clear sentence."""
+"""What must hold before a run begins: platform, interpreter, wheels. A refusal is one clear sentence."""
 
 import importlib.util
 import platform
@@ -22,7 +22,7 @@ def require(*, servers: list[str]) -> None:
     if not servers:
         return
 
-    instead = "Point the DATABASE_URL_*, MONGODB_URL, REDIS_URL and CELERY_BROKER_URL variables at servers of your own instead."
+    instead = "Point the DATABASE_URL_*, MONGODB_URL, REDIS_URL and CELERY_BROKER_URL variables at other servers instead."
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
         raise Unsupported(
             f"The embedded servers run on Linux x86-64 only (this is {sys.platform} {platform.machine()}). {instead}"

@@ -12,11 +12,11 @@ class CannotPrepare(Exception):
 
 
 class Server:
-    """One server: how to start it, to ask whether it answers, and what variables name it."""
+    """One server: how to start it, how to see that it answers, and which variables name it."""
 
     name: str  # as in --only, the state file and the log
     control_name: str  # as in `control`
-    label: str  # as people call it
+    label: str  # for people
     program: str  # as the process table calls it
     variables: tuple[str, ...]
     stop_signal: signal.Signals = signal.SIGTERM
@@ -31,7 +31,7 @@ class Server:
         return self.directory.path / self.name
 
     def prepare(self) -> str | None:
-        """Make the files ready, once per run; return what people should be told, if anything. Raises CannotPrepare."""
+        """Make the files ready, once per run; return a note for the user, if there is one. Raises CannotPrepare."""
         self.home.mkdir(mode=0o700, exist_ok=True)
         return None
 

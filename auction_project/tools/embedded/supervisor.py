@@ -1,7 +1,8 @@
-"""The supervisor: starts the servers, runs COMMAND with their variables, watches both, obeys control, and ends everything.
+"""The supervisor: starts the servers, runs COMMAND with their variables, watches both, applies commands of control,
+ends everything.
 
 One thread, one loop (`_pump`): the front's pipe, its own signals, control, dead children. It alone changes state.json.
-Whatever happens, `run` leaves no descendant behind.
+`run` leaves no descendant behind, whether it ends well or fails.
 """
 
 import contextlib
@@ -22,12 +23,12 @@ from auction_project.tools.embedded.directory import Directory
 from auction_project.tools.embedded.server import CannotPrepare, Server
 
 TICK_S = 0.5  # the longest wait of the loop; every event that matters wakes it earlier
-COMMAND_GRACE_S = 10.0  # for COMMAND to end by itself when it must
+COMMAND_GRACE_S = 10.0  # for COMMAND to end by itself when the front was killed
 DESCENDANTS_GRACE_S = 5.0  # for what COMMAND leaves behind
 LEFTOVERS_TIMEOUT_S = 10.0
 
 FROM_TERMINAL = 0x80  # bit of a byte in the pipe: the terminal has sent this signal to COMMAND, too
-EXIT_FAILED = 70  # what this program itself has to complain about; COMMAND's exit codes pass unchanged
+EXIT_FAILED = 70  # this program itself failed; COMMAND's exit codes pass unchanged
 
 
 class _End(Exception):
@@ -39,7 +40,7 @@ class _End(Exception):
 
 
 def say(text: str) -> None:
-    """Tell people, not COMMAND's readers."""
+    """Print for the user, on stderr: stdout is COMMAND's."""
     with contextlib.suppress(OSError):
         print(f"embedded: {text}", file=sys.stderr, flush=True)
 
@@ -61,7 +62,7 @@ class Supervisor:
         self._listener = control.Listener()
 
     def run(self) -> int:
-        """Everything from the first start to the last stop; return the exit code."""
+        """Do everything from the first start to the last stop; return the exit code."""
         self._take_signals()
         code = EXIT_FAILED
         try:
@@ -80,7 +81,7 @@ class Supervisor:
     # Start
 
     def _take_signals(self) -> None:
-        """A signal only wakes the loop, which reads which it was: SIGCHLD, or one meant for the whole."""
+        """A signal only wakes the loop, which reads its number: SIGCHLD, or one that ends the run."""
         for end in (self._wakeup, self._wakeup_writer):
             end.setblocking(False)
         for signum in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -89,7 +90,8 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the front has them blocked
 
     def _end_leftovers(self) -> None:
-        """Processes of a run that was killed as a whole, paused servers for instance. Told by pid and start time, so never others."""
+        """End processes of a run that was killed as a whole, e.g. paused servers. Pid and start time identify them, so
+        that no other process is ended."""
         state = self._directory.read_state()
         known = [*state.get("servers", {}).values(), state.get("command") or {}]
         for entry in known:
@@ -153,7 +155,7 @@ class Supervisor:
         return _get_exit_code(self._command)
 
     def _attend(self) -> None:
-        """Restart what died by itself."""
+        """Restart the servers that died by themselves."""
         for child in self._children:
             if not child.has_died():
                 continue
@@ -177,7 +179,8 @@ class Supervisor:
             self._write_state()
 
     def _list_orphans(self, child: Child) -> list[int]:
-        """What a dead server leaves: its children came to this process, which has only servers and COMMAND of its own."""
+        """What a dead server leaves: its children became children of this process, which has only servers and COMMAND
+        of its own."""
         own = {other.pid for other in self._children} | {self._command.pid if self._command else None}
         table = process.processes().values()
         return [
@@ -187,9 +190,9 @@ class Supervisor:
         ]
 
     def _pump(self, timeout_s: float, *, obey: bool = False) -> None:
-        """Wait for the next event, at most so long, and deal with it. Only `_watch` lets others be obeyed; whoever else waits here
-        waits for a server, in vain once COMMAND has ended or when there is none that could be told to end: then this raises _End.
-        """
+        """Wait for the next event, at most `timeout_s`, and handle it. Commands of control are applied only with
+        `obey`, which `_watch` sets. All other callers wait for a server, and that is in vain once COMMAND has ended, or
+        when a signal comes before COMMAND has begun: then this raises _End."""
         readers: list[Any] = [self._wakeup]
         if self._pipe is not None:
             readers.append(self._pipe)
@@ -204,29 +207,29 @@ class Supervisor:
         if not obey and self._command is not None and self._command.returncode is not None:
             raise _End(_get_exit_code(self._command))
         if self._pipe is not None and self._pipe in ready:
-            self._hear_front(self._pipe)
+            self._read_front(self._pipe)
         if self._listener in ready:
-            self._listener.serve_one(self._obey)
+            self._listener.serve_one(self._apply)
 
-    def _hear_front(self, pipe: int) -> None:
-        heard = os.read(pipe, 1024)
-        if not heard:
+    def _read_front(self, pipe: int) -> None:
+        signals = os.read(pipe, 1024)
+        if not signals:
             self._pipe = None
             say("the front was killed; ending everything")
             self._command_deadline = time.monotonic() + COMMAND_GRACE_S
             self._stop_because_of(signal.SIGTERM)
-        for byte in heard:
-            self._stop_because_of(byte & ~FROM_TERMINAL, told=bool(byte & FROM_TERMINAL))
+        for byte in signals:
+            self._stop_because_of(byte & ~FROM_TERMINAL, has_command_got_it=bool(byte & FROM_TERMINAL))
 
-    def _stop_because_of(self, number: int, *, told: bool = False) -> None:
-        """A signal asks for the end: COMMAND decides what it means; without one, all ends now."""
+    def _stop_because_of(self, number: int, *, has_command_got_it: bool = False) -> None:
+        """Pass a signal on to COMMAND, which decides what it means. Before COMMAND has begun, end everything."""
         if self._command is None:
             raise _End(128 + number)
-        if not told and self._command.returncode is None:
+        if not has_command_got_it and self._command.returncode is None:
             process.send([self._command.pid], signal.Signals(number))
 
     def _reap(self) -> None:
-        """Collect the dead: our own by their Popen, adopted ones directly."""
+        """Collect the dead: those that this process started by their Popen, adopted ones directly."""
         own = {child.popen.pid: child.popen for child in self._children if child.popen is not None}
         if self._command is not None:
             own[self._command.pid] = self._command
@@ -244,7 +247,7 @@ class Supervisor:
 
     # Control
 
-    def _obey(self, action: str, name: str) -> str:
+    def _apply(self, action: str, name: str) -> str:
         child = next(
             (child for child in self._children if name in (child.server.control_name, child.server.name)),
             None,
@@ -272,7 +275,7 @@ class Supervisor:
     # End
 
     def _end_everything(self) -> None:
-        """COMMAND and its descendants first, then the servers together; nothing remains."""
+        """End COMMAND and its descendants first, then all servers together, so that no process remains."""
         self._pipe = None
         servers = [child.pid for child in self._children if child.pid is not None]
         self._end_descendants(keep=servers)

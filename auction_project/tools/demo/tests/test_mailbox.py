@@ -37,7 +37,7 @@ for path in ("/demo/mail/", *(f"/demo/mail/{i}{end}" for i in ids for end in (""
 
 def ask(tmp_path, *arguments, **environment):
     """Path -> (status, policy, page)."""
-    # No database: the pages asked here need none.
+    # No database: the pages of these tests need none.
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ASK, *arguments],
         cwd=ROOT,

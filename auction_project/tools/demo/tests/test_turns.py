@@ -39,9 +39,9 @@ MET = {
 }
 
 
-async def take(turn, troubles, *, until):
+async def take(turn, failures, *, until):
     """Take turns until the condition holds."""
-    going = asyncio.create_task(turns.keep_taking(turn, pause=lambda: 0.0, troubles=troubles))
+    going = asyncio.create_task(turns.keep_taking(turn, pause=lambda: 0.0, failures=failures))
     while not until():
         assert not going.done(), going.exception()
         await asyncio.sleep(0)
@@ -50,26 +50,26 @@ async def take(turn, troubles, *, until):
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr(turns, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(turns, "OUTAGE_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("cause", MET)
-async def test_whatever_the_house_answers_the_next_turn_is_taken(cause):
-    asked = []
+async def test_the_next_turn_is_taken_after_any_answer(cause):
+    requests = []
 
     def handler(request):
-        asked.append(request)
-        return MET[cause](request) if len(asked) < 4 else httpx.Response(200, json={"items": []})
+        requests.append(request)
+        return MET[cause](request) if len(requests) < 4 else httpx.Response(200, json={"items": []})
 
-    found, troubles = [], Counter()
+    found, failures = [], Counter()
     bidder = asking(handler)
 
     async def turn():
         found.append(await bidder.get("/api/v1/auctions"))
 
-    await take(turn, troubles, until=lambda: found)
+    await take(turn, failures, until=lambda: found)
 
-    assert (found[0], troubles) == ({"items": []}, {cause: 3})
+    assert (found[0], failures) == ({"items": []}, {cause: 3})
     await bidder.close()
 
 
@@ -82,16 +82,16 @@ async def test_whatever_the_house_answers_the_next_turn_is_taken(cause):
     ],
 )
 async def test_an_outage_of_a_store_and_a_fault_of_the_demo_cost_a_turn(error, cause):
-    taken, troubles = [], Counter()
+    taken, failures = [], Counter()
 
     async def turn():
         taken.append(True)
         if len(taken) < 4:
             raise error
 
-    await take(turn, troubles, until=lambda: len(taken) > 4)
+    await take(turn, failures, until=lambda: len(taken) > 4)
 
-    assert troubles == {cause: 3}
+    assert failures == {cause: 3}
 
 
 async def test_after_a_401_the_token_is_a_fresh_one(monkeypatch):

@@ -1,4 +1,4 @@
-"""Runs that end with their test, whatever the test did to them."""
+"""Runs that end with their test, also after a failure."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from auction_project.tools.embedded.tests.running import Run
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory with a space and an umlaut in its name, below one that nobody else can enter."""
+    """A directory with a space and an umlaut in its name, below one that no other user can enter."""
     with tempfile.TemporaryDirectory(prefix="gavel-embedded-") as directory:
         inner = Path(directory) / "a bidder's dürectory"
         inner.mkdir()

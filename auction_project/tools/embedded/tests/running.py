@@ -54,7 +54,7 @@ def call(
 
 
 def wait_for(condition: Callable[[], Any], *, timeout_s: float = STEP_TIMEOUT_S) -> Any:
-    """The first true value of `condition`; errors of a server that is away count as false."""
+    """The first true value of `condition`; errors of a server that does not answer count as false."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -72,8 +72,8 @@ class Run:
     def __init__(self, data: Path, *, only: str = "postgres,valkey,mongodb") -> None:
         self.data = data
         data.parent.mkdir(parents=True, exist_ok=True)
-        told = data.parent / f"{data.name}.environment.json"
-        told.unlink(missing_ok=True)
+        environment_file = data.parent / f"{data.name}.environment.json"
+        environment_file.unlink(missing_ok=True)
         self.errors = data.parent / f"{data.name}.errors.txt"
         with self.errors.open("wb") as errors:
             self.front = subprocess.Popen(
@@ -88,16 +88,18 @@ class Run:
                     sys.executable,
                     "-c",
                     WAITING,
-                    str(told),
+                    str(environment_file),
                 ],
                 cwd=REPOSITORY,
                 env=get_clean_environment(),
                 stderr=errors,
                 start_new_session=True,
             )
-        wait_for(lambda: told.exists() or self.front.poll() is not None, timeout_s=START_TIMEOUT_S)
+        wait_for(
+            lambda: environment_file.exists() or self.front.poll() is not None, timeout_s=START_TIMEOUT_S
+        )
         assert self.front.poll() is None, self.errors.read_text()
-        self.environment: dict[str, str] = json.loads(told.read_text())
+        self.environment: dict[str, str] = json.loads(environment_file.read_text())
         self.processes = process.list_descendants(self.front.pid)
 
     @property
@@ -125,7 +127,7 @@ class Run:
         return call("control", action, name, data=self.data)
 
     def kill_everything(self) -> None:
-        """kill -9 of all at one moment, nobody can react."""
+        """kill -9 all at one moment, so that none can react."""
         pids = [self.front.pid, *(found.pid for found in process.list_descendants(self.front.pid))]
         process.send(pids, signal.SIGSTOP)
         process.send(pids, signal.SIGKILL)

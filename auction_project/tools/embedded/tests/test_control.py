@@ -54,7 +54,7 @@ def test_killed_server_stays_away_until_it_is_started_on_its_port(start: Start, 
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_paused_server_answers_nobody_until_it_is_resumed(start: Start, name: str) -> None:
+def test_paused_server_does_not_answer_until_it_is_resumed(start: Start, name: str) -> None:
     run = start(only=KEYS[name])
 
     paused = run.control("pause", name)

@@ -28,7 +28,7 @@ def hidden_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def open_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory that everybody can enter and write, like /tmp; the only one where copies may go."""
+    """A directory that every user can enter and write, like /tmp; the only one where copies may go."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         path.chmod(0o1777)
@@ -40,7 +40,7 @@ def test_wheel_that_can_be_reached_is_used_in_place() -> None:
     assert installation.find_bin(account=None).is_relative_to(installation._find_package())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
 def test_wheel_that_cannot_be_reached_is_copied_once_and_mended(
     hidden_package: Path, open_place: Path
 ) -> None:
@@ -62,8 +62,8 @@ def test_wheel_that_cannot_be_reached_is_copied_once_and_mended(
     assert len(list(open_place.iterdir())) == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")
-def test_copy_that_somebody_else_has_put_there_is_not_run(hidden_package: Path, open_place: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
+def test_copy_that_another_user_has_put_there_is_not_run(hidden_package: Path, open_place: Path) -> None:
     account = accounts.choose()
     assert account is not None
     planted = installation.find_bin(account=account).parents[2]

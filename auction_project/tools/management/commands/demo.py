@@ -1,7 +1,7 @@
 """`manage.py demo`: a whole auction house on this machine, with simulated bidders, until Ctrl-C.
 
-Run it through `make demo`, which starts the embedded servers around it. An outage of any role or store is waited out:
-only Ctrl-C, SIGTERM and the end of `--once` end it.
+`make demo` runs it with the embedded servers around it. The demo waits out an outage of any role or store: only Ctrl-C,
+SIGTERM and the end of `--once` end it.
 """
 
 import argparse
@@ -42,30 +42,35 @@ _SERVICES = (
 
 
 class Command(BaseCommand):
-    help = "Run the demo: all roles, a seeded catalogue, simulated bidders, live figures. Ctrl-C ends everything."
+    help = (
+        "Run the demo: all roles, a seeded catalogue, simulated bidders, live figures. Ctrl-C ends everything. It needs the "
+        "servers that the environment names: `make demo` starts embedded ones around it."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--once",
             action="store_true",
-            help=f"run until {WANTED_SALES} sales have ended, undone ones of every cause among them, verify, and exit",
+            help=f"run until {WANTED_SALES} sales have ended, with undone ones of every cause among them; verify; exit with 0 if all "
+            f"holds, and with 1 after {ONCE_SECONDS:g} s without that many",
         )
-        parser.add_argument("--stop", action="store_true", help="end a demo that runs in another terminal")
+        parser.add_argument("--stop", action="store_true", help="end the demo that runs in another terminal")
         parser.add_argument(
             "--verify",
             nargs=argparse.REMAINDER,
             metavar="OPTION",
-            help="run `manage.py verify OPTION...` on the stores of a demo that runs in another terminal",
+            help="run `manage.py verify OPTION ...` on the stores of the demo that runs in another terminal",
         )
         parser.add_argument(
             "--port",
             type=int,
             default=8000,
-            help="where the pages are, or on the next port that is free (default: %(default)s)",
+            help="the port of the pages; if it is taken, the next free one (default: %(default)s)",
         )
         parser.add_argument(
-            "--no-crowd", action="store_true", help="open the house without simulated bidders"
+            "--no-crowd", action="store_true", help="list lots, but let no simulated bidders bid"
         )
+        parser.epilog = "Example: make demo ARGS='--once --port 9000'"
 
     def handle(self, *_args: object, **options: Any) -> None:
         here = instance.Instance(lock=_VAR / "demo" / "lock", file=_VAR / "demo.json")
@@ -74,7 +79,7 @@ class Command(BaseCommand):
                 here.stop()
                 return
             if options["verify"] is not None:
-                _verify(here.said()["services"], options["verify"])
+                _verify(here.read()["services"], options["verify"])
             here.hold()
         except (instance.NotRunning, instance.AlreadyRunning, TimeoutError) as refusal:
             raise CommandError(str(refusal)) from refusal
@@ -123,14 +128,14 @@ class _Run:
         call_command("migrate_all", verbosity=1)
         say("starting the roles ...")
         self._stack.start_unready()
-        say("making accounts, drawing pictures, filling the shelves ...")
+        say("making accounts, drawing pictures, receiving stock ...")
         self._house = seed.sow(datetime.now(UTC))
         self._stack.wait_ready()
         self._reader = figures.Reader(f"http://127.0.0.1:{self._stack['relay'].health_port}")
-        self._here.say(_description(self._stack, self._house))
+        self._here.write(_description(self._stack, self._house))
 
     async def go(self, started: float) -> int:
-        """The market and the crowd; the exit code. Ends at once when there is enough, if it was asked to."""
+        """Run the market and the crowd; the exit code. With --once it ends as soon as there are enough sales."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,17 +155,17 @@ class _Run:
         return await asyncio.to_thread(self._verdict) if self._once else 0
 
     async def _count(self) -> None:
-        """Read the figures now and then; while a store is away the last ones stay."""
+        """Read the figures now and then; while a store is unavailable the last ones stay."""
         while True:
             with contextlib.suppress(
                 Exception
-            ):  # whatever a store answers must not end a demo; the screen says it
+            ):  # no answer of a store may end a demo; the screen shows old figures
                 self._found = await asyncio.to_thread(self._read)
                 self._found_at = time.monotonic()
             await asyncio.sleep(REFRESH_SECONDS if self._once else FIGURES_SECONDS)
 
     def _read(self) -> figures.Figures:
-        """In a thread: one that an outage left with a dead connection gets another."""
+        """Runs in a thread. A thread that an outage has left with a dead connection gets a new one."""
         close_old_connections()
         return self._reader.read()
 
@@ -197,7 +202,7 @@ class _Run:
                     await asyncio.wait_for(stop.wait(), REFRESH_SECONDS)
 
     def _verdict(self) -> int:
-        """Verify what happened; 0 when everything holds and there was enough of it."""
+        """Verify what happened: 0 if all holds and there were enough sales."""
         try:
             call_command("verify", settled=True)
         except SystemExit as end:
@@ -245,7 +250,7 @@ def _description(running: stack.Stack, house: seed.House) -> dict[str, Any]:
 
 
 def _verify(services: dict[str, str], options: list[str]) -> None:
-    """Become `manage.py verify` on these stores."""
+    """Replace this process by `manage.py verify` on these stores."""
     manage = Path(settings.BASE_DIR) / "manage.py"
     os.execve(  # noqa: S606 - no shell: this interpreter, our own file
         sys.executable, [sys.executable, str(manage), "verify", *options], {**os.environ, **services}

@@ -1,4 +1,4 @@
-"""`manage.py load`: bids in numbers, on this machine only."""
+"""`manage.py load`: places many bids, on this machine only."""
 
 import argparse
 import asyncio
@@ -24,7 +24,8 @@ _START = 10_00
 
 class Command(BaseCommand):
     help = (
-        "Bid in numbers against a web process on this machine, and write every answer to a file for `verify`."
+        "Open auctions, place many bids through a web process on this machine, print the speed, and write every answer to a "
+        "file for `manage.py verify --answers`. It needs the roles web, relay and consume."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -35,20 +36,33 @@ class Command(BaseCommand):
             "--rate", type=_bounded(MAX_RATE), default=200, help="bids per second (default: %(default)s)"
         )
         parser.add_argument(
-            "--bidders", type=_bounded(MAX_BIDDERS), default=100, help="(default: %(default)s)"
+            "--bidders",
+            type=_bounded(MAX_BIDDERS),
+            default=100,
+            help="how many bidders (default: %(default)s)",
         )
         parser.add_argument(
-            "--auctions", type=_bounded(MAX_AUCTIONS), default=5, help="(default: %(default)s)"
+            "--auctions",
+            type=_bounded(MAX_AUCTIONS),
+            default=5,
+            help="how many auctions (default: %(default)s)",
         )
         parser.add_argument(
-            "--seconds", type=_bounded(MAX_SECONDS), default=20, help="how long (default: %(default)s)"
+            "--seconds", type=_bounded(MAX_SECONDS), default=20, help="for how long (default: %(default)s)"
         )
         parser.add_argument(
-            "--connections", type=_bounded(MAX_CONNECTIONS), default=64, help="(default: %(default)s)"
+            "--connections",
+            type=_bounded(MAX_CONNECTIONS),
+            default=64,
+            help="how many connections (default: %(default)s)",
         )
         parser.add_argument(
-            "--answers", type=Path, default=Path("var/answers.jsonl"), help="(default: %(default)s)"
+            "--answers",
+            type=Path,
+            default=Path("var/answers.jsonl"),
+            help="the file for the answers, one JSON object a line (default: %(default)s)",
         )
+        parser.epilog = "Example: manage.py load --rate 1000 --auctions 10 --seconds 30"
 
     def handle(self, *_args: object, **options: Any) -> None:
         try:
@@ -91,7 +105,7 @@ class Command(BaseCommand):
 
 
 def open_auctions(url: str, count: int, *, seconds: int) -> list[crowd.Target]:
-    """Auctions of a new product, opened the way an operator would. Raises CommandError when they do not open."""
+    """Auctions of a new product, opened as an operator opens them. Raises CommandError when they do not open."""
     now = time.time()
     product_id = ids.new_id()
     moment = datetime.now(UTC)
