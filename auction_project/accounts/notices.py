@@ -88,11 +88,14 @@ def send(*, notice_id: int, now: datetime) -> bool:
     """Mail one notice if it is due; False when the mail server does not answer. No transaction is open meanwhile.
 
     Moving `due_at` is the claim: another sender finds the notice not due. Each pause is as long as the notice is old, so
-    that the tries follow after 1, 2, 4, … minutes. Whatever the failure is, the row stays until KEEP_TRYING is over.
+    that the tries follow after 1, 2, 4, … minutes, and the last one after KEEP_TRYING, whatever the failures are.
     """
     due = models.Notice.objects.filter(pk=notice_id, due_at__lte=now)
     notice = due.first()
-    if notice is None or not due.update(due_at=now + max(FIRST_PAUSE, now - notice.created_at)):
+    if notice is None:
+        return True
+    age = now - notice.created_at
+    if not due.update(due_at=now + max(FIRST_PAUSE, min(age, KEEP_TRYING - age))):
         return True
     context = {**notice.context, "timestamp": notice.created_at}
     try:
@@ -101,7 +104,7 @@ def send(*, notice_id: int, now: datetime) -> bool:
         is_unavailable = isinstance(error, errors.Unavailable)
         if not is_unavailable:
             log.exception("security_notice_failed", template=notice.template, user_id=notice.user_id)
-        if now - notice.created_at >= KEEP_TRYING:
+        if age >= KEEP_TRYING:
             log.error("security_notice_dropped", template=notice.template, user_id=notice.user_id)
             notice.delete()
         return not is_unavailable or isinstance(error.__cause__, _REFUSED)

@@ -225,7 +225,7 @@ def test_a_notice_that_always_fails_is_dropped_in_the_end(make: Make, mail_serve
 def test_a_sweep_ends_after_its_time_however_much_is_due(make: Make, mail_server: MailServer) -> None:
     ada = make("ada")
     for _ in range(5):
-        write(ada)
+        notices.write(user=ada, template=notices.PASSWORD_CHANGED, ip="", now=NOW)
     times = iter(NOW + timedelta(seconds=8 * n) for n in range(10))
 
     notices.sweep(clock=lambda: next(times))
@@ -263,4 +263,4 @@ def test_the_beat_sends_the_sweep_to_the_workers_that_send_mail() -> None:
 
     assert entry["task"] == tasks.sweep_notices.name
     assert entry["options"]["queue"] in roles.BY_NAME["worker"].queues
-    assert "postgres:default" in roles.BY_NAME["worker"].needs
+    assert "postgres:default" not in roles.BY_NAME["worker"].needs  # sales go on without the accounts
