@@ -4,7 +4,7 @@ Each check is one statement, so that it sees one moment of a live system. The co
 the checks do not rely on them.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import connections
 
@@ -55,21 +55,21 @@ LIMIT %(limit)s
 """
 
 
-def check() -> list[findings.Finding]:
+def check(*, now: datetime) -> list[findings.Finding]:
     """A finding for each statement, with at most MAX_REPORTED violations."""
     return [
-        _finding("N1", _GAPS),
-        _finding("N1", _DOUBLES),
-        _finding("N3", _STRANGERS),
-        _finding("N3", _UNCOMMITTED),
+        _finding("N1", _GAPS, now),
+        _finding("N1", _DOUBLES, now),
+        _finding("N3", _STRANGERS, now),
+        _finding("N3", _UNCOMMITTED, now),
     ]
 
 
-def _finding(invariant: str, statement: str) -> findings.Finding:
+def _finding(invariant: str, statement: str, now: datetime) -> findings.Finding:
     parameters = {
         "limit": MAX_REPORTED,
         "to_operators": [kind.name for kind in kinds.TABLE.values() if kind.is_for_operators],
-        "since": datetime.now(UTC) - timedelta(days=once.KEEP_DAYS - 1),
+        "since": now - timedelta(days=once.KEEP_DAYS - 1),
     }
     with connections[models.DATABASE].cursor() as cursor:
         cursor.execute(statement, parameters)

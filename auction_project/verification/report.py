@@ -98,7 +98,7 @@ def _judge(settle_seconds: float | None, answers: Path | None) -> Report:
         *events.check(
             stores, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
         ),
-        *notification_invariants.check(),
+        *notification_invariants.check(now=datetime.now(UTC)),
         *([notices.check(stores)] if settled else []),
     ]
     behind = [f"group {group} has {lag} messages before it" for group, lag in backlog.lags.items()]
