@@ -5,7 +5,7 @@ A maker imports what it makes, so that a role loads only what it uses.
 
 import atexit
 import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -50,12 +50,10 @@ async def stop_web() -> None:
         await runtime.stop()
 
 
-@contextlib.contextmanager
-def _bid_log() -> "Iterator[Runtime]":
+def _bid_log() -> "AbstractContextManager[Runtime]":
     from bidding import runtime
 
-    with runtime.on_a_thread() as bid_log:
-        yield bid_log
+    return runtime.on_a_thread()
 
 
 def _payment_provider() -> "contextlib.closing[BankClient]":

@@ -88,7 +88,7 @@ def send(*, notice_id: int, now: datetime) -> bool:
     """Mail one notice if it is due; False when the mail server does not answer. No transaction is open meanwhile.
 
     Moving `due_at` is the claim: another sender finds the notice not due. Each pause is as long as the notice is old, so
-    that the tries follow after 1, 2, 4, … minutes, and the last one after KEEP_TRYING, whatever the failures are.
+    that the tries follow after 1, 2, 4, … minutes, and the last one after KEEP_TRYING. This holds for every kind of failure.
     """
     due = models.Notice.objects.filter(pk=notice_id, due_at__lte=now)
     notice = due.first()

@@ -1,4 +1,4 @@
-"""What a process owns is closed at its end, whatever kind of process it is."""
+"""Every kind of process closes at its end what it owns."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
-"""A store that is away, or stands still: nobody waits long, everybody hears 503 or does without, and no lock is for
-ever.
+"""A store that is stopped, or that hangs: no request waits long, each gets 503 or does without the store, and no lock is
+kept for ever.
 """
 
 import socket

@@ -169,7 +169,7 @@ def _check_charset(content_type: bytes) -> None:
 
 
 def _check_nesting(content_type: bytes, body: bytes) -> None:
-    """Raises BodyTooDeep. Any body but a form with files may be read as JSON, whatever its type."""
+    """Raises BodyTooDeep. A body of any type may be read as JSON, except a form with files."""
     if not content_type.startswith(b"multipart/") and _is_too_deep(body):
         raise BodyTooDeep(limit=MAX_NESTING)
 

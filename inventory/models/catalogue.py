@@ -56,18 +56,16 @@ class Product(models.Model):
 
     @property
     def image_url(self) -> str:
-        return (
-            IMAGE_PATH.format(id=self.id, digest=self.image_digest[:DIGEST_CHARACTERS])
-            if self.image_digest
-            else ""
-        )
+        return self._address(IMAGE_PATH)
 
     @property
     def thumbnail_url(self) -> str:
+        return self._address(THUMBNAIL_PATH)
+
+    def _address(self, path: str) -> str:
+        """The address of the picture that the product has now; empty without one."""
         return (
-            THUMBNAIL_PATH.format(id=self.id, digest=self.image_digest[:DIGEST_CHARACTERS])
-            if self.image_digest
-            else ""
+            path.format(id=self.id, digest=self.image_digest[:DIGEST_CHARACTERS]) if self.image_digest else ""
         )
 
     def correct(self, corrected: Mapping[str, str], *, actor: str, now: datetime) -> None:

@@ -30,9 +30,8 @@ class Front:
         with contextlib.ExitStack() as stack:
             try:
                 budgets.STREAMS.spend(address)
-                await (
-                    push.turns.step()
-                )  # before the place: a crowd that comes back waits in line, and is not refused
+                # Before the place, so that a crowd that comes back waits in line instead of being refused.
+                await push.turns.step()
                 scope[END] = stack.enter_context(push.admission.handshake())
             except errors.DomainError as error:
                 metrics.handshakes_refused.labels(error.code).inc()
@@ -58,11 +57,7 @@ async def refuse(scope: Any, send: Any, error: errors.DomainError) -> None:
     if scope["type"] == "http":
         allow = ((b"allow", b"GET"),) if isinstance(error, problems.MethodNotAllowed) else ()
         await answers.refuse(send, error, headers=allow)
-        return
-    if _DENIAL not in scope.get("extensions", {}):
+    elif _DENIAL in scope.get("extensions", {}):
+        await answers.refuse(send, error, kind=_DENIAL)
+    else:
         await send({"type": "websocket.close", "code": sockets.TOO_MANY})
-        return
-    status, headers, body = answers.problem(error)
-    headers = (*headers, (b"content-length", str(len(body)).encode()))
-    await send({"type": f"{_DENIAL}.start", "status": status, "headers": headers})
-    await send({"type": f"{_DENIAL}.body", "body": body})

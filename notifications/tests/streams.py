@@ -182,7 +182,7 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) ->
 
 
 async def in_touch(running: hub.Hub, *auction_ids: str) -> None:
-    """Wait until the hub hears these auctions and no subscriber lacks anything."""
+    """Wait until the hub is subscribed to these auctions and every subscriber has all frames."""
     feeds = [running.auctions.feeds[auction_id] for auction_id in auction_ids]
     await until(lambda: all(feed.is_heard and not feed.due for feed in feeds))
 

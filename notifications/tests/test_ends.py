@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True
 
 
 async def settled(running: hub.Hub, user_id: str) -> None:
-    """Wait until the hub hears the user's channel and has read all that it reads by itself."""
+    """Wait until the hub is subscribed to the user's channel and has ended its own first reads."""
     users = running.users
     channel = redis_clients.user_channel(user_id)
     await streams.until(lambda: channel in running._subscription._open)

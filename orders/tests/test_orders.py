@@ -6,9 +6,9 @@ import pytest
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import once, steps
+from auction_project.kernel.messaging.tests import sessions
 from orders import exceptions, models, services
 from orders.tests import sales
-from orders.tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["orders"])
 
@@ -171,7 +171,7 @@ def test_a_cancelled_order_is_not_confirmed() -> None:
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)
 def test_sixteen_workers_with_one_key_place_one_order(sale: sales.Sale) -> None:
-    results = in_threads(*[sale.place] * 16)
+    results = sessions.at_once("orders", *[sale.place] * 16)
 
     assert results == [services.OrderResult(order_number=sale.order_number, status="PLACED")] * 16
     assert sale.order_facts() == ["PLACED"]
@@ -182,7 +182,7 @@ def test_a_step_and_its_undoing_at_once_leave_nothing_half_done() -> None:
     for _ in range(10):
         sale = sales.new_sale()
 
-        results = in_threads(sale.place, sale.cancel)
+        results = sessions.at_once("orders", sale.place, sale.cancel)
 
         placed = models.Order.objects.filter(number=sale.order_number).exists()
         if placed:
@@ -197,6 +197,6 @@ def test_confirming_and_cancelling_at_once_end_in_one_of_them() -> None:
     for _ in range(10):
         sale = sales.sale_with_order()
 
-        in_threads(sale.confirm, sale.cancel)
+        sessions.at_once("orders", sale.confirm, sale.cancel)
 
         assert sale.order_facts() in (["PLACED", "CONFIRMED"], ["PLACED", "CANCELLED"])

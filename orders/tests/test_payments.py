@@ -16,9 +16,9 @@ from django.db import connections
 from auction_project.kernel import errors, failpoints
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, once, steps
+from auction_project.kernel.messaging.tests import sessions
 from orders import exceptions, models, provider, services
 from orders.tests import bank_process, sales
-from orders.tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
 
@@ -461,7 +461,7 @@ def test_a_worker_killed_in_mid_refund_leaves_the_refund_to_the_next_one(
 def test_sixteen_workers_with_one_key_charge_once(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
     sale.pay_with(sales.ACCEPTS)
 
-    results = in_threads(*[sale.capture_patiently] * 16)
+    results = sessions.at_once("orders", *[sale.capture_patiently] * 16)
 
     assert results == [services.PaymentResult(order_number=sale.order_number, state="CAPTURED")] * 16
     assert (sale.journal(), sales.published_types()) == (CAPTURED, ["PaymentCaptured"])
@@ -472,7 +472,7 @@ def test_capturing_and_undoing_at_once_leave_no_money_behind(bank: bank_process.
         sale = sales.new_sale()
         sale.pay_with(sales.ACCEPTS)
 
-        in_threads(sale.capture, sale.refund, sale.refund)
+        sessions.at_once("orders", sale.capture, sale.refund, sale.refund)
 
         assert sale.refund().refunded == (sale.journal() == REFUNDED)
         assert sale.journal() in ([], REFUNDED)

@@ -8,9 +8,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from auction_project.kernel.messaging import once
+from auction_project.kernel.messaging.tests import sessions
 from orders import exceptions, models, risk, services
 from orders.tests import sales
-from orders.tests.threads import in_threads
 
 GOOD: dict[str, Any] = {
     "created_at": sales.NOW - timedelta(days=400),
@@ -178,6 +178,8 @@ def test_a_past_is_counted_no_further_than_the_rules_look(sale: sales.Sale) -> N
 def test_sales_of_one_buyer_at_once_are_counted_one_after_the_other() -> None:
     buyer = sales.new_sale().user_id
 
-    scores = in_threads(*[lambda: sales.new_sale(user_id=buyer).assess().score for _ in range(12)])
+    scores = sessions.at_once(
+        "orders", *[lambda: sales.new_sale(user_id=buyer).assess().score for _ in range(12)]
+    )
 
     assert sorted(scores) == [60] * 11 + [80]

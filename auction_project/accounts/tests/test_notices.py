@@ -237,7 +237,7 @@ def test_a_sweep_ends_after_its_time_however_much_is_due(make: Make, mail_server
 def test_a_failure_after_the_commit_leaves_the_change_and_its_answer(
     make: Make, mail_server: MailServer
 ) -> None:
-    """A notice is sent after the commit: whatever its failure, the password has changed and its owner stays signed in."""
+    """A notice is sent after the commit: if it fails, the password has changed all the same, and its owner stays signed in."""
     make("ada")
     mail_server.errors = [LookupError("a bug")]
     browser = signed_in()

@@ -25,15 +25,24 @@ def problem(error: errors.DomainError) -> tuple[int, Headers, bytes]:
     )
 
 
-async def send_whole(send: Any, status: int, headers: Headers, body: bytes) -> None:
-    """Send one answer with its length."""
+async def send_whole(
+    send: Any, status: int, headers: Headers, body: bytes, *, kind: str = "http.response"
+) -> None:
+    """Send one answer with its length. `kind` is the prefix of ASGI's two messages."""
     headers = (*headers, (b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})
 
 
-async def refuse(send: Any, error: errors.DomainError, *, close: bool = False, headers: Headers = ()) -> None:
+async def refuse(
+    send: Any,
+    error: errors.DomainError,
+    *,
+    close: bool = False,
+    headers: Headers = (),
+    kind: str = "http.response",
+) -> None:
     """Send a problem, with more `headers` if given. `close` the connection when its request was not read to the end."""
     status, own, body = problem(error)
     closing = ((b"connection", b"close"),) if close else ()
-    await send_whole(send, status, (*own, *headers, *closing), body)
+    await send_whole(send, status, (*own, *headers, *closing), body, kind=kind)

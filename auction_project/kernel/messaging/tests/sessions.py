@@ -1,6 +1,8 @@
-"""The sessions of a test's own database."""
+"""The sessions of a test's own database: calls that run at once, each with its own, and the wait for one that is blocked."""
 
+import threading
 import time
+from collections.abc import Callable
 
 from django.db import connections
 
@@ -19,3 +21,26 @@ def wait_for_blocked(alias: str) -> None:
                 return
             time.sleep(0.01)
     raise AssertionError("no session waits for a lock")
+
+
+def at_once(alias: str, *calls: Callable[[], object]) -> list[object]:
+    """Start all calls together, each in a thread with a connection to `alias` of its own; what each returned or raised."""
+    barrier = threading.Barrier(len(calls))
+    outcomes: list[object] = [None] * len(calls)
+
+    def run(index: int, call: Callable[[], object]) -> None:
+        try:
+            connections[alias].ensure_connection()
+            barrier.wait(WAIT_SECONDS)
+            outcomes[index] = call()
+        except Exception as error:
+            outcomes[index] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_SECONDS)
+    return outcomes

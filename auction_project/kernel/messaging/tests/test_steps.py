@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 
 from auction_project.kernel import errors
 from auction_project.kernel.messaging import once, steps
@@ -255,35 +255,12 @@ def test_a_step_is_begun_in_a_transaction_alone() -> None:
 # --- two callers -------------------------------------------------------------------------------------------------
 
 
-def at_once(*calls: Callable[[], object]) -> list[object]:
-    """Start all calls together, each on a connection of its own; what each returned or raised."""
-    barrier = threading.Barrier(len(calls))
-    outcomes: list[object] = [None] * len(calls)
-
-    def run(index: int, call: Callable[[], object]) -> None:
-        try:
-            connections["default"].ensure_connection()
-            barrier.wait(WAIT_SECONDS)
-            outcomes[index] = call()
-        except Exception as error:
-            outcomes[index] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(WAIT_SECONDS)
-    return outcomes
-
-
 def test_two_callers_at_once_do_the_step_once_and_get_one_result() -> None:
     for _ in range(10):
         tables.Applied.objects.all().delete()
         tables.Once.objects.all().delete()
 
-        assert at_once(perform, perform) == [Done(1, ("CENTRAL", "HARBOUR"))] * 2
+        assert sessions.at_once("default", perform, perform) == [Done(1, ("CENTRAL", "HARBOUR"))] * 2
 
         assert effects() == ["k"]
 
@@ -300,14 +277,17 @@ def test_the_second_caller_waits_for_the_first_and_gets_its_answer() -> None:
         is_claimed.wait(WAIT_SECONDS)
         return perform(apply_and_raise(AssertionError("the step happened twice")))
 
-    assert at_once(lambda: perform(apply_slowly), perform_second) == [Done(1, ("CENTRAL", "HARBOUR"))] * 2
+    assert (
+        sessions.at_once("default", lambda: perform(apply_slowly), perform_second)
+        == [Done(1, ("CENTRAL", "HARBOUR"))] * 2
+    )
     assert effects() == ["k"]
 
 
 def test_two_undoings_at_once_undo_once() -> None:
     perform()
 
-    assert at_once(undo, undo) == [Done(-1)] * 2
+    assert sessions.at_once("default", undo, undo) == [Done(-1)] * 2
 
     assert effects() == ["k", "k:undo"]
 
@@ -317,7 +297,7 @@ def test_a_step_and_its_undoing_at_once_leave_no_effect_that_stands() -> None:
         tables.Applied.objects.all().delete()
         tables.Once.objects.all().delete()
 
-        performed, undone = at_once(perform, undo)
+        performed, undone = sessions.at_once("default", perform, undo)
 
         if undone is None:
             assert isinstance(performed, steps.Voided)

@@ -31,6 +31,16 @@ export function table(caption, heads, rows) {
   );
 }
 
+/**
+ * Show in `container` a list that was loaded: its table, or `none` when it has no rows.
+ * @param {HTMLElement} container
+ * @param {{caption: string, heads: string[], rows: HTMLTableRowElement[], none: HTMLElement}} list
+ */
+export function showTable(container, { caption, heads, rows, none }) {
+  container.removeAttribute("aria-busy");
+  container.replaceChildren(rows.length ? table(caption, heads, rows) : none);
+}
+
 /** The cell of a picture, empty without one. @param {string} source */
 export const pictureCell = (source) =>
   h(

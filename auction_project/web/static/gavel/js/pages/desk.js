@@ -4,7 +4,7 @@ import { get, me, withQuery } from "../api.js";
 import { shortDate } from "../dates.js";
 import { byId, chip, control, h } from "../dom.js";
 import { formatOf } from "../formats.js";
-import { empty, pictureCell, showPager, showProblem, table } from "../lists.js";
+import { empty, pictureCell, showPager, showProblem, showTable } from "../lists.js";
 import { stateOf } from "../states.js";
 
 /** @import {Lot, Page, Product} from "../bodies.d.ts" */
@@ -48,16 +48,12 @@ async function loadAuctions({ isQuiet = false } = {}) {
     const query = { status: status.value, seller, page, page_size: PAGE_SIZE, order: "-starts_at", unlisted: true };
     /** @type {Page<Lot>} */
     const lots = await get(withQuery("/api/v1/auctions", query), { auth: false });
-    const container = byId("auctions");
-    container.removeAttribute("aria-busy");
-    if (lots.items.length)
-      container.replaceChildren(
-        table("Auctions", ["", "Lot", "Status", "Format", "Price", "Interest", "Ends"], lots.items.map(auctionRow)),
-      );
-    else
-      container.replaceChildren(
-        empty("No auctions", h("p", {}, "Create one; it is listed as soon as stock is reserved.")),
-      );
+    showTable(byId("auctions"), {
+      caption: "Auctions",
+      heads: ["", "Lot", "Status", "Format", "Price", "Interest", "Ends"],
+      rows: lots.items.map(auctionRow),
+      none: empty("No auctions", h("p", {}, "Create one; it is listed as soon as stock is reserved.")),
+    });
     showPager(byId("pager"), lots, (target) => {
       page = target;
       loadAuctions();
@@ -98,16 +94,12 @@ async function loadProducts() {
   try {
     /** @type {Page<Product>} */
     const products = await get(withQuery("/api/v1/products", { page: productPage, page_size: PAGE_SIZE }));
-    const container = byId("products");
-    container.removeAttribute("aria-busy");
-    if (products.items.length)
-      container.replaceChildren(
-        table("Products", ["", "Title", "SKU", "Available", "Reserved", "", ""], products.items.map(productRow)),
-      );
-    else
-      container.replaceChildren(
-        empty("No products", h("p", {}, "Create one. Once the stock desk has received it you can list it.")),
-      );
+    showTable(byId("products"), {
+      caption: "Products",
+      heads: ["", "Title", "SKU", "Available", "Reserved", "", ""],
+      rows: products.items.map(productRow),
+      none: empty("No products", h("p", {}, "Create one. Once the stock desk has received it you can list it.")),
+    });
     showPager(byId("product-pager"), products, (target) => {
       productPage = target;
       loadProducts();
