@@ -28,5 +28,8 @@ def on_auction_ended(_envelope: contracts.Envelope, event: events.AuctionEnded) 
 SUBSCRIPTION = consuming.Subscription(
     group="inventory",
     inbox=models.Once,
-    handlers={events.ListingRequested: on_listing_requested, events.AuctionEnded: on_auction_ended},
+    handlers={
+        events.ListingRequested: consuming.each(on_listing_requested),
+        events.AuctionEnded: consuming.each(on_auction_ended),
+    },
 )

@@ -35,7 +35,7 @@ def on_kind(kind: kinds.Kind, envelope: contracts.Envelope, event: events.Event)
 def of_kinds() -> dict[type[events.Event], consuming.Handler]:
     """A handler for each event that the table of kinds names."""
     return {
-        event_type: functools.partial(on_kind, kind)
+        event_type: consuming.each(functools.partial(on_kind, kind))
         for kind in kinds.TABLE.values()
         for event_type in kind.events
     }
@@ -62,9 +62,9 @@ SUBSCRIPTION = consuming.Subscription(
     inbox=models.Once,
     handlers={
         **of_kinds(),
-        events.AccountChanged: on_account_changed,
-        events.SessionEnded: on_session_ended,
-        events.ListingRequested: on_listing_requested,
+        events.AccountChanged: consuming.each(on_account_changed),
+        events.SessionEnded: consuming.each(on_session_ended),
+        events.ListingRequested: consuming.each(on_listing_requested),
     },
 )
 
@@ -72,7 +72,7 @@ SUBSCRIPTION = consuming.Subscription(
 AUCTION_FRAMES = consuming.Subscription(
     group="auction-frames",
     handlers={
-        event_type: on_log_record
+        event_type: consuming.each(on_log_record)
         for event_type in events.BY_NAME.values()
         if issubclass(event_type, events.LogRecord) and event_type is not events.AuctionExtended
     },

@@ -20,5 +20,7 @@ def on_account_changed(_envelope: contracts.Envelope, event: contracts.events.Ac
 
 
 SUBSCRIPTION = consuming.Subscription(
-    group="orders", inbox=models.Once, handlers={contracts.events.AccountChanged: on_account_changed}
+    group="orders",
+    inbox=models.Once,
+    handlers={contracts.events.AccountChanged: consuming.each(on_account_changed)},
 )

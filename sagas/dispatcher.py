@@ -1,4 +1,4 @@
-"""Sends the tasks of a saga: a Celery chain, each task on the queue of the app that it calls. Knows names, not tasks.
+"""Sends the tasks of a group of sagas: a Celery chain, each task on the queue of the app that it calls. Knows names, not tasks.
 
 Best effort: a chain may be lost, doubled or late, and if the broker is unavailable, it is only logged. The caller has
 stored before when the sweep sends the chain again.
@@ -12,7 +12,7 @@ import celery
 import kombu
 
 from auction_project.kernel import logs
-from auction_project.kernel.messaging import failure
+from auction_project.kernel.messaging import failure, groups
 from sagas import engine
 
 RUN_STEP = "sagas.run_step"
@@ -23,21 +23,28 @@ MAX_WAITING_TASKS = (
 log = logs.get(__name__)
 
 
-def send(*, saga_id: str, legs: Sequence[engine.Leg]) -> None:
-    """Send a chain that makes the calls `legs` in order. Consecutive calls on one queue are one task, named by the first."""
-    app = celery.current_app
-    tasks = [
-        app.signature(
-            RUN_STEP, kwargs={"saga_id": saga_id, "step": next(same_queue).name}, immutable=True, queue=queue
+def send(*, saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> None:
+    """Send a chain that makes the calls `legs` in order for each of the sagas; more than groups.MAX_MEMBERS of them get
+    several chains. Consecutive calls on one queue are one task, named by the first."""
+    for members in groups.split(saga_ids):
+        try:
+            celery.chain(*_tasks(members, legs)).apply_async()
+        except Exception as error:
+            if failure.classify(error) is not failure.Fate.OUTAGE:
+                raise
+            log.warning("chain_not_sent", saga_ids=list(members), error=repr(error))
+
+
+def _tasks(saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> list[celery.Signature]:
+    return [
+        celery.current_app.signature(
+            RUN_STEP,
+            kwargs={"saga_ids": list(saga_ids), "step": next(same_queue).name},
+            immutable=True,
+            queue=queue,
         )
         for queue, same_queue in itertools.groupby(legs, key=operator.attrgetter("queue"))
     ]
-    try:
-        celery.chain(*tasks).apply_async()
-    except Exception as error:
-        if failure.classify(error) is not failure.Fate.OUTAGE:
-            raise
-        log.warning("chain_not_sent", saga_id=saga_id, error=repr(error))
 
 
 def full_queues(names: Iterable[str]) -> frozenset[str]:

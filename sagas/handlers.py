@@ -1,20 +1,21 @@
-"""The events that the sagas handle: a confirmed sale starts one."""
+"""The events that the sagas handle: confirmed sales start sagas."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
 from sagas import models, services
 
 
-def on_sale_confirmed(envelope: contracts.Envelope, event: events.SaleConfirmed) -> None:
-    services.start_saga(sale=event, correlation_id=envelope.correlationid, now=datetime.now(UTC))
+def on_sales_confirmed(run: Sequence[consuming.Received]) -> None:
+    sales = [services.Sale(received.event, received.envelope.correlationid) for received in run]
+    services.start_sagas(sales=sales, now=datetime.now(UTC))
 
 
 SUBSCRIPTION = consuming.Subscription(
     group="sagas",
     inbox=models.Once,
     alarming=True,  # the buyer of a dead sale is neither charged nor notified
-    handlers={events.SaleConfirmed: on_sale_confirmed},
+    handlers={events.SaleConfirmed: on_sales_confirmed},
 )

@@ -5,10 +5,12 @@ two writers one wins, and the other one learns that it lost. `due_at` alone may 
 when the sweep sends the saga's task again. The engine decides; this module only stores what it decided.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models
+import msgspec
+from django.db import models, transaction
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import once, outbox
@@ -19,6 +21,22 @@ MAX_TEXT_CHARACTERS = 2000
 
 # The first step is still ahead, or under way (see engine.Transition.leaves_beginning).
 BEGINNING = models.Q(status=engine.Status.RUNNING.value, position=0)
+_TEXTS = ("failure_detail", "parked_detail", "worker")
+# The columns that a transition changes, and their types in an array of PostgreSQL.
+_MOVING = {
+    "status": "text",
+    "direction": "text",
+    "position": "smallint",
+    "tries": "integer",
+    "faults": "smallint",
+    "lost": "smallint",
+    "started_at": "timestamptz",
+    "moved_at": "timestamptz",
+    "due_at": "timestamptz",
+    "finished_at": "timestamptz",
+    "failure_reason": "text",
+    **dict.fromkeys(_TEXTS, "text"),
+}
 _LIVE = sorted(status.value for status in engine.LIVE)
 _FINAL = sorted(status.value for status in engine.FINAL)
 
@@ -183,28 +201,22 @@ class Saga(models.Model):
 
     # --- mutators ----------------------------------------------------------------------------------------------------
 
-    def move(
-        self, transition: engine.Transition, *, now: datetime, due_at: datetime | None, **texts: str
-    ) -> bool:
-        """Store `transition`. False when another writer has moved the saga first: then nothing changes.
+    @classmethod
+    def move(cls, moves: "Sequence[Move]", *, now: datetime) -> "set[str]":
+        """Store the transitions of these sagas, each a different one; the ids of those that were stored.
 
-        One conditional statement: it needs no transaction of its own.
+        A saga that another writer has moved since is not moved, and its object stays as it is. One conditional statement:
+        it needs no transaction of its own.
         """
-        changes: dict[str, Any] = _columns(transition.state, now) | {
-            name: storable(text) for name, text in texts.items()
-        }
-        changes |= {
-            "revision": self.revision + 1,
-            "moved_at": now,
-            "due_at": due_at,
-            "finished_at": now if transition.end else None,
-        }
-        changes = {name: value for name, value in changes.items() if getattr(self, name) != value}
-        if not Saga.objects.filter(pk=self.pk, revision=self.revision).update(**changes):
-            return False
-        for name, value in changes.items():
-            setattr(self, name, value)
-        return True
+        changes = {move.saga.pk: move.columns(now) for move in moves}
+        rows = [(move.saga.pk, move.saga.revision, *changes[move.saga.pk].values()) for move in moves]
+        with transaction.get_connection(cls.objects.db).cursor() as cursor:
+            cursor.execute(_MOVE, [list(column) for column in zip(*rows, strict=True)])
+            moved = {sale_id for (sale_id,) in cursor.fetchall()}
+        for move in moves:
+            if move.saga.pk in moved:
+                move.apply(changes[move.saga.pk])
+        return moved
 
     # --- queries -----------------------------------------------------------------------------------------------------
 
@@ -225,6 +237,38 @@ class Saga(models.Model):
     def has_lost_its_attempt(self, now: datetime) -> bool:
         """Whether the attempt under way has had no outcome for longer than its lease."""
         return self.started_at is not None and now >= self.started_at + timedelta(seconds=LEASE_SECONDS)
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A transition of a saga that is to be stored. `texts` are further columns of the row."""
+
+    saga: Saga
+    transition: engine.Transition
+    due_at: datetime | None
+    texts: Mapping[str, str] = {}
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether others learn of it: the saga ends, or is parked."""
+        return self.transition.end is not None or self.transition.is_parked
+
+    def columns(self, now: datetime) -> dict[str, Any]:
+        """What the row holds afterwards, in the order of _MOVING."""
+        values: dict[str, Any] = {name: getattr(self.saga, name) for name in _TEXTS}
+        values |= {name: storable(text) for name, text in self.texts.items()}
+        values |= _columns(self.transition.state, now)
+        values |= {
+            "moved_at": now,
+            "due_at": self.due_at,
+            "finished_at": now if self.transition.end else None,
+        }
+        return {name: values[name] for name in _MOVING}
+
+    def apply(self, columns: dict[str, Any]) -> None:
+        """Bring the saga's object to what was stored."""
+        for name, value in columns.items():
+            setattr(self.saga, name, value)
+        self.saga.revision += 1
 
 
 def end_event_id(saga_id: str, end: str) -> str:
@@ -248,6 +292,20 @@ def _columns(state: engine.State, now: datetime) -> dict[str, Any]:
         "started_at": now if state.is_started else None,
         "failure_reason": state.reason or "",
     }
+
+
+_NAMES = ", ".join(_MOVING)
+_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in ("text", "integer", *_MOVING.values()))
+_CHANGES = ", ".join(f"{name} = moves.{name}" for name in _MOVING)
+# It locks the rows in primary-key order, so that two groups with common sagas do not block each other for ever.
+_MOVE = f"""
+    WITH moves AS (SELECT * FROM unnest({_ARRAYS}) AS moves (sale_id, revision, {_NAMES})),
+        locked AS (
+            SELECT sale_id FROM sagas_saga WHERE sale_id IN (SELECT sale_id FROM moves) ORDER BY sale_id FOR UPDATE
+        )
+    UPDATE sagas_saga AS saga SET {_CHANGES}, revision = saga.revision + 1 FROM moves JOIN locked USING (sale_id)
+    WHERE saga.sale_id = moves.sale_id AND saga.revision = moves.revision RETURNING saga.sale_id
+"""  # noqa: S608 - names of columns
 
 
 class SagaStep(models.Model):

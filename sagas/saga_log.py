@@ -1,10 +1,10 @@
-"""Writes the saga log: stores a transition, adds a line to the timeline, and announces what the transition says.
+"""Writes the saga log: stores the transitions of a group, and announces what they say.
 
 Decides nothing: the engine has decided. All writes are part of the caller's transaction on the database `sagas`; chains
 are sent, and ends and parkings are logged and counted, after its commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from auction_project.kernel import errors, logs
@@ -15,22 +15,30 @@ from sagas import definitions, dispatcher, engine, metrics, models
 DATABASE = "sagas"
 CHAIN_SECONDS = 10.0  # the time in which a task that was sent is expected to begin
 
+Waiting = tuple[models.Saga, Sequence[engine.Leg]]  # a saga, and the calls to dispatch for it, in order
+
 log = logs.get(__name__)
 
 
-def store(saga: models.Saga, transition: engine.Transition, *, now: datetime, **texts: str) -> bool:
-    """Store `transition` in the saga's row, and announce an end or a parking. `texts` are further columns.
+def move(saga: models.Saga, transition: engine.Transition, *, now: datetime, **texts: str) -> models.Move:
+    """`transition` of `saga`, to be stored. `texts` are further columns of the row."""
+    return models.Move(saga=saga, transition=transition, due_at=due_at(transition, now), texts=texts)
 
-    False when another writer has moved the saga first: then nothing is stored or announced.
+
+def store(moves: Sequence[models.Move], *, now: datetime) -> set[str]:
+    """Store the transitions of a group, and announce ends and parkings; the ids of the sagas that were moved.
+
+    What another writer has moved first is neither stored nor announced. An end or a parking needs a transaction.
     """
-    if not saga.move(transition, now=now, due_at=due_at(transition, now), **texts):
-        return False
-    if transition.end:
-        _publish_end(saga, now)
-        transactions.after_commit(lambda: _count_end(saga), using=DATABASE)
-    elif transition.is_parked:
-        transactions.after_commit(lambda: _alert(saga), using=DATABASE)
-    return True
+    if not moves:
+        return set()
+    moved = models.Saga.move(moves, now=now)
+    announced = [move for move in moves if move.saga.pk in moved and move.is_announced]
+    if announced:
+        with outbox.gathered(DATABASE):
+            for move in announced:
+                _announce(move, now)
+    return moved
 
 
 def due_at(transition: engine.Transition, now: datetime) -> datetime | None:
@@ -48,7 +56,7 @@ def due_at(transition: engine.Transition, now: datetime) -> datetime | None:
             return None
 
 
-def add_line(
+def line(
     saga: models.Saga,
     leg: engine.Leg,
     before: engine.State,
@@ -58,9 +66,10 @@ def add_line(
     who: str,
     started_at: datetime,
     now: datetime,
-) -> None:
-    """Add `event` to the timeline: what happened to the call `leg` of a saga that was in the state `before`."""
-    saga.timeline.create(
+) -> models.SagaStep:
+    """A line of the timeline, to be stored: what happened to the call `leg` of a saga that was in the state `before`."""
+    return models.SagaStep(
+        saga=saga,
         step=leg.step,
         direction=before.direction.value,
         attempt=before.tries,
@@ -72,10 +81,16 @@ def add_line(
     )
 
 
-def send_after_commit(saga: models.Saga, legs: Sequence[engine.Leg]) -> None:
-    """Dispatch `legs`, if there are any, after the commit."""
-    if legs:
-        transactions.after_commit(lambda: dispatcher.send(saga_id=saga.pk, legs=legs), using=DATABASE)
+def send_after_commit(waiting: Iterable[Waiting]) -> None:
+    """Dispatch these calls after the commit."""
+    by_legs = _by_legs(waiting)
+    if by_legs:
+        transactions.after_commit(lambda: _send(by_legs), using=DATABASE)
+
+
+def send(waiting: Iterable[Waiting]) -> None:
+    """Dispatch these calls: one chain for all sagas that wait for the same calls."""
+    _send(_by_legs(waiting))
 
 
 def send_due(sagas: Sequence[models.Saga], *, now: datetime) -> None:
@@ -84,9 +99,10 @@ def send_due(sagas: Sequence[models.Saga], *, now: datetime) -> None:
         return
     ids = [saga.pk for saga in sagas]
     models.Saga.objects.filter(pk__in=ids).update(due_at=now + timedelta(seconds=CHAIN_SECONDS))
-    for saga in sagas:
-        definition = definitions.KNOWN[saga.definition, saga.version]
-        send_after_commit(saga, engine.legs_ahead(definition, saga.state))
+    send_after_commit(
+        (saga, engine.legs_ahead(definitions.KNOWN[saga.definition, saga.version], saga.state))
+        for saga in sagas
+    )
 
 
 def describe(error: BaseException | None) -> str:
@@ -94,6 +110,27 @@ def describe(error: BaseException | None) -> str:
     if error is None:
         return ""
     return f"{error.code}: {error.detail}" if isinstance(error, errors.DomainError) else repr(error)
+
+
+def _by_legs(waiting: Iterable[Waiting]) -> dict[tuple[engine.Leg, ...], list[str]]:
+    by_legs: dict[tuple[engine.Leg, ...], list[str]] = {}
+    for saga, legs in waiting:
+        if legs:
+            by_legs.setdefault(tuple(legs), []).append(saga.pk)
+    return by_legs
+
+
+def _send(by_legs: dict[tuple[engine.Leg, ...], list[str]]) -> None:
+    for legs, saga_ids in by_legs.items():
+        dispatcher.send(saga_ids=saga_ids, legs=legs)
+
+
+def _announce(move: models.Move, now: datetime) -> None:
+    if move.transition.end:
+        _publish_end(move.saga, now)
+        transactions.after_commit(lambda: _count_end(move.saga), using=DATABASE)
+    else:
+        transactions.after_commit(lambda: _alert(move.saga), using=DATABASE)
 
 
 def _publish_end(saga: models.Saga, now: datetime) -> None:

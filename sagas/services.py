@@ -1,10 +1,11 @@
 """Keeps the saga log as a saga goes on: starts sagas, begins and ends attempts, sends again what is due.
 
-Each function is one transaction on the database `sagas`, and none calls a participant: that happens between
-`begin_attempt` and `record_outcome`, while no lock is held. A process may die on any line: the row then says what is due,
+Each function is one transaction on the database `sagas` for a group of sagas, and none calls a participant: that happens
+between `begin_attempts` and `record_outcomes`, while no lock is held. A process may die on any line: the row then says what is due,
 and `due_at` when the sweep sends it again. Never imports tasks: the dispatcher sends them by name.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,6 +21,13 @@ _TURNED_FOR_BUYERS = "The sale could not be completed; everything was undone."
 log = logs.get(__name__)
 
 
+class Sale(msgspec.Struct, frozen=True):
+    """A sale to settle, and the correlation id of the bid that made it."""
+
+    event: events.SaleConfirmed
+    correlation_id: str
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt under way: `saga` is the row as it was stored when the attempt began."""
 
@@ -28,83 +36,111 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     leg: engine.Leg
 
 
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended. `error` says why it is not DONE."""
+
+    attempt: Attempt
+    kind: engine.Outcome
+    error: BaseException | None = None
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows an attempt at once: the next attempt, which has begun, or the calls to dispatch.
+    """What follows an attempt of `saga` at once: the next attempt, which has begun, or the calls to dispatch.
 
     Neither when the saga waits, is parked or has ended.
     """
 
+    saga: models.Saga
     next: Attempt | None = None
     legs: tuple[engine.Leg, ...] = ()
 
 
-def start_saga(*, sale: events.SaleConfirmed, correlation_id: str, now: datetime) -> bool:
-    """Begin to settle `sale`, at most once; False for a repeat. Sends the chain after the commit, or leaves the saga to
-    wait for its turn."""
+def start_sagas(*, sales: Sequence[Sale], now: datetime) -> int:
+    """Begin to settle the sales, each at most once; how many are no repeats. After the commit, one chain goes for those
+    that enter; the others wait for their turn."""
     definition = definitions.NEWEST
+    transition = engine.start(definition)
     with transaction.atomic(using=saga_log.DATABASE):
-        if models.Saga.objects.filter(pk=sale.sale_id).exists():
-            return False
-        transition = engine.start(definition)
-        may_enter = turns.may_enter(product_id=sale.product_id, user_id=sale.user_id, now=now)
-        due_at = saga_log.due_at(transition, now) if may_enter else now
-        saga = models.Saga.new(sale, definition, correlation_id=correlation_id, now=now, due_at=due_at)
-        saga.save(force_insert=True)
-        if may_enter:
-            saga_log.send_after_commit(saga, transition.legs)
-    metrics.STARTED.inc()
-    return True
+        by_id = {sale.event.sale_id: sale for sale in reversed(sales)}
+        known = set(models.Saga.objects.filter(pk__in=by_id).values_list("pk", flat=True))
+        new = [
+            sale for sale in sales if by_id[sale.event.sale_id] is sale and sale.event.sale_id not in known
+        ]
+        entering = turns.choose([(sale.event.product_id, sale.event.user_id) for sale in new], now=now)
+        sagas = [
+            models.Saga.new(
+                sale.event,
+                definition,
+                correlation_id=sale.correlation_id,
+                now=now,
+                due_at=saga_log.due_at(transition, now) if enters else now,
+            )
+            for sale, enters in zip(new, entering, strict=True)
+        ]
+        models.Saga.objects.bulk_create(sagas)
+        saga_log.send_after_commit(
+            (saga, transition.legs) for saga, enters in zip(sagas, entering, strict=True) if enters
+        )
+    metrics.STARTED.inc(len(new))
+    return len(new)
 
 
-def begin_attempt(*, saga_id: str, leg: str, worker: str, now: datetime) -> Attempt | None:
-    """Store that the call named `leg` is under way. None when it is not what is due: then do nothing."""
-    saga = models.Saga.objects.filter(pk=saga_id).first()
-    definition = definitions.find(saga.definition, saga.version) if saga else None
-    if saga is None or definition is None:
-        log.warning("saga_left_alone", saga_id=saga_id, known=saga is not None)
-        return None
-    if saga.has_lost_its_attempt(now):
-        lost = Attempt(saga=saga, definition=definition, leg=engine.current_leg(definition, saga.state))
-        record_outcome(attempt=lost, outcome=engine.Outcome.LOST, error=None, now=now)
-    match engine.due(definition, saga.state):
-        case engine.Run(due_leg) | engine.Compensate(due_leg) if due_leg.name == leg:
-            transition = engine.begin(definition, saga.state)
-            if saga_log.store(saga, transition, now=now, worker=worker):
-                return Attempt(saga=saga, definition=definition, leg=due_leg)
-    return None
+def begin_attempts(*, saga_ids: Sequence[str], leg: str, worker: str, now: datetime) -> list[Attempt]:
+    """Store that the calls named `leg` are under way, for those of the sagas of which they are due; their attempts.
+
+    Do nothing about the others.
+    """
+    sagas = models.Saga.objects.in_bulk(saga_ids)
+    attempts = [
+        attempt
+        for saga_id in dict.fromkeys(saga_ids)
+        if (attempt := _attempt_at(sagas.get(saga_id), saga_id))
+    ]
+    lost = [attempt for attempt in attempts if attempt.saga.has_lost_its_attempt(now)]
+    record_outcomes(
+        outcomes=[Outcome(attempt=attempt, kind=engine.Outcome.LOST) for attempt in lost], now=now
+    )
+    due = [attempt for attempt in attempts if _is_due(attempt, leg)]
+    moves = [
+        saga_log.move(
+            attempt.saga, engine.begin(attempt.definition, attempt.saga.state), now=now, worker=worker
+        )
+        for attempt in due
+    ]
+    moved = saga_log.store(moves, now=now)
+    return [attempt for attempt in due if attempt.saga.pk in moved]
 
 
-def record_outcome(
-    *, attempt: Attempt, outcome: engine.Outcome, error: BaseException | None, now: datetime
-) -> Progress:
-    """Store how `attempt` ended, and all that follows from it; what the worker does next.
+def record_outcomes(*, outcomes: Sequence[Outcome], now: datetime) -> list[Progress]:
+    """Store how the attempts of a group ended, and all that follows from it; what the worker does next for each, in order.
 
     The outcome of an attempt that is no longer the one under way comes late: nothing is stored.
     """
-    saga, definition = attempt.saga, attempt.definition
-    before, started_at, worker = saga.state, saga.started_at, saga.worker
-    transition = engine.record(definition, before, outcome, is_worker_free=True)
+    if not outcomes:
+        return []
+    transitions = [
+        engine.record(
+            outcome.attempt.definition, outcome.attempt.saga.state, outcome.kind, is_worker_free=True
+        )
+        for outcome in outcomes
+    ]
+    lines = [_line(outcome, now) for outcome in outcomes]
+    moves = [
+        saga_log.move(outcome.attempt.saga, transition, now=now, **_texts(transition, outcome.error))
+        for outcome, transition in zip(outcomes, transitions, strict=True)
+    ]
     with transaction.atomic(using=saga_log.DATABASE):
-        if not saga_log.store(saga, transition, now=now, **_texts(transition, error)):
-            log.info("late_outcome", step=attempt.leg.name, attempt=before.tries, outcome=outcome.value)
-            return Progress()
-        if _is_worth_a_line(outcome, before.tries):
-            saga_log.add_line(
-                saga,
-                attempt.leg,
-                before,
-                models.Event(outcome.value),
-                text=saga_log.describe(error),
-                who=worker,
-                started_at=started_at,
-                now=now,
-            )
-        if transition.leaves_beginning:
-            saga_log.send_due(turns.list_followers(saga, now=now), now=now)
-    metrics.ATTEMPTS.labels(attempt.leg.name, outcome.value).inc()
-    if transition.next:
-        return Progress(next=Attempt(saga=saga, definition=definition, leg=transition.next))
-    return Progress(legs=transition.legs)
+        moved = saga_log.store(moves, now=now)
+        models.SagaStep.objects.bulk_create(
+            line for line in lines if line is not None and line.saga_id in moved
+        )
+        leaving = [move.saga for move in moves if move.transition.leaves_beginning and move.saga.pk in moved]
+        if leaving:
+            saga_log.send_due(turns.list_followers(leaving, now=now), now=now)
+    return [
+        _progress(outcome, transition, is_late=outcome.attempt.saga.pk not in moved)
+        for outcome, transition in zip(outcomes, transitions, strict=True)
+    ]
 
 
 def claim_due(*, now: datetime) -> int:
@@ -122,6 +158,56 @@ def claim_due(*, now: datetime) -> int:
     sent = len(begun) + len(entering)
     metrics.RESENT.inc(sent)
     return sent
+
+
+def _attempt_at(saga: models.Saga | None, saga_id: str) -> Attempt | None:
+    """The call at which the saga is, due or not; None for a saga that has ended or that this release does not know."""
+    definition = definitions.find(saga.definition, saga.version) if saga else None
+    if saga is None or definition is None:
+        log.warning("saga_left_alone", saga_id=saga_id, known=saga is not None)
+        return None
+    if isinstance(engine.due(definition, saga.state), engine.Finished):
+        return None
+    return Attempt(saga=saga, definition=definition, leg=engine.current_leg(definition, saga.state))
+
+
+def _is_due(attempt: Attempt, leg: str) -> bool:
+    match engine.due(attempt.definition, attempt.saga.state):
+        case engine.Run(due_leg) | engine.Compensate(due_leg):
+            return due_leg == attempt.leg and due_leg.name == leg
+    return False
+
+
+def _line(outcome: Outcome, now: datetime) -> models.SagaStep | None:
+    """The line of the timeline, from the row as it is before the outcome."""
+    attempt = outcome.attempt
+    saga = attempt.saga
+    if not _is_worth_a_line(outcome.kind, saga.tries):
+        return None
+    return saga_log.line(
+        saga,
+        attempt.leg,
+        saga.state,
+        models.Event(outcome.kind.value),
+        text=saga_log.describe(outcome.error),
+        who=saga.worker,
+        started_at=saga.started_at,
+        now=now,
+    )
+
+
+def _progress(outcome: Outcome, transition: engine.Transition, *, is_late: bool) -> Progress:
+    attempt = outcome.attempt
+    saga, definition, leg = attempt.saga, attempt.definition, attempt.leg
+    if is_late:
+        log.info(
+            "late_outcome", saga_id=saga.pk, step=leg.name, attempt=saga.tries, outcome=outcome.kind.value
+        )
+        return Progress(saga=saga)
+    metrics.ATTEMPTS.labels(leg.name, outcome.kind.value).inc()
+    if transition.next:
+        return Progress(saga=saga, next=Attempt(saga=saga, definition=definition, leg=transition.next))
+    return Progress(saga=saga, legs=transition.legs)
 
 
 def _texts(transition: engine.Transition, error: BaseException | None) -> dict[str, str]:

@@ -1,67 +1,54 @@
 """Which service does each call: the one file of the sagas that knows another app. One function and one row a call.
 
+A service takes the requests of a group and returns one outcome for each, in order: an outcome is an error when the part
+of this sale is not done. The saga reads no result, because all that later steps need is in the sale.
+
 A step and its compensation share the key `saga:<id>:<step>`. By it a participant recognises a repeat, undoes what was
-done, and leaves the tombstone that a late step meets. A participant returns when its part is done, and raises otherwise;
-the saga reads no result, because all that later steps need is in the sale.
+done, and leaves the tombstone that a late step meets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
+from auction_project.kernel.messaging import steps
 from inventory import services as inventory
 from orders import services as orders
 from sagas import engine, models
 
-Participant = Callable[[models.Saga, str, datetime], None]  # the sale, the key, the time
+
+class Service(Protocol):
+    """Does one step for a group of sales, or undoes it. Raises when the outcome is the same for all: an outage."""
+
+    def __call__(self, requests: Sequence[Any], *, now: datetime) -> Sequence[object]: ...
 
 
-def _reserve_stock(sale: models.Saga, key: str, now: datetime) -> None:
-    inventory.reserve(
+class Participant(NamedTuple):
+    """A service, and how its request for a sale is made from the saga and the key of the step."""
+
+    service: Service
+    request: Callable[[models.Saga, str], steps.Request]
+
+
+def _stock_to_reserve(sale: models.Saga, key: str) -> steps.Request:
+    return inventory.ReserveRequest(
         key=key,
+        correlation_id=sale.correlation_id,
         sale_id=sale.sale_id,
         auction_id=sale.auction_id,
         product_id=sale.product_id,
         quantity=sale.quantity,
-        now=now,
     )
 
 
-def _release_stock(sale: models.Saga, key: str, now: datetime) -> None:
-    inventory.release(key=key, sale_id=sale.sale_id, now=now)
+def _reserved_stock(sale: models.Saga, key: str) -> steps.Request:
+    return inventory.SaleRequest(key=key, correlation_id=sale.correlation_id, sale_id=sale.sale_id)
 
 
-def _assess_risk(sale: models.Saga, key: str, now: datetime) -> None:
-    orders.assess_risk(
+def _sale(sale: models.Saga, key: str) -> steps.Request:
+    return orders.SaleRequest(
         key=key,
-        user_id=sale.user_id,
-        order_number=sale.order_number,
-        amount=sale.price,
-        currency=sale.currency,
-        now=now,
-    )
-
-
-def _capture_payment(sale: models.Saga, key: str, now: datetime) -> None:
-    orders.capture_payment(
-        key=key,
-        user_id=sale.user_id,
-        order_number=sale.order_number,
-        sale_id=sale.sale_id,
-        auction_id=sale.auction_id,
-        title=sale.title,
-        amount=sale.price,
-        currency=sale.currency,
-        now=now,
-    )
-
-
-def _refund_payment(sale: models.Saga, key: str, now: datetime) -> None:
-    orders.refund_payment(key=key, order_number=sale.order_number, now=now)
-
-
-def _place_order(sale: models.Saga, key: str, now: datetime) -> None:
-    orders.place_order(
-        key=key,
+        correlation_id=sale.correlation_id,
         user_id=sale.user_id,
         order_number=sale.order_number,
         sale_id=sale.sale_id,
@@ -71,40 +58,41 @@ def _place_order(sale: models.Saga, key: str, now: datetime) -> None:
         title=sale.title,
         amount=sale.price,
         currency=sale.currency,
-        now=now,
     )
 
 
-def _cancel_order(sale: models.Saga, key: str, now: datetime) -> None:
-    orders.cancel_order(key=key, order_number=sale.order_number, reason=sale.failure_reason, now=now)
+def _order(sale: models.Saga, key: str) -> steps.Request:
+    return orders.OrderRequest(key=key, correlation_id=sale.correlation_id, order_number=sale.order_number)
 
 
-def _commit_stock(sale: models.Saga, key: str, now: datetime) -> None:
-    inventory.commit(key=key, sale_id=sale.sale_id, now=now)
-
-
-def _restock(sale: models.Saga, key: str, now: datetime) -> None:
-    inventory.restock(key=key, sale_id=sale.sale_id, now=now)
-
-
-def _confirm_order(sale: models.Saga, key: str, now: datetime) -> None:
-    orders.confirm_order(key=key, order_number=sale.order_number, now=now)
+def _order_to_cancel(sale: models.Saga, key: str) -> steps.Request:
+    return orders.CancelRequest(
+        key=key,
+        correlation_id=sale.correlation_id,
+        order_number=sale.order_number,
+        reason=sale.failure_reason,
+    )
 
 
 PARTICIPANTS: Mapping[str, Participant] = {
-    "reserve_stock": _reserve_stock,
-    "release_stock": _release_stock,
-    "assess_risk": _assess_risk,
-    "capture_payment": _capture_payment,
-    "refund_payment": _refund_payment,
-    "place_order": _place_order,
-    "cancel_order": _cancel_order,
-    "commit_stock": _commit_stock,
-    "restock": _restock,
-    "confirm_order": _confirm_order,
+    "reserve_stock": Participant(inventory.reserve, _stock_to_reserve),
+    "release_stock": Participant(inventory.release, _reserved_stock),
+    "assess_risk": Participant(orders.assess_risk, _sale),
+    "capture_payment": Participant(orders.capture_payment, _sale),
+    "refund_payment": Participant(orders.refund_payment, _order),
+    "place_order": Participant(orders.place_order, _sale),
+    "cancel_order": Participant(orders.cancel_order, _order_to_cancel),
+    "commit_stock": Participant(inventory.commit, _reserved_stock),
+    "restock": Participant(inventory.restock, _reserved_stock),
+    "confirm_order": Participant(orders.confirm_order, _order),
 }
 
 
-def call(leg: engine.Leg, sale: models.Saga, *, now: datetime) -> None:
-    """Call the participant under the key of the step. Raises what the participant raises."""
-    PARTICIPANTS[leg.name](sale, f"saga:{sale.sale_id}:{leg.step}", now)
+def call(leg: engine.Leg, sales: Sequence[models.Saga], *, now: datetime) -> list[Exception | None]:
+    """Call the participant for a group, under the keys of the step; its error for each sale, None where it is done.
+
+    Raises what concerns all of them.
+    """
+    service, request = PARTICIPANTS[leg.name]
+    outcomes = service([request(sale, f"saga:{sale.sale_id}:{leg.step}") for sale in sales], now=now)
+    return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]

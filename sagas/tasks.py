@@ -1,9 +1,11 @@
-"""The tasks of the sagas: one attempt at one step, and the sweep. The clock is read here; `services` keeps the log.
+"""The tasks of the sagas: one attempt at one step for a group of sagas, and the sweep. The clock is read here; `services` keeps the log.
 
-A task for a call that is not due does nothing and cuts its chain, because the row knows what is due. A worker may die on
+A saga of which the call is not due is left alone, because its row knows what is due; a chain without a saga that goes on is
+cut. A worker may die on
 any line: the row then says that an attempt has begun, and the sweep sends it again.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import celery
@@ -12,7 +14,7 @@ from celery.exceptions import Ignore
 
 from auction_project.kernel import failpoints, logs
 from auction_project.kernel.messaging import failure
-from sagas import dispatcher, engine, metrics, services, steps
+from sagas import dispatcher, engine, metrics, models, saga_log, services, steps
 
 MAX_SWEEPS = 10  # batches of one sweep task
 
@@ -21,26 +23,27 @@ prometheus_client.REGISTRY.register(metrics.ParkedSagas())  # here: only workers
 
 
 @celery.shared_task(name=dispatcher.RUN_STEP, bind=True)
-def run_step(self: celery.Task, *, saga_id: str, step: str) -> None:
-    """Attempt the call `step` (of a step or a compensation) if it is due, and then all calls that follow on its queue."""
+def run_step(self: celery.Task, *, saga_ids: list[str], step: str) -> None:
+    """Attempt the call `step` (of a step or a compensation) for those of the sagas of which it is due, and then all calls
+    that follow on its queue."""
     try:
-        attempt = services.begin_attempt(
-            saga_id=saga_id, leg=step, worker=str(self.request.hostname), now=datetime.now(UTC)
+        attempts = services.begin_attempts(
+            saga_ids=saga_ids, leg=step, worker=str(self.request.hostname), now=datetime.now(UTC)
         )
-        if attempt is None:
-            raise Ignore
-        direction = attempt.saga.direction
-        legs = _walk(attempt)
+        directions = {attempt.saga.pk: attempt.saga.direction for attempt in attempts}
+        waiting = _walk(attempts)
     except Exception as error:
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise
-        log.warning("saga_log_unavailable", saga_id=saga_id, step=step, error=repr(error))
+        log.warning("saga_log_unavailable", saga_ids=saga_ids, step=step, error=repr(error))
         raise Ignore from error
-    if legs and self.request.chain and attempt.saga.direction == direction:
-        return  # the rest of the chain makes these calls
-    if legs:
-        dispatcher.send(saga_id=saga_id, legs=legs)
-    raise Ignore
+    # The rest of the chain makes the next calls of the sagas that go on in their direction.
+    in_chain = [
+        saga.pk for saga, _ in waiting if self.request.chain and directions[saga.pk] == saga.direction
+    ]
+    saga_log.send([(saga, legs) for saga, legs in waiting if saga.pk not in in_chain])
+    if not in_chain:
+        raise Ignore
 
 
 @celery.shared_task(name="sagas.sweep")
@@ -56,34 +59,52 @@ def sweep() -> None:
         log.warning("sweep_met_outage", error=repr(error))
 
 
-def _walk(first: services.Attempt) -> tuple[engine.Leg, ...]:
-    """Call and record, as long as the next call is on the same queue; the calls to dispatch."""
-    saga, attempt = first.saga, first
-    with logs.bound(
-        correlation_id=saga.correlation_id, saga_id=saga.pk, sale_id=saga.pk, auction_id=saga.auction_id
-    ):
-        while True:  # each round is one step further forward, or further back
-            leg = attempt.leg
-            failpoint = f"saga.{leg.step}" if leg.name == leg.step else f"saga.{leg.step}.compensation"
-            outcome, error = _call(attempt, failpoint)
-            progress = services.record_outcome(
-                attempt=attempt, outcome=outcome, error=error, now=datetime.now(UTC)
-            )
-            failpoints.reach(f"{failpoint}.after_record")
-            if progress.next is None:
-                return progress.legs
-            attempt = progress.next
+def _walk(first: Sequence[services.Attempt]) -> list[tuple[models.Saga, tuple[engine.Leg, ...]]]:
+    """Call and record, as long as the next call is on the same queue; the calls to dispatch for each saga that has some.
+
+    Sagas whose next call is the same one go on as a group.
+    """
+    waiting: list[tuple[models.Saga, tuple[engine.Leg, ...]]] = []
+    due: dict[engine.Leg, list[services.Attempt]] = {}
+    for attempt in first:
+        due.setdefault(attempt.leg, []).append(attempt)
+    while due:  # each round brings a group one step further forward, or further back
+        leg, group = due.popitem()
+        failpoint = f"saga.{leg.step}" if leg.name == leg.step else f"saga.{leg.step}.compensation"
+        outcomes = _call(leg, group, failpoint)
+        for progress in services.record_outcomes(outcomes=outcomes, now=datetime.now(UTC)):
+            if progress.next:
+                due.setdefault(progress.next.leg, []).append(progress.next)
+            elif progress.legs:
+                waiting.append((progress.saga, progress.legs))
+        failpoints.reach(f"{failpoint}.after_record")
+    return waiting
 
 
-def _call(attempt: services.Attempt, failpoint: str) -> tuple[engine.Outcome, Exception | None]:
-    """Call the participant, outside of any transaction of the sagas; the outcome and its error."""
+def _call(leg: engine.Leg, group: Sequence[services.Attempt], failpoint: str) -> list[services.Outcome]:
+    """Call the participant, outside of any transaction of the sagas; the outcome of each attempt."""
+    sagas = [attempt.saga for attempt in group]
     try:
         failpoints.reach(f"{failpoint}.before_call")
-        steps.call(attempt.leg, attempt.saga, now=datetime.now(UTC))
+        errors = steps.call(leg, sagas, now=datetime.now(UTC))
         failpoints.reach(f"{failpoint}.after_effect")
     except Exception as error:
-        outcome = engine.Outcome[failure.classify(error).name]
-        report = log.exception if outcome is engine.Outcome.FAULT else log.info
-        report("step_not_done", step=attempt.leg.name, outcome=outcome.value, error=repr(error))
-        return outcome, error
-    return engine.Outcome.DONE, None
+        errors = [error] * len(group)
+    return [_outcome(attempt, error) for attempt, error in zip(group, errors, strict=True)]
+
+
+def _outcome(attempt: services.Attempt, error: Exception | None) -> services.Outcome:
+    if error is None:
+        return services.Outcome(attempt=attempt, kind=engine.Outcome.DONE)
+    kind = engine.Outcome[failure.classify(error).name]
+    saga = attempt.saga
+    with logs.bound(correlation_id=saga.correlation_id, saga_id=saga.pk, auction_id=saga.auction_id):
+        report = log.error if kind is engine.Outcome.FAULT else log.info
+        report(
+            "step_not_done",
+            step=attempt.leg.name,
+            outcome=kind.value,
+            error=repr(error),
+            exc_info=error if kind is engine.Outcome.FAULT else None,
+        )
+    return services.Outcome(attempt=attempt, kind=kind, error=error)

@@ -2,8 +2,8 @@
 other sales.
 
 A saga whose first step is still ahead *enters* when its chain is sent, and *waits* until then. At most MAX_ENTERING sagas
-of a product, and of a buyer, enter at the same time. Each saga that is past its first step lets in the one that has waited
-longest; the sweep lets in those that were missed. A saga past its first step never waits for a turn, so that sagas under
+of a product, and of a buyer, enter at the same time: as many as one task takes. Sagas that are past their first step let in
+those that have waited longest; the sweep lets in those that were missed. A saga past its first step never waits for a turn, so that sagas under
 way come to their end.
 
 No column holds this: `due_at` of a saga that enters is in the future (after a lost chain it passes, and the saga waits
@@ -12,21 +12,23 @@ fairness.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
+from auction_project.kernel.messaging import groups
 from sagas import models
 
-MAX_ENTERING = 3  # of a product, or of a buyer
-LOOK_AHEAD = 20  # waiting sagas of a product or buyer among which one that may enter is searched
+MAX_ENTERING = groups.MAX_MEMBERS  # of a product, or of a buyer
+LOOK_AHEAD = 2 * MAX_ENTERING  # waiting sagas among which those that may enter are searched
 
 
-def may_enter(*, product_id: str, user_id: str, now: datetime) -> bool:
-    """Whether a new saga of this product and buyer enters at once."""
-    return _Places({product_id}, {user_id}, now=now).take(product_id, user_id)
+def choose(new: Sequence[tuple[str, str]], *, now: datetime) -> list[bool]:
+    """Which of the new sagas enter at once, given the product and the buyer of each, in order."""
+    places = _Places({product_id for product_id, _ in new}, {user_id for _, user_id in new}, now=now)
+    return [places.take(product_id, user_id) for product_id, user_id in new]
 
 
 def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[models.Saga]:
@@ -40,9 +42,11 @@ def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[m
     )
 
 
-def list_followers(saga: models.Saga, *, now: datetime) -> list[models.Saga]:
-    """The sagas of the same product or buyer that may enter now that `saga` is past its first step. Locks them."""
-    same = Q(product_id=saga.product_id) | Q(user_id=saga.user_id)
+def list_followers(sagas: Sequence[models.Saga], *, now: datetime) -> list[models.Saga]:
+    """The sagas of the same products or buyers that may enter now that `sagas` are past their first step. Locks them."""
+    same = Q(product_id__in={saga.product_id for saga in sagas}) | Q(
+        user_id__in={saga.user_id for saga in sagas}
+    )
     return _choose(
         models.Saga.objects.filter(models.BEGINNING, same, due_at__lte=now), now=now, most=LOOK_AHEAD
     )

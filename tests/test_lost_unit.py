@@ -15,7 +15,7 @@ from orders import services as orders
 from orders.tests.bank_process import BankProcess
 from orders.tests.conftest import _no_connection_outlives_a_test, _shared_bank, bank  # noqa: F401 - fixtures
 from orders.tests.sales import ACCEPTS
-from sagas import dispatcher, models, services
+from sagas import dispatcher, models
 from sagas.tests import conftest
 from tests.stocking import stock_for
 
@@ -31,10 +31,10 @@ def test_a_sale_whose_unit_broke_is_undone_before_its_order_is_confirmed(
     sale = conftest.make_sale()
     stock_for(sale, listed=True)
     orders.set_card(user_id=sale.user_id, number=ACCEPTS, now=datetime.now(UTC))
-    services.start_saga(sale=sale, correlation_id="c", now=datetime.now(UTC))
+    conftest.start(sale, now=datetime.now(UTC))
     while post.sent[0][1][0] != "commit_stock":
-        saga_id, legs = post.sent.pop(0)
-        conftest.run(saga_id, legs[0])
+        saga_ids, legs = post.chains.pop(0)
+        conftest.run_group(saga_ids, legs[0])
 
     count = {
         "key": ids.new_id(), "product_id": sale.product_id, "warehouse": "CENTRAL", "expected": 1, "counted": 0,

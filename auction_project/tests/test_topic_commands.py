@@ -59,7 +59,11 @@ def test_replay_hands_a_topic_to_a_group_again_and_acknowledges_nothing(
     transport: memory.MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    handlers = {contracts.events.OrderConfirmed: lambda _envelope, event: seen.append(event.order_number)}
+    handlers = {
+        contracts.events.OrderConfirmed: consuming.each(
+            lambda _envelope, event: seen.append(event.order_number)
+        )
+    }
     subscription = consuming.Subscription(group="notifications", handlers=handlers)
     monkeypatch.setattr(roles, "subscription", lambda _group: subscription)
     for order in ("GV-1", "GV-2", "GV-3"):
@@ -87,7 +91,7 @@ def test_replay_stops_at_a_failure_and_says_where_to_go_on(
             raise errors.Unavailable("the database is away")
 
     subscription = consuming.Subscription(
-        group="notifications", handlers={contracts.events.OrderConfirmed: fail}
+        group="notifications", handlers={contracts.events.OrderConfirmed: consuming.each(fail)}
     )
     monkeypatch.setattr(roles, "subscription", lambda _group: subscription)
     for order in ("GV-1", "GV-2", "GV-3"):

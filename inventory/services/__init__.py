@@ -1,7 +1,7 @@
 """The commands of the stock. Each is one transaction on the stock's database, all or nothing.
 
-`lots` serves auctions, `sales` serves the saga of a sale, `stock` serves a clerk, `products` is the catalogue. A command
-that may come twice takes a `key`; a repeat gets the stored result: steps of sagas by `kernel.messaging.steps`, forms of
+`lots` serves auctions, `sales` serves the sagas of sales, `stock` serves a clerk, `products` is the catalogue. A command
+that may come twice has a `key`; a repeat gets the stored result: steps of sagas by `kernel.messaging.steps`, forms of
 the admin by `form_keys`.
 """
 
@@ -17,7 +17,9 @@ from inventory.services.sales import (
     Committed,
     Released,
     Reserved,
+    ReserveRequest,
     Restocked,
+    SaleRequest,
     commit,
     release,
     reserve,
@@ -32,8 +34,10 @@ __all__ = [
     "MAX_TITLE_CHARACTERS",
     "Committed",
     "Released",
+    "ReserveRequest",
     "Reserved",
     "Restocked",
+    "SaleRequest",
     "adjust_stock",
     "commit",
     "correct_product",

@@ -25,9 +25,9 @@ def perform(form: Form, key: str, effect: Callable[[], Outcome], *, now: datetim
     form with other figures, and what `effect` raises.
     """
     with transaction.atomic(using=models.DATABASE):
-        row, is_new = once.claim(models.Once, key, now=now)
+        row, is_new = once.claim(models.Once, [key], now=now)[key]
         if is_new:
-            row.finish(once.State.DONE, {"asked": form, "outcome": effect()})
+            once.finish(models.Once, [(row, once.State.DONE, {"asked": form, "outcome": effect()})])
         elif row.outcome["asked"] != form:
             raise refusals.FormReused(**row.outcome["asked"])
         return row.outcome["outcome"]

@@ -10,10 +10,12 @@ reader of the stock's events knows which sales the figures count.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from django.db.models import Q, QuerySet
 
+from auction_project.kernel import errors
 from auction_project.kernel.messaging import steps
 from inventory import ledger, models, refusals
 from inventory.services import allocation
@@ -22,6 +24,8 @@ SYSTEM = "system"
 _STEPS = steps.Steps(models.Once, refusals.ALL)
 
 Step = Callable[[str], ledger.Place]
+Request = TypeVar("Request", bound=steps.Request)
+Result = TypeVar("Result")
 
 
 class Reserved(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,34 +55,79 @@ class Restocked(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
-def reserve(
-    *, key: str, sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime
-) -> Reserved:
-    """Reserve `quantity` units for the sale. Raises SoldOut, UnknownProduct, AlreadyReserved, steps.Voided."""
-    return _STEPS.perform(
-        key, lambda: _reserve(sale_id, auction_id, product_id, quantity, now), Reserved, now=now
-    )
+class SaleRequest(steps.Request, frozen=True, kw_only=True):
+    """A step for the sale `sale_id`."""
+
+    sale_id: str
 
 
-def release(*, key: str, sale_id: str, now: datetime) -> Released | None:
+class ReserveRequest(SaleRequest, frozen=True, kw_only=True):
+    """Reserve `quantity` units of the product for the sale, from the lot of its auction first."""
+
+    auction_id: str
+    product_id: str
+    quantity: int
+
+
+def reserve(requests: Sequence[ReserveRequest], *, now: datetime) -> list[Reserved | Exception]:
+    """Reserve the units of each sale, in order.
+
+    A member's error is SoldOut, UnknownProduct, AlreadyReserved or steps.Voided.
+    """
+
+    def effect(new: Sequence[ReserveRequest]) -> list[Reserved | errors.Refused]:
+        return _each(new, lambda r: _reserve(r.sale_id, r.auction_id, r.product_id, r.quantity, now))
+
+    return _STEPS.perform(requests, effect, Reserved, now=now)
+
+
+def release(requests: Sequence[SaleRequest], *, now: datetime) -> list[Released | Exception | None]:
     """Undo `reserve`: the units go back to where they came from. None where nothing was reserved, nor ever will be.
 
-    Raises WrongState when the units are committed.
+    A member's error is WrongState when its units are committed.
     """
-    return _STEPS.undo(key, lambda: _release(sale_id, now), Released, now=now)
+
+    def effect(due: Sequence[SaleRequest]) -> list[Released]:
+        return [_with_id(request, lambda r: _release(r.sale_id, now)) for request in due]
+
+    return _STEPS.undo(requests, effect, Released, now=now)
 
 
-def commit(*, key: str, sale_id: str, now: datetime) -> Committed:
-    """The sale's units are sold. Raises NotReserved, StockLost, WrongState, steps.Voided."""
-    return _STEPS.perform(key, lambda: _commit(sale_id, now), Committed, now=now)
+def commit(requests: Sequence[SaleRequest], *, now: datetime) -> list[Committed | Exception]:
+    """The units of each sale are sold. A member's error is NotReserved, StockLost, WrongState or steps.Voided."""
+
+    def effect(new: Sequence[SaleRequest]) -> list[Committed | errors.Refused]:
+        return _each(new, lambda r: _commit(r.sale_id, now))
+
+    return _STEPS.perform(requests, effect, Committed, now=now)
 
 
-def restock(*, key: str, sale_id: str, now: datetime) -> Restocked | None:
-    """Undo `commit`: the units are reserved for this sale again. None where nothing was committed, nor ever will be.
+def restock(requests: Sequence[SaleRequest], *, now: datetime) -> list[Restocked | Exception | None]:
+    """Undo `commit`: the units are reserved for their sales again. None where nothing was committed, nor ever will be.
 
-    Raises WrongState.
+    A member's error is WrongState.
     """
-    return _STEPS.undo(key, lambda: _restock(sale_id, now), Restocked, now=now)
+
+    def effect(due: Sequence[SaleRequest]) -> list[Restocked]:
+        return [_with_id(request, lambda r: _restock(r.sale_id, now)) for request in due]
+
+    return _STEPS.undo(requests, effect, Restocked, now=now)
+
+
+def _each(requests: Sequence[Request], act: Callable[[Request], Result]) -> list[Result | errors.Refused]:
+    """What `act` returns for each, or its refusal, which it raises before it writes."""
+    outcomes: list[Result | errors.Refused] = []
+    for request in requests:
+        try:
+            outcomes.append(_with_id(request, act))
+        except errors.Refused as refusal:
+            outcomes.append(refusal)
+    return outcomes
+
+
+def _with_id(request: Request, act: Callable[[Request], Result]) -> Result:
+    with request.bound():
+        return act(request)
 
 
 def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime) -> Reserved:

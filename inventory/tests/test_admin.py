@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from auction_project.kernel import ids
 from inventory import models, services
+from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, in_warehouses, published_names
 from inventory.tests.pictures import upload
 
@@ -40,7 +41,7 @@ def fields_for(action):
 
 
 def reserve(product, sale="a-1", auction="a"):
-    services.reserve(key=sale, sale_id=sale, auction_id=auction, product_id=product.id, quantity=1, now=NOW)
+    sales.reserve(key=sale, sale_id=sale, auction_id=auction, product_id=product.id, quantity=1, now=NOW)
 
 
 def list_lot(product, auction):
@@ -335,7 +336,7 @@ def test_the_list_shows_the_figures_over_all_warehouses(client, sign_in, make_pr
     product = make_product(CENTRAL=2, HARBOUR=3)
     reserve(product)
     reserve(product, "a-2")
-    services.commit(key="c", sale_id="a-2", now=NOW)
+    sales.commit(key="c", sale_id="a-2", now=NOW)
     sign_in("viewer")
 
     shown = client.get("/admin/inventory/product/").context["cl"].result_list[0]

@@ -10,6 +10,7 @@ from django.db import connections
 from auction_project.kernel import errors, ids
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
+from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, published, published_names, receive
 
 pytestmark = pytest.mark.django_db(databases=["inventory"], transaction=True)
@@ -36,7 +37,7 @@ def at_once(*calls):
 
 def buy(product, number, auction="a"):
     sale = f"{auction}-{number}"
-    return services.reserve(
+    return sales.reserve(
         key=f"saga:{sale}:reserve_stock",
         sale_id=sale,
         auction_id=auction,
@@ -111,7 +112,7 @@ def test_a_step_and_its_undoing_at_once_leave_nothing_reserved(make_product):
     product = make_product(CENTRAL=10)
 
     def undo(number):
-        return services.release(key=f"saga:a-{number}:reserve_stock", sale_id=f"a-{number}", now=NOW)
+        return sales.release(key=f"saga:a-{number}:reserve_stock", sale_id=f"a-{number}", now=NOW)
 
     at_once(*(lambda n=n: buy(product, n) for n in range(10)), *(lambda n=n: undo(n) for n in range(10)))
 
@@ -215,7 +216,7 @@ def test_a_count_and_the_commits_that_it_concerns_at_once_sell_no_broken_unit(ma
         buy(product, number)
 
     def commit(number):
-        return services.commit(key=f"saga:a-{number}:commit_stock", sale_id=f"a-{number}", now=NOW)
+        return sales.commit(key=f"saga:a-{number}:commit_stock", sale_id=f"a-{number}", now=NOW)
 
     calls = [lambda n=n: commit(n) for n in range(20)]
     calls += [lambda n=n: count(product, "CENTRAL", 1, f"count {n}") for n in range(20)]
@@ -246,12 +247,12 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
                 [
                     lambda p=product, a=auction, q=quantity: list_lot(p, a, q),
                     lambda a=auction: services.release_lot(auction_id=a, now=NOW),
-                    lambda p=product, s=sale, a=seller, q=quantity, k=reserving: services.reserve(
+                    lambda p=product, s=sale, a=seller, q=quantity, k=reserving: sales.reserve(
                         key=k, sale_id=s, auction_id=a, product_id=p.id, quantity=q, now=NOW
                     ),
-                    lambda s=sale, k=reserving: services.release(key=k, sale_id=s, now=NOW),
-                    lambda s=sale, k=committing: services.commit(key=k, sale_id=s, now=NOW),
-                    lambda s=sale, k=committing: services.restock(key=k, sale_id=s, now=NOW),
+                    lambda s=sale, k=reserving: sales.release(key=k, sale_id=s, now=NOW),
+                    lambda s=sale, k=committing: sales.commit(key=k, sale_id=s, now=NOW),
+                    lambda s=sale, k=committing: sales.restock(key=k, sale_id=s, now=NOW),
                     lambda p=product: services.transfer_stock(
                         key=ids.new_id(),
                         product_id=p.id,

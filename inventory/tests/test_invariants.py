@@ -4,6 +4,7 @@ import pytest
 from django.db import connections
 
 from inventory import invariants, services
+from inventory.tests import sales
 from inventory.tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -22,8 +23,8 @@ def product(make_product):
         allocate="on_listing",
         now=NOW,
     )
-    services.reserve(key="r", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
-    services.commit(key="c", sale_id="a-2", now=NOW)
+    sales.reserve(key="r", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
+    sales.commit(key="c", sale_id="a-2", now=NOW)
     return product
 
 

@@ -5,6 +5,7 @@ import pytest
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
+from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -24,7 +25,7 @@ def list_lot(product, auction, quantity=1, allocate="on_listing"):
 
 def reserve(product, sale, quantity=1):
     auction = sale.partition("-")[0]
-    return services.reserve(
+    return sales.reserve(
         key=f"saga:{sale}:reserve_stock",
         sale_id=sale,
         auction_id=auction,
@@ -35,13 +36,13 @@ def reserve(product, sale, quantity=1):
 
 
 def commit(sale):
-    return services.commit(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
+    return sales.commit(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
 
 
 def undo(sale):
     """As the saga does after a refused commit."""
-    services.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
-    return services.release(key=f"saga:{sale}:reserve_stock", sale_id=sale, now=NOW)
+    sales.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
+    return sales.release(key=f"saga:{sale}:reserve_stock", sale_id=sale, now=NOW)
 
 
 def count(product, counted, *, warehouse="CENTRAL", key="k", confirmation=""):
@@ -151,7 +152,7 @@ def test_a_sale_with_a_unit_that_stood_in_gives_it_back_to_its_lot(make_product)
     )
 
     count(product, 0)
-    services.release(key="saga:a-2:reserve_stock", sale_id="a-2", now=NOW)
+    sales.release(key="saga:a-2:reserve_stock", sale_id="a-2", now=NOW)
 
     assert (figures(product), states("SALE")) == ({"reserved": 1}, {"a-2": "RELEASED"})
     assert reserve(product, "a-5").from_lot == 1

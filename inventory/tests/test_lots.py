@@ -4,6 +4,7 @@ import pytest
 
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, services
+from inventory.tests import sales
 from inventory.tests.conftest import NOW, SELLER, figures, list_lot, published, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -144,8 +145,8 @@ def test_a_refused_lot_stays_refused_although_stock_has_come_since(make_product)
 def test_a_lot_that_is_over_gives_back_what_was_not_sold_once(make_product):
     product = make_product(CENTRAL=3)
     list_lot(product.id, quantity=3)
-    services.reserve(key="k", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
-    services.commit(key="c", sale_id="a-2", now=NOW)
+    sales.reserve(key="k", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
+    sales.commit(key="c", sale_id="a-2", now=NOW)
 
     end_lot()
     end_lot()

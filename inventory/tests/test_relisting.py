@@ -9,6 +9,7 @@ import pytest
 
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services, tasks
+from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names, receive
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -30,7 +31,7 @@ def ended(product, auction_id=OLD, relist_as=None):
 
 
 def buy(product, sale, auction):
-    return services.reserve(
+    return sales.reserve(
         key=sale, sale_id=sale, auction_id=auction, product_id=product.id, quantity=1, now=NOW
     )
 
@@ -113,7 +114,7 @@ def test_units_of_several_warehouses_pass_on_but_not_what_is_sold(make_product, 
     product = make_product(CENTRAL=2, HARBOUR=2)
     deliver(requested(product, quantity=4), "listed")
     buy(product, f"{OLD}-2", OLD)
-    services.commit(key="c", sale_id=f"{OLD}-2", now=NOW)
+    sales.commit(key="c", sale_id=f"{OLD}-2", now=NOW)
 
     deliver(ended(product, relist_as=NEXT), "ended")
 

@@ -6,13 +6,14 @@ from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import steps
 from inventory import invariants, models, refusals, services
+from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
 
 def reserve(product, sale="a-7", auction="a", quantity=1, key=None):
-    return services.reserve(
+    return sales.reserve(
         key=key or f"saga:{sale}:reserve_stock",
         sale_id=sale,
         auction_id=auction,
@@ -23,15 +24,15 @@ def reserve(product, sale="a-7", auction="a", quantity=1, key=None):
 
 
 def release(sale="a-7"):
-    return services.release(key=f"saga:{sale}:reserve_stock", sale_id=sale, now=NOW)
+    return sales.release(key=f"saga:{sale}:reserve_stock", sale_id=sale, now=NOW)
 
 
 def commit(sale="a-7"):
-    return services.commit(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
+    return sales.commit(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
 
 
 def restock(sale="a-7"):
-    return services.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
+    return sales.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
 
 
 def list_lot(product, auction="a", quantity=1):
@@ -137,7 +138,7 @@ def test_an_impossible_quantity_is_refused(make_product, quantity):
 
 def test_a_product_that_is_not_there_is_refused(make_product):
     with pytest.raises(refusals.UnknownProduct):
-        services.reserve(key="k", sale_id="s", auction_id="a", product_id="f" * 32, quantity=1, now=NOW)
+        sales.reserve(key="k", sale_id="s", auction_id="a", product_id="f" * 32, quantity=1, now=NOW)
 
 
 # --- and where they return to -------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
+from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names, receive
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
@@ -28,7 +29,7 @@ def transfer(product, quantity, source="CENTRAL", destination="HARBOUR", key="k"
 
 
 def reserve(product, sale="s-1"):
-    services.reserve(key=sale, sale_id=sale, auction_id="s", product_id=product.id, quantity=1, now=NOW)
+    sales.reserve(key=sale, sale_id=sale, auction_id="s", product_id=product.id, quantity=1, now=NOW)
 
 
 def the_move():
@@ -171,7 +172,7 @@ def test_a_clerk_cannot_take_the_key_of_a_sagas_step(make_product):
         key=stolen, product_id=product.id, warehouse="CENTRAL", quantity=1, actor="clerk", now=NOW
     )
 
-    outcome = services.reserve(
+    outcome = sales.reserve(
         key=stolen, sale_id="s-1", auction_id="s", product_id=product.id, quantity=1, now=NOW
     )
 
@@ -310,8 +311,8 @@ def test_an_empty_product_is_not_depleted_again(make_product):
     product = make_product(CENTRAL=1, HARBOUR=1)
     reserve(product, "s-1")
     reserve(product, "s-2")
-    services.commit(key="c1", sale_id="s-1", now=NOW)
-    services.commit(key="c2", sale_id="s-2", now=NOW)
+    sales.commit(key="c1", sale_id="s-1", now=NOW)
+    sales.commit(key="c2", sale_id="s-2", now=NOW)
     assert published_names().count("StockDepleted") == 1
 
     receive(product, 1)

@@ -52,7 +52,8 @@ FAILED = events.BidFailed(**_FAILED, reason="payment_refused")
 def handle(event: events.Event, event_id: str = "event-1") -> None:
     """As the consumer does: inside a transaction."""
     with transaction.atomic(using=models.DATABASE):
-        handlers.SUBSCRIPTION.handlers[type(event)](conftest.envelope_of(event, event_id=event_id), event)
+        received = consuming.Received(conftest.envelope_of(event, event_id=event_id), event)
+        handlers.SUBSCRIPTION.handlers[type(event)]([received])
 
 
 def notified() -> list[tuple[str, str, dict[str, Any]]]:

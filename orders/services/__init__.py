@@ -10,13 +10,17 @@ from orders.services.cards import remove_card, set_card
 from orders.services.orders import CancellationResult, OrderResult, cancel_order, confirm_order, place_order
 from orders.services.payment_transactions import PaymentResult
 from orders.services.payments import RefundResult, capture_payment, refund_payment, resolve_payment
+from orders.services.requests import CancelRequest, OrderRequest, SaleRequest
 from orders.services.risk import assess_risk
 
 __all__ = [
+    "CancelRequest",
     "CancellationResult",
+    "OrderRequest",
     "OrderResult",
     "PaymentResult",
     "RefundResult",
+    "SaleRequest",
     "assess_risk",
     "cancel_order",
     "capture_payment",

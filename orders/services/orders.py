@@ -1,5 +1,6 @@
 """Orders: each is placed, and then cancelled or confirmed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -8,6 +9,7 @@ from auction_project.kernel import contracts
 from auction_project.kernel.messaging import steps
 from orders import exceptions, models
 from orders.services import publishing
+from orders.services.requests import CancelRequest, OrderRequest, SaleRequest
 
 _STEPS = steps.Steps(models.Once)
 
@@ -26,79 +28,74 @@ class CancellationResult(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool
 
 
-def place_order(
-    *,
-    key: str,
-    user_id: str,
-    order_number: str,
-    sale_id: str,
-    auction_id: str,
-    product_id: str,
-    quantity: int,
-    title: str,
-    amount: int,
-    currency: str,
-    now: datetime,
-) -> OrderResult:
-    """Write the order of `quantity` units for `amount` in all (minor units of `currency`, an ISO 4217 code); it is
-    PLACED.
+def place_order(requests: Sequence[SaleRequest], *, now: datetime) -> list[OrderResult | Exception]:
+    """Write the orders; they are PLACED. Outcomes: OrderNumberTaken, steps.Voided."""
+    return _STEPS.perform(
+        requests, lambda members: [_place(member, now) for member in members], OrderResult, now=now
+    )
 
-    Raises OrderNumberTaken, steps.Voided.
+
+def cancel_order(requests: Sequence[CancelRequest], *, now: datetime) -> list[CancellationResult | Exception]:
+    """Undo `place_order`: cancel the orders by new facts, or make sure that they are never placed.
+
+    Outcomes: OrderIsConfirmed.
     """
+    results = _STEPS.undo(
+        requests, lambda members: [_cancel(member, now) for member in members], CancellationResult, now=now
+    )
+    return [
+        result or CancellationResult(order_number=request.order_number, cancelled=False)
+        for request, result in zip(requests, results, strict=True)
+    ]
 
-    def effect() -> OrderResult:
-        order = models.Order(
-            number=order_number,
-            sale_id=sale_id,
-            user_id=user_id,
-            auction_id=auction_id,
-            product_id=product_id,
-            quantity=quantity,
-            title=title,
-            amount=amount,
-            currency=currency,
-            placed_at=now,
-        )
+
+def confirm_order(requests: Sequence[OrderRequest], *, now: datetime) -> list[OrderResult | Exception]:
+    """Make the orders final: they are CONFIRMED, and their money is ours.
+
+    Outcomes: OrderNotFound, OrderIsCancelled, OrderNotPaid, none of which is stored.
+    """
+    return _STEPS.perform(
+        requests, lambda members: [_confirm(member, now) for member in members], OrderResult, now=now
+    )
+
+
+def _place(request: SaleRequest, now: datetime) -> OrderResult:
+    order = models.Order(
+        number=request.order_number,
+        sale_id=request.sale_id,
+        user_id=request.user_id,
+        auction_id=request.auction_id,
+        product_id=request.product_id,
+        quantity=request.quantity,
+        title=request.title,
+        amount=request.amount,
+        currency=request.currency,
+        placed_at=now,
+    )
+    with request.bound():
         order.place()
-        return OrderResult(order_number=order_number, status=models.OrderFact.Kind.PLACED.value)
-
-    return _STEPS.perform(key, effect, OrderResult, now=now)
+    return OrderResult(order_number=order.number, status=models.OrderFact.Kind.PLACED.value)
 
 
-def cancel_order(*, key: str, order_number: str, reason: str, now: datetime) -> CancellationResult:
-    """Undo `place_order`: cancel the order by a new fact, or make sure that it is never placed.
-
-    `reason` is what the buyer reads. Raises OrderIsConfirmed.
-    """
-
-    def effect() -> CancellationResult:
-        order = models.Order.locked(order_number)
-        if order.status == models.OrderFact.Kind.CONFIRMED:
-            raise exceptions.OrderIsConfirmed(order_number=order_number)
-        order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=reason)
-        publishing.publish(order, contracts.events.OrderCancelled, now=now, reason=reason)
-        return CancellationResult(order_number=order_number, cancelled=True)
-
-    result = _STEPS.undo(key, effect, CancellationResult, now=now)
-    return result or CancellationResult(order_number=order_number, cancelled=False)
+def _cancel(request: CancelRequest, now: datetime) -> CancellationResult:
+    order = models.Order.locked(request.order_number)
+    if order.status == models.OrderFact.Kind.CONFIRMED:
+        raise exceptions.OrderIsConfirmed(order_number=order.number)
+    order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=request.reason)
+    with request.bound():
+        publishing.publish(order, contracts.events.OrderCancelled, now=now, reason=request.reason)
+    return CancellationResult(order_number=order.number, cancelled=True)
 
 
-def confirm_order(*, key: str, order_number: str, now: datetime) -> OrderResult:
-    """Make the order final: it is CONFIRMED, and its money is ours.
-
-    Raises OrderNotFound, OrderIsCancelled, OrderNotPaid, none of which is stored.
-    """
-
-    def effect() -> OrderResult:
-        order = models.Order.locked(order_number)
-        if order.status == models.OrderFact.Kind.CANCELLED:
-            raise exceptions.OrderIsCancelled(order_number=order_number)
-        payment = models.Payment.locked(order_number)
-        if payment is None or not payment.pays(order):
-            raise exceptions.OrderNotPaid(order_number=order_number)
-        order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
-        models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
+def _confirm(request: OrderRequest, now: datetime) -> OrderResult:
+    order = models.Order.locked(request.order_number)
+    if order.status == models.OrderFact.Kind.CANCELLED:
+        raise exceptions.OrderIsCancelled(order_number=order.number)
+    payment = models.Payment.locked(order.number)
+    if payment is None or not payment.pays(order):
+        raise exceptions.OrderNotPaid(order_number=order.number)
+    order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
+    models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
+    with request.bound():
         publishing.publish(order, contracts.events.OrderConfirmed, now=now)
-        return OrderResult(order_number=order_number, status=models.OrderFact.Kind.CONFIRMED.value)
-
-    return _STEPS.perform(key, effect, OrderResult, now=now)
+    return OrderResult(order_number=order.number, status=models.OrderFact.Kind.CONFIRMED.value)

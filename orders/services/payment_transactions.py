@@ -36,7 +36,7 @@ def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | No
     A payment without a card is declined at once. Raises OrderNumberTaken.
     """
     with transaction.atomic(using=models.DATABASE):
-        step = STEPS.begin(intent.key, now=now)
+        step = STEPS.begin([intent.key], now=now)[intent.key]
         if not step.is_open:
             return None
         payment = None if step.is_new else models.Payment.locked(intent.order_number)
@@ -59,7 +59,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
     """
     state = _State(result.status.name)
     with transaction.atomic(using=models.DATABASE):
-        step = STEPS.lock(payment.key)
+        step = STEPS.lock([payment.key])[payment.key]
         current = _locked(payment)
         if not current.may_become(state):
             return current
@@ -68,7 +68,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
             models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, current, now=now)
             publishing.publish(current, contracts.events.PaymentCaptured, now=now)
             if step.is_open:
-                step.finish(_result(current))
+                STEPS.decide([(step, _result(current))])
         else:
             detail = result.reason or current.detail or f"The payment was {state.value.lower()}."
             _refuse(step, current, state, detail, now=now)
@@ -81,7 +81,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
 def count_timeout(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Count one unanswered capture; the payment afterwards. After MAX_TIMEOUTS it is CANCELLING and not sent again."""
     with transaction.atomic(using=models.DATABASE):
-        STEPS.lock(payment.key)
+        STEPS.lock([payment.key])
         current = _locked(payment)
         if current.state == _State.STARTED:
             current.count_timeout(now=now)
@@ -116,7 +116,7 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
     state there is nothing more to do. Raises OrderIsConfirmed.
     """
     with transaction.atomic(using=models.DATABASE):
-        step = STEPS.begin(key, now=now)
+        step = STEPS.begin([key], now=now)[key]
         payment = models.Payment.locked(order_number)
         if payment is not None and payment.key == key:
             if models.OrderFact.objects.filter(
@@ -126,25 +126,26 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
             if payment.state == _State.STARTED:
                 payment.become(_State.CANCELLING, now=now, detail="The sale is undone.")
             elif payment.state == _State.CAPTURED:
-                STEPS.begin(steps.undo_key(key), now=now)
+                STEPS.begin([steps.undo_key(key)], now=now)
                 payment.become(_State.REFUNDING, now=now)
         if step.is_open:
-            step.void()
+            STEPS.decide([(step, None)])
         return payment if payment is not None and payment.key == key else None
 
 
 def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
     """Write down that the provider gave the money back, once; the payment afterwards."""
     with transaction.atomic(using=models.DATABASE):
-        STEPS.lock(payment.key)
+        STEPS.lock([payment.key])
         current = _locked(payment)
         if not current.may_become(_State.REFUNDED):
             return current
-        undoing = STEPS.lock(steps.undo_key(payment.key))
+        undo_key = steps.undo_key(payment.key)
+        undoing = STEPS.lock([undo_key])[undo_key]
         current.become(_State.REFUNDED, now=now)
         models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
         publishing.publish(current, contracts.events.PaymentRefunded, now=now)
-        undoing.finish(_result(current))
+        STEPS.decide([(undoing, _result(current))])
     _DECIDED.labels(current.state).inc()
     return current
 
@@ -157,7 +158,7 @@ def _refuse(step: steps.Step, payment: models.Payment, state: str, detail: str, 
     payment.become(state, now=now, detail=detail)
     if step.is_open:
         publishing.publish(payment, contracts.events.PaymentDeclined, now=now, reason=detail)
-        step.refuse(exceptions.PaymentRefused(detail))
+        STEPS.decide([(step, exceptions.PaymentRefused(detail))])
 
 
 def _locked(payment: models.Payment) -> models.Payment:

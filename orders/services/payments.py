@@ -4,14 +4,20 @@ No transaction is open during a call to the provider; `payment_transactions` hol
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
 from auction_project.kernel import failpoints, logs
+from auction_project.kernel.messaging import groups, steps
 from orders import capture_calls, models, provider
 from orders.services import payment_transactions as transactions
+from orders.services.requests import OrderRequest, SaleRequest
+
+AnyRequest = TypeVar("AnyRequest", bound=steps.Request)
+Result = TypeVar("Result", bound=msgspec.Struct)
 
 log = logs.get(__name__)
 
@@ -24,35 +30,40 @@ class RefundResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def capture_payment(
-    *,
-    key: str,
-    user_id: str,
-    order_number: str,
-    sale_id: str,
-    auction_id: str,
-    title: str,
-    amount: int,
-    currency: str,
-    now: datetime,
-) -> transactions.PaymentResult:
-    """Take `amount` (minor units of `currency`, an ISO 4217 code) from the buyer's card; the payment is CAPTURED then.
+    requests: Sequence[SaleRequest], *, now: datetime
+) -> list[transactions.PaymentResult | Exception]:
+    """Take the amounts from the buyers' cards; the payments are CAPTURED then.
 
-    The intent is committed before the provider is called. When the provider does not answer, this raises
+    An intent is committed before the provider is called. When the provider does not answer, the outcome is
     errors.Unavailable, and the caller calls again with the same key. After MAX_TIMEOUTS unanswered captures of a
     provider that is healthy, the payment is cancelled at the provider, which decides it.
 
-    Raises PaymentRefused, steps.Voided, OrderNumberTaken, errors.Unavailable, provider.ProviderFault.
+    Outcomes: PaymentRefused, steps.Voided, OrderNumberTaken, errors.Unavailable, provider.ProviderFault.
     """
-    card = models.Card.objects.filter(user_id=user_id).first()
+    return [_outcome(_capture, request, now) for request in requests]
+
+
+def _outcome(
+    act: Callable[[AnyRequest, datetime], Result], request: AnyRequest, now: datetime
+) -> Result | Exception:
+    try:
+        with request.bound():
+            return act(request, now)
+    except Exception as error:
+        return error
+
+
+def _capture(request: SaleRequest, now: datetime) -> transactions.PaymentResult:
+    card = models.Card.objects.filter(user_id=request.user_id).first()
     intent = models.Payment(
-        order_number=order_number,
-        key=key,
-        user_id=user_id,
-        sale_id=sale_id,
-        auction_id=auction_id,
-        title=title,
-        amount=amount,
-        currency=currency,
+        order_number=request.order_number,
+        key=request.key,
+        user_id=request.user_id,
+        sale_id=request.sale_id,
+        auction_id=request.auction_id,
+        title=request.title,
+        amount=request.amount,
+        currency=request.currency,
         token=card.token if card else "",
         started_at=now,
     )
@@ -60,8 +71,8 @@ def capture_payment(
     if payment is not None and payment.state == models.PaymentState.STARTED:
         payment = _send_capture(payment, now=now)
     if payment is not None and payment.state == models.PaymentState.CANCELLING:
-        transactions.record(payment, provider.current().cancel(key=key), now=now)
-    return transactions.STEPS.answer(key, transactions.PaymentResult)
+        transactions.record(payment, provider.current().cancel(key=request.key), now=now)
+    return groups.only(transactions.STEPS.answers([request.key], transactions.PaymentResult))
 
 
 def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
@@ -105,12 +116,17 @@ def _conclude_capture(
     return transactions.record(payment, result, now=now)
 
 
-def refund_payment(*, key: str, order_number: str, now: datetime) -> RefundResult:
+def refund_payment(requests: Sequence[OrderRequest], *, now: datetime) -> list[RefundResult | Exception]:
     """Undo `capture_payment`: give the money back, or make sure that none is ever taken.
 
-    A capture that was not answered is cancelled at the provider first, which decides it. Raises OrderIsConfirmed,
+    A capture that was not answered is cancelled at the provider first, which decides it. Outcomes: OrderIsConfirmed,
     errors.Unavailable (the caller calls again), provider.ProviderFault.
     """
+    return [_outcome(_refund, request, now) for request in requests]
+
+
+def _refund(request: OrderRequest, now: datetime) -> RefundResult:
+    key, order_number = request.key, request.order_number
     payment = transactions.open_undo(key, order_number=order_number, now=now)
     if payment is not None and payment.state == models.PaymentState.CANCELLING:
         transactions.record(payment, provider.current().cancel(key=key), now=now)

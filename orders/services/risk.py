@@ -1,37 +1,40 @@
 """Scores a sale by what is known of its buyer, and stores the score."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from auction_project.kernel.messaging import steps
 from orders import exceptions, models, risk
+from orders.services.requests import SaleRequest
 
 _STEPS = steps.Steps(models.Once, [exceptions.RiskRefused])
 
 
-def assess_risk(
-    *, key: str, user_id: str, order_number: str, amount: int, currency: str, now: datetime
-) -> risk.Assessment:
-    """Score the sale and store the score with its reasons, those of a refused sale, too; the score and its reasons.
+def assess_risk(requests: Sequence[SaleRequest], *, now: datetime) -> list[risk.Assessment | Exception]:
+    """Score the sales and store the scores with their reasons, those of refused sales, too; the score and its reasons of
+    each.
 
-    `amount` is in minor units of `currency`. Raises RiskRefused, steps.Voided.
+    Outcomes: RiskRefused, steps.Voided.
     """
+    return _STEPS.perform(
+        requests, lambda members: [_assess(member, now) for member in members], risk.Assessment, now=now
+    )
 
-    def effect() -> risk.Assessment | exceptions.RiskRefused:
-        assessment = risk.assess(_buyer(user_id, now=now), now)
-        models.RiskAssessment.objects.create(
-            order_number=order_number,
-            user_id=user_id,
-            amount=amount,
-            currency=currency,
-            policy=risk.POLICY_VERSION,
-            score=assessment.score,
-            reasons=assessment.as_reasons(),
-            refused=assessment.is_refused,
-            at=now,
-        )
-        return exceptions.RiskRefused() if assessment.is_refused else assessment
 
-    return _STEPS.perform(key, effect, risk.Assessment, now=now)
+def _assess(request: SaleRequest, now: datetime) -> risk.Assessment | exceptions.RiskRefused:
+    assessment = risk.assess(_buyer(request.user_id, now=now), now)
+    models.RiskAssessment.objects.create(
+        order_number=request.order_number,
+        user_id=request.user_id,
+        amount=request.amount,
+        currency=request.currency,
+        policy=risk.POLICY_VERSION,
+        score=assessment.score,
+        reasons=assessment.as_reasons(),
+        refused=assessment.is_refused,
+        at=now,
+    )
+    return exceptions.RiskRefused() if assessment.is_refused else assessment
 
 
 def _buyer(user_id: str, *, now: datetime) -> risk.Buyer:

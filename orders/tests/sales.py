@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from auction_project.kernel import contracts, errors, ids
+from auction_project.kernel.messaging import groups
 from orders import models, risk, services
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -30,29 +31,35 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     def pay_with(self, number: str) -> models.Card:
         return services.set_card(user_id=self.user_id, number=number, now=NOW)
 
-    def assess(self, *, now: datetime = NOW) -> risk.Assessment:
-        return services.assess_risk(
-            key=self.key("assess_risk"),
-            user_id=self.user_id,
-            order_number=self.order_number,
-            amount=self.amount,
-            currency=self.currency,
-            now=now,
-        )
-
-    def capture(self, **changes: Any) -> services.PaymentResult:
-        arguments: dict[str, Any] = {
-            "key": self.key("capture_payment"),
+    def request(self, step: str, **changes: Any) -> services.SaleRequest:
+        """What the saga asks at `step`."""
+        fields: dict[str, Any] = {
+            "key": self.key(step),
+            "correlation_id": "c0ffee00",
             "user_id": self.user_id,
             "order_number": self.order_number,
             "sale_id": self.sale_id,
             "auction_id": self.auction_id,
+            "product_id": "b" * 32,
+            "quantity": 1,
             "title": "A brass sextant",
             "amount": self.amount,
             "currency": self.currency,
-            "now": NOW,
         }
-        return services.capture_payment(**arguments | changes)
+        return services.SaleRequest(**fields | changes)
+
+    def order_request(self, step: str) -> services.OrderRequest:
+        return services.OrderRequest(
+            key=self.key(step), correlation_id="c0ffee00", order_number=self.order_number
+        )
+
+    # Each step as a group of one; its error is raised.
+
+    def assess(self, *, now: datetime = NOW) -> risk.Assessment:
+        return groups.only(services.assess_risk([self.request("assess_risk")], now=now))
+
+    def capture(self, *, now: datetime = NOW, **changes: Any) -> services.PaymentResult:
+        return groups.only(services.capture_payment([self.request("capture_payment", **changes)], now=now))
 
     def capture_patiently(self) -> services.PaymentResult:
         """Capture as the saga does, which repeats the step after an outage; ten times at most."""
@@ -64,33 +71,22 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         raise AssertionError("the payment was never decided")
 
     def refund(self) -> services.RefundResult:
-        return services.refund_payment(
-            key=self.key("capture_payment"), order_number=self.order_number, now=NOW
-        )
+        return groups.only(services.refund_payment([self.order_request("capture_payment")], now=NOW))
 
-    def place(self, **changes: Any) -> services.OrderResult:
-        arguments: dict[str, Any] = {
-            "key": self.key("place_order"),
-            "user_id": self.user_id,
-            "order_number": self.order_number,
-            "sale_id": self.sale_id,
-            "auction_id": self.auction_id,
-            "product_id": "b" * 32,
-            "quantity": 1,
-            "title": "A brass sextant",
-            "amount": self.amount,
-            "currency": self.currency,
-            "now": NOW,
-        }
-        return services.place_order(**arguments | changes)
+    def place(self, *, now: datetime = NOW, **changes: Any) -> services.OrderResult:
+        return groups.only(services.place_order([self.request("place_order", **changes)], now=now))
 
     def cancel(self, reason: str = "stock_refused") -> services.CancellationResult:
-        return services.cancel_order(
-            key=self.key("place_order"), order_number=self.order_number, reason=reason, now=NOW
+        request = services.CancelRequest(
+            key=self.key("place_order"),
+            correlation_id="c0ffee00",
+            order_number=self.order_number,
+            reason=reason,
         )
+        return groups.only(services.cancel_order([request], now=NOW))
 
     def confirm(self) -> services.OrderResult:
-        return services.confirm_order(key=self.key("confirm_order"), order_number=self.order_number, now=NOW)
+        return groups.only(services.confirm_order([self.order_request("confirm_order")], now=NOW))
 
     def payment(self) -> models.Payment:
         return models.Payment.objects.get(order_number=self.order_number)

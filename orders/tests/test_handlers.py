@@ -34,8 +34,8 @@ def handle(version: int, **changes: Any) -> None:
         version=version,
         correlation_id="c",
     )
-    envelope, decoded = contracts.decode(message)
-    handlers.SUBSCRIPTION.handlers[type(decoded)](envelope, decoded)
+    received = consuming.Received(*contracts.decode(message))
+    handlers.SUBSCRIPTION.handlers[type(received.event)]([received])
 
 
 def stored() -> tuple[int, bool, bool, datetime]:

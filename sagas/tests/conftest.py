@@ -1,6 +1,7 @@
 """What the tests of the sagas share: sales with a script, the fake participants, and a dispatcher that the test controls."""
 
 import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,26 +36,41 @@ class FakeDispatcher:
     """Keeps what is sent until the test delivers it; `lose()` does what an emptied broker does."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[str, tuple[str, ...]]] = []
+        self.chains: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.full: frozenset[str] = frozenset()
 
-    def send(self, *, saga_id, legs):
-        self.sent.append((saga_id, tuple(leg.name for leg in legs)))
+    @property
+    def sent(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What was sent for each saga."""
+        return [(saga_id, legs) for saga_ids, legs in self.chains for saga_id in saga_ids]
+
+    def send(self, *, saga_ids, legs):
+        self.chains.append((tuple(saga_ids), tuple(leg.name for leg in legs)))
 
     def lose(self):
-        self.sent.clear()
+        self.chains.clear()
 
     def deliver(self):
         """Run the chains that were sent, and those that they send, until none is left."""
-        while self.sent:
-            saga_id, legs = self.sent.pop(0)
-            run(saga_id, legs[0])
+        while self.chains:
+            saga_ids, legs = self.chains.pop(0)
+            run_group(saga_ids, legs[0])
 
 
 def run(saga_id: str, step: str) -> None:
+    """One task of one saga, as a worker runs it."""
+    run_group([saga_id], step)
+
+
+def run_group(saga_ids: Sequence[str], step: str) -> None:
     """One task, as a worker runs it."""
     with contextlib.suppress(Ignore):
-        tasks.run_step(saga_id=saga_id, step=step)
+        tasks.run_step(saga_ids=list(saga_ids), step=step)
+
+
+def start(*sales: events.SaleConfirmed, now: datetime) -> int:
+    """Start the sagas of these sales, as a group; how many are new."""
+    return services.start_sagas(sales=[services.Sale(sale, "from-the-bid") for sale in sales], now=now)
 
 
 @pytest.fixture
@@ -80,8 +96,20 @@ def begin(fake_dispatcher, fakes):
 
     def begin(script=""):
         sale = make_sale(script)
-        services.start_saga(sale=sale, correlation_id="from-the-bid", now=datetime.now(UTC))
+        start(sale, now=datetime.now(UTC))
         return sale.sale_id
+
+    return begin
+
+
+@pytest.fixture
+def begin_group(fake_dispatcher, fakes):
+    """`begin_group("", "assess_risk=refuse")`: start a group of sales with these scripts; their ids."""
+
+    def begin(*scripts):
+        sales = [make_sale(script) for script in scripts]
+        assert start(*sales, now=datetime.now(UTC)) == len(scripts)
+        return [sale.sale_id for sale in sales]
 
     return begin
 

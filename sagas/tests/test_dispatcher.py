@@ -20,7 +20,7 @@ def chains(monkeypatch):
 
 
 def test_a_chain_changes_the_queue_with_the_app(chains):
-    dispatcher.send(saga_id="a-1", legs=LEGS)
+    dispatcher.send(saga_ids=["a-1"], legs=LEGS)
 
     assert [(task.task, task.kwargs["step"], task.options["queue"]) for task in chains[0]] == [
         ("sagas.run_step", "reserve_stock", "inventory"),
@@ -28,11 +28,11 @@ def test_a_chain_changes_the_queue_with_the_app(chains):
         ("sagas.run_step", "commit_stock", "inventory"),
         ("sagas.run_step", "confirm_order", "orders"),
     ]
-    assert all(task.immutable and task.kwargs["saga_id"] == "a-1" for task in chains[0])
+    assert all(task.immutable and task.kwargs["saga_ids"] == ["a-1"] for task in chains[0])
 
 
 def test_the_last_step_is_sent_alone(chains):
-    dispatcher.send(saga_id="a-1", legs=LEGS[-1:])
+    dispatcher.send(saga_ids=["a-1"], legs=LEGS[-1:])
 
     assert [[task.kwargs["step"] for task in chain] for chain in chains] == [["confirm_order"]]
 
@@ -44,6 +44,6 @@ def test_an_unavailable_broker_is_only_logged(monkeypatch, caplog, error):
 
     monkeypatch.setattr(celery.canvas._chain, "apply_async", fail)
 
-    dispatcher.send(saga_id="a-1", legs=LEGS)
+    dispatcher.send(saga_ids=["a-1"], legs=LEGS)
 
     assert "chain_not_sent" in caplog.text

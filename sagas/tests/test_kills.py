@@ -15,7 +15,7 @@ from django.db import connections
 from auction_project.kernel import failpoints
 from sagas import invariants, models, operators, services
 from sagas.tests import participants
-from sagas.tests.conftest import pass_time, published, run, saga, timeline
+from sagas.tests.conftest import pass_time, published, run, run_group, saga, timeline
 
 pytestmark = pytest.mark.django_db(databases=["sagas"], transaction=True)
 ALL = list(participants.ACTIONS)
@@ -46,8 +46,9 @@ def deliver_in_a_process(fake_dispatcher, point):
     fake_dispatcher.lose()
 
 
-def finish(fake_dispatcher, saga_id):
-    pass_time(saga_id, 60)
+def finish(fake_dispatcher, *saga_ids):
+    for saga_id in saga_ids:
+        pass_time(saga_id, 60)
     services.claim_due(now=datetime.now(UTC))
     fake_dispatcher.deliver()
 
@@ -81,16 +82,48 @@ def test_a_compensation_survives_the_kill_at_any_point(begin, fake_dispatcher, p
     assert_sound()
 
 
+GROUP_POINTS = [point for point in POINTS if not point.endswith("before_call")]
+
+
+@pytest.mark.parametrize("point", GROUP_POINTS)
+def test_a_group_of_fifty_survives_the_kill_after_any_effect_and_any_record(
+    begin_group, fake_dispatcher, point
+):
+    sales = begin_group(*[""] * 50)
+
+    deliver_in_a_process(fake_dispatcher, point)
+    finish(fake_dispatcher, *sales)
+
+    for sale in sales:
+        assert participants.effects(sale) == ALL
+        assert [line for line in timeline(sale) if line.endswith("DONE")] == [f"{step} DONE" for step in ALL]
+        assert (saga(sale).status, published(sale)) == ("COMPLETED", ["SaleSettled"])
+    assert_sound()
+
+
+@pytest.mark.parametrize("point", [point for point in BACK_POINTS if point.endswith("after_effect")])
+def test_a_group_that_is_undone_survives_the_kill_after_any_effect(begin_group, fake_dispatcher, point):
+    sales = begin_group(*["commit_stock=refuse"] * 25, *[""] * 25)
+
+    deliver_in_a_process(fake_dispatcher, point)
+    finish(fake_dispatcher, *sales)
+
+    assert {saga(sale).status for sale in sales[:25]} == {"COMPENSATED"}
+    assert {saga(sale).status for sale in sales[25:]} == {"COMPLETED"}
+    assert all(participants.effects(sale) == ["assess_risk"] for sale in sales[:25])
+    assert_sound()
+
+
 def test_a_step_that_comes_after_its_compensation_meets_the_tombstone(begin, fake_dispatcher):
     sale = begin("place_order=refuse")
-    late = services.begin_attempt(saga_id=sale, leg="reserve_stock", worker="w", now=datetime.now(UTC))
+    (late,) = services.begin_attempts(saga_ids=[sale], leg="reserve_stock", worker="w", now=datetime.now(UTC))
     operators.compensate_saga(saga_id=sale, who="ann", reason="stop", now=datetime.now(UTC))
     fake_dispatcher.lose()
     run(sale, "release_stock")
 
-    with pytest.raises(participants.messaging_steps.Voided):
-        participants.steps.call(late.leg, late.saga, now=datetime.now(UTC))
+    (error,) = participants.steps.call(late.leg, [late.saga], now=datetime.now(UTC))
 
+    assert isinstance(error, participants.messaging_steps.Voided)
     assert participants.effects(sale) == []
     assert saga(sale).status == "COMPENSATED"
 
@@ -124,6 +157,16 @@ def test_of_eight_doubles_of_a_task_one_makes_the_call(begin, fake_dispatcher):
 
     assert participants.calls(sale) == ["reserve_stock"]
     assert timeline(sale) == ["reserve_stock DONE"]
+
+
+def test_of_eight_doubles_of_a_groups_task_each_call_is_made_once(begin_group, fake_dispatcher):
+    sales = begin_group(*[""] * 20)
+    fake_dispatcher.lose()
+
+    at_once(8, lambda: run_group(sales, "reserve_stock"))
+
+    assert [participants.calls(sale) for sale in sales] == [["reserve_stock"]] * 20
+    assert [timeline(sale) for sale in sales] == [["reserve_stock DONE"]] * 20
 
 
 def test_parallel_sweeps_send_each_saga_once(begin, fake_dispatcher):

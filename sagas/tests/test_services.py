@@ -6,9 +6,10 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from auction_project.kernel import contracts, errors
+from auction_project.kernel.messaging import consuming
 from sagas import definitions, engine, handlers, metrics, models, operators, services
 from sagas.tests import participants
-from sagas.tests.conftest import NOW, make_sale, pass_time, published, run, saga, timeline
+from sagas.tests.conftest import NOW, make_sale, pass_time, published, run, saga, start, timeline
 
 pytestmark = pytest.mark.django_db(databases=["sagas"])
 COMMANDS = {
@@ -19,13 +20,17 @@ COMMANDS = {
 
 
 def begin_attempt(saga_id, leg, now=None):
-    return services.begin_attempt(saga_id=saga_id, leg=leg, worker="worker-1", now=now or datetime.now(UTC))
+    """The attempt of one saga; None when the call is not due."""
+    attempts = services.begin_attempts(
+        saga_ids=[saga_id], leg=leg, worker="worker-1", now=now or datetime.now(UTC)
+    )
+    return next(iter(attempts), None)
 
 
 def record(attempt, outcome=engine.Outcome.DONE, error=None, now=None):
-    return services.record_outcome(
-        attempt=attempt, outcome=outcome, error=error, now=now or datetime.now(UTC)
-    )
+    outcomes = [services.Outcome(attempt=attempt, kind=outcome, error=error)]
+    (progress,) = services.record_outcomes(outcomes=outcomes, now=now or datetime.now(UTC))
+    return progress
 
 
 # --- start -----------------------------------------------------------------------------------------------------------
@@ -34,11 +39,11 @@ def record(attempt, outcome=engine.Outcome.DONE, error=None, now=None):
 def test_a_sale_starts_one_saga_however_often_it_comes(fake_dispatcher):
     sale = make_sale()
 
-    assert services.start_saga(sale=sale, correlation_id="c", now=NOW) is True
-    assert services.start_saga(sale=sale, correlation_id="d", now=NOW + timedelta(days=9)) is False
+    assert start(sale, sale, now=NOW) == 1
+    assert start(sale, now=NOW + timedelta(days=9)) == 0
 
     row = models.Saga.objects.get()
-    assert (row.pk, row.created_at, row.correlation_id) == (sale.sale_id, NOW, "c")
+    assert (row.pk, row.created_at, row.correlation_id) == (sale.sale_id, NOW, "from-the-bid")
     assert len(fake_dispatcher.sent) == 1
 
 
@@ -48,7 +53,7 @@ def test_the_handler_starts_the_saga_with_the_sales_data_and_the_requests_id(fak
         sale, event_id="e1", source="bidding", time=NOW, version=1, correlation_id="from-the-bid"
     )
 
-    handlers.on_sale_confirmed(*contracts.decode(message))
+    handlers.on_sales_confirmed([consuming.Received(*contracts.decode(message))])
 
     row = saga(sale.sale_id)
     stored = {name: getattr(row, name) for name in sale.__struct_fields__}
@@ -65,7 +70,7 @@ def test_a_sale_of_nothing_starts_no_saga(fake_dispatcher):
     )
 
     with pytest.raises(IntegrityError), transaction.atomic(using="sagas"):
-        services.start_saga(sale=sale, correlation_id="c", now=NOW)
+        start(sale, now=NOW)
 
     assert not models.Saga.objects.exists()
     assert fake_dispatcher.sent == []
@@ -101,7 +106,7 @@ def test_an_outcome_that_comes_after_the_saga_moved_is_not_written(begin):
 
     progress = record(attempt)
 
-    assert progress == services.Progress()
+    assert (progress.next, progress.legs) == (None, ())
     assert models.Saga.objects.filter(pk=sale).values().get() == before
     assert timeline(sale) == ["reserve_stock TURNED"]
 
@@ -116,7 +121,8 @@ def test_a_hanging_attempt_is_lost_after_its_lease_and_its_late_outcome_changes_
     second = begin_attempt(sale, "reserve_stock")
 
     assert (second.saga.tries, second.saga.lost, second.saga.faults) == (2, 1, 0)
-    assert record(hanging) == services.Progress()
+    late = record(hanging)
+    assert (late.next, late.legs) == (None, ())
     assert [leg.name for leg in record(second).legs][:1] == ["assess_risk"]
     assert timeline(sale) == ["reserve_stock LOST", "reserve_stock DONE"]
     lost = models.SagaStep.objects.get(event="LOST")

@@ -34,20 +34,6 @@ SERVICE = {  # the service of each call
 }
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """The calls of services, each bound to the real signature."""
-    made = []
-    for module, name in SERVICE.values():
-        signature = inspect.signature(getattr(module, name))
-
-        def record(*arguments, _name=name, _signature=signature, **named):
-            made.append((_name, _signature.bind(*arguments, **named).arguments))
-
-        monkeypatch.setattr(module, name, record)
-    return made
-
-
 def sale():
     return models.Saga.new(
         make_sale("A title"), definitions.SETTLE_SALE, correlation_id="c", now=NOW, due_at=NOW
@@ -59,17 +45,26 @@ def test_every_call_of_every_known_definition_has_a_participant():
 
 
 @pytest.mark.parametrize("leg", FORWARD + BACKWARD, ids=lambda leg: leg.name)
-def test_a_call_reaches_its_service_with_the_key_of_its_step(calls, leg):
-    row = sale()
-    row.failure_reason = "payment_refused"
+def test_a_call_asks_its_service_with_the_keys_of_its_step_for_each_sale_of_a_group(leg, monkeypatch):
+    rows, calls = [sale(), sale()], []
+    for row in rows:
+        row.failure_reason = "payment_refused"
+    participant = steps.PARTICIPANTS[leg.name]
+    module, name = SERVICE[leg.name]
+    assert participant.service is getattr(module, name)
 
-    steps.call(leg, row, now=NOW)
+    def record(requests, *, now):
+        inspect.signature(participant.service).bind(requests, now=now)
+        calls.append((requests, now))
+        return [ValueError("no"), object()]
 
-    ((name, arguments),) = calls
-    assert name == SERVICE[leg.name][1]
-    assert arguments["key"] == f"saga:{row.sale_id}:{leg.step}"
-    assert arguments["now"] == NOW
-    renamed = {"amount": row.price, "reason": "payment_refused"}
-    for argument, value in arguments.items():
-        if argument not in ("key", "now"):
-            assert value == renamed.get(argument, getattr(row, argument, None)), argument
+    monkeypatch.setattr(steps, "PARTICIPANTS", {leg.name: steps.Participant(record, participant.request)})
+    errors = steps.call(leg, rows, now=NOW)
+
+    ((requests, now),) = calls
+    assert (now, [type(error) for error in errors]) == (NOW, [ValueError, type(None)])
+    assert [request.key for request in requests] == [f"saga:{row.sale_id}:{leg.step}" for row in rows]
+    for row, request in zip(rows, requests, strict=True):
+        renamed = {"amount": row.price, "reason": "payment_refused", "key": request.key}
+        for field in request.__struct_fields__:
+            assert getattr(request, field) == renamed.get(field, getattr(row, field, None)), field

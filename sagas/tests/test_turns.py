@@ -13,12 +13,13 @@ pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
 
 
 @pytest.fixture
-def start(fake_dispatcher, fakes):
+def start(fake_dispatcher, fakes, monkeypatch):
     """`start(product_id="p")`: start the saga of a sale with these fields; its id."""
+    monkeypatch.setattr(turns, "MAX_ENTERING", 3)
 
     def start(script="", **given):
         sale = msgspec.structs.replace(make_sale(script), **given)
-        services.start_saga(sale=sale, correlation_id="c", now=datetime.now(UTC))
+        conftest.start(sale, now=datetime.now(UTC))
         return sale.sale_id
 
     return start

@@ -21,6 +21,7 @@ from auction_project.kernel.messaging import transactions
 from sagas import dispatcher, invariants, models, saga_log, selectors, services, tasks
 from sagas.tests import participants
 from sagas.tests.conftest import make_sale, pass_time, published, saga, timeline
+from sagas.tests.conftest import start as start_saga
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"], transaction=True)
 ALL = list(participants.ACTIONS)
@@ -96,7 +97,7 @@ def processes(tmp_path, broker):
 
 def start(script=""):
     sale = make_sale(script)
-    services.start_saga(sale=sale, correlation_id="from-the-bid", now=datetime.now(UTC))
+    start_saga(sale, now=datetime.now(UTC))
     return sale.sale_id
 
 
@@ -164,11 +165,11 @@ def test_tasks_that_come_doubled_and_late_change_nothing(processes, broker):
     sale = start()
     legs = tuple(dispatcher.engine.legs_ahead(services.definitions.SETTLE_SALE, saga(sale).state))
     for _ in range(3):
-        dispatcher.send(saga_id=sale, legs=legs)
+        dispatcher.send(saga_ids=[sale], legs=legs)
     until(has_ended(sale), START_SECONDS)
     before = saga(sale).revision
 
-    dispatcher.send(saga_id=sale, legs=legs)
+    dispatcher.send(saga_ids=[sale], legs=legs)
     until(lambda: not broker.exists(*QUEUES, "unacked"))
 
     assert participants.calls(sale) == ALL

@@ -1,15 +1,21 @@
 """The consumer loop: takes records in order, gives each to its handler once, and applies the one failure policy.
 
-A handler gets `(envelope, event)` inside a transaction on its app's database that also holds the `once` row of the
-event; the acknowledgement follows the commit. A subscription without an inbox recognises repeats by itself. A failing
-record holds its partition and no other. A refusal is stored, and is final. A loop that has sent too many records of a
+The records of a poll are handled as a group: one transaction on the app's database holds the `once` rows of all new
+events and what their handlers do, and the acknowledgements follow its commit. When a group fails, its records are handled
+one by one. A handler gets a run: consecutive new events that are all its own, in order. A subscription without an inbox
+recognises repeats by itself.
+
+A failing record holds its partition and no other. A refusal is stored, and is final. A loop that has sent too many records of a
 topic in a row to the dead-letter topic halts: it keeps its partitions, takes nothing, and waits until an operator has
 mended the cause and restarts the process.
 """
 
+import collections
+import contextlib
 import enum
+import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,15 +24,43 @@ from django.db import close_old_connections, transaction
 
 from auction_project.kernel import contracts, errors, failpoints, logs
 from auction_project.kernel.messaging import broker as brokers
-from auction_project.kernel.messaging import dead_letters, failure, metrics, once
+from auction_project.kernel.messaging import dead_letters, failure, groups, metrics, once, outbox
 
-Handler = Callable[[contracts.Envelope, Any], None]
+
+class Received(msgspec.Struct, frozen=True):
+    """An event that came in."""
+
+    envelope: contracts.Envelope
+    event: Any
+
+    def bound(self) -> contextlib.AbstractContextManager[None]:
+        """Events and log lines inside carry the correlation id of the event, which caused them."""
+        return logs.bound(
+            correlation_id=self.envelope.correlationid,
+            event=self.envelope.type,
+            subject=self.envelope.subject,
+        )
+
+
+Handler = Callable[[Sequence[Received]], None]
+_TopicPartition = tuple[str, int]
 Decode = Callable[[brokers.Record], tuple[contracts.Envelope, Any]]
 POLL_SECONDS = 1.0
 LAG_SECONDS = 10.0
 HALTED_SECONDS = 15.0  # between two polls of a loop that has halted: they keep its membership
 
 log = logs.get(__name__)
+
+
+def each(handle: Callable[[contracts.Envelope, Any], None]) -> Handler:
+    """A handler that gives the events of a run to `handle` one after the other."""
+
+    def handle_run(run: Sequence[Received]) -> None:
+        for received in run:
+            with received.bound():
+                handle(received.envelope, received.event)
+
+    return handle_run
 
 
 def decode_event(record: brokers.Record) -> tuple[contracts.Envelope, Any]:
@@ -58,9 +92,10 @@ class DeadLetterFailed(RuntimeError):
 
 
 class _Verdict(enum.Enum):
+    """Whether the step goes on after these records."""
+
     DONE = "done"
     HALTED = "halted"
-    HELD = "held"
     OUTAGE = "outage"
 
 
@@ -79,7 +114,7 @@ class ConsumerLoop:
         self._subscription = subscription
         self._broker = broker
         self._consumer = broker.consumer(subscription.group, subscription.topics, member=member)
-        self._failing: dict[tuple[str, int], _FailingRecord] = {}  # by topic and partition
+        self._failing: dict[_TopicPartition, _FailingRecord] = {}
         self._dead_letters_in_a_row: dict[str, int] = {}  # by topic, since the last record that was handled
         self._next_lag = 0.0
         self.halted = ""
@@ -95,46 +130,72 @@ class ConsumerLoop:
             self._hold_all(records)
             return True
         close_old_connections()
-        held: set[tuple[str, int]] = set()
-        for record in records:
-            topic_partition = (record.topic, record.partition)
-            if topic_partition in held:
-                continue
-            try:
-                verdict = self._settle(record)
-            except brokers.OwnershipLost:
-                log.info("partition_lost", topic=record.topic, partition=record.partition)
-                verdict = _Verdict.HELD
+        held: set[_TopicPartition] = set()  # those of which this step takes no more
+        for group in groups.split(records):
+            verdict = self._settle(group, held)
             if verdict is _Verdict.HALTED:
                 self._hold_all(records)
-                break
-            if verdict is _Verdict.OUTAGE:
+            if verdict is not _Verdict.DONE:
                 break  # each try of an outage may take its whole time-out, and only the poll keeps the membership
-            if verdict is _Verdict.HELD:
-                held.add(topic_partition)
         return True
 
     def close(self) -> None:
         self._consumer.close()
 
-    def _settle(self, record: brokers.Record) -> _Verdict:
-        try:
-            apply(self._subscription, record)
-        except Exception as error:
-            return self._fail(record, error)
-        failpoints.reach(f"{self.name}.before_acknowledge")
-        self._dead_letters_in_a_row.pop(record.topic, None)
-        self._acknowledge(record)
+    def _settle(self, group: Sequence[brokers.Record], held: set[_TopicPartition]) -> _Verdict:
+        """Handle the records together, and one by one if that fails. Those of a partition whose first record failed
+        before are handled one by one at once."""
+        due = [record for record in group if _topic_partition(record) not in held]
+        together = [record for record in due if _topic_partition(record) not in self._failing]
+        if len(together) > 1:
+            try:
+                apply(self._subscription, together)
+            except Exception as error:
+                if failure.classify(error) is failure.Fate.OUTAGE:
+                    return self._fail(together[0], error, held)
+                log.info("group_split", members=len(together), error=repr(error))
+            else:
+                self._conclude(together, held)
+                due = [record for record in due if _topic_partition(record) in self._failing]
+        for record in due:
+            verdict = self._settle_one(record, held)
+            if verdict is not _Verdict.DONE:
+                return verdict
         return _Verdict.DONE
 
-    def _acknowledge(self, record: brokers.Record) -> None:
-        self._consumer.acknowledge(record)
-        self._failing.pop((record.topic, record.partition), None)
-        metrics.CONSUMED.labels(record.topic, self._subscription.group).inc()
+    def _settle_one(self, record: brokers.Record, held: set[_TopicPartition]) -> _Verdict:
+        if _topic_partition(record) in held:
+            return _Verdict.DONE
+        try:
+            apply(self._subscription, [record])
+        except Exception as error:
+            return self._fail(record, error, held)
+        self._conclude([record], held)
+        return _Verdict.DONE
 
-    def _fail(self, record: brokers.Record, error: Exception) -> _Verdict:
+    def _conclude(self, records: Sequence[brokers.Record], held: set[_TopicPartition]) -> None:
+        failpoints.reach(f"{self.name}.before_acknowledge")
+        for record in records:
+            self._dead_letters_in_a_row.pop(record.topic, None)
+        self._acknowledge(records, held)
+
+    def _acknowledge(self, records: Sequence[brokers.Record], held: set[_TopicPartition]) -> None:
+        """Acknowledge the records, once a partition. One that has another owner now is left to it."""
+        counts = collections.Counter(map(_topic_partition, records))
+        for last in {_topic_partition(record): record for record in records}.values():
+            topic_partition = _topic_partition(last)
+            try:
+                self._consumer.acknowledge(last)
+            except brokers.OwnershipLost:
+                log.info("partition_lost", topic=last.topic, partition=last.partition)
+                held.add(topic_partition)
+                continue
+            self._failing.pop(topic_partition, None)
+            metrics.CONSUMED.labels(last.topic, self._subscription.group).inc(counts[topic_partition])
+
+    def _fail(self, record: brokers.Record, error: Exception, held: set[_TopicPartition]) -> _Verdict:
         """Hold the partition, or send the record to the dead-letter topic and go on."""
-        topic_partition = (record.topic, record.partition)
+        topic_partition = _topic_partition(record)
         failing = self._failing.get(topic_partition)
         if failing is None or failing.position != record.position:
             failing = self._failing[topic_partition] = _FailingRecord(record.position)
@@ -145,9 +206,10 @@ class ConsumerLoop:
             failing.attempts = failure.MAX_ATTEMPTS
         if failing.attempts < failure.MAX_ATTEMPTS or record.topic.endswith(brokers.DLQ_SUFFIX):
             self._hold(record, failing, fate, error)
-            return _Verdict.OUTAGE if fate is failure.Fate.OUTAGE else _Verdict.HELD
+            held.add(topic_partition)
+            return _Verdict.OUTAGE if fate is failure.Fate.OUTAGE else _Verdict.DONE
         self._send_to_dlq(record, error, failing.attempts)
-        self._acknowledge(record)
+        self._acknowledge([record], held)
         in_a_row = self._dead_letters_in_a_row.get(record.topic, 0) + 1
         self._dead_letters_in_a_row[record.topic] = in_a_row
         if in_a_row >= failure.MAX_DEAD_LETTERS_IN_A_ROW:
@@ -220,46 +282,58 @@ class ConsumerLoop:
                 log.warning("lag_unknown", group=group, error=str(outage))
 
 
-def apply(subscription: Subscription, record: brokers.Record) -> None:
-    """Give `record` to its handler, unless that was done before; a refusal is stored.
+def apply(subscription: Subscription, records: Sequence[brokers.Record]) -> None:
+    """Give `records` to their handlers in one transaction, except those that were handled before; the refusal of a record
+    alone is stored.
 
-    Raises contracts.Undecodable and any other error of the handler: then nothing has happened.
+    Raises contracts.Undecodable and any other error of a handler, and the refusal of one of several: then nothing has
+    happened.
     """
-    envelope, event = subscription.decode(record)
-    handler = subscription.handlers.get(type(event))
-    if handler is None:
+    received = [Received(*subscription.decode(record)) for record in records]
+    due = [one for one in received if type(one.event) in subscription.handlers]
+    if not due:
         return
-    with logs.bound(correlation_id=envelope.correlationid, event=envelope.type, subject=envelope.subject):
-        try:
-            _handle_once(subscription.inbox, handler, envelope, event)
-        except errors.DomainError as refusal:
-            if failure.classify(refusal) is not failure.Fate.REFUSED:
-                raise
-            log.warning("event_refused", topic=record.topic, code=refusal.code, detail=refusal.detail)
-            metrics.REFUSED.labels(record.topic, subscription.group).inc()
-            _store_refusal(subscription.inbox, envelope, refusal)
+    try:
+        _handle_once(subscription, due)
+    except errors.DomainError as refusal:
+        if len(records) > 1 or failure.classify(refusal) is not failure.Fate.REFUSED:
+            raise
+        _store_refusal(subscription.inbox, due[0], refusal)
+        metrics.REFUSED.labels(records[0].topic, subscription.group).inc()
 
 
-def _handle_once(
-    inbox: type[once.OnceRow] | None, handler: Handler, envelope: contracts.Envelope, event: Any
-) -> None:
-    if inbox is None:
-        handler(envelope, event)
+def _handle_once(subscription: Subscription, due: Sequence[Received]) -> None:
+    if subscription.inbox is None:
+        _hand_over(subscription.handlers, due)
         return
-    with transaction.atomic(using=inbox.objects.db):
-        row, is_new = once.claim(inbox, once.EVENT_PREFIX + envelope.id, now=datetime.now(UTC))
-        if is_new:
-            handler(envelope, event)
-            row.finish(once.State.DONE)
+    using = subscription.inbox.objects.db
+    with transaction.atomic(using=using), outbox.gathered(using):
+        by_key = {_key(one): one for one in reversed(due)}  # the first of each event
+        new = once.record(subscription.inbox, list(by_key), once.State.DONE, now=datetime.now(UTC))
+        _hand_over(
+            subscription.handlers, [one for one in due if _key(one) in new and by_key[_key(one)] is one]
+        )
 
 
-def _store_refusal(
-    inbox: type[once.OnceRow] | None, envelope: contracts.Envelope, refusal: errors.DomainError
-) -> None:
+def _hand_over(handlers: Mapping[type[Any], Handler], due: Sequence[Received]) -> None:
+    """Give each handler its runs."""
+    for handler, run in itertools.groupby(due, key=lambda one: handlers[type(one.event)]):
+        handler(list(run))
+
+
+def _store_refusal(inbox: type[once.OnceRow] | None, refused: Received, refusal: errors.DomainError) -> None:
     """Store the refusal, which is final. What the handler wrote was rolled back."""
-    if inbox is None:
-        return
-    with transaction.atomic(using=inbox.objects.db):
-        row, is_new = once.claim(inbox, once.EVENT_PREFIX + envelope.id, now=datetime.now(UTC))
-        if is_new:
-            row.finish(once.State.REFUSED, {"code": refusal.code, "detail": refusal.detail})
+    answer = {"code": refusal.code, "detail": refusal.detail}
+    with refused.bound():
+        log.warning("event_refused", **answer)
+    if inbox is not None:
+        with transaction.atomic(using=inbox.objects.db):
+            once.record(inbox, [_key(refused)], once.State.REFUSED, answer, now=datetime.now(UTC))
+
+
+def _key(received: Received) -> str:
+    return once.EVENT_PREFIX + received.envelope.id
+
+
+def _topic_partition(record: brokers.Record) -> _TopicPartition:
+    return record.topic, record.partition

@@ -12,5 +12,5 @@ SUBSCRIPTION = consuming.Subscription(
     group="dead-letters",
     reads=dead_letters.topics_of(contracts.events.TOPICS),
     decode=dead_letters.decode,
-    handlers={dead_letters.DeadLetter: on_dead_letter},
+    handlers={dead_letters.DeadLetter: consuming.each(on_dead_letter)},
 )

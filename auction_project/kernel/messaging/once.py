@@ -5,17 +5,17 @@ Each PostgreSQL app has one table (`class Once(once.OnceRow)`). Rows of events a
 an outbox can repeat one.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import models, transaction
+from psycopg.types.json import Jsonb
 
 KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS + 1
 PRUNE_ROWS = 5_000
 EVENT_PREFIX = "event:"
-
-_Row = TypeVar("_Row", bound="OnceRow")
 
 
 class State(models.TextChoices):
@@ -43,28 +43,69 @@ class OnceRow(models.Model):
     def __str__(self) -> str:
         return f"{self.key} {self.state}"
 
-    def finish(self, state: str, outcome: dict[str, Any] | None = None) -> None:
-        """Store the outcome (JSON values). Raises AlreadyFinished."""
-        if self.state != State.STARTED:
-            raise AlreadyFinished(f"{self.key} is {self.state} and cannot become {state}")
-        self.state = state
-        self.outcome = outcome or {}
-        self.save(update_fields=["state", "outcome"])
+
+class Claim(NamedTuple):
+    """The row of a key, locked until the transaction ends, and whether this transaction made it."""
+
+    row: OnceRow
+    is_new: bool
 
 
-def claim(table: type[_Row], key: str, *, now: datetime) -> tuple[_Row, bool]:
-    """The row of `key`, locked until the transaction ends, and whether it is new; a new one is STARTED.
+def claim(table: type[OnceRow], keys: Sequence[str], *, now: datetime) -> dict[str, Claim]:
+    """The rows of `keys`, locked until the transaction ends; a new one is STARTED. At most two statements.
 
-    Two callers with the same key come one after the other. Raises TransactionManagementError outside a transaction.
+    Two callers with the same key come one after the other. Keys are taken in order, so that groups with common keys do
+    not block each other for ever. Raises TransactionManagementError outside a transaction.
     """
-    using = table.objects.db
-    if not transaction.get_connection(using).in_atomic_block:
-        raise transaction.TransactionManagementError(f"once.claim needs a transaction on {using!r}")
-    row = table(key=key, state=State.STARTED, outcome={}, created_at=now)
-    if _insert_unless_there(row, using):
-        row._state.adding, row._state.db = False, using
-        return row, True
-    return table.objects.select_for_update().get(key=key), False
+    new = _insert(table, keys, State.STARTED, {}, now=now)
+    claims = {key: Claim(_stored(table, key, now), is_new=True) for key in keys if key in new}
+    there = [key for key in keys if key not in new]
+    if there:
+        rows = table.objects.filter(key__in=there).order_by("key").select_for_update()
+        claims |= {row.key: Claim(row, is_new=False) for row in rows}
+    return claims
+
+
+def record(
+    table: type[OnceRow],
+    keys: Sequence[str],
+    state: str,
+    outcome: dict[str, Any] | None = None,
+    *,
+    now: datetime,
+) -> set[str]:
+    """Store that the things of `keys` have ended in `state`; those of them that had no row before. One statement.
+
+    It is for effects in the same transaction: until that ends, another caller with one of the keys waits. Raises
+    TransactionManagementError outside a transaction.
+    """
+    return _insert(table, keys, state, outcome or {}, now=now)
+
+
+def finish(table: type[OnceRow], ends: Iterable[tuple[OnceRow, str, dict[str, Any]]]) -> None:
+    """Store how the things of these locked rows ended, with their outcomes (JSON values). One statement.
+
+    Raises AlreadyFinished, and then stores none of them.
+    """
+    ends = list(ends)
+    for row, state, _ in ends:
+        if row.state != State.STARTED:
+            raise AlreadyFinished(f"{row.key} is {row.state} and cannot become {state}")
+    if not ends:
+        return
+    with transaction.get_connection(table.objects.db).cursor() as cursor:
+        cursor.execute(
+            f'UPDATE "{table._meta.db_table}" AS stored SET state = ended.state, outcome = ended.outcome '  # noqa: S608 - no input in it
+            "FROM unnest(%s::text[], %s::text[], %s::jsonb[]) AS ended (key, state, outcome) "
+            "WHERE stored.key = ended.key",
+            [
+                [row.key for row, _, _ in ends],
+                [str(state) for _, state, _ in ends],
+                [Jsonb(outcome) for _, _, outcome in ends],
+            ],
+        )
+    for row, state, outcome in ends:
+        row.state, row.outcome = state, outcome
 
 
 def prune(table: type[OnceRow], *, now: datetime) -> int:
@@ -78,12 +119,25 @@ def prune(table: type[OnceRow], *, now: datetime) -> int:
     return int(deleted)
 
 
-def _insert_unless_there(row: OnceRow, using: str) -> bool:
-    """Whether `row` was inserted. Waits for a concurrent insert of the same key."""
-    with transaction.get_connection(using).cursor() as cursor:
+def _insert(
+    table: type[OnceRow], keys: Sequence[str], state: str, outcome: dict[str, Any], *, now: datetime
+) -> set[str]:
+    """Insert the rows that are not there; their keys. Waits for concurrent inserts of the same keys."""
+    using = table.objects.db
+    connection = transaction.get_connection(using)
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError(f"once needs a transaction on {using!r}")
+    with connection.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{row._meta.db_table}" (key, state, outcome, created_at) '  # noqa: S608 - no input in it
-            "VALUES (%s, %s, '{}'::jsonb, %s) ON CONFLICT (key) DO NOTHING",
-            [row.key, row.state, row.created_at],
+            f'INSERT INTO "{table._meta.db_table}" (key, state, outcome, created_at) '  # noqa: S608 - no input in it
+            "SELECT key, %s, %s, %s FROM unnest(%s::text[]) AS key "
+            "ON CONFLICT (key) DO NOTHING RETURNING key",
+            [str(state), Jsonb(outcome), now, sorted(set(keys))],
         )
-        return bool(cursor.rowcount)
+        return {key for (key,) in cursor.fetchall()}
+
+
+def _stored(table: type[OnceRow], key: str, now: datetime) -> OnceRow:
+    row = table(key=key, state=State.STARTED, outcome={}, created_at=now)
+    row._state.adding, row._state.db = False, table.objects.db
+    return row

@@ -1,13 +1,17 @@
 """The transactional outbox: an event is a row beside the change that it announces, in the same transaction.
 
 Each PostgreSQL app has one table (`class Outbox(outbox.OutboxRow)`). Publish while the aggregate's row is locked, so that
-ids of one key grow in the order of the changes. Rows stay for KEEP_DAYS (EVENTS_KEEP_DAYS of the settings) after they
+ids of one key grow in the order of the changes. What a group publishes inside `gathered` is one INSERT. Rows stay for KEEP_DAYS (EVENTS_KEEP_DAYS of the settings) after they
 were published, because they are the second copy of every event.
 """
 
+import contextlib
+import contextvars
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import msgspec
 from django.conf import settings
 from django.db import models, transaction
 
@@ -17,6 +21,30 @@ from auction_project.kernel.messaging import broker as brokers
 KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS
 PRUNE_ROWS = 5_000
 WAKE_CHANNEL = "outbox"
+
+_Row = tuple[str, str, str, str, bytes, datetime]  # event id, topic, key, type, body, time
+
+
+class _Gathering(msgspec.Struct):
+    """The rows of a transaction on the database `using` that are not inserted yet; `depth` counts its savepoints."""
+
+    using: str
+    depth: int
+    rows: dict[str, list[_Row]] = {}  # by table
+
+    def takes(self, using: str, table: str, key: str) -> bool:
+        """Whether an event of `key` waits for the end of the block. One that is published in a savepoint does not, because
+        a rollback must take it along. Raises TransactionManagementError when it would overtake an event of its key."""
+        if self.using != using:
+            return False
+        if len(transaction.get_connection(using).savepoint_ids) == self.depth:
+            return True
+        if any(row_key == key for _, _, row_key, *_ in self.rows.get(table, [])):
+            raise transaction.TransactionManagementError(f"an event of {key} waits outside of this savepoint")
+        return False
+
+
+_gathering: contextvars.ContextVar[_Gathering | None] = contextvars.ContextVar("gathering", default=None)
 
 
 class OutboxRow(models.Model):
@@ -73,13 +101,36 @@ def publish(
         correlation_id=logs.correlation_id(),
     )
     brokers.refuse_oversize([brokers.Message(event.TOPIC, event.key(), body)])
-    with transaction.get_connection(using).cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table._meta.db_table}" (event_id, topic, key, type, body, created_at) '  # noqa: S608 - no input in it
-            "VALUES (%s, %s, %s, %s, %s, %s) RETURNING pg_notify(%s, '')",
-            [event_id, event.TOPIC, event.key(), type(event).__name__, body, now, WAKE_CHANNEL],
-        )
+    row = (event_id, event.TOPIC, event.key(), type(event).__name__, body, now)
+    gathering = _gathering.get()
+    if gathering is None or not gathering.takes(using, table._meta.db_table, event.key()):
+        _insert(using, table._meta.db_table, [row])
+    else:
+        gathering.rows.setdefault(table._meta.db_table, []).append(row)
     return event_id
+
+
+@contextlib.contextmanager
+def gathered(using: str) -> Iterator[None]:
+    """What is published inside is inserted at the end of the block, in order, in one statement a table.
+
+    The block is the last thing in a transaction on `using`; a block inside another one is part of that. Raises
+    TransactionManagementError outside a transaction.
+    """
+    connection = transaction.get_connection(using)
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError(f"outbox.gathered needs a transaction on {using!r}")
+    outer = _gathering.get()
+    if outer is not None and outer.using == using:
+        yield
+        return
+    gathering = _Gathering(using, len(connection.savepoint_ids))
+    token = _gathering.set(gathering)
+    try:
+        yield
+        _flush(gathering)
+    finally:
+        _gathering.reset(token)
 
 
 def prune(table: type[OutboxRow], *, now: datetime) -> int:
@@ -88,3 +139,22 @@ def prune(table: type[OutboxRow], *, now: datetime) -> int:
     old = table.objects.filter(created_at__lt=before, published_at__lt=before)
     deleted, _ = table.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE_ROWS])).delete()
     return int(deleted)
+
+
+def _flush(gathering: _Gathering) -> None:
+    for table, rows in gathering.rows.items():
+        _insert(gathering.using, table, rows)
+    gathering.rows.clear()
+
+
+def _insert(using: str, table: str, rows: list[_Row]) -> None:
+    """Insert `rows`, with ids in their order, and wake the relay at the commit."""
+    with transaction.get_connection(using).cursor() as cursor:
+        cursor.execute(
+            f'WITH stored AS (INSERT INTO "{table}" (event_id, topic, key, type, body, created_at) '  # noqa: S608 - no input in it
+            "SELECT event_id, topic, key, type, body, created_at FROM unnest("
+            "%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[]) "
+            "WITH ORDINALITY AS row (event_id, topic, key, type, body, created_at, number) ORDER BY number) "
+            "SELECT pg_notify(%s, '')",
+            [*(list(column) for column in zip(*rows, strict=True)), WAKE_CHANNEL],
+        )

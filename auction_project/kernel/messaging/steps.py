@@ -10,27 +10,46 @@ A step is a row of the app's `once` table, written in the transaction of its eff
 An undoing has a row of its own, `undo_key(key)`. The step's row stays DONE then, but a repeat of the step raises Voided
 from the moment that its undoing has begun. Callers with the same key come one after the other.
 
+All of this happens in groups (`groups`): a service takes a sequence of requests and returns one outcome for each.
+
 Results are frozen structs. They are stored as JSON and read back as the same type, so a field may be added with a
 default, and never be renamed.
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from django.db import transaction
 
-from auction_project.kernel import errors
-from auction_project.kernel.messaging import once
+from auction_project.kernel import errors, logs
+from auction_project.kernel.messaging import groups, once, outbox
 
 _UNDO_SUFFIX = ":undo"
-
-Result = TypeVar("Result", bound=msgspec.Struct)
 
 
 class Voided(errors.Refused):
     """The step was undone, so it may not happen any more."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a saga wants of a participant: a service's request adds its figures.
+
+    `key` names the step. `correlation_id` goes into the events and log lines that follow from it.
+    """
+
+    key: str
+    correlation_id: str
+
+    def bound(self) -> contextlib.AbstractContextManager[None]:
+        """Events and log lines inside carry the correlation id."""
+        return logs.bound(correlation_id=self.correlation_id)
+
+
+AnyRequest = TypeVar("AnyRequest", bound=Request)
+Result = TypeVar("Result", bound=msgspec.Struct)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -42,20 +61,7 @@ class Step(msgspec.Struct, frozen=True):
     @property
     def is_open(self) -> bool:
         """Whether the step is still to be decided: finished, refused or made void."""
-        return self.row.state == once.State.STARTED
-
-    def finish(self, result: msgspec.Struct) -> None:
-        """The step happened. Raises once.AlreadyFinished."""
-        self.row.finish(once.State.DONE, msgspec.to_builtins(result))
-
-    def refuse(self, refusal: errors.Refused) -> None:
-        """A rule said no. Raises once.AlreadyFinished."""
-        answer = {"code": refusal.code, "detail": refusal.detail, "figures": refusal.figures}
-        self.row.finish(once.State.REFUSED, answer)
-
-    def void(self) -> None:
-        """The step was undone before it happened. Raises once.AlreadyFinished."""
-        self.row.finish(once.State.VOID)
+        return bool(self.row.state == once.State.STARTED)
 
 
 class Steps:
@@ -67,95 +73,154 @@ class Steps:
 
     def perform(
         self,
-        key: str,
-        effect: Callable[[], Result | errors.Refused],
+        requests: Sequence[AnyRequest],
+        effect: Callable[[Sequence[AnyRequest]], Sequence[Result | errors.Refused]],
         kind: type[Result],
         *,
         now: datetime,
-    ) -> Result:
-        """Do the step in one transaction by `effect`, which runs once; its result.
+    ) -> list[Result | Exception]:
+        """Do the steps in one transaction by `effect`, which gets the new ones; the outcome of each request, in order.
 
-        A refusal (errors.Refused) that `effect` raises rolls back what it wrote; a refusal that it returns keeps that.
-        Both are stored, and raised now and at every repeat. Any other error leaves nothing, and the key is free again.
+        `effect` returns a result or a refusal for each. A refusal that it returns keeps what it wrote. Any error that it
+        raises rolls the group back, and then each member is tried alone; a refusal that it raises for a member alone rolls
+        back what it wrote. Both refusals are stored, and are the outcome now and at every repeat. Any other error leaves
+        nothing, and the key is free again.
 
-        Raises the refusal, Voided, what `effect` raises, and errors.Unavailable while a step that was begun is open.
+        An outcome is the result, or the refusal, Voided, what `effect` raised, or errors.Unavailable while a step that
+        was begun is open. Raises what is an outage. The keys differ.
         """
-        try:
-            with self._transaction():
-                step = self.begin(key, now=now)
-                if step.is_new:
-                    outcome = effect()
-                    if isinstance(outcome, errors.Refused):
-                        step.refuse(outcome)
-                    else:
-                        step.finish(outcome)
-        except errors.Refused as refusal:
-            step = self._store_refusal(key, refusal, now=now)
-        is_undone = not step.is_new and self._table.objects.filter(pk=undo_key(key)).exists()
-        return self._result(step.row, kind, is_undone=is_undone)
+        return groups.together(requests, lambda members: self._perform(members, effect, kind, now))
 
     def undo(
-        self, key: str, effect: Callable[[], Result], kind: type[Result], *, now: datetime
-    ) -> Result | None:
-        """Undo the step in one transaction by `effect`, which runs once; its result, or None when there is no effect.
+        self,
+        requests: Sequence[AnyRequest],
+        effect: Callable[[Sequence[AnyRequest]], Sequence[Result]],
+        kind: type[Result],
+        *,
+        now: datetime,
+    ) -> list[Result | Exception | None]:
+        """Undo the steps in one transaction by `effect`, which gets those that have happened and are not undone yet; the
+        outcome of each request, in order: the effect's result, or None where there was nothing to undo.
 
         A step that has not happened is void from now on. What an open step has already done outside the database is not
-        undone here. A refusal of `effect` is raised like any other error: nothing is stored, and the caller may try the
-        undoing again.
+        undone here. A refusal of `effect` is an outcome like any other error: nothing is stored, and the caller may try
+        the undoing again. Raises what is an outage. The keys differ.
         """
-        with self._transaction():
-            step = self.begin(key, now=now)
-            if step.is_open:
-                step.void()
-            if step.row.state != once.State.DONE:
-                return None
-            undoing = self.begin(undo_key(key), now=now)
-            if undoing.is_open:
-                undoing.finish(effect())
-            return msgspec.convert(undoing.row.outcome, kind)
+        return groups.together(requests, lambda members: self._undo(members, effect, kind, now))
 
-    def begin(self, key: str, *, now: datetime) -> Step:
-        """The step, locked; open when it is new. A step that is decided later commits so, and is locked again then.
+    def begin(self, keys: Sequence[str], *, now: datetime) -> dict[str, Step]:
+        """The steps by key, locked; open when new. A step that is decided later commits so, and is locked again then.
 
         Raises TransactionManagementError outside a transaction.
         """
-        row, is_new = once.claim(self._table, key, now=now)
-        return Step(row, is_new)
+        return {key: Step(*claim) for key, claim in once.claim(self._table, keys, now=now).items()}
 
-    def lock(self, key: str) -> Step:
-        """The step that was begun before, locked. Raises the table's DoesNotExist."""
-        return Step(self._table.objects.select_for_update().get(pk=key), is_new=False)
+    def lock(self, keys: Sequence[str]) -> dict[str, Step]:
+        """The steps that were begun before, locked, by key. Raises KeyError when one was not."""
+        rows = self._table.objects.filter(pk__in=keys).order_by("pk").select_for_update()
+        found = {row.pk: Step(row, is_new=False) for row in rows}
+        return {key: found[key] for key in keys}
 
-    def answer(self, key: str, kind: type[Result]) -> Result:
-        """The stored result of a step that was begun before.
+    def decide(self, ends: Iterable[tuple[Step, msgspec.Struct | errors.Refused | None]]) -> None:
+        """Store how these open steps ended: with a result, with a refusal, or void (None).
 
-        Raises its refusal, Voided, errors.Unavailable while it is not decided, KeyError when it was never begun.
+        Raises once.AlreadyFinished.
         """
-        rows = self._table.objects.in_bulk([key, undo_key(key)])
-        return self._result(rows[key], kind, is_undone=undo_key(key) in rows)
+        once.finish(self._table, [(step.row, *_stored(end)) for step, end in ends])
 
-    def _result(self, row: once.OnceRow, kind: type[Result], *, is_undone: bool) -> Result:
+    def answers(self, keys: Sequence[str], kind: type[Result]) -> list[Result | Exception]:
+        """The stored outcomes of steps that were begun before, in order.
+
+        An outcome is the result, or the refusal, Voided, or errors.Unavailable while the step is not decided. Raises
+        KeyError when one was never begun.
+        """
+        rows = self._table.objects.in_bulk([*keys, *map(undo_key, keys)])
+        return [self._outcome(rows[key], kind, is_undone=undo_key(key) in rows) for key in keys]
+
+    def _perform(
+        self,
+        members: Sequence[AnyRequest],
+        effect: Callable[[Sequence[AnyRequest]], Sequence[Result | errors.Refused]],
+        kind: type[Result],
+        now: datetime,
+    ) -> list[Result | Exception]:
+        keys = [member.key for member in members]
+        try:
+            with self._transaction():
+                steps = self.begin(keys, now=now)
+                new = [member for member in members if steps[member.key].is_new]
+                outcomes = effect(new) if new else []
+                self.decide(
+                    (steps[member.key], outcome) for member, outcome in zip(new, outcomes, strict=True)
+                )
+        except errors.Refused as refusal:
+            if len(members) > 1:
+                raise
+            steps = self._store_refusal(keys[0], refusal, now=now)
+        undone = self._undone([key for key in keys if not steps[key].is_new])
+        return [self._outcome(steps[key].row, kind, is_undone=key in undone) for key in keys]
+
+    def _undo(
+        self,
+        members: Sequence[AnyRequest],
+        effect: Callable[[Sequence[AnyRequest]], Sequence[Result]],
+        kind: type[Result],
+        now: datetime,
+    ) -> list[Result | Exception | None]:
+        with self._transaction():
+            steps = self.begin([member.key for member in members], now=now)
+            self.decide((step, None) for step in steps.values() if step.is_open)
+            done = [member for member in members if steps[member.key].row.state == once.State.DONE]
+            undoings = self.begin([undo_key(member.key) for member in done], now=now) if done else {}
+            due = [member for member in done if undoings[undo_key(member.key)].is_open]
+            results = effect(due) if due else []
+            self.decide(
+                (undoings[undo_key(member.key)], result) for member, result in zip(due, results, strict=True)
+            )
+        rows = [undoings.get(undo_key(member.key)) for member in members]
+        return [None if undoing is None else msgspec.convert(undoing.row.outcome, kind) for undoing in rows]
+
+    def _outcome(self, row: once.OnceRow, kind: type[Result], *, is_undone: bool) -> Result | Exception:
         if row.state == once.State.REFUSED:
             refusal = self._refusals[row.outcome["code"]]
-            raise refusal(row.outcome["detail"], **row.outcome.get("figures", {}))
+            return refusal(row.outcome["detail"], **row.outcome.get("figures", {}))
         if row.state == once.State.VOID or is_undone:
-            raise Voided
+            return Voided()
         if row.state == once.State.STARTED:
-            raise errors.Unavailable("This is not decided yet.")
+            return errors.Unavailable("This is not decided yet.")
         return msgspec.convert(row.outcome, kind)
 
-    def _store_refusal(self, key: str, refusal: errors.Refused, *, now: datetime) -> Step:
+    def _undone(self, keys: Sequence[str]) -> set[str]:
+        """Those of the steps whose undoing has begun."""
+        if not keys:
+            return set()
+        by_undo_key = {undo_key(key): key for key in keys}
+        rows = self._table.objects.filter(pk__in=by_undo_key).values_list("pk", flat=True)
+        return {by_undo_key[pk] for pk in rows}
+
+    def _store_refusal(self, key: str, refusal: errors.Refused, *, now: datetime) -> dict[str, Step]:
         """Store the refusal of an effect that was rolled back, unless another caller has decided the step meanwhile."""
         with self._transaction():
-            step = self.begin(key, now=now)
-            if step.is_new:
-                step.refuse(refusal)
-            return step
+            steps = self.begin([key], now=now)
+            self.decide((step, refusal) for step in steps.values() if step.is_new)
+            return steps
 
-    def _transaction(self) -> transaction.Atomic:
-        return transaction.atomic(using=self._table.objects.db)
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        using = self._table.objects.db
+        with transaction.atomic(using=using), outbox.gathered(using):
+            yield
 
 
 def undo_key(key: str) -> str:
     """The key of the undoing of the step `key`."""
     return key + _UNDO_SUFFIX
+
+
+def _stored(end: msgspec.Struct | errors.Refused | None) -> tuple[str, dict[str, Any]]:
+    """The state and the outcome of a row."""
+    if end is None:
+        return once.State.VOID, {}
+    if isinstance(end, errors.Refused):
+        return once.State.REFUSED, {"code": end.code, "detail": end.detail, "figures": end.figures}
+    return once.State.DONE, msgspec.to_builtins(end)

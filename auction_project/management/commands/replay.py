@@ -43,7 +43,7 @@ class Command(BaseCommand):
         try:
             for record in transport.read(topic, after=None if after is None else str(after)):
                 try:
-                    consuming.apply(subscription, record)
+                    consuming.apply(subscription, [record])
                 except contracts.Undecodable:
                     undecodable += 1
                 count, place = count + 1, record.place

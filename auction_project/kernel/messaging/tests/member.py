@@ -24,7 +24,9 @@ def main(transport: str, namespace: str, group: str, name: str) -> None:
         time.sleep(APPLY_SECONDS)
 
     subscription = consuming.Subscription(
-        group=group, inbox=tables.Once, handlers={contracts.events.StockChanged: on_stock_changed}
+        group=group,
+        inbox=tables.Once,
+        handlers={contracts.events.StockChanged: consuming.each(on_stock_changed)},
     )
     loop = consuming.ConsumerLoop(subscription, transports.connect(transport, namespace), member=name)
     while True:

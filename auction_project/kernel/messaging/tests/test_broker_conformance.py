@@ -416,7 +416,9 @@ def _on_stock_changed(_envelope: contracts.Envelope, event: contracts.events.Sto
 
 def _applying(group: str) -> consuming.Subscription:
     return consuming.Subscription(
-        group=group, inbox=tables.Once, handlers={contracts.events.StockChanged: _on_stock_changed}
+        group=group,
+        inbox=tables.Once,
+        handlers={contracts.events.StockChanged: consuming.each(_on_stock_changed)},
     )
 
 

@@ -39,7 +39,9 @@ class Handler:
 
 
 def _loop(broker: brokers.Broker, handler: Handler, member: str = "one") -> consuming.ConsumerLoop:
-    subscription = consuming.Subscription(group="window", handlers={contracts.events.StockChanged: handler})
+    subscription = consuming.Subscription(
+        group="window", handlers={contracts.events.StockChanged: consuming.each(handler)}
+    )
     return consuming.ConsumerLoop(subscription, broker, member=member)
 
 

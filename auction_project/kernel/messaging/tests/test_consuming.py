@@ -1,11 +1,13 @@
 """The consumer loop and its failure policy, on the memory transport; `once` and effects in a real database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import django.db
 import prometheus_client
 import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from auction_project.kernel import contracts, errors
 from auction_project.kernel.messaging import broker as brokers
@@ -50,7 +52,7 @@ def _loop(
     subscription = consuming.Subscription(
         group=group,
         inbox=inbox,
-        handlers={contracts.events.StockChanged: lambda _envelope, event: apply(event)},
+        handlers={contracts.events.StockChanged: consuming.each(lambda _envelope, event: apply(event))},
     )
     return consuming.ConsumerLoop(subscription, broker, member="one")
 
@@ -122,9 +124,10 @@ def test_a_refusal_is_rolled_back_and_stored_and_its_handler_is_not_called_again
         _write_effect(event)
         raise SoldOut
 
-    _send(memory_broker, "lamp", 1)
-    _send(memory_broker, "lamp", 1)
-    _work(_loop(memory_broker, refuse, inbox=tables.Once), memory_broker)
+    loop = _loop(memory_broker, refuse, inbox=tables.Once)
+    for _ in range(2):
+        _send(memory_broker, "lamp", 1)
+        _work(loop, memory_broker)
 
     assert calls == [1]
     assert tables.Applied.objects.count() == 0
@@ -150,23 +153,27 @@ def test_events_without_a_handler_are_skipped(memory_broker: memory.MemoryBroker
 def test_poison_goes_to_the_dead_letters_after_five_attempts_and_blocks_nothing(
     memory_broker: memory.MemoryBroker,
 ) -> None:
-    seen: list[tuple[str, int]] = []
+    attempts: list[int] = []
     before = _metric("gavel_messages_dead_lettered_total", topic=TOPIC, group="window")
 
     def stumble(event: contracts.events.StockChanged) -> None:
-        seen.append((event.product_id, event.version))
+        _write_effect(event)
         if (event.product_id, event.version) == ("lamp", 2):
+            attempts.append(event.version)
             raise ValueError("cannot be")
 
     for version in (1, 2, 3):
         _send(memory_broker, "lamp", version)
         _send(memory_broker, "vase", version)
     poison = list(memory_broker.read(TOPIC))
-    _work(_loop(memory_broker, stumble), memory_broker)
+    _work(_loop(memory_broker, stumble, inbox=tables.Once), memory_broker)
 
-    assert [version for product, version in seen if product == "lamp"] == [1, 2, 2, 2, 2, 2, 3]
-    assert [version for product, version in seen if product == "vase"] == [1, 2, 3]
-    assert seen.index(("vase", 3)) < seen.index(("lamp", 3))
+    in_the_group, alone = 1, 5
+    assert len(attempts) == in_the_group + alone
+    effects = list(tables.Applied.objects.order_by("id").values_list("key", "number"))
+    assert [version for product, version in effects if product == "lamp"] == [1, 3]
+    assert [version for product, version in effects if product == "vase"] == [1, 2, 3]
+    assert effects[-1] == ("lamp", 3)
     (dead_letter,) = _dead_letters(memory_broker)
     origin = next(r for r in poison if b'"version":2' in r.value and r.key == "lamp")
     assert (
@@ -236,7 +243,7 @@ def test_a_dead_letter_of_an_alarming_subscription_is_logged_as_critical(
     subscription = consuming.Subscription(
         group="sagas",
         alarming=True,
-        handlers={contracts.events.SaleConfirmed: lambda _envelope, _event: None},
+        handlers={contracts.events.SaleConfirmed: consuming.each(lambda _envelope, _event: None)},
     )
 
     consuming.ConsumerLoop(subscription, memory_broker, member="one").step()
@@ -263,23 +270,82 @@ def test_a_dead_letter_of_any_other_subscription_is_logged_as_an_error(
     assert [(event, data["alert"]) for event, data in logged] == [("dead_letter", False)]
 
 
+# --- groups -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("events", [1, 50])
+def test_the_records_of_a_poll_are_one_transaction_with_one_statement_for_their_once_rows(
+    memory_broker: memory.MemoryBroker, events: int
+) -> None:
+    runs: list[list[int]] = []
+
+    def take(run: Sequence[consuming.Received]) -> None:
+        runs.append([received.event.version for received in run])
+
+    for version in range(events):
+        _send(memory_broker, "lamp", version)
+        _send(memory_broker, "lamp", version)  # each comes twice
+    subscription = consuming.Subscription(
+        group="window", inbox=tables.Once, handlers={contracts.events.StockChanged: take}
+    )
+    with CaptureQueriesContext(connections["default"]) as queries:
+        consuming.ConsumerLoop(subscription, memory_broker, member="one").step()
+
+    assert runs == [list(range(events))]
+    assert [query["sql"].split()[0] for query in queries] == ["BEGIN", "INSERT", "COMMIT"]
+    assert memory_broker.lag("window", [TOPIC]) == 0
+
+
+def test_a_run_ends_where_another_handler_begins(memory_broker: memory.MemoryBroker) -> None:
+    runs: list[tuple[str, int]] = []
+    lot_refused = contracts.events.LotRefused(auction_id="a", product_id="lamp", reason="no such product")
+    for version in (1, 2):
+        _send(memory_broker, "lamp", version)
+    memory_broker.append([brokers.Message(TOPIC, "lamp", conftest.encoded(lot_refused, "e1"))])
+    _send(memory_broker, "lamp", 3)
+    subscription = consuming.Subscription(
+        group="window",
+        handlers={
+            contracts.events.StockChanged: lambda run: runs.append(("stock", len(run))),
+            contracts.events.LotRefused: lambda run: runs.append(("lots", len(run))),
+        },
+    )
+
+    _work(consuming.ConsumerLoop(subscription, memory_broker, member="one"), memory_broker)
+
+    assert runs == [("stock", 2), ("lots", 1), ("stock", 1)]
+
+
+def test_a_group_has_at_most_a_hundred_members(memory_broker: memory.MemoryBroker) -> None:
+    runs: list[int] = []
+    for version in range(250):
+        _send(memory_broker, "lamp", version)
+    subscription = consuming.Subscription(
+        group="window", handlers={contracts.events.StockChanged: lambda run: runs.append(len(run))}
+    )
+
+    _work(consuming.ConsumerLoop(subscription, memory_broker, member="one"), memory_broker)
+
+    assert sum(runs) == 250
+    assert max(runs) <= 100
+
+
 # --- outages -----------------------------------------------------------------------------------------------------
 
 
 def test_an_outage_uses_no_attempt_and_keeps_the_order(memory_broker: memory.MemoryBroker) -> None:
-    seen: list[int] = []
     outages = iter(range(7))
 
     def apply(event: contracts.events.StockChanged) -> None:
         if event.version == 2 and next(outages, None) is not None:
             raise django.db.OperationalError("the database is unavailable")
-        seen.append(event.version)
+        _write_effect(event)
 
     for version in (1, 2, 3):
         _send(memory_broker, "lamp", version)
-    _work(_loop(memory_broker, apply), memory_broker, steps=400)
+    _work(_loop(memory_broker, apply, inbox=tables.Once), memory_broker, steps=400)
 
-    assert seen == [1, 2, 3]
+    assert _applied() == [1, 2, 3]
     assert _dead_letters(memory_broker) == []
 
 
@@ -337,8 +403,9 @@ def test_a_lost_partition_is_left_to_its_new_owner(memory_broker: memory.MemoryB
 
     loop.step()
 
-    assert seen == [1]
+    assert seen == [1, 2]
     assert memory_broker.lag("window", [TOPIC]) == 2
+    loop.close()
 
 
 def test_lag_is_measured(memory_broker: memory.MemoryBroker) -> None:
@@ -355,8 +422,13 @@ def _write_effect(event: contracts.events.StockChanged) -> None:
     tables.Applied.objects.create(key=event.product_id, number=event.version, member="one")
 
 
+def _applied() -> list[int]:
+    return list(tables.Applied.objects.order_by("id").values_list("number", flat=True))
+
+
 def _lose(loop: consuming.ConsumerLoop, seen: list[int], event: contracts.events.StockChanged) -> None:
     """A handler that takes longer than its lease."""
     seen.append(event.version)
-    member = loop._consumer
-    member._transport.evict(member)  # type: ignore[attr-defined]
+    if event.version == 1:
+        member = loop._consumer
+        member._transport.evict(member)  # type: ignore[attr-defined]

@@ -211,7 +211,7 @@ def test_only_the_group_that_gave_up_applies_a_replay(
         tables.Applied.objects.create(key=event.product_id, number=event.version, member="window")
 
     subscription = consuming.Subscription(
-        group="window", inbox=tables.Once, handlers={contracts.events.StockChanged: stumble}
+        group="window", inbox=tables.Once, handlers={contracts.events.StockChanged: consuming.each(stumble)}
     )
     loops = [
         consuming.ConsumerLoop(subscription, memory_broker, member="one"),
@@ -243,7 +243,7 @@ def test_replaying_an_overtaken_state_event_changes_nothing(
             )
 
     subscription = consuming.Subscription(
-        group="window", inbox=tables.Once, handlers={contracts.events.StockChanged: mirror}
+        group="window", inbox=tables.Once, handlers={contracts.events.StockChanged: consuming.each(mirror)}
     )
     overtaken = services.record_dead_letter(dead_letter=_dead_letter())
     newer = conftest.encoded(conftest.stock_changed("lamp", 2), "e2")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from auction_project.kernel import contracts, errors, failpoints
 from auction_project.kernel.messaging import broker as brokers
@@ -318,30 +319,30 @@ def test_only_published_rows_past_their_days_are_deleted(memory_broker: memory.M
 
 def test_a_key_is_claimed_once_and_its_outcome_is_kept() -> None:
     with transaction.atomic(using="default"):
-        row, is_new = once.claim(tables.Once, "saga:1:reserve", now=NOW)
+        row, is_new = _claim("saga:1:reserve")
         assert (row.state, is_new) == ("STARTED", True)
-        row.finish(once.State.DONE, {"units": 2})
+        once.finish(tables.Once, [(row, once.State.DONE, {"units": 2})])
 
     with transaction.atomic(using="default"):
-        again, is_new = once.claim(tables.Once, "saga:1:reserve", now=NOW)
+        again, is_new = _claim("saga:1:reserve")
     assert (again.state, again.outcome, again.created_at, is_new) == ("DONE", {"units": 2}, NOW, False)
 
 
 def test_an_outcome_is_final() -> None:
     with transaction.atomic(using="default"):
-        row, _ = once.claim(tables.Once, "k", now=NOW)
-        row.finish(once.State.VOID)
+        row, _ = _claim("k")
+        once.finish(tables.Once, [(row, once.State.VOID, {})])
 
     late = tables.Once.objects.get()
     with pytest.raises(once.AlreadyFinished):
-        late.finish(once.State.DONE, {"units": 2})
+        once.finish(tables.Once, [(late, once.State.DONE, {"units": 2})])
 
     assert tables.Once.objects.get().state == "VOID"
 
 
 def test_a_claim_outside_a_transaction_is_refused() -> None:
     with pytest.raises(transaction.TransactionManagementError):
-        once.claim(tables.Once, "k", now=NOW)
+        _claim("k")
 
     assert tables.Once.objects.count() == 0
 
@@ -353,18 +354,18 @@ def test_two_callers_with_one_key_come_one_after_the_other() -> None:
     def second() -> None:
         inside.wait(5)
         with transaction.atomic(using="default"):
-            _, is_new = once.claim(tables.Once, "k", now=NOW)
+            _, is_new = _claim("k")
             order.append(f"second, new: {is_new}")
         connections["default"].close()
 
     thread = threading.Thread(target=second)
     thread.start()
     with transaction.atomic(using="default"):
-        row, _ = once.claim(tables.Once, "k", now=NOW)
+        row, _ = _claim("k")
         inside.set()
         sessions.wait_for_blocked("default")
         order.append("first")
-        row.finish(once.State.DONE)
+        once.finish(tables.Once, [(row, once.State.DONE, {})])
     thread.join(5)
 
     assert order == ["first", "second, new: False"]
@@ -372,14 +373,78 @@ def test_two_callers_with_one_key_come_one_after_the_other() -> None:
 
 def test_a_key_that_was_rolled_back_is_free_again() -> None:
     with contextlib.suppress(_Abandoned), transaction.atomic(using="default"):
-        once.claim(tables.Once, "k", now=NOW)
+        _claim("k")
         raise _Abandoned
 
     with transaction.atomic(using="default"):
-        assert once.claim(tables.Once, "k", now=NOW)[1] is True
+        assert _claim("k").is_new
+
+
+@pytest.mark.parametrize("members", [1, 50])
+def test_a_group_of_keys_is_claimed_in_two_statements_and_finished_in_one(members: int) -> None:
+    keys = [f"k{number}" for number in range(members)]
+    with transaction.atomic(using="default"):
+        once.claim(tables.Once, keys[::2], now=NOW)
+
+    with transaction.atomic(using="default"):
+        with CaptureQueriesContext(connections["default"]) as claiming:
+            claims = once.claim(tables.Once, keys, now=NOW)
+        with CaptureQueriesContext(connections["default"]) as finishing:
+            once.finish(
+                tables.Once,
+                [(claims[key].row, once.State.DONE, {"number": number}) for number, key in enumerate(keys)],
+            )
+
+    assert (len(claiming), len(finishing)) == (2, 1)
+    assert [claims[key].is_new for key in keys] == [number % 2 == 1 for number in range(members)]
+    assert {row.key: (row.state, row.outcome) for row in tables.Once.objects.all()} == {
+        key: ("DONE", {"number": number}) for number, key in enumerate(keys)
+    }
+
+
+def test_when_one_of_a_group_has_an_outcome_none_is_finished() -> None:
+    with transaction.atomic(using="default"):
+        claims = once.claim(tables.Once, ["a", "b"], now=NOW)
+        once.finish(tables.Once, [(claims["b"].row, once.State.VOID, {})])
+        with pytest.raises(once.AlreadyFinished):
+            once.finish(tables.Once, [(claim.row, once.State.DONE, {}) for claim in claims.values()])
+
+    assert dict(tables.Once.objects.values_list("key", "state")) == {"a": "STARTED", "b": "VOID"}
+
+
+def test_what_ended_is_recorded_for_the_new_keys_of_a_group_only() -> None:
+    with transaction.atomic(using="default"):
+        assert once.record(tables.Once, ["a", "b"], once.State.DONE, now=NOW) == {"a", "b"}
+
+    with transaction.atomic(using="default"):
+        assert once.record(tables.Once, ["b", "c"], once.State.REFUSED, {"code": "no"}, now=NOW) == {"c"}
+
+    assert {row.key: (row.state, row.outcome) for row in tables.Once.objects.all()} == {
+        "a": ("DONE", {}),
+        "b": ("DONE", {}),
+        "c": ("REFUSED", {"code": "no"}),
+    }
+
+
+def test_groups_with_common_keys_in_opposite_order_do_not_block_each_other() -> None:
+    keys = [f"k{number}" for number in range(20)]
+
+    def claim(ordered: list[str]) -> int:
+        with transaction.atomic(using="default"):
+            return sum(claim.is_new for claim in once.claim(tables.Once, ordered, now=NOW).values())
+
+    for _ in range(5):
+        tables.Once.objects.all().delete()
+        new = sessions.at_once("default", lambda: claim(keys), lambda: claim(keys[::-1]))
+
+        assert sorted(new) == [0, 20]
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------
+
+
+def _claim(key: str) -> once.Claim:
+    return once.claim(tables.Once, [key], now=NOW)[key]
 
 
 def _step_until_it_leads(publisher: relay.OutboxRelay) -> None:

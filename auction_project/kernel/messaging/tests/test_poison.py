@@ -59,7 +59,9 @@ def test_of_a_message_that_no_topic_takes_the_dead_letter_holds_the_beginning(
     seen: list[str] = []
     subscription = consuming.Subscription(
         group="window",
-        handlers={contracts.events.StockChanged: lambda _, event: seen.append(event.product_id)},
+        handlers={
+            contracts.events.StockChanged: consuming.each(lambda _, event: seen.append(event.product_id))
+        },
     )
     stream = streams._stream(TOPIC, redis_streams.partition_of("lamp"))
     streams._redis.xadd(stream, {"k": key, "v": value})

@@ -1,16 +1,18 @@
 """Steps: once by key, undone once, stored answers; and which caller decides when two come at once."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
+from django.test.utils import CaptureQueriesContext
 
-from auction_project.kernel import errors
-from auction_project.kernel.messaging import once, steps
-from auction_project.kernel.messaging.tests import sessions, tables
+from auction_project.kernel import contracts, errors
+from auction_project.kernel.messaging import groups, once, outbox, steps
+from auction_project.kernel.messaging.tests import conftest, sessions, tables
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -53,22 +55,31 @@ def take_back() -> Done:
     return Done(-1)
 
 
+def requests(*keys: str) -> list[steps.Request]:
+    return [steps.Request(key=key, correlation_id="c0ffee00") for key in keys]
+
+
 def perform(effect: Callable[[], Done | errors.Refused] = apply) -> Done:
-    return STEPS.perform("k", effect, Done, now=NOW)
+    """The step as a group of one."""
+    return groups.only(STEPS.perform(requests("k"), lambda _members: [effect()], Done, now=NOW))
 
 
 def undo(effect: Callable[[], Done] = take_back) -> Done | None:
-    return STEPS.undo("k", effect, Done, now=NOW)
+    return groups.only(STEPS.undo(requests("k"), lambda _members: [effect()], Done, now=NOW))
 
 
 def answer() -> Done:
-    return STEPS.answer("k", Done)
+    return groups.only(STEPS.answers(["k"], Done))
 
 
 def begin() -> steps.Step:
     """Begin the step in a transaction that commits before the step is decided."""
     with transaction.atomic(using="default"):
-        return STEPS.begin("k", now=NOW)
+        return STEPS.begin(["k"], now=NOW)["k"]
+
+
+def lock() -> steps.Step:
+    return STEPS.lock(["k"])["k"]
 
 
 def rows() -> dict[str, str]:
@@ -160,7 +171,7 @@ def test_a_repeat_after_the_undoing_is_void(repeat: Callable[[], Done]) -> None:
 def test_a_repeat_is_void_while_the_undoing_is_under_way() -> None:
     perform()
     with transaction.atomic(using="default"):
-        STEPS.begin(steps.undo_key("k"), now=NOW)
+        STEPS.begin([steps.undo_key("k")], now=NOW)
 
     with pytest.raises(steps.Voided):
         perform()
@@ -209,9 +220,9 @@ def test_a_step_that_was_begun_is_open_until_a_later_transaction_decides_it() ->
     assert effects() == []
 
     with transaction.atomic(using="default"):
-        step = STEPS.lock("k")
+        step = lock()
         assert step.is_open
-        step.finish(Done(7))
+        STEPS.decide([(step, Done(7))])
 
     assert perform() == answer() == Done(7)
 
@@ -219,7 +230,7 @@ def test_a_step_that_was_begun_is_open_until_a_later_transaction_decides_it() ->
 def test_a_step_that_was_begun_may_be_refused() -> None:
     begin()
     with transaction.atomic(using="default"):
-        STEPS.lock("k").refuse(TooRisky(score=90))
+        STEPS.decide([(lock(), TooRisky(score=90))])
 
     with pytest.raises(TooRisky) as refused:
         answer()
@@ -235,10 +246,10 @@ def test_a_step_that_was_begun_is_void_once_it_is_undone_and_cannot_be_finished_
     with pytest.raises(steps.Voided):
         answer()
     with transaction.atomic(using="default"):
-        step = STEPS.lock("k")
+        step = lock()
         assert not step.is_open
         with pytest.raises(once.AlreadyFinished):
-            step.finish(Done(7))
+            STEPS.decide([(step, Done(7))])
     assert rows() == {"k": "VOID"}
 
 
@@ -249,7 +260,7 @@ def test_a_step_that_was_never_begun_has_no_answer() -> None:
 
 def test_a_step_is_begun_in_a_transaction_alone() -> None:
     with pytest.raises(transaction.TransactionManagementError):
-        STEPS.begin("k", now=NOW)
+        STEPS.begin(["k"], now=NOW)
 
 
 # --- two callers -------------------------------------------------------------------------------------------------
@@ -315,7 +326,7 @@ def test_a_refusal_yields_to_what_another_caller_has_decided_meanwhile(
 ) -> None:
     store = STEPS._store_refusal
 
-    def come_second(key: str, refusal: errors.Refused, *, now: datetime) -> steps.Step:
+    def come_second(key: str, refusal: errors.Refused, *, now: datetime) -> dict[str, steps.Step]:
         if decided == "done":
             perform(lambda: Done(2))
         else:
@@ -330,3 +341,157 @@ def test_a_refusal_yields_to_what_another_caller_has_decided_meanwhile(
         with pytest.raises(steps.Voided):
             perform(apply_and_raise(SoldOut()))
     assert effects() == []
+
+
+# --- groups ------------------------------------------------------------------------------------------------------
+
+
+def apply_all(members: Sequence[steps.Request]) -> list[Done | errors.Refused]:
+    """An effect for a group: "refused" is refused, "poisoned" breaks everything, the others get a row."""
+    if any(member.key == "poisoned" for member in members):
+        raise ValueError("this member breaks its group")
+    done = [member.key for member in members if member.key != "refused"]
+    tables.Applied.objects.bulk_create(tables.Applied(key=key, number=0, member="test") for key in done)
+    return [Done(1) if member.key in done else SoldOut() for member in members]
+
+
+def perform_all(*keys: str) -> list[Done | Exception]:
+    return STEPS.perform(requests(*keys), apply_all, Done, now=NOW)
+
+
+def undo_all(*keys: str) -> list[Done | Exception | None]:
+    def take_back_all(members: Sequence[steps.Request]) -> list[Done]:
+        if any(member.key == "poisoned" for member in members):
+            raise ValueError("this member breaks its group")
+        tables.Applied.objects.filter(key__in=[member.key for member in members]).delete()
+        return [Done(-1) for _ in members]
+
+    return STEPS.undo(requests(*keys), take_back_all, Done, now=NOW)
+
+
+def in_words(outcomes: Sequence[object]) -> list[object]:
+    return [type(outcome).__name__ if isinstance(outcome, Exception) else outcome for outcome in outcomes]
+
+
+def test_a_group_gets_one_outcome_each_in_order() -> None:
+    assert in_words(perform_all("b", "refused", "a")) == [Done(1), "SoldOut", Done(1)]
+
+    assert rows() == {"a": "DONE", "b": "DONE", "refused": "REFUSED"}
+    assert effects() == ["b", "a"]
+
+
+def test_the_effect_gets_the_new_members_of_a_group_only() -> None:
+    perform_all("a", "refused")
+    undo_all("gone")
+
+    assert in_words(perform_all("c", "a", "refused", "gone")) == [Done(1), Done(1), "SoldOut", "Voided"]
+
+    assert effects() == ["a", "c"]
+
+
+def test_a_poisoned_member_costs_only_itself() -> None:
+    assert in_words(perform_all("a", "poisoned", "b")) == [Done(1), "ValueError", Done(1)]
+
+    assert (rows(), effects()) == ({"a": "DONE", "b": "DONE"}, ["a", "b"])
+
+
+def test_an_outage_is_raised_for_the_whole_group_and_leaves_nothing() -> None:
+    def meet_outage(members: Sequence[steps.Request]) -> list[Done | errors.Refused]:
+        apply_all(members)
+        raise errors.Unavailable
+
+    with pytest.raises(errors.Unavailable):
+        STEPS.perform(requests("a", "b"), meet_outage, Done, now=NOW)
+
+    assert (rows(), effects()) == ({}, [])
+
+
+def test_a_group_is_undone_together_and_what_did_not_happen_is_void() -> None:
+    perform_all("a", "refused", "b")
+
+    assert undo_all("b", "refused", "new", "a") == [Done(-1), None, None, Done(-1)]
+    assert undo_all("a", "b") == [Done(-1), Done(-1)]
+
+    assert rows() == {
+        "a": "DONE",
+        "a:undo": "DONE",
+        "b": "DONE",
+        "b:undo": "DONE",
+        "new": "VOID",
+        "refused": "REFUSED",
+    }
+    assert effects() == []
+
+
+def test_a_poisoned_undoing_costs_only_itself() -> None:
+    perform_all("a", "b")
+    tables.Once.objects.create(key="poisoned", state="DONE", outcome={"number": 1}, created_at=NOW)
+
+    assert in_words(undo_all("a", "poisoned", "b")) == [Done(-1), "ValueError", Done(-1)]
+
+    assert "poisoned:undo" not in rows()
+    assert effects() == []
+
+
+@pytest.mark.parametrize("members", [1, 50])
+def test_a_group_takes_the_same_number_of_statements_whatever_its_size(members: int) -> None:
+    keys = [f"k{number}" for number in range(members)]
+
+    with CaptureQueriesContext(connections["default"]) as performing:
+        perform_all(*keys)
+    with CaptureQueriesContext(connections["default"]) as repeating:
+        perform_all(*keys)
+    with CaptureQueriesContext(connections["default"]) as undoing:
+        undo_all(*keys)
+
+    # BEGIN and COMMIT are two of each.
+    assert (len(performing), len(repeating), len(undoing)) == (5, 5, 7)
+
+
+def test_the_events_of_a_group_are_one_insert_in_the_order_in_which_they_were_published() -> None:
+    def publish_all(members: Sequence[steps.Request]) -> list[Done | errors.Refused]:
+        for number, member in enumerate(members):
+            with member.bound():
+                outbox.publish(tables.Outbox, conftest.stock_changed(member.key, number), now=NOW)
+        return [Done(1) for _ in members]
+
+    with CaptureQueriesContext(connections["default"]) as queries:
+        STEPS.perform(requests("c", "a", "b"), publish_all, Done, now=NOW)
+
+    assert sum(tables.Outbox._meta.db_table in query["sql"] for query in queries) == 1
+    envelopes = [contracts.decode_envelope(bytes(row.body)) for row in tables.Outbox.objects.order_by("id")]
+    assert [(envelope.subject, envelope.correlationid) for envelope in envelopes] == [
+        ("c", "c0ffee00"),
+        ("a", "c0ffee00"),
+        ("b", "c0ffee00"),
+    ]
+
+
+def test_events_of_a_savepoint_that_is_rolled_back_are_not_published() -> None:
+    with transaction.atomic(using="default"), outbox.gathered("default"):
+        publish("before")
+        with contextlib.suppress(SoldOut), transaction.atomic(using="default"):
+            publish("rolled back")
+            raise SoldOut
+        with transaction.atomic(using="default"):
+            publish("kept")
+        publish("after")
+
+    assert set(tables.Outbox.objects.values_list("key", flat=True)) == {"before", "kept", "after"}
+
+
+def test_an_event_of_a_savepoint_never_overtakes_an_event_of_its_key() -> None:
+    def publish_in_and_outside_a_savepoint() -> None:
+        with transaction.atomic(using="default"), outbox.gathered("default"):
+            publish("lamp")
+            with transaction.atomic(using="default"):
+                publish("lamp")
+
+    with pytest.raises(transaction.TransactionManagementError):
+        publish_in_and_outside_a_savepoint()
+
+    assert tables.Outbox.objects.count() == 0
+
+
+def publish(product: str) -> None:
+    outbox.publish(tables.Outbox, conftest.stock_changed(product, 1), now=NOW)

@@ -1,0 +1,154 @@
+"""A group of sagas goes together: one chain, one task a queue, a bounded number of statements. Each member has its own
+outcome, and a member that leaves the group holds up no other."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from auction_project.kernel.messaging import groups
+from sagas import engine, models, operators, services, tasks
+from sagas.tests import participants
+from sagas.tests.conftest import make_sale, published, run_group, saga, start, timeline
+
+pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
+ALL = list(participants.ACTIONS)
+
+
+def test_a_batch_of_sales_starts_in_one_chain(begin_group, fake_dispatcher):
+    sales = begin_group(*[""] * 50)
+
+    assert fake_dispatcher.chains == [(tuple(sales), tuple(ALL))]
+
+
+def test_more_sales_than_one_task_takes_go_in_several_tasks(monkeypatch):
+    sent = []
+    monkeypatch.setattr("celery.canvas.Signature.apply_async", lambda task, **_: sent.append(task))
+
+    leg = engine.legs_ahead(
+        services.definitions.SETTLE_SALE, engine.start(services.definitions.SETTLE_SALE).state
+    )
+    services.saga_log.dispatcher.send(
+        saga_ids=[f"a-{number}" for number in range(groups.MAX_MEMBERS + 1)], legs=leg[-1:]
+    )
+
+    assert [len(task.kwargs["saga_ids"]) for task in sent] == [100, 1]
+
+
+def test_a_group_completes_and_each_sale_has_its_own_timeline_and_event(begin_group, fake_dispatcher):
+    sales = begin_group(*[""] * 50)
+
+    fake_dispatcher.deliver()
+
+    for sale in sales:
+        assert saga(sale).status == "COMPLETED"
+        assert timeline(sale) == [f"{step} DONE" for step in ALL]
+        assert published(sale) == ["SaleSettled"]
+
+
+@pytest.mark.parametrize("members", [1, 50])
+def test_the_statements_of_the_saga_log_do_not_grow_with_the_group(members, monkeypatch, fake_dispatcher):
+    monkeypatch.setattr(tasks.steps, "call", lambda _leg, sagas, *, now: [None] * len(sagas))
+    sales = [make_sale() for _ in range(members)]
+
+    with CaptureQueriesContext(connections["sagas"]) as queries:
+        start(*sales, now=datetime.now(UTC))
+        fake_dispatcher.deliver()
+
+    assert {saga(sale.sale_id).status for sale in sales} == {"COMPLETED"}
+    assert len(queries) == 39  # with BEGIN and COMMIT, from the start to the end
+
+
+def test_members_that_are_refused_or_fail_leave_the_group_and_the_others_go_on_together(
+    begin_group, fake_dispatcher
+):
+    scripts = [
+        "",
+        "assess_risk=refuse",
+        "",
+        "capture_payment=away:1",
+        "assess_risk=fail:1",
+        "",
+        "assess_risk=refuse",
+    ]
+    sales = begin_group(*scripts)
+
+    run_group(sales, "reserve_stock")
+    run_group(sales, "assess_risk")
+
+    place = [saga(sale).position for sale in sales]
+    status = [saga(sale).status for sale in sales]
+    commit, capture, risk = 4, 2, 1
+    assert [place[0], place[2], place[5]] == [commit] * 3
+    assert (place[3], place[4]) == (capture, risk)
+    assert (status[1], status[6]) == ("COMPENSATING", "COMPENSATING")
+    compensations = [ids for ids, legs in fake_dispatcher.chains if legs[0] == "release_stock"]
+    assert compensations == [(sales[1], sales[6])]
+
+
+def test_those_that_turn_together_are_compensated_together(begin_group, fake_dispatcher):
+    sales = begin_group(*["commit_stock=refuse"] * 20, "")
+
+    fake_dispatcher.deliver()
+
+    assert {saga(sale).status for sale in sales[:20]} == {"COMPENSATED"}
+    assert saga(sales[20]).status == "COMPLETED"
+    for sale in sales[:20]:
+        assert participants.effects(sale) == ["assess_risk"]
+        assert published(sale) == ["BidFailed"]
+
+
+def test_an_error_of_the_whole_call_is_the_outcome_of_each_member(begin_group, fake_dispatcher, monkeypatch):
+    sales = begin_group("", "")
+
+    def fail(_leg, _sagas, *, now):
+        raise ValueError("the service is broken")
+
+    monkeypatch.setattr(tasks.steps, "call", fail)
+    run_group(sales, "reserve_stock")
+
+    assert [timeline(sale) for sale in sales] == [["reserve_stock FAULT"]] * 2
+
+
+def test_a_task_leaves_those_alone_of_which_its_call_is_not_due(begin_group, fake_dispatcher):
+    sales = begin_group("", "", "")
+    run_group(sales[:1], "reserve_stock")
+    operators.compensate_saga(saga_id=sales[1], who="ann", reason="stop", now=datetime.now(UTC))
+    before = {sale: saga(sale).revision for sale in sales[:2]}
+
+    run_group([*sales, "no-such-saga", sales[2]], "reserve_stock")
+
+    assert {sale: saga(sale).revision for sale in sales[:2]} == before
+    assert timeline(sales[2]) == ["reserve_stock DONE"]
+    assert participants.calls(sales[2]) == ["reserve_stock"]
+
+
+def test_a_member_that_another_writer_has_moved_is_not_stored_and_the_others_are(begin_group):
+    sales = begin_group("", "")
+    attempts = services.begin_attempts(saga_ids=sales, leg="reserve_stock", worker="w", now=datetime.now(UTC))
+    operators.compensate_saga(saga_id=sales[0], who="ann", reason="stop", now=datetime.now(UTC))
+
+    late, in_time = services.record_outcomes(
+        outcomes=[services.Outcome(attempt=attempt, kind=engine.Outcome.DONE) for attempt in attempts],
+        now=datetime.now(UTC),
+    )
+
+    assert (late.next, late.legs) == (None, ())
+    assert [leg.name for leg in in_time.legs] == ALL[1:]
+    assert [timeline(sale) for sale in sales] == [["reserve_stock TURNED"], ["reserve_stock DONE"]]
+
+
+def test_the_sweep_sends_those_that_wait_for_the_same_calls_in_one_chain(begin_group, fake_dispatcher):
+    sales = begin_group(*[""] * 5)
+    fake_dispatcher.lose()
+    run_group(sales[:2], "reserve_stock")
+    fake_dispatcher.lose()
+    models.Saga.objects.update(due_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert services.claim_due(now=datetime.now(UTC)) == 5
+
+    assert {(frozenset(ids), legs[0]) for ids, legs in fake_dispatcher.chains} == {
+        (frozenset(sales[:2]), "assess_risk"),
+        (frozenset(sales[2:]), "reserve_stock"),
+    }
