@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold import admin as unfold_admin
@@ -207,7 +207,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @admin.display(description="next check")
     def next_look(self, saga: models.Saga) -> str:
-        return saga.due_at.isoformat(timespec="seconds") if saga.due_at else "–"
+        return str(formats.localize(saga.due_at)) if saga.due_at else "–"
 
     @admin.display(description="price", ordering="price")
     def price_text(self, saga: models.Saga) -> str:

@@ -82,13 +82,16 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
             return services.confirm_email(user_id=email_address.user_id, confirm=confirm, now=timezone.now())
 
     def set_password(self, user: models.User, password: str) -> None:
-        """A new password, by its owner: the password and the notice about it in one transaction."""
-        if self.request.user.pk != user.pk:
-            notice = notices.PASSWORD_RESET
-        elif user.has_usable_password():
-            notice = notices.PASSWORD_CHANGED
-        else:
-            notice = notices.PASSWORD_SET
+        """A new password, by its owner who is signed in."""
+        is_change = user.has_usable_password()
+        self._change_password(user, password, notices.PASSWORD_CHANGED if is_change else notices.PASSWORD_SET)
+
+    def reset_password(self, user: models.User, password: str) -> None:
+        """A new password, by a link in a mail to its owner, who may be signed in."""
+        self._change_password(user, password, notices.PASSWORD_RESET)
+
+    def _change_password(self, user: models.User, password: str, notice: str) -> None:
+        """The password and the notice about it in one transaction."""
         ip = self.get_client_ip(self.request)
         services.change_password(user=user, password=password, now=timezone.now(), notice=notice, ip=ip)
 

@@ -23,7 +23,7 @@ from unfold import decorators as unfold
 from unfold import forms as unfold_forms
 from unfold import widgets
 
-from auction_project.accounts import models, permissions, personal, selectors, services
+from auction_project.accounts import models, notices, permissions, personal, selectors, services
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors
 
@@ -69,11 +69,14 @@ class CloseForm(base_admin.ReasonForm):
 
 
 class PasswordForm(unfold_forms.AdminPasswordChangeForm):
-    """Django's form, but the password goes through the service, which ends the sessions of the account."""
+    """Django's form, but the password goes through the service, which ends the sessions of the account and writes to
+    its owner."""
 
     def save(self, commit: bool = True) -> models.User:
         password = self.cleaned_data["password1"] if self.cleaned_data["set_usable_password"] else None
-        services.change_password(user=self.user, password=password, now=timezone.now())
+        services.change_password(
+            user=self.user, password=password, now=timezone.now(), notice=notices.PASSWORD_SET_BY_STAFF
+        )
         return self.user
 
 

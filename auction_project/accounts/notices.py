@@ -5,7 +5,8 @@ right after the commit, and the sweep sends what did not leave then. The row is 
 the mail: a process that dies between the two leaves a notice that is sent twice, because twice is better than never.
 
 allauth calls for most notices after the change has committed. So `services.change_password` and the flows in `_FLOWS`
-write theirs with the change, and the adapter ignores the later calls for them (WRITTEN_WITH_THE_CHANGE).
+write theirs with the change, and the adapter ignores the later calls for them (WRITTEN_WITH_THE_CHANGE). `install` also
+makes one transaction of the removal of an address and its notice, and lets the adapter know which password is a reset.
 """
 
 import functools
@@ -16,8 +17,11 @@ from types import ModuleType
 from typing import Any
 
 from allauth.account import adapter as allauth_adapter
+from allauth.account.internal.flows import manage_email, password_reset
 from allauth.mfa.recovery_codes.internal import flows as recovery_code_flows
 from allauth.mfa.totp.internal import flows as totp_flows
+from django.contrib.auth.management.commands import changepassword
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -38,6 +42,7 @@ _REFUSED = (
 PASSWORD_CHANGED = "account/email/password_changed"  # noqa: S105 - templates, no secrets
 PASSWORD_RESET = "account/email/password_reset"  # noqa: S105
 PASSWORD_SET = "account/email/password_set"  # noqa: S105
+PASSWORD_SET_BY_STAFF = "account/email/password_set_by_staff"  # noqa: S105
 _FLOWS: tuple[tuple[ModuleType, str, str], ...] = (
     (totp_flows, "activate_totp", "mfa/email/totp_activated"),
     (totp_flows, "deactivate_totp", "mfa/email/totp_deactivated"),
@@ -51,9 +56,13 @@ log = logs.get(__name__)
 
 
 def install() -> None:
-    """Have allauth's flows of the second factor write their notices in the transaction of the change."""
+    """Have allauth's flows write their notices in the transaction of the change, and refuse `manage.py changepassword`,
+    which writes none."""
     for module, name, template in _FLOWS:
         setattr(module, name, _with_notice(getattr(module, name), template))
+    manage_email.delete_email = transaction.atomic(using=models.DATABASE)(manage_email.delete_email)
+    password_reset.reset_password = _reset_password
+    changepassword.Command.handle = _refuse_changepassword
 
 
 def write(
@@ -121,6 +130,15 @@ def sweep(*, clock: Callable[[], datetime]) -> None:
         now = clock()
         if now >= until or not send(notice_id=notice_id, now=now):
             return
+
+
+def _reset_password(user: models.User, password: str) -> None:
+    """In place of allauth's function, which calls `set_password`, as a change does."""
+    allauth_adapter.get_adapter().reset_password(user, password)
+
+
+def _refuse_changepassword(*_: object, **__: object) -> None:
+    raise CommandError("Use: manage.py create_account --email YOU@EXAMPLE.ORG")
 
 
 def _with_notice(flow: Callable[..., Any], template: str) -> Callable[..., Any]:

@@ -90,20 +90,19 @@ def confirm_email(*, user_id: str, confirm: Callable[[], bool], now: datetime) -
 
 
 def change_password(
-    *, user: models.User, password: str | None, now: datetime, notice: str = "", ip: str = ""
+    *, user: models.User, password: str | None, now: datetime, notice: str, ip: str = ""
 ) -> None:
     """Give the account another password (None: none can sign in to it), and end its sessions.
 
     `user` gets the password, too, so that the session of the request goes on under a new key. `notice` is the template
-    of the mail to the owner (empty: none goes), and `ip` the address that the change came from. Raises AccountNotFound.
+    of the mail to the owner, and `ip` the address that the change came from. Raises AccountNotFound.
     """
     with transaction.atomic(using=models.DATABASE):
         row = models.User.objects.lock(user.pk)
         row.set_password(password)
         row.save(update_fields=["password"])
         sessions.end_all(user_id=row.pk, reason="password_changed", now=now)
-        if notice:
-            notices.write(user=row, template=notice, ip=ip, now=now)
+        notices.write(user=row, template=notice, ip=ip, now=now)
     user.password = row.password
     log.info("password_changed", user_id=row.pk)
 
@@ -123,7 +122,7 @@ def create_account(
     now: datetime,
 ) -> models.User:
     """The account of `email`, created or extended. A repeat changes nothing, and nothing is taken away. `password`
-    None: no password can sign in to a new account.
+    None: no password can sign in to a new account. Another password than that of an account is reported to its owner.
 
     Raises UnknownRole, UnknownGroup, WrongAccountState.
     """
@@ -134,11 +133,13 @@ def create_account(
         user = models.User.objects.lock(user_id) if user_id else models.User(email=email, date_joined=now)
         if password is None:
             user.password = user.password or hashers.make_password(None)
-        elif not user_id or not user.check_password(password):
+        elif not user_id:
             user.set_password(password)
         user.is_superuser |= superuser
         user.is_staff |= superuser or bool(groups)
         user.save()
+        if password is not None and not user.check_password(password):
+            change_password(user=user, password=password, now=now, notice=notices.PASSWORD_SET_BY_STAFF)
         address, _ = allauth_models.EmailAddress.objects.get_or_create(
             user=user, email=email, defaults={"primary": True}
         )

@@ -277,6 +277,7 @@ BIDS_PER_SECOND = env.float("BIDS_PER_SECOND", default=20)
 
 # --- language, time, files ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "auction_project.web.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
@@ -313,7 +314,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 UNFOLD = {
     "SITE_TITLE": "Gavel",
     "SITE_HEADER": "Gavel",
-    "SITE_SUBHEADER": "The desk",
+    "SITE_SUBHEADER": "Admin",
     "SITE_SYMBOL": "gavel",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/gavel/icons/favicon.svg"}],
     "SHOW_VIEW_ON_SITE": False,

@@ -18,8 +18,10 @@ from django.db import connections
 from django.http.request import split_domain_port, validate_host
 
 from auction_project.kernel import errors, tokens
-from auction_project.kernel.http import addresses, answers, budgets
+from auction_project.kernel.http import addresses, answers, budgets, problems
 from auction_project.web import bounds, concurrency, middleware
+from auction_project.web.pages import content_policy
+from auction_project.web.pages import problems as problem_pages
 
 # Concurrent requests, and the share of one client.
 SIGNED_IN_AT_ONCE, SIGNED_IN_SHARE = 8, 4
@@ -32,6 +34,11 @@ MAX_HOSTS = 64
 _AUCTIONS = "/api/v1/auctions"
 _LOCAL_HOSTS = [".localhost", "127.0.0.1", "[::1]"]  # as Django's, with DEBUG and no ALLOWED_HOSTS
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
+_PAGE = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", content_policy.header(content_policy.POLICY).encode()),
+    _NOSNIFF,
+)
 
 
 class NullCharacter(errors.Invalid):
@@ -75,7 +82,7 @@ class Framework:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._bounds = bounds.Bounds(self._in_slot, may_upload=_may_upload)
+        self._bounds = bounds.Bounds(self._in_slot, may_upload=_may_upload, refuse=_refuse)
         self._users = concurrency.Limit(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=WAIT_SECONDS)
         self._files = concurrency.Limit(most=FILES_AT_ONCE, share=FILES_SHARE, seconds=FILE_WAIT_SECONDS)
         self._others = concurrency.Limit(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=WAIT_SECONDS)
@@ -86,7 +93,7 @@ class Framework:
             client = scope["gavel.client"] = client_of(scope)
             _spend(scope, client)
         except errors.DomainError as error:
-            await answers.refuse(send, error, close=scope["method"] not in ("GET", "HEAD"))
+            await _refuse(scope, send, error, close=scope["method"] not in ("GET", "HEAD"))
         else:
             await self._bounds(scope, receive, send)
 
@@ -107,7 +114,21 @@ class Framework:
 
                 await self._app(scope, receive, free_and_send)
         except concurrency.Busy as error:
-            await answers.refuse(send, error)
+            await _refuse(scope, send, error)
+
+
+async def _refuse(scope: Any, send: Any, error: errors.DomainError, *, close: bool = False) -> None:
+    """Answer with a problem, or with a page for a browser that asked for one."""
+    accept = next((value for name, value in scope["headers"] if name == b"accept"), b"").decode("latin-1")
+    if _is_file(scope) or not middleware.wants_page(scope["path"], accept):
+        await answers.refuse(send, error, close=close)
+        return
+    status, body = problems.problem(error)
+    more = problems.headers(error, status)
+    headers = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+    closing = ((b"connection", b"close"),) if close else ()
+    page = problem_pages.page(body, more.get("Retry-After"))
+    await answers.send_whole(send, status, (*_PAGE, *headers, *closing), page)
 
 
 def _spend(scope: Any, client: Client) -> None:

@@ -58,12 +58,18 @@ class Disconnected(Exception):
 
 class Bounds:
     """The middleware. `may_upload(scope)` decides before a form with files is read whether its sender may send one.
-    Without it none may.
+    Without it none may. `refuse(scope, send, error, close=True)` answers an error; without it a problem does.
     """
 
-    def __init__(self, app: Any, may_upload: Callable[[Any], Awaitable[bool]] | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        may_upload: Callable[[Any], Awaitable[bool]] | None = None,
+        refuse: Callable[..., Awaitable[None]] | None = None,
+    ) -> None:
         self._app = app
         self._may_upload = may_upload
+        self._refuse = refuse or _refuse
         self._uploads = concurrency.Limit(
             most=UPLOADS_AT_ONCE, share=UPLOADS_PER_ADDRESS, seconds=UPLOAD_WAIT_SECONDS
         )
@@ -81,7 +87,7 @@ class Bounds:
             if body.count(b"[") + body.count(b"{") > MAX_NESTING:
                 _check_nesting(content_type, body)
         except errors.DomainError as error:
-            await answers.refuse(send, error, close=True)
+            await self._refuse(scope, send, error, close=True)
         except Disconnected:
             return
         else:
@@ -96,6 +102,10 @@ class Bounds:
             return await _read(receive, headers, MAX_BODY_BYTES)
         except BodyTooLarge as error:
             raise errors.Unauthenticated from error
+
+
+async def _refuse(_scope: Any, send: Any, error: errors.DomainError, *, close: bool) -> None:
+    await answers.refuse(send, error, close=close)
 
 
 class _Replay:

@@ -18,7 +18,8 @@ import httptools
 from uvicorn.protocols.http import httptools_impl
 
 from auction_project.kernel import errors
-from auction_project.kernel.http import answers
+from auction_project.kernel.http import addresses, answers
+from notifications.push import handshakes
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADER_LINES = 100
@@ -130,6 +131,16 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         if self._deadline is not None:
             self._head_is_whole()
         _on_body(self, body)
+
+    def handle_websocket_upgrade(self) -> None:
+        """A flood of handshakes is refused here, where its requests are still plain HTTP."""
+        try:
+            addresses.believe_proxies(self.scope)
+            handshakes.check(self.scope)
+        except errors.TooOften as error:
+            self._refuse(error)
+        else:
+            super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn calls this when the parser fails, as it does when a method of this class raises."""

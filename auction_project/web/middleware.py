@@ -1,7 +1,9 @@
 """Django middleware: the correlation id of a request, problems where Django REST framework does not make them
-(addresses that do not exist, pages, the admin, allauth's API), and the answers that no cache may keep.
+(addresses that do not exist, the admin, allauth's API), pages in place of problems for browsers, and the answers that no
+cache may keep.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,8 @@ from auction_project.accounts import headless
 from auction_project.kernel import correlation, errors, logs
 from auction_project.kernel.http import problems
 from auction_project.kernel.messaging import failure
+from auction_project.web.pages import content_policy
+from auction_project.web.pages import problems as problem_pages
 
 PROGRAM_PREFIXES = ("/api/", headless.PREFIX)
 PRIVATE = "private, no-store"
@@ -20,6 +24,11 @@ PRIVATE = "private, no-store"
 def is_for_programs(path: str) -> bool:
     """Whether the errors of this path are problems, and not pages."""
     return path.startswith(PROGRAM_PREFIXES)
+
+
+def wants_page(path: str, accept: str) -> bool:
+    """Whether an error at this path is shown to a person: a browser that asks for a page says so in Accept."""
+    return "text/html" in accept and not is_for_programs(path)
 
 
 def has_null_character(path: str, query: bytes) -> bool:
@@ -44,8 +53,8 @@ class CorrelationMiddleware:
 class ProblemMiddleware:
     """An error of ours keeps its status, an outage is 503, and text that no UTF-8 can carry (JSON allows half a
     surrogate pair) is 400. Everything else is a bug: 500 with a log line. A page whose address holds a null character
-    does not exist. Below PROGRAM_PREFIXES Django's error pages become problems, too, because this middleware encloses
-    all that refuse a request.
+    does not exist. Below PROGRAM_PREFIXES Django's error pages become problems, too, and elsewhere a browser gets a page
+    instead of a problem, because this middleware encloses all that refuse a request.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -53,9 +62,15 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        is_page = response.headers.get("Content-Type", "").startswith("text/html")
-        if response.status_code >= 400 and is_page and is_for_programs(request.path_info):
+        if response.status_code < 400:
+            return response
+        content_type = response.headers.get("Content-Type", "")
+        if content_type.startswith("text/html") and is_for_programs(request.path_info):
             return _as_problem(response)
+        if content_type == problems.CONTENT_TYPE and wants_page(
+            request.path_info, request.headers.get("Accept", "")
+        ):
+            return _as_page(response)
         return response
 
     def process_view(self, request: HttpRequest, *_: Any) -> None:
@@ -95,6 +110,14 @@ def _as_problem(page: HttpResponse) -> HttpResponse:
     problem = problems.response(error)
     if "Allow" in page.headers:
         problem.headers["Allow"] = page.headers["Allow"]
+    return problem
+
+
+def _as_page(problem: HttpResponse) -> HttpResponse:
+    """`problem` with its headers and cookies, and with a page as its body."""
+    problem.content = problem_pages.page(json.loads(problem.content), problem.headers.get("Retry-After"))
+    problem.headers["Content-Type"] = "text/html; charset=utf-8"
+    problem.headers["Content-Security-Policy"] = content_policy.header(content_policy.POLICY)
     return problem
 
 

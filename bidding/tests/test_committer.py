@@ -500,14 +500,16 @@ async def test_an_edited_log_stops_its_own_auction_only(writer, scripted):
     scripted.entries["x", 2] = untouched
 
 
-async def test_a_command_that_the_rules_choke_on_fails_alone(writer, scripted):
+async def test_a_command_that_the_rules_choke_on_fails_alone_and_its_log_line_hides_its_figures(
+    writer, scripted, caplog
+):
     choking = commands.PlaceBid(
         auction_id="x",
         actor=ANN,
         key="k",
         at=NOW,
-        salt="s",
-        amount="many",
+        salt="the salt",
+        amount="the maximum",
         currency="EUR",
         has_card=True,
         confirmed="far_above_minimum",
@@ -518,3 +520,6 @@ async def test_a_command_that_the_rules_choke_on_fails_alone(writer, scripted):
     )
 
     assert (type(broken), fine.seq) == (failures.StoreUnavailable, 4)
+    assert "decision_failed" in caplog.text
+    assert "the salt" not in caplog.text
+    assert "the maximum" not in caplog.text

@@ -18,6 +18,16 @@ _DENIAL = "websocket.http.response"
 LOST_SECONDS = 1.0
 
 
+def check(scope: Any) -> None:
+    """Raise TooOften for a WebSocket that the front would refuse for its budget. The server asks before it upgrades the
+    connection, because a refusal after an upgrade costs more than twice as much."""
+    try:
+        budgets.STREAMS.check(addresses.network_of(addresses.client_address(scope)))
+    except errors.TooOften as error:
+        metrics.handshakes_refused.labels(error.code).inc()
+        raise
+
+
 class Front:
     """`app`, WebSocket or SSE, behind the budget of handshakes and the bound of those at work."""
 

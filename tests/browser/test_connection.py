@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright import sync_api
+from websockets.sync import client as websockets
 
 from tests import house as houses
 from tests.browser import visitor
@@ -32,6 +33,39 @@ def test_a_page_reconnects_by_itself_says_so_and_misses_nothing(
     window.expect_text("#connection", "Back online")
     window.expect_text("#price", "€10.00")
     window.expect_text("#log", "Bidder 1 leads")
+
+
+def test_a_page_whose_stream_is_refused_opens_it_again_after_growing_pauses_and_misses_nothing(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    """The address may open one stream in ten seconds, and another client has just opened it."""
+    auction_id = house.new_auction(product)
+    window = open_window(bidders[0])
+    window.see_auction(auction_id)
+    web = house.stack["web"]
+    window.page.context.set_offline(True)
+    window.expect_text("#connection", "Connection lost. Reconnecting")
+    attempts: list[sync_api.WebSocket] = []
+    window.page.on("websocket", attempts.append)
+
+    try:
+        web.kill()
+        web.start(STREAMS_PER_SECOND="0.1", STREAMS_PER_ADDRESS="1")
+        house.stack.wait_ready()
+        with websockets.connect(f"{house.url.replace('http', 'ws', 1)}/ws/v1/stream") as other:
+            other.recv()
+        window.page.context.set_offline(False)
+        assert bidders[1].bid(auction_id, "30").status_code == 201
+        window.expect_text("#connection", "Connection lost. Reconnecting")
+        window.expect_text("#connection", "Back online")
+    finally:
+        web.kill()
+        web.start()
+        house.stack.wait_ready()
+
+    window.expect_text("#price", "€10.00")
+    window.expect_text("#log", "Bidder 1 leads")
+    assert 2 <= len(attempts) <= 12  # equal pauses of 400 ms would be 25
 
 
 @pytest.mark.parametrize(

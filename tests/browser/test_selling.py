@@ -189,7 +189,7 @@ def test_the_admins_menu_shows_what_its_user_may_see(house: houses.House, open_w
         entries[name] = {text.split("\n")[-1].strip() for text in entries[name]}
 
     assert {"Products", "Moves", "The auction house"} <= entries["clerk"]
-    assert not {"Sagas", "Payments", "Auction desk", "Dead letters"} & entries["clerk"]
-    assert {"Auction desk", "Products", "Orders", "Sagas", "Dead letters", "The auction house"} <= entries[
+    assert not {"Sagas", "Payments", "Manage auctions", "Dead letters"} & entries["clerk"]
+    assert {"Manage auctions", "Products", "Orders", "Sagas", "Dead letters", "The auction house"} <= entries[
         "chief"
     ]

@@ -69,6 +69,15 @@ def test_the_migration_makes_every_group_of_the_table() -> None:
     assert set(made) == {"bidder", "seller", "operator", *permissions.GROUPS}
 
 
+def test_changepassword_is_refused_with_the_command_that_writes_to_the_owner() -> None:
+    user_id = create()
+
+    with pytest.raises(CommandError, match="create_account --email"):
+        call_command("changepassword", "ada@example.org")
+
+    assert selectors.get_account(user_id).check_password(PASSWORD)
+
+
 def test_createsuperuser_is_refused_with_the_command_that_informs_the_other_apps() -> None:
     with pytest.raises(CommandError, match="create_account --email"):
         call_command("createsuperuser", email="ada@example.org", interactive=False)

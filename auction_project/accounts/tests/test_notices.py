@@ -12,10 +12,11 @@ import pytest
 from allauth.mfa import models as mfa_models
 from allauth.mfa.totp.internal import auth
 from django.core import mail
+from django.core.management import call_command
 from django.test import Client
 
 from auction_project import celery
-from auction_project.accounts import models, notices, personal, tasks
+from auction_project.accounts import models, notices, personal, services, tasks
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, App
 from auction_project.processes import roles
 
@@ -78,6 +79,47 @@ def reset_password() -> None:
     App().post("/_allauth/app/v1/auth/password/reset", {"key": found[1], "password": NEW_PASSWORD})
 
 
+def reset_password_while_signed_in() -> None:
+    """In the browser: the link leads to a page whose form sets the password."""
+    browser = signed_in()
+    browser.post("/accounts/password/reset/", {"email": "ada@example.org"})
+    found = re.search(r"/accounts/password/reset/key/\S+/", mail.outbox[-1].body)
+    assert found
+    form = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    browser.post(browser.get(found[0], follow=True).request["PATH_INFO"], form)
+    assert models.User.objects.get(email="ada@example.org").check_password(NEW_PASSWORD)
+
+
+def set_password_in_the_admin(form: dict[str, str] | None = None) -> None:
+    browser = Client()
+    browser.force_login(
+        services.create_account(
+            email="root@example.org", password=None, superuser=True, actor="command", now=NOW
+        )
+    )
+    ada = models.User.objects.get(email="ada@example.org")
+    form = form or {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    assert browser.post(f"/admin/accounts/user/{ada.pk}/password/", form).status_code == 302
+
+
+def disable_password_in_the_admin() -> None:
+    set_password_in_the_admin({"usable_password": "false", "unset-password": "1"})
+    assert not models.User.objects.get(email="ada@example.org").has_usable_password()
+
+
+def set_password_by_command() -> None:
+    call_command("create_account", "--email", "ada@example.org", "--password", NEW_PASSWORD, "--superuser")
+    assert models.User.objects.get(email="ada@example.org").check_password(NEW_PASSWORD)
+
+
+def remove_address() -> None:
+    app = App()
+    session = app.log_in("ada")["session_token"]
+    app.confirm_it_is_you(session)
+    app.post("/_allauth/app/v1/account/email", {"email": "other@example.org"}, session=session)
+    app.send("DELETE", "/_allauth/app/v1/account/email", {"email": "other@example.org"}, session=session)
+
+
 def turn_second_factor_off() -> None:
     set_up_second_factor().post(DEACTIVATE)
 
@@ -91,6 +133,7 @@ def make_recovery_codes() -> None:
     [
         (change_password, ["account/email/password_changed"]),
         (reset_password, ["account/email/password_reset"]),
+        (reset_password_while_signed_in, ["account/email/password_reset"]),
         (set_up_second_factor, ["mfa/email/totp_activated"]),
         (turn_second_factor_off, ["mfa/email/totp_activated", "mfa/email/totp_deactivated"]),
         (make_recovery_codes, ["mfa/email/totp_activated", "mfa/email/recovery_codes_generated"]),
@@ -107,13 +150,64 @@ def test_a_notice_is_written_before_the_change_commits(
     assert list(rows) == [(template, "ada@example.org", {"ip": "127.0.0.1"}) for template in templates]
 
 
+@pytest.mark.parametrize(
+    "change", [set_password_in_the_admin, disable_password_in_the_admin, set_password_by_command]
+)
+def test_a_password_that_a_colleague_sets_is_reported_to_its_owner_and_ends_the_sessions(
+    make: Make, change: Callable[[], object], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    make("ada")
+    browser = signed_in()
+    assert browser.get("/account").status_code == 200
+
+    with django_capture_on_commit_callbacks(execute=True):
+        change()
+
+    [message] = mail.outbox
+    assert (message.to, message.subject) == (
+        ["ada@example.org"],
+        "Your password was changed by the auction house",
+    )
+    assert message.body.startswith("The auction house changed the password of your Gavel account, on ")
+    assert "127.0.0.1" not in message.body  # the address of a colleague
+    assert browser.get("/account").status_code == 302
+
+
+def test_a_command_that_repeats_a_password_sends_no_notice(make: Make) -> None:
+    make("ada")
+
+    make("ada", superuser=True)
+
+    assert models.Notice.objects.count() == 0
+
+
+def test_an_address_that_is_removed_is_reported(
+    make: Make, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    make("ada")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        remove_address()
+
+    message = mail.outbox[-1]
+    assert (message.to, message.subject) == (
+        ["ada@example.org"],
+        "An e-mail address was removed from your account",
+    )
+    assert "The e-mail address other@example.org was removed from your Gavel account." in message.body
+
+
 def test_no_change_commits_without_its_notice(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = make("ada")
     monkeypatch.setattr(notices, "write", lambda **_: 1 / 0)
 
     change_password()
     set_up_second_factor()
+    remove_address()
+    with pytest.raises(ZeroDivisionError):
+        set_password_by_command()
 
+    assert ada.emailaddress_set.filter(email="other@example.org").exists()
     assert models.User.objects.get(pk=ada.pk).check_password(PASSWORD)
     assert mfa_models.Authenticator.objects.count() == 0
 

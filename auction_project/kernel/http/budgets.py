@@ -32,10 +32,21 @@ class Budget:
         """
         if not self._cost_seconds:
             return
+        spent_until = self._after(key, cost, now)
+        if len(self._young) >= MAX_KEYS:
+            self._old, self._young = self._young, {}
+        self._young[key] = spent_until
+
+    def check(self, key: object) -> None:
+        """Raise TooOften if `key` could not spend on one request now. Nothing is taken."""
+        if self._cost_seconds:
+            self._after(key, 1.0, None)
+
+    def _after(self, key: object, cost: float, now: float | None) -> float:
+        """Until when the budget of `key` is spent once `cost` requests are taken. Raises TooOften."""
         if now is None:
             now = time.monotonic()
-        young = self._young
-        spent_until = young.get(key) or self._old.get(key, 0.0)
+        spent_until = self._young.get(key) or self._old.get(key, 0.0)
         if spent_until < now:
             spent_until = now
         spent_until += cost * self._cost_seconds
@@ -44,9 +55,7 @@ class Budget:
             raise errors.TooOften(
                 retry_after_seconds=max(1, math.ceil(excess)), rule=self._rule, limit=self._limit
             )
-        if len(young) >= MAX_KEYS:
-            self._old, self._young = young, {}
-        self._young[key] = spent_until
+        return spent_until
 
 
 ANONYMOUS = Budget(

@@ -30,6 +30,11 @@ API_POLICY = POLICY | {"style-src": "'self' 'unsafe-inline'", "img-src": "'self'
 _BY_PREFIX = (("/admin/", ADMIN_POLICY), ("/api/", API_POLICY))
 
 
+def header(rules: dict[str, str], *, sockets: str = "") -> str:
+    """The header's value. `sockets`: the address of the WebSockets that the page may open."""
+    return "; ".join(f"{name} {value.format(sockets=sockets).strip()}" for name, value in rules.items())
+
+
 class ContentPolicyMiddleware:
     """Adds the header, unless the view has set it."""
 
@@ -49,4 +54,4 @@ def policy(request: HttpRequest) -> str:
     """
     sockets = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
     rules = next((rules for prefix, rules in _BY_PREFIX if request.path.startswith(prefix)), POLICY)
-    return "; ".join(f"{name} {value.format(sockets=sockets)}" for name, value in rules.items())
+    return header(rules, sockets=sockets)

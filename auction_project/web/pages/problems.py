@@ -1,11 +1,14 @@
-"""The catalogue at /problems/: every code that an error can have. It is made of the classes of the errors, whose
-docstrings and remedies are its text.
+"""Problems in words. The catalogue at /problems/ has every code that an error can have; it is made of the classes of the
+errors, whose docstrings and remedies are its text. A browser that asks for a page gets a page instead of a problem.
 """
 
+import functools
 import importlib
 import inspect
+from typing import Any
 
 import msgspec
+from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -27,6 +30,9 @@ _ANSWERING = (
     "orders.urls",
     "sagas.urls",
 )
+
+
+MAX_PAGES = 256  # each with its own seconds to wait
 
 
 class Meaning(msgspec.Struct, frozen=True, order=True):
@@ -60,6 +66,19 @@ def catalogue() -> dict[str, Problem]:
         code: Problem(code, problems.title_of(code), tuple(sorted(of_code)))
         for code, of_code in sorted(meanings.items())
     }
+
+
+def page(body: dict[str, Any], retry_after: str | None) -> bytes:
+    """The page in place of the problem `body`; `retry_after` is its header. It reads no session and no store, because
+    those may be what fails."""
+    return _page(body["status"], body["title"], body["detail"], retry_after)
+
+
+@functools.lru_cache(maxsize=MAX_PAGES)
+def _page(status: int, title: str, detail: str, retry_after: str | None) -> bytes:
+    """Rendered once, because a flood of requests gets this page."""
+    context = {"status": status, "title": title, "detail": detail, "retry_after": retry_after}
+    return render_to_string("pages/refused.html", context).encode()
 
 
 def _marked_up(text: str) -> SafeString:

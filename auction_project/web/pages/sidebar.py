@@ -12,7 +12,7 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
     (
         "Auctions",
         (
-            ("Auction desk", "gavel", "sell", "role"),
+            ("Manage auctions", "gavel", "sell", "role"),
             ("New auction", "add_circle", "new-auction", "role"),
         ),
     ),

@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from auction_project import asgi
 from auction_project.kernel import errors, instants, tokens
 from auction_project.kernel.http import budgets, problems
-from auction_project.web import asgi_middleware, concurrency, openapi
+from auction_project.web import asgi_middleware, bounds, concurrency, openapi
+from auction_project.web.pages import problems as problem_pages
 
 BID = "/api/v1/auctions/0123456789abcdef0123456789abcdef/bids"
 LOCAL = "http://localhost"
@@ -381,3 +383,101 @@ async def test_what_a_signed_in_client_gets_is_kept_by_no_cache() -> None:
 @pytest.mark.django_db
 def test_a_page_of_a_session_is_kept_by_no_cache(admin_client: Client) -> None:
     assert admin_client.get("/problems/").headers["Cache-Control"] == "private, no-store"
+
+
+# --- pages in place of problems --------------------------------------------------------------------------------------
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def _page(answer: httpx.Response) -> tuple[int, str]:
+    """Status and heading of a page that a browser may show."""
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    return answer.status_code, answer.text.partition("<h1>")[2].partition("</h1>")[0]
+
+
+@pytest.mark.usefixtures("small_budgets")
+async def test_a_browser_without_budget_gets_a_page_and_a_program_a_problem() -> None:
+    for _ in range(3):
+        budgets.ANONYMOUS.spend("192.0.2.1")
+
+    answer = await _ask("GET", "/orders", headers=BROWSER)
+
+    assert _page(answer) == (429, "Too many requests")
+    assert f"Try again in {answer.headers['retry-after']} seconds." in answer.text
+    for path, headers in [("/orders", {}), ("/api/v1/time", BROWSER), ("/static/x.css", BROWSER)]:
+        budgets.ANONYMOUS._young["192.0.2.1"] = 1e12
+        assert _problem(await _ask("GET", path, headers=headers)) == (429, "too_often")
+
+
+@pytest.mark.usefixtures("small_budgets")
+async def test_a_flood_of_refused_pages_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[str] = []
+    monkeypatch.setattr(
+        problem_pages, "render_to_string", lambda name, _: (rendered.append(name), "<h1>x</h1>")[1]
+    )
+    problem_pages._page.cache_clear()
+    budgets.ANONYMOUS._young["192.0.2.1"] = 1e12
+
+    for _ in range(5):
+        assert (await _ask("GET", "/", headers=BROWSER)).status_code == 429
+
+    problem_pages._page.cache_clear()
+    assert len(rendered) <= 2  # the seconds to wait may change once
+
+
+async def test_a_browser_that_gets_no_slot_in_time_gets_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi_middleware, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(asgi_middleware, "ANONYMOUS_AT_ONCE", 0)
+
+    answer = await _ask("GET", "/", headers=BROWSER, app=asgi_middleware.Framework(_Served()))
+
+    assert _page(answer) == (503, "This page is unavailable for the moment")
+    assert answer.headers["retry-after"] == "1"
+    assert "Try again in 1 second." in answer.text
+
+
+async def test_a_browser_whose_upload_finds_no_place_gets_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "UPLOADS_AT_ONCE", 0)
+    monkeypatch.setattr(bounds, "UPLOAD_WAIT_SECONDS", 0.01)
+    headers = BROWSER | _bearer("ann")
+
+    answer = await _ask(
+        "POST",
+        "/admin/x",
+        files={"picture": b"x"},
+        headers=headers,
+        app=asgi_middleware.Framework(_Served()),
+    )
+
+    assert _page(answer) == (503, "This page is unavailable for the moment")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "heading", "retry_after"),
+    [
+        (OperationalError("x"), 503, "This page is unavailable for the moment", "1"),
+        (errors.TooOften(retry_after_seconds=7), 429, "Too many requests", "7"),
+        (errors.Conflict("It is <closed>."), 409, "Conflict", None),
+    ],
+)
+def test_a_view_that_fails_shows_a_browser_a_page(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, heading: str, retry_after: str | None
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("auction_project.web.pages.views.Problems.get_context_data", fail)
+
+    answer = Client().get("/problems/", headers=BROWSER)
+    problem = Client().get("/problems/")
+
+    page = answer.content.decode()
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (status, retry_after)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert f"<h1>{heading}</h1>" in page
+    assert "<closed>" not in page
+    assert (problem.status_code, problem.headers["Content-Type"]) == (status, problems.CONTENT_TYPE)

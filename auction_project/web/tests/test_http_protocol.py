@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from auction_project.kernel.http import budgets
 from auction_project.management.commands import web
 from auction_project.web import http_protocol
 
@@ -20,7 +21,11 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\
 
 
 async def _echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the headers as they stand when the whole body has come, and with the client."""
+    """Answers with the headers as they stand when the whole body has come, and with the client. Opens WebSockets."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close"})
+        return
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
@@ -323,3 +328,53 @@ def test_the_limit_of_open_files_is_raised_and_leaves_room_for_stores() -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
         http_protocol.max_connections.cache_clear()
+
+
+def _handshake(connection: socket.socket, *lines: bytes) -> bytes:
+    """The status of the answer to the opening of a WebSocket."""
+    head = (
+        b"GET /ws HTTP/1.1",
+        b"Host: x",
+        b"Connection: Upgrade",
+        b"Upgrade: websocket",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+    connection.sendall(b"\r\n".join([*head, *lines, b"", b""]))
+    return connection.recv(12)[9:]
+
+
+@pytest.fixture
+def one_stream(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Each address may open one stream; this spends it for an address."""
+    budget = budgets.Budget("streams of an address", rate=0.001, seconds=1, burst=1)
+    monkeypatch.setattr(budgets, "STREAMS", budget)
+    return budget.spend
+
+
+def test_a_handshake_beyond_its_budget_is_refused_before_a_websocket_is_made(
+    connect: Any, server: uvicorn.Server, one_stream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _handshake(connect()) == b"101"
+    one_stream("127.0.0.1")
+    monkeypatch.setattr(server.config, "ws_protocol_class", None)
+    monkeypatch.setattr(http_protocol.Protocol, "_should_upgrade", lambda _: True)
+    connection = connect()
+
+    assert _handshake(connection) == b"429"
+
+    answer = connection.makefile("rb").read()
+    assert b"\r\nretry-after: 1000\r\n" in answer
+    assert b"\r\ncontent-type: application/problem+json\r\n" in answer
+    assert b'"code":"too_often"' in answer
+
+
+def test_behind_a_proxy_the_budget_of_a_handshake_is_that_of_the_client(
+    connect: Any, one_stream: Any, settings: Any
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = 1
+    one_stream("127.0.0.1")
+    one_stream("192.0.2.1")
+
+    assert _handshake(connect(), b"X-Forwarded-For: 192.0.2.1") == b"429"
+    assert _handshake(connect(), b"X-Forwarded-For: 192.0.2.2") == b"101"

@@ -42,6 +42,18 @@ def test_a_refusal_spends_nothing() -> None:
     _spend(budget, "ann", now=100.5)
 
 
+def test_a_check_takes_nothing_and_refuses_what_a_request_would_be_refused_for() -> None:
+    budget = budgets.Budget("streams", rate=0.001, seconds=1, burst=1)
+    for _ in range(5):
+        budget.check("ann")
+
+    budget.spend("ann")
+
+    with pytest.raises(errors.TooOften):
+        budget.check("ann")
+    budget.check("bob")
+
+
 def test_each_key_has_a_budget_of_its_own() -> None:
     budget = _budget()
     _spend(budget, ("ann", "lot-1"), now=100.0, count=3)

@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+from django.utils import formats
 
 from auction_project.web.pages import template_tags
 
@@ -50,3 +51,12 @@ def test_an_instant_is_utc_until_a_script_shows_it() -> None:
         shown
         == '<time datetime="2026-11-08T14:05:09.000+00:00" data-date="long">8 November 2026, 14:05 UTC</time>'
     )
+
+
+def test_the_admin_and_the_mails_write_an_instant_as_a_page_without_a_script_does() -> None:
+    at = datetime.datetime(2026, 11, 8, 14, 5, tzinfo=datetime.UTC)
+
+    assert formats.localize(at) == "8 November 2026, 14:05 UTC"
+    assert f">{formats.localize(at)}</time>" in template_tags.instant(at, "long")
+    assert formats.date_format(at, "SHORT_DATETIME_FORMAT") == formats.localize(at)
+    assert formats.localize(at.date()) == formats.date_format(at, "SHORT_DATE_FORMAT") == "8 November 2026"

@@ -2,6 +2,7 @@
 // server's time, and the instants that the server rendered, in the reader's locale.
 
 import { forgetToken, get, me } from "./api.js";
+import { pauseMs } from "./backoff.js";
 import * as clock from "./clock.js";
 import { clockTime, localise } from "./dates.js";
 import { byId, h, setText } from "./dom.js";
@@ -136,11 +137,12 @@ stream.addEventListener("notification", ({ detail }) => {
 });
 stream.addEventListener("reload", () => loadUnread().catch(() => {}));
 
-async function follow() {
+/** @param {number} [attempt] */
+async function follow(attempt = 0) {
   try {
     stream.resume(await loadUnread());
   } catch {
-    setTimeout(follow, 3_000);
+    setTimeout(() => follow(attempt + 1), pauseMs(attempt));
   }
 }
 

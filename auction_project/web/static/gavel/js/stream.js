@@ -1,9 +1,10 @@
-// The page's one WebSocket: my notifications, and the auctions that the page watches. It reconnects by itself and asks for what
-// was missed. A listener gets each thing once, or learns that it must load it anew.
+// The page's one WebSocket: my notifications, and the auctions that the page watches. It reconnects by itself, also when the
+// server refuses the handshake, and asks for what was missed. A listener gets each thing once, or learns that it must load it anew.
 //
 // Events: "state", "notification", "reload" (some notifications were missed: load them by REST).
 
 import { me, post } from "./api.js";
+import { pauseMs } from "./backoff.js";
 
 /** @import {Frame, Message, Notification} from "./bodies.d.ts" */
 /** @typedef {"connecting" | "live" | "waiting"} State */
@@ -11,7 +12,6 @@ import { me, post } from "./api.js";
 /** @typedef {{state: StateChange, notification: Notification, reload: null}} Events */
 /** @typedef {{after: number, onFrame: (frame: Frame) => void, onLost: () => void}} Watch */
 
-const BACKOFF_MS = [400, 1_000, 2_000, 4_000, 8_000, 15_000];
 const PING_MS = 20_000;
 const PONG_MS = 8_000;
 const UNKNOWN_MS = 5_000;
@@ -158,8 +158,7 @@ class Stream {
     this.#socket = null;
     if (!this.#isStarted) return;
     if (code === SESSION_ENDED || code === ACCOUNT_CLOSED) this.#isSignedOut = true;
-    const step = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)] ?? 0;
-    const retryMs = code === OVERFLOW ? 0 : Math.round(step * (0.75 + Math.random() / 2));
+    const retryMs = code === OVERFLOW ? 0 : pauseMs(this.#attempt);
     this.#attempt += 1;
     this.#become("waiting");
     this.#retryTimer = setTimeout(() => this.#connect(), retryMs);

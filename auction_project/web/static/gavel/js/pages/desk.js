@@ -98,7 +98,7 @@ async function loadProducts() {
       caption: "Products",
       heads: ["", "Title", "SKU", "Available", "Reserved", "", ""],
       rows: products.items.map(productRow),
-      none: empty("No products", h("p", {}, "Create one. Once the stock desk has received it you can list it.")),
+      none: empty("No products", h("p", {}, "Create one. Once the auction house has received it, you can list it.")),
     });
     showPager(byId("product-pager"), products, (target) => {
       productPage = target;

@@ -109,7 +109,8 @@ const chosen = () => products.get(productField.value);
 function showChosen(more = "") {
   const product = chosen();
   const stock = product ? `${plural(product.available, "unit")} free in stock.` : "";
-  const warning = product && !product.available ? "No units in stock: ask the stock desk to receive some first." : "";
+  const warning =
+    product && !product.available ? "No units in stock: ask the auction house to receive some first." : "";
   byId("product_id-hint").textContent = [stock, warning, more].filter(Boolean).join(" ");
 }
 

@@ -37,7 +37,7 @@ form.addEventListener("submit", async (event) => {
       note(
         "good",
         `“${product.title}” is created`,
-        "You can list it once the stock desk has received it.",
+        "You can list it once the auction house has received it.",
         h("p", {}, h("a", { href: `/sell/auctions/new?product=${product.id}` }, "List it in an auction")),
       ),
     );
