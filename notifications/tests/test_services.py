@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import IntegrityError, connections, transaction
 
@@ -255,9 +256,17 @@ def test_news_of_many_users_take_two_queries_and_come_page_by_page(
     assert news[BIDDER].head.last_seq == selectors.PAGE + 1
 
 
-@pytest.mark.parametrize(
-    "changes", [{"seq": 1}, {"seq": 0}, {"kind": "GOSSIP"}, {"seq": 2, "source": "event-1"}], ids=str
-)
+def test_a_kind_that_is_no_row_of_the_table_is_refused(user_id: str) -> None:
+    conftest.tell(user_id)
+    gossip = msgspec.structs.replace(kinds.of("LOST"), name="GOSSIP")
+
+    with pytest.raises(ValueError, match="GOSSIP is no row"):
+        services.notify(user_id=user_id, kind=gossip, source="event-2", data={}, at=0, now=conftest.NOW)
+
+    assert seqs(user_id) == [1]
+
+
+@pytest.mark.parametrize("changes", [{"seq": 1}, {"seq": 0}, {"seq": 2, "source": "event-1"}], ids=str)
 def test_the_database_itself_refuses_a_second_seq_and_a_second_source(
     user_id: str, changes: dict[str, Any]
 ) -> None:
