@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from auction_project.kernel import ids
 from inventory import models, services
-from inventory.tests.conftest import NOW, figures, in_warehouses, published_names
+from inventory.tests.conftest import NOW, figures, in_warehouses, list_lot, published_names, reserve
 from inventory.tests.pictures import upload
 
 pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
@@ -37,22 +37,6 @@ def fields_for(action):
         "transfer": {"source": "CENTRAL", "destination": "HARBOUR", "quantity": 2},
         "threshold": {"threshold": 2},
     }[action]
-
-
-def reserve(product, sale="a-1", auction="a"):
-    services.reserve(key=sale, sale_id=sale, auction_id=auction, product_id=product.id, quantity=1, now=NOW)
-
-
-def list_lot(product, auction):
-    services.reserve_for_lot(
-        auction_id=auction,
-        product_id=product.id,
-        quantity=1,
-        requested_by="",
-        as_operator=True,
-        allocate="on_listing",
-        now=NOW,
-    )
 
 
 # --- who sees and does what -----------------------------------------------------------------------------------------
@@ -311,7 +295,7 @@ def test_reservations_name_the_lot_and_the_order_and_hide_the_refused_ones(clien
     product = make_product(CENTRAL=1)
     list_lot(product, LOT)
     list_lot(product, OTHER_LOT)
-    reserve(product, f"{LOT}-7", auction=LOT)
+    reserve(product, f"{LOT}-7")
     sign_in("viewer")
 
     holders, page = lots_of(client)

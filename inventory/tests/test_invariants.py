@@ -3,8 +3,8 @@
 import pytest
 from django.db import connections
 
-from inventory import invariants, services
-from inventory.tests.conftest import NOW
+from inventory import invariants
+from inventory.tests.conftest import commit, list_lot, reserve
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -13,17 +13,9 @@ pytestmark = pytest.mark.django_db(databases=["inventory"])
 def product(make_product):
     """Three units: one free, one reserved for a lot, one committed to a sale of that lot."""
     product = make_product(CENTRAL=3)
-    services.reserve_for_lot(
-        auction_id="a",
-        product_id=product.id,
-        quantity=2,
-        requested_by="",
-        as_operator=True,
-        allocate="on_listing",
-        now=NOW,
-    )
-    services.reserve(key="r", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
-    services.commit(key="c", sale_id="a-2", now=NOW)
+    list_lot(product, quantity=2)
+    reserve(product, "a-2")
+    commit("a-2")
     return product
 
 

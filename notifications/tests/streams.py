@@ -11,7 +11,7 @@ import msgspec
 from asgiref.testing import ApplicationCommunicator
 
 from notifications.push import bridge, hub, routing, sockets, sse, tickets
-from notifications.tests import documented
+from notifications.tests import conftest, documented
 
 WAIT_SECONDS = 5.0
 
@@ -179,6 +179,23 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) ->
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.01)
+
+
+async def notify(user_id: str, n: int = 1) -> None:
+    await bridge.call(conftest.notify, user_id, n=n)
+
+
+async def publish(auction_id: str, *seqs: int) -> None:
+    await bridge.call(conftest.publish, auction_id, *seqs)
+
+
+def seqs(received: list[dict[str, Any]]) -> list[int]:
+    """The seqs of the notifications and frames among the messages."""
+    return [
+        body["seq"] if body["type"] == "auction" else int(body["cursor"].partition(":")[2])
+        for body in received
+        if body["type"] in ("auction", "notification")
+    ]
 
 
 async def in_touch(running: hub.Hub, *auction_ids: str) -> None:

@@ -34,7 +34,7 @@ async def test_a_signed_in_user_gets_notifications_and_auctions_in_one_stream(
         query={"auctions": f"{auction_id}:1"}, headers=bearer(user_id)
     ) as stream:
         heard = [(await stream.hear())[1] for _ in range(4)]
-        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.notify, user_id)
         notified = await stream.hear()
 
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
@@ -54,11 +54,11 @@ async def test_a_browser_that_connects_again_misses_nothing(
     query, headers = {"auctions": f"{auction_id}:1"}, bearer(user_id)
     async with streams.server_sent_events(query=query, headers=headers) as stream:
         greeting = [(await stream.hear())[1]["type"] for _ in range(3)]
-        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.notify, user_id)
         await stream.hear()
         await bridge.call(conftest.publish, auction_id, 2)
         position, _ = await stream.hear()
-    await bridge.call(conftest.tell, user_id, n=2)
+    await bridge.call(conftest.notify, user_id, n=2)
     await bridge.call(conftest.publish, auction_id, 3, 4)
 
     if how == "cursor":
@@ -74,7 +74,7 @@ async def test_a_browser_that_connects_again_misses_nothing(
 
 
 async def test_a_bare_cursor_of_rest_is_understood(running_hub: hub.Hub, user_id: str) -> None:
-    await bridge.call(conftest.tell, user_id, n=2)
+    await bridge.call(conftest.notify, user_id, n=2)
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
 
     headers = bearer(user_id) | {"Last-Event-ID": f"{epoch}:1"}
@@ -86,7 +86,7 @@ async def test_a_bare_cursor_of_rest_is_understood(running_hub: hub.Hub, user_id
 
 
 async def test_a_wrong_epoch_requires_a_snapshot(running_hub: hub.Hub, user_id: str) -> None:
-    await bridge.call(conftest.tell, user_id)
+    await bridge.call(conftest.notify, user_id)
 
     headers = bearer(user_id) | {"Last-Event-ID": "0:1;"}
     async with streams.server_sent_events(headers=headers) as stream:
@@ -118,11 +118,11 @@ async def test_a_browser_goes_on_with_its_ticket_and_the_last_id_of_its_stream(
     }
     async with streams.server_sent_events(query=query) as stream:
         heard = [await stream.hear() for _ in range(3)]
-        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.notify, user_id)
         position, _ = await stream.hear()
 
     for n in (2, 3):
-        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.notify, user_id)
         await bridge.call(conftest.publish, auction_id, n)
         async with streams.server_sent_events(query=query, headers={"Last-Event-ID": position}) as stream:
             again = [await stream.hear() for _ in range(5)]
@@ -236,7 +236,7 @@ async def test_a_client_that_did_not_sign_in_follows_auctions_only(
 ) -> None:
     async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
         heard = [(await stream.hear())[1]["type"] for _ in range(3)]
-        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.notify, user_id)
         await bridge.call(conftest.publish, auction_id, 5)
         position, body = await stream.hear()
 
