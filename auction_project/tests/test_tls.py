@@ -67,10 +67,10 @@ def front(authority: Path) -> Iterator[Front]:
 
 def _moved(url: str, port: int, **query: str) -> str:
     """`url` at 127.0.0.1 and another port, with TLS options."""
-    found = parse.urlsplit(url)
-    user, at, _ = found.netloc.rpartition("@")
-    merged = dict(parse.parse_qsl(found.query)) | query
-    return found._replace(netloc=f"{user}{at}127.0.0.1:{port}", query=parse.urlencode(merged)).geturl()
+    parts = parse.urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    merged = dict(parse.parse_qsl(parts.query)) | query
+    return parts._replace(netloc=f"{user}{at}127.0.0.1:{port}", query=parse.urlencode(merged)).geturl()
 
 
 def _rediss(url: str, port: int, **query: str) -> str:

@@ -251,11 +251,11 @@ def test_neither_an_anonymous_user_nor_a_bidder_may_request_an_auction(bid_log, 
     ],
 )
 def test_invalid_terms_are_refused_with_their_field(bid_log, rest, changes, field):
-    status, _, found = refused(rest("post", "auctions", SELLERS, terms(**changes)))
+    status, _, name = refused(rest("post", "auctions", SELLERS, terms(**changes)))
 
     assert status == 400
-    assert found is not None
-    assert found.startswith(field)
+    assert name is not None
+    assert name.startswith(field)
     assert runtime.call(runtime.current().store.auctions.all_ids()) == []
 
 
@@ -291,9 +291,9 @@ def test_only_the_seller_and_operators_open_and_cancel(scheduled, rest, headers,
         {"reason": "It broke."} if action == "cancel" else {},
     )
 
-    found = refused(response)
-    assert found[0] == status
-    assert code in (None, found[1])
+    refusal = refused(response)
+    assert refusal[0] == status
+    assert code in (None, refusal[1])
     assert (runtime.look(scheduled).status, head(scheduled)) == ("SCHEDULED", 2)
 
 

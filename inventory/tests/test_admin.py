@@ -269,14 +269,14 @@ def test_a_count_that_takes_reserved_units_names_the_lots_and_is_done_when_confi
     sent = {"_form_submitted": "on", "key": form.initial["key"], "seen": form.initial["seen"]}
     sent |= {"warehouse": "CENTRAL", "counted": 0, "reason": "water damage"}
 
-    asked = client.post(address(product, "adjust"), sent)
+    refused = client.post(address(product, "adjust"), sent)
 
-    page = asked.content.decode()
+    page = refused.content.decode()
     assert f'href="/auctions/{LOT}">Brass sextant ({LOT[:8]})</a> loses 1 unit.' in page
     number = ids.order_number(f"{OTHER_LOT}-7")
     assert f"Order {number} (Brass sextant) loses 1 unit and is cancelled." in page
     assert 'type="checkbox" name="confirmed"' in page
-    sent |= {name: asked.context["form"][name].value() for name in ("seen", "confirmation")}
+    sent |= {name: refused.context["form"][name].value() for name in ("seen", "confirmation")}
     again = client.post(address(product, "adjust"), sent)
     assert "loses 1 unit" in again.content.decode()  # the box is not ticked
     assert (figures(product), published_names(), LogEntry.objects.count()) == (
@@ -328,7 +328,7 @@ def test_the_list_shows_the_figures_over_all_warehouses(client, sign_in, make_pr
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "names"),
     [
         ("stock=free", {"free"}),
         ("stock=reserved", {"reserved"}),
@@ -341,7 +341,7 @@ def test_the_list_shows_the_figures_over_all_warehouses(client, sign_in, make_pr
         ("q=nothing", set()),
     ],
 )
-def test_products_are_found_by_filter_and_search(client, sign_in, make_product, query, found):
+def test_products_are_found_by_filter_and_search(client, sign_in, make_product, query, names):
     products = {
         "free": make_product(CENTRAL=1, threshold=3, owner_id="5" * 32),
         "reserved": make_product(CENTRAL=1),
@@ -352,7 +352,7 @@ def test_products_are_found_by_filter_and_search(client, sign_in, make_product, 
 
     shown = client.get(f"/admin/inventory/product/?{query}").context["cl"].result_list
 
-    assert {name for name, product in products.items() if product in shown} == found
+    assert {name for name, product in products.items() if product in shown} == names
 
 
 def test_ledger_and_reservations_are_searched(client, sign_in, make_product):

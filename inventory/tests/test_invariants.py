@@ -32,14 +32,14 @@ def violations():
 
 
 def test_sound_stock_has_no_findings_and_says_how_much_was_looked_at(product):
-    found = invariants.check()
+    findings = invariants.check()
 
-    assert [(finding.invariant, finding.violations) for finding in found] == [
+    assert [(finding.invariant, finding.violations) for finding in findings] == [
         ("I1", ()),
         ("I2", ()),
         ("I3", ()),
     ]
-    assert [finding.checked for finding in found] == [2 + 4, 8, 2 + 2 + 4]
+    assert [finding.checked for finding in findings] == [2 + 4, 8, 2 + 2 + 4]
 
 
 def test_i1_finds_a_negative_balance_and_the_constraint_that_is_gone(product):

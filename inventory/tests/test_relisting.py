@@ -121,17 +121,17 @@ def test_units_of_several_warehouses_pass_on_but_not_what_is_sold(make_product, 
 
 
 @pytest.mark.parametrize(
-    ("asked", "central", "free"), [(1, {"CENTRAL": 1}, 3), (2, {"CENTRAL": 2}, 2), (4, {"CENTRAL": 4}, 0)]
+    ("units", "central", "free"), [(1, {"CENTRAL": 1}, 3), (2, {"CENTRAL": 2}, 2), (4, {"CENTRAL": 4}, 0)]
 )
-def test_a_listing_for_another_quantity_holds_just_that(make_product, deliver, asked, central, free):
+def test_a_listing_for_another_quantity_holds_just_that(make_product, deliver, units, central, free):
     product = make_product(CENTRAL=2)
     deliver(requested(product, quantity=2), "listed")
     deliver(ended(product, relist_as=NEXT), "ended")
     receive(product, 2)
 
-    deliver(relisted(product, quantity=asked), "requested")
+    deliver(relisted(product, quantity=units), "requested")
 
-    assert (lot(NEXT).quantity, in_warehouses(product, "reserved")) == (asked, central)
+    assert (lot(NEXT).quantity, in_warehouses(product, "reserved")) == (units, central)
     assert figures(product).get("available", 0) == free
     assert answers()[-1] == ("LotAccepted", NEXT, "")
     assert_sound()

@@ -104,13 +104,13 @@ def _is_money(name: str) -> bool:
 def _channel(
     server: str, address: str, messages: list[str], description: str, bindings: dict[str, Any]
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "address": address,
         "servers": [{"$ref": f"#/servers/{server}"}],
         "description": description,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
     }
-    return found | ({"bindings": bindings} if bindings else {})
+    return operation | ({"bindings": bindings} if bindings else {})
 
 
 def _operation(action: str, channel: str, messages: list[str]) -> dict[str, Any]:

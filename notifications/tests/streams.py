@@ -126,10 +126,10 @@ class Events:
     async def hear(self) -> tuple[str, dict[str, Any]]:
         """The next event: its id and its data."""
         async with asyncio.timeout(WAIT_SECONDS):
-            found = await self._arrived.get()
-        assert found is not None, "the stream has ended"
-        documented.check(found[1], channel="events")
-        return found
+            arrived = await self._arrived.get()
+        assert arrived is not None, "the stream has ended"
+        documented.check(arrived[1], channel="events")
+        return arrived
 
     async def ended(self) -> None:
         async with asyncio.timeout(WAIT_SECONDS):

@@ -32,8 +32,8 @@ def read(auction_id: str, after: int) -> auction_frames.Kept:
 
 
 def kept(auction_id: str, after: int = 0) -> tuple[int | None, list[int]]:
-    found = read(auction_id, after)
-    return found.last, [frame.seq for frame in found.frames]
+    stored = read(auction_id, after)
+    return stored.last, [frame.seq for frame in stored.frames]
 
 
 def test_frames_are_read_after_a_seq(auction_id: str) -> None:

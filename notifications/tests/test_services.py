@@ -159,7 +159,7 @@ def test_a_reader_who_sees_a_notification_sees_all_before_it(user_id: str, no_wa
     reader.join()
 
     assert len(seen) > 3
-    assert all(found == list(range(1, len(found) + 1)) for found in seen)
+    assert all(seqs_seen == list(range(1, len(seqs_seen) + 1)) for seqs_seen in seen)
 
 
 NOTHING = selectors.News(selectors.Head("0", 0), [])
