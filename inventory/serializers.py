@@ -56,6 +56,8 @@ class CorrectionBody(rest.StrictSerializer):
 
 
 class Product(serializers.Serializer):
+    """A product, with its stock in units over all warehouses."""
+
     id = serializers.CharField()
     sku = serializers.CharField()
     title = serializers.CharField()
