@@ -10,12 +10,12 @@ if __name__ == "__main__":
 
     try:
         execute_from_command_line(sys.argv)
-    # Roles wait for their stores; a person hears that one is away, and no traceback.
+    # Roles wait for their stores. A person gets a sentence in place of a traceback.
     except Exception as error:
         from auction_project.kernel.messaging import failure
 
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise
         sys.exit(
-            f"A store is away: {error}\nStart it, or name another in the environment (see .env.example)."
+            f"A store is unavailable: {error}\nStart it, or name another in the environment (see .env.example)."
         )

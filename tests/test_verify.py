@@ -373,4 +373,4 @@ def test_without_a_store_there_is_no_verdict(house: House) -> None:
     completed = house.manage("verify", MONGODB_URL="mongodb://127.0.0.1:1")
 
     assert completed.returncode == 2
-    assert "a store is away" in completed.stderr
+    assert "a store is unavailable" in completed.stderr

@@ -405,7 +405,7 @@ def test_a_read_that_does_not_end_is_503_after_the_time_of_an_answer(auction, mo
     assert problem(web.bid(auction, GOOD, **web.bearer(ANN))) == (503, "store_unavailable", None)
 
 
-def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
+def test_an_unavailable_store_is_503_with_retry_after(auction, monkeypatch):
     async def away(*_arguments, **_named):
         raise bid_log.OutcomeUnknown("away")
 

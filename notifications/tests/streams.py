@@ -38,16 +38,16 @@ class Client:
 
     async def hear_until(self, kind: str) -> list[dict[str, Any]]:
         """What comes up to and with the next message of `kind`."""
-        heard = [await self.hear()]
-        while heard[-1]["type"] != kind:
-            heard.append(await self.hear())
-        return heard
+        received = [await self.hear()]
+        while received[-1]["type"] != kind:
+            received.append(await self.hear())
+        return received
 
     async def hears_nothing(self, seconds: float = 0.4) -> bool:
         return await self._communicator.receive_nothing(timeout=seconds)
 
     async def closed(self) -> int:
-        """The code that the server closes with, whatever it still sends before."""
+        """The code that the server closes with; what it sends before is dropped."""
         while True:
             message = await self._communicator.receive_output(timeout=WAIT_SECONDS)
             if message["type"] == "websocket.close":
@@ -177,7 +177,7 @@ async def server_sent_events(
 async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
     """Wait for `condition`."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+        while not condition():  # noqa: ASYNC110 - any condition
             await asyncio.sleep(0.01)
 
 

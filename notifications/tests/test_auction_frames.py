@@ -59,8 +59,8 @@ def test_a_frame_is_published_once_to_those_who_listen(auction_id: str) -> None:
 
         conftest.publish(auction_id, 1, 1, 2)
 
-        heard = [pubsub.get_message(timeout=0.5) for _ in range(3)]
-    assert [message and message["data"].split(b" ")[0] for message in heard] == [b"1", b"2", None]
+        received = [pubsub.get_message(timeout=0.5) for _ in range(3)]
+    assert [message and message["data"].split(b" ")[0] for message in received] == [b"1", b"2", None]
 
 
 def test_after_a_jump_only_the_frames_without_a_hole_are_kept(auction_id: str) -> None:

@@ -223,11 +223,11 @@ async def test_what_was_published_during_a_break_is_read_afterwards(
         await streams.notify(user_id, 2)
         nothing = await client.hears_nothing()
         proxy.mend()
-        heard = [await client.hear() for _ in range(4)]
+        received = [await client.hear() for _ in range(4)]
 
     assert nothing
-    assert streams.seqs([body for body in heard if body["type"] == "auction"]) == [2, 3]
-    assert streams.seqs([body for body in heard if body["type"] == "notification"]) == [1, 2]
+    assert streams.seqs([body for body in received if body["type"] == "auction"]) == [2, 3]
+    assert streams.seqs([body for body in received if body["type"] == "notification"]) == [1, 2]
 
 
 async def test_after_a_break_in_which_the_frames_were_lost_a_snapshot_is_required(
@@ -326,9 +326,9 @@ async def test_a_thousand_missed_frames_are_no_overflow(running_hub: hub.Hub, au
     await streams.publish(auction_id, *range(1, auction_frames.KEPT_FRAMES + 1))
 
     async with streams.websocket() as client:
-        heard = await watch(client, auction_id, 0)
+        received = await watch(client, auction_id, 0)
 
-    assert streams.seqs(heard) == list(range(1, auction_frames.KEPT_FRAMES + 1))
+    assert streams.seqs(received) == list(range(1, auction_frames.KEPT_FRAMES + 1))
 
 
 async def test_backlogs_of_many_auctions_come_one_after_the_other(running_hub: hub.Hub) -> None:
@@ -340,14 +340,14 @@ async def test_backlogs_of_many_auctions_come_one_after_the_other(running_hub: h
         async with streams.websocket() as client:
             for auction_id in auction_ids:
                 await client.say(type="watch", auction_id=auction_id, after=0)
-            heard: list[dict[str, Any]] = []
+            received: list[dict[str, Any]] = []
             for _ in auction_ids:
-                heard += await client.hear_until("watching")
+                received += await client.hear_until("watching")
     finally:
         await bridge.call(redis_clients.blocking().delete, *map(redis_clients.frames_key, auction_ids))
 
     for auction_id in auction_ids:
-        assert streams.seqs([body for body in heard if body["auction_id"] == auction_id]) == list(
+        assert streams.seqs([body for body in received if body["auction_id"] == auction_id]) == list(
             range(1, 21)
         )
 

@@ -174,11 +174,11 @@ async def test_a_notification_in_full(running_hub: hub.Hub, user_id: str) -> Non
         await client.say(type="resume", cursor=None)
         resumed = await client.hear()
         await streams.notify(user_id)
-        heard = await client.hear()
+        received = await client.hear()
 
     head = await bridge.call(selectors.get_head, user_id)
     assert resumed == {"type": "resumed", "cursor": f"{head.epoch}:0"}
-    assert heard == {
+    assert received == {
         "type": "notification",
         "cursor": f"{head.epoch}:1",
         "kind": "lost",
@@ -201,12 +201,12 @@ async def test_a_client_resumes_where_it_stopped(running_hub: hub.Hub, user_id: 
 
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=cursor)
-        heard = await client.hear_until("resumed")
+        received = await client.hear_until("resumed")
         await streams.notify(user_id)
         live = await client.hear()
 
-    assert streams.seqs(heard) == [3, 4, 5]
-    assert heard[-1]["cursor"].endswith(":5")
+    assert streams.seqs(received) == [3, 4, 5]
+    assert received[-1]["cursor"].endswith(":5")
     assert streams.seqs([live]) == [6]
 
 

@@ -18,7 +18,7 @@ from auction_project.kernel import errors, findings
 from auction_project.verification import words
 
 SETTLE_SECONDS = 30.0
-VIOLATED, STORE_AWAY, STILL_BEHIND = 1, 2, 3
+VIOLATED, STORE_UNAVAILABLE, STILL_BEHIND = 1, 2, 3
 MAX_SHOWN = 20  # violations of one invariant
 
 
@@ -50,8 +50,10 @@ class Command(BaseCommand):
                 settle_seconds=SETTLE_SECONDS if options["settled"] else None,
                 answers=options["answers"],  # type: ignore[arg-type]
             )
-        except (errors.Unavailable, OperationalError) as away:
-            raise CommandError(f"not verified, a store is away: {away}", returncode=STORE_AWAY) from away
+        except (errors.Unavailable, OperationalError) as error:
+            raise CommandError(
+                f"not verified, a store is unavailable: {error}", returncode=STORE_UNAVAILABLE
+            ) from error
         for finding in report.findings:
             self._print(finding)
         held = all(not finding.violations for finding in report.findings)

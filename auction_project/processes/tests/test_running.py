@@ -304,6 +304,6 @@ def test_a_command_without_its_database_says_so_and_what_to_do(command: str) -> 
     )
 
     assert finished.returncode == 1
-    assert "A store is away: " in finished.stderr
+    assert "A store is unavailable: " in finished.stderr
     assert finished.stderr.endswith("Start it, or name another in the environment (see .env.example).\n")
     assert "Traceback" not in finished.stderr

@@ -24,7 +24,7 @@ class CurrencyUnused(errors.NotFound):
 
 
 def get_decimals(*, currency: str) -> int:
-    """Stands for a selector. Raises CurrencyUnused."""
+    """In place of a selector. Raises CurrencyUnused."""
     if currency not in money.EXPONENTS:
         raise CurrencyUnused(currency=currency)
     return money.EXPONENTS[currency]

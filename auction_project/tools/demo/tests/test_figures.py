@@ -67,7 +67,7 @@ def test_what_happened_before_is_not_counted_and_what_happens_is_counted_once(re
     assert sales.sales_ended == 3
 
 
-def test_the_entries_go_on_growing_when_the_relay_begins_anew_or_is_away(relay):
+def test_the_entries_go_on_growing_when_the_relay_begins_anew_or_is_unavailable(relay):
     reader = figures.Reader(relay[1])
     grown = []
 
