@@ -3,8 +3,7 @@
 import re
 import smtplib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from django.utils import timezone
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.contracts import events
+from auction_project.kernel.tests import conditions
 from auction_project.processes import celery_hooks
 from notifications import kinds, models, services, tasks
 from notifications.mail import dispatcher, mailing
@@ -310,7 +310,7 @@ def test_a_real_worker_sends_what_was_committed(user_id: str, email_worker: None
     verify(user_id)
 
     conftest.notify(user_id, now=timezone.now())
-    _until(lambda: email_of(user_id).state == "SENT")
+    conditions.until(lambda: email_of(user_id).state == "SENT")
 
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
 
@@ -332,10 +332,3 @@ def test_an_unavailable_broker_costs_a_line_in_the_log(monkeypatch: pytest.Monke
     )
 
     dispatcher.send([1, 2], correlation_id="c")
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.05)
