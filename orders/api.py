@@ -15,7 +15,6 @@ from auction_project.kernel import instants, money
 from auction_project.kernel.http import api_schemas, paging, rest
 from orders import card_numbers, exceptions, models, risk, selectors, services
 
-MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
 MAX_DAYS, DAYS = 366, 30
 _NUMBER = re.compile(r"[A-Za-z0-9-]{1,20}")
 _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
@@ -26,11 +25,9 @@ _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
 # --- what goes in ------------------------------------------------------------------------------------------------
 
 
-class OrdersQuery(rest.StrictSerializer):
+class OrdersQuery(paging.PageQuery):
     """A page of the list, and what it is narrowed to."""
 
-    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
-    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
     status = serializers.ChoiceField(models.OrderFact.Kind.values, default="", allow_blank=True)
     number = serializers.RegexField(
         rf"^({_NUMBER.pattern})?\Z",
