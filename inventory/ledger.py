@@ -216,12 +216,12 @@ def _balances_for(
     product: models.Product, demand: dict[Place, int], locked: Sequence[models.Balance] | None
 ) -> Sequence[models.Balance]:
     """All balances of the product, locked; those of warehouses that are newer than the product are opened first."""
-    codes = {place.warehouse for place in demand}
+    wanted = {place.warehouse for place in demand}
     balances = lock_balances(product) if locked is None else locked
-    if codes - {balance.warehouse_id for balance in balances}:
+    if wanted - {balance.warehouse_id for balance in balances}:
         open_balances(product)
         balances = lock_balances(product)
-    if unknown := codes - {balance.warehouse_id for balance in balances}:
+    if unknown := wanted - {balance.warehouse_id for balance in balances}:
         raise refusals.UnknownWarehouse(warehouse=min(str(code) for code in unknown))
     return balances
 

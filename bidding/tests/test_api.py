@@ -155,9 +155,9 @@ def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
      ("q=" + "x" * 101, "q"), ("unlisted=perhaps", "unlisted")],
 )  # fmt: skip
 def test_an_invalid_query_is_refused(bid_log, rest, query, field):
-    status, _, found = refused(rest("get", f"auctions?{query}"))
+    status, _, name = refused(rest("get", f"auctions?{query}"))
 
-    assert (status, found) == (400, field)
+    assert (status, name) == (400, field)
 
 
 def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
@@ -202,14 +202,14 @@ def test_a_seller_requests_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
         ids.auction_id(SELLER, "mine"),
     )
     assert one.json() == two.json()
-    found = one.json()
-    assert (found["status"], found["seq"], found["has_reserve"], found["reserve_met"]) == (
+    created = one.json()
+    assert (created["status"], created["seq"], created["has_reserve"], created["reserve_met"]) == (
         "REQUESTED",
         1,
         True,
         False,
     )
-    assert runtime.look(found["id"]).reserve == 25_00
+    assert runtime.look(created["id"]).reserve == 25_00
     other = rest("post", "auctions", headers, body | {"start_price": "11.00"})
     assert refused(other) == (422, "key_reused", None)
 
@@ -464,7 +464,7 @@ def test_the_openapi_document_contains_the_bid_endpoint(client):
     }
 
 
-def test_while_the_store_is_away_reads_are_503_with_retry_after(auction, rest, monkeypatch):
+def test_while_the_store_is_unavailable_reads_are_503_with_retry_after(auction, rest, monkeypatch):
     async def away(*_arguments, **_named):
         raise bid_log.OutcomeUnknown("away")
 

@@ -1,4 +1,4 @@
-"""What the bid log needs of a MongoDB protocol server, asked of the one that MONGODB_URL names. The default run asks the
+"""What the bid log needs of a MongoDB protocol server, checked on the one that MONGODB_URL names. The default run checks the
 embedded server; `make services-test` the other one."""
 
 import asyncio

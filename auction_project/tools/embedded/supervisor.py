@@ -93,8 +93,8 @@ class Supervisor:
         """End processes of a run that was killed as a whole, e.g. paused servers. Pid and start time identify them, so
         that no other process is ended."""
         state = self._directory.read_state()
-        known = [*state.get("servers", {}).values(), state.get("command") or {}]
-        for entry in known:
+        entries = [*state.get("servers", {}).values(), state.get("command") or {}]
+        for entry in entries:
             leftover = process.look_up(entry["pid"]) if entry.get("pid") else None
             if leftover is None or not leftover.alive or leftover.started != entry.get("started"):
                 continue
