@@ -1,9 +1,16 @@
-"""Fixtures for every test: what this process owns is closed with the session; tests name the databases they use."""
+"""What holds for every test: no result depends on the machine's speed, what this process owns is closed with the session, and
+tests name the databases they use."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile(
+    "no clock", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("no clock")
 
 
 @pytest.fixture(scope="session", autouse=True)

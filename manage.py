@@ -10,7 +10,7 @@ if __name__ == "__main__":
 
     try:
         execute_from_command_line(sys.argv)
-    # Roles wait for their stores; a person reads that one is unavailable, and no traceback.
+    # Roles wait for their stores. A person gets a sentence in place of a traceback.
     except Exception as error:
         from auction_project.kernel.messaging import failure
 

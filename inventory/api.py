@@ -132,10 +132,10 @@ def _only_owner(user: tokens.Claims) -> str | None:
     return None if user.has("operator") else user.sub
 
 
-def _owner_of_new(user: tokens.Claims, wanted: str | None) -> str:
+def _owner_of_new(user: tokens.Claims, requested: str | None) -> str:
     """Who owns what `user` creates. Raises Forbidden."""
     if user.has("operator"):
-        return wanted or models.HOUSE
-    if wanted not in (None, user.sub):
+        return requested or models.HOUSE
+    if requested not in (None, user.sub):
         raise errors.Forbidden("Sellers create products of their own only.", field="owner_id")
     return user.sub

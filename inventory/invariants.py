@@ -19,12 +19,12 @@ SELECT 'balance ' || product_id || ' in ' || warehouse_id,
        END
   FROM inventory_balance
 UNION ALL
-SELECT 'constraint ' || wanted.name,
-       CASE WHEN found.convalidated IS NOT TRUE THEN 'is missing or not validated' END
+SELECT 'constraint ' || required.name,
+       CASE WHEN present.convalidated IS NOT TRUE THEN 'is missing or not validated' END
   FROM unnest(ARRAY['available', 'reserved', 'committed', 'set_aside']) AS state,
-       LATERAL (SELECT 'inventory_balance_' || state AS name) AS wanted
-  LEFT JOIN pg_constraint AS found
-    ON found.conname = wanted.name AND found.conrelid = 'inventory_balance'::regclass AND found.contype = 'c'
+       LATERAL (SELECT 'inventory_balance_' || state AS name) AS required
+  LEFT JOIN pg_constraint AS present
+    ON present.conname = required.name AND present.conrelid = 'inventory_balance'::regclass AND present.contype = 'c'
 """
 
 # The moves into a state less those out of it, for each product, warehouse and state, against its balance.

@@ -7,10 +7,9 @@ from django.core.files.storage import default_storage
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from auction_project.kernel import errors
+from auction_project.kernel import errors, ids
 from inventory import models
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _VERSION = re.compile(rf"[0-9a-f]{{{models.DIGEST_CHARACTERS}}}")
 MAX_WORDS = 10  # of a search; the rest is ignored
 _STATES = ("available", "reserved", "committed", "set_aside")
@@ -97,6 +96,6 @@ def units_on_hand(product_id: str) -> dict[str, int]:
 
 def _checked(product_id: str) -> str:
     """An id that can be one: what the database cannot even compare is not there."""
-    if not _ID.fullmatch(product_id):
+    if not ids.is_id(product_id):
         raise ProductNotFound
     return product_id

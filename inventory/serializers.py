@@ -2,14 +2,12 @@
 
 from rest_framework import serializers
 
+from auction_project.kernel import ids
 from auction_project.kernel.http import paging, rest
 from inventory import models, services
 
-MAX_PAGE_SIZE = 100
-MAX_PAGE = 10_000
 
-
-class ProductsQuery(rest.StrictSerializer):
+class ProductsQuery(paging.PageQuery):
     """Words to search for, and a page of the list."""
 
     q = serializers.CharField(
@@ -18,8 +16,6 @@ class ProductsQuery(rest.StrictSerializer):
         allow_blank=True,
         help_text="Words of the title or SKU, in any order; parts of words, too.",
     )
-    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
-    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=20)
 
 
 class ProductBody(rest.StrictSerializer):
@@ -32,7 +28,7 @@ class ProductBody(rest.StrictSerializer):
     )
     condition = serializers.ChoiceField(choices=models.Condition.choices)
     owner_id = serializers.RegexField(
-        r"^(house|[0-9a-f]{32})\Z",
+        rf"^({ids.HOUSE}|{ids.ID_FORM})\Z",
         required=False,
         help_text="For operators: 'house' (the default) or a user's id. Sellers own what they create.",
     )
@@ -56,6 +52,8 @@ class CorrectionBody(rest.StrictSerializer):
 
 
 class Product(serializers.Serializer):
+    """A product, with its stock in units over all warehouses."""
+
     id = serializers.CharField()
     sku = serializers.CharField()
     title = serializers.CharField()

@@ -1,4 +1,4 @@
-"""The stock's task: frees the units of relisted lots whose listing does not come. The beat rings for it; the clock is read here."""
+"""The stock's task: frees the units of relisted lots whose listing does not come, which beat sends it; the clock is read here."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ log = logs.get(__name__)
 
 @celery.shared_task(name="inventory.release_expired_lots")
 def release_expired_lots() -> None:
-    """A call that frees a full batch leaves the rest to the next ring."""
+    """A call that frees a full batch leaves the rest to the next one."""
     try:
         if released := services.release_expired_lots(now=datetime.now(UTC)):
             log.warning("relisted_lots_expired", lots=released)

@@ -1,1 +1,1 @@
-"""What users are told: a gapless feed each, pushed over WebSocket and SSE, read over REST, sent by e-mail."""
+"""The notifications of users: a gapless feed each, pushed over WebSocket and SSE, read over REST, sent by e-mail."""

@@ -13,6 +13,8 @@ from notifications.push import tickets
 
 
 class ListQuery(rest.StrictSerializer):
+    """Where to begin, and how many notifications at most."""
+
     after = serializers.CharField(
         default="", allow_blank=True, help_text="A cursor: only what came after it, oldest first."
     )
@@ -20,10 +22,14 @@ class ListQuery(rest.StrictSerializer):
 
 
 class ReadBody(rest.StrictSerializer):
+    """How far the user has read."""
+
     cursor = serializers.CharField(max_length=40, help_text="Of the last notification that was read.")
 
 
 class Notification(serializers.Serializer[Any]):
+    """One entry of the feed."""
+
     cursor = serializers.CharField()
     kind = serializers.ChoiceField([kind.wire_name for kind in kinds.TABLE.values()])
     text = serializers.CharField(help_text="One line for people.")
@@ -39,6 +45,8 @@ class Notification(serializers.Serializer[Any]):
 
 
 class NotificationList(serializers.Serializer[Any]):
+    """A part of the feed, and where it goes on."""
+
     items = Notification(many=True)
     cursor = serializers.CharField(help_text="Send it as `after`, or resume a stream with it.")
     unread = serializers.IntegerField()
@@ -49,11 +57,15 @@ class NotificationList(serializers.Serializer[Any]):
 
 
 class ReadPosition(serializers.Serializer[Any]):
+    """How far the user has read, and how many notifications are unread."""
+
     cursor = serializers.CharField(help_text="Read up to here.")
     unread = serializers.IntegerField()
 
 
 class StreamTicket(serializers.Serializer[Any]):
+    """What opens one stream."""
+
     ticket = serializers.CharField(help_text="For `?ticket=` of one stream.")
     expires_in = serializers.IntegerField(help_text="Seconds.")
 

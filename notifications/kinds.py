@@ -121,7 +121,6 @@ def _units(figures: wording.Figures) -> str:
 
 _OF_BIDDING = ("OUTBID", "LEADING")
 
-# In the order of the constraint that the database has on the names.
 _ROWS = (
     Kind(
         name="OUTBID",
@@ -264,11 +263,6 @@ TABLE: dict[str, Kind] = {row.name: row for row in _ROWS}
 def of(name: str) -> Kind:
     """The kind of that name. Raises KeyError."""
     return TABLE[name]
-
-
-def choices() -> list[tuple[str, str]]:
-    """Each name with its label, for the column of the database."""
-    return [(name, name.replace("_", " ").title()) for name in TABLE]
 
 
 def ends_of(name: str) -> list[str]:

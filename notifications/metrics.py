@@ -8,7 +8,7 @@ handshakes_refused = prometheus.Counter(
     "gavel_push_handshakes_refused", "Streams refused before they were opened", ["code"]
 )
 closed = prometheus.Counter("gavel_push_closed", "Connections that this side ended", ["transport", "code"])
-snapshots = prometheus.Counter("gavel_push_snapshots_required", "Clients told to load anew", ["scope"])
+snapshots = prometheus.Counter("gavel_push_snapshots_required", "Clients that must load anew", ["scope"])
 watched = prometheus.Gauge("gavel_push_watched_auctions", "Auctions that a client of this process watches")
 subscription_losses = prometheus.Counter(
     "gavel_push_subscription_losses", "Times that the subscription to Redis broke"

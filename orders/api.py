@@ -15,7 +15,6 @@ from auction_project.kernel import instants, money
 from auction_project.kernel.http import api_schemas, paging, rest
 from orders import card_numbers, exceptions, models, risk, selectors, services
 
-MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
 MAX_DAYS, DAYS = 366, 30
 _NUMBER = re.compile(r"[A-Za-z0-9-]{1,20}")
 _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
@@ -26,9 +25,9 @@ _CARD_HELP = "A test number, with or without spaces: " + "; ".join(
 # --- what goes in ------------------------------------------------------------------------------------------------
 
 
-class OrdersQuery(rest.StrictSerializer):
-    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
-    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
+class OrdersQuery(paging.PageQuery):
+    """A page of the list, and what it is narrowed to."""
+
     status = serializers.ChoiceField(models.OrderFact.Kind.values, default="", allow_blank=True)
     number = serializers.RegexField(
         rf"^({_NUMBER.pattern})?\Z",
@@ -39,18 +38,24 @@ class OrdersQuery(rest.StrictSerializer):
 
 
 class StatisticsQuery(rest.StrictSerializer):
+    """How far the numbers reach back."""
+
     days = serializers.IntegerField(
         min_value=1, max_value=MAX_DAYS, default=DAYS, help_text="Today and the days before it (UTC)."
     )
 
 
 class CardQuery(rest.StrictSerializer):
+    """What an account without a card gets."""
+
     optional = serializers.BooleanField(
         default=False, help_text="Answer 204 instead of 404 when there is no card: that is no error then."
     )
 
 
 class CardBody(rest.StrictSerializer):
+    """The number of a test card, of which only the last four digits are kept."""
+
     number = serializers.CharField(max_length=card_numbers.MAX_NUMBER_CHARACTERS, help_text=_CARD_HELP)
 
 
@@ -58,6 +63,8 @@ class CardBody(rest.StrictSerializer):
 
 
 class Order(serializers.Serializer[Any]):
+    """One order as it is now. `payment` is null while none was begun."""
+
     number = serializers.CharField()
     status = serializers.ChoiceField(models.OrderFact.Kind.values)
     title = serializers.CharField()
@@ -72,6 +79,8 @@ class Order(serializers.Serializer[Any]):
 
 
 class Happening(serializers.Serializer[Any]):
+    """One line of an order's timeline. `detail` is for people."""
+
     at = serializers.IntegerField(help_text="Milliseconds since the epoch.")
     about = serializers.ChoiceField(("order", "payment"))
     kind = serializers.CharField()
@@ -79,18 +88,24 @@ class Happening(serializers.Serializer[Any]):
 
 
 class Reason(serializers.Serializer[Any]):
+    """A rule that applies to the sale, and the points that it adds to the score."""
+
     rule = serializers.CharField()
     points = serializers.IntegerField()
     detail = serializers.CharField()
 
 
 class Risk(serializers.Serializer[Any]):
+    """The points of a sale with their reasons; a score above `limit` is refused."""
+
     score = serializers.IntegerField()
     limit = serializers.IntegerField()
     reasons = Reason(many=True)
 
 
 class OrderDetail(Order):
+    """An order with its timeline."""
+
     timeline = Happening(many=True)
     user_id = serializers.CharField(required=False, help_text="For operators.")
     risk = Risk(required=False, allow_null=True, help_text="For operators.")
@@ -101,6 +116,8 @@ class OrderPage(paging.Page):
 
 
 class Tally(serializers.Serializer[Any]):
+    """How many orders have this status and currency, and their sum as a decimal string."""
+
     status = serializers.ChoiceField(models.OrderFact.Kind.values)
     currency = serializers.CharField()
     orders = serializers.IntegerField()
@@ -108,16 +125,22 @@ class Tally(serializers.Serializer[Any]):
 
 
 class DayTally(Tally):
+    """The same for the orders that were placed on one day (UTC)."""
+
     day = serializers.DateField()
 
 
 class Statistics(serializers.Serializer[Any]):
+    """The orders that were placed since `since`, in all and by day."""
+
     since = serializers.IntegerField(help_text="Milliseconds since the epoch.")
     by_status = Tally(many=True)
     by_day = DayTally(many=True)
 
 
 class Card(serializers.Serializer[Any]):
+    """The card on file. `behaviour` is what the simulated provider does with it."""
+
     brand = serializers.CharField()
     last4 = serializers.CharField()
     behaviour = serializers.ChoiceField(sorted(set(card_numbers.TEST_NUMBERS.values())))

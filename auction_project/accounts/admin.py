@@ -25,7 +25,7 @@ from unfold import widgets
 
 from auction_project.accounts import models, notices, permissions, personal, selectors, services
 from auction_project.kernel import admin as base_admin
-from auction_project.kernel import errors
+from auction_project.kernel import errors, ids
 
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)
 admin.site.unregister(auth_models.Group)
@@ -195,7 +195,7 @@ class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelA
             personal.record_look(
                 actor=request.user.pk,
                 page=page,
-                subject=object_id if object_id and models.is_id(object_id) else "",
+                subject=object_id if object_id and ids.is_id(object_id) else "",
                 query=request.META["QUERY_STRING"],
                 now=timezone.now(),
             )

@@ -5,7 +5,6 @@ Methods of User change the state of an account; their callers hold the lock of i
 a Django group of the same name, and only an ACTIVE account has roles. Rows that say what was done are never changed.
 """
 
-import re
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -23,12 +22,6 @@ DATABASE = "default"
 OPERATOR = "operator"
 MAX_QUERY_CHARACTERS = 200
 ERASED_DOMAIN = "erased.invalid"
-_ID = re.compile("[0-9a-f]{32}")
-
-
-def is_id(actor: str) -> bool:
-    """Whether `actor` is the id of an account (32 hex digits), and not a name such as `command`."""
-    return bool(_ID.fullmatch(actor))
 
 
 class AccountNotFound(errors.NotFound):
@@ -78,7 +71,7 @@ class UserManager(BaseUserManager["User"]):
         return self._one(self.all(), user_id)
 
     def _one(self, rows: "models.QuerySet[User]", user_id: str) -> "User":
-        user = rows.filter(pk=user_id).first() if is_id(user_id) else None
+        user = rows.filter(pk=user_id).first() if ids.is_id(user_id) else None
         if user is None:
             raise AccountNotFound
         return user
@@ -110,7 +103,7 @@ class User(auth_models.AbstractUser):
         ]
         constraints = [
             models.CheckConstraint(
-                name="accounts_user_id_is_hex", condition=models.Q(id__regex=f"^{_ID.pattern}$")
+                name="accounts_user_id_is_hex", condition=models.Q(id__regex=f"^{ids.ID_FORM}$")
             ),
             models.CheckConstraint(
                 name="accounts_user_email_is_lower", condition=models.Q(email=Lower("email"))

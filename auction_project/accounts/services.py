@@ -262,7 +262,7 @@ def sync_group_permissions() -> list[str]:
 
 def _may_do_all(actor: str) -> bool:
     """Whether `actor` is an active superuser, or a name such as `command`: a person at the console of the server."""
-    if not models.is_id(actor):
+    if not ids.is_id(actor):
         return True
     return models.User.objects.filter(pk=actor, is_superuser=True, state=models.State.ACTIVE).exists()
 

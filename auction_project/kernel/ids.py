@@ -22,7 +22,7 @@ def new_id() -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` has the form of an auction's id."""
+    """Whether `text` is 32 hex digits, and not a name such as `house` or `command`."""
     return _ID.fullmatch(text) is not None
 
 

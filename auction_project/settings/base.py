@@ -53,12 +53,12 @@ DATABASES = {
 DATABASE_POOL = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", default=8),
-    "timeout": 1.5,  # a request without PostgreSQL hears 503 within two seconds
-    "reconnect_timeout": 3,  # then it begins anew when next asked, instead of pausing longer and longer
+    "timeout": 1.5,  # a request without PostgreSQL gets 503 within two seconds
+    "reconnect_timeout": 3,  # then it begins anew at the next request, instead of pausing longer and longer
     "max_lifetime": 600,
 }
-# A process that stands still with a row in its hands must not make others stand still: they give up waiting, and the
-# server ends its transaction. Both sides notice a machine that is gone.
+# A process that is suspended with a row locked must not hold up others: they give up waiting, and the server ends its
+# transaction. Both sides notice a machine that is gone.
 _SESSION = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
@@ -68,7 +68,7 @@ _SESSION = {
 }
 for _database in DATABASES.values():
     _database["CONN_MAX_AGE"] = 0
-    # A server that was away leaves dead connections in the pool: nobody should meet them.
+    # A server that was restarted leaves dead connections in the pool, which no request should get.
     _database["CONN_HEALTH_CHECKS"] = True
     _database["OPTIONS"] = {
         **_database.get("OPTIONS", {}),
@@ -226,7 +226,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["auction_project.web.openapi_document.complete"],
     "COMPONENT_SPLIT_REQUEST": True,  # a picture is bytes on its way in, and an address on its way out
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "SWAGGER_UI_DIST": "SIDECAR",  # its files come from here: the page asks nobody else for scripts
+    "SWAGGER_UI_DIST": "SIDECAR",  # its files come from here: the page loads no script from elsewhere
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 

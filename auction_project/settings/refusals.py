@@ -73,8 +73,8 @@ def refuse_unsafe(environment: Mapping[str, str], settings: Mapping[str, Any]) -
 
 
 def _refuse(findings: Iterator[str]) -> None:
-    if found := list(findings):
-        raise ImproperlyConfigured("\n".join(found))
+    if refused := list(findings):
+        raise ImproperlyConfigured("\n".join(refused))
 
 
 def _secrets(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[str]:

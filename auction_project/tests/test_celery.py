@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,9 +16,8 @@ import redis
 from django.conf import settings
 
 from auction_project import celery
+from auction_project.kernel.tests import conditions
 from auction_project.processes import roles
-
-PATIENCE_SECONDS = 60.0
 
 # The application with short times, a task that hangs, and no need but the broker.
 _PROGRAM = """
@@ -88,15 +87,8 @@ def _working(directory: Path) -> Iterator[Process]:
 @pytest.fixture
 def worker(tmp_path: Path, broker: redis.Redis) -> Iterator[Process]:
     with _working(tmp_path) as started:
-        _until(lambda: started.probe("/readyz")[0] == 200)
+        conditions.until(lambda: started.probe("/readyz")[0] == 200)
         yield started
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _send(path: Path, *, seconds: float = 0.0) -> None:
@@ -135,11 +127,11 @@ def test_junk_in_a_queue_is_dropped_and_the_worker_goes_on(tmp_path: Path, broke
     broker.lpush("inventory", *junk)
     _send(path)
     with _working(tmp_path) as started:
-        _until(path.exists)
+        conditions.until(path.exists)
 
         assert started.popen.poll() is None
         assert started.dropped() == len(junk)
-        _until(lambda: broker.hlen("unacked") == 0)
+        conditions.until(lambda: broker.hlen("unacked") == 0)
         assert broker.llen("inventory") == 0
 
 
@@ -153,9 +145,9 @@ def test_junk_among_unacknowledged_messages_is_dropped_and_a_dead_workers_task_i
         broker.hset("unacked", f"{number}", entry)
         broker.zadd("unacked_index", {f"{number}": number})
     with _working(tmp_path) as started:
-        _until(path.exists)
+        conditions.until(path.exists)
 
-        _until(lambda: broker.hlen("unacked") == broker.zcard("unacked_index") == 0)
+        conditions.until(lambda: broker.hlen("unacked") == broker.zcard("unacked_index") == 0)
         assert started.popen.poll() is None
         assert path.read_text() == "taken "
 
@@ -164,11 +156,11 @@ def test_a_worker_whose_task_hangs_is_not_live_until_it_ends(worker: Process, tm
     assert worker.probe("/livez") == (200, {"role": "worker", "stale": []})
 
     _send(tmp_path / "taken", seconds=6.0)
-    _until(lambda: worker.probe("/livez")[0] == 503)
+    conditions.until(lambda: worker.probe("/livez")[0] == 503)
 
     (stale,) = worker.probe("/livez")[1]["stale"]  # type: ignore[misc]
     assert stale.startswith("task:")
-    _until(lambda: worker.probe("/livez")[0] == 200)
+    conditions.until(lambda: worker.probe("/livez")[0] == 200)
 
 
 def test_a_worker_with_nothing_to_do_stays_live(worker: Process) -> None:
@@ -180,8 +172,8 @@ def test_a_worker_with_nothing_to_do_stays_live(worker: Process) -> None:
 def test_beat_is_live_as_long_as_it_ticks(tmp_path: Path, broker: redis.Redis) -> None:
     beat = Process(tmp_path / "beat.log", "beat")
     try:
-        _until(lambda: beat.probe("/readyz")[0] == 200)
-        _until(lambda: broker.llen("sweep") >= 4)
+        conditions.until(lambda: beat.probe("/readyz")[0] == 200)
+        conditions.until(lambda: broker.llen("sweep") >= 4)
         assert beat.probe("/livez") == (200, {"role": "beat", "stale": []})
     finally:
         beat.popen.kill()

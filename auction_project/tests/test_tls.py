@@ -67,10 +67,10 @@ def front(authority: Path) -> Iterator[Front]:
 
 def _moved(url: str, port: int, **query: str) -> str:
     """`url` at 127.0.0.1 and another port, with TLS options."""
-    found = parse.urlsplit(url)
-    user, at, _ = found.netloc.rpartition("@")
-    merged = dict(parse.parse_qsl(found.query)) | query
-    return found._replace(netloc=f"{user}{at}127.0.0.1:{port}", query=parse.urlencode(merged)).geturl()
+    parts = parse.urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    merged = dict(parse.parse_qsl(parts.query)) | query
+    return parts._replace(netloc=f"{user}{at}127.0.0.1:{port}", query=parse.urlencode(merged)).geturl()
 
 
 def _rediss(url: str, port: int, **query: str) -> str:
@@ -198,7 +198,7 @@ class SmtpServer:
         self._context.load_cert_chain(certificate, certificate.with_suffix(".key"))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self.heard: list[str] = []
+        self.commands: list[str] = []
         self.message = ""
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -230,7 +230,7 @@ class SmtpServer:
         with client.makefile("rb") as lines:
             while line := lines.readline().decode().strip():
                 verb = line.partition(" ")[0].upper()
-                self.heard.append(verb)
+                self.commands.append(verb)
                 client.sendall(answers.get(verb, b"250 fine\r\n"))
                 if verb == "DATA":
                     while (part := lines.readline().decode()) != ".\r\n":
@@ -261,7 +261,7 @@ def test_mail_goes_out_encrypted_and_signed_in(
 
     _send_by(smtp, settings)
 
-    assert smtp.heard == ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "QUIT"]
+    assert smtp.commands == ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "QUIT"]
     assert "Follow the link." in smtp.message
 
 
@@ -273,7 +273,7 @@ def test_no_password_and_no_mail_reach_a_server_of_another_authority(
     with pytest.raises(ssl.SSLCertVerificationError):
         _send_by(smtp, settings)
 
-    assert smtp.heard == ["EHLO", "STARTTLS"]
+    assert smtp.commands == ["EHLO", "STARTTLS"]
     assert smtp.message == ""
 
 

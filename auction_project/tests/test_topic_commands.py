@@ -88,7 +88,7 @@ def test_replay_stops_at_a_failure_and_says_where_to_go_on(
 ) -> None:
     def fail(_envelope: contracts.Envelope, event: contracts.events.OrderConfirmed) -> None:
         if event.order_number == stored[1].key:
-            raise errors.Unavailable("the database is away")
+            raise errors.Unavailable("the database is unavailable")
 
     subscription = consuming.Subscription(
         group="notifications", handlers={contracts.events.OrderConfirmed: consuming.each(fail)}

@@ -112,7 +112,7 @@ class TlsFront:
                 _copy(inside, server)
                 back.join(PATIENCE_SECONDS)
         except OSError:
-            pass  # a client that trusts somebody else, or went away
+            pass  # a client that does not trust the certificate, or is gone
         finally:
             client.close()
 

@@ -27,7 +27,7 @@ def check(world: worlds.World, set_aside: set[str], *, settled: bool) -> list[Fi
         _effects_once(),
         _none_lost(world, set_aside),
         _never_oversold(world),
-        *([_winners_told(world)] if settled else []),
+        *([_winners_notified(world)] if settled else []),
     ]
 
 
@@ -89,7 +89,7 @@ def _none_lost(world: worlds.World, set_aside: set[str]) -> Finding:
     return Finding("S6", len(world.sales), tuple(f"sale {sale_id} has no saga" for sale_id in lost))
 
 
-def _winners_told(world: worlds.World) -> Finding:
+def _winners_notified(world: worlds.World) -> Finding:
     won = notices.Notification.objects.filter(kind="WON")
     notified = set(won.values_list("user_id", "data__sale_id").iterator())
     missing = (sale for sale in world.sales.values() if (sale.user_id, sale.sale_id) not in notified)

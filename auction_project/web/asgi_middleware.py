@@ -150,10 +150,10 @@ async def _may_upload(scope: Any) -> bool:
         tokens.from_header(headers[b"authorization"].decode("latin-1"))
         return True
     try:
-        found = cookies.SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
+        sent = cookies.SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
     except cookies.CookieError:
         return False
-    key = found.get(settings.SESSION_COOKIE_NAME)
+    key = sent.get(settings.SESSION_COOKIE_NAME)
     return key is not None and await asyncio.to_thread(_is_session, key.value)
 
 

@@ -155,9 +155,9 @@ def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
      ("q=" + "x" * 101, "q"), ("unlisted=perhaps", "unlisted")],
 )  # fmt: skip
 def test_an_invalid_query_is_refused(bid_log, rest, query, field):
-    status, _, found = refused(rest("get", f"auctions?{query}"))
+    status, _, name = refused(rest("get", f"auctions?{query}"))
 
-    assert (status, found) == (400, field)
+    assert (status, name) == (400, field)
 
 
 def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
@@ -202,14 +202,14 @@ def test_a_seller_requests_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
         ids.auction_id(SELLER, "mine"),
     )
     assert one.json() == two.json()
-    found = one.json()
-    assert (found["status"], found["seq"], found["has_reserve"], found["reserve_met"]) == (
+    created = one.json()
+    assert (created["status"], created["seq"], created["has_reserve"], created["reserve_met"]) == (
         "REQUESTED",
         1,
         True,
         False,
     )
-    assert runtime.look(found["id"]).reserve == 25_00
+    assert runtime.look(created["id"]).reserve == 25_00
     other = rest("post", "auctions", headers, body | {"start_price": "11.00"})
     assert refused(other) == (422, "key_reused", None)
 
@@ -251,11 +251,11 @@ def test_neither_an_anonymous_user_nor_a_bidder_may_request_an_auction(bid_log, 
     ],
 )
 def test_invalid_terms_are_refused_with_their_field(bid_log, rest, changes, field):
-    status, _, found = refused(rest("post", "auctions", SELLERS, terms(**changes)))
+    status, _, name = refused(rest("post", "auctions", SELLERS, terms(**changes)))
 
     assert status == 400
-    assert found is not None
-    assert found.startswith(field)
+    assert name is not None
+    assert name.startswith(field)
     assert runtime.call(runtime.current().store.auctions.all_ids()) == []
 
 
@@ -291,9 +291,9 @@ def test_only_the_seller_and_operators_open_and_cancel(scheduled, rest, headers,
         {"reason": "It broke."} if action == "cancel" else {},
     )
 
-    found = refused(response)
-    assert found[0] == status
-    assert code in (None, found[1])
+    refusal = refused(response)
+    assert refusal[0] == status
+    assert code in (None, refusal[1])
     assert (runtime.look(scheduled).status, head(scheduled)) == ("SCHEDULED", 2)
 
 
@@ -464,7 +464,7 @@ def test_the_openapi_document_contains_the_bid_endpoint(client):
     }
 
 
-def test_while_the_store_is_away_reads_are_503_with_retry_after(auction, rest, monkeypatch):
+def test_while_the_store_is_unavailable_reads_are_503_with_retry_after(auction, rest, monkeypatch):
     async def away(*_arguments, **_named):
         raise bid_log.OutcomeUnknown("away")
 

@@ -245,10 +245,10 @@ BAD_BODIES = {
 def test_a_body_that_is_no_bid_is_refused_and_changes_nothing(auction, content, status, code, field):
     response = web.bid(auction, content=content, **web.bearer(ANN))
 
-    found = problem(response)
-    assert found[0] == status
-    assert found[1] in (code if isinstance(code, tuple) else (code,))
-    assert field is None or found[2] == field
+    refusal = problem(response)
+    assert refusal[0] == status
+    assert refusal[1] in (code if isinstance(code, tuple) else (code,))
+    assert field is None or refusal[2] == field
     assert head(auction) == 3
     assert web.bid(auction, GOOD, **web.bearer(ANN)).status_code == 201
 
@@ -405,7 +405,7 @@ def test_a_read_that_does_not_end_is_503_after_the_time_of_an_answer(auction, mo
     assert problem(web.bid(auction, GOOD, **web.bearer(ANN))) == (503, "store_unavailable", None)
 
 
-def test_a_store_that_is_away_is_503_with_retry_after(auction, monkeypatch):
+def test_an_unavailable_store_is_503_with_retry_after(auction, monkeypatch):
     async def away(*_arguments, **_named):
         raise bid_log.OutcomeUnknown("away")
 

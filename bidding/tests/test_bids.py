@@ -25,8 +25,8 @@ END = T0 + HOUR
 
 def placed(outcome):
     """(price, leader, minimum) after a bid."""
-    found = facts(outcome)
-    return found["price"], found["leader"], found["minimum"]
+    public = facts(outcome)
+    return public["price"], public["leader"], public["minimum"]
 
 
 # --- increments ------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_no_code_outside_of_the_formats_compares_a_format() -> None:
     compares = re.compile(r"""["'](english|buy_now)["']\s*[!=]==?|[!=]==?\s*["'](english|buy_now)["']""")
     sources = [path for app in APPS for kind in ("*.py", "*.js") for path in (ROOT / app).rglob(kind)]
 
-    found = [
+    comparisons = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in sources
         if not {"tests", "formats", "tools"} & set(path.parts)  # the demo chooses lots, and rules nothing
@@ -74,4 +74,4 @@ def test_no_code_outside_of_the_formats_compares_a_format() -> None:
     ]
 
     assert len(sources) > 300
-    assert found == []
+    assert comparisons == []

@@ -230,7 +230,7 @@ def judged(entries):
 
 def forged(entries, seq, *, facts=None, **changes):
     """The same log with entry `seq` changed, sealed and chained anew."""
-    prev, found = rules.GENESIS, []
+    prev, chain = rules.GENESIS, []
     for entry in entries:
         fields = {
             name: getattr(entry, name) for name in ("auction_id", "seq", "at", "actor", "key", "request")
@@ -245,9 +245,9 @@ def forged(entries, seq, *, facts=None, **changes):
             fields |= changes
             fields["facts"] = msgspec.structs.replace(fields["facts"], **(facts or {}))
         sealed = log.seal(**fields)
-        found.append(sealed)
+        chain.append(sealed)
         prev = sealed.hash
-    return found
+    return chain
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ def violations(*entries):
     judge = judging.Judge(entries[0].auction_id, verdicts)
     for entry in entries:
         judge.see(entry)
-    found = {name: verdicts.finding(name).violations for name in ("B3", "B5", "B6", "B7", "B9")}
-    return {name: words for name, words in found.items() if words}
+    by_name = {name: verdicts.finding(name).violations for name in ("B3", "B5", "B6", "B7", "B9")}
+    return {name: words for name, words in by_name.items() if words}
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def test_b6_a_runner_up_who_pays_another_price_than_the_remaining_bids_give(fail
     *before, last = failed
     sale = msgspec.structs.replace(last.facts.sale, price=price)
 
-    found = violations(*before, sealed(last, price=price, sale=sale))
+    violated = violations(*before, sealed(last, price=price, sale=sale))
 
-    assert list(found) == ["B6"]
-    assert "what follows is" in found["B6"][0]
+    assert list(violated) == ["B6"]
+    assert "what follows is" in violated["B6"][0]
 
 
 def test_b3_a_leaders_own_change_that_moves_the_end_or_counts_as_a_bid():
@@ -63,8 +63,8 @@ def test_b3_a_leaders_own_change_that_moves_the_end_or_counts_as_a_bid():
     assert violations(*lot.entries) == {}
 
     for changes in ({"ends_at": raised.facts.ends_at + 1}, {"bids": 2}):
-        found = violations(*before, sealed(raised, **changes))
-        assert any("moved the end or the count" in words for words in found["B3"])
+        violated = violations(*before, sealed(raised, **changes))
+        assert any("moved the end or the count" in words for words in violated["B3"])
     as_bid = kinds.Bid(**{name: getattr(raised.facts, name) for name in kinds.Bid.__struct_fields__})
     assert "it is no bid" in violations(*before, sealed(raised, facts=as_bid))["B3"][0]
 

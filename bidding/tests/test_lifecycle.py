@@ -178,8 +178,8 @@ def test_pending_sales_of_a_cancelled_listing_run_to_their_end():
     assert facts(lot.cancel("operator"))["ended"] is False
     assert facts(lot.settle("lot-4"))["ended"] is False
 
-    found = facts(lot.fail("lot-5"))
-    assert (found["next"], found["ended"], lot.state.status) == ("nothing", True, "CANCELLED")
+    failed = facts(lot.fail("lot-5"))
+    assert (failed["next"], failed["ended"], lot.state.status) == ("nothing", True, "CANCELLED")
 
 
 def test_inventorys_refusal_cancels_a_requested_lot():

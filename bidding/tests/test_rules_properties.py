@@ -49,7 +49,7 @@ def play(lot, actions):
     return lot
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([None, 60_00]), english)
 def test_english(reserve, actions):
     lot = play(lots.open_lot(reserve=reserve), actions)
@@ -78,7 +78,7 @@ def test_english(reserve, actions):
             assert sale.price >= reserve, "a sale never goes below the reserve"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 6), listings)
 def test_buy_now(quantity, actions):
     lot = play(lots.open_lot(format="buy_now", quantity=quantity, allocate="on_sale"), actions)

@@ -31,9 +31,9 @@ def struck(*bids, start=10_00, reserve=None):
     for bidder, maximum in bids:
         lot.bid(bidder, maximum)
     lot.close()
-    found = facts(lot.fail(f"lot-{lot.state.seq}"))
-    assert (lot.state.price, lot.state.alias_of(lot.state.leader)) == (found["price"], found["leader"])
-    return found["next"], found["sale"] and found["sale"]["price"]
+    failed = facts(lot.fail(f"lot-{lot.state.seq}"))
+    assert (lot.state.price, lot.state.alias_of(lot.state.leader)) == (failed["price"], failed["leader"])
+    return failed["next"], failed["sale"] and failed["sale"]["price"]
 
 
 @pytest.mark.parametrize(
@@ -90,15 +90,15 @@ def test_the_runner_up_chain_each_at_the_price_without_the_struck_the_earlier_fi
     chain = []
     sale = "lot-8"
     for reason in ("payment_refused", "risk_refused", "payment_refused", "payment_refused"):
-        found = facts(lot.fail(sale, reason))
+        failed = facts(lot.fail(sale, reason))
         chain.append(
             (
-                found["next"],
-                found["sale"] and (found["sale"]["buyer"], found["sale"]["price"]),
-                found["ended"],
+                failed["next"],
+                failed["sale"] and (failed["sale"]["buyer"], failed["sale"]["price"]),
+                failed["ended"],
             )
         )
-        sale = found["sale"]["sale_id"] if found["sale"] else None
+        sale = failed["sale"]["sale_id"] if failed["sale"] else None
 
     assert chain == [
         ("runner_up", ("Bidder 2", 70_00), False),
@@ -130,16 +130,16 @@ def test_without_relistings_left_nothing_follows():
     lot.bid(ANN, 20_00)
     lot.close()
 
-    found = facts(lot.fail("lot-5"))
-    assert (found["next"], found["relist_as"], found["ended"]) == ("nothing", None, True)
+    failed = facts(lot.fail("lot-5"))
+    assert (failed["next"], failed["relist_as"], failed["ended"]) == ("nothing", None, True)
 
 
 @pytest.mark.parametrize("reason", ["stock_refused", "step_failed", "operator"])
 def test_after_other_failures_nothing_follows(reason):
     lot = three_bidders()
 
-    found = facts(lot.fail("lot-8", reason))
-    assert (found["next"], found["sale"], found["ended"]) == ("nothing", None, True)
+    failed = facts(lot.fail("lot-8", reason))
+    assert (failed["next"], failed["sale"], failed["ended"]) == ("nothing", None, True)
 
 
 @pytest.mark.parametrize("end", ["settle", "fail"])
@@ -155,10 +155,15 @@ def test_a_sale_that_is_not_undecided_is_refused(end):
 
 
 def test_a_bid_on_a_buy_now_listing_is_a_sale():
-    found = facts(listing().bid(ANN, quantity=2))
+    bought = facts(listing().bid(ANN, quantity=2))
 
-    assert found["sale"] == {"sale_id": "lot-4", "buyer": "Bidder 1", "price": 20_00, "quantity": 2}
-    assert (found["price"], found["leader"], found["quantity_left"], found["ends_at"]) == (10_00, "", 1, END)
+    assert bought["sale"] == {"sale_id": "lot-4", "buyer": "Bidder 1", "price": 20_00, "quantity": 2}
+    assert (bought["price"], bought["leader"], bought["quantity_left"], bought["ends_at"]) == (
+        10_00,
+        "",
+        1,
+        END,
+    )
 
 
 def test_an_amount_must_be_the_total():
@@ -204,8 +209,8 @@ def test_a_failed_sale_of_an_open_listing_gives_the_units_back_when_only_the_buy
     lot = listing()
     lot.bid(ANN, quantity=2)
 
-    found = facts(lot.fail("lot-4", reason, at=T0 + 5 * MINUTE))
-    assert (found["next"], found["quantity_left"], found["ended"], lot.state.status) == (
+    failed = facts(lot.fail("lot-4", reason, at=T0 + 5 * MINUTE))
+    assert (failed["next"], failed["quantity_left"], failed["ended"], lot.state.status) == (
         follows,
         left,
         False,

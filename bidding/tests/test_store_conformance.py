@@ -1,4 +1,4 @@
-"""What the bid log needs of a MongoDB protocol server, asked of the one that MONGODB_URL names. The default run asks the
+"""What the bid log needs of a MongoDB protocol server, checked on the one that MONGODB_URL names. The default run checks the
 embedded server; `make services-test` the other one."""
 
 import asyncio
@@ -116,12 +116,12 @@ async def test_of_writers_that_want_one_seq_exactly_one_gets_it(log_store):
 
 
 async def test_the_indexes_are_there_and_the_key_is_unique(log_store, raw):
-    found = {
+    by_fields = {
         tuple(name for name, _ in index["key"]): index for index in raw["bids"].index_information().values()
     }
 
-    assert found[("idem",)].get("unique") is True
-    assert {("batch",), ("actor",)} <= set(found)
+    assert by_fields[("idem",)].get("unique") is True
+    assert {("batch",), ("actor",)} <= set(by_fields)
     auctions = {index["key"][0][0] for index in raw["auctions"].index_information().values()}
     assert {"product_id", "due_at", "status", "seller_id", "ended"} <= auctions
 
@@ -153,8 +153,8 @@ async def test_point_reads_find_what_is_there_and_nothing_else(log_store):
     x, y = bids_on("x", 60), bids_on("y", 1)
     await log_store.bids.append([*x.entries, *y.entries], batch="w:1")
 
-    found = await log_store.bids.read([("x", seq) for seq in range(120)] + [("y", 1), ("z", 1)])
-    assert sorted(found) == [("x", seq) for seq in range(1, 64)] + [("y", 1)]
+    stored = await log_store.bids.read([("x", seq) for seq in range(120)] + [("y", 1), ("z", 1)])
+    assert sorted(stored) == [("x", seq) for seq in range(1, 64)] + [("y", 1)]
     keys = [entry.idempotency for entry in x.entries[:60]] + ["nobody|nothing|ever"]
     assert await log_store.bids.find(keys) == {entry.idempotency: entry for entry in x.entries[:60]}
     assert await log_store.bids.read_from("x", 60, 2) == x.entries[60:62]
@@ -167,8 +167,8 @@ async def test_a_batch_names_its_auctions_and_what_stored_nothing_is_a_hole(log_
     await log_store.bids.append(x.entries[:1], batch="w:2")
     await log_store.bids.append([x.bid(ANN, 900_00)], batch="w:3")
 
-    found = await log_store.bids.auctions_of_batches([f"w:{i}" for i in range(1, 100)])
-    assert found == {"w:1": {"x": 5, "y": 4}, "w:3": {"x": 6}}
+    auctions = await log_store.bids.auctions_of_batches([f"w:{i}" for i in range(1, 100)])
+    assert auctions == {"w:1": {"x": 5, "y": 4}, "w:3": {"x": 6}}
 
 
 async def test_the_auctions_of_a_bidder_latest_first(log_store):
@@ -199,7 +199,7 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
     key = (await few.bids.read([("lot-0", 500)]))["lot-0", 500].idempotency.partition("|")[2]
     last = f"lot-{29}"
     key_of_last = (await many.bids.read([(last, 500)]))[last, 500].idempotency
-    asked = {
+    reads = {
         "_id": (lambda: few.bids.read([("lot-0", 777)]), lambda: many.bids.read([(last, 777)])),
         "idem": (lambda: few.bids.find([f"lot-0|{key}"]), lambda: many.bids.find([key_of_last])),
         "batch": (
@@ -214,15 +214,15 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
     }
 
     ratios = {}
-    for name, (small, large) in asked.items():
+    for name, (small, large) in reads.items():
         times: tuple[list[float], list[float]] = ([], [])
         for i in range(80):
             for ask, kept in zip((small, large), times, strict=True):
                 began = time.perf_counter()
-                found = await ask()
+                result = await ask()
                 if i >= 10:
                     kept.append(time.perf_counter() - began)
-                assert bool(found) is (name != "absent _id")
+                assert bool(result) is (name != "absent _id")
         ratios[name] = statistics.median(times[1]) / statistics.median(times[0])
     for log_store in (few, many):
         await log_store.close()
@@ -238,11 +238,11 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
 async def proxied(database_name, log_store):
     """A store behind a proxy that can lose answers, connected already."""
     async with cutting_proxy.CuttingProxy(settings.MONGODB_URL) as proxy:
-        found = mongo.MongoStore(proxy.url, database_name)
-        await found.ping()
-        yield proxy, found
+        cut_store = mongo.MongoStore(proxy.url, database_name)
+        await cut_store.ping()
+        yield proxy, cut_store
         proxy.lose = "nothing"
-        await found.close()
+        await cut_store.close()
 
 
 async def at_least(count, log_store, auction_id, after):
@@ -256,24 +256,24 @@ async def at_least(count, log_store, auction_id, after):
 async def test_a_killed_connection_leaves_the_outcome_unknown_and_nothing_is_sent_twice(
     proxied, log_store, lose, stands
 ):
-    proxy, found = proxied
+    proxy, cut_store = proxied
     proxy.lose = lose
 
     with pytest.raises(bid_log.OutcomeUnknown):
-        await found.bids.append(bids_on("x", 2).entries, batch="w:1")
+        await cut_store.bids.append(bids_on("x", 2).entries, batch="w:1")
 
     await at_least(stands, log_store, "x", 0)
     assert len(await log_store.bids.read_from("x", 0, 10)) == stands
 
 
 async def test_a_server_that_hangs_is_unknown_or_unavailable_within_its_time(proxied):
-    proxy, found = proxied
+    proxy, cut_store = proxied
     proxy.lose = "time"
 
     for operation in (
-        found.bids.append(bids_on("x", 2).entries, batch="w:1"),
-        found.bids.read([("x", 1)]),
-        found.ping(),
+        cut_store.bids.append(bids_on("x", 2).entries, batch="w:1"),
+        cut_store.bids.read([("x", 1)]),
+        cut_store.ping(),
     ):
         began = time.monotonic()
         with pytest.raises(errors.Unavailable):
@@ -282,24 +282,24 @@ async def test_a_server_that_hangs_is_unknown_or_unavailable_within_its_time(pro
 
 
 async def test_a_refused_connection_is_unavailable(database_name):
-    found = mongo.MongoStore("mongodb://127.0.0.1:1/?directConnection=true", database_name)
+    cut_store = mongo.MongoStore("mongodb://127.0.0.1:1/?directConnection=true", database_name)
 
     for operation in (
-        found.bids.append(bids_on("x", 0).entries, batch="w:1"),
-        found.bids.find(["k"]),
-        found.clock_offset_ms(),
+        cut_store.bids.append(bids_on("x", 0).entries, batch="w:1"),
+        cut_store.bids.find(["k"]),
+        cut_store.clock_offset_ms(),
     ):
         with pytest.raises(errors.Unavailable):
             await operation
-    await found.close()
+    await cut_store.close()
 
 
 async def test_a_committer_over_lost_answers_stores_each_bid_once(proxied, log_store):
     """The real server, lost answers: what was stored is recognised by its hash."""
-    proxy, found = proxied
+    proxy, cut_store = proxied
     await log_store.auctions.insert(a_document("x"))
     await log_store.bids.append(lots.open_lot("x").entries, batch="w:1")
-    writer = committer.Committer(found, clocks=Clocks(now=lambda: T0))
+    writer = committer.Committer(cut_store, clocks=Clocks(now=lambda: T0))
     writer.start()
     await writer.look("x")
 
@@ -497,9 +497,9 @@ async def test_a_lease_has_one_owner_until_it_ends(log_store):
 
 
 async def test_of_many_that_want_a_lease_one_gets_it(log_store):
-    wanted = [log_store.leases.hold("relay", f"{i}", now=100, until=200) for i in range(16)]
+    claims = [log_store.leases.hold("relay", f"{i}", now=100, until=200) for i in range(16)]
 
-    assert sorted(await asyncio.gather(*wanted)) == [False] * 15 + [True]
+    assert sorted(await asyncio.gather(*claims)) == [False] * 15 + [True]
 
 
 async def test_the_clocks_of_one_machine_agree(log_store):

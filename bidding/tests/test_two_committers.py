@@ -24,7 +24,7 @@ AUCTIONS = ("x", "y", "z")
 
 
 class Witness:
-    """What the clients saw: every answer with the head of the log when it was asked for."""
+    """What the clients saw: every answer with the head of the log at its request."""
 
     def __init__(self, scripted):
         self.scripted = scripted
@@ -108,7 +108,7 @@ async def test_two_writers_never_lose_double_or_contradict(seed):
         assert answers.setdefault(command.idempotency, entry) == entry
     for command, refused, head in witness.refused:
         state = scripted.state_of(command.auction_id, refused.seq)
-        assert refused.seq >= head, "decided on a state that was stale when it was asked for"
+        assert refused.seq >= head, "decided on a state that was stale at the request"
         assert refused.hash == state.hash
         assert rules.decide(state, command) == refused
 

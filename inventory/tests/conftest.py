@@ -17,7 +17,8 @@ from auction_project.kernel import contracts, ids, tokens
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker, consuming
 from auction_project.kernel.messaging.backends import memory
-from inventory import handlers, ledger, models, services
+from inventory import handlers, invariants, ledger, models, services
+from inventory.tests import sales
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SELLER, OTHER = "5" * 32, "6" * 32
@@ -124,23 +125,72 @@ def receive(
 
 
 def list_lot(
-    product_id: str,
+    product: models.Product,
     auction: str = "a",
     quantity: int = 1,
     allocate: str = "on_listing",
     as_operator: bool = True,
+    requested_by: str = SELLER,
+    relists: str | None = None,
     **changes: Any,
 ) -> None:
     services.reserve_for_lot(
         auction_id=auction,
-        product_id=product_id,
+        product_id=product.id,
         quantity=quantity,
-        requested_by=changes.pop("requested_by", SELLER),
+        requested_by=requested_by,
         as_operator=as_operator,
         allocate=allocate,
+        relists=relists,
         now=NOW,
         **changes,
     )
+
+
+def end_lot(auction: str = "a") -> None:
+    services.release_lot(auction_id=auction, now=NOW)
+
+
+def lot(auction: str = "a") -> models.Reservation:
+    return models.Reservation.objects.get(kind="LOT", holder=auction)
+
+
+def held_by_lot(auction: str = "a") -> int:
+    """How many units the lot holds, over all warehouses."""
+    return sum(lot(auction).holdings.values_list("quantity", flat=True))
+
+
+# The steps of a sale, with the keys that the saga gives them. A sale's id begins with the id of its auction.
+
+
+def reserve(
+    product: models.Product, sale: str = "a-7", *, quantity: int = 1, key: str = ""
+) -> services.Reserved:
+    return sales.reserve(
+        key=key or f"saga:{sale}:reserve_stock",
+        sale_id=sale,
+        auction_id=sale.rpartition("-")[0],
+        product_id=product.id,
+        quantity=quantity,
+        now=NOW,
+    )
+
+
+def release(sale: str = "a-7") -> services.Released | None:
+    return sales.release(key=f"saga:{sale}:reserve_stock", sale_id=sale, now=NOW)
+
+
+def commit(sale: str = "a-7") -> services.Committed:
+    return sales.commit(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
+
+
+def restock(sale: str = "a-7") -> services.Restocked | None:
+    return sales.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
+
+
+def assert_sound() -> None:
+    """No invariant of the stock is violated."""
+    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 def bearer(sub: str, *roles: str) -> dict[str, str]:

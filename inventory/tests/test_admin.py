@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from auction_project.kernel import ids
 from inventory import models, services
 from inventory.tests import sales
-from inventory.tests.conftest import NOW, figures, in_warehouses, published_names
+from inventory.tests.conftest import NOW, figures, in_warehouses, list_lot, published_names, reserve
 from inventory.tests.pictures import upload
 
 pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
@@ -38,22 +38,6 @@ def fields_for(action):
         "transfer": {"source": "CENTRAL", "destination": "HARBOUR", "quantity": 2},
         "threshold": {"threshold": 2},
     }[action]
-
-
-def reserve(product, sale="a-1", auction="a"):
-    sales.reserve(key=sale, sale_id=sale, auction_id=auction, product_id=product.id, quantity=1, now=NOW)
-
-
-def list_lot(product, auction):
-    services.reserve_for_lot(
-        auction_id=auction,
-        product_id=product.id,
-        quantity=1,
-        requested_by="",
-        as_operator=True,
-        allocate="on_listing",
-        now=NOW,
-    )
 
 
 # --- who sees and does what -----------------------------------------------------------------------------------------
@@ -286,14 +270,14 @@ def test_a_count_that_takes_reserved_units_names_the_lots_and_is_done_when_confi
     sent = {"_form_submitted": "on", "key": form.initial["key"], "seen": form.initial["seen"]}
     sent |= {"warehouse": "CENTRAL", "counted": 0, "reason": "water damage"}
 
-    asked = client.post(address(product, "adjust"), sent)
+    refused = client.post(address(product, "adjust"), sent)
 
-    page = asked.content.decode()
+    page = refused.content.decode()
     assert f'href="/auctions/{LOT}">Brass sextant ({LOT[:8]})</a> loses 1 unit.' in page
     number = ids.order_number(f"{OTHER_LOT}-7")
     assert f"Order {number} (Brass sextant) loses 1 unit and is cancelled." in page
     assert 'type="checkbox" name="confirmed"' in page
-    sent |= {name: asked.context["form"][name].value() for name in ("seen", "confirmation")}
+    sent |= {name: refused.context["form"][name].value() for name in ("seen", "confirmation")}
     again = client.post(address(product, "adjust"), sent)
     assert "loses 1 unit" in again.content.decode()  # the box is not ticked
     assert (figures(product), published_names(), LogEntry.objects.count()) == (
@@ -312,7 +296,7 @@ def test_reservations_name_the_lot_and_the_order_and_hide_the_refused_ones(clien
     product = make_product(CENTRAL=1)
     list_lot(product, LOT)
     list_lot(product, OTHER_LOT)
-    reserve(product, f"{LOT}-7", auction=LOT)
+    reserve(product, f"{LOT}-7")
     sign_in("viewer")
 
     holders, page = lots_of(client)
@@ -345,7 +329,7 @@ def test_the_list_shows_the_figures_over_all_warehouses(client, sign_in, make_pr
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "names"),
     [
         ("stock=free", {"free"}),
         ("stock=reserved", {"reserved"}),
@@ -358,7 +342,7 @@ def test_the_list_shows_the_figures_over_all_warehouses(client, sign_in, make_pr
         ("q=nothing", set()),
     ],
 )
-def test_products_are_found_by_filter_and_search(client, sign_in, make_product, query, found):
+def test_products_are_found_by_filter_and_search(client, sign_in, make_product, query, names):
     products = {
         "free": make_product(CENTRAL=1, threshold=3, owner_id="5" * 32),
         "reserved": make_product(CENTRAL=1),
@@ -369,7 +353,7 @@ def test_products_are_found_by_filter_and_search(client, sign_in, make_product, 
 
     shown = client.get(f"/admin/inventory/product/?{query}").context["cl"].result_list
 
-    assert {name for name, product in products.items() if product in shown} == found
+    assert {name for name, product in products.items() if product in shown} == names
 
 
 def test_ledger_and_reservations_are_searched(client, sign_in, make_product):

@@ -146,13 +146,13 @@ def test_an_operator_creates_for_the_house_or_for_a_seller(client, operator):
 # --- lists ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("query", "found"), [("sextant brass", 2), ("brass {sku}", 1), ("brass spoon", 0)])
-def test_each_word_of_a_search_must_match(client, make_product, operator, query, found):
+@pytest.mark.parametrize(("query", "count"), [("sextant brass", 2), ("brass {sku}", 1), ("brass spoon", 0)])
+def test_each_word_of_a_search_must_match(client, make_product, operator, query, count):
     products = [make_product(), make_product()]
 
     address = "/api/v1/products?" + urlencode({"q": query.format(sku=products[1].sku)})
 
-    assert client.get(address, headers=operator).json()["total"] == found
+    assert client.get(address, headers=operator).json()["total"] == count
 
 
 def test_line_breaks_of_a_description_are_kept(client, make_product, operator):
@@ -180,8 +180,8 @@ def test_lists_are_searched_and_paged(client, make_product, operator):
         3,
     )
     assert client.get("/api/v1/products?page=9", headers=operator).json()["items"] == []
-    found = client.get(f"/api/v1/products?q={products[1].sku.lower()}", headers=operator).json()
-    assert [item["id"] for item in found["items"]] == [products[1].id]
+    matching = client.get(f"/api/v1/products?q={products[1].sku.lower()}", headers=operator).json()
+    assert [item["id"] for item in matching["items"]] == [products[1].id]
 
 
 @pytest.mark.parametrize(

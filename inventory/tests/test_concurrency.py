@@ -1,63 +1,36 @@
 """Many at once, with real threads and real commits: the last unit has one buyer, and every interleaving stays sound."""
 
 import random
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
 
 from auction_project.kernel import errors, ids
 from auction_project.kernel.contracts import events
-from inventory import invariants, models, refusals, services
+from auction_project.kernel.messaging.tests import sessions
+from inventory import models, refusals, services
 from inventory.tests import sales
-from inventory.tests.conftest import NOW, figures, published, published_names, receive
+from inventory.tests.conftest import (
+    NOW,
+    assert_sound,
+    commit,
+    figures,
+    list_lot,
+    published,
+    published_names,
+    receive,
+    reserve,
+)
 
 pytestmark = pytest.mark.django_db(databases=["inventory"], transaction=True)
 BUYERS = 50
 
 
 def at_once(*calls):
-    """Start all calls together, each on its own connection; what each returned or raised."""
-    start = threading.Barrier(len(calls))
-
-    def run(call):
-        try:
-            connections["inventory"].ensure_connection()
-            start.wait(timeout=30)
-            return call()
-        except errors.DomainError as refused:
-            return refused
-        finally:
-            connections["inventory"].close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls, timeout=60))
+    return sessions.at_once("inventory", *calls)
 
 
 def buy(product, number, auction="a"):
-    sale = f"{auction}-{number}"
-    return sales.reserve(
-        key=f"saga:{sale}:reserve_stock",
-        sale_id=sale,
-        auction_id=auction,
-        product_id=product.id,
-        quantity=1,
-        now=NOW,
-    )
-
-
-def list_lot(product, auction="a", quantity=1, relists=None):
-    services.reserve_for_lot(
-        auction_id=auction,
-        product_id=product.id,
-        quantity=quantity,
-        requested_by="",
-        as_operator=True,
-        allocate="on_listing",
-        relists=relists,
-        now=NOW,
-    )
+    return reserve(product, f"{auction}-{number}")
 
 
 def units_of(moves):
@@ -66,10 +39,6 @@ def units_of(moves):
 
 def winners(outcomes):
     return [outcome for outcome in outcomes if not isinstance(outcome, errors.DomainError)]
-
-
-def assert_sound():
-    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 @pytest.mark.parametrize("is_lot", [False, True])
@@ -215,10 +184,7 @@ def test_a_count_and_the_commits_that_it_concerns_at_once_sell_no_broken_unit(ma
     for number in range(20):
         buy(product, number)
 
-    def commit(number):
-        return sales.commit(key=f"saga:a-{number}:commit_stock", sale_id=f"a-{number}", now=NOW)
-
-    calls = [lambda n=n: commit(n) for n in range(20)]
+    calls = [lambda n=n: commit(f"a-{n}") for n in range(20)]
     calls += [lambda n=n: count(product, "CENTRAL", 1, f"count {n}") for n in range(20)]
     at_once(*calls)
 

@@ -141,10 +141,10 @@ def test_twenty_corrections_at_once_are_a_chain_without_a_gap(make_product):
 def test_a_listed_lot_keeps_its_text_and_its_picture_and_the_next_has_the_new_ones(client, make_product):
     product = make_product(CENTRAL=2)
     correct(product, image=picture(size=(100, 100)))
-    list_lot(product.id, auction="a")
+    list_lot(product, auction="a")
 
     correct(product, title="Brass octant", description="", image=picture(size=(200, 100)))
-    list_lot(product.id, auction="b")
+    list_lot(product, auction="b")
 
     before, after = [event for event in published() if type(event).__name__ == "LotAccepted"]
     assert published_names().count("LotAccepted") == 2

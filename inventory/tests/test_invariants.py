@@ -3,9 +3,8 @@
 import pytest
 from django.db import connections
 
-from inventory import invariants, services
-from inventory.tests import sales
-from inventory.tests.conftest import NOW
+from inventory import invariants
+from inventory.tests.conftest import commit, list_lot, reserve
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -14,17 +13,9 @@ pytestmark = pytest.mark.django_db(databases=["inventory"])
 def product(make_product):
     """Three units: one free, one reserved for a lot, one committed to a sale of that lot."""
     product = make_product(CENTRAL=3)
-    services.reserve_for_lot(
-        auction_id="a",
-        product_id=product.id,
-        quantity=2,
-        requested_by="",
-        as_operator=True,
-        allocate="on_listing",
-        now=NOW,
-    )
-    sales.reserve(key="r", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
-    sales.commit(key="c", sale_id="a-2", now=NOW)
+    list_lot(product, quantity=2)
+    reserve(product, "a-2")
+    commit("a-2")
     return product
 
 
@@ -41,14 +32,14 @@ def violations():
 
 
 def test_sound_stock_has_no_findings_and_says_how_much_was_looked_at(product):
-    found = invariants.check()
+    findings = invariants.check()
 
-    assert [(finding.invariant, finding.violations) for finding in found] == [
+    assert [(finding.invariant, finding.violations) for finding in findings] == [
         ("I1", ()),
         ("I2", ()),
         ("I3", ()),
     ]
-    assert [finding.checked for finding in found] == [2 + 4, 8, 2 + 2 + 4]
+    assert [finding.checked for finding in findings] == [2 + 4, 8, 2 + 2 + 4]
 
 
 def test_i1_finds_a_negative_balance_and_the_constraint_that_is_gone(product):

@@ -4,45 +4,29 @@ import pytest
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
-from inventory import invariants, models, refusals, services
+from inventory import models, refusals, services
 from inventory.tests import sales
-from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names
+from inventory.tests.conftest import (
+    NOW,
+    assert_sound,
+    commit,
+    figures,
+    in_warehouses,
+    list_lot,
+    published,
+    published_names,
+    release,
+    reserve,
+    restock,
+)
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
 
-def list_lot(product, auction, quantity=1, allocate="on_listing"):
-    services.reserve_for_lot(
-        auction_id=auction,
-        product_id=product.id,
-        quantity=quantity,
-        requested_by="",
-        as_operator=True,
-        allocate=allocate,
-        now=NOW,
-    )
-
-
-def reserve(product, sale, quantity=1):
-    auction = sale.partition("-")[0]
-    return sales.reserve(
-        key=f"saga:{sale}:reserve_stock",
-        sale_id=sale,
-        auction_id=auction,
-        product_id=product.id,
-        quantity=quantity,
-        now=NOW,
-    )
-
-
-def commit(sale):
-    return sales.commit(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
-
-
 def undo(sale):
     """As the saga does after a refused commit."""
-    sales.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
-    return sales.release(key=f"saga:{sale}:reserve_stock", sale_id=sale, now=NOW)
+    restock(sale)
+    return release(sale)
 
 
 def count(product, counted, *, warehouse="CENTRAL", key="k", confirmation=""):
@@ -86,10 +70,6 @@ def lost():
 
 def states(kind="LOT"):
     return dict(models.Reservation.objects.filter(kind=kind).values_list("holder", "state"))
-
-
-def assert_sound():
-    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 def test_a_lot_whose_unit_broke_is_named_and_loses_it_in_the_transaction_of_the_count(make_product):

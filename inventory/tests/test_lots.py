@@ -3,15 +3,21 @@
 import pytest
 
 from auction_project.kernel.contracts import events
-from inventory import invariants, models, services
+from inventory import models, services
 from inventory.tests import sales
-from inventory.tests.conftest import NOW, SELLER, figures, list_lot, published, published_names
+from inventory.tests.conftest import (
+    NOW,
+    SELLER,
+    assert_sound,
+    end_lot,
+    figures,
+    list_lot,
+    lot,
+    published,
+    published_names,
+)
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
-
-
-def end_lot(auction="a"):
-    services.release_lot(auction_id=auction, now=NOW)
 
 
 def answers():
@@ -22,18 +28,10 @@ def published_refusals():
     return [(event.auction_id, event.reason) for event in answers() if isinstance(event, events.LotRefused)]
 
 
-def lot(auction="a"):
-    return models.Reservation.objects.get(kind="LOT", holder=auction)
-
-
-def assert_sound():
-    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
-
-
 def test_a_lot_that_allocates_on_listing_reserves_and_is_accepted_at_the_version_after_it(make_product):
     product = make_product(CENTRAL=2, HARBOUR=2)
 
-    list_lot(product.id, quantity=3)
+    list_lot(product, quantity=3)
 
     assert figures(product) == {"available": 1, "reserved": 3}
     assert dict(lot().holdings.values_list("warehouse_id", "quantity")) == {"CENTRAL": 2, "HARBOUR": 1}
@@ -55,7 +53,7 @@ def test_a_lot_that_allocates_on_listing_reserves_and_is_accepted_at_the_version
 def test_a_lot_that_allocates_on_sale_is_accepted_and_reserves_nothing(make_product):
     product = make_product(CENTRAL=1)
 
-    list_lot(product.id, quantity=5, allocate="on_sale")
+    list_lot(product, quantity=5, allocate="on_sale")
 
     assert (figures(product), published_names()) == ({"available": 1}, ["LotAccepted"])
     assert answers()[0].version == product.stock_version
@@ -64,16 +62,16 @@ def test_a_lot_that_allocates_on_sale_is_accepted_and_reserves_nothing(make_prod
 def test_a_lot_that_allocates_on_sale_is_refused_when_the_product_is_depleted_already(make_product):
     product = make_product()
 
-    list_lot(product.id, allocate="on_sale")
+    list_lot(product, allocate="on_sale")
 
     assert published_refusals() == [("a", "sold_out")]
 
 
 def test_units_that_are_merely_reserved_do_not_refuse_a_lot_that_allocates_on_sale(make_product):
     product = make_product(CENTRAL=1)
-    list_lot(product.id, "first")
+    list_lot(product, "first")
 
-    list_lot(product.id, "second", allocate="on_sale")
+    list_lot(product, "second", allocate="on_sale")
 
     assert published_refusals() == []
 
@@ -90,7 +88,7 @@ def test_units_that_are_merely_reserved_do_not_refuse_a_lot_that_allocates_on_sa
 def test_a_refused_lot_names_the_reason_and_changes_no_stock(make_product, changes, reason):
     product = make_product(owner_id=SELLER, CENTRAL=2)
 
-    list_lot(product.id, **changes)
+    list_lot(product, **changes)
 
     assert (published_refusals(), published_names()) == ([("a", reason)], ["LotRefused"])
     assert (figures(product), lot().state) == ({"available": 2}, "REFUSED")
@@ -100,7 +98,7 @@ def test_a_refused_lot_names_the_reason_and_changes_no_stock(make_product, chang
 def test_a_seller_lists_his_own_product(make_product):
     product = make_product(owner_id=SELLER, CENTRAL=1)
 
-    list_lot(product.id, as_operator=False)
+    list_lot(product, as_operator=False)
 
     assert answers()[0].owner_id == SELLER
 
@@ -108,43 +106,43 @@ def test_a_seller_lists_his_own_product(make_product):
 def test_a_seller_may_not_list_the_houses_product(make_product):
     product = make_product(CENTRAL=1)
 
-    list_lot(product.id, as_operator=False)
+    list_lot(product, as_operator=False)
 
     assert (published_refusals(), figures(product)) == ([("a", "not_owner")], {"available": 1})
 
 
 def test_an_unknown_product_is_refused(make_product):
-    list_lot("f" * 32)
-    list_lot("f" * 32)
+    list_lot(models.Product(id="f" * 32))
+    list_lot(models.Product(id="f" * 32))
 
     assert published_refusals() == [("a", "unknown_product")]
 
 
 def test_a_repeated_request_changes_nothing_and_is_not_answered_again(make_product):
     product = make_product(CENTRAL=3)
-    list_lot(product.id)
+    list_lot(product)
     names_once = published_names()
 
-    list_lot(product.id)
+    list_lot(product)
 
     assert (figures(product), published_names()) == ({"available": 2, "reserved": 1}, names_once)
 
 
 def test_a_refused_lot_stays_refused_although_stock_has_come_since(make_product):
     product = make_product()
-    list_lot(product.id)
+    list_lot(product)
     services.receive_stock(
         key="k", product_id=product.id, warehouse="CENTRAL", quantity=1, actor="test", now=NOW
     )
 
-    list_lot(product.id)
+    list_lot(product)
 
     assert (published_refusals(), figures(product)) == ([("a", "sold_out")], {"available": 1})
 
 
 def test_a_lot_that_is_over_gives_back_what_was_not_sold_once(make_product):
     product = make_product(CENTRAL=3)
-    list_lot(product.id, quantity=3)
+    list_lot(product, quantity=3)
     sales.reserve(key="k", sale_id="a-2", auction_id="a", product_id=product.id, quantity=1, now=NOW)
     sales.commit(key="c", sale_id="a-2", now=NOW)
 
@@ -159,8 +157,8 @@ def test_a_lot_that_ended_before_its_listing_came_reserves_nothing_ever(make_pro
     product = make_product(CENTRAL=1)
     end_lot()
 
-    list_lot(product.id)
-    list_lot(product.id)
+    list_lot(product)
+    list_lot(product)
 
     assert (figures(product), lot().state) == ({"available": 1}, "RELEASED")
     assert published_refusals() == [("a", "lot_ended")]
@@ -169,8 +167,8 @@ def test_a_lot_that_ended_before_its_listing_came_reserves_nothing_ever(make_pro
 
 def test_the_end_of_a_refused_lot_or_of_one_without_stock_of_its_own_changes_nothing(make_product):
     product = make_product(CENTRAL=1)
-    list_lot(product.id, "refused", quantity=9)
-    list_lot(product.id, "on-sale", allocate="on_sale")
+    list_lot(product, "refused", quantity=9)
+    list_lot(product, "on-sale", allocate="on_sale")
     names_before = published_names()
 
     end_lot("refused")
@@ -186,6 +184,6 @@ def test_the_answer_names_the_thumbnail(make_product, settings, tmp_path):
         image_digest="0123456789abcdef", image="x", thumbnail="y"
     )
 
-    list_lot(product.id)
+    list_lot(product)
 
     assert answers()[0].thumbnail == f"/api/v1/products/{product.id}/thumbnail?v=0123456789ab"

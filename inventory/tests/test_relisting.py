@@ -8,9 +8,20 @@ from datetime import timedelta
 import pytest
 
 from auction_project.kernel.contracts import events
-from inventory import invariants, models, refusals, services, tasks
+from inventory import models, refusals, services, tasks
 from inventory.tests import sales
-from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names, receive
+from inventory.tests.conftest import (
+    NOW,
+    assert_sound,
+    figures,
+    held_by_lot,
+    in_warehouses,
+    lot,
+    published,
+    published_names,
+    receive,
+    reserve,
+)
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 OLD, NEXT, OTHER = "a" * 32, "b" * 32, "c" * 32
@@ -18,8 +29,8 @@ OLD, NEXT, OTHER = "a" * 32, "b" * 32, "c" * 32
 
 def requested(product, auction_id=OLD, **changes):
     terms = {"quantity": 1, "format": "english", "allocate": "on_listing", "requested_by": "house"}
-    asked = terms | {"as_operator": True} | changes
-    return events.ListingRequested(auction_id=auction_id, product_id=product.id, **asked)
+    terms |= {"as_operator": True} | changes
+    return events.ListingRequested(auction_id=auction_id, product_id=product.id, **terms)
 
 
 def relisted(product, **changes):
@@ -30,30 +41,12 @@ def ended(product, auction_id=OLD, relist_as=None):
     return events.AuctionEnded(auction_id=auction_id, product_id=product.id, seq=9, relist_as=relist_as)
 
 
-def buy(product, sale, auction):
-    return sales.reserve(
-        key=sale, sale_id=sale, auction_id=auction, product_id=product.id, quantity=1, now=NOW
-    )
-
-
-def lot(auction):
-    return models.Reservation.objects.get(kind="LOT", holder=auction)
-
-
-def holds(auction):
-    return sum(lot(auction).holdings.values_list("quantity", flat=True))
-
-
 def answers():
     return [
         (type(event).__name__, event.auction_id, getattr(event, "reason", ""))
         for event in published()
         if isinstance(event, events.LotAccepted | events.LotRefused)
     ]
-
-
-def assert_sound():
-    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 @pytest.fixture
@@ -68,20 +61,20 @@ def listed(make_product, deliver):
 def test_the_units_pass_on_when_the_end_comes_before_the_listing_that_it_causes(listed, deliver):
     deliver(ended(listed, relist_as=NEXT), "ended")
 
-    assert (lot(OLD).state, holds(OLD)) == ("RELEASED", 0)
-    assert (lot(NEXT).state, holds(NEXT), figures(listed)) == ("HELD", 1, {"reserved": 1})
+    assert (lot(OLD).state, held_by_lot(OLD)) == ("RELEASED", 0)
+    assert (lot(NEXT).state, held_by_lot(NEXT), figures(listed)) == ("HELD", 1, {"reserved": 1})
     assert published() == []  # no figure has changed
     with pytest.raises(refusals.SoldOut):
-        buy(listed, f"{OTHER}-2", OTHER)
+        reserve(listed, f"{OTHER}-2")
     assert_sound()
 
     deliver(relisted(listed), "requested")
 
     assert answers() == [("LotAccepted", NEXT, "")]
-    assert (lot(NEXT).state, holds(NEXT), figures(listed)) == ("HELD", 1, {"reserved": 1})
+    assert (lot(NEXT).state, held_by_lot(NEXT), figures(listed)) == ("HELD", 1, {"reserved": 1})
     assert lot(NEXT).listing_due_at is None
     assert not models.Move.objects.filter(kind="RELEASE").exists()
-    assert buy(listed, f"{NEXT}-4", NEXT).from_lot == 1
+    assert reserve(listed, f"{NEXT}-4").from_lot == 1
     assert_sound()
 
 
@@ -90,7 +83,12 @@ def test_the_units_pass_on_when_the_listing_comes_first(listed, deliver):
     deliver(ended(listed, relist_as=NEXT), "ended")
 
     assert answers() == [("LotAccepted", NEXT, "")]
-    assert (lot(OLD).state, holds(OLD), lot(NEXT).state, holds(NEXT)) == ("RELEASED", 0, "HELD", 1)
+    assert (lot(OLD).state, held_by_lot(OLD), lot(NEXT).state, held_by_lot(NEXT)) == (
+        "RELEASED",
+        0,
+        "HELD",
+        1,
+    )
     assert not models.Move.objects.filter(kind="RELEASE").exists()
     assert_sound()
 
@@ -106,14 +104,14 @@ def test_events_that_come_twice_change_nothing_more(listed, deliver, first):
             deliver(event, f"{event_id} {number}")
 
     assert (answers(), published_names()) == ([("LotAccepted", NEXT, "")], ["LotAccepted"])
-    assert (holds(NEXT), figures(listed)) == (1, {"reserved": 1})
+    assert (held_by_lot(NEXT), figures(listed)) == (1, {"reserved": 1})
     assert_sound()
 
 
 def test_units_of_several_warehouses_pass_on_but_not_what_is_sold(make_product, deliver):
     product = make_product(CENTRAL=2, HARBOUR=2)
     deliver(requested(product, quantity=4), "listed")
-    buy(product, f"{OLD}-2", OLD)
+    reserve(product, f"{OLD}-2")
     sales.commit(key="c", sale_id=f"{OLD}-2", now=NOW)
 
     deliver(ended(product, relist_as=NEXT), "ended")
@@ -124,17 +122,17 @@ def test_units_of_several_warehouses_pass_on_but_not_what_is_sold(make_product, 
 
 
 @pytest.mark.parametrize(
-    ("asked", "central", "free"), [(1, {"CENTRAL": 1}, 3), (2, {"CENTRAL": 2}, 2), (4, {"CENTRAL": 4}, 0)]
+    ("units", "central", "free"), [(1, {"CENTRAL": 1}, 3), (2, {"CENTRAL": 2}, 2), (4, {"CENTRAL": 4}, 0)]
 )
-def test_a_listing_for_another_quantity_holds_just_that(make_product, deliver, asked, central, free):
+def test_a_listing_for_another_quantity_holds_just_that(make_product, deliver, units, central, free):
     product = make_product(CENTRAL=2)
     deliver(requested(product, quantity=2), "listed")
     deliver(ended(product, relist_as=NEXT), "ended")
     receive(product, 2)
 
-    deliver(relisted(product, quantity=asked), "requested")
+    deliver(relisted(product, quantity=units), "requested")
 
-    assert (lot(NEXT).quantity, in_warehouses(product, "reserved")) == (asked, central)
+    assert (lot(NEXT).quantity, in_warehouses(product, "reserved")) == (units, central)
     assert figures(product).get("available", 0) == free
     assert answers()[-1] == ("LotAccepted", NEXT, "")
     assert_sound()
@@ -147,7 +145,7 @@ def test_a_listing_that_is_refused_gives_the_units_back(listed, deliver):
     deliver(relisted(listed, quantity=2), "requested again")
 
     assert answers() == [("LotRefused", NEXT, "sold_out")]
-    assert (lot(NEXT).state, holds(NEXT), figures(listed)) == ("RELEASED", 0, {"available": 1})
+    assert (lot(NEXT).state, held_by_lot(NEXT), figures(listed)) == ("RELEASED", 0, {"available": 1})
     assert_sound()
 
 
@@ -158,7 +156,7 @@ def test_the_end_of_the_next_auction_frees_units_whose_listing_has_not_come(list
     deliver(relisted(listed), "requested")
 
     assert answers() == [("LotRefused", NEXT, "lot_ended")]
-    assert (lot(NEXT).state, holds(NEXT), figures(listed)) == ("RELEASED", 0, {"available": 1})
+    assert (lot(NEXT).state, held_by_lot(NEXT), figures(listed)) == ("RELEASED", 0, {"available": 1})
     assert_sound()
 
 
@@ -227,5 +225,5 @@ def test_a_listing_of_another_product_leaves_inherited_units_to_their_lot(listed
     deliver(requested(other, NEXT, relists=OLD), "requested")
 
     assert answers() == [("LotRefused", NEXT, "another_product")]
-    assert (holds(NEXT), figures(listed), figures(other)) == (1, {"reserved": 1}, {"available": 1})
+    assert (held_by_lot(NEXT), figures(listed), figures(other)) == (1, {"reserved": 1}, {"available": 1})
     assert_sound()

@@ -5,64 +5,29 @@ import pytest
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import steps
-from inventory import invariants, models, refusals, services
+from inventory import models, refusals, services
 from inventory.tests import sales
-from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names
+from inventory.tests.conftest import (
+    NOW,
+    assert_sound,
+    commit,
+    end_lot,
+    figures,
+    held_by_lot,
+    in_warehouses,
+    list_lot,
+    published,
+    published_names,
+    release,
+    reserve,
+    restock,
+)
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
 
-def reserve(product, sale="a-7", auction="a", quantity=1, key=None):
-    return sales.reserve(
-        key=key or f"saga:{sale}:reserve_stock",
-        sale_id=sale,
-        auction_id=auction,
-        product_id=product.id,
-        quantity=quantity,
-        now=NOW,
-    )
-
-
-def release(sale="a-7"):
-    return sales.release(key=f"saga:{sale}:reserve_stock", sale_id=sale, now=NOW)
-
-
-def commit(sale="a-7"):
-    return sales.commit(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
-
-
-def restock(sale="a-7"):
-    return sales.restock(key=f"saga:{sale}:commit_stock", sale_id=sale, now=NOW)
-
-
-def list_lot(product, auction="a", quantity=1):
-    services.reserve_for_lot(
-        auction_id=auction,
-        product_id=product.id,
-        quantity=quantity,
-        requested_by="",
-        as_operator=True,
-        allocate="on_listing",
-        now=NOW,
-    )
-    models.Outbox.objects.all().delete()
-
-
-def end_lot(auction="a"):
-    services.release_lot(auction_id=auction, now=NOW)
-
-
-def lot_holds(auction="a"):
-    lot = models.Reservation.objects.get(kind="LOT", holder=auction)
-    return sum(lot.holdings.values_list("quantity", flat=True))
-
-
 def state_of(sale="a-7"):
     return models.Reservation.objects.get(kind="SALE", holder=sale).state
-
-
-def assert_sound():
-    assert [finding.violations for finding in invariants.check()] == [(), (), ()]
 
 
 # --- where units come from ----------------------------------------------------------------------------------------
@@ -86,7 +51,7 @@ def test_the_lots_reservation_is_claimed_before_free_stock(make_product):
     outcome = reserve(product)
 
     assert outcome == services.Reserved(quantity=1, from_lot=1, warehouses=("CENTRAL",))
-    assert (figures(product), lot_holds()) == ({"available": 2, "reserved": 1}, 0)
+    assert (figures(product), held_by_lot()) == ({"available": 2, "reserved": 1}, 0)
     assert_sound()
 
 
@@ -98,7 +63,7 @@ def test_a_sale_larger_than_the_rest_of_its_lot_takes_the_rest_and_free_stock(ma
     assert figures(product) == {"reserved": 3}
     release()
 
-    assert (figures(product), lot_holds()) == ({"available": 1, "reserved": 2}, 2)
+    assert (figures(product), held_by_lot()) == ({"available": 1, "reserved": 2}, 2)
     assert_sound()
 
 
@@ -110,18 +75,19 @@ def test_another_lots_units_are_not_for_this_sale(make_product):
         reserve(product)
 
     assert (refused.value.code, refused.value.figures) == ("sold_out", {"available": 0, "asked": 1})
-    assert (figures(product), lot_holds("other")) == ({"reserved": 1}, 1)
+    assert (figures(product), held_by_lot("other")) == ({"reserved": 1}, 1)
 
 
 def test_too_many_are_refused_and_nothing_changes(make_product):
     product = make_product(CENTRAL=1, HARBOUR=1)
     list_lot(product, quantity=1)
+    models.Outbox.objects.all().delete()
 
     with pytest.raises(refusals.SoldOut) as refused:
         reserve(product, quantity=3)
 
     assert refused.value.figures == {"available": 2, "asked": 3}
-    assert (figures(product), lot_holds()) == ({"available": 1, "reserved": 1}, 1)
+    assert (figures(product), held_by_lot()) == ({"available": 1, "reserved": 1}, 1)
     assert not models.Reservation.objects.filter(kind="SALE").exists()
     assert published() == []
 
@@ -150,10 +116,10 @@ def test_an_undone_sale_gives_back_to_its_lot_so_that_the_runner_up_claims_the_s
     reserve(product, sale="a-7")
 
     assert release("a-7") == services.Released(quantity=1, to_lot=1)
-    assert (figures(product), lot_holds()) == ({"reserved": 1}, 1)
+    assert (figures(product), held_by_lot()) == ({"reserved": 1}, 1)
     assert reserve(product, sale="a-9").from_lot == 1
 
-    assert (figures(product), lot_holds()) == ({"reserved": 1}, 0)
+    assert (figures(product), held_by_lot()) == ({"reserved": 1}, 0)
     assert_sound()
 
 
@@ -164,7 +130,7 @@ def test_between_two_buyers_of_a_lot_nobody_else_gets_its_unit(make_product):
     release("a-7")
 
     with pytest.raises(refusals.SoldOut):
-        reserve(product, sale="b-2", auction="b")
+        reserve(product, sale="b-2")
 
     assert reserve(product, sale="a-9").from_lot == 1
 
@@ -178,7 +144,7 @@ def test_after_the_auction_has_ended_an_undone_sale_gives_back_to_free_stock(mak
 
     assert release() == services.Released(quantity=1, to_lot=0)
 
-    assert (figures(product), lot_holds()) == ({"available": 1}, 0)
+    assert (figures(product), held_by_lot()) == ({"available": 1}, 0)
     assert_sound()
 
 
@@ -190,7 +156,7 @@ def test_a_sale_from_free_stock_gives_back_to_free_stock_even_while_its_lot_runs
 
     release("a-8")
 
-    assert (figures(product), lot_holds()) == ({"available": 1, "reserved": 1}, 0)
+    assert (figures(product), held_by_lot()) == ({"available": 1, "reserved": 1}, 0)
     assert_sound()
 
 
@@ -216,7 +182,7 @@ def test_the_whole_compensation_brings_everything_back_to_the_lot(make_product):
     restock()
     release()
 
-    assert (figures(product), lot_holds(), state_of()) == ({"reserved": 1}, 1, "RELEASED")
+    assert (figures(product), held_by_lot(), state_of()) == ({"reserved": 1}, 1, "RELEASED")
     assert_sound()
 
 
@@ -366,6 +332,7 @@ def test_a_reservation_publishes_one_change_with_its_sale_wherever_the_units_com
     product = make_product(CENTRAL=2, HARBOUR=1)
     if listed:
         list_lot(product, quantity=listed)
+        models.Outbox.objects.all().delete()
     product.refresh_from_db()
 
     reserve(product, quantity=quantity)

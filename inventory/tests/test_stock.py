@@ -6,7 +6,7 @@ from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from inventory import invariants, models, refusals, services
 from inventory.tests import sales
-from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names, receive
+from inventory.tests.conftest import NOW, figures, in_warehouses, published, published_names, receive, reserve
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -26,10 +26,6 @@ def transfer(product, quantity, source="CENTRAL", destination="HARBOUR", key="k"
         actor="clerk",
         now=NOW,
     )
-
-
-def reserve(product, sale="s-1"):
-    sales.reserve(key=sale, sale_id=sale, auction_id="s", product_id=product.id, quantity=1, now=NOW)
 
 
 def the_move():

@@ -50,7 +50,7 @@ def document() -> dict[str, Any]:
     schemas |= {f"{record.__name__}Data": _data(record) for record in records}
     sent = [kind.__name__ for kind in frames.TYPES if kind is not frames.Auction]
     sent += [f"Auction.{record.__name__}" for record in records]
-    heard = [kind.__name__ for kind in said]
+    received = [kind.__name__ for kind in said]
     on_websocket = [name for name in sent if name != frames.Closing.__name__]
     return {
         "asyncapi": "3.0.0",
@@ -64,7 +64,7 @@ def document() -> dict[str, Any]:
             "websocket": _channel(
                 "websocket",
                 "/ws/v1/stream",
-                [*on_websocket, *heard],
+                [*on_websocket, *received],
                 f"Each message is one JSON text.\n\n{_closings()}",
                 {"ws": {"method": "GET", "query": _query("ticket")}},
             ),
@@ -72,7 +72,7 @@ def document() -> dict[str, Any]:
         },
         "operations": {
             "sendFrames": _operation("send", "websocket", on_websocket),
-            "receiveMessages": _operation("receive", "websocket", heard),
+            "receiveMessages": _operation("receive", "websocket", received),
             "sendEvents": _operation("send", "events", sent)
             | {"bindings": {"http": {"method": "GET", "query": _query("auctions", "ticket", "cursor")}}},
         },
@@ -104,13 +104,13 @@ def _is_money(name: str) -> bool:
 def _channel(
     server: str, address: str, messages: list[str], description: str, bindings: dict[str, Any]
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "address": address,
         "servers": [{"$ref": f"#/servers/{server}"}],
         "description": description,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
     }
-    return found | ({"bindings": bindings} if bindings else {})
+    return operation | ({"bindings": bindings} if bindings else {})
 
 
 def _operation(action: str, channel: str, messages: list[str]) -> dict[str, Any]:

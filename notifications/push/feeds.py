@@ -22,7 +22,7 @@ _EVERYTHING = 0  # the next_seq of a subscriber that has nothing: no store holds
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What the store is asked: the frames after `after`. `known`: the highest seq that was known when asking; `doubts`:
+    """A read of the store: the frames after `after`. `known`: the highest seq that was known when asking; `doubts`:
     how many there were by then, because this question does not answer a later one."""
 
     after: int

@@ -52,7 +52,7 @@ def encoded(event: events.Event, event_id: str, *, version: int = 0) -> bytes:
     )
 
 
-def tell(
+def notify(
     user_id: str,
     *,
     source: str | None = None,

@@ -72,14 +72,14 @@ class WebRole(Server):
 
     def stream(self) -> socket.socket:
         """An open SSE stream that has been greeted."""
-        asked = socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS)
-        asked.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS)
+        connection.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b""
         while b"ready" not in answer:
-            part = asked.recv(4096)
+            part = connection.recv(4096)
             assert part, answer
             answer += part
-        return asked
+        return connection
 
 
 @contextlib.contextmanager
@@ -100,11 +100,11 @@ def _wait(server: Server) -> None:
     while True:
         with (
             contextlib.suppress(OSError),
-            socket.create_connection(("127.0.0.1", server.port), timeout=1) as asked,
+            socket.create_connection(("127.0.0.1", server.port), timeout=1) as connection,
         ):
-            asked.settimeout(1)
-            asked.sendall(b"POST /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            if asked.recv(12) == b"HTTP/1.1 405":
+            connection.settimeout(1)
+            connection.sendall(b"POST /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if connection.recv(12) == b"HTTP/1.1 405":
                 return
         assert server.process.poll() is None, "the server stopped at once"
         assert time.monotonic() < deadline, "the server does not answer"

@@ -11,7 +11,7 @@ import msgspec
 from asgiref.testing import ApplicationCommunicator
 
 from notifications.push import bridge, hub, routing, sockets, sse, tickets
-from notifications.tests import documented
+from notifications.tests import conftest, documented
 
 WAIT_SECONDS = 5.0
 
@@ -38,16 +38,16 @@ class Client:
 
     async def hear_until(self, kind: str) -> list[dict[str, Any]]:
         """What comes up to and with the next message of `kind`."""
-        heard = [await self.hear()]
-        while heard[-1]["type"] != kind:
-            heard.append(await self.hear())
-        return heard
+        received = [await self.hear()]
+        while received[-1]["type"] != kind:
+            received.append(await self.hear())
+        return received
 
     async def hears_nothing(self, seconds: float = 0.4) -> bool:
         return await self._communicator.receive_nothing(timeout=seconds)
 
     async def closed(self) -> int:
-        """The code that the server closes with, whatever it still sends before."""
+        """The code that the server closes with; what it sends before is dropped."""
         while True:
             message = await self._communicator.receive_output(timeout=WAIT_SECONDS)
             if message["type"] == "websocket.close":
@@ -126,10 +126,10 @@ class Events:
     async def hear(self) -> tuple[str, dict[str, Any]]:
         """The next event: its id and its data."""
         async with asyncio.timeout(WAIT_SECONDS):
-            found = await self._arrived.get()
-        assert found is not None, "the stream has ended"
-        documented.check(found[1], channel="events")
-        return found
+            arrived = await self._arrived.get()
+        assert arrived is not None, "the stream has ended"
+        documented.check(arrived[1], channel="events")
+        return arrived
 
     async def ended(self) -> None:
         async with asyncio.timeout(WAIT_SECONDS):
@@ -177,8 +177,25 @@ async def server_sent_events(
 async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
     """Wait for `condition`."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+        while not condition():  # noqa: ASYNC110 - any condition
             await asyncio.sleep(0.01)
+
+
+async def notify(user_id: str, n: int = 1) -> None:
+    await bridge.call(conftest.notify, user_id, n=n)
+
+
+async def publish(auction_id: str, *seqs: int) -> None:
+    await bridge.call(conftest.publish, auction_id, *seqs)
+
+
+def seqs(received: list[dict[str, Any]]) -> list[int]:
+    """The seqs of the notifications and frames among the messages."""
+    return [
+        body["seq"] if body["type"] == "auction" else int(body["cursor"].partition(":")[2])
+        for body in received
+        if body["type"] in ("auction", "notification")
+    ]
 
 
 async def in_touch(running: hub.Hub, *auction_ids: str) -> None:

@@ -39,14 +39,14 @@ def test_without_a_valid_token_every_answer_is_401(method: str, path: str, heade
 
 
 def test_users_see_their_own_notifications_only(user_id: str, client_of: ClientOf) -> None:
-    conftest.tell(user_id, n=2)
+    conftest.notify(user_id, n=2)
 
     assert seqs(client_of(user_id).get(LIST)) == [1, 2]
     assert seqs(client_of(ANOTHER).get(LIST)) == []
 
 
 def test_a_notification_in_public_form(user_id: str, client_of: ClientOf) -> None:
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     epoch = selectors.get_head(user_id).epoch
 
     assert client_of(user_id).get(LIST).json() == {
@@ -74,11 +74,11 @@ def test_a_notification_in_public_form(user_id: str, client_of: ClientOf) -> Non
 def test_the_list_begins_with_the_latest_and_the_cursor_goes_on_from_there(
     user_id: str, client_of: ClientOf
 ) -> None:
-    conftest.tell(user_id, n=5)
+    conftest.notify(user_id, n=5)
     client = client_of(user_id)
 
     latest = client.get(LIST, {"limit": 2})
-    conftest.tell(user_id, n=3)
+    conftest.notify(user_id, n=3)
     next_page = client.get(LIST, {"after": latest.json()["cursor"], "limit": 2})
     last_page = client.get(LIST, {"after": next_page.json()["cursor"], "limit": 2})
     nothing = client.get(LIST, {"after": last_page.json()["cursor"]})
@@ -90,7 +90,7 @@ def test_the_list_begins_with_the_latest_and_the_cursor_goes_on_from_there(
 
 def test_a_user_without_notifications_has_a_cursor(user_id: str, client_of: ClientOf) -> None:
     first = client_of(user_id).get(LIST).json()
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     assert first["items"] == []
     assert seqs(client_of(user_id).get(LIST, {"after": first["cursor"]})) == [1]
@@ -98,7 +98,7 @@ def test_a_user_without_notifications_has_a_cursor(user_id: str, client_of: Clie
 
 @pytest.mark.parametrize("which", ["another epoch", "ahead"])
 def test_an_unknown_cursor_gets_a_snapshot(user_id: str, client_of: ClientOf, which: str) -> None:
-    conftest.tell(user_id, n=3)
+    conftest.notify(user_id, n=3)
     epoch = selectors.get_head(user_id).epoch
     cursor = "0:1" if which == "another epoch" else f"{epoch}:4"
 
@@ -130,8 +130,8 @@ def test_a_query_is_checked(user_id: str, client_of: ClientOf, query: dict[str, 
 
 
 def test_reading_marks_the_own_notifications_only(user_id: str, client_of: ClientOf) -> None:
-    conftest.tell(user_id, n=3)
-    conftest.tell(ANOTHER, n=3)
+    conftest.notify(user_id, n=3)
+    conftest.notify(ANOTHER, n=3)
     epoch = selectors.get_head(user_id).epoch
 
     answer = client_of(user_id).post(READ, {"cursor": f"{epoch}:2"}, format="json")
@@ -142,16 +142,16 @@ def test_reading_marks_the_own_notifications_only(user_id: str, client_of: Clien
 
 
 def test_a_withdrawn_notification_does_not_count_as_unread(user_id: str, client_of: ClientOf) -> None:
-    conftest.tell(user_id, n=3)
+    conftest.notify(user_id, n=3)
     models.Notification.objects.filter(user_id=user_id, seq=2).update(withdrawn_at=timezone.now())
 
     assert client_of(user_id).get(LIST).json()["unread"] == 2
 
 
 def test_reading_with_the_cursor_of_another_user_marks_nothing(user_id: str, client_of: ClientOf) -> None:
-    conftest.tell(ANOTHER, n=3)
+    conftest.notify(ANOTHER, n=3)
     models.Feed.objects.filter(user_id=ANOTHER).update(epoch="e1")
-    conftest.tell(user_id, n=3)
+    conftest.notify(user_id, n=3)
 
     answer = client_of(user_id).post(READ, {"cursor": "e1:2"}, format="json")
 

@@ -11,6 +11,7 @@ from django.test import Client
 
 from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
+from auction_project.kernel.contracts.tests import references
 from auction_project.web import event_documents
 from notifications import cursors, frames, handlers, models
 from notifications.push import requests, sockets
@@ -115,27 +116,10 @@ def test_the_document_takes_the_messages_that_the_server_takes(message: dict[str
 
 def test_every_reference_of_the_document_resolves_and_every_close_code_is_named() -> None:
     document = documented.committed()
-    references = list(_references(document))
-    assert len(references) > 50
-    for reference in references:
-        target: Any = document
-        for part in reference.removeprefix("#/").split("/"):
-            target = target[part]
+    assert references.resolve_all(document) > 50
     for code, reason in sockets.REASONS.items():
         assert f"| {code} | {reason} |" in document["channels"]["websocket"]["description"]
         assert len(reason.encode()) <= 123  # what a close frame holds
-
-
-def _references(value: Any) -> Any:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name == "$ref":
-                yield inner
-            else:
-                yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)
 
 
 @pytest.mark.parametrize(

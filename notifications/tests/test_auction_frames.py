@@ -32,8 +32,8 @@ def read(auction_id: str, after: int) -> auction_frames.Kept:
 
 
 def kept(auction_id: str, after: int = 0) -> tuple[int | None, list[int]]:
-    found = read(auction_id, after)
-    return found.last, [frame.seq for frame in found.frames]
+    stored = read(auction_id, after)
+    return stored.last, [frame.seq for frame in stored.frames]
 
 
 def test_frames_are_read_after_a_seq(auction_id: str) -> None:
@@ -59,8 +59,8 @@ def test_a_frame_is_published_once_to_those_who_listen(auction_id: str) -> None:
 
         conftest.publish(auction_id, 1, 1, 2)
 
-        heard = [pubsub.get_message(timeout=0.5) for _ in range(3)]
-    assert [message and message["data"].split(b" ")[0] for message in heard] == [b"1", b"2", None]
+        received = [pubsub.get_message(timeout=0.5) for _ in range(3)]
+    assert [message and message["data"].split(b" ")[0] for message in received] == [b"1", b"2", None]
 
 
 def test_after_a_jump_only_the_frames_without_a_hole_are_kept(auction_id: str) -> None:

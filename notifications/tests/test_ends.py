@@ -186,7 +186,7 @@ def test_a_wakeup_says_which_of_the_two_it_is(user_id: str, monkeypatch: pytest.
         wakeup, "notify", lambda users, reason=wakeup.NEWS: sent.append((list(users), reason))
     )
 
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     services.end_session(user_id=user_id, session_id="one", now=conftest.NOW)
 
     assert sent == [([user_id], wakeup.NEWS), ([user_id], wakeup.ENDED)]

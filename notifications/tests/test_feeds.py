@@ -46,8 +46,8 @@ def answer(feed: feeds.Feed, stored: list[int]) -> feeds.Answer:
     """What a store that holds the frames `stored` answers to the feed's question."""
     question = feed.question()
     assert question is not None
-    found = [frame(seq) for seq in stored if seq > question.after]
-    return feeds.Answer(question, stored[-1] if stored else None, found)
+    missed = [frame(seq) for seq in stored if seq > question.after]
+    return feeds.Answer(question, stored[-1] if stored else None, missed)
 
 
 def heard_feed(last: int | None = None) -> feeds.AuctionFeed:
@@ -296,7 +296,7 @@ def test_a_second_backlog_waits_until_the_first_is_sent() -> None:
             st.just("wipe"),
             st.just("read"),
             st.just("ask"),
-            st.just("told"),
+            st.just("answered"),
             st.just("break"),
             st.tuples(st.just("watch"), st.integers(-1, 30)),
         ),
@@ -309,7 +309,7 @@ def test_no_story_leaves_a_silent_gap(story: list[Any]) -> None:
     log, stored = 0, list[int]()
     watchers: list[sockets.Socket] = []
     at: dict[sockets.Socket, int | None] = {}  # up to where each has it; None: it must load a snapshot
-    asked: feeds.Answer | None = None
+    waiting: feeds.Answer | None = None
 
     def deliver() -> None:
         for one in watchers:
@@ -340,10 +340,10 @@ def test_no_story_leaves_a_silent_gap(story: list[Any]) -> None:
         elif step == "wipe":
             stored = []
         elif step == "ask" and feed.question() is not None:
-            asked = answer(feed, stored)
-        elif step == "told" and asked is not None:
-            feed.catch_up(asked)
-            asked = None
+            waiting = answer(feed, stored)
+        elif step == "answered" and waiting is not None:
+            feed.catch_up(waiting)
+            waiting = None
         elif step == "read" and feed.question() is not None:
             feed.catch_up(answer(feed, stored))
         elif step == "break":
@@ -373,8 +373,10 @@ def news(feed: feeds.UserFeed, head: selectors.Head, *, page: int = 200) -> None
     """PostgreSQL answers: it has everything up to the head."""
     question = feed.question()
     assert question is not None
-    found = [note(seq) for seq in range(min(question.after, head.last_seq) + 1, head.last_seq + 1)][:page]
-    feed.take(head, feeds.Answer(question, head.last_seq, found))
+    page_of_notes = [note(seq) for seq in range(min(question.after, head.last_seq) + 1, head.last_seq + 1)][
+        :page
+    ]
+    feed.take(head, feeds.Answer(question, head.last_seq, page_of_notes))
 
 
 def test_a_user_without_a_cursor_gets_what_comes_from_now_on() -> None:

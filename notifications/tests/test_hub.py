@@ -16,23 +16,6 @@ from notifications.tests import clocks, conftest, streams
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
 
-async def tell(user_id: str, n: int = 1) -> None:
-    await bridge.call(conftest.tell, user_id, n=n)
-
-
-async def publish(auction_id: str, *seqs: int) -> None:
-    await bridge.call(conftest.publish, auction_id, *seqs)
-
-
-def seqs(heard: list[dict[str, Any]]) -> list[int]:
-    """The seqs of the notifications or frames heard."""
-    return [
-        body["seq"] if body["type"] == "auction" else int(body["cursor"].partition(":")[2])
-        for body in heard
-        if body["type"] in ("auction", "notification")
-    ]
-
-
 async def watch(client: streams.Client, auction_id: str, after: int | None) -> list[dict[str, Any]]:
     await client.say(type="watch", auction_id=auction_id, after=after)
     return await client.hear_until("watching")
@@ -50,9 +33,9 @@ async def test_a_look_makes_up_for_a_lost_wakeup(running_hub: hub.Hub, user_id: 
     async with streams.websocket(user_id) as client:
         await resume(client)
 
-        await tell(user_id, 3)
+        await streams.notify(user_id, 3)
 
-        assert seqs([await client.hear() for _ in range(3)]) == [1, 2, 3]
+        assert streams.seqs([await client.hear() for _ in range(3)]) == [1, 2, 3]
 
 
 async def test_a_wakeup_is_faster_than_a_look(lookless_hub: hub.Hub, user_id: str) -> None:
@@ -60,8 +43,8 @@ async def test_a_wakeup_is_faster_than_a_look(lookless_hub: hub.Hub, user_id: st
         await resume(client)
 
         for seq in range(1, 21):
-            await tell(user_id)
-            assert seqs([await client.hear()]) == [seq]
+            await streams.notify(user_id)
+            assert streams.seqs([await client.hear()]) == [seq]
 
 
 async def test_a_false_wakeup_changes_nothing(running_hub: hub.Hub, user_id: str) -> None:
@@ -92,24 +75,24 @@ async def test_one_query_looks_after_many_users(
 async def test_a_frame_whose_publication_was_lost_is_found_by_the_look(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
-    await publish(auction_id, 1)
+    await streams.publish(auction_id, 1)
     async with streams.websocket() as client:
         await watch(client, auction_id, 1)
 
         await bridge.call(conftest.store_silently, auction_id, 2, 3)
 
-        assert seqs([await client.hear(), await client.hear()]) == [2, 3]
+        assert streams.seqs([await client.hear(), await client.hear()]) == [2, 3]
 
 
 async def test_a_frame_that_jumps_brings_those_before_it(running_hub: hub.Hub, auction_id: str) -> None:
-    await publish(auction_id, 1)
+    await streams.publish(auction_id, 1)
     async with streams.websocket() as client:
         await watch(client, auction_id, 1)
 
         await bridge.call(conftest.store_silently, auction_id, 2, 3)
-        await publish(auction_id, 4)
+        await streams.publish(auction_id, 4)
 
-        assert seqs([await client.hear() for _ in range(3)]) == [2, 3, 4]
+        assert streams.seqs([await client.hear() for _ in range(3)]) == [2, 3, 4]
 
 
 async def test_records_delivered_again_and_out_of_order_show_each_seq_once(
@@ -118,9 +101,9 @@ async def test_records_delivered_again_and_out_of_order_show_each_seq_once(
     async with streams.websocket() as client:
         await watch(client, auction_id, 0)
 
-        await publish(auction_id, 1, 2, 1, 2, 3, 1, 2, 3, 4)
+        await streams.publish(auction_id, 1, 2, 1, 2, 3, 1, 2, 3, 4)
 
-        assert seqs([await client.hear() for _ in range(4)]) == [1, 2, 3, 4]
+        assert streams.seqs([await client.hear() for _ in range(4)]) == [1, 2, 3, 4]
         assert await client.hears_nothing()
 
 
@@ -130,28 +113,28 @@ async def test_records_delivered_again_and_out_of_order_show_each_seq_once(
 async def test_those_who_are_connected_see_no_gap_when_redis_is_emptied(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
-    await publish(auction_id, 1, 2)
+    await streams.publish(auction_id, 1, 2)
     async with streams.websocket() as client:
         await watch(client, auction_id, 2)
 
         await bridge.call(conftest.lose_frames, auction_id)
-        await publish(auction_id, 3, 4)
+        await streams.publish(auction_id, 3, 4)
 
-        assert seqs([await client.hear(), await client.hear()]) == [3, 4]
+        assert streams.seqs([await client.hear(), await client.hear()]) == [3, 4]
 
 
 async def test_a_client_that_comes_after_redis_was_emptied_must_load_a_snapshot(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
-    await publish(auction_id, 1, 2)
+    await streams.publish(auction_id, 1, 2)
     await bridge.call(conftest.lose_frames, auction_id)
 
     async with streams.websocket() as early, streams.websocket() as late:
         early_answer = await watch(early, auction_id, 1)
-        await publish(auction_id, 3)
+        await streams.publish(auction_id, 3)
         live = await early.hear()
         late_answer = await watch(late, auction_id, 1)
-        await publish(auction_id, 4)
+        await streams.publish(auction_id, 4)
 
         assert [(body["type"], body["seq"]) for body in early_answer] == [
             ("snapshot_required", None),
@@ -171,11 +154,11 @@ async def test_a_client_that_loaded_its_snapshot_is_not_sent_to_load_it_again(
     async with streams.websocket() as client:
         first = await watch(client, auction_id, 7)
         second = await watch(client, auction_id, 8)
-        await publish(auction_id, 8, 9)
+        await streams.publish(auction_id, 8, 9)
 
         assert [body["type"] for body in first] == ["snapshot_required", "watching"]
         assert [body["type"] for body in second] == ["watching"]
-        assert seqs([await client.hear()]) == [9]
+        assert streams.seqs([await client.hear()]) == [9]
 
 
 async def test_a_wiped_redis_loses_no_notification(running_hub: hub.Hub, user_id: str) -> None:
@@ -184,23 +167,23 @@ async def test_a_wiped_redis_loses_no_notification(running_hub: hub.Hub, user_id
         await resume(client)
         await bridge.call(redis_clients.blocking().script_flush)
 
-        await tell(user_id, 2)
+        await streams.notify(user_id, 2)
 
-        assert seqs([await client.hear(), await client.hear()]) == [1, 2]
+        assert streams.seqs([await client.hear(), await client.hear()]) == [1, 2]
 
 
 async def test_frames_that_come_again_from_the_first_one_repeat_nothing(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
     """The transport was emptied with Redis, and the relay publishes the whole log anew."""
-    await publish(auction_id, 1, 2, 3)
+    await streams.publish(auction_id, 1, 2, 3)
     async with streams.websocket() as client:
         await watch(client, auction_id, 3)
 
         await bridge.call(conftest.lose_frames, auction_id)
-        await publish(auction_id, 1, 2, 3, 4)
+        await streams.publish(auction_id, 1, 2, 3, 4)
 
-        assert seqs([await client.hear()]) == [4]
+        assert streams.seqs([await client.hear()]) == [4]
         assert await client.hears_nothing()
 
 
@@ -230,45 +213,45 @@ async def hub_behind_proxy(proxy: streams.Proxy) -> AsyncIterator[hub.Hub]:
 async def test_what_was_published_during_a_break_is_read_afterwards(
     proxy: streams.Proxy, hub_behind_proxy: hub.Hub, auction_id: str, user_id: str
 ) -> None:
-    await publish(auction_id, 1)
+    await streams.publish(auction_id, 1)
     async with streams.websocket(user_id) as client:
         await watch(client, auction_id, 1)
         await resume(client)
 
         proxy.cut()
-        await publish(auction_id, 2, 3)
-        await tell(user_id, 2)
+        await streams.publish(auction_id, 2, 3)
+        await streams.notify(user_id, 2)
         nothing = await client.hears_nothing()
         proxy.mend()
-        heard = [await client.hear() for _ in range(4)]
+        received = [await client.hear() for _ in range(4)]
 
     assert nothing
-    assert seqs([body for body in heard if body["type"] == "auction"]) == [2, 3]
-    assert seqs([body for body in heard if body["type"] == "notification"]) == [1, 2]
+    assert streams.seqs([body for body in received if body["type"] == "auction"]) == [2, 3]
+    assert streams.seqs([body for body in received if body["type"] == "notification"]) == [1, 2]
 
 
 async def test_after_a_break_in_which_the_frames_were_lost_a_snapshot_is_required(
     proxy: streams.Proxy, hub_behind_proxy: hub.Hub, auction_id: str
 ) -> None:
-    await publish(auction_id, 1)
+    await streams.publish(auction_id, 1)
     async with streams.websocket() as client:
         await watch(client, auction_id, 1)
 
         proxy.cut()
-        await publish(auction_id, 2)
+        await streams.publish(auction_id, 2)
         await bridge.call(conftest.lose_frames, auction_id)
         proxy.mend()
         lost = await client.hear()
-        await publish(auction_id, 3)
+        await streams.publish(auction_id, 3)
 
         assert lost["type"] == "snapshot_required"
-        assert seqs([await client.hear()]) == [3]
+        assert streams.seqs([await client.hear()]) == [3]
 
 
 async def test_the_hub_starts_without_redis_and_serves_when_it_comes(
     proxy: streams.Proxy, auction_id: str, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await publish(auction_id, 1)
+    await streams.publish(auction_id, 1)
     proxy.cut()
     async with asyncio.timeout(1):
         await hub.start()
@@ -279,7 +262,7 @@ async def test_the_hub_starts_without_redis_and_serves_when_it_comes(
             proxy.mend()
 
             assert nothing
-            assert seqs(await client.hear_until("watching")) == [1]
+            assert streams.seqs(await client.hear_until("watching")) == [1]
     finally:
         await hub.stop()
 
@@ -316,7 +299,7 @@ async def test_a_channel_that_is_dropped_and_added_again_at_once_is_open_again()
 async def test_without_postgresql_auctions_go_on_and_feeds_wait(
     running_hub: hub.Hub, auction_id: str, user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await tell(user_id)
+    await streams.notify(user_id)
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
 
     def unavailable(_after: Any) -> Any:
@@ -328,43 +311,45 @@ async def test_without_postgresql_auctions_go_on_and_feeds_wait(
             outage.setattr(selectors, "list_heads", unavailable)
             outage.setattr(selectors, "list_ends", unavailable)
             outage.setattr(selectors, "list_known_auctions", unavailable)
-            await publish(auction_id, 1)
+            await streams.publish(auction_id, 1)
             await client.say(type="resume", cursor=f"{epoch}:0")
             during = (await watch(client, auction_id, 0))[0]
 
-        assert seqs([during]) == [1]
-        assert seqs(await client.hear_until("resumed")) == [1]
+        assert streams.seqs([during]) == [1]
+        assert streams.seqs(await client.hear_until("resumed")) == [1]
 
 
 # --- queues ------------------------------------------------------------------------------------------------------
 
 
 async def test_a_thousand_missed_frames_are_no_overflow(running_hub: hub.Hub, auction_id: str) -> None:
-    await publish(auction_id, *range(1, auction_frames.KEPT_FRAMES + 1))
+    await streams.publish(auction_id, *range(1, auction_frames.KEPT_FRAMES + 1))
 
     async with streams.websocket() as client:
-        heard = await watch(client, auction_id, 0)
+        received = await watch(client, auction_id, 0)
 
-    assert seqs(heard) == list(range(1, auction_frames.KEPT_FRAMES + 1))
+    assert streams.seqs(received) == list(range(1, auction_frames.KEPT_FRAMES + 1))
 
 
 async def test_backlogs_of_many_auctions_come_one_after_the_other(running_hub: hub.Hub) -> None:
     auction_ids = [conftest.new_id() for _ in range(watched_auctions.MAX_WATCHED)]
     for auction_id in auction_ids:
-        await publish(auction_id, *range(1, 21))
+        await streams.publish(auction_id, *range(1, 21))
 
     try:
         async with streams.websocket() as client:
             for auction_id in auction_ids:
                 await client.say(type="watch", auction_id=auction_id, after=0)
-            heard: list[dict[str, Any]] = []
+            received: list[dict[str, Any]] = []
             for _ in auction_ids:
-                heard += await client.hear_until("watching")
+                received += await client.hear_until("watching")
     finally:
         await bridge.call(redis_clients.blocking().delete, *map(redis_clients.frames_key, auction_ids))
 
     for auction_id in auction_ids:
-        assert seqs([body for body in heard if body["auction_id"] == auction_id]) == list(range(1, 21))
+        assert streams.seqs([body for body in received if body["auction_id"] == auction_id]) == list(
+            range(1, 21)
+        )
 
 
 async def test_a_frame_is_encoded_once_for_all_its_sockets(
@@ -373,15 +358,15 @@ async def test_a_frame_is_encoded_once_for_all_its_sockets(
     made: list[int] = []
     parse_frame = auction_frames.parse
     monkeypatch.setattr(auction_frames, "parse", lambda *given: made.append(1) or parse_frame(*given))
-    await publish(auction_id, 1)
+    await streams.publish(auction_id, 1)
     async with streams.websocket() as one, streams.websocket() as two, streams.websocket() as three:
         for client in (one, two, three):
             await watch(client, auction_id, 1)
         made.clear()
 
-        await publish(auction_id, 2)
+        await streams.publish(auction_id, 2)
         for client in (one, two, three):
-            assert seqs([await client.hear()]) == [2]
+            assert streams.seqs([await client.hear()]) == [2]
 
     assert len(made) == 1
 
@@ -390,8 +375,8 @@ async def test_a_feed_that_cannot_be_shown_is_closed_and_silences_no_other(
     running_hub: hub.Hub, user_id: str
 ) -> None:
     other = conftest.new_id()
-    await tell(user_id)
-    await tell(other)
+    await streams.notify(user_id)
+    await streams.notify(other)
     spoilt = models.Notification.objects.filter(user_id=user_id)
     await bridge.call(spoilt.update, data={"price": 1, "currency": "XXX"})
     heads = await bridge.call(selectors.list_heads, [user_id, other])
@@ -401,4 +386,4 @@ async def test_a_feed_that_cannot_be_shown_is_closed_and_silences_no_other(
         await lucky.say(type="resume", cursor=f"{heads[other].epoch}:0")
 
         assert await unlucky.closed() == 1011
-        assert seqs(await lucky.hear_until("resumed")) == [1]
+        assert streams.seqs(await lucky.hear_until("resumed")) == [1]

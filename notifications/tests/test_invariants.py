@@ -12,11 +12,11 @@ from notifications.tests import conftest
 pytestmark = pytest.mark.django_db(databases=["notifications"])
 
 
-def tell(user_id: str, source: str, kind: str = "LOST") -> None:
+def notify(user_id: str, source: str, kind: str = "LOST") -> None:
     """As the consumer does, with its inbox."""
     with transaction.atomic(using=models.DATABASE):
         row, _ = once.claim(models.Once, f"event:{source}", now=conftest.NOW)
-        conftest.tell(user_id, source=source, kind=kind)
+        conftest.notify(user_id, source=source, kind=kind)
         row.finish(once.State.DONE)
 
 
@@ -48,11 +48,11 @@ def _doubled() -> None:
 
 
 def _to_another() -> None:
-    conftest.tell("d" * 32, source="e1")
+    conftest.notify("d" * 32, source="e1")
 
 
 def _to_a_stranger() -> None:
-    tell("d" * 32, "e9", "LOW_STOCK")
+    notify("d" * 32, "e9", "LOW_STOCK")
 
 
 def _before_the_commit() -> None:
@@ -61,8 +61,8 @@ def _before_the_commit() -> None:
 
 def test_sound_data_has_no_finding(user_id: str) -> None:
     for source in ("e1", "e2", "e3"):
-        tell(user_id, source)
-    conftest.tell(user_id, source="order:GV:cancelled", kind="ORDER_CANCELLED")
+        notify(user_id, source)
+    conftest.notify(user_id, source="order:GV:cancelled", kind="ORDER_CANCELLED")
 
     assert violations() == [("N1", 0), ("N1", 0), ("N3", 0), ("N3", 0)]
     assert {finding.checked for finding in invariants.check(now=conftest.NOW)} == {4}
@@ -84,7 +84,7 @@ def test_each_break_is_found_by_its_checker(
     user_id: str, breaking: Callable[[], None], counts: list[int]
 ) -> None:
     for source in ("e1", "e2", "e3"):
-        tell(user_id, source)
+        notify(user_id, source)
 
     breaking()
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
 from rest_framework.test import APIClient
 
 from auction_project.kernel import contracts
@@ -38,6 +37,12 @@ def test_each_event_is_the_source_of_one_kind() -> None:
     assert sorted(pairs) == sorted(EVENTS.items())
     assert {name: kind.name for name, kind in kinds.TABLE.items()} == {name: name for name in kinds.TABLE}
     assert kinds.of("LOW_STOCK").wire_name == "low_stock"
+
+
+def test_the_name_of_a_kind_fits_the_column() -> None:
+    column = models.Notification._meta.get_field("kind")
+
+    assert all(len(name) <= column.max_length for name in kinds.TABLE)
 
 
 def test_a_notification_is_for_operators_or_for_one_user() -> None:
@@ -138,7 +143,7 @@ TOY = kinds.Kind(
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, db: None) -> None:
-    """One row and one template. What `makemigrations` writes for a new kind is to renew the constraint on the names."""
+    """One row and one template."""
     monkeypatch.setitem(kinds.TABLE, TOY.name, TOY)
     directory = tmp_path / "notifications" / "email"
     directory.mkdir(parents=True)
@@ -146,8 +151,6 @@ def toy(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, db: None
         '{% extends "notifications/email/base.txt" %}{% block text %}Bid {{ money.price }} or more.{% endblock %}'
     )
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
-    with connections[models.DATABASE].cursor() as cursor:
-        cursor.execute("ALTER TABLE notifications_notification DROP CONSTRAINT notifications_kind")
 
 
 @pytest.mark.django_db(databases=["notifications"])

@@ -3,8 +3,7 @@
 import re
 import smtplib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from django.utils import timezone
 from auction_project import celery
 from auction_project.kernel import failpoints
 from auction_project.kernel.contracts import events
+from auction_project.kernel.tests import conditions
 from auction_project.processes import celery_hooks
 from notifications import kinds, models, services, tasks
 from notifications.mail import dispatcher, mailing
@@ -76,7 +76,7 @@ def server(settings: Any) -> type[Broken]:
 
 def test_an_email_goes_once_however_often_it_is_sent(user_id: str) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     states = [send(email_of(user_id)) for _ in range(3)]
 
@@ -88,7 +88,7 @@ def test_an_email_goes_once_however_often_it_is_sent(user_id: str) -> None:
 
 def test_concurrent_senders_send_one_email(user_id: str) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     email = email_of(user_id)
     ready = threading.Barrier(8)
 
@@ -111,7 +111,7 @@ def test_concurrent_senders_send_one_email(user_id: str) -> None:
 def test_an_email_waits_until_the_address_is_verified(user_id: str, account: dict[str, Any] | None) -> None:
     if account:
         verify(user_id, **account)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     before = send(email_of(user_id))
     assert (before, mail.outbox) == ("PENDING", [])
@@ -122,7 +122,7 @@ def test_an_email_waits_until_the_address_is_verified(user_id: str, account: dic
 
 def test_a_closed_account_gets_no_email_and_old_news_is_dropped(user_id: str) -> None:
     verify(user_id, closed=True)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     states = [send(email_of(user_id), after=after) for after in (timedelta(), mailing.KEEP_TRYING)]
 
@@ -133,7 +133,7 @@ def test_a_closed_account_gets_no_email_and_old_news_is_dropped(user_id: str) ->
 
 def test_an_unavailable_server_is_tried_again(user_id: str, server: type[Broken]) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     server.opening = ConnectionRefusedError()
     assert send(email_of(user_id)) == "PENDING"
@@ -149,7 +149,7 @@ def test_an_email_is_dropped_with_its_reason_when_the_server_stays_unavailable(
     user_id: str, server: type[Broken]
 ) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     server.opening = ConnectionRefusedError("no server")
     send(email_of(user_id))
 
@@ -172,7 +172,7 @@ def test_after_the_server_has_the_email_it_is_not_sent_again(
     user_id: str, server: type[Broken], error: Exception, state: str
 ) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     server.sending = error
 
     assert send(email_of(user_id)) == state
@@ -196,7 +196,7 @@ def test_a_server_that_asks_to_try_later_is_tried_again(
     user_id: str, server: type[Broken], error: Exception
 ) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     server.sending = error
     assert send(email_of(user_id)) == "PENDING"
 
@@ -211,7 +211,7 @@ def test_a_sender_that_dies_leaves_an_email_that_is_never_sent_again(
     user_id: str, monkeypatch: pytest.MonkeyPatch, place: str, sent: int
 ) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     email = email_of(user_id)
 
     with monkeypatch.context() as patch:
@@ -230,7 +230,7 @@ def test_a_sender_that_dies_leaves_an_email_that_is_never_sent_again(
 
 def test_the_sweep_finds_an_email_that_was_not_dispatched_once_a_pause(user_id: str) -> None:
     verify(user_id)
-    conftest.tell(user_id)
+    conftest.notify(user_id)
     email = email_of(user_id)
 
     at_once = mailing.sweep(now=NOW)
@@ -241,7 +241,7 @@ def test_the_sweep_finds_an_email_that_was_not_dispatched_once_a_pause(user_id: 
 
 
 def test_an_email_moves_only_as_the_table_of_transitions_says(user_id: str) -> None:
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     with pytest.raises(ValueError, match="never goes"):
         models.Email.move(email_of(user_id).pk, models.EmailState.PENDING, models.EmailState.SENT)
@@ -309,14 +309,14 @@ def email_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_real_worker_sends_what_was_committed(user_id: str, email_worker: None) -> None:
     verify(user_id)
 
-    conftest.tell(user_id, now=timezone.now())
-    _until(lambda: email_of(user_id).state == "SENT")
+    conftest.notify(user_id, now=timezone.now())
+    conditions.until(lambda: email_of(user_id).state == "SENT")
 
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
 
 
 def test_the_task_of_the_sweep_sends_what_is_due(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    conftest.tell(user_id, now=timezone.now() - mailing.FIRST_SWEEP)
+    conftest.notify(user_id, now=timezone.now() - mailing.FIRST_SWEEP)
     sent: list[int] = []
     monkeypatch.setattr(dispatcher, "send", lambda ids, correlation_id: sent.extend(ids))
 
@@ -332,10 +332,3 @@ def test_an_unavailable_broker_costs_a_line_in_the_log(monkeypatch: pytest.Monke
     )
 
     dispatcher.send([1, 2], correlation_id="c")
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.05)

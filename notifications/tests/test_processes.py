@@ -116,7 +116,7 @@ async def test_a_user_at_two_processes_gets_the_feed_at_both_and_resumes_at_eith
         both = [asyncio.create_task(hear(server.url, None, 3)) for server in (first, second)]
         for _ in both:
             await asyncio.wait_for(resumed.acquire(), WAIT_SECONDS)
-        await bridge.call(conftest.tell, user_id, n=3)
+        await bridge.call(conftest.notify, user_id, n=3)
         at_first, at_second = await asyncio.gather(*both)
         again = await hear(second.url, at_first[0], 2)
 

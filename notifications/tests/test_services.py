@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import IntegrityError, connections, transaction
 
@@ -56,8 +57,8 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 def test_each_user_has_a_sequence_from_one(user_id: str) -> None:
-    conftest.tell(user_id, n=3)
-    conftest.tell(BIDDER, n=2)
+    conftest.notify(user_id, n=3)
+    conftest.notify(BIDDER, n=2)
 
     assert seqs(user_id) == [1, 2, 3]
     assert seqs(BIDDER) == [1, 2]
@@ -65,9 +66,9 @@ def test_each_user_has_a_sequence_from_one(user_id: str) -> None:
 
 
 def test_one_source_and_kind_is_one_notification(user_id: str) -> None:
-    conftest.tell(user_id, source="event-1", n=3)
-    conftest.tell(user_id, source="event-1", kind="WON")
-    conftest.tell(BIDDER, source="event-1")
+    conftest.notify(user_id, source="event-1", n=3)
+    conftest.notify(user_id, source="event-1", kind="WON")
+    conftest.notify(BIDDER, source="event-1")
 
     notifications = [(row.seq, row.kind) for row in selectors.list_after(user_id=user_id, seq=0, limit=9)]
     assert notifications == [(1, "LOST"), (2, "WON")]
@@ -76,16 +77,16 @@ def test_one_source_and_kind_is_one_notification(user_id: str) -> None:
 
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
 def test_a_rollback_leaves_no_gap_and_wakes_no_hub(user_id: str, recorder: Recorder) -> None:
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     @transaction.atomic(using=models.DATABASE)
     def notify_and_fail() -> None:
-        conftest.tell(user_id)
+        conftest.notify(user_id)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         notify_and_fail()
-    conftest.tell(user_id)
+    conftest.notify(user_id)
 
     assert seqs(user_id) == [1, 2]
     assert recorder.users == [user_id, user_id]
@@ -95,7 +96,7 @@ def test_a_rollback_leaves_no_gap_and_wakes_no_hub(user_id: str, recorder: Recor
 @pytest.mark.django_db(databases=["notifications"], transaction=True)
 def test_no_hub_is_woken_before_the_commit(user_id: str, recorder: Recorder) -> None:
     with transaction.atomic(using=models.DATABASE):
-        conftest.tell(user_id)
+        conftest.notify(user_id)
         before = list(recorder.users)
 
     assert before == []
@@ -112,7 +113,7 @@ def test_concurrent_writers_of_one_feed_leave_no_gap_and_no_double(user_id: str,
         try:
             ready.wait()
             for i in range(40):
-                conftest.tell(user_id, source=f"event-{i}")
+                conftest.notify(user_id, source=f"event-{i}")
         except BaseException as error:
             failures.append(error)
         finally:
@@ -137,7 +138,7 @@ def test_a_reader_who_sees_a_notification_sees_all_before_it(user_id: str, no_wa
 
     def write() -> None:
         for _ in range(60):
-            conftest.tell(user_id)
+            conftest.notify(user_id)
         connections.close_all()
 
     def read() -> None:
@@ -158,7 +159,7 @@ def test_a_reader_who_sees_a_notification_sees_all_before_it(user_id: str, no_wa
     reader.join()
 
     assert len(seen) > 3
-    assert all(found == list(range(1, len(found) + 1)) for found in seen)
+    assert all(seqs_seen == list(range(1, len(seqs_seen) + 1)) for seqs_seen in seen)
 
 
 NOTHING = selectors.News(selectors.Head("0", 0), [])
@@ -212,15 +213,15 @@ def test_email_goes_to_verified_addresses_of_open_accounts_only(
 
 def test_every_kind_but_leading_is_mailed_once(user_id: str) -> None:
     for kind in kinds.TABLE:
-        conftest.tell(user_id, source="event-1", kind=kind)
-        conftest.tell(user_id, source="event-1", kind=kind)
+        conftest.notify(user_id, source="event-1", kind=kind)
+        conftest.notify(user_id, source="event-1", kind=kind)
 
     mailed = models.Email.objects.values_list("notification__kind", flat=True)
     assert sorted(mailed) == sorted(set(kinds.TABLE) - {"LEADING"})
 
 
 def test_an_older_cursor_unreads_nothing(user_id: str) -> None:
-    conftest.tell(user_id, n=3)
+    conftest.notify(user_id, n=3)
     epoch = selectors.get_head(user_id).epoch
 
     for seq in (2, 1, 2):
@@ -231,7 +232,7 @@ def test_an_older_cursor_unreads_nothing(user_id: str) -> None:
 
 @pytest.mark.parametrize("wrong", [("0", 1), (None, 4)])
 def test_an_unknown_cursor_marks_nothing(user_id: str, wrong: tuple[str | None, int]) -> None:
-    conftest.tell(user_id, n=3)
+    conftest.notify(user_id, n=3)
     epoch = wrong[0] or selectors.get_head(user_id).epoch
 
     with pytest.raises(services.CursorUnknown):
@@ -243,8 +244,8 @@ def test_an_unknown_cursor_marks_nothing(user_id: str, wrong: tuple[str | None, 
 def test_news_of_many_users_take_two_queries_and_come_page_by_page(
     user_id: str, django_assert_num_queries: Callable
 ) -> None:
-    conftest.tell(user_id, n=3)
-    conftest.tell(BIDDER, n=selectors.PAGE + 1)
+    conftest.notify(user_id, n=3)
+    conftest.notify(BIDDER, n=selectors.PAGE + 1)
 
     with django_assert_num_queries(2, using=models.DATABASE):
         news = selectors.list_news({user_id: 1, BIDDER: 0, "d" * 32: 0})
@@ -255,13 +256,21 @@ def test_news_of_many_users_take_two_queries_and_come_page_by_page(
     assert news[BIDDER].head.last_seq == selectors.PAGE + 1
 
 
-@pytest.mark.parametrize(
-    "changes", [{"seq": 1}, {"seq": 0}, {"kind": "GOSSIP"}, {"seq": 2, "source": "event-1"}], ids=str
-)
+def test_a_kind_that_is_no_row_of_the_table_is_refused(user_id: str) -> None:
+    conftest.notify(user_id)
+    gossip = msgspec.structs.replace(kinds.of("LOST"), name="GOSSIP")
+
+    with pytest.raises(ValueError, match="GOSSIP is no row"):
+        services.notify(user_id=user_id, kind=gossip, source="event-2", data={}, at=0, now=conftest.NOW)
+
+    assert seqs(user_id) == [1]
+
+
+@pytest.mark.parametrize("changes", [{"seq": 1}, {"seq": 0}, {"seq": 2, "source": "event-1"}], ids=str)
 def test_the_database_itself_refuses_a_second_seq_and_a_second_source(
     user_id: str, changes: dict[str, Any]
 ) -> None:
-    conftest.tell(user_id, source="event-1")
+    conftest.notify(user_id, source="event-1")
     row: dict[str, Any] = {
         "user_id": user_id,
         "seq": 2,

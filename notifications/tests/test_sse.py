@@ -33,15 +33,15 @@ async def test_a_signed_in_user_gets_notifications_and_auctions_in_one_stream(
     async with streams.server_sent_events(
         query={"auctions": f"{auction_id}:1"}, headers=bearer(user_id)
     ) as stream:
-        heard = [(await stream.hear())[1] for _ in range(4)]
-        await bridge.call(conftest.tell, user_id)
+        received = [(await stream.hear())[1] for _ in range(4)]
+        await bridge.call(conftest.notify, user_id)
         notified = await stream.hear()
 
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
     assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert stream.headers["cache-control"] == "no-store"
-    assert sorted(body["type"] for body in heard) == ["auction", "ready", "resumed", "watching"]
-    assert [body["seq"] for body in heard if body["type"] == "auction"] == [2]
+    assert sorted(body["type"] for body in received) == ["auction", "ready", "resumed", "watching"]
+    assert [body["seq"] for body in received if body["type"] == "auction"] == [2]
     assert notified[0] == f"{epoch}:1;2"
     assert (notified[1]["type"], notified[1]["cursor"]) == ("notification", f"{epoch}:1")
 
@@ -54,11 +54,11 @@ async def test_a_browser_that_connects_again_misses_nothing(
     query, headers = {"auctions": f"{auction_id}:1"}, bearer(user_id)
     async with streams.server_sent_events(query=query, headers=headers) as stream:
         greeting = [(await stream.hear())[1]["type"] for _ in range(3)]
-        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.notify, user_id)
         await stream.hear()
         await bridge.call(conftest.publish, auction_id, 2)
         position, _ = await stream.hear()
-    await bridge.call(conftest.tell, user_id, n=2)
+    await bridge.call(conftest.notify, user_id, n=2)
     await bridge.call(conftest.publish, auction_id, 3, 4)
 
     if how == "cursor":
@@ -66,33 +66,33 @@ async def test_a_browser_that_connects_again_misses_nothing(
     else:
         headers["Last-Event-ID"] = position
     async with streams.server_sent_events(query=query, headers=headers) as stream:
-        heard = [(await stream.hear())[1] for _ in range(7)]
+        received = [(await stream.hear())[1] for _ in range(7)]
 
     assert sorted(greeting) == ["ready", "resumed", "watching"]
-    assert [body["seq"] for body in heard if body["type"] == "auction"] == [3, 4]
-    assert [body["cursor"][-2:] for body in heard if body["type"] == "notification"] == [":2", ":3"]
+    assert [body["seq"] for body in received if body["type"] == "auction"] == [3, 4]
+    assert [body["cursor"][-2:] for body in received if body["type"] == "notification"] == [":2", ":3"]
 
 
 async def test_a_bare_cursor_of_rest_is_understood(running_hub: hub.Hub, user_id: str) -> None:
-    await bridge.call(conftest.tell, user_id, n=2)
+    await bridge.call(conftest.notify, user_id, n=2)
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
 
     headers = bearer(user_id) | {"Last-Event-ID": f"{epoch}:1"}
     async with streams.server_sent_events(headers=headers) as stream:
-        heard = [await stream.hear() for _ in range(3)]
+        received = [await stream.hear() for _ in range(3)]
 
-    assert [body["type"] for _, body in heard] == ["ready", "notification", "resumed"]
-    assert heard[1][1]["cursor"] == f"{epoch}:2"
+    assert [body["type"] for _, body in received] == ["ready", "notification", "resumed"]
+    assert received[1][1]["cursor"] == f"{epoch}:2"
 
 
 async def test_a_wrong_epoch_requires_a_snapshot(running_hub: hub.Hub, user_id: str) -> None:
-    await bridge.call(conftest.tell, user_id)
+    await bridge.call(conftest.notify, user_id)
 
     headers = bearer(user_id) | {"Last-Event-ID": "0:1;"}
     async with streams.server_sent_events(headers=headers) as stream:
-        heard = [(await stream.hear())[1] for _ in range(3)]
+        received = [(await stream.hear())[1] for _ in range(3)]
 
-    assert [body["type"] for body in heard] == ["ready", "snapshot_required", "resumed"]
+    assert [body["type"] for body in received] == ["ready", "snapshot_required", "resumed"]
 
 
 async def test_a_ticket_opens_one_stream(running_hub: hub.Hub, user_id: str) -> None:
@@ -117,12 +117,12 @@ async def test_a_browser_goes_on_with_its_ticket_and_the_last_id_of_its_stream(
         "ticket": await bridge.call(tickets.issue, tickets.Holder(user_id)),
     }
     async with streams.server_sent_events(query=query) as stream:
-        heard = [await stream.hear() for _ in range(3)]
-        await bridge.call(conftest.tell, user_id)
+        received = [await stream.hear() for _ in range(3)]
+        await bridge.call(conftest.notify, user_id)
         position, _ = await stream.hear()
 
     for n in (2, 3):
-        await bridge.call(conftest.tell, user_id)
+        await bridge.call(conftest.notify, user_id)
         await bridge.call(conftest.publish, auction_id, n)
         async with streams.server_sent_events(query=query, headers={"Last-Event-ID": position}) as stream:
             again = [await stream.hear() for _ in range(5)]
@@ -131,8 +131,8 @@ async def test_a_browser_goes_on_with_its_ticket_and_the_last_id_of_its_stream(
         assert [body["seq"] for body in bodies if body["type"] == "auction"] == [n]
         assert [body["cursor"][-2:] for body in bodies if body["type"] == "notification"] == [f":{n}"]
 
-    assert heard[0][1]["type"] == "ready"
-    assert heard[0][0].count(";") == 2  # a stream that breaks at once can go on, too
+    assert received[0][1]["type"] == "ready"
+    assert received[0][0].count(";") == 2  # a stream that breaks at once can go on, too
 
 
 @pytest.mark.parametrize("position", ["", "{cursor};", "{cursor};;", "{cursor};;forged", "-;;{other}"])
@@ -235,12 +235,12 @@ async def test_a_client_that_did_not_sign_in_follows_auctions_only(
     running_hub: hub.Hub, user_id: str, auction_id: str
 ) -> None:
     async with streams.server_sent_events(query={"auctions": auction_id}) as stream:
-        heard = [(await stream.hear())[1]["type"] for _ in range(3)]
-        await bridge.call(conftest.tell, user_id)
+        received = [(await stream.hear())[1]["type"] for _ in range(3)]
+        await bridge.call(conftest.notify, user_id)
         await bridge.call(conftest.publish, auction_id, 5)
         position, body = await stream.hear()
 
-    assert heard == ["ready", "snapshot_required", "watching"]
+    assert received == ["ready", "snapshot_required", "watching"]
     assert (position, body["seq"]) == ("-;5", 5)
 
 

@@ -14,23 +14,6 @@ from notifications.tests import conftest, streams
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 
 
-async def tell(user_id: str, n: int = 1) -> None:
-    await bridge.call(conftest.tell, user_id, n=n)
-
-
-async def publish(auction_id: str, *seqs: int) -> None:
-    await bridge.call(conftest.publish, auction_id, *seqs)
-
-
-def seqs(heard: list[dict[str, Any]]) -> list[int]:
-    """The seqs of the notifications or frames heard."""
-    return [
-        body["seq"] if body["type"] == "auction" else int(body["cursor"].partition(":")[2])
-        for body in heard
-        if body["type"] in ("auction", "notification")
-    ]
-
-
 # --- who may -----------------------------------------------------------------------------------------------------
 
 
@@ -118,11 +101,11 @@ async def test_an_unknown_path_is_refused(running_hub: hub.Hub) -> None:
 async def test_a_client_that_did_not_sign_in_may_watch_and_nothing_else(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
-    await publish(auction_id, 1)
+    await streams.publish(auction_id, 1)
 
     async with streams.websocket() as client:
         await client.say(type="watch", auction_id=auction_id, after=0)
-        assert seqs(await client.hear_until("watching")) == [1]
+        assert streams.seqs(await client.hear_until("watching")) == [1]
         await client.say(type="resume", cursor=None)
         assert await client.closed() == 4401
 
@@ -135,9 +118,9 @@ async def test_each_user_gets_their_own_notifications_and_no_others(
             await client.say(type="resume", cursor=None)
             await client.hear_until("resumed")
 
-        await tell(user_id)
+        await streams.notify(user_id)
 
-        assert seqs([await one.hear()]) == [1]
+        assert streams.seqs([await one.hear()]) == [1]
         assert await another.hears_nothing()
 
 
@@ -190,12 +173,12 @@ async def test_a_notification_in_full(running_hub: hub.Hub, user_id: str) -> Non
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=None)
         resumed = await client.hear()
-        await tell(user_id)
-        heard = await client.hear()
+        await streams.notify(user_id)
+        received = await client.hear()
 
     head = await bridge.call(selectors.get_head, user_id)
     assert resumed == {"type": "resumed", "cursor": f"{head.epoch}:0"}
-    assert heard == {
+    assert received == {
         "type": "notification",
         "cursor": f"{head.epoch}:1",
         "kind": "lost",
@@ -210,56 +193,58 @@ async def test_a_notification_in_full(running_hub: hub.Hub, user_id: str) -> Non
 
 
 async def test_a_client_resumes_where_it_stopped(running_hub: hub.Hub, user_id: str) -> None:
-    await tell(user_id, 2)
+    await streams.notify(user_id, 2)
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=None)
         cursor = (await client.hear())["cursor"]
-    await tell(user_id, 3)
+    await streams.notify(user_id, 3)
 
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=cursor)
-        heard = await client.hear_until("resumed")
-        await tell(user_id)
+        received = await client.hear_until("resumed")
+        await streams.notify(user_id)
         live = await client.hear()
 
-    assert seqs(heard) == [3, 4, 5]
-    assert heard[-1]["cursor"].endswith(":5")
-    assert seqs([live]) == [6]
+    assert streams.seqs(received) == [3, 4, 5]
+    assert received[-1]["cursor"].endswith(":5")
+    assert streams.seqs([live]) == [6]
 
 
 async def test_the_cursor_of_rest_resumes_a_stream(
     running_hub: hub.Hub, user_id: str, client_of: Any
 ) -> None:
-    await tell(user_id, 2)
+    await streams.notify(user_id, 2)
     cursor = (await bridge.call(client_of(user_id).get, "/api/v1/notifications")).json()["items"][0]["cursor"]
 
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=cursor)
 
-        assert seqs(await client.hear_until("resumed")) == [2]
+        assert streams.seqs(await client.hear_until("resumed")) == [2]
 
 
 async def test_a_long_absence_is_made_up_for_without_an_overflow(running_hub: hub.Hub, user_id: str) -> None:
-    await tell(user_id, 2 * sockets.QUEUE_FRAMES)
+    await streams.notify(user_id, 2 * sockets.QUEUE_FRAMES)
     head = await bridge.call(selectors.get_head, user_id)
 
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=f"{head.epoch}:0")
 
-        assert seqs(await client.hear_until("resumed")) == list(range(1, 2 * sockets.QUEUE_FRAMES + 1))
+        assert streams.seqs(await client.hear_until("resumed")) == list(
+            range(1, 2 * sockets.QUEUE_FRAMES + 1)
+        )
 
 
 @pytest.mark.parametrize("cursor", ["0:1", "{epoch}:3"], ids=["another epoch", "ahead"])
 async def test_a_cursor_that_leads_nowhere_requires_a_snapshot(
     running_hub: hub.Hub, user_id: str, cursor: str
 ) -> None:
-    await tell(user_id, 2)
+    await streams.notify(user_id, 2)
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
 
     async with streams.websocket(user_id) as client:
         await client.say(type="resume", cursor=cursor.format(epoch=epoch))
         lost = await client.hear_until("resumed")
-        await tell(user_id)
+        await streams.notify(user_id)
         live = await client.hear()
 
     assert lost[0] == {
@@ -268,22 +253,22 @@ async def test_a_cursor_that_leads_nowhere_requires_a_snapshot(
         "auction_id": None,
         "cursor": f"{epoch}:2",
     }
-    assert seqs([live]) == [3]
+    assert streams.seqs([live]) == [3]
 
 
 async def test_two_streams_of_one_user_both_get_everything(running_hub: hub.Hub, user_id: str) -> None:
-    await tell(user_id, 1)
+    await streams.notify(user_id, 1)
     epoch = (await bridge.call(selectors.get_head, user_id)).epoch
     async with streams.websocket(user_id) as old, streams.websocket(user_id) as new:
         await new.say(type="resume", cursor=None)
         await new.hear_until("resumed")
         await old.say(type="resume", cursor=f"{epoch}:0")
         missed = await old.hear_until("resumed")
-        await tell(user_id, 2)
+        await streams.notify(user_id, 2)
 
-        assert seqs(missed) == [1]
-        assert seqs([await old.hear(), await old.hear()]) == [2, 3]
-        assert seqs([await new.hear(), await new.hear()]) == [2, 3]
+        assert streams.seqs(missed) == [1]
+        assert streams.seqs([await old.hear(), await old.hear()]) == [2, 3]
+        assert streams.seqs([await new.hear(), await new.hear()]) == [2, 3]
 
 
 # --- auctions ----------------------------------------------------------------------------------------------------
@@ -292,15 +277,15 @@ async def test_two_streams_of_one_user_both_get_everything(running_hub: hub.Hub,
 async def test_watching_after_a_seq_brings_what_is_missing_and_then_what_happens(
     running_hub: hub.Hub, auction_id: str
 ) -> None:
-    await publish(auction_id, 1, 2, 3)
+    await streams.publish(auction_id, 1, 2, 3)
 
     async with streams.websocket() as client:
         await client.say(type="watch", auction_id=auction_id, after=1)
         missed = await client.hear_until("watching")
-        await publish(auction_id, 4)
+        await streams.publish(auction_id, 4)
         live = await client.hear()
 
-    assert seqs(missed) == [2, 3]
+    assert streams.seqs(missed) == [2, 3]
     assert missed[-1] == {"type": "watching", "auction_id": auction_id, "seq": 3}
     assert (live["seq"], live["event"], live["data"]["price"]) == (4, "BidPlaced", "10.04")
 
@@ -313,7 +298,7 @@ async def test_a_client_that_does_not_watch_hears_nothing(running_hub: hub.Hub, 
         await client.say(type="ping")
         await client.hear_until("pong")
 
-        await publish(auction_id, 1)
+        await streams.publish(auction_id, 1)
 
         assert await client.hears_nothing()
         assert running_hub.auctions.feeds == {}
@@ -374,12 +359,12 @@ async def test_an_auction_that_does_not_exist_cannot_be_watched(
 
 async def test_an_auction_is_known_by_its_frames_before_postgresql_knows_it(running_hub: hub.Hub) -> None:
     fresh = conftest.new_id()
-    await publish(fresh, 1)
+    await streams.publish(fresh, 1)
 
     async with streams.websocket() as client:
         await client.say(type="watch", auction_id=fresh, after=0)
 
-        assert seqs(await client.hear_until("watching")) == [1]
+        assert streams.seqs(await client.hear_until("watching")) == [1]
 
 
 async def test_an_auction_that_became_known_can_be_watched_afterwards(running_hub: hub.Hub) -> None:
@@ -425,9 +410,9 @@ async def test_a_client_that_drops_an_auction_and_watches_it_again_at_once_hears
             await client.say(type="unwatch", auction_id=auction_id)
             await client.say(type="watch", auction_id=auction_id, after=0)
             await client.hear_until("watching")
-        await publish(auction_id, 1)
+        await streams.publish(auction_id, 1)
 
-        assert seqs([await client.hear()]) == [1]
+        assert streams.seqs([await client.hear()]) == [1]
 
 
 @pytest.mark.parametrize("bound", ["MAX_FEEDS", "MAX_UNPROVEN"])
@@ -518,7 +503,7 @@ async def test_a_socket_whose_queue_overflows_is_closed_and_can_resume_without_a
         await slow.say(type="watch", auction_id=auction_id, after=0)
         await streams.until(lambda: auction_id in running_hub.auctions.feeds)
         await streams.in_touch(running_hub, auction_id)
-        await publish(auction_id, *range(1, 12))
+        await streams.publish(auction_id, *range(1, 12))
         (socket,) = running_hub.sockets
         await streams.until(lambda: socket.code is not None)
         held.set()
@@ -526,7 +511,7 @@ async def test_a_socket_whose_queue_overflows_is_closed_and_can_resume_without_a
 
     async with streams.websocket() as again:
         await again.say(type="watch", auction_id=auction_id, after=0)
-        assert seqs(await again.hear_until("watching")) == list(range(1, 12))
+        assert streams.seqs(await again.hear_until("watching")) == list(range(1, 12))
 
 
 async def test_a_stop_asks_every_client_to_connect_again(

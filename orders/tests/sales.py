@@ -8,6 +8,7 @@ import msgspec
 from auction_project.kernel import contracts, errors, ids
 from auction_project.kernel.messaging import groups
 from orders import models, risk, services
+from orders.tests import bank_process
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ACCEPTS = "4242 4242 4242 4242"
@@ -15,6 +16,10 @@ REFUSES = "4000 0000 0000 0002"
 TIMEOUT_DONE = "4000 0000 0000 4103"
 TIMEOUT_NOT_DONE = "4000 0000 0000 4202"
 TIMEOUT_LANDS_LATE = "4000 0000 0000 4301"
+
+# The journal of a payment after its capture, and after its refund.
+CAPTURED = [("CAPTURE", "PROVIDER", 12550), ("CAPTURE", "BUYERS", -12550)]
+REFUNDED = [*CAPTURED, ("REFUND", "BUYERS", 12550), ("REFUND", "PROVIDER", -12550)]
 
 
 class Sale(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,3 +163,9 @@ def card_states() -> list[tuple[str, int, bool]]:
         assert (envelope.version, envelope.subject) == (event.version, event.user_id)
         states.append((event.user_id, event.version, event.usable))
     return states
+
+
+def at_bank(bank: bank_process.BankProcess, sale: Sale) -> tuple[str, bool] | None:
+    """(status, refunded) of the sale's payment, or None."""
+    answer = bank.ask("GET", f"/payments/{sale.key('capture_payment')}")
+    return (answer.json()["status"], answer.json()["refunded"]) if answer.status_code == 200 else None

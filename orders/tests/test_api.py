@@ -137,9 +137,9 @@ def test_the_list_says_whether_there_is_an_order_of_mine_by_that_number(client_o
     client = client_of(mine.user_id)
     numbers = [sale.order_number for sale in (mine, under_way, anothers)]
 
-    found = [client.get(ORDERS, {"number": number}).json() for number in numbers]
+    answers = [client.get(ORDERS, {"number": number}).json() for number in numbers]
 
-    assert [[item["number"] for item in page["items"]] for page in found] == [[numbers[0]], [], []]
+    assert [[item["number"] for item in page["items"]] for page in answers] == [[numbers[0]], [], []]
     assert client.get(ORDERS, {"number": "GV'--"}).json()["field"] == "number"
 
 

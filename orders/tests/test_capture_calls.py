@@ -1,13 +1,13 @@
 """Slow captures: how long a caller waits, that no call is sent twice, and that a late answer counts."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from auction_project.kernel import errors
+from auction_project.kernel.tests import conditions
 from orders import capture_calls, exceptions, models, provider
 from orders.tests import bank_process, sales
 
@@ -46,13 +46,6 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_calls, "SHORT_WAIT_SECONDS", 0.0)
 
 
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
-
-
 def make(calls: capture_calls.Calls, key: str, held: Held, *, is_slow: bool = False) -> models.Payment:
     return calls.make(key, held.call, held.conclude, is_slow=is_slow)
 
@@ -67,7 +60,7 @@ def test_a_slow_call_goes_on_without_its_caller_and_is_not_made_twice(held: Held
     assert (held.made, held.concluded) == (1, [])
     held.go.set()
 
-    until(lambda: not calls._open)
+    conditions.until(lambda: not calls._open)
     assert (held.made, held.concluded) == (1, [CAPTURED])
 
 
@@ -79,7 +72,7 @@ def test_a_repeat_that_comes_while_the_call_is_under_way_gets_the_same_conclusio
     monkeypatch.setattr(capture_calls, "SHORT_WAIT_SECONDS", WAIT_SECONDS)
     first = threading.Thread(target=lambda: results.append(make(calls, "a", held)))
     first.start()
-    until(lambda: held.made == 1)
+    conditions.until(lambda: held.made == 1)
     in_time = capture_calls._in_time
 
     def answer_and_wait(*arguments: Any) -> models.Payment:
@@ -117,7 +110,7 @@ def test_only_some_callers_wait_long(held: Held, monkeypatch: pytest.MonkeyPatch
     ]
     for thread in waiters:
         thread.start()
-    until(lambda: calls._long_waiters._value == 0)
+    conditions.until(lambda: calls._long_waiters._value == 0)
 
     with pytest.raises(errors.Unavailable):
         make(calls, "one more", held)
@@ -126,7 +119,7 @@ def test_only_some_callers_wait_long(held: Held, monkeypatch: pytest.MonkeyPatch
     held.go.set()
     for thread in waiters:
         thread.join(WAIT_SECONDS)
-    until(lambda: not calls._open)
+    conditions.until(lambda: not calls._open)
     assert len(held.concluded) == capture_calls.LONG_WAITERS + 1
 
 
@@ -136,7 +129,7 @@ def test_beyond_the_bound_nothing_is_sent(held: Held, monkeypatch: pytest.Monkey
     calls = capture_calls.Calls()
     with pytest.raises(errors.Unavailable):
         make(calls, "a", held)
-    until(lambda: held.made == 1)
+    conditions.until(lambda: held.made == 1)
 
     with pytest.raises(errors.Unavailable):
         make(calls, "b", held)
@@ -173,7 +166,7 @@ def test_an_answer_that_comes_after_its_caller_has_gone_is_written_down_once(
             outcomes.append(sale.payment().state)
         return True
 
-    until(is_decided)
+    conditions.until(is_decided)
 
     assert outcomes == [state]
     assert sale.payment_facts() == facts

@@ -1,35 +1,19 @@
-"""Payments against the real bank process: each card, each undoing, each outage, each crash."""
+"""Payments against the real bank process: each card, each undoing, each outage."""
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
 import pytest
-from django.conf import settings as project
 from django.db import connections
 
 from auction_project.kernel import errors, failpoints
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, once, steps
-from auction_project.kernel.messaging.tests import sessions
 from orders import exceptions, models, provider, services
 from orders.tests import bank_process, sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
-
-CAPTURED = [("CAPTURE", "PROVIDER", 12550), ("CAPTURE", "BUYERS", -12550)]
-REFUNDED = [*CAPTURED, ("REFUND", "BUYERS", 12550), ("REFUND", "PROVIDER", -12550)]
-
-
-def at_bank(bank: bank_process.BankProcess, sale: sales.Sale) -> tuple[str, bool] | None:
-    """(status, refunded) of the sale's payment, or None."""
-    answer = bank.ask("GET", f"/payments/{sale.key('capture_payment')}")
-    return (answer.json()["status"], answer.json()["refunded"]) if answer.status_code == 200 else None
 
 
 def refusal_of(sale: sales.Sale) -> str:
@@ -53,8 +37,8 @@ def test_a_card_that_accepts_is_charged_once_however_often_the_step_comes(
     )
 
     assert sale.payment_facts() == ["STARTED", "CAPTURED"]
-    assert sale.journal() == CAPTURED
-    assert at_bank(bank, sale) == ("captured", False)
+    assert sale.journal() == sales.CAPTURED
+    assert sales.at_bank(bank, sale) == ("captured", False)
     [(event_id, event)] = sales.published()
     assert event_id == f"{sale.order_number}:PaymentCaptured"
     assert isinstance(event, events.PaymentCaptured)
@@ -70,7 +54,7 @@ def test_a_card_that_refuses_is_refused_at_every_repeat(
 
     assert sale.payment_facts() == ["STARTED", "DECLINED"]
     assert sale.journal() == []
-    assert at_bank(bank, sale) == ("declined", False)
+    assert sales.at_bank(bank, sale) == ("declined", False)
     [(_, event)] = sales.published()
     assert isinstance(event, events.PaymentDeclined)
     assert event.reason == "The card was declined."
@@ -83,7 +67,7 @@ def test_a_buyer_without_a_card_is_refused_without_a_call_to_the_bank(
 
     sale.pay_with(sales.ACCEPTS)
     assert refusal_of(sale) == "There is no card on file."
-    assert at_bank(bank, sale) is None
+    assert sales.at_bank(bank, sale) is None
     assert (sale.payment().state, sale.journal()) == ("DECLINED", [])
     assert sales.published_types() == ["PaymentDeclined"]
 
@@ -108,8 +92,8 @@ def test_an_unanswered_capture_that_was_done_counts_as_captured_after_three_time
         "CANCELLING",
         "CAPTURED",
     ]
-    assert (sale.payment().timeouts, sale.journal()) == (3, CAPTURED)
-    assert at_bank(bank, sale) == ("captured", False)
+    assert (sale.payment().timeouts, sale.journal()) == (3, sales.CAPTURED)
+    assert sales.at_bank(bank, sale) == ("captured", False)
 
 
 @pytest.mark.parametrize("number", [sales.TIMEOUT_NOT_DONE, sales.TIMEOUT_LANDS_LATE])
@@ -121,8 +105,8 @@ def test_a_capture_that_was_not_done_after_three_timeouts_is_cancelled_for_ever(
     assert refusal_of(sale) == "The payment provider did not answer in time."
 
     assert (sale.payment().state, sale.payment().timeouts, sale.journal()) == ("CANCELLED", 3, [])
-    assert at_bank(bank, sale) == ("cancelled", False)
-    assert at_bank(bank, sale) == (
+    assert sales.at_bank(bank, sale) == ("cancelled", False)
+    assert sales.at_bank(bank, sale) == (
         "cancelled",
         False,
     )  # a late capture would have landed after the first request
@@ -135,11 +119,11 @@ def test_a_capture_that_lands_between_two_attempts_counts_as_captured(
     sale.pay_with(sales.TIMEOUT_LANDS_LATE)
     with pytest.raises(errors.Unavailable):
         sale.capture()
-    assert at_bank(bank, sale) == ("processing", False)  # it lands right after this request
+    assert sales.at_bank(bank, sale) == ("processing", False)  # it lands right after this request
 
     assert sale.capture_patiently().state == "CAPTURED"
 
-    assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
+    assert (sales.at_bank(bank, sale), sale.journal()) == (("captured", False), sales.CAPTURED)
 
 
 # --- undoing -----------------------------------------------------------------------------------------------------
@@ -154,8 +138,8 @@ def test_a_captured_payment_is_refunded_once(bank: bank_process.BankProcess, sal
     )
 
     assert sale.payment_facts() == ["STARTED", "CAPTURED", "REFUNDING", "REFUNDED"]
-    assert sale.journal() == REFUNDED
-    assert at_bank(bank, sale) == ("captured", True)
+    assert sale.journal() == sales.REFUNDED
+    assert sales.at_bank(bank, sale) == ("captured", True)
     assert sales.published_types() == ["PaymentCaptured", "PaymentRefunded"]
     marker = models.Once.objects.get(key=sale.key("capture_payment") + ":undo")
     assert marker.state == once.State.DONE
@@ -177,7 +161,7 @@ def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_ca
     for _ in range(2):
         with pytest.raises(steps.Voided):
             sale.capture()
-    assert at_bank(bank, sale) is None
+    assert sales.at_bank(bank, sale) is None
     assert (models.Payment.objects.count(), sales.published()) == (0, [])
 
 
@@ -188,7 +172,7 @@ def test_an_undoing_that_comes_first_leaves_a_tombstone_and_the_bank_is_never_ca
             sales.TIMEOUT_DONE,
             "REFUNDED",
             ("captured", True),
-            REFUNDED,
+            sales.REFUNDED,
             ["PaymentCaptured", "PaymentRefunded"],
         ),
         (sales.TIMEOUT_NOT_DONE, "CANCELLED", ("cancelled", False), [], []),
@@ -212,11 +196,11 @@ def test_undoing_an_unanswered_capture_cancels_it_and_refunds_what_was_taken(
         order_number=sale.order_number, refunded=state == "REFUNDED"
     )
 
-    assert (sale.payment().state, at_bank(bank, sale)) == (state, record)
+    assert (sale.payment().state, sales.at_bank(bank, sale)) == (state, record)
     assert (sale.journal(), sales.published_types()) == (journal, types)
     with pytest.raises(steps.Voided):
         sale.capture()
-    assert at_bank(bank, sale) == record
+    assert sales.at_bank(bank, sale) == record
 
 
 def test_undoing_a_refused_payment_changes_nothing(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
@@ -246,7 +230,7 @@ def test_an_answer_that_comes_after_the_undoing_began_is_refunded_all_the_same(
         sale.capture()
 
     assert undone == [services.RefundResult(order_number=sale.order_number, refunded=True)]
-    assert (at_bank(bank, sale), sale.journal()) == (("captured", True), REFUNDED)
+    assert (sales.at_bank(bank, sale), sale.journal()) == (("captured", True), sales.REFUNDED)
 
 
 # --- outages -----------------------------------------------------------------------------------------------------
@@ -271,7 +255,7 @@ def test_while_the_bank_is_down_no_timeout_is_counted_and_it_goes_on_by_itself_a
     assert sale.payment().state == "REFUNDING"
     own_bank.start()
     assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
-    assert (at_bank(own_bank, sale), sale.journal()) == (("captured", True), REFUNDED)
+    assert (sales.at_bank(own_bank, sale), sale.journal()) == (("captured", True), sales.REFUNDED)
 
 
 def test_while_the_bank_hangs_no_timeout_is_counted(
@@ -287,7 +271,7 @@ def test_while_the_bank_hangs_no_timeout_is_counted(
     own_bank.resume()
 
     assert sale.capture_patiently().state == "CAPTURED"
-    assert at_bank(own_bank, sale) == ("captured", False)
+    assert sales.at_bank(own_bank, sale) == ("captured", False)
 
 
 def test_a_bank_that_dies_after_the_third_timeout_cancels_when_it_is_back(
@@ -307,7 +291,7 @@ def test_a_bank_that_dies_after_the_third_timeout_cancels_when_it_is_back(
     own_bank.start()
 
     assert refusal_of(sale) == "The payment provider did not answer in time."
-    assert at_bank(own_bank, sale) == ("cancelled", False)
+    assert sales.at_bank(own_bank, sale) == ("cancelled", False)
 
 
 class ScriptedBank:
@@ -383,115 +367,6 @@ def test_a_request_that_the_provider_does_not_understand_is_a_fault(
     assert sale.payment().state == "STARTED"
 
 
-# --- crashes and doubles -----------------------------------------------------------------------------------------
-
-WORKER = """
-import sys, django
-django.setup()
-from orders.tests import sales
-import msgspec
-getattr(msgspec.json.decode(sys.argv[1], type=sales.Sale), sys.argv[2])()
-"""
-
-
-def run_and_die(sale: sales.Sale, step: str, failpoint: str) -> None:
-    """Run a step in a process of its own, which is killed at the failpoint."""
-    database = connections["orders"].settings_dict
-    address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
-    environment = os.environ | {
-        "DATABASE_URL_ORDERS": f"postgres://{address}/{database['NAME']}",
-        "BANK_URL": project.BANK_URL,
-        "BANK_API_KEY": project.BANK_API_KEY,
-        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-        failpoints.VARIABLE: f"{failpoint}=kill",
-    }
-    command = [sys.executable, "-c", WORKER, msgspec.json.encode(sale).decode(), step]
-
-    ended = subprocess.run(command, cwd=project.BASE_DIR, env=environment, capture_output=True, check=False)
-
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-
-
-@pytest.mark.parametrize(
-    ("failpoint", "left_at_bank"),
-    [("capture_payment.before_call", None), ("capture_payment.after_effect", ("captured", False))],
-)
-def test_a_worker_killed_in_mid_capture_leaves_an_intent_that_the_next_one_finishes(
-    bank: bank_process.BankProcess, sale: sales.Sale, failpoint: str, left_at_bank: tuple[str, bool] | None
-) -> None:
-    sale.pay_with(sales.ACCEPTS)
-    run_and_die(sale, "capture", failpoint)
-    assert (sale.payment().state, at_bank(bank, sale)) == ("STARTED", left_at_bank)
-
-    assert sale.capture().state == "CAPTURED"
-
-    assert (at_bank(bank, sale), sale.journal()) == (("captured", False), CAPTURED)
-
-
-@pytest.mark.parametrize(
-    ("failpoint", "refunded"),
-    [("capture_payment.before_call", False), ("capture_payment.after_effect", True)],
-)
-def test_what_a_killed_worker_left_is_undone(
-    bank: bank_process.BankProcess, sale: sales.Sale, failpoint: str, refunded: bool
-) -> None:
-    sale.pay_with(sales.ACCEPTS)
-    run_and_die(sale, "capture", failpoint)
-
-    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=refunded)
-
-    assert at_bank(bank, sale) == (("captured", True) if refunded else ("cancelled", False))
-    with pytest.raises(steps.Voided):
-        sale.capture()
-
-
-def test_a_worker_killed_in_mid_refund_leaves_the_refund_to_the_next_one(
-    bank: bank_process.BankProcess, sale: sales.Sale
-) -> None:
-    sale.pay_with(sales.ACCEPTS)
-    sale.capture()
-    run_and_die(sale, "refund", "refund_payment.after_effect")
-    assert (sale.payment().state, at_bank(bank, sale)) == ("REFUNDING", ("captured", True))
-
-    assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)
-
-    assert (sale.payment().state, sale.journal()) == ("REFUNDED", REFUNDED)
-
-
-def test_sixteen_workers_with_one_key_charge_once(bank: bank_process.BankProcess, sale: sales.Sale) -> None:
-    sale.pay_with(sales.ACCEPTS)
-
-    results = sessions.at_once("orders", *[sale.capture_patiently] * 16)
-
-    assert results == [services.PaymentResult(order_number=sale.order_number, state="CAPTURED")] * 16
-    assert (sale.journal(), sales.published_types()) == (CAPTURED, ["PaymentCaptured"])
-
-
-def test_capturing_and_undoing_at_once_leave_no_money_behind(bank: bank_process.BankProcess) -> None:
-    for _ in range(10):
-        sale = sales.new_sale()
-        sale.pay_with(sales.ACCEPTS)
-
-        sessions.at_once("orders", sale.capture, sale.refund, sale.refund)
-
-        assert sale.refund().refunded == (sale.journal() == REFUNDED)
-        assert sale.journal() in ([], REFUNDED)
-        assert at_bank(bank, sale) in (None, ("cancelled", False), ("captured", True))
-
-
-def test_another_key_for_the_order_never_charges_again(
-    bank: bank_process.BankProcess, sale: sales.Sale
-) -> None:
-    sale.pay_with(sales.ACCEPTS)
-    sale.capture()
-
-    with pytest.raises(exceptions.OrderNumberTaken):
-        sale.capture(key="another key")
-
-    assert bank.ask("GET", "/payments/another%20key").status_code == 404
-    assert sale.journal() == CAPTURED
-
-
 # --- operators ----------------------------------------------------------------------------------------------------
 
 
@@ -504,7 +379,7 @@ def test_an_operator_settles_a_payment_that_hangs(bank: bank_process.BankProcess
         order_number=sale.order_number, actor="ada", reason="It hangs.", now=sales.NOW
     )
 
-    assert (state, at_bank(bank, sale)) == ("CANCELLED", ("cancelled", False))
+    assert (state, sales.at_bank(bank, sale)) == ("CANCELLED", ("cancelled", False))
     assert sale.payment_facts() == ["STARTED", "TIMED_OUT", "RESOLVED", "CANCELLING", "CANCELLED"]
     assert models.PaymentFact.objects.get(kind="RESOLVED").detail == "ada: It hangs."
     assert refusal_of(sale) == "The payment was settled by our staff."

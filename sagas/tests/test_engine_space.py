@@ -236,7 +236,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(events)
 def test_the_end_is_all_or_nothing_in_every_world(script):
     world, state, begun = World(), engine.start(SETTLE).state, []
@@ -281,7 +281,7 @@ def test_the_end_is_all_or_nothing_in_every_world(script):
         assert "confirm_order" not in world.standing()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_definition_ends_completed_or_with_all_that_was_begun_undone(data):
     count = data.draw(st.integers(1, 7))

@@ -280,7 +280,7 @@ def test_an_unusually_high_bid_is_confirmed_once_under_one_key(
     window.see_auction(auction_id)
     keys: list[str] = []
     window.page.on(
-        "request", lambda sent: keys.append(sent.headers["idempotency-key"]) if is_bid(sent) else None
+        "request", lambda sent: keys.append(sent.headers["idempotency-key"]) if visitor.is_bid(sent) else None
     )
 
     window.bid("500")
@@ -371,10 +371,6 @@ def test_a_lot_that_ended_says_whether_it_was_sold(
     window.expect_text("#countdown", "Sold out")
     sync_api.expect(window.page.locator("#bid-form")).to_be_hidden()
     assert window.faults == []
-
-
-def is_bid(sent: sync_api.Request) -> bool:
-    return sent.method == "POST" and sent.url.endswith("/bids")
 
 
 def history(house: houses.House, auction_id: str) -> list[dict[str, object]]:

@@ -160,7 +160,7 @@ def test_a_bid_that_meets_a_dead_server_is_sent_again_and_counts_once(
     window.see_auction(auction_id)
     keys: list[str] = []
     window.page.on(
-        "request", lambda sent: keys.append(sent.headers["idempotency-key"]) if is_bid(sent) else None
+        "request", lambda sent: keys.append(sent.headers["idempotency-key"]) if visitor.is_bid(sent) else None
     )
     web = house.stack["web"]
 
@@ -265,7 +265,3 @@ def overtaken_by(rival: houses.Person, auction_id: str) -> Callable[[sync_api.Ro
         route.fulfill(response=answer)
 
     return answer_late
-
-
-def is_bid(sent: sync_api.Request) -> bool:
-    return sent.method == "POST" and sent.url.endswith("/bids")

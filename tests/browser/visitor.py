@@ -47,3 +47,8 @@ class Window:
 
     def expect_text(self, selector: str, text: str | re.Pattern[str]) -> None:
         sync_api.expect(self.page.locator(selector)).to_contain_text(text, timeout=PATIENCE_MS)
+
+
+def is_bid(sent: sync_api.Request) -> bool:
+    """Whether the request places a bid."""
+    return sent.method == "POST" and sent.url.endswith("/bids")

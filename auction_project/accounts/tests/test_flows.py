@@ -26,9 +26,9 @@ ADA = {"email": "Ada@example.org", "password": PASSWORD}
 
 def link(kind: str) -> str:
     """The path in the newest e-mail that leads on."""
-    found = re.search(rf"{SITE}(/accounts/{kind}/\S+)", mail.outbox[-1].body)
-    assert found, mail.outbox[-1].body
-    return found[1]
+    match = re.search(rf"{SITE}(/accounts/{kind}/\S+)", mail.outbox[-1].body)
+    assert match, mail.outbox[-1].body
+    return match[1]
 
 
 def key_in_mail() -> str:
@@ -215,10 +215,10 @@ def test_a_page_changes_no_address_without_the_password(make: Make) -> None:
     browser = Client()
     browser.post("/accounts/login/", {"login": "ada@example.org", "password": PASSWORD})
 
-    asked = browser.post("/accounts/email/", COUNTESS | {"action_add": ""})
-    assert asked.headers["Location"].startswith("/accounts/reauthenticate/")
+    redirected = browser.post("/accounts/email/", COUNTESS | {"action_add": ""})
+    assert redirected.headers["Location"].startswith("/accounts/reauthenticate/")
     assert (mail.outbox, ada.emailaddress_set.count()) == ([], 1)
-    browser.post(asked.headers["Location"], {"password": PASSWORD})
+    browser.post(redirected.headers["Location"], {"password": PASSWORD})
 
     assert mail.outbox[-1].to == ["countess@example.org"]
 

@@ -259,6 +259,6 @@ def test_a_verification_that_was_overtaken_is_409_and_a_bug_stays_500(
     def view(_: HttpRequest) -> HttpResponse:
         return answer
 
-    found = headless.HeadlessMiddleware(view)(RequestFactory().get(AUTH + "email/verify"))
+    response = headless.HeadlessMiddleware(view)(RequestFactory().get(AUTH + "email/verify"))
 
-    assert found.status_code == status
+    assert response.status_code == status

@@ -74,9 +74,9 @@ def change_password() -> None:
 
 def reset_password() -> None:
     App().post("/_allauth/app/v1/auth/password/request", {"email": "ada@example.org"})
-    found = re.search(r"/accounts/password/reset/key/(\S+)/", mail.outbox[-1].body)
-    assert found
-    App().post("/_allauth/app/v1/auth/password/reset", {"key": found[1], "password": NEW_PASSWORD})
+    match = re.search(r"/accounts/password/reset/key/(\S+)/", mail.outbox[-1].body)
+    assert match
+    App().post("/_allauth/app/v1/auth/password/reset", {"key": match[1], "password": NEW_PASSWORD})
 
 
 def reset_password_while_signed_in() -> None:

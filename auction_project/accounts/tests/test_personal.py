@@ -26,7 +26,7 @@ def rows_with(text: str) -> list[str]:
     """The tables of `default`, outbox aside (it keeps its events a week), that hold `text` in any column."""
     from django.apps import apps
 
-    found = []
+    names = []
     for model in apps.get_models():
         if (
             model._meta.app_label in ("accounts", "account", "usersessions", "sessions")
@@ -34,8 +34,8 @@ def rows_with(text: str) -> list[str]:
         ):
             rows = json.dumps(list(model.objects.using("default").values()), default=str)
             if text in rows:
-                found.append(model.__name__)
-    return found
+                names.append(model.__name__)
+    return names
 
 
 def test_an_export_says_all_that_accounts_holds(app: App, make: Make) -> None:

@@ -20,7 +20,7 @@ ADA = {"email": "olga@example.org", "password": PASSWORD}
 
 
 @pytest.fixture(autouse=True)
-def asked_for(settings: Any) -> None:
+def required(settings: Any) -> None:
     settings.STAFF_SECOND_FACTOR = True
 
 

@@ -1,6 +1,6 @@
-"""Lists in numbered pages: what such a list answers, and how the OpenAPI document describes it.
+"""Lists in numbered pages: what asks for a page, what such a list answers, and how the OpenAPI document describes both.
 
-A query has `page` (from 1) and `page_size`, each with the bounds of its list. A page after the last one is empty.
+A page after the last one is empty.
 """
 
 import math
@@ -8,6 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
+
+from auction_project.kernel.http import rest
+
+MAX_PAGE, MAX_PAGE_SIZE, PAGE_SIZE = 10_000, 100, 20
+
+
+class PageQuery(rest.StrictSerializer):
+    """Which page, from 1 on, and how many items it has."""
+
+    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
 
 
 class Page(serializers.Serializer[Any]):

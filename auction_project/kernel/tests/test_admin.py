@@ -12,14 +12,14 @@ DESKS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 def _hostile(model: type[models.Model]) -> list[str]:
     """Queries on the fields of `model` whose values do not fit."""
-    found = [f"pk={HUGE}", f"pk__in={HUGE}", "p=-1", f"p={HUGE}", "o=99", "all=x"]
+    queries = [f"pk={HUGE}", f"pk__in={HUGE}", "p=-1", f"p={HUGE}", "o=99", "all=x"]
     for field in model._meta.get_fields():
         if isinstance(field, models.DateField):
-            found += [f"{field.name}__year={year}" for year in ("0", "9999", "-1", HUGE, "x")]
-            found += [f"{field.name}__year=2026&{field.name}__month=13", f"{field.name}__gte=x"]
+            queries += [f"{field.name}__year={year}" for year in ("0", "9999", "-1", HUGE, "x")]
+            queries += [f"{field.name}__year=2026&{field.name}__month=13", f"{field.name}__gte=x"]
         elif isinstance(field, models.IntegerField):
-            found += [f"{field.name}__{lookup}={HUGE}" for lookup in ("exact", "gt", "in")]
-    return found
+            queries += [f"{field.name}__{lookup}={HUGE}" for lookup in ("exact", "gt", "in")]
+    return queries
 
 
 @pytest.mark.django_db(databases="__all__")

@@ -17,9 +17,9 @@ def _maintenance() -> maintenance.Maintenance:
     subscriptions = [roles.subscription(group) for group in roles.GROUPS]
     return maintenance.Maintenance(
         transports.from_settings(),
-        groups={topic: roles.groups_of_topic(topic) for found in subscriptions for topic in found.topics},
+        groups={topic: roles.groups_of_topic(topic) for each in subscriptions for topic in each.topics},
         outboxes=roles.outboxes(),
-        inboxes=[found.inbox for found in subscriptions if found.inbox is not None],
+        inboxes=[each.inbox for each in subscriptions if each.inbox is not None],
         prunes=[
             dead_letters.prune,
             emails.prune,

@@ -50,10 +50,10 @@ class Command(BaseCommand):
                 settle_seconds=SETTLE_SECONDS if options["settled"] else None,
                 answers=options["answers"],  # type: ignore[arg-type]
             )
-        except (errors.Unavailable, OperationalError) as unavailable:
+        except (errors.Unavailable, OperationalError) as error:
             raise CommandError(
-                f"not verified, a store is unavailable: {unavailable}", returncode=STORE_UNAVAILABLE
-            ) from unavailable
+                f"not verified, a store is unavailable: {error}", returncode=STORE_UNAVAILABLE
+            ) from error
         for finding in report.findings:
             self._print(finding)
         held = all(not finding.violations for finding in report.findings)

@@ -42,13 +42,13 @@ class Child:
         return self.popen.pid if self.popen is not None and self.popen.returncode is None else None
 
     def describe(self) -> dict[str, Any]:
-        found = process.look_up(self.pid) if self.pid is not None else None
+        own = process.look_up(self.pid) if self.pid is not None else None
         return {
             "label": self.server.label,
             "state": self.state,
             "port": self.port,
             "pid": self.pid,
-            "started": found.started if found else None,
+            "started": own.started if own else None,
         }
 
     def start_anywhere(self, *, preferred: int | None, taken: set[int]) -> None:

@@ -71,7 +71,7 @@ def _pass_signals_on(child: int, writer: int) -> int:
 
 
 def _kill_descendants() -> None:
-    while rest := [found.pid for found in process.list_descendants(os.getpid())]:
+    while rest := [descendant.pid for descendant in process.list_descendants(os.getpid())]:
         process.send(rest, signal.SIGKILL)
         process.wait_until_gone(rest, timeout_s=KILL_TIMEOUT_S, reap=_collect)
 

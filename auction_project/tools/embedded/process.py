@@ -91,11 +91,11 @@ def run_as(account: Account | None) -> dict[str, Any]:
 
 def processes() -> dict[int, Process]:
     """The process table, by pid."""
-    found = {}
+    table = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and (process := look_up(int(entry))) is not None:
-            found[process.pid] = process
-    return found
+            table[process.pid] = process
+    return table
 
 
 def look_up(pid: int) -> Process | None:
@@ -121,13 +121,13 @@ def list_descendants(root: int) -> list[Process]:
     children: dict[int, list[Process]] = {}
     for process in table.values():
         children.setdefault(process.parent, []).append(process)
-    found: list[Process] = []
+    descendants: list[Process] = []
     waiting = [root]
     while waiting:
         for child in children.get(waiting.pop(), []):
-            found.append(child)
+            descendants.append(child)
             waiting.append(child.pid)
-    return [process for process in found if process.alive]
+    return [process for process in descendants if process.alive]
 
 
 def send(pids: Iterable[int], signum: signal.Signals) -> None:

@@ -93,14 +93,14 @@ class Supervisor:
         """End processes of a run that was killed as a whole, e.g. paused servers. Pid and start time identify them, so
         that no other process is ended."""
         state = self._directory.read_state()
-        known = [*state.get("servers", {}).values(), state.get("command") or {}]
-        for entry in known:
-            found = process.look_up(entry["pid"]) if entry.get("pid") else None
-            if found is None or not found.alive or found.started != entry.get("started"):
+        entries = [*state.get("servers", {}).values(), state.get("command") or {}]
+        for entry in entries:
+            leftover = process.look_up(entry["pid"]) if entry.get("pid") else None
+            if leftover is None or not leftover.alive or leftover.started != entry.get("started"):
                 continue
-            say(f"ending process {found.pid} ({found.program}), left by a run that was killed")
-            if not process.wait_until_gone(process.kill_tree(found.pid), timeout_s=LEFTOVERS_TIMEOUT_S):
-                raise CannotPrepare(f"Process {found.pid} of an earlier run does not end.")
+            say(f"ending process {leftover.pid} ({leftover.program}), left by a run that was killed")
+            if not process.wait_until_gone(process.kill_tree(leftover.pid), timeout_s=LEFTOVERS_TIMEOUT_S):
+                raise CannotPrepare(f"Process {leftover.pid} of an earlier run does not end.")
 
     def _start_servers(self) -> None:
         earlier = self._directory.read_state().get("servers", {})
@@ -184,9 +184,11 @@ class Supervisor:
         own = {other.pid for other in self._children} | {self._command.pid if self._command else None}
         table = process.processes().values()
         return [
-            found.pid
-            for found in table
-            if found.parent == os.getpid() and found.program == child.server.program and found.pid not in own
+            orphan.pid
+            for orphan in table
+            if orphan.parent == os.getpid()
+            and orphan.program == child.server.program
+            and orphan.pid not in own
         ]
 
     def _pump(self, timeout_s: float, *, obey: bool = False) -> None:
@@ -235,15 +237,15 @@ class Supervisor:
             own[self._command.pid] = self._command
         while True:
             try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if found is None:
+            if ended is None:
                 return
-            if found.si_pid in own:
-                own[found.si_pid].poll()
+            if ended.si_pid in own:
+                own[ended.si_pid].poll()
             else:
-                os.waitpid(found.si_pid, 0)
+                os.waitpid(ended.si_pid, 0)
 
     # Control
 
@@ -298,8 +300,12 @@ class Supervisor:
             process.wait_until_gone(rest, timeout_s=DESCENDANTS_GRACE_S, reap=self._reap)
 
     def _list_rest(self, keep: list[int]) -> list[int]:
-        kept = {*keep, *(found.pid for pid in keep for found in process.list_descendants(pid))}
-        return [found.pid for found in process.list_descendants(os.getpid()) if found.pid not in kept]
+        kept = {*keep, *(descendant.pid for pid in keep for descendant in process.list_descendants(pid))}
+        return [
+            descendant.pid
+            for descendant in process.list_descendants(os.getpid())
+            if descendant.pid not in kept
+        ]
 
     def _write_state(self, *, running: bool = True) -> None:
         command = (

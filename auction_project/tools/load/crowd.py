@@ -161,12 +161,12 @@ class Crowd:
     ) -> None:
         answered = time.time()
         self.tally.latencies.append(answered - sent)
-        found: dict[str, Any] = msgspec.json.decode(answer) if answer else {}
-        if minimum := found.get("minimum"):  # other bids came first
+        decoded: dict[str, Any] = msgspec.json.decode(answer) if answer else {}
+        if minimum := decoded.get("minimum"):  # other bids came first
             least = money.parse(minimum, target.currency)
             self._amounts[target.auction_id] = max(self._amounts[target.auction_id], least)
         self.tally.accepted += status == 201
-        self.tally.outcomes["accepted" if status == 201 else str(found.get("code", status))] += 1
+        self.tally.outcomes["accepted" if status == 201 else str(decoded.get("code", status))] += 1
         if self._answers is not None:
             line = {
                 "auction_id": target.auction_id,
@@ -176,7 +176,7 @@ class Crowd:
                 "at_answered": int(answered * 1000),
                 "body": body,
                 "status": status,
-                "answer": found,
+                "answer": decoded,
             }
             self._answers.write(msgspec.json.encode(line) + b"\n")
 

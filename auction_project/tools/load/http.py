@@ -21,8 +21,8 @@ def loopback_address(url: str) -> tuple[str, int]:
     """(host, port) of `url`. Raises NotLoopback."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
-    for found in socket.getaddrinfo(host, None):
-        if not ipaddress.ip_address(found[4][0]).is_loopback:
+    for entry in socket.getaddrinfo(host, None):
+        if not ipaddress.ip_address(entry[4][0]).is_loopback:
             raise NotLoopback(f"{url} is not an address of this machine")
     return host, parts.port or 80
 

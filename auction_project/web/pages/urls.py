@@ -4,9 +4,10 @@ exists.
 
 from django.urls import path, re_path
 
+from auction_project.kernel import ids
 from auction_project.web.pages import views
 
-_AUCTION = r"auctions/(?P<auction_id>[0-9a-f]{32})"
+_AUCTION = rf"auctions/(?P<auction_id>{ids.ID_FORM})"
 
 urlpatterns = [
     path("", views.AuctionList.as_view(), name="home"),

@@ -284,8 +284,8 @@ async def test_a_client_that_leaves_in_the_middle_changes_nothing() -> None:
     ],
 )
 async def test_json_nests_32_deep_at_most(body: bytes, status: int) -> None:
-    found, problem, app = await _ask([*_parts(body), GONE], _length(len(body)), JSON)
+    answered, problem, app = await _ask([*_parts(body), GONE], _length(len(body)), JSON)
 
-    assert found == status
+    assert answered == status
     assert problem.get("code") == ("body_too_deep" if status == 400 else None)
     assert len(app.bodies) == (status == 200)

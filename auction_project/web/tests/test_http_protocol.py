@@ -56,12 +56,12 @@ async def _lifespan(receive: Any, send: Any) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[uvicorn.Server]:
-    found = uvicorn.Server(web.configuration(_echo, "127.0.0.1", 0))
-    thread = threading.Thread(target=found.run, daemon=True)
+    server = uvicorn.Server(web.configuration(_echo, "127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    _until(lambda: found.started)
-    yield found
-    found.should_exit = True
+    _until(lambda: server.started)
+    yield server
+    server.should_exit = True
     thread.join(ENOUGH_SECONDS)
 
 

@@ -1,6 +1,10 @@
 """The kinds of entries, one module each: its command, its facts, `decide` and `apply`.
 
 A new kind is a module, its facts in `AnyFacts`, and a row of the table.
+
+The command and the facts of a bid and of a failed sale stand in `commands` and `facts`, because the formats make them and
+five kinds ask the formats: here they would close a circle of imports. To open it, each kind would need a protocol of what
+it asks of a format, and each `decide` and `apply` the format as one more argument.
 """
 
 from bidding.rules.commands import FailSale, PlaceBid

@@ -1,7 +1,7 @@
 """A bid: what every format asks first, then the format decides. The maximum is hidden.
 
 The command is `commands.PlaceBid`; the facts are `facts.Bid`, or `facts.MaximumChanged` when the leader changes the own
-maximum. They do not stand here, because the formats make them.
+maximum. `kinds` says why they do not stand here.
 """
 
 from auction_project.kernel import ids, money

@@ -1,7 +1,6 @@
 """A sale was undone: the format decides what follows. Why it failed is hidden, and so is the user who buys next.
 
-The command is `commands.FailSale`, and the facts are `facts.SaleFailed`. They do not stand here, because the formats
-use them.
+The command is `commands.FailSale`, and the facts are `facts.SaleFailed`. `kinds` says why they do not stand here.
 """
 
 from bidding.rules import formats

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from auction_project.kernel import contracts
+from auction_project.kernel.contracts.tests import references
 from auction_project.kernel.messaging import broker
 from auction_project.web import event_documents
 
@@ -86,21 +87,4 @@ def test_the_document_names_every_topic_and_all_its_references_exist() -> None:
     assert set(document["channels"]) == topics | {topic + broker.DLQ_SUFFIX for topic in topics}
     named = {name for topic in topics for name in document["channels"][topic]["messages"]}
     assert named == set(contracts.events.BY_NAME)
-    references = list(_references(document))
-    assert len(references) > 100
-    for reference in references:
-        target: Any = document
-        for part in reference.removeprefix("#/").split("/"):
-            target = target[part]
-
-
-def _references(value: Any) -> Any:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name == "$ref":
-                yield inner
-            else:
-                yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)
+    assert references.resolve_all(document) > 100

@@ -3,8 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 
 from django.db import connections
+
+from auction_project.kernel import errors
 
 WAIT_SECONDS = 30.0  # only bounds a test that fails
 
@@ -24,23 +27,19 @@ def wait_for_blocked(alias: str) -> None:
 
 
 def at_once(alias: str, *calls: Callable[[], object]) -> list[object]:
-    """Start all calls together, each in a thread with a connection to `alias` of its own; what each returned or raised."""
+    """Start all calls together, each in a thread with a connection to `alias` of its own; what each returned, or the
+    DomainError that it raised. Raises any other error."""
     barrier = threading.Barrier(len(calls))
-    outcomes: list[object] = [None] * len(calls)
 
-    def run(index: int, call: Callable[[], object]) -> None:
+    def run(call: Callable[[], object]) -> object:
         try:
             connections[alias].ensure_connection()
             barrier.wait(WAIT_SECONDS)
-            outcomes[index] = call()
-        except Exception as error:
-            outcomes[index] = error
+            return call()
+        except errors.DomainError as refused:
+            return refused
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(WAIT_SECONDS)
-    return outcomes
+    with futures.ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls, timeout=2 * WAIT_SECONDS))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
@@ -210,28 +211,29 @@ def test_a_relay_whose_session_is_cut_is_no_leader_any_more(
     assert _values(memory_broker) == [1]
 
 
-def test_an_idle_relay_publishes_within_milliseconds_of_the_commit(
-    memory_broker: memory.MemoryBroker, open_relay: OpenRelay
+def test_a_commit_ends_the_wait_of_an_idle_relay(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The commit comes after the relay has looked for rows. Its notification ends the wait, and not the time-out."""
+    monkeypatch.setattr(relay, "EPOCH_CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr(relay, "WAIT_SECONDS", 30.0)
     publisher = open_relay(memory_broker)
-    stop = threading.Event()
-    worker = threading.Thread(target=lambda: _work_until_set(publisher, stop))
-    worker.start()
-    try:
-        took = []
-        for version in range(1, 16):
-            time.sleep(0.03)  # until the relay is idle again
-            _publish("lamp", version)
-            committed_at = time.monotonic()
-            while len(_values(memory_broker)) < version:
-                assert time.monotonic() < committed_at + 5
-                time.sleep(0.0005)
-            took.append(time.monotonic() - committed_at)
-    finally:
-        stop.set()
-        worker.join()
+    publisher.step()  # from here on the relay is idle
+    session = publisher._session.connection
+    wait, notifications = session.notifies, []
 
-    assert sorted(took)[7] < 0.1 * relay.WAIT_SECONDS, took
+    def commit_and_wait(*, timeout: float, stop_after: int) -> Iterator[psycopg.Notify]:
+        _publish("lamp", 1)
+        for notification in wait(timeout=timeout, stop_after=stop_after):
+            notifications.append(notification.channel)
+            yield notification
+
+    monkeypatch.setattr(session, "notifies", commit_and_wait)
+    publisher.step()
+    publisher.step()
+
+    assert notifications == [outbox.WAKE_CHANNEL]
+    assert _values(memory_broker) == [1]
 
 
 def test_an_emptied_transport_gets_all_kept_rows_before_anything_new(
@@ -453,10 +455,3 @@ def _step_until_it_leads(publisher: relay.OutboxRelay) -> None:
     while not publisher.step():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def _work_until_set(publisher: relay.OutboxRelay, stop: threading.Event) -> None:
-    while not stop.is_set():
-        publisher.step()
-    publisher.close()
-    connections["default"].close()

@@ -37,16 +37,16 @@ class House:
 
 @pytest.fixture(name="house")
 def scripted_house(monkeypatch):
-    found = House()
+    house = House()
     real = client.Client
     for module in (bidders, market):
         monkeypatch.setattr(
             module,
             "Client",
-            lambda url, account: real(url, account, transport=httpx.MockTransport(found)),
+            lambda url, account: real(url, account, transport=httpx.MockTransport(house)),
         )
     monkeypatch.setattr(instants, "now", lambda: NOW)
-    return found
+    return house
 
 
 def account(role="bidder", **changes):
@@ -55,9 +55,9 @@ def account(role="bidder", **changes):
 
 
 def window_of(*lots):
-    found = shop.Window(None, Counter())
-    found.lots = list(lots)
-    return found
+    window = shop.Window(None, Counter())
+    window.lots = list(lots)
+    return window
 
 
 @pytest.fixture(name="bidder")
@@ -124,18 +124,18 @@ def scripted_stock(monkeypatch):
     class Stock(dict):
         """Free units."""
 
-    found = Stock()
-    found.done = []
-    monkeypatch.setattr(storeroom, "free_units", lambda product_id: found.get(product_id, 0))
+    stock = Stock()
+    stock.done = []
+    monkeypatch.setattr(storeroom, "free_units", lambda product_id: stock.get(product_id, 0))
     monkeypatch.setattr(
         storeroom,
         "receive",
-        lambda product_id, quantity, **_: found.done.append(("receive", product_id, quantity)),
+        lambda product_id, quantity, **_: stock.done.append(("receive", product_id, quantity)),
     )
     monkeypatch.setattr(
-        storeroom, "lose_free_units", lambda product_id, **_: found.done.append(("lose", product_id))
+        storeroom, "lose_free_units", lambda product_id, **_: stock.done.append(("lose", product_id))
     )
-    return found
+    return stock
 
 
 @pytest.fixture(name="opened")

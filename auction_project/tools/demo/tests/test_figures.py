@@ -60,14 +60,14 @@ def test_what_happened_before_is_not_counted_and_what_happens_is_counted_once(re
     end()
     end(failed="payment_refused")
     for _ in range(2):
-        found = reader.read()
+        sales = reader.read()
 
-    assert found.sagas == {"COMPLETED": 2, "COMPENSATED": 1}
-    assert found.undone == {"payment_refused": 1}
-    assert found.sales_ended == 3
+    assert sales.sagas == {"COMPLETED": 2, "COMPENSATED": 1}
+    assert sales.undone == {"payment_refused": 1}
+    assert sales.sales_ended == 3
 
 
-def test_the_entries_go_on_growing_when_the_relay_begins_anew_or_is_away(relay):
+def test_the_entries_go_on_growing_when_the_relay_begins_anew_or_is_unavailable(relay):
     reader = figures.Reader(relay[1])
     grown = []
 

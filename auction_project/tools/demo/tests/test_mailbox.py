@@ -27,7 +27,7 @@ if "send" in sys.argv:
     message.attach_alternative('<p>Go to <a href="http://house/verify">this page</a></p>', "text/html")
     mail.get_connection("auction_project.tools.demo.mailbox.EmailBackend").send_messages([message])
 from auction_project.tools.demo import mailbox
-ids = [found.id for found in mailbox.list_mails("visitors", limit=5)]
+ids = [message.id for message in mailbox.list_mails("visitors", limit=5)]
 for path in ("/demo/mail/", *(f"/demo/mail/{i}{end}" for i in ids for end in ("", "/html")), "/demo/mail/..", "/accounts/login/"):
     answer = Client(SERVER_NAME="localhost").get(path)
     print("###", path.replace(ids[0], "ID") if ids else path, answer.status_code, answer.headers.get("Content-Security-Policy"))
@@ -106,8 +106,8 @@ def test_mail_to_the_crowd_does_not_bury_that_to_a_visitor(box):
     mail.send_mail("for Anna", "text", None, ["anna@example.org"])
     mail.send_mail("for a bot", "text", None, [f"bidder-1@{people.CROWD_DOMAIN}"])
 
-    assert [found.subject for found in mailbox.list_mails("visitors", limit=9)] == ["for Anna"]
-    assert [found.subject for found in mailbox.list_mails("crowd", limit=9)] == ["for a bot"]
+    assert [message.subject for message in mailbox.list_mails("visitors", limit=9)] == ["for Anna"]
+    assert [message.subject for message in mailbox.list_mails("crowd", limit=9)] == ["for a bot"]
 
 
 def test_the_files_are_for_this_user_only(box):
@@ -124,7 +124,7 @@ def test_a_box_keeps_its_newest_messages(box, monkeypatch):
     for number in range(6):
         mail.send_mail(f"{number}", "text", None, ["anna@example.org"])
 
-    assert [found.subject for found in mailbox.list_mails("visitors", limit=9)] == ["5", "4", "3"]
+    assert [message.subject for message in mailbox.list_mails("visitors", limit=9)] == ["5", "4", "3"]
 
 
 @pytest.mark.parametrize("mail_id", ["..", "../crowd/x", "0" * 20, ""])

@@ -61,15 +61,15 @@ async def test_the_next_turn_is_taken_after_any_answer(cause):
         requests.append(request)
         return MET[cause](request) if len(requests) < 4 else httpx.Response(200, json={"items": []})
 
-    found, failures = [], Counter()
+    answers, failures = [], Counter()
     bidder = asking(handler)
 
     async def turn():
-        found.append(await bidder.get("/api/v1/auctions"))
+        answers.append(await bidder.get("/api/v1/auctions"))
 
-    await take(turn, failures, until=lambda: found)
+    await take(turn, failures, until=lambda: answers)
 
-    assert (found[0], failures) == ({"items": []}, {cause: 3})
+    assert (answers[0], failures) == ({"items": []}, {cause: 3})
     await bidder.close()
 
 

@@ -128,7 +128,7 @@ class Run:
 
     def kill_everything(self) -> None:
         """kill -9 all at one moment, so that none can react."""
-        pids = [self.front.pid, *(found.pid for found in process.list_descendants(self.front.pid))]
+        pids = [self.front.pid, *(descendant.pid for descendant in process.list_descendants(self.front.pid))]
         process.send(pids, signal.SIGSTOP)
         process.send(pids, signal.SIGKILL)
         self.front.wait(STEP_TIMEOUT_S)
@@ -142,5 +142,5 @@ class Run:
 
     def list_survivors(self) -> list[process.Process]:
         """Of the processes that the run once had, those that still live."""
-        found = [(known, process.look_up(known.pid)) for known in self.processes]
-        return [now for known, now in found if now is not None and now.alive and now.started == known.started]
+        pairs = [(known, process.look_up(known.pid)) for known in self.processes]
+        return [now for known, now in pairs if now is not None and now.alive and now.started == known.started]

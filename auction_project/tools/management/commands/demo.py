@@ -119,7 +119,7 @@ class _Run:
         settings.BANK_URL = self._stack.environment["BANK_URL"]
         settings.MEDIA_ROOT = self._stack.environment["MEDIA_ROOT"]
         self._answers: Counter[str] = Counter()
-        self._found: figures.Figures | None = None
+        self._latest: figures.Figures | None = None
         self._found_at = time.monotonic()
 
     def prepare(self, say: Callable[[str], object]) -> None:
@@ -160,7 +160,7 @@ class _Run:
             with contextlib.suppress(
                 Exception
             ):  # no answer of a store may end a demo; the screen shows old figures
-                self._found = await asyncio.to_thread(self._read)
+                self._latest = await asyncio.to_thread(self._read)
                 self._found_at = time.monotonic()
             await asyncio.sleep(REFRESH_SECONDS if self._once else FIGURES_SECONDS)
 
@@ -176,10 +176,10 @@ class _Run:
         first_sale: float | None = None
         with Live(console=screen.console, auto_refresh=False) as live:
             while not stop.is_set():
-                now, found = time.monotonic(), self._found
+                now, latest = time.monotonic(), self._latest
                 live.update(
                     screen.live(
-                        found,
+                        latest,
                         self._answers,
                         open_lots=window.open_lots,
                         restarts={p.name: p.restarts for p in self._stack.processes.values() if p.restarts},
@@ -188,9 +188,9 @@ class _Run:
                     ),
                     refresh=True,
                 )
-                if found is not None and first_sale is None and found.sagas.get("COMPLETED"):
+                if latest is not None and first_sale is None and latest.sagas.get("COMPLETED"):
                     first_sale = now - started
-                if self._once and found is not None and _is_enough(found):
+                if self._once and latest is not None and _is_enough(latest):
                     screen.console.print(
                         f"first confirmed sale {first_sale or 0:.1f} s after the start of the demo"
                     )
@@ -217,11 +217,11 @@ class _Run:
         self._stack.stop()
 
 
-def _is_enough(found: figures.Figures) -> bool:
+def _is_enough(latest: figures.Figures) -> bool:
     return (
-        found.sales_ended >= WANTED_SALES
-        and found.undone.keys() >= WANTED_CAUSES
-        and "COMPLETED" in found.sagas
+        latest.sales_ended >= WANTED_SALES
+        and latest.undone.keys() >= WANTED_CAUSES
+        and "COMPLETED" in latest.sagas
     )
 
 

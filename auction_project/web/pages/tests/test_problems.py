@@ -21,8 +21,8 @@ PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications"
 
 
 def sources() -> list[Path]:
-    found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return [path for path in found if not {"tests", "migrations"} & set(path.parts)]
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return [path for path in paths if not {"tests", "migrations"} & set(path.parts)]
 
 
 def declared() -> set[str]:
@@ -33,12 +33,12 @@ def declared() -> set[str]:
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.ClassDef)
     }
-    found = {
+    domain_errors = {
         kind.__name__ for kind in errors.DomainError.__subclasses__() if kind.__module__ == errors.__name__
     }
-    while more := {name for name, above in bases.items() if above & found} - found:
-        found |= more
-    return found
+    while more := {name for name, above in bases.items() if above & domain_errors} - domain_errors:
+        domain_errors |= more
+    return domain_errors
 
 
 def test_every_error_that_the_sources_declare_has_a_page() -> None:
@@ -49,9 +49,9 @@ def test_every_error_that_the_sources_declare_has_a_page() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    wanted = {re.sub("([A-Z])", r"_\1", name).lower().lstrip("_") for name in declared()}
-    assert len(wanted) > 80
-    assert wanted - set(printed.stdout.split()) == set()
+    codes = {re.sub("([A-Z])", r"_\1", name).lower().lstrip("_") for name in declared()}
+    assert len(codes) > 80
+    assert codes - set(printed.stdout.split()) == set()
 
 
 def test_every_meaning_is_in_words_and_says_what_to_do() -> None:
@@ -64,9 +64,9 @@ def test_every_meaning_is_in_words_and_says_what_to_do() -> None:
 
 def test_every_rule_that_refuses_a_bid_or_a_change_is_an_error_of_its_own() -> None:
     named = {
-        found
+        refusal
         for path in (ROOT / "bidding/rules").rglob("*.py")
-        for found in re.findall(r"refuse\(\s*refusals\.(\w+)", path.read_text())
+        for refusal in re.findall(r"refuse\(\s*refusals\.(\w+)", path.read_text())
     }
     kinds = [kind for kind in vars(refusals).values() if isinstance(kind, type)]
 
