@@ -1,9 +1,8 @@
 """A step is one function and one row: a new one is called in its turn, and undone in its turn."""
 
-from datetime import datetime
-
 import pytest
 
+from auction_project.kernel.messaging import steps as messaging_steps
 from sagas import definitions, engine, models, steps
 from sagas.tests import participants
 from sagas.tests.conftest import published, saga, timeline
@@ -11,13 +10,23 @@ from sagas.tests.conftest import published, saga, timeline
 pytestmark = pytest.mark.django_db(databases=["sagas"])
 
 
-def _insure_parcel(sale: models.Saga, key: str, now: datetime) -> None:
-    """A toy step, to show what a new one takes. It does its work once for each key."""
-    participants.STEPS.perform(key, participants.Done, participants.Done, now=now)
+def _insure_parcel(requests, *, now):
+    """A toy step, to show what a new one takes: it does its work once for each key, and answers each request."""
+    done = participants.Done()
+    return participants.STEPS.perform(
+        requests, lambda members: [done] * len(members), participants.Done, now=now
+    )
 
 
-def _cancel_insurance(sale: models.Saga, key: str, now: datetime) -> None:
-    participants.STEPS.undo(key, participants.Done, participants.Done, now=now)
+def _cancel_insurance(requests, *, now):
+    done = participants.Done()
+    return participants.STEPS.undo(
+        requests, lambda members: [done] * len(members), participants.Done, now=now
+    )
+
+
+def _request(sale, key):
+    return messaging_steps.Request(key=key, correlation_id=sale.correlation_id)
 
 
 STEP = engine.Step(name="insure_parcel", queue="orders", compensation="cancel_insurance")
@@ -30,8 +39,10 @@ WITH_INSURANCE = engine.Definition(
 
 @pytest.fixture
 def toy(fakes, monkeypatch):
-    monkeypatch.setitem(steps.PARTICIPANTS, "insure_parcel", _insure_parcel)
-    monkeypatch.setitem(steps.PARTICIPANTS, "cancel_insurance", _cancel_insurance)
+    monkeypatch.setitem(steps.PARTICIPANTS, "insure_parcel", steps.Participant(_insure_parcel, _request))
+    monkeypatch.setitem(
+        steps.PARTICIPANTS, "cancel_insurance", steps.Participant(_cancel_insurance, _request)
+    )
     known = {**definitions.KNOWN, ("SETTLE_SALE", 3): WITH_INSURANCE}
     monkeypatch.setattr(definitions, "KNOWN", known)
     monkeypatch.setattr(definitions, "NEWEST", WITH_INSURANCE)
