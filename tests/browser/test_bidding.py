@@ -150,6 +150,10 @@ def test_a_purchase_becomes_an_order_that_the_page_follows(
 
     window.expect_text("#standing", "You bought this")
     window.expect_text("#meta", "3 of 5 left")
+    window.expect_text("#toasts", "is confirmed")
+    toasts, form = (window.page.locator(name).bounding_box() for name in ("#toasts", "#bid-form"))
+    assert toasts["x"] + toasts["width"] <= form["x"], "a notice covers the form"
+    sync_api.expect(window.page.locator("#toasts")).not_to_contain_text("You bought")
     window.page.goto("/orders")
     window.page.get_by_role("link", name="Brass sextant").first.click()
     window.expect_text("#order .note", "Order confirmed")
@@ -192,6 +196,7 @@ def test_a_declined_card_cancels_the_order_and_its_notice_leads_to_the_lot(
 
     window.page.get_by_role("button", name="Buy now").click()
     window.expect_text("#standing", "Your purchase did not go through")
+    window.expect_text("#card-needed", "Your card was declined")
     window.page.goto("/orders")
 
     window.expect_text("#orders", "Cancelled: the payment was declined.")
