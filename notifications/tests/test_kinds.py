@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import consuming
 from notifications import frames, handlers, kinds, models, selectors
 from notifications.mail import mailing
 from notifications.tests import conftest
@@ -189,7 +190,7 @@ def test_a_kind_of_one_row_is_in_the_feed_the_mail_and_the_api(
     )
 
     for _ in range(2):
-        handlers.of_kinds()[PriceDropped](envelope, event)
+        handlers.of_kinds()[PriceDropped]([consuming.Received(envelope, event)])
 
     (row,) = selectors.list_after(user_id=user_id, seq=0, limit=9)
     (email,) = models.Email.objects.all()
