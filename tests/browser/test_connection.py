@@ -46,7 +46,7 @@ def test_a_page_whose_stream_is_refused_opens_it_again_after_growing_pauses_and_
     window.page.context.set_offline(True)
     window.expect_text("#connection", "Connection lost. Reconnecting")
     attempts: list[sync_api.WebSocket] = []
-    window.page.on("websocket", attempts.append)
+    window.page.on("websocket", lambda socket: attempts.append(socket))
 
     try:
         web.kill()
