@@ -90,7 +90,7 @@ class NotificationsView(views.APIView):
 
 class ReadView(views.APIView):
     @openapi.extend_schema(
-        summary="I have read my notifications up to a cursor",
+        summary="Mark my notifications as read up to a cursor",
         request=ReadBody,
         responses={200: ReadPosition, 409: api_schemas.refusal("cursor_unknown")},
         tags=["notifications"],

@@ -115,6 +115,11 @@ def _missed(figures: wording.Figures) -> str:
     return f": your highest bid missed the reserve by less than {figures.missed_by_percent} %"
 
 
+def _lot_name(figures: wording.Figures) -> str:
+    """A lot that inventory refused has no title, and its seller alone reads about it."""
+    return f"“{figures.title}”" if figures.title else "Your lot"
+
+
 def _units(figures: wording.Figures) -> str:
     return f"{figures.quantity} × " if figures.quantity not in ("", 1) else ""
 
@@ -149,8 +154,10 @@ _ROWS = (
         name="WON",
         events=(events.Won,),
         audience=(Audience.BIDDER,),
-        headline=lambda f: f"You won “{f.title}” for {f.money('price')}",
-        badge="Won",
+        headline=lambda f: (
+            f"You {'bought' if f.bought else 'won'} {_units(f)}“{f.title}” for {f.money('price')}"
+        ),
+        badge="Yours",
         mood="good",
         link=_order,
         template="won.txt",
@@ -190,7 +197,7 @@ _ROWS = (
         name="AUCTION_CANCELLED",
         events=(events.AuctionCancelled,),
         audience=(Audience.BIDDER, Audience.SELLER),
-        headline=lambda f: f"“{f.title}” was cancelled: {wording.reason(f.reason)}",
+        headline=lambda f: f"{_lot_name(f)} was cancelled: {wording.reason(f.reason)}",
         badge="Cancelled",
         mood="warn",
         template="auction_cancelled.txt",

@@ -31,6 +31,7 @@ class ReadOnly(Lookups):
     """A model that is shown and never changed, or an inline of one."""
 
     actions = None
+    hide_title = True  # of an inline: the fields of a row say what it is
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

@@ -63,6 +63,7 @@ def _sale(entry: log.Entry, state: rules.State, sale: Sale) -> Iterator[events.E
         price=sale.price,
         currency=terms.currency,
         quantity=sale.quantity,
+        bought=rules.formats.of(state).sells_by_bid,
     )
     yield events.SaleConfirmed(
         sale_id=sale.sale_id,

@@ -176,7 +176,7 @@ class AuctionsView(views.APIView):
         return response.Response(paging.page_of(**page, page=params["page"], page_size=size))
 
     @extend_schema(
-        summary="Ask for an auction",
+        summary="Create an auction",
         parameters=[_OWN_KEY],
         request=AuctionBody,
         responses={

@@ -68,8 +68,8 @@ class State(msgspec.Struct, frozen=True):
 
     `at` is the time of that entry, and `ends_at` the end as bids have moved it (milliseconds since 1970 UTC). `price`
     is the visible price and `reserve` the hidden least (minor units); the price of an English auction is 0 before the
-    first bid. `leader` is a user's id. `bidders`, `buyers` (paid) and `passed_over` (their sales failed) are by user
-    id, `open_sales` by sale id. `ended`: nothing more will happen.
+    first bid. `leader` is a user's id. `bidders`, `buyers` (paid) and `passed_over` (their last sale failed) are by
+    user id, `open_sales` by sale id. `ended`: nothing more will happen.
     """
 
     auction_id: str

@@ -36,7 +36,7 @@ def notice(user_id: str, lot: lots.Lot, at: int, title: str = TITLE) -> dict[str
 
 
 def a_sale(
-    buyer: str, lot: lots.Lot, at: int, *, price: int, quantity: int = 1
+    buyer: str, lot: lots.Lot, at: int, *, price: int, quantity: int = 1, bought: bool = False
 ) -> tuple[events.Won, events.SaleConfirmed]:
     """What a sale of the lot's last entry means: the buyer's notice, and the saga."""
     sale = {
@@ -47,7 +47,7 @@ def a_sale(
         "quantity": quantity,
     }
     confirmed = events.SaleConfirmed(**sale, product_id=PRODUCT, user_id=buyer, auction_id="lot", title=TITLE)
-    return events.Won(**notice(buyer, lot, at), **sale), confirmed
+    return events.Won(**notice(buyer, lot, at), **sale, bought=bought), confirmed
 
 
 def an_end(lot: lots.Lot, relist_as: str | None = None) -> events.AuctionEnded:
@@ -423,7 +423,7 @@ def test_a_purchase_is_a_bid_and_a_sale() -> None:
             quantity=2,
             sale_id="lot-4",
         ),
-        *a_sale(ANN, lot, T0 + MINUTE, price=20_00, quantity=2),
+        *a_sale(ANN, lot, T0 + MINUTE, price=20_00, quantity=2, bought=True),
     ]
 
 

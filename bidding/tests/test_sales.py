@@ -213,6 +213,19 @@ def test_a_failed_sale_of_an_open_listing_gives_the_units_back_when_only_the_buy
     )
 
 
+def test_the_standing_of_a_buyer_of_several_units_is_that_of_the_last_purchase():
+    lot = listing()
+    standings = []
+    for end in (lot.settle, lot.fail, lot.settle):
+        sale = lot.bid(ANN).facts.sale.sale_id
+        standings += [rules.standing_of(lot.state, ANN)]
+        end(sale, at=T0 + 5 * MINUTE)
+        standings += [rules.standing_of(lot.state, ANN)]
+
+    assert standings == ["bought", "bought", "bought", "failed", "bought", "bought"]
+    assert rules.standing_of(lot.state, BEN) == "none"
+
+
 def test_a_listing_with_nothing_left_ends_with_its_last_sale_and_is_never_due():
     lot = listing(quantity=2)
     lot.bid(ANN)

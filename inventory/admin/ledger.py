@@ -68,7 +68,6 @@ class HoldingInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     fields = ("warehouse", "quantity", "from_lot")
     readonly_fields = fields
     extra = 0
-    hide_title = True
     verbose_name_plural = "units held now"
 
 

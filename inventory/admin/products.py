@@ -28,7 +28,6 @@ class BalanceInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     fields = ("warehouse", "on_hand", "available", "reserved", "committed", "set_aside")
     readonly_fields = fields
     extra = 0
-    hide_title = True
     verbose_name_plural = "units by warehouse"
 
 
@@ -37,7 +36,6 @@ class CorrectionInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     fields = ("title", "condition", "description", "actor", "at")
     readonly_fields = fields
     extra = 0
-    hide_title = True
     verbose_name_plural = "edit history"
 
 

@@ -59,7 +59,7 @@ def test_a_kind_replaces_kinds_of_the_table() -> None:
     [
         ("OUTBID", "Outbid", "bad"),
         ("LEADING", "Leading", "good"),
-        ("WON", "Won", "good"),
+        ("WON", "Yours", "good"),
         ("NEXT_IN_LINE", "Next in line", "warn"),
         ("LOST", "Not won", ""),
         ("NOT_SOLD", "Not sold", ""),
@@ -74,6 +74,24 @@ def test_a_kind_replaces_kinds_of_the_table() -> None:
 )
 def test_a_kind_has_a_badge_and_a_mood(kind: str, badge: str, mood: str) -> None:
     assert (kinds.of(kind).badge, kinds.of(kind).mood) == (badge, mood)
+
+
+@pytest.mark.parametrize(
+    ("kind", "figures", "text"),
+    [
+        ("WON", {"title": "Globe", "price": "95.00"}, "You won “Globe” for €95.00"),
+        ("WON", {"title": "Lamp", "price": "190.00", "bought": True}, "You bought “Lamp” for €190.00"),
+        (
+            "WON",
+            {"title": "Lamp", "price": "190.00", "quantity": 2, "bought": True},
+            "You bought 2 × “Lamp” for €190.00",
+        ),
+        ("AUCTION_CANCELLED", {"title": "Globe", "reason": "broken"}, "“Globe” was cancelled: broken"),
+        ("AUCTION_CANCELLED", {"title": "", "reason": "No stock."}, "Your lot was cancelled: No stock."),
+    ],
+)
+def test_the_headline_says_what_happened(kind: str, figures: dict[str, Any], text: str) -> None:
+    assert kinds.of(kind).text_of(figures | {"currency": "EUR"}) == text
 
 
 _OF_A_SALE = {"auction_id": "a1", "order_number": "GV-1"}

@@ -66,6 +66,7 @@ def test_operators_finance_and_viewers_see_the_list_and_the_timeline(client, sig
     assert "Reserve the stock" in shown
     assert "Refund the payment" in shown
     assert "refund_payment was declined" in shown
+    assert str(saga(parked).timeline.first()) not in shown
 
 
 @pytest.mark.parametrize("group", ["stock clerk", "bidder"])

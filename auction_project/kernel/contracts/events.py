@@ -175,13 +175,14 @@ class Leading(BidderNotice, frozen=True, kw_only=True):
 
 
 class Won(BidderNotice, frozen=True, kw_only=True):
-    """The auction ended, or a fixed price was taken: the sale is on its way."""
+    """The auction ended, or a fixed price was taken (`bought`): the sale is on its way."""
 
     sale_id: str
     order_number: str
     price: int
     currency: str
     quantity: int = 1
+    bought: bool = False
 
 
 class Lost(BidderNotice, frozen=True, kw_only=True):

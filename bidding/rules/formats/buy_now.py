@@ -93,7 +93,8 @@ class BuyNow:
         return None
 
     def standing(self, state: State, user_id: str) -> Standing:
-        return "bought" if user_id in state.buying or user_id in state.buyers else "failed"
+        """How the last purchase of `user_id` stands."""
+        return "bought" if user_id in state.buying or user_id not in state.passed_over else "failed"
 
     def losers(self, state: State) -> list[str]:
         return []

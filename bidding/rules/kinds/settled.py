@@ -33,5 +33,6 @@ def apply(state: State, facts: Settled, hidden: Hidden) -> Changes:
         "open_sales": state.open_sales.remove(facts.sale_id),
         "sold": state.sold + sale.quantity,
         "buyers": state.buyers.insert(sale.user_id),
+        "passed_over": state.passed_over.discard(sale.user_id),
         "ended": facts.ended,
     }

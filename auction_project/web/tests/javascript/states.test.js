@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { standingWord, stateOf } from "../../static/gavel/js/states.js";
+import { nameOf, standingWord, stateOf } from "../../static/gavel/js/states.js";
 
 test("a closed lot says how it ended, and until that is decided, that it ended", () => {
   assert.deepEqual(stateOf({ status: "CLOSED", outcome: "sold" }), ["Sold", "good"]);
@@ -45,4 +45,10 @@ test("each standing has its word", () => {
 test("what this page does not know is its own word", () => {
   assert.deepEqual(stateOf({ status: "PAUSED", outcome: null }), ["PAUSED", ""]);
   assert.deepEqual(standingWord("puzzled"), ["puzzled", ""]);
+});
+
+test("a lot has its title as soon as inventory has accepted it", () => {
+  assert.equal(nameOf({ title: "Globe", status: "CANCELLED" }), "Globe");
+  assert.equal(nameOf({ title: "", status: "REQUESTED" }), "Waiting for stock");
+  assert.equal(nameOf({ title: "", status: "CANCELLED" }), "Lot that was never listed");
 });

@@ -1,15 +1,11 @@
 // A lot in a list: its card, kept current from the stream, and the body of one auction brought up to a frame.
 
 import * as clock from "./clock.js";
-import { shortDate } from "./dates.js";
 import { chip, flash, h, setText } from "./dom.js";
-import { span } from "./format.js";
 import { formatOf } from "./formats.js";
-import { stateOf } from "./states.js";
+import { nameOf, stateOf, timing } from "./states.js";
 
 /** @import {Frame, FrameData, Lot} from "./bodies.d.ts" */
-
-const SOON_MS = 60_000;
 
 /** The events of an auction that change no more than its bids. @param {Frame} frame */
 export const isBidEvent = ({ event }) => event === "BidPlaced" || event === "MaximumChanged";
@@ -70,35 +66,6 @@ function afterBid(
   };
 }
 
-/**
- * The time that matters now, and whether it is near.
- * @param {Lot} lot
- * @param {number} now
- * @returns {{label: string, text: string, isSoon: boolean}}
- */
-export function timing(lot, now) {
-  /** @param {number} at */
-  const until = (at) => ({ text: span(at - now), isSoon: at - now < SOON_MS });
-  switch (lot.status) {
-    case "OPEN":
-      return lot.ends_at > now
-        ? { label: "Ends in", ...until(lot.ends_at) }
-        : { label: "Ends", text: "Closing …", isSoon: true };
-    case "SCHEDULED":
-      return lot.starts_at > now
-        ? { label: "Opens in", ...until(lot.starts_at), isSoon: false }
-        : { label: "Opens", text: "Opening …", isSoon: false };
-    case "SOLD_OUT":
-      return { label: "Ended", text: "Sold out", isSoon: false };
-    case "CLOSED":
-      return { label: "Ended", text: shortDate(lot.ends_at), isSoon: false };
-    case "CANCELLED":
-      return { label: "Ended", text: "Cancelled", isSoon: false };
-    default:
-      return { label: "Opens", text: shortDate(lot.starts_at), isSoon: false };
-  }
-}
-
 export class Card {
   /** @param {Lot} lot */
   constructor(lot) {
@@ -116,7 +83,7 @@ export class Card {
       "li",
       { class: "lot-card" },
       h("div", { class: "lot-picture" }, picture, this.status),
-      h("h2", {}, h("a", { href: `/auctions/${lot.id}` }, lot.title || "Waiting for stock")),
+      h("h2", {}, h("a", { href: `/auctions/${lot.id}` }, nameOf(lot))),
       h("p", {}, this.interest),
       h(
         "dl",

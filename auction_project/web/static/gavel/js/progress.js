@@ -6,7 +6,7 @@ import { REASONS } from "./reasons.js";
 
 /** @import {Label, Notification, NotificationData, Order, OrderStatus} from "./bodies.d.ts" */
 
-const STEPS = ["Won", "Paid", "Placed", "Confirmed"];
+const STEPS = ["Bought", "Paid", "Placed", "Confirmed"];
 const PAID = ["CAPTURED", "REFUNDING", "REFUNDED"];
 const ABOUT_SALES = new Set(["won", "order_confirmed", "order_cancelled", "payment_declined"]);
 const FEED_LIMIT = 200;

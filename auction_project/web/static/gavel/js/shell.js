@@ -112,7 +112,8 @@ function toast(message) {
 function isShownAnyway({ kind, data }) {
   const lot = document.getElementById("lot")?.dataset.auction;
   return (
-    Boolean(document.getElementById("notices")) || (["outbid", "leading"].includes(kind) && data.auction_id === lot)
+    Boolean(document.getElementById("notices")) ||
+    (["outbid", "leading", "won"].includes(kind) && data.auction_id === lot)
   );
 }
 

@@ -1,6 +1,11 @@
-// The word and the mood of a lot's state, and of a bidder's standing. Pure.
+// The word and the mood of a lot's state, and of a bidder's standing; a lot's name, and the time that matters now. Pure.
+
+import { shortDate } from "./dates.js";
+import { span } from "./format.js";
 
 /** @import {Label, Lot, Standing, Status} from "./bodies.d.ts" */
+
+const SOON_MS = 60_000;
 
 /** @type {Record<Status, Label>} */
 const STATUSES = {
@@ -38,5 +43,41 @@ const STANDINGS = {
 export const stateOf = ({ status, outcome }) =>
   (status === "CLOSED" && outcome && OUTCOMES[outcome]) || (STATUSES[status] ?? [status, ""]);
 
+/**
+ * The title of a lot. One that inventory refused never had a title.
+ * @param {Pick<Lot, "title" | "status">} lot
+ */
+export const nameOf = ({ title, status }) =>
+  title || (status === "CANCELLED" ? "Lot that was never listed" : "Waiting for stock");
+
 /** @param {Standing} standing @returns {Label} */
 export const standingWord = (standing) => STANDINGS[standing] ?? [standing, ""];
+
+/**
+ * The time that matters now, and whether it is near.
+ * @param {Lot} lot
+ * @param {number} now
+ * @returns {{label: string, text: string, isSoon: boolean}}
+ */
+export function timing(lot, now) {
+  /** @param {number} at */
+  const until = (at) => ({ text: span(at - now), isSoon: at - now < SOON_MS });
+  switch (lot.status) {
+    case "OPEN":
+      return lot.ends_at > now
+        ? { label: "Ends in", ...until(lot.ends_at) }
+        : { label: "Ends", text: "Closing …", isSoon: true };
+    case "SCHEDULED":
+      return lot.starts_at > now
+        ? { label: "Opens in", ...until(lot.starts_at), isSoon: false }
+        : { label: "Opens", text: "Opening …", isSoon: false };
+    case "SOLD_OUT":
+      return { label: "Ended", text: "Sold out", isSoon: false };
+    case "CLOSED": // a listing whose stock is gone ends before its time
+      return { label: "Ended", text: lot.ends_at > now ? "Early" : shortDate(lot.ends_at), isSoon: false };
+    case "CANCELLED":
+      return { label: "Ended", text: "Cancelled", isSoon: false };
+    default:
+      return { label: "Opens", text: shortDate(lot.starts_at), isSoon: false };
+  }
+}

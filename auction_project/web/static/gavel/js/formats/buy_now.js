@@ -1,6 +1,5 @@
 // Buy now: a fixed price, several units, each bid a purchase. format.d.ts says what the members mean. Pure.
 
-import { longDate } from "../dates.js";
 import { money, plural } from "../format.js";
 
 /** @import {Format} from "./format.d.ts" */
@@ -31,7 +30,7 @@ export const buyNow = {
 
   boughtAt: () => "",
   whyUnsold: () => "No unit was sold.",
-  soldTo: (lot) => ["This listing has ended", `It ended ${longDate(lot.ends_at)}.`],
+  soldTo: () => ["This listing has ended", ""],
 
   rules: (terms) => [
     `Each unit costs ${money(terms.start_price, terms.currency)}; the price is fixed.`,

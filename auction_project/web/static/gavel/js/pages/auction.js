@@ -9,12 +9,12 @@ import { isNotFound } from "../errors.js";
 import { fromMinor, money, plural } from "../format.js";
 import { formatOf, rulesOf, termsOf } from "../formats.js";
 import { showProblem } from "../lists.js";
-import { after, isBidEvent, timing } from "../lots.js";
+import { after, isBidEvent } from "../lots.js";
 import { draw } from "../plot.js";
 import { AuctionRecord, fromFrame } from "../record.js";
 import { loadRecord, showRecord } from "../record_list.js";
 import { sentence } from "../standing.js";
-import { stateOf } from "../states.js";
+import { nameOf, stateOf, timing } from "../states.js";
 import { stream } from "../stream.js";
 
 /** @import {BidAnswer, Frame, Lot, OwnStanding, RuleFigures} from "../bodies.d.ts" */
@@ -164,7 +164,7 @@ function showOwn() {
 }
 
 function showLot() {
-  const name = lot.title || "Waiting for stock";
+  const name = nameOf(lot);
   document.title = `${name} · Gavel`;
   setText(byId("title"), name);
   setText(byId("text"), lot.text || "No description.");

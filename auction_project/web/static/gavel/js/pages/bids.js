@@ -6,8 +6,8 @@ import { byId, chip, h, setText } from "../dom.js";
 import { money } from "../format.js";
 import { formatOf } from "../formats.js";
 import { empty, pictureCell, showPager, showProblem, table } from "../lists.js";
-import { after, isBidEvent, timing } from "../lots.js";
-import { standingWord } from "../states.js";
+import { after, isBidEvent } from "../lots.js";
+import { nameOf, standingWord, timing } from "../states.js";
 import { stream } from "../stream.js";
 
 /** @import {Frame, OwnBid, Page} from "../bodies.d.ts" */
@@ -28,11 +28,7 @@ class Row {
     this.time = h("td", { class: "figure", dataset: { label: "Time" } });
     const { auction } = item;
     this.item = item;
-    const title = h(
-      "th",
-      { scope: "row" },
-      h("a", { href: `/auctions/${auction.id}` }, auction.title || "Waiting for stock"),
-    );
+    const title = h("th", { scope: "row" }, h("a", { href: `/auctions/${auction.id}` }, nameOf(auction)));
     this.element = h(
       "tr",
       {},
@@ -65,7 +61,7 @@ class Row {
   /** @param {number} now */
   tick(now) {
     const { label, text, isSoon } = timing(this.lot, now);
-    setText(this.time, ["OPEN", "SOLD_OUT", "CANCELLED"].includes(this.lot.status) ? text : `${label} ${text}`);
+    setText(this.time, ["SOLD_OUT", "CANCELLED"].includes(this.lot.status) ? text : `${label} ${text}`);
     this.time.classList.toggle("soon", isSoon);
   }
 

@@ -5,7 +5,7 @@ import { shortDate } from "../dates.js";
 import { byId, chip, control, h } from "../dom.js";
 import { formatOf } from "../formats.js";
 import { empty, pictureCell, showPager, showProblem, showTable } from "../lists.js";
-import { stateOf } from "../states.js";
+import { nameOf, stateOf } from "../states.js";
 
 /** @import {Lot, Page, Product} from "../bodies.d.ts" */
 
@@ -28,7 +28,7 @@ function auctionRow(lot) {
     "tr",
     {},
     pictureCell(lot.thumbnail),
-    h("th", { scope: "row" }, h("a", { href: `/sell/auctions/${lot.id}` }, lot.title || "Waiting for stock")),
+    h("th", { scope: "row" }, h("a", { href: `/sell/auctions/${lot.id}` }, nameOf(lot))),
     h("td", {}, chip(word, mood)),
     h("td", { dataset: { label: "Format" } }, formatOf(lot).label),
     h(

@@ -10,7 +10,7 @@ import { draw } from "../plot.js";
 import { AuctionRecord, fromFrame } from "../record.js";
 import { loadRecord, showRecord } from "../record_list.js";
 import { sentence } from "../standing.js";
-import { stateOf } from "../states.js";
+import { nameOf, stateOf } from "../states.js";
 import { stream } from "../stream.js";
 
 /** @import {Frame, Lot, RuleFigures} from "../bodies.d.ts" */
@@ -76,8 +76,8 @@ function show(next) {
   article.hidden = false;
   article.removeAttribute("aria-busy");
   const [word, mood] = stateOf(lot);
-  setText(byId("title"), lot.title || "Waiting for stock");
-  document.title = `${lot.title || "Auction"} · Gavel`;
+  setText(byId("title"), nameOf(lot));
+  document.title = `${nameOf(lot)} · Gavel`;
   setText(byId("status"), word);
   byId("status").className = `chip ${mood}`;
   const isMine = me.has("operator") || lot.seller_id === me.id || !lot.seller_id;

@@ -36,7 +36,7 @@ const FACTS = {
   "payment REFUNDING": ["Refund started", ""],
   "payment REFUNDED": ["Payment refunded", ""],
   "payment TIMED_OUT": ["No answer from the payment provider", ""],
-  "sale won": ["You won the lot", "good"],
+  "sale won": ["You bought the lot", "good"],
   "sale order_cancelled": ["Sale cancelled", "bad"],
   "sale order_confirmed": ["Order confirmed", "good"],
   "payment payment_declined": ["Payment declined", "bad"],
