@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bids, push, sales, writer
+from benchmarks import bids, push, rush, sales, writer
 
 RESULTS = Path("var/benchmarks.json")
 
@@ -66,7 +66,14 @@ def _push(table: Table) -> dict[str, Any]:
     return {name: msgspec.structs.asdict(figure) for name, figure in figures.items()}
 
 
-SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales, "push": _push}
+def _rush(table: Table) -> dict[str, Any]:
+    figures = rush.run()
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,.0f}" if name.startswith("entries") else f"{value:.2f} s", "", "")
+    return figures
+
+
+SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales, "push": _push, "rush": _rush}
 
 
 def main() -> None:

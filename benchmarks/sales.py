@@ -1,12 +1,13 @@
-"""Sale -> confirmed order, and sagas per second, on the whole stack."""
+"""Sale -> confirmed order, and sagas per second, on the whole stack; buyers, listings and purchases for other
+benchmarks."""
 
 import asyncio
-import json
 import secrets
 import time
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 
 from auction_project.kernel import ids, instants, tokens
 from auction_project.kernel.contracts import events
@@ -23,6 +24,14 @@ BUYERS = 200
 STOCK = 9000
 WAIT_SECONDS = 120.0
 OPEN_POLLS = 300
+ACCEPTS = "4242424242424242"  # a test number of the simulated provider
+
+
+class Buyer(msgspec.Struct, frozen=True):
+    """A user of the API; `authorization` is the header."""
+
+    user_id: str
+    authorization: str
 
 
 def run() -> dict[str, float]:
@@ -32,7 +41,7 @@ def run() -> dict[str, float]:
 
 
 async def _measure(url: str) -> dict[str, float]:
-    buyers = await asyncio.to_thread(_buyers)
+    buyers = await asyncio.to_thread(make_buyers, BUYERS)
     auction_id = await listing(url, auction_format="buy_now", quantity=STOCK)
     limits = httpx.Limits(max_connections=64)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as http:
@@ -40,12 +49,12 @@ async def _measure(url: str) -> dict[str, float]:
         tasks = []
         for number in range(STEADY_RATE * STEADY_SECONDS):
             await asyncio.sleep(max(0.0, began + number / STEADY_RATE - time.monotonic()))
-            tasks.append(asyncio.create_task(_buy(http, auction_id, buyers[number % BUYERS])))
+            tasks.append(asyncio.create_task(buy(http, auction_id, buyers[number % BUYERS])))
         steady = [sale for sale in await asyncio.gather(*tasks) if sale]
-        waits = sorted(await asyncio.to_thread(_confirmed, steady))
+        waits = sorted(await asyncio.to_thread(wait_for_ends, steady))
         began = time.time()
-        burst = await asyncio.gather(*(_buy(http, auction_id, buyers[n % BUYERS]) for n in range(BURST)))
-        await asyncio.to_thread(_confirmed, [sale for sale in burst if sale])
+        burst = await asyncio.gather(*(buy(http, auction_id, buyers[n % BUYERS]) for n in range(BURST)))
+        await asyncio.to_thread(wait_for_ends, [sale for sale in burst if sale])
         last = await asyncio.to_thread(_last_end)
     return {
         f"sale -> order p50 s, {STEADY_RATE} sales/s": waits[len(waits) // 2],
@@ -54,13 +63,13 @@ async def _measure(url: str) -> dict[str, float]:
     }
 
 
-def _buyers() -> list[str]:
-    """Authorization headers of buyers with a card, whose accounts are old enough for the risk check."""
+def make_buyers(count: int, *, card: str = ACCEPTS) -> list[Buyer]:
+    """Buyers with a card, whose accounts are old enough for the risk check."""
     now = datetime.now(UTC)
-    headers = []
-    for _ in range(BUYERS):
+    buyers = []
+    for _ in range(count):
         user_id = ids.new_id()
-        orders.set_card(user_id=user_id, number="4242424242424242", now=now)
+        orders.set_card(user_id=user_id, number=card, now=now)
         orders.record_account(
             user_id=user_id,
             version=1,
@@ -76,12 +85,12 @@ def _buyers() -> list[str]:
             )
         )  # fmt: skip
         token = tokens.sign(sub=user_id, roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
-        headers.append(f"Bearer {token}")
-    return headers
+        buyers.append(Buyer(user_id, f"Bearer {token}"))
+    return buyers
 
 
-async def listing(url: str, *, auction_format: str, quantity: int) -> str:
-    """An open listing of a new product with that much stock."""
+async def listing(url: str, *, auction_format: str, quantity: int, start_price: str = "10.00") -> str:
+    """An open auction of a new product with that much stock. It takes bids without a card on file."""
     product_id, now = ids.new_id(), datetime.now(UTC)
 
     def shelve() -> None:
@@ -98,7 +107,7 @@ async def listing(url: str, *, auction_format: str, quantity: int) -> str:
     token = tokens.sign(sub=ids.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
     start = instants.now()
     body = {
-        "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": "10.00", "card_required": False,
+        "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": start_price, "card_required": False,
         "quantity": quantity, "starts_at": start, "ends_at": start + 3_600_000,
     }  # fmt: skip
     async with httpx.AsyncClient(
@@ -112,19 +121,22 @@ async def listing(url: str, *, auction_format: str, quantity: int) -> str:
     return auction_id
 
 
-async def _buy(http: httpx.AsyncClient, auction_id: str, authorization: str) -> tuple[str, float] | None:
-    headers = {
-        "Authorization": authorization,
-        "Idempotency-Key": secrets.token_hex(8),
-        "Content-Type": "application/json",
-    }
-    answer = await http.post(
-        f"/api/v1/auctions/{auction_id}/bids", content=json.dumps({"quantity": 1}), headers=headers
-    )
-    return (str(answer.json()["sale_id"]), time.time()) if answer.status_code == 201 else None
+async def bid(
+    http: httpx.AsyncClient, auction_id: str, bidder: Buyer, body: dict[str, object]
+) -> dict[str, object] | None:
+    """The answer to a bid that counts; None when it was refused (an overloaded machine may answer 503)."""
+    headers = {"Authorization": bidder.authorization, "Idempotency-Key": secrets.token_hex(8)}
+    answer = await http.post(f"/api/v1/auctions/{auction_id}/bids", json=body, headers=headers)
+    return dict(answer.json()) if answer.status_code == 201 else None
 
 
-def _confirmed(bought: list[tuple[str, float]]) -> list[float]:
+async def buy(http: httpx.AsyncClient, auction_id: str, buyer: Buyer) -> tuple[str, float] | None:
+    """Buy one unit: the id of the sale, and when the answer came (seconds since 1970 UTC)."""
+    answer = await bid(http, auction_id, buyer, {"quantity": 1})
+    return (str(answer["sale_id"]), time.time()) if answer else None
+
+
+def wait_for_ends(bought: list[tuple[str, float]]) -> list[float]:
     """Seconds from each answer to the end of its saga. Raises TimeoutError after WAIT_SECONDS."""
     deadline = time.monotonic() + WAIT_SECONDS
     sale_ids = [sale_id for sale_id, _ in bought]
