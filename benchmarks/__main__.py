@@ -67,13 +67,20 @@ def _push(table: Table) -> dict[str, Any]:
 
 
 def _rush(table: Table) -> dict[str, Any]:
-    figures = rush.run()
+    return _waits(table, rush.run_sales())
+
+
+def _loss(table: Table) -> dict[str, Any]:
+    return _waits(table, rush.run_loss())
+
+
+def _waits(table: Table, figures: dict[str, float]) -> dict[str, Any]:
     for name, value in figures.items():
         table.add_row(name, f"{value:,.0f}" if name.startswith("entries") else f"{value:.2f} s", "", "")
     return figures
 
 
-SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales, "push": _push, "rush": _rush}
+SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales, "push": _push, "rush": _rush, "loss": _loss}
 
 
 def main() -> None:

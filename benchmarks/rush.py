@@ -7,7 +7,7 @@ pay; and an emptied Redis after ENTRIES bids, which makes the relays publish eve
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 import redis
@@ -26,40 +26,50 @@ ENTRIES, CROWD, CONNECTIONS = 20_000, 100, 32
 PROBES = 10  # pairs of bids; the first one after the rush counts, the others show the idle stack
 WAIT_SECONDS = 300.0
 POLL_SECONDS = 0.05
-_START, _STEP = 1_000, 10  # whole euros
+_START, _STEP = 1_000, 100  # whole euros: more than an increment, and below what must be confirmed
 
 
-def run() -> dict[str, float]:
-    """Seconds, by what was waited for."""
+def run_sales() -> dict[str, float]:
+    """Seconds from the answer to the confirmed order, of a product beside the rush."""
+    return _on_the_whole_stack(_sales_beside_a_rush)
+
+
+def run_loss() -> dict[str, float]:
+    """Seconds from a bid to the stored notice of the bidder who was outbid by it."""
+    return _on_the_whole_stack(_outbid_after_a_lost_store)
+
+
+def _on_the_whole_stack(
+    measure: Callable[[httpx.AsyncClient, str], Awaitable[dict[str, float]]],
+) -> dict[str, float]:
+    async def measure_there(url: str) -> dict[str, float]:
+        limits = httpx.Limits(max_connections=64)
+        async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60) as http:
+            return await measure(http, url)
+
     with processes.whole() as running:
-        return asyncio.run(_measure(running.url))
-
-
-async def _measure(url: str) -> dict[str, float]:
-    limits = httpx.Limits(max_connections=64)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60) as http:
-        return await _sales_beside_a_rush(http, url) | await _outbid_after_a_lost_store(http, url)
+        return asyncio.run(measure_there(running.url))
 
 
 async def _sales_beside_a_rush(http: httpx.AsyncClient, url: str) -> dict[str, float]:
-    """Seconds from the answer to the confirmed order, of a product beside the rush."""
     buyers = await asyncio.to_thread(sales.make_buyers, RUSH)
+    others = await asyncio.to_thread(sales.make_buyers, OTHERS)
     hanging = await asyncio.to_thread(sales.make_buyers, HANGING, card=TIMES_OUT)
     crowded = await sales.listing(url, auction_format="buy_now", quantity=STOCK)
     other = await sales.listing(url, auction_format="buy_now", quantity=STOCK)
 
-    idle = await _ends(await _buy_steadily(http, other, buyers[:IDLE_SALES]))
+    idle = await _ends(await _buy_steadily(http, other, others[:IDLE_SALES]))
 
     began = time.time()
     rush = await asyncio.gather(*(sales.buy(http, crowded, buyer) for buyer in buyers))
-    beside = await _ends(await _buy_steadily(http, other, buyers[:OTHERS]))
+    beside = await _ends(await _buy_steadily(http, other, others))
     rush_ends = [sale for sale in rush if sale]
     rush_seconds = max(
         end + at - began for end, (_, at) in zip(await _ends(rush_ends), rush_ends, strict=True)
     )
 
     slow = await asyncio.gather(*(sales.buy(http, crowded, buyer) for buyer in hanging))
-    good = await _ends(await _buy_steadily(http, other, buyers[:OTHERS]))
+    good = await _ends(await _buy_steadily(http, other, others))
     await _ends([sale for sale in slow if sale])
     return {
         "a sale alone, p50": _middle(idle),
@@ -90,7 +100,6 @@ def _middle(figures: Sequence[float]) -> float:
 
 
 async def _outbid_after_a_lost_store(http: httpx.AsyncClient, url: str) -> dict[str, float]:
-    """Seconds from a bid to the stored notice of the bidder who was outbid by it."""
     probe = _Probe(http, await sales.listing(
         url, auction_format="english", quantity=1, start_price=f"{_START}.00"
     ), await asyncio.to_thread(sales.make_buyers, 2))  # fmt: skip

@@ -22,7 +22,7 @@ STEADY_RATE, STEADY_SECONDS = 4, 20  # well below what two cores do: the time of
 BURST = 200
 BUYERS = 200
 STOCK = 9000
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 180.0
 OPEN_POLLS = 300
 ACCEPTS = "4242424242424242"  # a test number of the simulated provider
 

@@ -108,8 +108,10 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
             '<img src="{}" alt="" width="48" height="48" style="object-fit:cover">', product.thumbnail_url
         )
 
-    @unfold.display(description="level", label={"Low": "danger"})
+    @unfold.display(description="level", label={"Low": "danger", "Depleted": "danger"})
     def level(self, product: models.Product) -> str | None:
+        if not any(getattr(product, state) for state in ("available", "reserved")):
+            return "Depleted"
         return "Low" if product.is_low else None
 
     @admin.display(description="ledger")

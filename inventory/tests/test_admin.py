@@ -73,6 +73,15 @@ def test_the_roles_of_the_desk_see_everything(client, sign_in, make_product, gro
         assert client.get(f"/admin/inventory/{model._meta.model_name}/{row.pk}/change/").status_code == 200
 
 
+def test_a_product_without_a_unit_is_depleted(client, sign_in, make_product):
+    make_product()
+    make_product(CENTRAL=2)
+    reserve(make_product(CENTRAL=1))
+    sign_in("stock clerk")
+
+    assert client.get("/admin/inventory/product/").content.decode().count("Depleted") == 1
+
+
 @pytest.mark.parametrize("group", ["finance", "bidder", "seller"])
 def test_others_see_nothing_of_the_stock(client, sign_in, make_product, group):
     product = make_product(CENTRAL=5)

@@ -196,6 +196,7 @@ def test_a_declined_card_cancels_the_order_and_its_notice_leads_to_the_lot(
 
     window.page.get_by_role("button", name="Buy now").click()
     window.expect_text("#standing", "Your purchase did not go through")
+    window.expect_text("#card-needed", "Your card was declined")
     window.page.goto("/orders")
 
     window.expect_text("#orders", "Cancelled: the payment was declined.")

@@ -10,7 +10,7 @@ from auction_project.tools.embedded import process
 from auction_project.tools.embedded.server import Server
 
 ANSWER_TIMEOUT_S = 2.0
-DATABASE = "gavel_bidding"
+DATABASE = "gavel"  # as MONGODB_DATABASE names it
 
 # {"ping": 1, "$db": "admin"} in BSON, in an OP_MSG. Written by hand, because this needs one message and no client.
 _PING = b"\x1e\x00\x00\x00\x10ping\x00\x01\x00\x00\x00\x02$db\x00\x06\x00\x00\x00admin\x00\x00"

@@ -82,6 +82,7 @@ export class BidForm {
    */
   show(lot, own, { isOwn }) {
     this.#shownLot = lot;
+    if (own.standing === "failed" && this.#own.standing !== "failed") this.#card = null; // it may be suspended now
     this.#own = own;
     if (!this.#isLeader) this.#isLowering = false;
     const { canBid: isOpen, isContest } = formatOf(lot);
