@@ -67,7 +67,10 @@ class Publisher:
             except Exception as error:
                 self._set_aside.set_aside(auction_id, error)
             else:
-                messages += [message for _, of_entry in published for message in of_entry]
+                mark = self._documents.mark(auction_id)
+                messages += [
+                    message for entry, of_entry in published if entry.seq > mark for message in of_entry
+                ]
         log_messages.append(self._broker, messages, source=log_messages.SOURCE)
         entries_published.inc(sum(len(entries[auction_id]) for auction_id in states))
         failpoints.reach("log_relay.before_mark")

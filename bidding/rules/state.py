@@ -3,7 +3,7 @@ everything with the committed one, so a writer drops it for free.
 """
 
 import enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from rpds import HashTrieMap, HashTrieSet
@@ -39,6 +39,11 @@ class Bidder(msgspec.Struct, frozen=True):
     alias: str
     maximum: int
     seq: int
+
+    @property
+    def number(self) -> int:
+        """The bidder who bid first has number 1, the next one 2, and so on: the alias ends with it."""
+        return int(self.alias.rpartition(" ")[2])
 
 
 class OpenSale(msgspec.Struct, frozen=True):
@@ -137,57 +142,3 @@ class State(msgspec.Struct, frozen=True):
     def next_alias(self, user_id: str) -> str:
         """The alias of `user_id`, a new one for a user who has not bid."""
         return self.alias_of(user_id) or f"Bidder {len(self.bidders) + 1}"
-
-
-class _Snapshot(msgspec.Struct, frozen=True):
-    """A state with its maps as plain ones."""
-
-    state: State
-    bidders: dict[str, Bidder]
-    open_sales: dict[str, OpenSale]
-    passed_over: list[str]
-    buyers: list[str] = []
-
-
-def dump(state: State) -> str:
-    """The state as JSON text, for a snapshot."""
-    bare = msgspec.structs.replace(
-        state,
-        bidders=HashTrieMap(),
-        open_sales=HashTrieMap(),
-        passed_over=HashTrieSet(),
-        buyers=HashTrieSet(),
-    )
-    return _encoder.encode(
-        _Snapshot(
-            bare,
-            dict(state.bidders.items()),
-            dict(state.open_sales.items()),
-            sorted(state.passed_over),
-            sorted(state.buyers),
-        )
-    ).decode()
-
-
-def load(snapshot: str) -> State:
-    """The inverse of `dump`. Raises msgspec.ValidationError."""
-    plain = _decoder.decode(snapshot)
-    return msgspec.structs.replace(
-        plain.state,
-        bidders=HashTrieMap(plain.bidders),
-        open_sales=HashTrieMap(plain.open_sales),
-        passed_over=HashTrieSet(plain.passed_over),
-        buyers=HashTrieSet(plain.buyers),
-    )
-
-
-def _encode_empty(_value: Any) -> None:
-    return None
-
-
-def _decode_empty(kind: Any, _value: Any) -> Any:
-    return kind()
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_encode_empty)
-_decoder = msgspec.json.Decoder(_Snapshot, dec_hook=_decode_empty)

@@ -15,7 +15,6 @@ from bidding.store import client
 MAX_BULK = 1000
 READ_CHUNK = 50  # ids or values that one read asks for
 COUNT_SECONDS = 60.0
-_DUPLICATE = 11000
 _WRITE_CONCERN = {"w": "majority", "j": True}
 
 
@@ -66,7 +65,7 @@ class BidLog:
             if answer.get("n") != len(entries):
                 raise OutcomeUnknown(f"MongoDB stored {answer.get('n')} of {len(entries)} without an error")
             return Appended(len(entries), conflict=False)
-        if failures[0].get("code") != _DUPLICATE:
+        if failures[0].get("code") != client.DUPLICATE:
             raise OutcomeUnknown(f"MongoDB: {failures[0].get('errmsg')}")
         return Appended(int(failures[0]["index"]), conflict=True)
 

@@ -6,7 +6,7 @@ Each method raises errors.Unavailable, unless it says otherwise.
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from bidding.rules import log
+from bidding.rules import log, snapshots
 from bidding.store import bid_log
 
 
@@ -26,8 +26,8 @@ class BidLog(Protocol):
 class Snapshots(Protocol):
     """The auctions that exist, see `auctions.Auctions`."""
 
-    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
-        """The snapshots of those auctions that exist, None where there is none yet."""
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, snapshots.Snapshot | None]:
+        """The snapshots of those auctions that exist, None where there is none, so that the log is read from its beginning."""
 
 
 class Writers(Protocol):

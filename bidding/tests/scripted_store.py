@@ -190,7 +190,7 @@ class ScriptedStore:
         await self._yield()
         return entries
 
-    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, rules.Snapshot | None]:
         self.loads.append(list(auction_ids))
         await self._answering()
         return {auction_id: None for auction_id in auction_ids if auction_id in self.auction_ids}

@@ -13,7 +13,8 @@ from bidding.publishing import publisher
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import PACE
-from bidding.rules import commands, kinds
+from bidding.rules import commands, kinds, snapshots
+from bidding.store import bid_log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 from bidding.tests.relaying import bids_on, document, published, resealed, step_until
@@ -181,11 +182,39 @@ def test_the_document_is_the_fold_at_the_mark_and_snapshot_plus_tail_is_the_whol
     log.append(lot.entries[8:], batch="w:2")
 
     assert (saved.status, saved.bids, saved.price, saved.due_at) == ("OPEN", 5, 325_00, T0 + lots.HOUR + 50)
-    state = rules.load(saved.snapshot)
+    state = rules.load(rules.Snapshot(saved.snapshot))
     assert state == rules.fold("x", lot.entries[:8])
     for entry in lot.entries[8:]:
         state = rules.apply(state, entry)
     assert state == rules.fold("x", lot.entries) == runtime.look("x")
+
+
+def test_the_pieces_of_a_snapshot_follow_the_log_and_a_lost_one_costs_no_second_publication(
+    log, make_relay, transport, monkeypatch
+):
+    monkeypatch.setattr(snapshots, "PIECE_BIDDERS", 2)
+    monkeypatch.setattr(bid_log, "READ_CHUNK", 2)
+    log.register()
+    lot = lots.open_lot("x")
+    for i in range(9):
+        lot.bid((ANN, BEN, "c" * 32, "d" * 32, "e" * 32)[i % 5], 20_00 + i * 100_00, at=T0 + i)
+    log.append(lot.entries)
+    first = make_relay(entries_per_read=3, save_seconds=0.0)
+    step_until(first, lambda: log.document("x").mark == 12)
+    first.close()
+    document, snapshot = log.call(log.store.auctions.get_with_snapshot("x"))
+    assert (len(document.pieces), rules.load(snapshot)) == (2, lot.state)
+
+    log.call(log.store.auctions._pieces.delete_many({"auction_id": "x"}))
+    log.append([lot.bid(ANN, 2_000_00)], batch="w:2")
+    transport.wipe()  # what comes now was not published before
+    transport.begin_epoch(log_messages.SOURCE)
+    second = make_relay(entries_per_read=3, save_seconds=0.0)
+    step_until(second, lambda: log.document("x").mark == 13)
+
+    assert published(transport, "x") == [13]
+    _, snapshot = log.call(log.store.auctions.get_with_snapshot("x"))
+    assert rules.load(snapshot) == lot.state == runtime.look("x")
 
 
 def test_an_emptied_transport_is_filled_again_though_nothing_is_new(log, relay, transport):

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from auction_project.kernel import errors
 from bidding import rules
-from bidding.rules import commands
+from bidding.rules import commands, snapshots
 from bidding.store import auctions, bid_log, client, mongo
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
@@ -358,14 +358,73 @@ async def test_progress_never_goes_backwards_and_a_snapshot_comes_back_as_it_was
     lot = lots.listing()
     lot.bid(ANN, quantity=2)
     await log_store.auctions.insert(a_document("lot"))
-    newer = a_document("lot", mark=4, status="OPEN", ended=True, due_at=None, snapshot=rules.dump(lot.state))
+    newer = a_document(
+        "lot", mark=4, status="OPEN", ended=True, due_at=None, snapshot=rules.dump(lot.state).head
+    )
 
-    assert await log_store.auctions.save_progress(newer) is True
-    assert await log_store.auctions.save_progress(a_document("lot", mark=3, status="SCHEDULED")) is False
-    assert await log_store.auctions.save_progress(newer) is True
+    assert await log_store.auctions.save_progress(newer, {}) is True
+    assert await log_store.auctions.save_progress(a_document("lot", mark=3, status="SCHEDULED"), {}) is False
+    assert await log_store.auctions.save_progress(newer, {}) is True
     assert await log_store.auctions.get("lot") == newer
     assert rules.load((await log_store.auctions.load_snapshots(["lot", "nowhere"]))["lot"]) == lot.state
-    assert await log_store.auctions.save_progress(a_document("nowhere", mark=1)) is False
+    assert await log_store.auctions.save_progress(a_document("nowhere", mark=1), {}) is False
+
+
+def a_crowd(auction_id, size):
+    """An open lot that `size` bidders have bid on, one after the other."""
+    lot = lots.open_lot(auction_id)
+    for i in range(size):
+        lot.bid(f"{i:032d}", 20_00 + i * 100_00, at=T0 + i)
+    return lot
+
+
+def a_save(lot, dumper):
+    """The document of a lot as the relay would save it now, with the changed pieces."""
+    dump = dumper.dump(lot.state)
+    document = a_document(lot.state.auction_id, mark=lot.state.seq, snapshot=dump.head, pieces=dump.saved_at)
+    return document, dump.pieces
+
+
+async def test_a_snapshot_in_pieces_is_whole_whenever_the_relay_dies_and_is_never_believed_without_a_piece(
+    log_store, raw, monkeypatch
+):
+    monkeypatch.setattr(snapshots, "PIECE_BIDDERS", 2)
+    lot = a_crowd("lot", 7)
+    await log_store.auctions.insert(a_document("lot"))
+    dumper = rules.Dumper(lot.state)
+    first, pieces = a_save(lot, dumper)
+    assert await log_store.auctions.save_progress(first, pieces) is True
+    dumper.saved_at, before = first.pieces, lot.state
+    assert (len(pieces), raw["snapshot_pieces"].count_documents({})) == (3, 3)
+    entry = lot.bid(f"{2:032d}", 5_000_00)
+    dumper.note(before, [entry], lot.state)
+    second, pieces = a_save(lot, dumper)
+    assert list(pieces) == [1]
+
+    await log_store.auctions._insert_pieces(
+        [{"_id": f"lot:1:{second.mark}", "auction_id": "lot", "text": pieces[1]}]
+    )  # the relay dies here: the document names the pieces from before
+    assert rules.load((await log_store.auctions.load_snapshots(["lot"]))["lot"]) == before
+
+    assert await log_store.auctions.save_progress(second, pieces) is True
+    await log_store.auctions.delete_old_pieces(second)
+    document, snapshot = await log_store.auctions.get_with_snapshot("lot")
+    assert (document, rules.load(snapshot)) == (second, lot.state)
+    assert raw["snapshot_pieces"].count_documents({}) == 3
+
+    raw["snapshot_pieces"].delete_one({"_id": f"lot:0:{first.mark}"})
+    assert await log_store.auctions.get_with_snapshot("lot") == (second, None)
+    assert await log_store.auctions.load_snapshots(["lot"]) == {"lot": None}
+
+
+async def test_pieces_of_another_relay_at_the_mark_and_later_are_not_deleted(log_store, raw):
+    raw["snapshot_pieces"].insert_many(
+        {"_id": f"lot:0:{seq}", "auction_id": "lot", "text": ""} for seq in (3, 4, 5)
+    )
+
+    await log_store.auctions.delete_old_pieces(a_document("lot", mark=4))
+
+    assert {row["_id"] for row in raw["snapshot_pieces"].find()} == {"lot:0:4", "lot:0:5"}
 
 
 async def test_due_auctions_are_those_with_a_due_time_that_has_come(log_store):

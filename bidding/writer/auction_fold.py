@@ -31,7 +31,7 @@ class AuctionFold:
 
     __slots__ = ("_earlier", "_keys", "auction_id", "state")
 
-    def __init__(self, auction_id: str, snapshot: str | None = None) -> None:
+    def __init__(self, auction_id: str, snapshot: rules.Snapshot | None = None) -> None:
         self.auction_id = auction_id
         self.state = rules.load(snapshot) if snapshot else rules.State(auction_id)
         self._forget_keys()
