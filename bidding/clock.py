@@ -1,11 +1,12 @@
 """The clock role: looks at auctions when they are due. A look makes the writer of this process open or close the auction, as
 does any other writer that meets it first.
 
-It keeps the due times of the next HORIZON_MS in memory, so that it looks on the millisecond and asks the store seldom.
-A stale due time is at worst too early: the rules then say when to look again. Any number of clocks may run.
+It keeps the due times of the next HORIZON_MS in memory, so that it looks on the millisecond and asks the store seldom. It
+looks at a lot ahead of its time once, so that the writer has it in memory when many are due at once. A stale due time is at worst too early: the rules then say when to look again. Any number of clocks may run.
 """
 
 import asyncio
+import contextlib
 import heapq
 import time
 from collections.abc import Callable
@@ -16,9 +17,12 @@ from bidding.writer.clocks import SYSTEM, Clocks
 
 POLL_SECONDS = 0.5
 MAX_SLEEP_SECONDS = 0.05
-HORIZON_MS = 2_000
+POLL_REST = 4.0  # after a poll, times what it took
+HORIZON_MS = 5_000
 MAX_DUE = 20_000
+PAGE_DUE = 1_000
 LOOKS_AT_ONCE = 1_000
+LOADS_AT_ONCE = 100
 NOT_DUE_AGAIN_MS = 1_000
 EMPTY_AGAIN_MS = 60_000
 
@@ -46,13 +50,15 @@ class Clock:
         self._heap: list[tuple[int, str]] = []
         self._due_at: dict[str, int] = {}  # an item of the heap with another time is out of date
         self._pauses_ms: dict[str, int] = {}  # of auctions without an entry
+        self._listed: set[str] = set()  # by the last poll
+        self._unloaded: list[str] = []  # of these, due later
         self._next_poll = 0.0
 
     def step(self) -> bool:
         """Always True: it paces itself. Raises errors.Unavailable."""
         if self._clocks.monotonic() >= self._next_poll:
-            self._poll()
-            self._next_poll = self._clocks.monotonic() + POLL_SECONDS
+            took = self._poll()
+            self._next_poll = self._clocks.monotonic() + max(POLL_SECONDS, POLL_REST * took)
         now = self._clocks.now()
         due: list[str] = []
         while self._heap and self._heap[0][0] <= now and len(due) < LOOKS_AT_ONCE:
@@ -62,6 +68,9 @@ class Clock:
         if due:
             self._look(due)
             return True
+        if self._unloaded:
+            self._load()
+            return True
         seconds = min(POLL_SECONDS, (self._heap[0][0] - now) / 1000) if self._heap else POLL_SECONDS
         self._sleep(min(max(seconds, 0.001), MAX_SLEEP_SECONDS))
         return True
@@ -69,21 +78,42 @@ class Clock:
     def close(self) -> None:
         """Nothing: the process closes the bid log."""
 
-    def _poll(self) -> None:
-        """Learn from the store what is due soon, and forget what is not due any more."""
+    def _poll(self) -> float:
+        """Learn from the store what is due soon, and forget what is not due any more; how many seconds this took."""
+        began = self._clocks.monotonic()
         before = self._clocks.now() + HORIZON_MS
-        due = dict(runtime.call(runtime.current().store.auctions.due(before=before, limit=MAX_DUE)))
-        self._due_at = {auction_id: at for auction_id, at in self._due_at.items() if auction_id in due}
-        self._pauses_ms = {auction_id: ms for auction_id, ms in self._pauses_ms.items() if auction_id in due}
-        self._heap = [item for item in self._heap if item[1] in due]
+        due: dict[str, int] = {}
+        for skip in range(0, MAX_DUE, PAGE_DUE):
+            page = runtime.call(
+                runtime.current().store.auctions.due(before=before, skip=skip, limit=PAGE_DUE)
+            )
+            due |= page
+            if len(page) < PAGE_DUE:
+                break
+        kept = due.keys() | self._listed  # pages that move while they are read can leave out one that is due
+        self._listed = set(due)
+        self._due_at = {auction_id: at for auction_id, at in self._due_at.items() if auction_id in kept}
+        self._pauses_ms = {auction_id: ms for auction_id, ms in self._pauses_ms.items() if auction_id in kept}
+        self._heap = [item for item in self._heap if item[1] in kept]
         heapq.heapify(self._heap)
+        now, peek = self._clocks.now(), runtime.current().committer.peek
+        self._unloaded = [
+            auction_id for auction_id, at in due.items() if at > now and peek(auction_id) is None
+        ]
         for auction_id, at in due.items():
             if auction_id not in self._due_at:
                 self._remember(auction_id, at)
+        return self._clocks.monotonic() - began
 
     def _remember(self, auction_id: str, at: int) -> None:
         self._due_at[auction_id] = at
         heapq.heappush(self._heap, (at, auction_id))
+
+    def _load(self) -> None:
+        """Look at some ahead of their time, so that the writer has them in memory. Best effort: they are looked at again."""
+        some, self._unloaded = self._unloaded[:LOADS_AT_ONCE], self._unloaded[LOADS_AT_ONCE:]
+        with contextlib.suppress(errors.Unavailable):
+            runtime.call(_look_at(some))
 
     def _look(self, auction_ids: list[str]) -> None:
         """Look at each, which makes the writer do what is due. Then remember when to look again."""

@@ -6,6 +6,7 @@ it says that the auction has moved on (`_unless_overtaken`).
 
 import hashlib
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from bidding import reports, rules, runtime
 from bidding.rules import commands, kinds, log
 from bidding.store import auctions
 from bidding.writer import failures
+
+PAGE_AUCTIONS = 500
 
 logger = logs.get(__name__)
 
@@ -126,8 +129,8 @@ def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: i
 
 def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:
     """Nothing of the product is left: cancel those of its listings that are older than this event."""
-    for document in runtime.call(runtime.current().store.auctions.of_product(product_id)):
-        if rules.formats.FORMATS[document.format].sells_by_bid:
+    for document in _auctions_of_product(product_id):
+        if not document.ended and rules.formats.FORMATS[document.format].sells_by_bid:
             _unless_overtaken(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
 
 
@@ -189,6 +192,14 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
         )
     except (errors.Conflict, failures.KeyReused):
         logger.info("already_relisted", auction_id=relist_as)
+
+
+def _auctions_of_product(product_id: str) -> Iterator[auctions.AuctionDocument]:
+    read = 0
+    store = runtime.current().store.auctions
+    while page := runtime.call(store.of_product(product_id, skip=read, limit=PAGE_AUCTIONS)):
+        yield from page
+        read += len(page)
 
 
 def _cancel_by_inventory(

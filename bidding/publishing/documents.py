@@ -7,6 +7,8 @@ stored. Where a stored snapshot is lost, the log is folded again from its beginn
 
 import asyncio
 
+import msgspec
+
 from auction_project.kernel import errors, logs
 from bidding import rules, runtime
 from bidding.publishing import unreadable
@@ -132,7 +134,9 @@ class Documents:
         many as those that it names, and at the end."""
         store = runtime.current().store.auctions
         dump = progress.dumper.dump(progress.state)
-        document = _document(progress.state, progress.created_at, dump)
+        document = msgspec.structs.replace(
+            _document(progress.state, progress.created_at), snapshot=dump.head, pieces=dump.saved_at
+        )
         progress.old_pieces += len(dump.pieces)
         if not await store.save_progress(document, dump.pieces):
             return  # another relay leads
@@ -142,7 +146,8 @@ class Documents:
             progress.old_pieces = 0
 
 
-def _document(state: rules.State, created_at: int, dump: rules.Dump) -> auctions.AuctionDocument:
+def _document(state: rules.State, created_at: int) -> auctions.AuctionDocument:
+    """The document at the mark, without its snapshot."""
     terms = state.known_terms
     return auctions.AuctionDocument(
         id=state.auction_id,
@@ -170,6 +175,4 @@ def _document(state: rules.State, created_at: int, dump: rules.Dump) -> auctions
         outcome=state.outcome,
         mark=state.seq,
         hash=state.hash,
-        snapshot=dump.head,
-        pieces=dump.saved_at,
     )

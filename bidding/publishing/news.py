@@ -38,8 +38,9 @@ class News:
         self.waiting: dict[str, None] = {}
         self.writers: dict[str, batches.Writer] = {}
         self._to_compare: list[tuple[str, int]] = []  # (auction, mark): what is left of a page of the sweep
-        self._page_end = ""
+        self._read = 0  # auctions of this round
         self._round_began = 0.0
+        self._rounds = 0
         self.next_slice = 0.0
 
     def note(self, auction_ids: Iterable[str]) -> None:
@@ -80,24 +81,29 @@ class News:
         """Compare a slice, when it is time. If this fails, the relay still publishes what it learns from the writers."""
         if self._clocks.monotonic() < self.next_slice:
             return
+        began = self._clocks.monotonic()
         try:
-            runtime.call(self._compare_slice(), seconds=self._pace.slice_seconds)
+            is_over = runtime.call(self._compare_slice(), seconds=self._pace.slice_seconds)
         except Exception as error:
             self.next_slice = self._clocks.monotonic() + self._pace.sweep_seconds
-            logger.warning("sweep_failed", after=self._page_end, error=repr(error))
+            logger.warning("sweep_failed", after=self._read, error=repr(error))
+            return
+        ended = self._clocks.monotonic()
+        if is_over:
+            self.next_slice = self._round_began + self._pace.sweep_seconds
+        elif self._rounds:
+            self.next_slice = ended + (ended - began) * self._pace.sweep_rest
 
-    async def _compare_slice(self) -> None:
-        """Note those of the next auctions whose log is longer than what is published."""
+    async def _compare_slice(self) -> bool:
+        """Note those of the next auctions whose log is longer than what is published; whether this ended a round."""
         log_store = runtime.current().store
         if not self._to_compare:
-            if not self._page_end:
+            if not self._read:
                 self._round_began = self._clocks.monotonic()
                 await self._meet_writers()
-            marks = await log_store.auctions.marks(
-                after=self._page_end, limit=self._pace.page_auctions, unfinished=True
-            )
+            marks = await log_store.auctions.unfinished_marks(skip=self._read, limit=self._pace.page_auctions)
             self._to_compare = list(marks.items())
-            self._page_end = next(reversed(marks)) if len(marks) == self._pace.page_auctions else ""
+            self._read = self._read + len(marks) if len(marks) == self._pace.page_auctions else 0
         heads = {
             auction_id: mark if (seq := self._documents.seq(auction_id)) is None else seq
             for auction_id, mark in self._to_compare[: self._pace.slice_auctions]
@@ -111,8 +117,9 @@ class News:
                 raise
             self.note(heads)  # one of them is unreadable, so each is read by itself
         del self._to_compare[: self._pace.slice_auctions]
-        if not self._to_compare and not self._page_end:
-            self.next_slice = self._round_began + self._pace.sweep_seconds
+        is_over = not self._to_compare and not self._read
+        self._rounds += is_over
+        return is_over
 
     async def _meet_writers(self) -> None:
         """Learn of new writers, and forget those that are gone."""

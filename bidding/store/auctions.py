@@ -18,8 +18,8 @@ from auction_project.kernel import errors, logs
 from bidding.rules import snapshots, state
 from bidding.store import client
 
-LIST_MS = 1_000  # the server aborts a slower list, so that lists never slow down bids
 READ_CHUNK = 50  # ids that one read asks for
+LIST_MS = 1_000  # the server aborts a slower list, so that lists never slow down bids
 WRITE_CHUNK = 100  # pieces that one insert stores
 READS_OF_A_SNAPSHOT = 3  # while the relay replaces its pieces
 
@@ -200,24 +200,30 @@ class Auctions:
         total = await client.guard(self._auctions.count_documents(where, maxTimeMS=LIST_MS))
         return [_document(row) for row in rows], total
 
-    async def due(self, *, before: int, limit: int) -> list[tuple[str, int]]:
-        """(id, due_at) of up to `limit` auctions that are due before the instant `before`, in any order."""
-        cursor = self._auctions.find({"due_at": {"$lt": before}}, {"due_at": 1}).limit(limit)
+    async def due(self, *, before: int, limit: int, skip: int = 0) -> list[tuple[str, int]]:
+        """(id, due_at) of a page of the auctions that are due before the instant `before`, the earliest first."""
+        cursor = self._auctions.find({"due_at": {"$lt": before}}, {"due_at": 1})
+        cursor = cursor.sort("due_at").skip(skip).limit(limit)
         return [(row["_id"], row["due_at"]) for row in await client.guard(cursor.to_list())]
 
-    async def marks(self, *, after: str, limit: int, unfinished: bool = False) -> dict[str, int]:
-        """The marks of up to `limit` auctions that follow the id `after`, in the order of their ids. `unfinished`: only of
-        those whose log may still grow."""
-        where: dict[str, Any] = {"_id": {"$gt": after}} if after else {}
-        if unfinished:
-            where["ended"] = False
-        cursor = self._auctions.find(where, {"mark": 1}).sort("_id").limit(limit)
+    # The embedded server uses no index for a range of `_id`, and reads all documents instead: so these pages have numbers.
+
+    async def marks(self, *, skip: int, limit: int) -> dict[str, int]:
+        """The marks of a page of all auctions, in the order of their ids: new ones among them make a later page repeat some, and
+        miss none."""
+        cursor = self._auctions.find({}, {"mark": 1}).sort("_id").skip(skip).limit(limit)
         return {row["_id"]: row["mark"] for row in await client.guard(cursor.to_list())}
 
-    async def of_product(self, product_id: str) -> list[AuctionDocument]:
-        """The auctions of a product that may still sell, without snapshots."""
-        cursor = self._auctions.find({"product_id": product_id}, _LISTED)
-        return [_document(row) for row in await client.guard(cursor.to_list()) if not row["ended"]]
+    async def unfinished_marks(self, *, skip: int, limit: int) -> dict[str, int]:
+        """The marks of a page of the auctions whose log may still grow, in the order of the index on `ended`: if one of them ends
+        meanwhile, a page may miss another."""
+        cursor = self._auctions.find({"ended": False}, {"mark": 1}).skip(skip).limit(limit)
+        return {row["_id"]: row["mark"] for row in await client.guard(cursor.to_list())}
+
+    async def of_product(self, product_id: str, *, skip: int, limit: int) -> list[AuctionDocument]:
+        """A page of the auctions of a product in the order of their ids, without snapshots."""
+        cursor = self._auctions.find({"product_id": product_id}, _LISTED).sort("_id").skip(skip).limit(limit)
+        return [_document(row) for row in await client.guard(cursor.to_list())]
 
     async def all_ids(self) -> list[str]:
         return [row["_id"] for row in await client.guard(self._auctions.find({}, {"_id": 1}).to_list())]

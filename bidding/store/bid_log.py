@@ -45,6 +45,14 @@ class BidLog:
         await self._bids.create_index("batch")
         await self._bids.create_index("actor")
 
+    async def has_unique_keys(self) -> bool:
+        """Whether the unique index on the keys of entries is there."""
+        indexes = await client.guard(self._bids.index_information())
+        return any(
+            index["key"] == [("idem", pymongo.ASCENDING)] and index.get("unique")
+            for index in indexes.values()
+        )
+
     async def append(self, entries: Sequence[log.Entry], *, batch: str) -> Appended:
         """Store up to MAX_BULK entries with one ordered bulk insert. Raises OutcomeUnknown."""
         command = {

@@ -55,8 +55,8 @@ class LogStore(Protocol):
     @property
     def writers(self) -> Writers: ...
 
-    async def prepare(self) -> None:
-        """Make the unique indexes, on which the log's guarantees rest."""
+    async def check_fences(self) -> None:
+        """Raises errors.Unavailable also when the unique indexes are missing, on which the log's guarantees rest."""
 
     async def clock_offset_ms(self) -> float:
         """The store's clock minus ours, as far as it is certain: a slow answer does not count as a wrong clock."""

@@ -25,7 +25,6 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
         created_at=now,
         due_at=terms.starts_at,
     )
-    runtime.call(runtime.current().store.prepare())
     runtime.call(runtime.current().store.auctions.insert(document))
     common = {"auction_id": auction_id, "at": now, "salt": "s"}
     steps = [

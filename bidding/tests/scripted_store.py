@@ -148,7 +148,7 @@ class ScriptedStore:
 
     auctions = writers = bids
 
-    async def prepare(self) -> None:
+    async def check_fences(self) -> None:
         await self._answering()
 
     async def append(self, entries: Sequence[log.Entry], *, batch: str) -> bid_log.Appended:

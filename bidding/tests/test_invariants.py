@@ -50,7 +50,6 @@ class House:
         for actor, quantity in ((ANN, 1), (BEN, 2), (BEN, 1), (CID, 1)):
             self.bid(self.listing, actor, quantity=quantity)
         log_store = runtime.current().store
-        runtime.call(log_store.prepare())
         for number, lot in enumerate((self.english, self.listing)):
             runtime.call(log_store.auctions.insert(self._document(lot)))
             assert runtime.call(log_store.bids.append(lot.entries, batch=f"w:{number}")).conflict is False

@@ -114,7 +114,7 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
     async def too_slow(**_which):
         raise errors.Unavailable("MongoDB: timed out")
 
-    monkeypatch.setattr(log.store.auctions, "marks", too_slow)
+    monkeypatch.setattr(log.store.auctions, "unfinished_marks", too_slow)
     log.register()
     lot = bids_on("x", 1)
     log.append(lot.entries, batch="w:1")

@@ -55,7 +55,6 @@ def test_a_repeated_cancellation_gets_the_same_answer_and_another_reason_comes_t
 
 
 def test_a_lot_that_inventory_refuses_says_why_in_a_sentence(bid_log):
-    runtime.call(runtime.current().store.prepare())
     services.request_auction(
         auction_id=AUCTION, actor=lots.SELLER, key="mine", terms=lots.terms(), reserve=None, now=T0
     )
@@ -67,7 +66,6 @@ def test_a_lot_that_inventory_refuses_says_why_in_a_sentence(bid_log):
 
 
 def test_a_request_that_is_repeated_after_the_end_gets_its_first_answer(bid_log):
-    runtime.call(runtime.current().store.prepare())
     request = {
         "auction_id": AUCTION,
         "actor": lots.SELLER,
@@ -86,7 +84,6 @@ def test_a_request_that_is_repeated_after_the_end_gets_its_first_answer(bid_log)
 
 
 def test_a_relisted_lot_has_its_hard_stop_as_long_after_its_end_as_before(bid_log):
-    runtime.call(runtime.current().store.prepare())
     soft = rules.SoftClose(hard_stop_at=T0 + lots.HOUR + lots.MINUTE)
     services.request_auction(
         auction_id=AUCTION,

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from auction_project.kernel import errors
 from bidding import rules
-from bidding.rules import commands, snapshots
+from bidding.rules import commands, kinds, snapshots
 from bidding.store import auctions, bid_log, client, mongo
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
@@ -124,6 +124,26 @@ async def test_the_indexes_are_there_and_the_key_is_unique(log_store, raw):
     assert {("batch",), ("actor",)} <= set(found)
     auctions = {index["key"][0][0] for index in raw["auctions"].index_information().values()}
     assert {"product_id", "due_at", "status", "seller_id", "ended"} <= auctions
+
+
+async def test_a_writer_takes_no_bid_before_the_indexes_are_made(database_name):
+    fresh = mongo.MongoStore(settings.MONGODB_URL, database_name)
+    await fresh.auctions.insert(a_document("lot"))
+    writer = committer.Committer(fresh)
+    writer.start()
+    request = kinds.Request(
+        auction_id="lot", actor=lots.SELLER, key="k", at=T0 - 1, salt="s", terms=lots.terms()
+    )
+
+    with pytest.raises(errors.Unavailable):
+        await writer.submit(request)
+    with pytest.raises(errors.Unavailable, match="migrate_all"):
+        await fresh.check_fences()
+    await fresh.prepare()
+    assert (await writer.submit(request)).seq == 1
+
+    await writer.stop()
+    await fresh.close()
 
 
 async def test_preparing_again_changes_nothing(log_store, raw):
@@ -239,7 +259,7 @@ async def proxied(database_name, log_store):
     """A store behind a proxy that can lose answers, connected already."""
     async with cutting_proxy.CuttingProxy(settings.MONGODB_URL) as proxy:
         found = mongo.MongoStore(proxy.url, database_name)
-        await found.ping()
+        await found.check_fences()
         yield proxy, found
         proxy.lose = "nothing"
         await found.close()
@@ -273,7 +293,7 @@ async def test_a_server_that_hangs_is_unknown_or_unavailable_within_its_time(pro
     for operation in (
         found.bids.append(bids_on("x", 2).entries, batch="w:1"),
         found.bids.read([("x", 1)]),
-        found.ping(),
+        found.check_fences(),
     ):
         began = time.monotonic()
         with pytest.raises(errors.Unavailable):
@@ -431,7 +451,9 @@ async def test_due_auctions_are_those_with_a_due_time_that_has_come(log_store):
     for name, due_at in (("early", T0 - 1), ("now", T0), ("late", T0 + 1), ("never", None)):
         await log_store.auctions.insert(a_document(name, due_at=due_at))
 
-    assert sorted(await log_store.auctions.due(before=T0 + 1, limit=10)) == [("early", T0 - 1), ("now", T0)]
+    assert await log_store.auctions.due(before=T0 + 1, limit=10) == [("early", T0 - 1), ("now", T0)]
+    assert await log_store.auctions.due(before=T0 + 1, skip=1, limit=1) == [("now", T0)]
+    assert await log_store.auctions.due(before=T0 + 1, skip=2, limit=1) == []
 
 
 async def test_lists_filter_search_sort_and_page(log_store):
@@ -462,7 +484,8 @@ async def test_lists_filter_search_sort_and_page(log_store):
     assert await listed(search="(no. 3)") == (["a3"], 1)
     assert await listed(search="sextant .*") == ([], 0)
     assert await listed(status="NEW") == ([], 0)
-    assert [document.id for document in await log_store.auctions.of_product("p1")] == ["a4"]
+    assert [d.id for d in await log_store.auctions.of_product("p1", skip=0, limit=9)] == ["a4", "a5"]
+    assert [d.id for d in await log_store.auctions.of_product("p1", skip=1, limit=1)] == ["a5"]
     assert len(await log_store.auctions.all_ids()) == 7
 
 
@@ -511,10 +534,11 @@ async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):
     for auction_id, mark, ended in (("c", 3, False), ("a", 1, False), ("d", 4, True), ("b", 2, False)):
         await log_store.auctions.insert(a_document(auction_id, mark=mark, ended=ended))
 
-    assert list((await log_store.auctions.marks(after="", limit=2)).items()) == [("a", 1), ("b", 2)]
-    assert await log_store.auctions.marks(after="b", limit=2) == {"c": 3, "d": 4}
-    assert await log_store.auctions.marks(after="b", limit=2, unfinished=True) == {"c": 3}
-    assert await log_store.auctions.marks(after="d", limit=2) == {}
+    assert list((await log_store.auctions.marks(skip=0, limit=2)).items()) == [("a", 1), ("b", 2)]
+    assert await log_store.auctions.marks(skip=2, limit=2) == {"c": 3, "d": 4}
+    assert await log_store.auctions.marks(skip=4, limit=2) == {}
+    assert await log_store.auctions.unfinished_marks(skip=0, limit=4) == {"a": 1, "b": 2, "c": 3}
+    assert await log_store.auctions.unfinished_marks(skip=3, limit=4) == {}
 
 
 # --- writers, leases, clock -----------------------------------------------------------------------------------------------------
