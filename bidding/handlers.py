@@ -7,43 +7,35 @@ from bidding import services
 
 
 def on_lot_accepted(envelope: Envelope, event: events.LotAccepted) -> None:
-    services.schedule_auction(event_id=envelope.id, accepted=event, now=instants.now())
+    services.schedule_auctions([(envelope, event)], now=instants.now())
 
 
 def on_lot_refused(envelope: Envelope, event: events.LotRefused) -> None:
-    services.refuse_auction(
-        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=instants.now()
-    )
+    services.refuse_auctions([(envelope, event)], now=instants.now())
 
 
 def on_stock_depleted(envelope: Envelope, event: events.StockDepleted) -> None:
-    services.cancel_depleted_auctions(
-        event_id=envelope.id, product_id=event.product_id, stock_version=event.version, now=instants.now()
-    )
+    services.cancel_depleted_auctions([(envelope, event)], now=instants.now())
 
 
 def on_stock_changed(_envelope: Envelope, event: events.StockChanged) -> None:
-    services.record_stock(
-        product_id=event.product_id, available=event.available, version=event.version, sale_id=event.sale_id
-    )
+    services.record_stock([event])
 
 
 def on_lot_stock_lost(envelope: Envelope, event: events.LotStockLost) -> None:
-    services.cancel_for_lost_stock(
-        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=instants.now()
-    )
+    services.cancel_for_lost_stock([(envelope, event)], now=instants.now())
 
 
 def on_card_changed(_envelope: Envelope, event: events.CardChanged) -> None:
-    services.record_card(user_id=event.user_id, usable=event.usable, version=event.version)
+    services.record_cards([event])
 
 
-def on_sale_settled(_envelope: Envelope, event: events.SaleSettled) -> None:
-    services.settle_sale(sale_id=event.sale_id, now=instants.now())
+def on_sale_settled(envelope: Envelope, event: events.SaleSettled) -> None:
+    services.settle_sales([(envelope, event)], now=instants.now())
 
 
-def on_bid_failed(_envelope: Envelope, event: events.BidFailed) -> None:
-    services.fail_sale(sale_id=event.sale_id, reason=event.reason, now=instants.now())
+def on_bid_failed(envelope: Envelope, event: events.BidFailed) -> None:
+    services.fail_sales([(envelope, event)], now=instants.now())
 
 
 def on_auction_ended(envelope: Envelope, event: events.AuctionEnded) -> None:

@@ -1,24 +1,28 @@
-"""What can be done to an auction besides bidding, one function each. Each sends a command to the committer.
+"""What can be done to an auction besides bidding, one function each. Each sends commands to the committer.
 
-Handlers pass the id of the event as key, so that a repeat gets the stored outcome. A Refusal is raised as an error, unless
-it says that the auction has moved on (`_unless_overtaken`).
+What follows from events takes a run of them, so that their entries share one bulk of the log. The id of the event is the key,
+so that a repeat gets the stored outcome. A Refusal is raised as an error, unless it says that the auction has moved on
+(`_submit_unless_overtaken`).
 """
 
 import hashlib
 import secrets
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from auction_project.kernel import errors, ids, logs
-from auction_project.kernel.contracts import events
+from auction_project.kernel.contracts import Envelope, events
 from bidding import reports, rules, runtime
 from bidding.rules import commands, kinds, log
 from bidding.store import auctions
 from bidding.writer import failures
 
 PAGE_AUCTIONS = 500
+
+_E = TypeVar("_E", bound=events.Event)
+Received = tuple[Envelope, _E]
 
 logger = logs.get(__name__)
 
@@ -53,7 +57,7 @@ def request_auction(
         starts_at=terms.starts_at,
         ends_at=terms.ends_at,
         created_at=now,
-        due_at=terms.starts_at,
+        due_at=terms.starts_at if terms.starts_at > now else None,  # else it opens when inventory accepts it
         start_price=terms.start_price,
         ask=terms.start_price,
         quantity_left=terms.quantity,
@@ -95,72 +99,105 @@ def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: st
     )
 
 
-def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -> None:
-    """Inventory accepted the lot."""
-    _unless_overtaken(
-        kinds.Schedule(
-            auction_id=accepted.auction_id,
-            actor=commands.EVENT,
-            key=event_id,
-            at=now,
-            title=accepted.title,
-            text=accepted.text,
-            thumbnail=accepted.thumbnail,
-            seller_id=accepted.owner_id,
-            stock_version=accepted.version,
-            **_origin(),
-        )
+def schedule_auctions(accepted: Sequence[Received[events.LotAccepted]], *, now: int) -> None:
+    """Inventory accepted these lots. Those whose start has passed open at once."""
+    _submit_unless_overtaken(
+        [
+            kinds.Schedule(
+                auction_id=event.auction_id,
+                actor=commands.EVENT,
+                key=envelope.id,
+                at=now,
+                title=event.title,
+                text=event.text,
+                thumbnail=event.thumbnail,
+                seller_id=event.owner_id,
+                stock_version=event.version,
+                **_origin(envelope),
+            )
+            for envelope, event in accepted
+        ],
+        then_look=True,
     )
 
 
-def refuse_auction(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Inventory refused the lot: `reason` is the code of its LotRefused."""
-    _unless_overtaken(_cancel_by_inventory(event_id, auction_id, _REFUSED.get(reason, reason), None, now))
-
-
-def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Units that were set aside for the lot are gone. The event of a relisted lot may come before its listing; then inventory
-    refuses that."""
-    try:
-        _unless_overtaken(_cancel_by_inventory(event_id, auction_id, reason, None, now))
-    except errors.NotFound:
-        logger.info("overtaken", command="Cancel", auction_id=auction_id, rule="auction_not_found")
-
-
-def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:
-    """Nothing of the product is left: cancel those of its listings that are older than this event."""
-    for document in _auctions_of_product(product_id):
-        if not document.ended and rules.formats.FORMATS[document.format].sells_by_bid:
-            _unless_overtaken(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
-
-
-def record_card(*, user_id: str, usable: bool, version: int) -> None:
-    """Keep what orders reported: whether the user has a usable card. Raises errors.Unavailable."""
-    runtime.call(runtime.current().store.reports.save_card(user_id, usable=usable, version=version))
-
-
-def record_stock(*, product_id: str, available: int, version: int, sale_id: str | None) -> None:
-    """Keep what inventory reported: the available units of a product. Raises errors.Unavailable."""
-    runtime.call(
-        reports.record_stock(
-            runtime.current().store, product_id, available=available, version=version, sale_id=sale_id
-        )
+def refuse_auctions(refused: Sequence[Received[events.LotRefused]], *, now: int) -> None:
+    """Inventory refused these lots: the reason of each is a code."""
+    _submit_unless_overtaken(
+        [
+            _cancel_by_inventory(
+                envelope, event.auction_id, _REFUSED.get(event.reason, event.reason), None, now
+            )
+            for envelope, event in refused
+        ]
     )
 
 
-def settle_sale(*, sale_id: str, now: int) -> None:
-    """The sale's saga has succeeded. Raises errors.Refused when the auction has no such sale."""
-    auction_id, _ = ids.auction_of_sale(sale_id)
-    _submit(kinds.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
+def cancel_for_lost_stock(lost: Sequence[Received[events.LotStockLost]], *, now: int) -> None:
+    """Units that were set aside for these lots are gone. The event of a relisted lot may come before its listing; then
+    inventory refuses that."""
+    _submit_unless_overtaken(
+        [
+            _cancel_by_inventory(envelope, event.auction_id, event.reason, None, now)
+            for envelope, event in lost
+        ],
+        or_missing=True,
+    )
 
 
-def fail_sale(*, sale_id: str, reason: str, now: int) -> None:
-    """The sale's saga was undone. Raises errors.Refused when the auction has no such sale."""
-    auction_id, _ = ids.auction_of_sale(sale_id)
-    _submit(
-        commands.FailSale(
-            auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, reason=reason, **_origin()
-        )
+def cancel_depleted_auctions(depleted: Sequence[Received[events.StockDepleted]], *, now: int) -> None:
+    """Nothing of these products is left: cancel those of their listings that are older than these events."""
+    _submit_unless_overtaken(
+        [
+            _cancel_by_inventory(envelope, document.id, "Sold out.", event.version, now)
+            for envelope, event in depleted
+            for document in _auctions_of_product(event.product_id)
+            if not document.ended and rules.formats.FORMATS[document.format].sells_by_bid
+        ]
+    )
+
+
+def record_cards(changes: Sequence[events.CardChanged]) -> None:
+    """Keep what orders reported: whether these users have a usable card. Raises errors.Unavailable."""
+    newest = {change.user_id: change for change in sorted(changes, key=lambda change: change.version)}
+    runtime.call(reports.record_cards(runtime.current().store, list(newest.values())))
+
+
+def record_stock(changes: Sequence[events.StockChanged]) -> None:
+    """Keep what inventory reported: the available units of these products. Raises errors.Unavailable."""
+    runtime.call(reports.record_stock(runtime.current().store, changes))
+
+
+def settle_sales(settled: Sequence[Received[events.SaleSettled]], *, now: int) -> None:
+    """The sagas of these sales have succeeded. Raises errors.Refused when an auction has no such sale."""
+    _submit_all(
+        [
+            kinds.Settle(
+                auction_id=ids.auction_of_sale(event.sale_id)[0],
+                actor=commands.SAGAS,
+                key=event.sale_id,
+                at=now,
+                **_origin(envelope),
+            )
+            for envelope, event in settled
+        ]
+    )
+
+
+def fail_sales(failed: Sequence[Received[events.BidFailed]], *, now: int) -> None:
+    """The sagas of these sales were undone. Raises errors.Refused when an auction has no such sale."""
+    _submit_all(
+        [
+            commands.FailSale(
+                auction_id=ids.auction_of_sale(event.sale_id)[0],
+                actor=commands.SAGAS,
+                key=event.sale_id,
+                at=now,
+                reason=event.reason,
+                **_origin(envelope),
+            )
+            for envelope, event in failed
+        ]
     )
 
 
@@ -203,38 +240,57 @@ def _auctions_of_product(product_id: str) -> Iterator[auctions.AuctionDocument]:
 
 
 def _cancel_by_inventory(
-    event_id: str, auction_id: str, reason: str, stock_version: int | None, now: int
+    envelope: Envelope, auction_id: str, reason: str, stock_version: int | None, now: int
 ) -> kinds.Cancel:
     return kinds.Cancel(
         auction_id=auction_id,
         actor=commands.EVENT,
-        key=event_id,
+        key=envelope.id,
         at=now,
         reason=reason,
         by="inventory",
         stock_version=stock_version,
-        **_origin(),
+        **_origin(envelope),
     )
 
 
-def _origin() -> dict[str, Any]:
-    """What each command carries besides its arguments: a salt, and the id of the request that it comes from."""
-    return {"salt": secrets.token_hex(16), "correlation_id": logs.correlation_id()}
+def _origin(envelope: Envelope | None = None) -> dict[str, Any]:
+    """What each command carries besides its arguments: a salt, and the id of the request that it comes from, this one or that
+    of an event."""
+    correlation_id = envelope.correlationid if envelope else logs.correlation_id()
+    return {"salt": secrets.token_hex(16), "correlation_id": correlation_id}
 
 
 def _submit(command: commands.Command) -> log.Entry:
-    outcome = runtime.submit(command)
-    if isinstance(outcome, rules.Refusal):
-        raise outcome.error()
-    return outcome
+    return _submit_all([command])[0]
 
 
-def _unless_overtaken(command: commands.Command) -> None:
-    """Submit. A refusal because the auction has moved on is logged; any other is raised."""
-    outcome = runtime.submit(command)
-    if isinstance(outcome, rules.Refusal):
-        if outcome.rule not in _OVERTAKEN:
+def _submit_all(submitted: Sequence[commands.Command]) -> list[log.Entry]:
+    """Submit all before the first has its outcome, so that they share one bulk. The first failure is raised when all have
+    theirs; a repeat of the others gets the stored outcome."""
+    entries: list[log.Entry] = []
+    for outcome in runtime.submit_all(submitted):
+        if isinstance(outcome, rules.Refusal):
             raise outcome.error()
-        logger.info(
-            "overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=outcome.rule
-        )
+        if isinstance(outcome, BaseException):
+            raise outcome
+        entries.append(outcome)
+    return entries
+
+
+def _submit_unless_overtaken(
+    submitted: Sequence[commands.Command], *, or_missing: bool = False, then_look: bool = False
+) -> None:
+    """As `_submit_all`; but a refusal because the auction has moved on is logged, and `or_missing` that there is none."""
+    for command, outcome in zip(submitted, runtime.submit_all(submitted, then_look=then_look), strict=True):
+        if isinstance(outcome, rules.Refusal):
+            rule = outcome.rule
+            if rule not in _OVERTAKEN:
+                raise outcome.error()
+        elif or_missing and isinstance(outcome, errors.NotFound):
+            rule = "auction_not_found"
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            continue
+        logger.info("overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=rule)

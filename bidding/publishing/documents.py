@@ -13,11 +13,11 @@ from auction_project.kernel import errors, logs
 from bidding import rules, runtime
 from bidding.publishing import unreadable
 from bidding.publishing.pace import Pace
-from bidding.rules import kinds, log
+from bidding.rules import log
 from bidding.store import auctions
 from bidding.writer.clocks import Clocks
 
-MAX_AUCTIONS = 50_000
+MAX_AUCTIONS = 100_000  # 4 KB each, without bidders
 
 logger = logs.get(__name__)
 
@@ -91,10 +91,11 @@ class Documents:
     def move(self, auction_id: str, state: rules.State, entries: list[log.Entry]) -> None:
         """These entries are published: the mark moves. A change of the auction's status is saved at once."""
         progress = self._progress[auction_id]
+        before = progress.state
         progress.move(state, entries)
         if progress.is_folded:
             self._unsaved[auction_id] = None
-        if any(not isinstance(entry.facts, kinds.Bid) for entry in entries):
+        if (state.status, state.ended) != (before.status, before.ended):
             progress.saved_at = 0.0
 
     async def save_due(self) -> None:

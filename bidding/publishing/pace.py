@@ -32,6 +32,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     # Publishing.
     publish_seconds: float = 0.5  # of one step; then the lease, the news and the documents have their turn
     auctions_per_read: int = 32
+    entries_kept: int = 10_000  # of the batches that were seen
     entries_per_read: int = 1_600  # of these auctions together
     epoch_check_seconds: float = 2.0
     set_aside_seconds: float = 60.0

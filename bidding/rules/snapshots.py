@@ -140,6 +140,7 @@ def load(snapshot: Snapshot) -> State:
         head.state,
         bidders=HashTrieMap(bidders),
         open_sales=HashTrieMap(open_sales),
+        selling=sum(sale.quantity for sale in open_sales.values()),  # older snapshots lack it
         passed_over=HashTrieSet(passed_over),
         buyers=HashTrieSet(buyers),
     )

@@ -74,7 +74,7 @@ class State(msgspec.Struct, frozen=True):
     `at` is the time of that entry, and `ends_at` the end as bids have moved it (milliseconds since 1970 UTC). `price`
     is the visible price and `reserve` the hidden least (minor units); the price of an English auction is 0 before the
     first bid. `leader` is a user's id. `bidders`, `buyers` (paid) and `passed_over` (their sales failed) are by user
-    id, `open_sales` by sale id. `ended`: nothing more will happen.
+    id, `open_sales` by sale id; `selling` counts the units of these. `ended`: nothing more will happen.
     """
 
     auction_id: str
@@ -98,6 +98,7 @@ class State(msgspec.Struct, frozen=True):
     reserve_met: bool = True
     quantity_left: int = 0
     sold: int = 0
+    selling: int = 0
     reason: str = ""
     bidders: Bidders = HashTrieMap()
     open_sales: OpenSales = HashTrieMap()
@@ -131,7 +132,8 @@ class State(msgspec.Struct, frozen=True):
         has fewer."""
         if stock is None or self.known_terms.allocate != "on_sale":
             return self.quantity_left
-        waiting = sum(s.quantity for sale_id, s in self.open_sales.items() if sale_id not in stock.reserved)
+        reserved = (self.open_sales.get(sale_id) for sale_id in stock.reserved)
+        waiting = self.selling - sum(sale.quantity for sale in reserved if sale is not None)
         return max(0, min(self.quantity_left, stock.available - waiting))
 
     def alias_of(self, user_id: str) -> str:

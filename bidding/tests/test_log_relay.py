@@ -86,19 +86,56 @@ def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, make
     step_until(relay, lambda: published(transport, "y") == [1, 2, 3, 4, 5])
 
 
+def test_an_entry_that_is_seen_before_its_predecessor_is_published_after_it(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
+    log.register("v")
+    log.register("w")
+    lot = bids_on("x", 3)
+    log.append(lot.entries[:4], batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
+
+    log.append(lot.entries[5:], batch="w:2")
+    for _ in range(5):
+        relay.step()
+    assert published(transport, "x") == [1, 2, 3, 4]
+    log.append(lot.entries[4:5], batch="v:1")
+
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5, 6])
+
+
+def test_each_entry_of_a_batch_is_read_once(log, make_relay, transport, monkeypatch):
+    relay = make_relay(sweep_seconds=3600.0)
+    log.register()
+    lot, read = bids_on("x", 4), []
+    log.append(lot.entries[:3], batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
+    read_from = log.store.bids.read_from
+
+    async def recording(auction_id, after, limit):
+        read.append(after)
+        return await read_from(auction_id, after, limit)
+
+    monkeypatch.setattr(log.store.bids, "read_from", recording)
+    log.append(lot.entries[3:5], batch="w:2")
+    log.append(lot.entries[5:], batch="w:3")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5, 6, 7])
+
+    assert (read, relay._news._kept, relay._news._entries) == ([], 0, {})
+
+
 def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time_for_more(
     log, make_relay, monkeypatch
 ):
     relay = make_relay(sweep_seconds=3600.0, writer_idle_after_seconds=3600.0)
     log.register(number=7)
     step_until(relay, lambda: relay._news.writers)
-    polls, find = [], log.store.bids.auctions_of_batches
+    polls, find = [], log.store.bids.batches
 
-    async def recording(names):
-        polls.append(list(names))
-        return await find(names)
+    async def recording(known):
+        polls.append(list(known))
+        return await find(known)
 
-    monkeypatch.setattr(log.store.bids, "auctions_of_batches", recording)
+    monkeypatch.setattr(log.store.bids, "batches", recording)
     for _ in range(8):
         relay.step()
 

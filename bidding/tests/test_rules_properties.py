@@ -102,6 +102,7 @@ def check_log(lot):
     assert [verdicts.finding(name).violations for name in ("B2", "B3", "B5", "B6", "B7", "B9")] == [()] * 6
     assert rules.fold("lot", lot.entries) == lot.state
     assert rules.verify_chain(lot.entries) is None
+    assert lot.state.selling == sum(sale.quantity for sale in lot.state.open_sales.values())
     assert rules.load(rules.dump(lot.state)) == lot.state
     check_dumps(lot)
     for entry, after in zip(lot.entries, lot.entries[1:], strict=False):

@@ -187,8 +187,16 @@ async def test_a_batch_names_its_auctions_and_what_stored_nothing_is_a_hole(log_
     await log_store.bids.append(x.entries[:1], batch="w:2")
     await log_store.bids.append([x.bid(ANN, 900_00)], batch="w:3")
 
-    found = await log_store.bids.auctions_of_batches([f"w:{i}" for i in range(1, 100)])
-    assert found == {"w:1": {"x": 5, "y": 4}, "w:3": {"x": 6}}
+    found = await log_store.bids.batches({f"w:{i}": 0 for i in range(1, 100)})
+    assert {name: batch.last_seqs for name, batch in found.items()} == {
+        "w:1": {"x": 5, "y": 4},
+        "w:3": {"x": 6},
+    }
+    assert {(e.auction_id, e.seq): e for e in found["w:1"].entries} == {
+        (e.auction_id, e.seq): e for e in [*x.entries[:5], *y.entries]
+    }
+    assert (await log_store.bids.batches({"w:1": 9, "w:2": 0, "w:3": 1})) == {}
+    assert list(await log_store.bids.batches({"w:1": 8, "w:3": 0})) == ["w:1", "w:3"]
 
 
 async def test_the_auctions_of_a_bidder_latest_first(log_store):
@@ -223,8 +231,8 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
         "_id": (lambda: few.bids.read([("lot-0", 777)]), lambda: many.bids.read([(last, 777)])),
         "idem": (lambda: few.bids.find([f"lot-0|{key}"]), lambda: many.bids.find([key_of_last])),
         "batch": (
-            lambda: few.bids.auctions_of_batches(["w0:300"]),
-            lambda: many.bids.auctions_of_batches(["w29:300"]),
+            lambda: few.bids.batches({"w0:300": 0}),
+            lambda: many.bids.batches({"w29:300": 0}),
         ),
         "50 by _id": (
             lambda: few.bids.read_from("lot-0", 400, 50),

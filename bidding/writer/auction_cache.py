@@ -13,7 +13,7 @@ from bidding.rules import log
 from bidding.store import bid_log, protocols
 from bidding.writer.auction_fold import AuctionFold
 
-MAX_AUCTIONS = 20_000
+MAX_AUCTIONS = 100_000  # 4 KB each, without bidders
 
 logger = logs.get(__name__)
 
