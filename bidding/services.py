@@ -1,28 +1,26 @@
 """What can be done to an auction besides bidding, one function each. Each sends commands to the committer.
 
 What follows from events takes a run of them, so that their entries share one bulk of the log. The id of the event is the key,
-so that a repeat gets the stored outcome. A Refusal is raised as an error, unless it says that the auction has moved on
-(`_submit_unless_overtaken`).
+so that a repeat gets the stored outcome. A Refusal is raised as an error; but one of what inventory reports, which says that
+the auction has moved on, is logged.
 """
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from auction_project.kernel import errors, ids, logs
 from auction_project.kernel.contracts import Envelope, events
+from auction_project.kernel.messaging import consuming
 from bidding import reports, rules, runtime
 from bidding.rules import commands, kinds, log
 from bidding.store import auctions
 from bidding.writer import failures
 
 PAGE_AUCTIONS = 500
-
-_E = TypeVar("_E", bound=events.Event)
-Received = tuple[Envelope, _E]
 
 logger = logs.get(__name__)
 
@@ -99,62 +97,30 @@ def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: st
     )
 
 
-def schedule_auctions(accepted: Sequence[Received[events.LotAccepted]], *, now: int) -> None:
-    """Inventory accepted these lots. Those whose start has passed open at once."""
-    _submit_unless_overtaken(
-        [
-            kinds.Schedule(
-                auction_id=event.auction_id,
-                actor=commands.EVENT,
-                key=envelope.id,
-                at=now,
-                title=event.title,
-                text=event.text,
-                thumbnail=event.thumbnail,
-                seller_id=event.owner_id,
-                stock_version=event.version,
-                **_origin(envelope),
-            )
-            for envelope, event in accepted
-        ],
-        then_look=True,
-    )
+def follow_inventory(run: Sequence[consuming.Received], *, now: int) -> None:
+    """What inventory reports of lots and stock. A lot that it accepts is listed, and opens at once if its start has passed; one
+    that it refuses is cancelled, and so is one whose units are lost, and each older listing of a depleted product."""
+    record_stock([one.event for one in run if isinstance(one.event, events.StockChanged)])
+    submitted: list[commands.Command] = []
+    for one in run:
+        submitted += _FOLLOW[type(one.event)](one.envelope, one.event, now)
+    # The loss of a relisted lot may come before its listing; then inventory refuses that.
+    lost = {one.envelope.id for one in run if isinstance(one.event, events.LotStockLost)}
+    for command, outcome in zip(submitted, runtime.submit_all(submitted, then_look=True), strict=True):
+        if isinstance(outcome, rules.Refusal) and outcome.rule in _OVERTAKEN:
+            rule = outcome.rule
+        elif isinstance(outcome, errors.NotFound) and command.key in lost:
+            rule = "auction_not_found"
+        else:
+            _entry(outcome)
+            continue
+        logger.info("overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=rule)
 
 
-def refuse_auctions(refused: Sequence[Received[events.LotRefused]], *, now: int) -> None:
-    """Inventory refused these lots: the reason of each is a code."""
-    _submit_unless_overtaken(
-        [
-            _cancel_by_inventory(
-                envelope, event.auction_id, _REFUSED.get(event.reason, event.reason), None, now
-            )
-            for envelope, event in refused
-        ]
-    )
-
-
-def cancel_for_lost_stock(lost: Sequence[Received[events.LotStockLost]], *, now: int) -> None:
-    """Units that were set aside for these lots are gone. The event of a relisted lot may come before its listing; then
-    inventory refuses that."""
-    _submit_unless_overtaken(
-        [
-            _cancel_by_inventory(envelope, event.auction_id, event.reason, None, now)
-            for envelope, event in lost
-        ],
-        or_missing=True,
-    )
-
-
-def cancel_depleted_auctions(depleted: Sequence[Received[events.StockDepleted]], *, now: int) -> None:
-    """Nothing of these products is left: cancel those of their listings that are older than these events."""
-    _submit_unless_overtaken(
-        [
-            _cancel_by_inventory(envelope, document.id, "Sold out.", event.version, now)
-            for envelope, event in depleted
-            for document in _auctions_of_product(event.product_id)
-            if not document.ended and rules.formats.FORMATS[document.format].sells_by_bid
-        ]
-    )
+def record_stock(changes: Sequence[events.StockChanged]) -> None:
+    """Keep what inventory reported: the available units of these products. Raises errors.Unavailable."""
+    if changes:
+        runtime.call(reports.record_stock(runtime.current().store, changes))
 
 
 def record_cards(changes: Sequence[events.CardChanged]) -> None:
@@ -163,42 +129,10 @@ def record_cards(changes: Sequence[events.CardChanged]) -> None:
     runtime.call(reports.record_cards(runtime.current().store, list(newest.values())))
 
 
-def record_stock(changes: Sequence[events.StockChanged]) -> None:
-    """Keep what inventory reported: the available units of these products. Raises errors.Unavailable."""
-    runtime.call(reports.record_stock(runtime.current().store, changes))
-
-
-def settle_sales(settled: Sequence[Received[events.SaleSettled]], *, now: int) -> None:
-    """The sagas of these sales have succeeded. Raises errors.Refused when an auction has no such sale."""
-    _submit_all(
-        [
-            kinds.Settle(
-                auction_id=ids.auction_of_sale(event.sale_id)[0],
-                actor=commands.SAGAS,
-                key=event.sale_id,
-                at=now,
-                **_origin(envelope),
-            )
-            for envelope, event in settled
-        ]
-    )
-
-
-def fail_sales(failed: Sequence[Received[events.BidFailed]], *, now: int) -> None:
-    """The sagas of these sales were undone. Raises errors.Refused when an auction has no such sale."""
-    _submit_all(
-        [
-            commands.FailSale(
-                auction_id=ids.auction_of_sale(event.sale_id)[0],
-                actor=commands.SAGAS,
-                key=event.sale_id,
-                at=now,
-                reason=event.reason,
-                **_origin(envelope),
-            )
-            for envelope, event in failed
-        ]
-    )
+def end_sales(run: Sequence[consuming.Received], *, now: int) -> None:
+    """The sagas of these sales have succeeded (SaleSettled) or were undone (BidFailed). Raises errors.Refused when an auction has
+    no such sale."""
+    _submit_all([_end_of_sale(one.envelope, one.event, now) for one in run])
 
 
 def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) -> None:
@@ -229,6 +163,65 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
         )
     except (errors.Conflict, failures.KeyReused):
         logger.info("already_relisted", auction_id=relist_as)
+
+
+def _end_of_sale(
+    envelope: Envelope, event: events.SaleSettled | events.BidFailed, now: int
+) -> commands.Command:
+    auction_id, _ = ids.auction_of_sale(event.sale_id)
+    common: dict[str, Any] = {
+        "auction_id": auction_id,
+        "actor": commands.SAGAS,
+        "key": event.sale_id,
+        "at": now,
+        **_origin(envelope),
+    }
+    if isinstance(event, events.SaleSettled):
+        return kinds.Settle(**common)
+    return commands.FailSale(**common, reason=event.reason)
+
+
+def _schedule(envelope: Envelope, event: events.LotAccepted, now: int) -> list[commands.Command]:
+    return [
+        kinds.Schedule(
+            auction_id=event.auction_id,
+            actor=commands.EVENT,
+            key=envelope.id,
+            at=now,
+            title=event.title,
+            text=event.text,
+            thumbnail=event.thumbnail,
+            seller_id=event.owner_id,
+            stock_version=event.version,
+            **_origin(envelope),
+        )
+    ]
+
+
+def _cancel_refused(envelope: Envelope, event: events.LotRefused, now: int) -> list[commands.Command]:
+    reason = _REFUSED.get(event.reason, event.reason)
+    return [_cancel_by_inventory(envelope, event.auction_id, reason, None, now)]
+
+
+def _cancel_lost(envelope: Envelope, event: events.LotStockLost, now: int) -> list[commands.Command]:
+    return [_cancel_by_inventory(envelope, event.auction_id, event.reason, None, now)]
+
+
+def _cancel_depleted(envelope: Envelope, event: events.StockDepleted, now: int) -> list[commands.Command]:
+    return [
+        _cancel_by_inventory(envelope, document.id, "Sold out.", event.version, now)
+        for document in _auctions_of_product(event.product_id)
+        if not document.ended and rules.formats.FORMATS[document.format].sells_by_bid
+    ]
+
+
+_FOLLOW: dict[type[events.Event], Callable[[Envelope, Any, int], list[commands.Command]]] = {
+    events.LotAccepted: _schedule,
+    events.LotRefused: _cancel_refused,
+    events.LotStockLost: _cancel_lost,
+    events.StockDepleted: _cancel_depleted,
+    events.StockChanged: lambda _envelope, _event, _now: [],  # recorded
+}
 
 
 def _auctions_of_product(product_id: str) -> Iterator[auctions.AuctionDocument]:
@@ -268,29 +261,12 @@ def _submit(command: commands.Command) -> log.Entry:
 def _submit_all(submitted: Sequence[commands.Command]) -> list[log.Entry]:
     """Submit all before the first has its outcome, so that they share one bulk. The first failure is raised when all have
     theirs; a repeat of the others gets the stored outcome."""
-    entries: list[log.Entry] = []
-    for outcome in runtime.submit_all(submitted):
-        if isinstance(outcome, rules.Refusal):
-            raise outcome.error()
-        if isinstance(outcome, BaseException):
-            raise outcome
-        entries.append(outcome)
-    return entries
+    return [_entry(outcome) for outcome in runtime.submit_all(submitted)]
 
 
-def _submit_unless_overtaken(
-    submitted: Sequence[commands.Command], *, or_missing: bool = False, then_look: bool = False
-) -> None:
-    """As `_submit_all`; but a refusal because the auction has moved on is logged, and `or_missing` that there is none."""
-    for command, outcome in zip(submitted, runtime.submit_all(submitted, then_look=then_look), strict=True):
-        if isinstance(outcome, rules.Refusal):
-            rule = outcome.rule
-            if rule not in _OVERTAKEN:
-                raise outcome.error()
-        elif or_missing and isinstance(outcome, errors.NotFound):
-            rule = "auction_not_found"
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        else:
-            continue
-        logger.info("overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=rule)
+def _entry(outcome: log.Entry | rules.Refusal | BaseException) -> log.Entry:
+    if isinstance(outcome, rules.Refusal):
+        raise outcome.error()
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome

@@ -2,6 +2,7 @@
 
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import consuming
 from bidding import runtime, services
 from bidding.rules import kinds
 from bidding.store import auctions
@@ -56,7 +57,7 @@ def received(event, *, event_id):
     body = contracts.encode(
         event, event_id=event_id, source="test", time=instants.moment(T0), version=1, correlation_id="c"
     )
-    return contracts.decode(body)
+    return consuming.Received(*contracts.decode(body))
 
 
 def head(auction_id):

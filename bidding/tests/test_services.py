@@ -61,7 +61,7 @@ def test_a_lot_that_inventory_refuses_says_why_in_a_sentence(bid_log):
     )
 
     refused = events.LotRefused(auction_id=AUCTION, product_id="p" * 32, reason="not_owner")
-    services.refuse_auctions([received(refused, event_id="e1")], now=T0 + 1)
+    services.follow_inventory([received(refused, event_id="e1")], now=T0 + 1)
 
     state = runtime.look(AUCTION)
     assert (state.status, state.reason) == ("CANCELLED", "The product belongs to another seller.")
@@ -120,7 +120,7 @@ def test_a_lot_whose_units_are_gone_is_cancelled_and_one_that_is_not_listed_yet_
         )
         for lot in (auction_id, "5" * 32)
     ]
-    services.cancel_for_lost_stock([received(event, event_id="loss") for event in lost], now=instants.now())
+    services.follow_inventory([received(event, event_id="loss") for event in lost], now=instants.now())
 
     state = runtime.look(auction_id)
     assert (state.status, state.reason, state.ended) == ("CANCELLED", "The glass broke.", True)
@@ -153,11 +153,11 @@ def test_a_run_of_events_is_one_bulk_and_a_member_that_fails_costs_no_other(bid_
 
     monkeypatch.setattr(runtime.current().store.bids, "append", count)
     with pytest.raises(errors.NotFound):
-        services.schedule_auctions(run, now=T0 - 1)
+        services.follow_inventory(run, now=T0 - 1)
 
     assert bulks == [20]
     assert {runtime.look(name).status for name in names} == {rules.Status.SCHEDULED}
-    services.schedule_auctions(run[:20], now=T0 - 1)
+    services.follow_inventory(run[:20], now=T0 - 1)
     assert {runtime.look(name).seq for name in names} == {2}
 
 
@@ -169,7 +169,7 @@ def test_a_lot_whose_start_has_passed_opens_with_its_listing_and_without_the_clo
             auction_id=name, actor=lots.SELLER, key="k", terms=terms, reserve=None, now=now
         )
 
-    services.schedule_auctions(
+    services.follow_inventory(
         [received(accepted(name), event_id=name) for name in (AUCTION, "2" * 32)], now=now
     )
 
@@ -177,6 +177,23 @@ def test_a_lot_whose_start_has_passed_opens_with_its_listing_and_without_the_clo
     assert [(key, entry.kind) for key, entry in entries.items()] == [((AUCTION, 3), "opened")]
     due_at = runtime.call(runtime.current().store.auctions.due(before=now + 2 * lots.HOUR, limit=9))
     assert due_at == [("2" * 32, now + lots.HOUR)]
+
+
+def test_what_inventory_reports_of_a_product_keeps_its_order_within_a_run(bid_log):
+    terms = lots.terms(format="buy_now", quantity=3, allocate="on_sale")
+    services.request_auction(
+        auction_id=AUCTION, actor=lots.SELLER, key="k", terms=terms, reserve=None, now=T0 - 1
+    )
+    depleted = events.StockDepleted(
+        product_id="p" * 32, version=2, title="Sextant", on_hand=0, available=0, reserved=0, committed=0
+    )
+
+    services.follow_inventory(
+        [received(accepted(AUCTION), event_id="a"), received(depleted, event_id="d")], now=T0 - 1
+    )
+
+    state = runtime.look(AUCTION)
+    assert (state.status, state.reason, state.seq) == ("CANCELLED", "Sold out.", 3)
 
 
 def test_a_run_of_reports_keeps_the_newest_of_each_product_with_the_sales_of_all(bid_log):

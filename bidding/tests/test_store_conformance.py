@@ -196,7 +196,7 @@ async def test_a_batch_names_its_auctions_and_what_stored_nothing_is_a_hole(log_
         (e.auction_id, e.seq): e for e in [*x.entries[:5], *y.entries]
     }
     assert (await log_store.bids.batches({"w:1": 9, "w:2": 0, "w:3": 1})) == {}
-    assert list(await log_store.bids.batches({"w:1": 8, "w:3": 0})) == ["w:1", "w:3"]
+    assert sorted(await log_store.bids.batches({"w:1": 8, "w:3": 0})) == ["w:1", "w:3"]
 
 
 async def test_the_auctions_of_a_bidder_latest_first(log_store):
