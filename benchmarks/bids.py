@@ -35,6 +35,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 def open_auctions(count: int) -> list[crowd.Target]:
     """Auctions brought to OPEN by commands, without the other services."""
+    runtime.call(runtime.current().store.prepare())
     now = instants.now()
     targets = []
     for _ in range(count):

@@ -12,8 +12,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from django.core.management import call_command
-
 from auction_project.kernel import ids
 from auction_project.processes import stack
 
@@ -79,13 +77,14 @@ def whole() -> Iterator[stack.Stack]:
     """The running stack, with a bid log of its own, so that it does not wait until the bids of another scenario are
     relayed."""
     with tempfile.TemporaryDirectory() as directory:
-        call_command("migrate_all", verbosity=0)
         environment = {
             **UNLIMITED,
             "GAVEL_LOG_LEVEL": "WARNING",
             "MONGODB_DATABASE": f"bench_{ids.new_id()}",
             "STREAMS_PER_ADDRESS": "10000",  # all clients have one
         }
+        migrate = [sys.executable, "manage.py", "migrate_all", "--verbosity", "0"]
+        subprocess.run(migrate, cwd=ROOT, env={**os.environ, **environment}, check=True)
         running = stack.Stack(Path(directory), environment=environment, web_port=0)
         try:
             running.start()

@@ -1,4 +1,9 @@
-"""What bidding does about the events of other apps. It has no inbox, because the log recognises a repeat by the event's id."""
+"""What bidding does about the events of other apps. It has no inbox, because the log recognises a repeat by the event's id.
+
+Kinds of events that come mixed share a handler, so that a run is long and its entries go into one bulk.
+"""
+
+from collections.abc import Sequence
 
 from auction_project.kernel import instants
 from auction_project.kernel.contracts import Envelope, events
@@ -6,44 +11,16 @@ from auction_project.kernel.messaging import consuming
 from bidding import services
 
 
-def on_lot_accepted(envelope: Envelope, event: events.LotAccepted) -> None:
-    services.schedule_auction(event_id=envelope.id, accepted=event, now=instants.now())
+def on_inventory_news(run: Sequence[consuming.Received]) -> None:
+    services.follow_inventory(run, now=instants.now())
 
 
-def on_lot_refused(envelope: Envelope, event: events.LotRefused) -> None:
-    services.refuse_auction(
-        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=instants.now()
-    )
+def on_cards_changed(run: Sequence[consuming.Received]) -> None:
+    services.record_cards([received.event for received in run])
 
 
-def on_stock_depleted(envelope: Envelope, event: events.StockDepleted) -> None:
-    services.cancel_depleted_auctions(
-        event_id=envelope.id, product_id=event.product_id, stock_version=event.version, now=instants.now()
-    )
-
-
-def on_stock_changed(_envelope: Envelope, event: events.StockChanged) -> None:
-    services.record_stock(
-        product_id=event.product_id, available=event.available, version=event.version, sale_id=event.sale_id
-    )
-
-
-def on_lot_stock_lost(envelope: Envelope, event: events.LotStockLost) -> None:
-    services.cancel_for_lost_stock(
-        event_id=envelope.id, auction_id=event.auction_id, reason=event.reason, now=instants.now()
-    )
-
-
-def on_card_changed(_envelope: Envelope, event: events.CardChanged) -> None:
-    services.record_card(user_id=event.user_id, usable=event.usable, version=event.version)
-
-
-def on_sale_settled(_envelope: Envelope, event: events.SaleSettled) -> None:
-    services.settle_sale(sale_id=event.sale_id, now=instants.now())
-
-
-def on_bid_failed(_envelope: Envelope, event: events.BidFailed) -> None:
-    services.fail_sale(sale_id=event.sale_id, reason=event.reason, now=instants.now())
+def on_sales_ended(run: Sequence[consuming.Received]) -> None:
+    services.end_sales(run, now=instants.now())
 
 
 def on_auction_ended(envelope: Envelope, event: events.AuctionEnded) -> None:
@@ -57,14 +34,18 @@ SUBSCRIPTION = consuming.Subscription(
     group="bidding",
     inbox=None,
     handlers={
-        events.LotAccepted: consuming.each(on_lot_accepted),
-        events.LotRefused: consuming.each(on_lot_refused),
-        events.LotStockLost: consuming.each(on_lot_stock_lost),
-        events.StockChanged: consuming.each(on_stock_changed),
-        events.StockDepleted: consuming.each(on_stock_depleted),
-        events.CardChanged: consuming.each(on_card_changed),
-        events.SaleSettled: consuming.each(on_sale_settled),
-        events.BidFailed: consuming.each(on_bid_failed),
+        **dict.fromkeys(
+            (
+                events.LotAccepted,
+                events.LotRefused,
+                events.LotStockLost,
+                events.StockChanged,
+                events.StockDepleted,
+            ),
+            on_inventory_news,
+        ),
+        events.CardChanged: on_cards_changed,
+        **dict.fromkeys((events.SaleSettled, events.BidFailed), on_sales_ended),
         events.AuctionEnded: consuming.each(on_auction_ended),
     },
 )

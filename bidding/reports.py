@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from auction_project.kernel.contracts import events
 from bidding.rules import commands
 from bidding.store import mongo
 from bidding.store import reports as stored_reports
@@ -103,17 +104,37 @@ class Stock:
         return dict(zip(ids, await asyncio.gather(*map(self.of, ids)), strict=True))
 
 
-async def record_stock(
-    log_store: mongo.MongoStore, product_id: str, *, available: int, version: int, sale_id: str | None
-) -> None:
-    """Keep what inventory has reported, unless the stored report is as new. `sale_id`: the sale whose units this change has set
-    aside. Raises errors.Unavailable."""
-    stored = (await log_store.reports.stock_of([product_id])).get(product_id)
-    if stored is not None and stored.version >= version:
-        return
-    reserved = stored.reserved if stored else ()
-    if sale_id is not None:
-        reserved = (*reserved, sale_id)[-MAX_RESERVED:]
-    await log_store.reports.save_stock(
-        product_id, stored_reports.ReportedStock(version=version, available=available, reserved=reserved)
+async def record_cards(log_store: mongo.MongoStore, changes: Sequence[events.CardChanged]) -> None:
+    """Keep what orders has reported, of each user one change, unless the stored report is as new. Raises
+    errors.Unavailable."""
+    await asyncio.gather(
+        *(
+            log_store.reports.save_card(change.user_id, usable=change.usable, version=change.version)
+            for change in changes
+        )
+    )
+
+
+async def record_stock(log_store: mongo.MongoStore, changes: Sequence[events.StockChanged]) -> None:
+    """Keep what inventory has reported, unless the stored report is as new: one write for each product. Raises
+    errors.Unavailable."""
+    product_ids = list({change.product_id: None for change in changes})
+    stored = await log_store.reports.stock_of(product_ids)
+    newest = dict(stored)
+    for change in sorted(changes, key=lambda change: change.version):
+        known = newest.get(change.product_id)
+        if known is not None and known.version >= change.version:
+            continue
+        reserved = known.reserved if known else ()
+        if change.sale_id is not None:
+            reserved = (*reserved, change.sale_id)[-MAX_RESERVED:]
+        newest[change.product_id] = stored_reports.ReportedStock(
+            version=change.version, available=change.available, reserved=reserved
+        )
+    await asyncio.gather(
+        *(
+            log_store.reports.save_stock(product_id, newest[product_id])
+            for product_id in product_ids
+            if newest[product_id] is not stored.get(product_id)
+        )
     )

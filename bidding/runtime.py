@@ -7,7 +7,7 @@ Synchronous code (REST views, handlers, clock) uses `submit`, `look` and `call`.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -90,9 +90,25 @@ def call(operation: Coroutine[Any, Any, _T], *, seconds: float = CALL_SECONDS) -
 
 def submit(command: commands.Command) -> log.Entry | rules.Refusal:
     """The outcome of `command`. Raises failures.KeyReused, errors.NotFound, errors.Unavailable."""
-    outcome = call(_await(lambda: current().committer.submit(command)))
-    assert not isinstance(outcome, rules.State)  # noqa: S101 - only looks answer with states
+    (outcome,) = submit_all([command])
+    if isinstance(outcome, BaseException):
+        raise outcome
     return outcome
+
+
+def submit_all(
+    submitted: Sequence[commands.Command], *, then_look: bool = False
+) -> list[log.Entry | rules.Refusal | BaseException]:
+    """The outcome of each command, or what `submit` raises. All are submitted at once, so that they share a bulk. `then_look`:
+    it also has what is due in these auctions after the commands, such as that a lot opens whose start has passed."""
+
+    async def outcomes() -> list[Any]:
+        committer = current().committer
+        futures = [committer.submit(command) for command in submitted]
+        looks = [committer.look(command.auction_id) for command in submitted] if then_look else []
+        return (await asyncio.gather(*futures, *looks, return_exceptions=True))[: len(futures)]
+
+    return call(outcomes())
 
 
 def look(auction_id: str) -> rules.State:
@@ -103,9 +119,10 @@ def look(auction_id: str) -> rules.State:
 
 
 def ping() -> None:
-    """Raises errors.Unavailable when the bid log cannot be written, e.g. for a clock that is off."""
+    """Raises errors.Unavailable when the bid log cannot be written, e.g. because its indexes are missing, or for a clock that
+    is off."""
     found = current()
-    call(found.store.ping())
+    call(found.store.check_fences())
     offset = call(found.store.clock_offset_ms())
     if abs(offset) > heartbeat.MAX_CLOCK_OFFSET_MS:
         raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")

@@ -1,21 +1,26 @@
-"""What can be done to an auction besides bidding, one function each. Each sends a command to the committer.
+"""What can be done to an auction besides bidding, one function each. Each sends commands to the committer.
 
-Handlers pass the id of the event as key, so that a repeat gets the stored outcome. A Refusal is raised as an error, unless
-it says that the auction has moved on (`_unless_overtaken`).
+What follows from events takes a run of them, so that their entries share one bulk of the log. The id of the event is the key,
+so that a repeat gets the stored outcome. A Refusal is raised as an error; but one of what inventory reports, which says that
+the auction has moved on, is logged.
 """
 
 import hashlib
 import secrets
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from auction_project.kernel import errors, ids, logs
-from auction_project.kernel.contracts import events
+from auction_project.kernel.contracts import Envelope, events
+from auction_project.kernel.messaging import consuming
 from bidding import reports, rules, runtime
 from bidding.rules import commands, kinds, log
 from bidding.store import auctions
 from bidding.writer import failures
+
+PAGE_AUCTIONS = 500
 
 logger = logs.get(__name__)
 
@@ -50,7 +55,7 @@ def request_auction(
         starts_at=terms.starts_at,
         ends_at=terms.ends_at,
         created_at=now,
-        due_at=terms.starts_at,
+        due_at=terms.starts_at if terms.starts_at > now else None,  # else it opens when inventory accepts it
         start_price=terms.start_price,
         ask=terms.start_price,
         quantity_left=terms.quantity,
@@ -92,73 +97,42 @@ def cancel_auction(*, auction_id: str, actor: str, by_operator: bool, reason: st
     )
 
 
-def schedule_auction(*, event_id: str, accepted: events.LotAccepted, now: int) -> None:
-    """Inventory accepted the lot."""
-    _unless_overtaken(
-        kinds.Schedule(
-            auction_id=accepted.auction_id,
-            actor=commands.EVENT,
-            key=event_id,
-            at=now,
-            title=accepted.title,
-            text=accepted.text,
-            thumbnail=accepted.thumbnail,
-            seller_id=accepted.owner_id,
-            stock_version=accepted.version,
-            **_origin(),
-        )
-    )
+def follow_inventory(run: Sequence[consuming.Received], *, now: int) -> None:
+    """What inventory reports of lots and stock. A lot that it accepts is listed, and opens at once if its start has passed; one
+    that it refuses is cancelled, and so is one whose units are lost, and each older listing of a depleted product."""
+    record_stock([one.event for one in run if isinstance(one.event, events.StockChanged)])
+    submitted: list[commands.Command] = []
+    for one in run:
+        submitted += _FOLLOW[type(one.event)](one.envelope, one.event, now)
+    # The loss of a relisted lot may come before its listing; then inventory refuses that.
+    lost = {one.envelope.id for one in run if isinstance(one.event, events.LotStockLost)}
+    for command, outcome in zip(submitted, runtime.submit_all(submitted, then_look=True), strict=True):
+        if isinstance(outcome, rules.Refusal) and outcome.rule in _OVERTAKEN:
+            rule = outcome.rule
+        elif isinstance(outcome, errors.NotFound) and command.key in lost:
+            rule = "auction_not_found"
+        else:
+            _entry(outcome)
+            continue
+        logger.info("overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=rule)
 
 
-def refuse_auction(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Inventory refused the lot: `reason` is the code of its LotRefused."""
-    _unless_overtaken(_cancel_by_inventory(event_id, auction_id, _REFUSED.get(reason, reason), None, now))
+def record_stock(changes: Sequence[events.StockChanged]) -> None:
+    """Keep what inventory reported: the available units of these products. Raises errors.Unavailable."""
+    if changes:
+        runtime.call(reports.record_stock(runtime.current().store, changes))
 
 
-def cancel_for_lost_stock(*, event_id: str, auction_id: str, reason: str, now: int) -> None:
-    """Units that were set aside for the lot are gone. The event of a relisted lot may come before its listing; then inventory
-    refuses that."""
-    try:
-        _unless_overtaken(_cancel_by_inventory(event_id, auction_id, reason, None, now))
-    except errors.NotFound:
-        logger.info("overtaken", command="Cancel", auction_id=auction_id, rule="auction_not_found")
+def record_cards(changes: Sequence[events.CardChanged]) -> None:
+    """Keep what orders reported: whether these users have a usable card. Raises errors.Unavailable."""
+    newest = {change.user_id: change for change in sorted(changes, key=lambda change: change.version)}
+    runtime.call(reports.record_cards(runtime.current().store, list(newest.values())))
 
 
-def cancel_depleted_auctions(*, event_id: str, product_id: str, stock_version: int, now: int) -> None:
-    """Nothing of the product is left: cancel those of its listings that are older than this event."""
-    for document in runtime.call(runtime.current().store.auctions.of_product(product_id)):
-        if rules.formats.FORMATS[document.format].sells_by_bid:
-            _unless_overtaken(_cancel_by_inventory(event_id, document.id, "Sold out.", stock_version, now))
-
-
-def record_card(*, user_id: str, usable: bool, version: int) -> None:
-    """Keep what orders reported: whether the user has a usable card. Raises errors.Unavailable."""
-    runtime.call(runtime.current().store.reports.save_card(user_id, usable=usable, version=version))
-
-
-def record_stock(*, product_id: str, available: int, version: int, sale_id: str | None) -> None:
-    """Keep what inventory reported: the available units of a product. Raises errors.Unavailable."""
-    runtime.call(
-        reports.record_stock(
-            runtime.current().store, product_id, available=available, version=version, sale_id=sale_id
-        )
-    )
-
-
-def settle_sale(*, sale_id: str, now: int) -> None:
-    """The sale's saga has succeeded. Raises errors.Refused when the auction has no such sale."""
-    auction_id, _ = ids.auction_of_sale(sale_id)
-    _submit(kinds.Settle(auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, **_origin()))
-
-
-def fail_sale(*, sale_id: str, reason: str, now: int) -> None:
-    """The sale's saga was undone. Raises errors.Refused when the auction has no such sale."""
-    auction_id, _ = ids.auction_of_sale(sale_id)
-    _submit(
-        commands.FailSale(
-            auction_id=auction_id, actor=commands.SAGAS, key=sale_id, at=now, reason=reason, **_origin()
-        )
-    )
+def end_sales(run: Sequence[consuming.Received], *, now: int) -> None:
+    """The sagas of these sales have succeeded (SaleSettled) or were undone (BidFailed). Raises errors.Refused when an auction has
+    no such sale."""
+    _submit_all([_end_of_sale(one.envelope, one.event, now) for one in run])
 
 
 def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) -> None:
@@ -191,39 +165,108 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
         logger.info("already_relisted", auction_id=relist_as)
 
 
+def _end_of_sale(
+    envelope: Envelope, event: events.SaleSettled | events.BidFailed, now: int
+) -> commands.Command:
+    auction_id, _ = ids.auction_of_sale(event.sale_id)
+    common: dict[str, Any] = {
+        "auction_id": auction_id,
+        "actor": commands.SAGAS,
+        "key": event.sale_id,
+        "at": now,
+        **_origin(envelope),
+    }
+    if isinstance(event, events.SaleSettled):
+        return kinds.Settle(**common)
+    return commands.FailSale(**common, reason=event.reason)
+
+
+def _schedule(envelope: Envelope, event: events.LotAccepted, now: int) -> list[commands.Command]:
+    return [
+        kinds.Schedule(
+            auction_id=event.auction_id,
+            actor=commands.EVENT,
+            key=envelope.id,
+            at=now,
+            title=event.title,
+            text=event.text,
+            thumbnail=event.thumbnail,
+            seller_id=event.owner_id,
+            stock_version=event.version,
+            **_origin(envelope),
+        )
+    ]
+
+
+def _cancel_refused(envelope: Envelope, event: events.LotRefused, now: int) -> list[commands.Command]:
+    reason = _REFUSED.get(event.reason, event.reason)
+    return [_cancel_by_inventory(envelope, event.auction_id, reason, None, now)]
+
+
+def _cancel_lost(envelope: Envelope, event: events.LotStockLost, now: int) -> list[commands.Command]:
+    return [_cancel_by_inventory(envelope, event.auction_id, event.reason, None, now)]
+
+
+def _cancel_depleted(envelope: Envelope, event: events.StockDepleted, now: int) -> list[commands.Command]:
+    return [
+        _cancel_by_inventory(envelope, document.id, "Sold out.", event.version, now)
+        for document in _auctions_of_product(event.product_id)
+        if not document.ended and rules.formats.FORMATS[document.format].sells_by_bid
+    ]
+
+
+_FOLLOW: dict[type[events.Event], Callable[[Envelope, Any, int], list[commands.Command]]] = {
+    events.LotAccepted: _schedule,
+    events.LotRefused: _cancel_refused,
+    events.LotStockLost: _cancel_lost,
+    events.StockDepleted: _cancel_depleted,
+    events.StockChanged: lambda _envelope, _event, _now: [],  # recorded
+}
+
+
+def _auctions_of_product(product_id: str) -> Iterator[auctions.AuctionDocument]:
+    read = 0
+    store = runtime.current().store.auctions
+    while page := runtime.call(store.of_product(product_id, skip=read, limit=PAGE_AUCTIONS)):
+        yield from page
+        read += len(page)
+
+
 def _cancel_by_inventory(
-    event_id: str, auction_id: str, reason: str, stock_version: int | None, now: int
+    envelope: Envelope, auction_id: str, reason: str, stock_version: int | None, now: int
 ) -> kinds.Cancel:
     return kinds.Cancel(
         auction_id=auction_id,
         actor=commands.EVENT,
-        key=event_id,
+        key=envelope.id,
         at=now,
         reason=reason,
         by="inventory",
         stock_version=stock_version,
-        **_origin(),
+        **_origin(envelope),
     )
 
 
-def _origin() -> dict[str, Any]:
-    """What each command carries besides its arguments: a salt, and the id of the request that it comes from."""
-    return {"salt": secrets.token_hex(16), "correlation_id": logs.correlation_id()}
+def _origin(envelope: Envelope | None = None) -> dict[str, Any]:
+    """What each command carries besides its arguments: a salt, and the id of the request that it comes from, this one or that
+    of an event."""
+    correlation_id = envelope.correlationid if envelope else logs.correlation_id()
+    return {"salt": secrets.token_hex(16), "correlation_id": correlation_id}
 
 
 def _submit(command: commands.Command) -> log.Entry:
-    outcome = runtime.submit(command)
+    return _submit_all([command])[0]
+
+
+def _submit_all(submitted: Sequence[commands.Command]) -> list[log.Entry]:
+    """Submit all before the first has its outcome, so that they share one bulk. The first failure is raised when all have
+    theirs; a repeat of the others gets the stored outcome."""
+    return [_entry(outcome) for outcome in runtime.submit_all(submitted)]
+
+
+def _entry(outcome: log.Entry | rules.Refusal | BaseException) -> log.Entry:
     if isinstance(outcome, rules.Refusal):
         raise outcome.error()
+    if isinstance(outcome, BaseException):
+        raise outcome
     return outcome
-
-
-def _unless_overtaken(command: commands.Command) -> None:
-    """Submit. A refusal because the auction has moved on is logged; any other is raised."""
-    outcome = runtime.submit(command)
-    if isinstance(outcome, rules.Refusal):
-        if outcome.rule not in _OVERTAKEN:
-            raise outcome.error()
-        logger.info(
-            "overtaken", command=type(command).__name__, auction_id=command.auction_id, rule=outcome.rule
-        )

@@ -35,9 +35,10 @@ def create_account(email: str, password: str | None, roles: list[str], card: str
 
 def report_card(user_id: str) -> None:
     """Record a usable card in bidding, as the event of orders does."""
+    from auction_project.kernel.contracts import events
     from bidding import services
 
-    services.record_card(user_id=user_id, usable=True, version=1)
+    services.record_cards([events.CardChanged(user_id=user_id, usable=True, version=1)])
 
 
 def create_product(title: str, stock: int) -> str:

@@ -174,9 +174,9 @@ def _backlog(transport: brokers.Broker) -> _Backlog:
 
 async def _has_unpublished_entries(log_store: mongo.MongoStore) -> bool:
     """Whether an entry follows the mark of an auction that has not ended."""
-    last = ""
-    while marks := await log_store.auctions.marks(after=last, limit=AUCTIONS_PER_READ, unfinished=True):
+    read = 0
+    while marks := await log_store.auctions.unfinished_marks(skip=read, limit=AUCTIONS_PER_READ):
         if await log_store.bids.read((auction_id, mark + 1) for auction_id, mark in marks.items()):
             return True
-        last = max(marks)
+        read += len(marks)
     return False

@@ -3,6 +3,8 @@
 A batch is named by its writer's incarnation and a number that grows by one; entries carry the name.
 """
 
+from collections.abc import Mapping
+
 LOOK_AHEAD_BATCHES = 2
 MAX_LOOK_AHEAD_BATCHES = 32
 FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; in between, only its next number is asked for
@@ -15,7 +17,16 @@ class Writer:
     because a bulk may become visible piece by piece.
     """
 
-    __slots__ = ("_idle_after_seconds", "asked_at", "floor", "heard_at", "quiet_polls", "seen", "width")
+    __slots__ = (
+        "_counts",
+        "_idle_after_seconds",
+        "asked_at",
+        "floor",
+        "heard_at",
+        "quiet_polls",
+        "seen",
+        "width",
+    )
 
     def __init__(self, registered: int, *, now: float, idle_after_seconds: float) -> None:
         self.floor = self.seen = registered
@@ -24,6 +35,7 @@ class Writer:
         self.asked_at = float("-inf")
         self.heard_at = now
         self._idle_after_seconds = idle_after_seconds
+        self._counts: dict[int, int] = {}
 
     def registered(self, number: int) -> None:
         """Its batches up to `number` were over before the sweep that follows."""
@@ -48,9 +60,16 @@ class Writer:
             return range(self.seen + 1, self.seen + 2)
         return range(self.floor, self.floor + self.width + 1)
 
-    def saw(self, highest: int, now: float) -> None:
-        """The highest number that this poll saw. What an earlier poll had seen was complete before this one began."""
+    def known(self, number: int) -> int:
+        """How many entries of that batch were seen."""
+        return self._counts.get(number, 0)
+
+    def saw(self, counts: Mapping[int, int], now: float) -> None:
+        """By number, how many entries this poll saw of the batches that have grown. What an earlier poll had seen was complete
+        before this one began."""
         self.floor = self.seen
+        self._counts = {n: count for n, count in {**self._counts, **counts}.items() if n >= self.floor}
+        highest = max(counts, default=0)
         if highest > self.seen:
             self.heard_at = now
             self.width = min(MAX_LOOK_AHEAD_BATCHES, self.width * 2)

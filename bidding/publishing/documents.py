@@ -1,33 +1,49 @@
 """How far each auction is published, and the auctions' documents, which are saved from that.
 
 The relay folds every entry anyhow, so it replaces the document of an auction by the fold at its mark, at most once a second
-and at once when the status changes: mark = snapshot = what lists show.
+and at once when the status changes: mark = snapshot = what lists show. Of the snapshot only the pieces that have changed are
+stored. Where a stored snapshot is lost, the log is folded again from its beginning, and published from the mark on.
 """
 
 import asyncio
+
+import msgspec
 
 from auction_project.kernel import errors, logs
 from bidding import rules, runtime
 from bidding.publishing import unreadable
 from bidding.publishing.pace import Pace
-from bidding.rules import kinds, log
+from bidding.rules import log
 from bidding.store import auctions
 from bidding.writer.clocks import Clocks
 
-MAX_AUCTIONS = 50_000
+MAX_AUCTIONS = 100_000  # 4 KB each, without bidders
 
 logger = logs.get(__name__)
 
 
 class _Progress:
-    """One auction as far as it is published: the fold at its mark."""
+    """One auction as far as it is published: `mark`, and the fold there, unless the log is still folded up to it.
+    `old_pieces`: how many pieces may be stored that its document does not name."""
 
-    __slots__ = ("created_at", "saved_at", "state")
+    __slots__ = ("created_at", "dumper", "mark", "old_pieces", "saved_at", "state")
 
-    def __init__(self, document: auctions.AuctionDocument) -> None:
-        self.state = rules.load(document.snapshot) if document.snapshot else rules.State(document.id)
+    def __init__(self, document: auctions.AuctionDocument, snapshot: rules.Snapshot | None) -> None:
+        self.state = rules.load(snapshot) if snapshot else rules.State(document.id)
+        self.dumper = rules.Dumper(self.state, document.pieces if snapshot else ())
+        self.mark = document.mark
         self.created_at = document.created_at
         self.saved_at = 0.0
+        self.old_pieces = len(document.pieces)  # a relay that died may have left some
+
+    def move(self, state: rules.State, entries: list[log.Entry]) -> None:
+        self.dumper.note(self.state, entries, state)
+        self.state = state
+        self.mark = max(self.mark, state.seq)
+
+    @property
+    def is_folded(self) -> bool:
+        return self.state.seq >= self.mark
 
 
 class Documents:
@@ -50,16 +66,20 @@ class Documents:
         return None if progress is None else progress.state.seq
 
     def state(self, auction_id: str) -> rules.State:
-        """The fold at the mark of an auction that was loaded."""
+        """The fold of an auction that was loaded. Its seq is the mark, or less while the log is folded again."""
         return self._progress[auction_id].state
 
+    def mark(self, auction_id: str) -> int:
+        """The mark of an auction that was loaded."""
+        return self._progress[auction_id].mark
+
     async def load(self, auction_id: str) -> rules.State:
-        """The fold at the mark, from the stored document unless it is in memory. Raises errors.NotFound,
+        """As `state`; the auction is read from the store unless it is in memory. Raises errors.NotFound,
         errors.Unavailable; the rules may raise anything on an edited snapshot."""
         progress = self._progress.get(auction_id)
         if progress is None:
-            document = await runtime.current().store.auctions.get(auction_id)
-            progress = self._progress[auction_id] = _Progress(document)
+            progress = _Progress(*await runtime.current().store.auctions.get_with_snapshot(auction_id))
+            self._progress[auction_id] = progress
         return progress.state
 
     async def evict(self, *, before_loading: int) -> None:
@@ -71,9 +91,11 @@ class Documents:
     def move(self, auction_id: str, state: rules.State, entries: list[log.Entry]) -> None:
         """These entries are published: the mark moves. A change of the auction's status is saved at once."""
         progress = self._progress[auction_id]
-        progress.state = state
-        self._unsaved[auction_id] = None
-        if any(not isinstance(entry.facts, kinds.Bid) for entry in entries):
+        before = progress.state
+        progress.move(state, entries)
+        if progress.is_folded:
+            self._unsaved[auction_id] = None
+        if (state.status, state.ended) != (before.status, before.ended):
             progress.saved_at = 0.0
 
     async def save_due(self) -> None:
@@ -97,7 +119,7 @@ class Documents:
         state = progress.state
         progress.saved_at = self._clocks.monotonic()
         try:
-            await runtime.current().store.auctions.save_progress(_document(state, progress.created_at))
+            await self._store(progress)
         except errors.Unavailable as error:
             logger.warning("auction_not_saved", auction_id=auction_id, error=str(error))
             return
@@ -108,8 +130,25 @@ class Documents:
             if state.ended:
                 self._progress.pop(auction_id, None)
 
+    async def _store(self, progress: _Progress) -> None:
+        """Save the document with its snapshot. The pieces that it does not name any more are deleted seldom: when they may be as
+        many as those that it names, and at the end."""
+        store = runtime.current().store.auctions
+        dump = progress.dumper.dump(progress.state)
+        document = msgspec.structs.replace(
+            _document(progress.state, progress.created_at), snapshot=dump.head, pieces=dump.saved_at
+        )
+        progress.old_pieces += len(dump.pieces)
+        if not await store.save_progress(document, dump.pieces):
+            return  # another relay leads
+        progress.dumper.saved_at = dump.saved_at
+        if progress.old_pieces > len(dump.saved_at) or (progress.old_pieces and document.ended):
+            await store.delete_old_pieces(document)
+            progress.old_pieces = 0
+
 
 def _document(state: rules.State, created_at: int) -> auctions.AuctionDocument:
+    """The document at the mark, without its snapshot."""
     terms = state.known_terms
     return auctions.AuctionDocument(
         id=state.auction_id,
@@ -137,5 +176,4 @@ def _document(state: rules.State, created_at: int) -> auctions.AuctionDocument:
         outcome=state.outcome,
         mark=state.seq,
         hash=state.hash,
-        snapshot=rules.dump(state),
     )

@@ -1,7 +1,8 @@
 """Which auctions have entries that are not published yet.
 
 The relay learns it from the numbers of the writers' batches (a hint, asked for every few milliseconds while they write) and
-from a slow sweep that compares the ends of the logs with the marks, slice by slice (the truth).
+from a slow sweep that compares the ends of the logs with the marks, slice by slice (the truth). The entries of a batch are kept
+until they are published, so that most are read once.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from auction_project.kernel.messaging import failure
 from bidding import runtime
 from bidding.publishing import batches, documents, unreadable
 from bidding.publishing.pace import Pace
+from bidding.rules import log
 from bidding.store import bid_log
 from bidding.writer.clocks import Clocks
 
@@ -36,10 +38,13 @@ class News:
         self._clocks = clocks
         self._pace = pace
         self.waiting: dict[str, None] = {}
+        self._entries: dict[str, dict[int, log.Entry]] = {}  # by auction and seq: not published yet
+        self._kept = 0  # entries
         self.writers: dict[str, batches.Writer] = {}
         self._to_compare: list[tuple[str, int]] = []  # (auction, mark): what is left of a page of the sweep
-        self._page_end = ""
+        self._read = 0  # auctions of this round
         self._round_began = 0.0
+        self._rounds = 0
         self.next_slice = 0.0
 
     def note(self, auction_ids: Iterable[str]) -> None:
@@ -52,19 +57,52 @@ class News:
         """Note the auctions that the writers' next batches touch. Raises errors.Unavailable."""
         now = self._clocks.monotonic()
         numbers = {name: writer.next_numbers(now, idle_poll_seconds) for name, writer in self.writers.items()}
-        names = [
-            bid_log.batch_name(name, number) for name, of_writer in numbers.items() for number in of_writer
-        ]
-        highest: dict[str, int] = {}
-        for batch, seqs in (await runtime.current().store.bids.auctions_of_batches(names)).items():
-            incarnation, number = bid_log.batch_of(batch)
-            highest[incarnation] = max(number, highest.get(incarnation, 0))
-            self.note(
-                auction_id for auction_id, seq in seqs.items() if not self._is_published(auction_id, seq)
-            )
-        for name, of_writer in numbers.items():
-            if of_writer:
-                self.writers[name].saw(highest.get(name, 0), now)
+        known = {
+            bid_log.batch_name(name, number): self.writers[name].known(number)
+            for name, of_writer in numbers.items()
+            for number in of_writer
+        }
+        counts: dict[str, dict[int, int]] = {name: {} for name, of_writer in numbers.items() if of_writer}
+        for batch_name, batch in (await runtime.current().store.bids.batches(known)).items():
+            name, number = bid_log.batch_of(batch_name)
+            counts[name][number] = batch.count
+            self._note_batch(batch)
+        for name, of_writer in counts.items():
+            self.writers[name].saw(of_writer, now)
+
+    def _note_batch(self, batch: bid_log.Batch) -> None:
+        self.note(
+            auction_id
+            for auction_id, seq in batch.last_seqs.items()
+            if not self._is_published(auction_id, seq)
+        )
+        for entry in batch.entries:
+            if entry.auction_id in self.waiting and self._kept < self._pace.entries_kept:
+                kept = self._entries.setdefault(entry.auction_id, {})
+                self._kept += entry.seq not in kept
+                kept[entry.seq] = entry
+
+    def take(self, auction_id: str, *, after: int, limit: int) -> list[log.Entry]:
+        """Up to `limit` of the kept entries that follow the seq `after` without a gap. They are not kept any longer."""
+        kept = self._entries.get(auction_id, {})
+        taken: list[log.Entry] = []
+        while len(taken) < limit and (entry := kept.pop(after + 1 + len(taken), None)) is not None:
+            taken.append(entry)
+        self._kept -= len(taken)
+        return taken
+
+    def done(self, auction_id: str, *, has_more: bool) -> None:
+        """The auction has had its turn. If it has more entries, it waits behind the others. Kept entries behind a gap stay: the
+        batch of another writer that fills it is not seen yet."""
+        del self.waiting[auction_id]
+        if has_more:
+            self.waiting[auction_id] = None
+        kept = self._entries.pop(auction_id, {})
+        seq = None if auction_id in self._set_aside else self._documents.seq(auction_id)
+        ahead = {} if seq is None else {at: entry for at, entry in kept.items() if at > seq}
+        self._kept -= len(kept) - len(ahead)
+        if ahead:
+            self._entries[auction_id] = ahead
 
     def are_writers_idle(self, now: float) -> bool:
         return all(writer.is_idle(now) for writer in self.writers.values())
@@ -80,24 +118,29 @@ class News:
         """Compare a slice, when it is time. If this fails, the relay still publishes what it learns from the writers."""
         if self._clocks.monotonic() < self.next_slice:
             return
+        began = self._clocks.monotonic()
         try:
-            runtime.call(self._compare_slice(), seconds=self._pace.slice_seconds)
+            is_over = runtime.call(self._compare_slice(), seconds=self._pace.slice_seconds)
         except Exception as error:
             self.next_slice = self._clocks.monotonic() + self._pace.sweep_seconds
-            logger.warning("sweep_failed", after=self._page_end, error=repr(error))
+            logger.warning("sweep_failed", after=self._read, error=repr(error))
+            return
+        ended = self._clocks.monotonic()
+        if is_over:
+            self.next_slice = self._round_began + self._pace.sweep_seconds
+        elif self._rounds:
+            self.next_slice = ended + (ended - began) * self._pace.sweep_rest
 
-    async def _compare_slice(self) -> None:
-        """Note those of the next auctions whose log is longer than what is published."""
+    async def _compare_slice(self) -> bool:
+        """Note those of the next auctions whose log is longer than what is published; whether this ended a round."""
         log_store = runtime.current().store
         if not self._to_compare:
-            if not self._page_end:
+            if not self._read:
                 self._round_began = self._clocks.monotonic()
                 await self._meet_writers()
-            marks = await log_store.auctions.marks(
-                after=self._page_end, limit=self._pace.page_auctions, unfinished=True
-            )
+            marks = await log_store.auctions.unfinished_marks(skip=self._read, limit=self._pace.page_auctions)
             self._to_compare = list(marks.items())
-            self._page_end = next(reversed(marks)) if len(marks) == self._pace.page_auctions else ""
+            self._read = self._read + len(marks) if len(marks) == self._pace.page_auctions else 0
         heads = {
             auction_id: mark if (seq := self._documents.seq(auction_id)) is None else seq
             for auction_id, mark in self._to_compare[: self._pace.slice_auctions]
@@ -111,8 +154,9 @@ class News:
                 raise
             self.note(heads)  # one of them is unreadable, so each is read by itself
         del self._to_compare[: self._pace.slice_auctions]
-        if not self._to_compare and not self._page_end:
-            self.next_slice = self._round_began + self._pace.sweep_seconds
+        is_over = not self._to_compare and not self._read
+        self._rounds += is_over
+        return is_over
 
     async def _meet_writers(self) -> None:
         """Learn of new writers, and forget those that are gone."""

@@ -22,13 +22,17 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     idle_poll_seconds: float = 1.0  # of an idle writer that will wake the relay
     unheard_poll_seconds: float = 0.1  # of an idle writer while none can wake it
     sweep_seconds: float = 2.0  # from the beginning of one round to that of the next, if it takes no longer
+    sweep_rest: float = (
+        19.0  # after a slice, times what it took: the store is left to the bids; but the first round is fast
+    )
     slice_seconds: float = 2.0  # that one slice may take
     slice_auctions: int = 256
-    page_auctions: int = 2_000
+    page_auctions: int = 512  # the embedded server takes 80 us a document
 
     # Publishing.
     publish_seconds: float = 0.5  # of one step; then the lease, the news and the documents have their turn
     auctions_per_read: int = 32
+    entries_kept: int = 10_000  # of the batches that were seen
     entries_per_read: int = 1_600  # of these auctions together
     epoch_check_seconds: float = 2.0
     set_aside_seconds: float = 60.0

@@ -67,16 +67,17 @@ class Publisher:
             except Exception as error:
                 self._set_aside.set_aside(auction_id, error)
             else:
-                messages += [message for _, of_entry in published for message in of_entry]
+                mark = self._documents.mark(auction_id)
+                messages += [
+                    message for entry, of_entry in published if entry.seq > mark for message in of_entry
+                ]
         log_messages.append(self._broker, messages, source=log_messages.SOURCE)
         entries_published.inc(sum(len(entries[auction_id]) for auction_id in states))
         failpoints.reach("log_relay.before_mark")
-        for auction_id in group:
-            del self._news.waiting[auction_id]
         for auction_id, state in states.items():
             self._documents.move(auction_id, state, entries[auction_id])
-            if len(entries[auction_id]) == limit:
-                self._news.waiting[auction_id] = None
+        for auction_id in group:
+            self._news.done(auction_id, has_more=auction_id in states and len(entries[auction_id]) == limit)
         return sum(len(entries[auction_id]) for auction_id in states)
 
     async def _read(self, auction_ids: list[str], limit: int) -> dict[str, list[log.Entry]]:
@@ -86,7 +87,8 @@ class Publisher:
 
         async def read(auction_id: str) -> list[log.Entry]:
             state = await self._documents.load(auction_id)
-            return await bids.read_from(auction_id, state.seq, limit)
+            kept = self._news.take(auction_id, after=state.seq, limit=limit)
+            return kept or await bids.read_from(auction_id, state.seq, limit)
 
         outcomes = await asyncio.gather(*map(read, auction_ids), return_exceptions=True)
         entries: dict[str, list[log.Entry]] = {}

@@ -25,7 +25,7 @@ class Refill:
         self._transport = transport
         self._pace = pace
         self._since = since
-        self._page_end = ""
+        self._read = 0  # auctions
         self._waiting: deque[tuple[str, int]] = deque()  # (auction, mark)
         self._state: rules.State | None = None  # of the first that waits: as far as it is published again
         self.messages = 0
@@ -45,9 +45,7 @@ class Refill:
     def _turn_the_page(self) -> bool:
         """Whether there was another page. What has not moved since is left out: `at` never decreases within a log."""
         store = runtime.current().store
-        marks = runtime.call(
-            store.auctions.marks(after=self._page_end, limit=self._pace.refill_page_auctions)
-        )
+        marks = runtime.call(store.auctions.marks(skip=self._read, limit=self._pace.refill_page_auctions))
         published = [(auction_id, mark) for auction_id, mark in marks.items() if mark]
         try:
             last = runtime.call(store.bids.read(published))
@@ -56,7 +54,7 @@ class Refill:
                 raise
             last = {}  # one of them is unreadable, so each is read by itself
         self._waiting.extend(key for key in published if key not in last or last[key].at >= self._since)
-        self._page_end = next(reversed(marks), "")
+        self._read += len(marks)
         return bool(marks)
 
     def _publish_a_piece(self, auction_id: str, mark: int) -> None:

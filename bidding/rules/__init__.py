@@ -12,14 +12,18 @@ from bidding.rules import formats
 from bidding.rules.deciding import apply, decide, due_at, due_command, fold
 from bidding.rules.log import Entry, answer_of, verify_chain
 from bidding.rules.refusals import Refusal
+from bidding.rules.snapshots import Dump, Dumper, Snapshot, dump, load
 from bidding.rules.standing import Standing, next_in_line, standing_of
-from bidding.rules.state import GENESIS, State, Status, dump, load
+from bidding.rules.state import GENESIS, State, Status
 from bidding.rules.terms import SoftClose, Terms
 
 __all__ = [
     "GENESIS",
+    "Dump",
+    "Dumper",
     "Entry",
     "Refusal",
+    "Snapshot",
     "SoftClose",
     "Standing",
     "State",

@@ -3,7 +3,7 @@ everything with the committed one, so a writer drops it for free.
 """
 
 import enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from rpds import HashTrieMap, HashTrieSet
@@ -40,6 +40,11 @@ class Bidder(msgspec.Struct, frozen=True):
     maximum: int
     seq: int
 
+    @property
+    def number(self) -> int:
+        """The bidder who bid first has number 1, the next one 2, and so on: the alias ends with it."""
+        return int(self.alias.rpartition(" ")[2])
+
 
 class OpenSale(msgspec.Struct, frozen=True):
     """A sale whose saga has not ended; `price` is its total (minor units)."""
@@ -69,7 +74,7 @@ class State(msgspec.Struct, frozen=True):
     `at` is the time of that entry, and `ends_at` the end as bids have moved it (milliseconds since 1970 UTC). `price`
     is the visible price and `reserve` the hidden least (minor units); the price of an English auction is 0 before the
     first bid. `leader` is a user's id. `bidders`, `buyers` (paid) and `passed_over` (their last sale failed) are by
-    user id, `open_sales` by sale id. `ended`: nothing more will happen.
+    user id, `open_sales` by sale id; `selling` counts the units of these. `ended`: nothing more will happen.
     """
 
     auction_id: str
@@ -93,6 +98,7 @@ class State(msgspec.Struct, frozen=True):
     reserve_met: bool = True
     quantity_left: int = 0
     sold: int = 0
+    selling: int = 0
     reason: str = ""
     bidders: Bidders = HashTrieMap()
     open_sales: OpenSales = HashTrieMap()
@@ -126,7 +132,8 @@ class State(msgspec.Struct, frozen=True):
         has fewer."""
         if stock is None or self.known_terms.allocate != "on_sale":
             return self.quantity_left
-        waiting = sum(s.quantity for sale_id, s in self.open_sales.items() if sale_id not in stock.reserved)
+        reserved = (self.open_sales.get(sale_id) for sale_id in stock.reserved)
+        waiting = self.selling - sum(sale.quantity for sale in reserved if sale is not None)
         return max(0, min(self.quantity_left, stock.available - waiting))
 
     def alias_of(self, user_id: str) -> str:
@@ -137,57 +144,3 @@ class State(msgspec.Struct, frozen=True):
     def next_alias(self, user_id: str) -> str:
         """The alias of `user_id`, a new one for a user who has not bid."""
         return self.alias_of(user_id) or f"Bidder {len(self.bidders) + 1}"
-
-
-class _Snapshot(msgspec.Struct, frozen=True):
-    """A state with its maps as plain ones."""
-
-    state: State
-    bidders: dict[str, Bidder]
-    open_sales: dict[str, OpenSale]
-    passed_over: list[str]
-    buyers: list[str] = []
-
-
-def dump(state: State) -> str:
-    """The state as JSON text, for a snapshot."""
-    bare = msgspec.structs.replace(
-        state,
-        bidders=HashTrieMap(),
-        open_sales=HashTrieMap(),
-        passed_over=HashTrieSet(),
-        buyers=HashTrieSet(),
-    )
-    return _encoder.encode(
-        _Snapshot(
-            bare,
-            dict(state.bidders.items()),
-            dict(state.open_sales.items()),
-            sorted(state.passed_over),
-            sorted(state.buyers),
-        )
-    ).decode()
-
-
-def load(snapshot: str) -> State:
-    """The inverse of `dump`. Raises msgspec.ValidationError."""
-    plain = _decoder.decode(snapshot)
-    return msgspec.structs.replace(
-        plain.state,
-        bidders=HashTrieMap(plain.bidders),
-        open_sales=HashTrieMap(plain.open_sales),
-        passed_over=HashTrieSet(plain.passed_over),
-        buyers=HashTrieSet(plain.buyers),
-    )
-
-
-def _encode_empty(_value: Any) -> None:
-    return None
-
-
-def _decode_empty(kind: Any, _value: Any) -> Any:
-    return kind()
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_encode_empty)
-_decoder = msgspec.json.Decoder(_Snapshot, dec_hook=_decode_empty)

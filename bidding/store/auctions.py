@@ -1,18 +1,29 @@
-"""The collection `auctions`: one document an auction, by which lists, the clock and the relay find it."""
+"""The collections `auctions`, one document an auction, by which lists, the clock and the relay find it, and
+`snapshot_pieces`, the bidders of its snapshot.
+
+A piece is never changed: each state of it is a document of its own, "<auction>:<number>:<seq>", and the auction's document
+says which ones belong to its snapshot. They are stored before it, and deleted after it names others. So the snapshot is
+whole at any moment, also when the process dies between two of these steps.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pymongo
 import pymongo.errors
 
-from auction_project.kernel import errors
-from bidding.rules import state
+from auction_project.kernel import errors, logs
+from bidding.rules import snapshots, state
 from bidding.store import client
 
+READ_CHUNK = 50  # ids that one read asks for
 LIST_MS = 1_000  # the server aborts a slower list, so that lists never slow down bids
+WRITE_CHUNK = 100  # pieces that one insert stores
+READS_OF_A_SNAPSHOT = 3  # while the relay replaces its pieces
+
+logger = logs.get(__name__)
 
 
 class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +59,8 @@ class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None  # sold, sold_out, unsold or cancelled; None: still open
     mark: int = 0
     hash: str = state.GENESIS  # of the entry at `mark`
-    snapshot: str | None = None  # the state at `mark` as rules.dump writes it; lists leave it out
+    snapshot: str | None = None  # the head of the snapshot at `mark`; lists leave it out
+    pieces: tuple[int, ...] = ()  # by number, the seq at which that piece of the snapshot was stored; as well
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +83,10 @@ class Auctions:
 
     def __init__(self, database: client.Database) -> None:
         self._auctions = database["auctions"]
+        self._pieces = database["snapshot_pieces"]
 
     async def create_indexes(self) -> None:
+        await self._pieces.create_index("auction_id")
         for field in ("product_id", "due_at", "status", "seller_id", "requested_by", "ends_at", "ended"):
             await self._auctions.create_index(field)
         await self._auctions.create_index([("currency", pymongo.ASCENDING), ("ask", pymongo.ASCENDING)])
@@ -92,16 +106,77 @@ class Auctions:
             raise errors.NotFound("There is no such auction.", auction_id=auction_id)
         return _document(row)
 
-    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
-        """The snapshots of those auctions that exist, None where there is none yet."""
-        cursor = self._auctions.find({"_id": {"$in": list(auction_ids)}}, {"snapshot": 1})
-        return {row["_id"]: row.get("snapshot") for row in await client.guard(cursor.to_list())}
+    async def get_with_snapshot(self, auction_id: str) -> tuple[AuctionDocument, snapshots.Snapshot | None]:
+        """A document with its snapshot, None where there is none or a piece of it is lost. Raises errors.NotFound."""
+        for _ in range(READS_OF_A_SNAPSHOT):
+            document = await self.get(auction_id)
+            snapshot = await self._snapshot(auction_id, document.snapshot, document.pieces)
+            if snapshot is not None or document.snapshot is None:
+                return document, snapshot
+        logger.error("snapshot_is_torn", auction_id=auction_id)
+        return document, None
 
-    async def save_progress(self, document: AuctionDocument) -> bool:
-        """Replace the document unless the stored one has a later mark; whether it was replaced."""
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, snapshots.Snapshot | None]:
+        """The snapshots of those auctions that exist, None where there is none or a piece of it is lost."""
+        cursor = self._auctions.find({"_id": {"$in": list(auction_ids)}}, {"snapshot": 1, "pieces": 1})
+        loaded: dict[str, snapshots.Snapshot | None] = {}
+        for row in await client.guard(cursor.to_list()):
+            head = row.get("snapshot")
+            snapshot = await self._snapshot(row["_id"], head, row.get("pieces") or ())
+            if snapshot is None and head is not None:
+                _, snapshot = await self.get_with_snapshot(row["_id"])
+            loaded[row["_id"]] = snapshot
+        return loaded
+
+    async def _snapshot(
+        self, auction_id: str, head: str | None, pieces: Sequence[int]
+    ) -> snapshots.Snapshot | None:
+        if head is None:
+            return None
+        ids = _piece_ids(auction_id, pieces)
+        texts: dict[str, str] = {}
+        for start in range(0, len(ids), READ_CHUNK):
+            cursor = self._pieces.find({"_id": {"$in": ids[start : start + READ_CHUNK]}}, {"text": 1})
+            texts |= {row["_id"]: row["text"] for row in await client.guard(cursor.to_list())}
+        if len(texts) < len(ids):
+            return None
+        return snapshots.Snapshot(head, tuple(texts[piece_id] for piece_id in ids))
+
+    async def save_progress(self, document: AuctionDocument, pieces: Mapping[int, str]) -> bool:
+        """Replace the document unless the stored one has a later mark; whether it was replaced. `pieces`: by number, the text
+        of those that `document.pieces` names at its mark."""
+        new = [
+            {"_id": _piece_id(document.id, number, document.mark), "auction_id": document.id, "text": text}
+            for number, text in pieces.items()
+        ]
+        for start in range(0, len(new), WRITE_CHUNK):
+            await self._insert_pieces(new[start : start + WRITE_CHUNK])
         older = {"_id": document.id, "mark": {"$lte": document.mark}}
         result = await client.guard(self._auctions.replace_one(older, _fields(document)))
         return bool(result.matched_count)
+
+    async def _insert_pieces(self, rows: list[dict[str, Any]]) -> None:
+        """One that is stored already is the same: a piece is a function of the log up to its seq."""
+        try:
+            await client.guard(self._pieces.insert_many(rows, ordered=False))
+        except pymongo.errors.BulkWriteError as error:
+            failures = error.details.get("writeErrors", [])
+            if any(failure["code"] != client.DUPLICATE for failure in failures):
+                raise errors.Unavailable(f"MongoDB: {error}") from error
+
+    async def delete_old_pieces(self, document: AuctionDocument) -> None:
+        """Delete the pieces that a stored document does not name. Those at its mark and later stay: another relay may be about
+        to name them."""
+        rows = await client.guard(self._pieces.find({"auction_id": document.id}, {"_id": 1}).to_list())
+        named = set(_piece_ids(document.id, document.pieces))
+        old = [
+            row["_id"]
+            for row in rows
+            if row["_id"] not in named and int(row["_id"].rpartition(":")[2]) < document.mark
+        ]
+        for start in range(0, len(old), READ_CHUNK):
+            chunk = old[start : start + READ_CHUNK]
+            await client.guard(self._pieces.delete_many({"_id": {"$in": chunk}}))
 
     async def search(self, query: Query) -> tuple[list[AuctionDocument], int]:
         """One page without snapshots, and how many documents match in all."""
@@ -115,7 +190,7 @@ class Auctions:
         elif not query.unlisted:
             where["title"] = {"$ne": ""}
         cursor = (
-            self._auctions.find(where, {"snapshot": 0})
+            self._auctions.find(where, _LISTED)
             .sort(_sort_of(query.order))
             .skip(query.skip)
             .limit(query.limit)
@@ -125,27 +200,44 @@ class Auctions:
         total = await client.guard(self._auctions.count_documents(where, maxTimeMS=LIST_MS))
         return [_document(row) for row in rows], total
 
-    async def due(self, *, before: int, limit: int) -> list[tuple[str, int]]:
-        """(id, due_at) of up to `limit` auctions that are due before the instant `before`, in any order."""
-        cursor = self._auctions.find({"due_at": {"$lt": before}}, {"due_at": 1}).limit(limit)
+    async def due(self, *, before: int, limit: int, skip: int = 0) -> list[tuple[str, int]]:
+        """(id, due_at) of a page of the auctions that are due before the instant `before`, the earliest first."""
+        cursor = self._auctions.find({"due_at": {"$lt": before}}, {"due_at": 1})
+        cursor = cursor.sort("due_at").skip(skip).limit(limit)
         return [(row["_id"], row["due_at"]) for row in await client.guard(cursor.to_list())]
 
-    async def marks(self, *, after: str, limit: int, unfinished: bool = False) -> dict[str, int]:
-        """The marks of up to `limit` auctions that follow the id `after`, in the order of their ids. `unfinished`: only of
-        those whose log may still grow."""
-        where: dict[str, Any] = {"_id": {"$gt": after}} if after else {}
-        if unfinished:
-            where["ended"] = False
-        cursor = self._auctions.find(where, {"mark": 1}).sort("_id").limit(limit)
+    # The embedded server uses no index for a range of `_id`, and reads all documents instead: so these pages have numbers.
+
+    async def marks(self, *, skip: int, limit: int) -> dict[str, int]:
+        """The marks of a page of all auctions, in the order of their ids: new ones among them make a later page repeat some, and
+        miss none."""
+        cursor = self._auctions.find({}, {"mark": 1}).sort("_id").skip(skip).limit(limit)
         return {row["_id"]: row["mark"] for row in await client.guard(cursor.to_list())}
 
-    async def of_product(self, product_id: str) -> list[AuctionDocument]:
-        """The auctions of a product that may still sell, without snapshots."""
-        cursor = self._auctions.find({"product_id": product_id}, {"snapshot": 0})
-        return [_document(row) for row in await client.guard(cursor.to_list()) if not row["ended"]]
+    async def unfinished_marks(self, *, skip: int, limit: int) -> dict[str, int]:
+        """The marks of a page of the auctions whose log may still grow, in the order of the index on `ended`: if one of them ends
+        meanwhile, a page may miss another."""
+        cursor = self._auctions.find({"ended": False}, {"mark": 1}).skip(skip).limit(limit)
+        return {row["_id"]: row["mark"] for row in await client.guard(cursor.to_list())}
+
+    async def of_product(self, product_id: str, *, skip: int, limit: int) -> list[AuctionDocument]:
+        """A page of the auctions of a product in the order of their ids, without snapshots."""
+        cursor = self._auctions.find({"product_id": product_id}, _LISTED).sort("_id").skip(skip).limit(limit)
+        return [_document(row) for row in await client.guard(cursor.to_list())]
 
     async def all_ids(self) -> list[str]:
         return [row["_id"] for row in await client.guard(self._auctions.find({}, {"_id": 1}).to_list())]
+
+
+_LISTED = {"snapshot": 0, "pieces": 0}
+
+
+def _piece_ids(auction_id: str, pieces: Sequence[int]) -> list[str]:
+    return [_piece_id(auction_id, number, seq) for number, seq in enumerate(pieces)]
+
+
+def _piece_id(auction_id: str, number: int, seq: int) -> str:
+    return f"{auction_id}:{number}:{seq}"
 
 
 def _fields(document: AuctionDocument) -> dict[str, Any]:

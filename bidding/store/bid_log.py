@@ -1,7 +1,8 @@
 """The collection `bids`: one document an entry. Its `_id`, "<auction>:<seq, 12 digits>", is the fence."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +16,6 @@ from bidding.store import client
 MAX_BULK = 1000
 READ_CHUNK = 50  # ids or values that one read asks for
 COUNT_SECONDS = 60.0
-_DUPLICATE = 11000
 _WRITE_CONCERN = {"w": "majority", "j": True}
 
 
@@ -29,6 +29,14 @@ class Appended(msgspec.Struct, frozen=True):
 
     stored: int
     conflict: bool
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What is stored of a batch: how many entries, the last seq of each auction, and those that can be read."""
+
+    count: int
+    last_seqs: dict[str, int]
+    entries: list[log.Entry]
 
 
 class BidLog:
@@ -45,6 +53,14 @@ class BidLog:
         await self._bids.create_index("idem", unique=True)
         await self._bids.create_index("batch")
         await self._bids.create_index("actor")
+
+    async def has_unique_keys(self) -> bool:
+        """Whether the unique index on the keys of entries is there."""
+        indexes = await client.guard(self._bids.index_information())
+        return any(
+            index["key"] == [("idem", pymongo.ASCENDING)] and index.get("unique")
+            for index in indexes.values()
+        )
 
     async def append(self, entries: Sequence[log.Entry], *, batch: str) -> Appended:
         """Store up to MAX_BULK entries with one ordered bulk insert. Raises OutcomeUnknown."""
@@ -66,7 +82,7 @@ class BidLog:
             if answer.get("n") != len(entries):
                 raise OutcomeUnknown(f"MongoDB stored {answer.get('n')} of {len(entries)} without an error")
             return Appended(len(entries), conflict=False)
-        if failures[0].get("code") != _DUPLICATE:
+        if failures[0].get("code") != client.DUPLICATE:
             raise OutcomeUnknown(f"MongoDB: {failures[0].get('errmsg')}")
         return Appended(int(failures[0]["index"]), conflict=True)
 
@@ -117,23 +133,26 @@ class BidLog:
             latest[row["auction_id"]] = max(row["at"], latest.get(row["auction_id"], 0))
         return sorted(latest, key=lambda auction_id: -latest[auction_id])
 
-    async def auctions_of_batches(self, batches: Sequence[str]) -> dict[str, dict[str, int]]:
-        """By name of a batch, its auctions and the last seq of each there. A batch that stored nothing is absent."""
-        rows = await self._find_each("batch", list(batches), {"batch": 1, "auction_id": 1, "seq": 1})
-        last_seqs: dict[str, dict[str, int]] = {}
-        for row in rows:
-            seqs = last_seqs.setdefault(row["batch"], {})
-            seqs[row["auction_id"]] = max(row["seq"], seqs.get(row["auction_id"], 0))
-        return last_seqs
+    async def batches(self, known: Mapping[str, int]) -> dict[str, Batch]:
+        """By name, those of the batches that hold more entries than are `known`."""
+        changed: dict[str, Batch] = {}
 
-    async def _find_each(
-        self, field: str, values: list[str], projection: dict[str, int] | None = None
-    ) -> list[dict[str, Any]]:
+        async def read(name: str) -> None:
+            rows = await client.guard(self._bids.find({"batch": name}).to_list())
+            if len(rows) > known[name]:
+                changed[name] = _batch(rows)
+
+        names = list(known)
+        for start in range(0, len(names), READ_CHUNK):
+            await asyncio.gather(*map(read, names[start : start + READ_CHUNK]))
+        return changed
+
+    async def _find_each(self, field: str, values: list[str]) -> list[dict[str, Any]]:
         """The documents whose `field` has one of the values: one equality for each value, side by side, because the embedded
         server uses an index for `$in` on `_id` only, and reads the whole log for any other field."""
 
         async def find(value: str) -> list[dict[str, Any]]:
-            return await client.guard(self._bids.find({field: value}, projection).to_list())
+            return await client.guard(self._bids.find({field: value}).to_list())
 
         documents: list[dict[str, Any]] = []
         for start in range(0, len(values), READ_CHUNK):
@@ -180,3 +199,13 @@ def document_of(entry: log.Entry, batch: str) -> dict[str, Any]:
 
 def _entry(document: dict[str, Any]) -> log.Entry:
     return msgspec.convert(document, log.Entry)
+
+
+def _batch(rows: list[dict[str, Any]]) -> Batch:
+    last_seqs: dict[str, int] = {}
+    entries: list[log.Entry] = []
+    for row in rows:
+        last_seqs[row["auction_id"]] = max(row["seq"], last_seqs.get(row["auction_id"], 0))
+        with contextlib.suppress(msgspec.ValidationError):
+            entries.append(_entry(row))
+    return Batch(len(rows), last_seqs, entries)

@@ -14,6 +14,7 @@ from pymongo.write_concern import WriteConcern
 from auction_project.kernel import errors
 
 OPERATION_SECONDS = 1.5
+DUPLICATE = 11000  # the code of a write error: the unique index has that value already
 
 Client: TypeAlias = AsyncMongoClient[dict[str, Any]]
 Collection: TypeAlias = AsyncCollection[dict[str, Any]]
@@ -47,11 +48,11 @@ def database(client: Client, name: str) -> Database:
 
 async def guard(operation: Awaitable[_T], *, seconds: float = OPERATION_SECONDS) -> _T:
     """Await one operation for at most `seconds`. Raises errors.Unavailable when the server does not answer, and
-    pymongo.errors.DuplicateKeyError."""
+    pymongo.errors.DuplicateKeyError; of a bulk BulkWriteError."""
     try:
         async with asyncio.timeout(seconds):
             return await operation
-    except pymongo.errors.DuplicateKeyError:
+    except (pymongo.errors.DuplicateKeyError, pymongo.errors.BulkWriteError):
         raise
     except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
         raise errors.Unavailable(f"MongoDB: {error}") from error

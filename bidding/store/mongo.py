@@ -3,7 +3,12 @@
 import time
 from datetime import UTC
 
+import pymongo
+
+from auction_project.kernel import errors
 from bidding.store import auctions, bid_log, client, leases, reports, writers
+
+INDEX_SECONDS = 3_600.0  # for all indexes of a log that is long already
 
 
 class MongoStore:
@@ -19,17 +24,18 @@ class MongoStore:
         self.reports = reports.Reports(self._database)
 
     async def prepare(self) -> None:
-        """Make the indexes (idempotent). Raises errors.Unavailable."""
+        """Make the indexes (idempotent), however long it takes. Raises errors.Unavailable."""
+        await client.guard(self._create_indexes(), seconds=INDEX_SECONDS)
 
-        async def make() -> None:
+    async def _create_indexes(self) -> None:
+        with pymongo.timeout(INDEX_SECONDS):
             await self.bids.create_indexes()
             await self.auctions.create_indexes()
 
-        await client.guard(make())
-
-    async def ping(self) -> None:
-        """Raises errors.Unavailable."""
-        await client.guard(self._database.command("ping"))
+    async def check_fences(self) -> None:
+        """Raises errors.Unavailable when the indexes were never made: then a key could be used twice."""
+        if not await self.bids.has_unique_keys():
+            raise errors.Unavailable("The bid log has no indexes (run: manage.py migrate_all).")
 
     async def clock_offset_ms(self) -> float:
         """The server's clock minus ours, as far as it is certain. Raises errors.Unavailable."""

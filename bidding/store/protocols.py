@@ -6,7 +6,7 @@ Each method raises errors.Unavailable, unless it says otherwise.
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from bidding.rules import log
+from bidding.rules import log, snapshots
 from bidding.store import bid_log
 
 
@@ -26,8 +26,8 @@ class BidLog(Protocol):
 class Snapshots(Protocol):
     """The auctions that exist, see `auctions.Auctions`."""
 
-    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
-        """The snapshots of those auctions that exist, None where there is none yet."""
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, snapshots.Snapshot | None]:
+        """The snapshots of those auctions that exist, None where there is none, so that the log is read from its beginning."""
 
 
 class Writers(Protocol):
@@ -55,8 +55,8 @@ class LogStore(Protocol):
     @property
     def writers(self) -> Writers: ...
 
-    async def prepare(self) -> None:
-        """Make the unique indexes, on which the log's guarantees rest."""
+    async def check_fences(self) -> None:
+        """Raises errors.Unavailable also when the unique indexes are missing, on which the log's guarantees rest."""
 
     async def clock_offset_ms(self) -> float:
         """The store's clock minus ours, as far as it is certain: a slow answer does not count as a wrong clock."""

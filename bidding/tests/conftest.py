@@ -48,6 +48,7 @@ def bid_log(database_name, settings):
     """The process's runtime on a database of its own, its loop in a thread."""
     runtime.current.close()
     settings.MONGODB_DATABASE = database_name
+    runtime.call(runtime.current().store.prepare())
     yield runtime
     runtime.current.close()
 
@@ -76,7 +77,6 @@ async def writer(scripted):
 @pytest.fixture
 def log(bid_log):
     """Writes logs into the store, in the batches of a writer that the test names."""
-    bid_log.call(bid_log.current().store.prepare())
     return relaying.Log(bid_log)
 
 

@@ -1,18 +1,24 @@
 """Auctions in the store of the process's runtime."""
 
-from auction_project.kernel import instants
+from auction_project.kernel import contracts, instants
+from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import consuming
 from bidding import runtime, services
 from bidding.rules import kinds
 from bidding.store import auctions
 from bidding.tests import lots
-from bidding.tests.lots import ANN, BEN, CID, OPERATOR, SELLER
+from bidding.tests.lots import ANN, BEN, CID, OPERATOR, SELLER, T0
 
 
 def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **changes):
     """An auction that opened now and ends in an hour, brought there by the committer; its bidders have cards."""
     now = instants.now()
-    for user_id in (ANN, BEN, CID, OPERATOR, SELLER):
-        services.record_card(user_id=user_id, usable=True, version=1)
+    services.record_cards(
+        [
+            events.CardChanged(user_id=user_id, usable=True, version=1)
+            for user_id in (ANN, BEN, CID, OPERATOR, SELLER)
+        ]
+    )
     terms = lots.terms(starts_at=now + starts_in, ends_at=now + starts_in + lasts_ms, **changes)
     document = auctions.AuctionDocument(
         id=auction_id,
@@ -25,7 +31,6 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
         created_at=now,
         due_at=terms.starts_at,
     )
-    runtime.call(runtime.current().store.prepare())
     runtime.call(runtime.current().store.auctions.insert(document))
     common = {"auction_id": auction_id, "at": now, "salt": "s"}
     steps = [
@@ -45,6 +50,14 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
     for command in steps[: 3 if opened else 2]:
         runtime.submit(command)
     return auction_id
+
+
+def received(event, *, event_id):
+    """The event as a handler gets it."""
+    body = contracts.encode(
+        event, event_id=event_id, source="test", time=instants.moment(T0), version=1, correlation_id="c"
+    )
+    return consuming.Received(*contracts.decode(body))
 
 
 def head(auction_id):

@@ -148,7 +148,7 @@ class ScriptedStore:
 
     auctions = writers = bids
 
-    async def prepare(self) -> None:
+    async def check_fences(self) -> None:
         await self._answering()
 
     async def append(self, entries: Sequence[log.Entry], *, batch: str) -> bid_log.Appended:
@@ -190,7 +190,7 @@ class ScriptedStore:
         await self._yield()
         return entries
 
-    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
+    async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, rules.Snapshot | None]:
         self.loads.append(list(auction_ids))
         await self._answering()
         return {auction_id: None for auction_id in auction_ids if auction_id in self.auction_ids}

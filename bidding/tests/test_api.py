@@ -161,7 +161,6 @@ def test_an_invalid_query_is_refused(bid_log, rest, query, field):
 
 
 def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
-    runtime.call(runtime.current().store.prepare())
     for i, status in enumerate(["OPEN", "OPEN", "CLOSED", "CLOSED"]):
         document = auctions.AuctionDocument(
             id=f"{i}" * 32,
@@ -191,7 +190,6 @@ def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
 
 
 def test_a_seller_requests_an_auction_and_a_repeat_gets_the_same(bid_log, rest):
-    runtime.call(runtime.current().store.prepare())
     headers, body = {**SELLERS, "Idempotency-Key": "mine"}, terms(reserve_price="25.00")
 
     one, two = (rest("post", "auctions", headers, body) for _ in range(2))

@@ -9,6 +9,7 @@ import types
 import pytest
 
 from auction_project import asgi
+from auction_project.kernel.contracts import events
 from auction_project.web import bounds
 from bidding import reports, runtime, services
 from bidding.rest import bid_endpoint
@@ -93,18 +94,31 @@ def test_a_card_counts_as_soon_as_it_is_reported_and_a_removed_one_no_longer_aft
     refused = web.bid(auction, bid, **web.bearer(DOT))
     assert (refused.status_code, refused.json()["code"], head(auction)) == (403, "card_missing", 3)
 
-    services.record_card(user_id=DOT, usable=True, version=5)
+    services.record_cards([events.CardChanged(user_id=DOT, usable=True, version=5)])
     assert web.bid(auction, bid, **web.bearer(DOT)).status_code == 201
 
-    services.record_card(user_id=DOT, usable=False, version=6)
-    services.record_card(user_id=DOT, usable=True, version=5)
+    services.record_cards([events.CardChanged(user_id=DOT, usable=False, version=6)])
+    services.record_cards([events.CardChanged(user_id=DOT, usable=True, version=5)])
     again = web.bid(auction, {"amount": "30", "currency": "EUR"}, Idempotency_Key="key-2", **web.bearer(DOT))
     assert (again.json()["code"], head(auction)) == ("card_missing", 4)
 
 
+def stock_changed(*, available, version, sale_id=None):
+    return events.StockChanged(
+        product_id="p" * 32,
+        version=version,
+        title="Sextant",
+        on_hand=10,
+        available=available,
+        reserved=0,
+        committed=10 - available,
+        sale_id=sale_id,
+    )
+
+
 def test_units_that_inventory_reports_as_gone_are_not_sold(bid_log):
     listing = open_auction("3" * 32, format="buy_now", quantity=10, allocate="on_sale")
-    services.record_stock(product_id="p" * 32, available=1, version=4, sale_id=None)
+    services.record_stock([stock_changed(available=1, version=4)])
 
     assert web.request("GET", f"auctions/{listing}").json()["quantity_left"] == 1
     sold = web.bid(listing, {"quantity": 1}, **web.bearer(ANN))
@@ -116,7 +130,7 @@ def test_units_that_inventory_reports_as_gone_are_not_sold(bid_log):
         0,
     )
 
-    services.record_stock(product_id="p" * 32, available=1, version=5, sale_id=sold.json()["sale_id"])
+    services.record_stock([stock_changed(available=1, version=5, sale_id=sold.json()["sale_id"])])
     assert web.request("GET", f"auctions/{listing}").json()["quantity_left"] == 1
 
 

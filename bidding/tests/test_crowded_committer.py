@@ -106,7 +106,7 @@ async def test_a_log_that_cannot_be_read_or_applied_stops_its_own_auction_only(s
     cache, load = auction_cache.AuctionCache(scripted), scripted.load_snapshots
 
     async def with_a_strange_one(auction_ids):
-        return await load(auction_ids) | {"strange": '{"who": "knows"}'}
+        return await load(auction_ids) | {"strange": rules.Snapshot('{"who": "knows"}')}
 
     scripted.load_snapshots = with_a_strange_one
     await cache.load(["fine", "strange"])

@@ -13,7 +13,8 @@ from bidding.publishing import publisher
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import PACE
-from bidding.rules import commands, kinds
+from bidding.rules import commands, kinds, snapshots
+from bidding.store import bid_log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 from bidding.tests.relaying import bids_on, document, published, resealed, step_until
@@ -85,19 +86,56 @@ def test_a_bulk_that_becomes_visible_piece_by_piece_is_published_whole(log, make
     step_until(relay, lambda: published(transport, "y") == [1, 2, 3, 4, 5])
 
 
+def test_an_entry_that_is_seen_before_its_predecessor_is_published_after_it(log, make_relay, transport):
+    relay = make_relay(sweep_seconds=3600.0)
+    log.register("v")
+    log.register("w")
+    lot = bids_on("x", 3)
+    log.append(lot.entries[:4], batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4])
+
+    log.append(lot.entries[5:], batch="w:2")
+    for _ in range(5):
+        relay.step()
+    assert published(transport, "x") == [1, 2, 3, 4]
+    log.append(lot.entries[4:5], batch="v:1")
+
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5, 6])
+
+
+def test_each_entry_of_a_batch_is_read_once(log, make_relay, transport, monkeypatch):
+    relay = make_relay(sweep_seconds=3600.0)
+    log.register()
+    lot, read = bids_on("x", 4), []
+    log.append(lot.entries[:3], batch="w:1")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3])
+    read_from = log.store.bids.read_from
+
+    async def recording(auction_id, after, limit):
+        read.append(after)
+        return await read_from(auction_id, after, limit)
+
+    monkeypatch.setattr(log.store.bids, "read_from", recording)
+    log.append(lot.entries[3:5], batch="w:2")
+    log.append(lot.entries[5:], batch="w:3")
+    step_until(relay, lambda: published(transport, "x") == [1, 2, 3, 4, 5, 6, 7])
+
+    assert (read, relay._news._kept, relay._news._entries) == ([], 0, {})
+
+
 def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time_for_more(
     log, make_relay, monkeypatch
 ):
     relay = make_relay(sweep_seconds=3600.0, writer_idle_after_seconds=3600.0)
     log.register(number=7)
     step_until(relay, lambda: relay._news.writers)
-    polls, find = [], log.store.bids.auctions_of_batches
+    polls, find = [], log.store.bids.batches
 
-    async def recording(names):
-        polls.append(list(names))
-        return await find(names)
+    async def recording(known):
+        polls.append(list(known))
+        return await find(known)
 
-    monkeypatch.setattr(log.store.bids, "auctions_of_batches", recording)
+    monkeypatch.setattr(log.store.bids, "batches", recording)
     for _ in range(8):
         relay.step()
 
@@ -181,11 +219,39 @@ def test_the_document_is_the_fold_at_the_mark_and_snapshot_plus_tail_is_the_whol
     log.append(lot.entries[8:], batch="w:2")
 
     assert (saved.status, saved.bids, saved.price, saved.due_at) == ("OPEN", 5, 325_00, T0 + lots.HOUR + 50)
-    state = rules.load(saved.snapshot)
+    state = rules.load(rules.Snapshot(saved.snapshot))
     assert state == rules.fold("x", lot.entries[:8])
     for entry in lot.entries[8:]:
         state = rules.apply(state, entry)
     assert state == rules.fold("x", lot.entries) == runtime.look("x")
+
+
+def test_the_pieces_of_a_snapshot_follow_the_log_and_a_lost_one_costs_no_second_publication(
+    log, make_relay, transport, monkeypatch
+):
+    monkeypatch.setattr(snapshots, "PIECE_BIDDERS", 2)
+    monkeypatch.setattr(bid_log, "READ_CHUNK", 2)
+    log.register()
+    lot = lots.open_lot("x")
+    for i in range(9):
+        lot.bid((ANN, BEN, "c" * 32, "d" * 32, "e" * 32)[i % 5], 20_00 + i * 100_00, at=T0 + i)
+    log.append(lot.entries)
+    first = make_relay(entries_per_read=3, save_seconds=0.0)
+    step_until(first, lambda: log.document("x").mark == 12)
+    first.close()
+    document, snapshot = log.call(log.store.auctions.get_with_snapshot("x"))
+    assert (len(document.pieces), rules.load(snapshot)) == (2, lot.state)
+
+    log.call(log.store.auctions._pieces.delete_many({"auction_id": "x"}))
+    log.append([lot.bid(ANN, 2_000_00)], batch="w:2")
+    transport.wipe()  # what comes now was not published before
+    transport.begin_epoch(log_messages.SOURCE)
+    second = make_relay(entries_per_read=3, save_seconds=0.0)
+    step_until(second, lambda: log.document("x").mark == 13)
+
+    assert published(transport, "x") == [13]
+    _, snapshot = log.call(log.store.auctions.get_with_snapshot("x"))
+    assert rules.load(snapshot) == lot.state == runtime.look("x")
 
 
 def test_an_emptied_transport_is_filled_again_though_nothing_is_new(log, relay, transport):

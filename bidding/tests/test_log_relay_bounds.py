@@ -114,7 +114,7 @@ def test_a_sweep_that_always_fails_does_not_keep_the_news_from_being_published(
     async def too_slow(**_which):
         raise errors.Unavailable("MongoDB: timed out")
 
-    monkeypatch.setattr(log.store.auctions, "marks", too_slow)
+    monkeypatch.setattr(log.store.auctions, "unfinished_marks", too_slow)
     log.register()
     lot = bids_on("x", 1)
     log.append(lot.entries, batch="w:1")
@@ -181,11 +181,11 @@ def test_an_auction_without_its_document_is_set_aside(log, relay, transport):
 def test_one_document_that_cannot_be_saved_holds_up_no_other_and_is_saved_later(log, relay, monkeypatch):
     save, failed = log.store.auctions.save_progress, []
 
-    async def fail_at_first(document):
+    async def fail_at_first(document, pieces):
         if document.id == "x" and not failed:
             failed.append(document.mark)
             raise errors.Unavailable("MongoDB: timed out")
-        return await save(document)
+        return await save(document, pieces)
 
     monkeypatch.setattr(log.store.auctions, "save_progress", fail_at_first)
     log.register()
@@ -201,12 +201,12 @@ def test_an_auction_that_moves_on_while_it_is_saved_is_saved_again(log, make_rel
     relay = make_relay(save_seconds=0.0)
     save = log.store.auctions.save_progress
     lot = bids_on("x", 1)
-    ahead = bids_on("x", 2).state
+    ahead = bids_on("x", 2)
 
-    async def move_on_meanwhile(document):
-        done = await save(document)
+    async def move_on_meanwhile(document, pieces):
+        done = await save(document, pieces)
         if document.mark == 4:
-            relay._documents._progress["x"].state = ahead
+            relay._documents.move("x", ahead.state, ahead.entries[4:])
         return done
 
     monkeypatch.setattr(log.store.auctions, "save_progress", move_on_meanwhile)

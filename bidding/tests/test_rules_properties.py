@@ -1,10 +1,12 @@
 """What holds for every log that the rules can make, by hypothesis; the oracle here is deliberately naive."""
 
+import unittest.mock
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bidding import rules
-from bidding.rules import increments, kinds
+from bidding.rules import increments, kinds, snapshots
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, DOT, HOUR, SELLER, T0
 from bidding.verification import judging
@@ -100,7 +102,9 @@ def check_log(lot):
     assert [verdicts.finding(name).violations for name in ("B2", "B3", "B5", "B6", "B7", "B9")] == [()] * 6
     assert rules.fold("lot", lot.entries) == lot.state
     assert rules.verify_chain(lot.entries) is None
+    assert lot.state.selling == sum(sale.quantity for sale in lot.state.open_sales.values())
     assert rules.load(rules.dump(lot.state)) == lot.state
+    check_dumps(lot)
     for entry, after in zip(lot.entries, lot.entries[1:], strict=False):
         assert after.at >= entry.at
     kinds = [entry.kind for entry in lot.entries]
@@ -118,6 +122,23 @@ def check_log(lot):
 def oracle_leader(maxima):
     """The highest maximum, the earliest on a tie. A leader who changes the own maximum keeps the priority."""
     return min(maxima, key=lambda user: (-maxima[user][0], maxima[user][1]), default=None)
+
+
+def check_dumps(lot):
+    """Dumps of what has changed give the whole state, at each entry, with pieces of two bidders; a later Dumper goes on."""
+    with unittest.mock.patch.object(snapshots, "PIECE_BIDDERS", 2):
+        state, dumper, stored = rules.State("lot"), rules.Dumper(rules.State("lot")), {}
+        for entry in lot.entries:
+            before, state = state, rules.apply(state, entry)
+            dumper.note(before, [entry], state)
+            dump = dumper.dump(state)
+            assert len(dump.pieces) <= 2
+            stored |= dump.pieces
+            dumper.saved_at = dump.saved_at
+            pieces = tuple(stored[number] for number in range(len(dump.saved_at)))
+            assert rules.load(rules.Snapshot(dump.head, pieces)) == state
+            if entry.seq % 3 == 0:
+                dumper = rules.Dumper(state, dump.saved_at)
 
 
 def lot_alias(lot, user):

@@ -4,11 +4,12 @@ of each bidder afterwards."""
 import pytest
 
 from auction_project.kernel import errors, instants
+from auction_project.kernel.contracts import events
 from bidding import presentation, rules, runtime, services
 from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, OPERATOR, T0
-from bidding.tests.running import open_auction
+from bidding.tests.running import open_auction, received
 from bidding.writer import failures
 
 AUCTION = "1" * 32
@@ -55,19 +56,18 @@ def test_a_repeated_cancellation_gets_the_same_answer_and_another_reason_comes_t
 
 
 def test_a_lot_that_inventory_refuses_says_why_in_a_sentence(bid_log):
-    runtime.call(runtime.current().store.prepare())
     services.request_auction(
         auction_id=AUCTION, actor=lots.SELLER, key="mine", terms=lots.terms(), reserve=None, now=T0
     )
 
-    services.refuse_auction(event_id="e1", auction_id=AUCTION, reason="not_owner", now=T0 + 1)
+    refused = events.LotRefused(auction_id=AUCTION, product_id="p" * 32, reason="not_owner")
+    services.follow_inventory([received(refused, event_id="e1")], now=T0 + 1)
 
     state = runtime.look(AUCTION)
     assert (state.status, state.reason) == ("CANCELLED", "The product belongs to another seller.")
 
 
 def test_a_request_that_is_repeated_after_the_end_gets_its_first_answer(bid_log):
-    runtime.call(runtime.current().store.prepare())
     request = {
         "auction_id": AUCTION,
         "actor": lots.SELLER,
@@ -86,7 +86,6 @@ def test_a_request_that_is_repeated_after_the_end_gets_its_first_answer(bid_log)
 
 
 def test_a_relisted_lot_has_its_hard_stop_as_long_after_its_end_as_before(bid_log):
-    runtime.call(runtime.current().store.prepare())
     soft = rules.SoftClose(hard_stop_at=T0 + lots.HOUR + lots.MINUTE)
     services.request_auction(
         auction_id=AUCTION,
@@ -115,13 +114,103 @@ def test_a_hard_stop_before_the_end_is_refused():
 def test_a_lot_whose_units_are_gone_is_cancelled_and_one_that_is_not_listed_yet_is_none(bid_log):
     auction_id = open_auction("4" * 32)
 
-    for lot in (auction_id, "5" * 32):
-        services.cancel_for_lost_stock(
-            event_id="loss", auction_id=lot, reason="The glass broke.", now=instants.now()
+    lost = [
+        events.LotStockLost(
+            auction_id=lot, product_id="p" * 32, quantity=1, reason="The glass broke.", version=9
         )
+        for lot in (auction_id, "5" * 32)
+    ]
+    services.follow_inventory([received(event, event_id="loss") for event in lost], now=instants.now())
 
     state = runtime.look(auction_id)
     assert (state.status, state.reason, state.ended) == ("CANCELLED", "The glass broke.", True)
+
+
+def accepted(auction_id):
+    return events.LotAccepted(
+        auction_id=auction_id,
+        product_id="p" * 32,
+        owner_id=lots.SELLER,
+        title="Sextant",
+        text="",
+        thumbnail="",
+        version=1,
+    )
+
+
+def test_a_run_of_events_is_one_bulk_and_a_member_that_fails_costs_no_other(bid_log, monkeypatch):
+    names = [f"{i:032d}" for i in range(20)]
+    for name in names:
+        services.request_auction(
+            auction_id=name, actor=lots.SELLER, key="k", terms=lots.terms(), reserve=None, now=T0 - 1
+        )
+    run = [received(accepted(name), event_id=f"e-{name}") for name in [*names, "no such lot", names[0]]]
+    append, bulks = runtime.current().store.bids.append, []
+
+    async def count(entries, *, batch):
+        bulks.append(len(entries))
+        return await append(entries, batch=batch)
+
+    monkeypatch.setattr(runtime.current().store.bids, "append", count)
+    with pytest.raises(errors.NotFound):
+        services.follow_inventory(run, now=T0 - 1)
+
+    assert bulks == [20]
+    assert {runtime.look(name).status for name in names} == {rules.Status.SCHEDULED}
+    services.follow_inventory(run[:20], now=T0 - 1)
+    assert {runtime.look(name).seq for name in names} == {2}
+
+
+def test_a_lot_whose_start_has_passed_opens_with_its_listing_and_without_the_clock(bid_log):
+    now = instants.now()
+    for name, starts_at in ((AUCTION, now), ("2" * 32, now + lots.HOUR)):
+        terms = lots.terms(starts_at=starts_at, ends_at=now + 2 * lots.HOUR)
+        services.request_auction(
+            auction_id=name, actor=lots.SELLER, key="k", terms=terms, reserve=None, now=now
+        )
+
+    services.follow_inventory(
+        [received(accepted(name), event_id=name) for name in (AUCTION, "2" * 32)], now=now
+    )
+
+    entries = runtime.call(runtime.current().store.bids.read([(AUCTION, 3), ("2" * 32, 3)]))
+    assert [(key, entry.kind) for key, entry in entries.items()] == [((AUCTION, 3), "opened")]
+    due_at = runtime.call(runtime.current().store.auctions.due(before=now + 2 * lots.HOUR, limit=9))
+    assert due_at == [("2" * 32, now + lots.HOUR)]
+
+
+def test_what_inventory_reports_of_a_product_keeps_its_order_within_a_run(bid_log):
+    terms = lots.terms(format="buy_now", quantity=3, allocate="on_sale")
+    services.request_auction(
+        auction_id=AUCTION, actor=lots.SELLER, key="k", terms=terms, reserve=None, now=T0 - 1
+    )
+    depleted = events.StockDepleted(
+        product_id="p" * 32, version=2, title="Sextant", on_hand=0, available=0, reserved=0, committed=0
+    )
+
+    services.follow_inventory(
+        [received(accepted(AUCTION), event_id="a"), received(depleted, event_id="d")], now=T0 - 1
+    )
+
+    state = runtime.look(AUCTION)
+    assert (state.status, state.reason, state.seq) == ("CANCELLED", "Sold out.", 3)
+
+
+def test_a_run_of_reports_keeps_the_newest_of_each_product_with_the_sales_of_all(bid_log):
+    figures = {"title": "Sextant", "on_hand": 9, "reserved": 0, "committed": 0}
+    reported = [("x", 3, 7, "s3"), ("x", 2, 8, "s2"), ("y", 5, 1, None), ("x", 4, 6, "s4")]
+    services.record_stock(
+        [
+            events.StockChanged(product_id=name, version=version, available=left, sale_id=sale, **figures)
+            for name, version, left, sale in reported
+        ]
+    )
+
+    stored = runtime.call(runtime.current().store.reports.stock_of(["x", "y"]))
+    assert {name: (s.version, s.available, s.reserved) for name, s in stored.items()} == {
+        "x": (4, 6, ("s2", "s3", "s4")),
+        "y": (5, 1, ()),
+    }
 
 
 # --- the standing of each bidder -------------------------------------------------------------------------------------------

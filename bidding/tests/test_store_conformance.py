@@ -13,7 +13,7 @@ from django.conf import settings
 
 from auction_project.kernel import errors
 from bidding import rules
-from bidding.rules import commands
+from bidding.rules import commands, kinds, snapshots
 from bidding.store import auctions, bid_log, client, mongo
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
@@ -126,6 +126,26 @@ async def test_the_indexes_are_there_and_the_key_is_unique(log_store, raw):
     assert {"product_id", "due_at", "status", "seller_id", "ended"} <= auctions
 
 
+async def test_a_writer_takes_no_bid_before_the_indexes_are_made(database_name):
+    fresh = mongo.MongoStore(settings.MONGODB_URL, database_name)
+    await fresh.auctions.insert(a_document("lot"))
+    writer = committer.Committer(fresh)
+    writer.start()
+    request = kinds.Request(
+        auction_id="lot", actor=lots.SELLER, key="k", at=T0 - 1, salt="s", terms=lots.terms()
+    )
+
+    with pytest.raises(errors.Unavailable):
+        await writer.submit(request)
+    with pytest.raises(errors.Unavailable, match="migrate_all"):
+        await fresh.check_fences()
+    await fresh.prepare()
+    assert (await writer.submit(request)).seq == 1
+
+    await writer.stop()
+    await fresh.close()
+
+
 async def test_preparing_again_changes_nothing(log_store, raw):
     before = sorted(raw["bids"].index_information())
 
@@ -167,8 +187,16 @@ async def test_a_batch_names_its_auctions_and_what_stored_nothing_is_a_hole(log_
     await log_store.bids.append(x.entries[:1], batch="w:2")
     await log_store.bids.append([x.bid(ANN, 900_00)], batch="w:3")
 
-    auctions = await log_store.bids.auctions_of_batches([f"w:{i}" for i in range(1, 100)])
-    assert auctions == {"w:1": {"x": 5, "y": 4}, "w:3": {"x": 6}}
+    batches = await log_store.bids.batches({f"w:{i}": 0 for i in range(1, 100)})
+    assert {name: batch.last_seqs for name, batch in batches.items()} == {
+        "w:1": {"x": 5, "y": 4},
+        "w:3": {"x": 6},
+    }
+    assert {(e.auction_id, e.seq): e for e in batches["w:1"].entries} == {
+        (e.auction_id, e.seq): e for e in [*x.entries[:5], *y.entries]
+    }
+    assert (await log_store.bids.batches({"w:1": 9, "w:2": 0, "w:3": 1})) == {}
+    assert sorted(await log_store.bids.batches({"w:1": 8, "w:3": 0})) == ["w:1", "w:3"]
 
 
 async def test_the_auctions_of_a_bidder_latest_first(log_store):
@@ -203,8 +231,8 @@ async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(p
         "_id": (lambda: few.bids.read([("lot-0", 777)]), lambda: many.bids.read([(last, 777)])),
         "idem": (lambda: few.bids.find([f"lot-0|{key}"]), lambda: many.bids.find([key_of_last])),
         "batch": (
-            lambda: few.bids.auctions_of_batches(["w0:300"]),
-            lambda: many.bids.auctions_of_batches(["w29:300"]),
+            lambda: few.bids.batches({"w0:300": 0}),
+            lambda: many.bids.batches({"w29:300": 0}),
         ),
         "50 by _id": (
             lambda: few.bids.read_from("lot-0", 400, 50),
@@ -239,7 +267,7 @@ async def proxied(database_name, log_store):
     """A store behind a proxy that can lose answers, connected already."""
     async with cutting_proxy.CuttingProxy(settings.MONGODB_URL) as proxy:
         cut_store = mongo.MongoStore(proxy.url, database_name)
-        await cut_store.ping()
+        await cut_store.check_fences()
         yield proxy, cut_store
         proxy.lose = "nothing"
         await cut_store.close()
@@ -273,7 +301,7 @@ async def test_a_server_that_hangs_is_unknown_or_unavailable_within_its_time(pro
     for operation in (
         cut_store.bids.append(bids_on("x", 2).entries, batch="w:1"),
         cut_store.bids.read([("x", 1)]),
-        cut_store.ping(),
+        cut_store.check_fences(),
     ):
         began = time.monotonic()
         with pytest.raises(errors.Unavailable):
@@ -358,21 +386,82 @@ async def test_progress_never_goes_backwards_and_a_snapshot_comes_back_as_it_was
     lot = lots.listing()
     lot.bid(ANN, quantity=2)
     await log_store.auctions.insert(a_document("lot"))
-    newer = a_document("lot", mark=4, status="OPEN", ended=True, due_at=None, snapshot=rules.dump(lot.state))
+    newer = a_document(
+        "lot", mark=4, status="OPEN", ended=True, due_at=None, snapshot=rules.dump(lot.state).head
+    )
 
-    assert await log_store.auctions.save_progress(newer) is True
-    assert await log_store.auctions.save_progress(a_document("lot", mark=3, status="SCHEDULED")) is False
-    assert await log_store.auctions.save_progress(newer) is True
+    assert await log_store.auctions.save_progress(newer, {}) is True
+    assert await log_store.auctions.save_progress(a_document("lot", mark=3, status="SCHEDULED"), {}) is False
+    assert await log_store.auctions.save_progress(newer, {}) is True
     assert await log_store.auctions.get("lot") == newer
     assert rules.load((await log_store.auctions.load_snapshots(["lot", "nowhere"]))["lot"]) == lot.state
-    assert await log_store.auctions.save_progress(a_document("nowhere", mark=1)) is False
+    assert await log_store.auctions.save_progress(a_document("nowhere", mark=1), {}) is False
+
+
+def a_crowd(auction_id, size):
+    """An open lot that `size` bidders have bid on, one after the other."""
+    lot = lots.open_lot(auction_id)
+    for i in range(size):
+        lot.bid(f"{i:032d}", 20_00 + i * 100_00, at=T0 + i)
+    return lot
+
+
+def a_save(lot, dumper):
+    """The document of a lot as the relay would save it now, with the changed pieces."""
+    dump = dumper.dump(lot.state)
+    document = a_document(lot.state.auction_id, mark=lot.state.seq, snapshot=dump.head, pieces=dump.saved_at)
+    return document, dump.pieces
+
+
+async def test_a_snapshot_in_pieces_is_whole_whenever_the_relay_dies_and_is_never_believed_without_a_piece(
+    log_store, raw, monkeypatch
+):
+    monkeypatch.setattr(snapshots, "PIECE_BIDDERS", 2)
+    lot = a_crowd("lot", 7)
+    await log_store.auctions.insert(a_document("lot"))
+    dumper = rules.Dumper(lot.state)
+    first, pieces = a_save(lot, dumper)
+    assert await log_store.auctions.save_progress(first, pieces) is True
+    dumper.saved_at, before = first.pieces, lot.state
+    assert (len(pieces), raw["snapshot_pieces"].count_documents({})) == (3, 3)
+    entry = lot.bid(f"{2:032d}", 5_000_00)
+    dumper.note(before, [entry], lot.state)
+    second, pieces = a_save(lot, dumper)
+    assert list(pieces) == [1]
+
+    await log_store.auctions._insert_pieces(
+        [{"_id": f"lot:1:{second.mark}", "auction_id": "lot", "text": pieces[1]}]
+    )  # the relay dies here: the document names the pieces from before
+    assert rules.load((await log_store.auctions.load_snapshots(["lot"]))["lot"]) == before
+
+    assert await log_store.auctions.save_progress(second, pieces) is True
+    await log_store.auctions.delete_old_pieces(second)
+    document, snapshot = await log_store.auctions.get_with_snapshot("lot")
+    assert (document, rules.load(snapshot)) == (second, lot.state)
+    assert raw["snapshot_pieces"].count_documents({}) == 3
+
+    raw["snapshot_pieces"].delete_one({"_id": f"lot:0:{first.mark}"})
+    assert await log_store.auctions.get_with_snapshot("lot") == (second, None)
+    assert await log_store.auctions.load_snapshots(["lot"]) == {"lot": None}
+
+
+async def test_pieces_of_another_relay_at_the_mark_and_later_are_not_deleted(log_store, raw):
+    raw["snapshot_pieces"].insert_many(
+        {"_id": f"lot:0:{seq}", "auction_id": "lot", "text": ""} for seq in (3, 4, 5)
+    )
+
+    await log_store.auctions.delete_old_pieces(a_document("lot", mark=4))
+
+    assert {row["_id"] for row in raw["snapshot_pieces"].find()} == {"lot:0:4", "lot:0:5"}
 
 
 async def test_due_auctions_are_those_with_a_due_time_that_has_come(log_store):
     for name, due_at in (("early", T0 - 1), ("now", T0), ("late", T0 + 1), ("never", None)):
         await log_store.auctions.insert(a_document(name, due_at=due_at))
 
-    assert sorted(await log_store.auctions.due(before=T0 + 1, limit=10)) == [("early", T0 - 1), ("now", T0)]
+    assert await log_store.auctions.due(before=T0 + 1, limit=10) == [("early", T0 - 1), ("now", T0)]
+    assert await log_store.auctions.due(before=T0 + 1, skip=1, limit=1) == [("now", T0)]
+    assert await log_store.auctions.due(before=T0 + 1, skip=2, limit=1) == []
 
 
 async def test_lists_filter_search_sort_and_page(log_store):
@@ -403,7 +492,8 @@ async def test_lists_filter_search_sort_and_page(log_store):
     assert await listed(search="(no. 3)") == (["a3"], 1)
     assert await listed(search="sextant .*") == ([], 0)
     assert await listed(status="NEW") == ([], 0)
-    assert [document.id for document in await log_store.auctions.of_product("p1")] == ["a4"]
+    assert [d.id for d in await log_store.auctions.of_product("p1", skip=0, limit=9)] == ["a4", "a5"]
+    assert [d.id for d in await log_store.auctions.of_product("p1", skip=1, limit=1)] == ["a5"]
     assert len(await log_store.auctions.all_ids()) == 7
 
 
@@ -452,10 +542,11 @@ async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):
     for auction_id, mark, ended in (("c", 3, False), ("a", 1, False), ("d", 4, True), ("b", 2, False)):
         await log_store.auctions.insert(a_document(auction_id, mark=mark, ended=ended))
 
-    assert list((await log_store.auctions.marks(after="", limit=2)).items()) == [("a", 1), ("b", 2)]
-    assert await log_store.auctions.marks(after="b", limit=2) == {"c": 3, "d": 4}
-    assert await log_store.auctions.marks(after="b", limit=2, unfinished=True) == {"c": 3}
-    assert await log_store.auctions.marks(after="d", limit=2) == {}
+    assert list((await log_store.auctions.marks(skip=0, limit=2)).items()) == [("a", 1), ("b", 2)]
+    assert await log_store.auctions.marks(skip=2, limit=2) == {"c": 3, "d": 4}
+    assert await log_store.auctions.marks(skip=4, limit=2) == {}
+    assert await log_store.auctions.unfinished_marks(skip=0, limit=4) == {"a": 1, "b": 2, "c": 3}
+    assert await log_store.auctions.unfinished_marks(skip=3, limit=4) == {}
 
 
 # --- writers, leases, clock -----------------------------------------------------------------------------------------------------

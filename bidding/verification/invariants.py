@@ -116,13 +116,13 @@ def _check_auction(
     return judge.state.seq
 
 
-def _snapshot(auction_id: str) -> tuple[str | None, int]:
+def _snapshot(auction_id: str) -> tuple[rules.Snapshot | None, int]:
     """The snapshot and its mark. They are read before the log, so that the log reaches at least as far."""
     try:
-        document = runtime.call(runtime.current().store.auctions.get(auction_id))
+        document, snapshot = runtime.call(runtime.current().store.auctions.get_with_snapshot(auction_id))
     except errors.NotFound:
         return None, 0
-    return document.snapshot, document.mark
+    return snapshot, document.mark
 
 
 def _entries(auction_id: str) -> Iterator[log.Entry]:

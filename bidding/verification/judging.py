@@ -104,7 +104,7 @@ class Judge:
         """The log is complete."""
         self._see_bodies(self.state.auction_id)
 
-    def check_snapshot(self, snapshot: str, where: str) -> None:
+    def check_snapshot(self, snapshot: rules.Snapshot, where: str) -> None:
         """The relay's snapshot is the state that a replay up to here gives."""
         self._verdicts.look(
             "B6", rules.load(snapshot) == self.state, f"{where}: its snapshot is another state"

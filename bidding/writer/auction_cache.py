@@ -8,11 +8,12 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
 from auction_project.kernel import errors, logs
+from bidding import rules
 from bidding.rules import log
 from bidding.store import bid_log, protocols
 from bidding.writer.auction_fold import AuctionFold
 
-MAX_AUCTIONS = 20_000
+MAX_AUCTIONS = 100_000  # 4 KB each, without bidders
 
 logger = logs.get(__name__)
 
@@ -91,7 +92,7 @@ class AuctionCache:
             if fold.auction_id not in self.damaged:
                 self._folds[fold.auction_id] = fold
 
-    def _load(self, auction_id: str, snapshot: str | None) -> AuctionFold | None:
+    def _load(self, auction_id: str, snapshot: rules.Snapshot | None) -> AuctionFold | None:
         try:
             return AuctionFold(auction_id, snapshot)
         except Exception:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bidding import rules
 from bidding.rules import commands, log
 
-MAX_KEYS = 25_000
+MAX_KEYS = 500_000  # 32 MB: without them, the store is asked for the key of each refused bid
 
 
 class BrokenChain(RuntimeError):
@@ -31,7 +31,7 @@ class AuctionFold:
 
     __slots__ = ("_earlier", "_keys", "auction_id", "state")
 
-    def __init__(self, auction_id: str, snapshot: str | None = None) -> None:
+    def __init__(self, auction_id: str, snapshot: rules.Snapshot | None = None) -> None:
         self.auction_id = auction_id
         self.state = rules.load(snapshot) if snapshot else rules.State(auction_id)
         self._forget_keys()

@@ -31,14 +31,14 @@ class Heartbeat:
                     await self.beat()
 
     async def beat(self) -> None:
-        """Register before the first bulk and then once in HEARTBEAT_SECONDS; the first time, also prepare the store.
+        """Register before the first bulk and then once in HEARTBEAT_SECONDS; the first time, also check the fences of the store.
 
         Raises errors.Unavailable; failures.StoreUnavailable when the clocks differ by more than MAX_CLOCK_OFFSET_MS.
         """
         if self._clocks.monotonic() - self._registered_at < HEARTBEAT_SECONDS:
             return
         if self._registered_at == float("-inf"):
-            await self._store.prepare()
+            await self._store.check_fences()
         await self._store.writers.register(
             self._batches.incarnation, batch_number=self._batches.number, now=self._clocks.now()
         )

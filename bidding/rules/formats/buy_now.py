@@ -43,7 +43,8 @@ class BuyNow:
     def decide_bid(self, state: State, command: PlaceBid, at: int) -> Bid | Refusal:
         terms = state.known_terms
         total = terms.start_price * command.quantity
-        refusal = _refuse(state, command, total)
+        left = state.units_left(command.stock)
+        refusal = _refuse(command, total, left)
         if refusal is not None:
             return refusal
         buyer = state.next_alias(command.actor)
@@ -57,7 +58,7 @@ class BuyNow:
             previous_ends_at=state.ends_at,
             reserve_met=True,
             bids=state.bids + 1,
-            quantity_left=state.units_left(command.stock) - command.quantity,
+            quantity_left=left - command.quantity,
             sale=sale_of(state, buyer=buyer, price=total, quantity=command.quantity),
         )
 
@@ -104,7 +105,7 @@ class BuyNow:
         return state.buying
 
 
-def _refuse(state: State, command: PlaceBid, total: int) -> Refusal | None:
+def _refuse(command: PlaceBid, total: int, left: int) -> Refusal | None:
     if command.amount is not None and command.amount != total:
         return refusals.refuse(refusals.PriceDiffers, field="amount", amount=command.amount, price=total)
     if total > money.MAX_MINOR_UNITS:
@@ -115,7 +116,6 @@ def _refuse(state: State, command: PlaceBid, total: int) -> Refusal | None:
             amount=total,
             maximum=money.MAX_MINOR_UNITS,
         )
-    left = state.units_left(command.stock)
     if command.quantity > left:
         return refusals.refuse(
             refusals.SoldOut,

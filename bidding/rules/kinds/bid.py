@@ -57,6 +57,7 @@ def apply(state: State, facts: Bid, hidden: Hidden) -> Changes:
         left = state.quantity_left - sale.quantity
         changes["open_sales"] = state.open_sales.insert(sale.sale_id, OpenSale.of(hidden.actor, sale))
         changes["quantity_left"] = left
+        changes["selling"] = state.selling + sale.quantity
         if left == 0:
             changes["status"] = Status.SOLD_OUT
     return changes

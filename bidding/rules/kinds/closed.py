@@ -53,4 +53,5 @@ def apply(state: State, facts: Closed, hidden: Hidden) -> Changes:
     sale = facts.sale
     if sale is not None and hidden.buyer is not None:
         changes["open_sales"] = state.open_sales.insert(sale.sale_id, OpenSale.of(hidden.buyer, sale))
+        changes["selling"] = state.selling + sale.quantity
     return changes

@@ -22,10 +22,13 @@ def decide(state: State, command: FailSale, at: int) -> tuple[SaleFailed, Hidden
 def apply(state: State, facts: SaleFailed, hidden: Hidden) -> Changes:
     failed = state.open_sales[facts.sale_id]
     open_sales = state.open_sales.remove(facts.sale_id)
+    selling = state.selling - failed.quantity
     if facts.sale is not None and hidden.buyer is not None:
         open_sales = open_sales.insert(facts.sale.sale_id, OpenSale.of(hidden.buyer, facts.sale))
+        selling += facts.sale.quantity
     return {
         "open_sales": open_sales,
+        "selling": selling,
         "passed_over": state.passed_over.insert(failed.user_id),
         "quantity_left": facts.quantity_left,
         "ended": facts.ended,

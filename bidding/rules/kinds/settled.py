@@ -32,6 +32,7 @@ def apply(state: State, facts: Settled, hidden: Hidden) -> Changes:
     return {
         "open_sales": state.open_sales.remove(facts.sale_id),
         "sold": state.sold + sale.quantity,
+        "selling": state.selling - sale.quantity,
         "buyers": state.buyers.insert(sale.user_id),
         "passed_over": state.passed_over.discard(sale.user_id),
         "ended": facts.ended,
