@@ -1,14 +1,16 @@
 """The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each inside its
 middleware.
 
-Three hops to a bid: this table, `asgi_middleware` and `bounds`, then `bidding.rest.bid_endpoint`. What a process serves
-is SERVICES; its background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
+Three hops to a bid: this table, `asgi_middleware` and `bounds`, then `bidding.rest.bid_endpoint`. A plain bid comes there by
+`bids_fast_path` in place of the first two. What a process serves is SERVICES; its background parts (the bid log's
+committer, the push hub) start and stop with the server's lifespan.
 """
 
 import asyncio
 import gc
 import json
 import os
+import re
 from collections.abc import Coroutine
 from typing import Any
 
@@ -23,7 +25,7 @@ from django.conf import settings
 from auction_project import bootstrap
 from auction_project.kernel.http import addresses, answers
 from auction_project.processes import health, needs, roles
-from auction_project.web import asgi_middleware, bounds
+from auction_project.web import asgi_middleware, bounds, fast_path
 from bidding.rest import bid_endpoint
 from notifications.push import routing, sse
 
@@ -114,6 +116,13 @@ async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
 state = WebState("web")
 _django = asgi_middleware.Framework(django_application)
 _bids = asgi_middleware.Bare(bounds.Bounds(bid_endpoint.application))
+bids_fast_path = (
+    fast_path.FastPath(
+        bid_endpoint.place, targets=re.compile(rb"/api/v1/auctions/[0-9a-f]{32}/bids"), bare=_bids
+    )
+    if _SERVES_BIDDING
+    else None
+)
 _BARE = {"/livez": asgi_middleware.Bare(_livez), "/readyz": asgi_middleware.Bare(_readyz)}
 if _SERVES_NOTIFICATIONS:
     _BARE[sse.PATH] = asgi_middleware.Bare(bounds.Bounds(sse.application))

@@ -182,6 +182,12 @@ class Bare:
         else:
             await self._app(scope, receive, send_with_headers)
 
+    def added_to_plain(self, host: bytes, is_secure: bool) -> answers.Headers | None:
+        """The headers that an answer gets here; None for a request that this class may not let pass as it is."""
+        if host not in self._hosts or (self._redirects and not is_secure):
+            return None
+        return self._secure if is_secure else self._plain
+
     def _is_ours(self, host: bytes) -> bool:
         domain, _ = split_domain_port(host.decode("latin-1"))
         allowed = settings.ALLOWED_HOSTS or (_LOCAL_HOSTS if settings.DEBUG else [])

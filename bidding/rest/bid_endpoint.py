@@ -59,7 +59,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, answers.Headers, bytes]:
+async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> answers.Answer:
     """Place the bid that the request holds: status, headers and body of the answer. Runs on the runtime's loop."""
     arrived_at, since = instants.now(), time.monotonic()
     try:
