@@ -156,7 +156,7 @@ class Bare:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._hosts: set[bytes] = set()  # verified hosts: a look-up costs less than a pattern
+        self._hosts: dict[bytes, None] = {}  # verified, oldest first: a look-up costs less than a pattern
         self._redirects = bool(getattr(settings, "SECURE_SSL_REDIRECT", False))
         self._plain = (_NOSNIFF,)
         self._secure = (_NOSNIFF, *_strict_transport_security())
@@ -193,8 +193,9 @@ class Bare:
         allowed = settings.ALLOWED_HOSTS or (_LOCAL_HOSTS if settings.DEBUG else [])
         if not (domain and validate_host(domain, allowed)):
             return False
-        if len(self._hosts) < MAX_HOSTS:
-            self._hosts.add(host)
+        if len(self._hosts) >= MAX_HOSTS:  # any port is allowed, so a client can fill the table
+            del self._hosts[next(iter(self._hosts))]
+        self._hosts[host] = None
         return True
 
 
