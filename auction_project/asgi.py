@@ -1,14 +1,16 @@
 """The ASGI entry: the bare paths (bids, streams, health), WebSockets, and Django for the rest, each inside its
 middleware.
 
-Three hops to a bid: this table, `asgi_middleware` and `bounds`, then `bidding.rest.bid_endpoint`. What a process serves
-is SERVICES; its background parts (the bid log's committer, the push hub) start and stop with the server's lifespan.
+Three hops to a bid: this table, `asgi_middleware` and `bounds`, then `bidding.rest.bid_endpoint`. A plain bid comes there by
+`bids_fast_path` in place of the first two. What a process serves is SERVICES; its background parts (the bid log's
+committer, the push hub) start and stop with the server's lifespan.
 """
 
 import asyncio
 import gc
 import json
 import os
+import re
 from collections.abc import Coroutine
 from typing import Any
 
@@ -23,11 +25,12 @@ from django.conf import settings
 from auction_project import bootstrap
 from auction_project.kernel.http import addresses, answers
 from auction_project.processes import health, needs, roles
-from auction_project.web import asgi_middleware, bounds
+from auction_project.web import asgi_middleware, bounds, fast_path
 from bidding.rest import bid_endpoint
 from notifications.push import routing, sse
 
 ANSWER_SECONDS = 4.0  # below the time-outs of probes
+NEW_OBJECTS = 10_000  # between two collections; by default 700, which are only some 30 bids
 _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"
 _SERVES_BIDDING = "bidding" in settings.SERVICES
 _SERVES_NOTIFICATIONS = "notifications" in settings.SERVICES
@@ -66,6 +69,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
             state.loop = asyncio.get_running_loop()
             gc.collect()
             gc.freeze()  # what a process starts with is never garbage: collections need not walk through it
+            gc.set_threshold(NEW_OBJECTS)
             await send({"type": "lifespan.startup.complete"})
         else:
             await bootstrap.stop_web()
@@ -114,6 +118,13 @@ async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
 state = WebState("web")
 _django = asgi_middleware.Framework(django_application)
 _bids = asgi_middleware.Bare(bounds.Bounds(bid_endpoint.application))
+bids_fast_path = (
+    fast_path.FastPath(
+        bid_endpoint.place, targets=re.compile(rb"/api/v1/auctions/[0-9a-f]{32}/bids"), bare=_bids
+    )
+    if _SERVES_BIDDING
+    else None
+)
 _BARE = {"/livez": asgi_middleware.Bare(_livez), "/readyz": asgi_middleware.Bare(_readyz)}
 if _SERVES_NOTIFICATIONS:
     _BARE[sse.PATH] = asgi_middleware.Bare(bounds.Bounds(sse.application))

@@ -21,7 +21,8 @@ from bidding import rules, runtime
 from bidding.rules import commands, kinds
 from bidding.store import auctions
 
-AUCTIONS, CONNECTIONS, BIDDERS = 100, 64, 500
+AUCTIONS, BIDDERS = 100, 500
+CONNECTIONS = (64, 256)
 SECONDS, ROUNDS = 6.0, 3
 
 
@@ -77,17 +78,20 @@ def open_auctions(count: int) -> list[crowd.Target]:
 
 
 def measure(
-    servers: Mapping[str, processes.Server], targets: list[crowd.Target], bidders: list[crowd.Bidder]
+    servers: Mapping[str, processes.Server],
+    targets: list[crowd.Target],
+    bidders: list[crowd.Bidder],
+    connections: int,
 ) -> dict[str, Figure]:
     """Load each server in turn, ROUNDS times, and read what it cost. A first second warms each up and does not count."""
     for server in servers.values():
-        asyncio.run(_load(server, targets, bidders, 1.0))
+        asyncio.run(_load(server, targets, bidders, connections, 1.0))
     rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in servers}
     for number in range(ROUNDS):
         risen = [crowd.Target(t.auction_id, t.currency, t.start + (number + 1) * 10**8) for t in targets]
         for name, server in servers.items():
             cpu, clock = server.cpu_seconds(), time.monotonic()
-            tally = asyncio.run(_load(server, risen, bidders, SECONDS))
+            tally = asyncio.run(_load(server, risen, bidders, connections, SECONDS))
             cpu, clock = server.cpu_seconds() - cpu, time.monotonic() - clock
             waits = sorted(tally.latencies)
             p99 = waits[int(len(waits) * 0.99)] * 1000
@@ -99,13 +103,17 @@ def measure(
 
 
 async def _load(
-    server: processes.Server, targets: list[crowd.Target], bidders: list[crowd.Bidder], seconds: float
+    server: processes.Server,
+    targets: list[crowd.Target],
+    bidders: list[crowd.Bidder],
+    connections: int,
+    seconds: float,
 ) -> crowd.Tally:
-    return await crowd.Crowd(server.url, targets, bidders, connections=CONNECTIONS).run(seconds=seconds)
+    return await crowd.Crowd(server.url, targets, bidders, connections=connections).run(seconds=seconds)
 
 
-def run() -> dict[str, Figure]:
-    """The three figures."""
+def run(connections: int) -> dict[str, Figure]:
+    """The three figures at so many connections."""
     targets = open_auctions(AUCTIONS)
     bidders = crowd.make_bidders(BIDDERS, now=time.time())
     auction_ids = ",".join(target.auction_id for target in targets)
@@ -119,4 +127,4 @@ def run() -> dict[str, Figure]:
             name: running.enter_context(processes.serving(*command, path="/livez"))
             for name, command in argv.items()
         }
-        return measure(servers, targets, bidders)
+        return measure(servers, targets, bidders, connections)

@@ -1,9 +1,14 @@
-"""R1: a bare ASGI application that reads a body and answers 201 with a small JSON, under the same server options."""
+"""R1: a bare ASGI application that reads a body and answers 201 with a small JSON, under the server of the web role."""
 
 import argparse
+import os
 from typing import Any
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
+
 import uvicorn
+
+from auction_project.management.commands import web
 
 _BODY = b'{"seq":1,"standing":"leading","price":"10.00","minimum":"10.50"}'
 _START = {
@@ -18,19 +23,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send(_START)
         await send({"type": "http.response.body", "body": _BODY})
+    elif scope["type"] == "lifespan":
+        for phase in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{phase}.complete"})
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(
-        application,
-        port=parser.parse_args().port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-    )
+    uvicorn.Server(web.configuration(application, "127.0.0.1", parser.parse_args().port)).run()

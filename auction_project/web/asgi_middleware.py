@@ -177,7 +177,7 @@ class Bare:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._hosts: set[bytes] = set()  # verified hosts: a look-up costs less than a pattern
+        self._hosts: dict[bytes, None] = {}  # verified, oldest first: a look-up costs less than a pattern
         self._redirects = bool(getattr(settings, "SECURE_SSL_REDIRECT", False))
         self._plain = (_NOSNIFF,)
         self._secure = (_NOSNIFF, *_strict_transport_security())
@@ -203,13 +203,20 @@ class Bare:
         else:
             await self._app(scope, receive, send_with_headers)
 
+    def added_to_plain(self, host: bytes, is_secure: bool) -> answers.Headers | None:
+        """The headers that an answer gets here; None for a request that this class may not let pass as it is."""
+        if host not in self._hosts or (self._redirects and not is_secure):
+            return None
+        return self._secure if is_secure else self._plain
+
     def _is_ours(self, host: bytes) -> bool:
         domain, _ = split_domain_port(host.decode("latin-1"))
         allowed = settings.ALLOWED_HOSTS or (_LOCAL_HOSTS if settings.DEBUG else [])
         if not (domain and validate_host(domain, allowed)):
             return False
-        if len(self._hosts) < MAX_HOSTS:
-            self._hosts.add(host)
+        if len(self._hosts) >= MAX_HOSTS:  # any port is allowed, so a client can fill the table
+            del self._hosts[next(iter(self._hosts))]
+        self._hosts[host] = None
         return True
 
 

@@ -104,6 +104,15 @@ class Bounds:
             raise errors.Unauthenticated from error
 
 
+def is_plain(headers: dict[bytes, bytes], body: bytes) -> bool:
+    """Whether a request with the whole `body` passes all bounds. False says nothing: then `Bounds` decides."""
+    return (
+        headers.get(b"content-type") == b"application/json"
+        and len(body) <= MAX_BODY_BYTES
+        and body.count(b"[") + body.count(b"{") <= MAX_NESTING
+    )
+
+
 async def _refuse(_scope: Any, send: Any, error: errors.DomainError, *, close: bool) -> None:
     await answers.refuse(send, error, close=close)
 

@@ -4,6 +4,10 @@ A head (request line and headers) has at most MAX_HEAD_BYTES and MAX_HEADER_LINE
 same bytes and seconds bound what a chunked body holds beside its data. Trailers of a chunked body never become headers.
 A client that does not read its answer for STALLED_SECONDS is disconnected. A process that runs out of connections drops
 the one that has been silent longest.
+
+A POST that the `FastPath` takes is answered without ASGI, which would cost a bid more than all of its rules: no scope to
+fill, no messages, one write. It may take a request that has come in one piece and behind no other. All other requests,
+and those that it declines, go to the ASGI application, so that only one place has to know what is refused.
 """
 
 import asyncio
@@ -19,6 +23,7 @@ from uvicorn.protocols.http import httptools_impl
 
 from auction_project.kernel import errors
 from auction_project.kernel.http import addresses, answers
+from auction_project.web import fast_path
 from notifications.push import handshakes
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -35,6 +40,7 @@ _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]\r?\n"
 _data_received = httptools_impl.HttpToolsProtocol.data_received
 _on_headers_complete = httptools_impl.HttpToolsProtocol.on_headers_complete
 _on_body = httptools_impl.HttpToolsProtocol.on_body
+_on_message_complete = httptools_impl.HttpToolsProtocol.on_message_complete
 
 
 class HeadTooLarge(errors.Invalid):
@@ -75,13 +81,30 @@ def max_connections() -> int:
     return max(1, limit - RESERVED_DESCRIPTORS)
 
 
+class _Exchange:
+    """A request on the fast path, with what uvicorn asks of the request under way (its RequestResponseCycle)."""
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "scope")
+
+    more_body = False
+    response_started = False
+    message_event = asyncio.Event()  # uvicorn sets it for a reader of the body, and there is none
+
+    def __init__(self, scope: Any) -> None:
+        self.scope = scope
+        self.disconnected = self.response_complete = False
+        self.keep_alive = True
+
+
 class Protocol(httptools_impl.HttpToolsProtocol):
     """One connection. A request that arrives in one piece costs a few comparisons, and no timer."""
 
     _silent: "dict[Protocol, None]" = {}  # waiting for a head, longest first
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, fast_path: fast_path.FastPath | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._fast_path = fast_path
+        self._held: bytearray | None = None  # the body so far of a request that may take the fast path
         self._pending_bytes = 0  # received since the last whole head or part of a body
         self._read = b""  # what is being parsed
         self._refusal: errors.DomainError | None = None
@@ -106,6 +129,8 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._read = data
         self._pending_bytes += len(data)
         _data_received(self, data)
+        if self._held is not None and not self._is_refused:
+            self._pass_on()
         self._read = b""
         if self._pending_bytes and not self._is_refused:
             self._check_rest()
@@ -122,7 +147,10 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._pending_bytes = 0
         if self._deadline is not None:
             self._head_is_whole()
-        _on_headers_complete(self)
+        if self._may_be_fast():
+            self._held = bytearray()
+        else:
+            _on_headers_complete(self)
         if not self.parser.should_upgrade():
             self.headers = []  # trailers end up here: the scope keeps the list of the head
 
@@ -130,7 +158,18 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._pending_bytes = 0
         if self._deadline is not None:
             self._head_is_whole()
-        _on_body(self, body)
+        if self._held is None:
+            _on_body(self, body)
+        else:
+            self._held += body
+
+    def on_message_complete(self) -> None:
+        if self._held is not None:
+            if self._is_answered_fast(bytes(self._held)):
+                self._held = None
+                return
+            self._pass_on()
+        _on_message_complete(self)
 
     def handle_websocket_upgrade(self) -> None:
         """A flood of handshakes is refused here, where its requests are still plain HTTP."""
@@ -155,6 +194,59 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+    def _pass_on(self) -> None:
+        """Give a request to the ASGI application that does not take the fast path after all."""
+        body, self._held = self._held, None
+        _on_headers_complete(self)
+        if body:
+            _on_body(self, bytes(body))
+
+    def _may_be_fast(self) -> bool:
+        """Whether the head allows the fast path: nothing else is under way on this connection, and it stays open."""
+        return (
+            self._fast_path is not None
+            and self.parser.get_method() == b"POST"
+            and self._fast_path.takes(self.url)
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.pipeline
+            and not self.flow.write_paused
+            and not self.expect_100_continue
+            and not self.parser.should_upgrade()
+            and self.parser.should_keep_alive()
+            and self.parser.get_http_version() == "1.1"
+        )
+
+    def _is_answered_fast(self, body: bytes) -> bool:
+        assert self._fast_path is not None  # noqa: S101 - a request is held for it
+        scope: Any = self.scope
+        coming = self._fast_path.answer(self.url, scope["headers"], body, self.scheme == "https")
+        if coming is None:
+            return False
+        exchange = _Exchange(scope)
+        self.cycle = exchange  # type: ignore[assignment]
+        task: asyncio.Task[Any] = self.loop.create_task(coming)
+        self.tasks.add(task)  # the server ends after them
+        task.add_done_callback(functools.partial(self._answer_fast, exchange))
+        return True
+
+    def _answer_fast(self, exchange: _Exchange, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
+            self.logger.error("Exception on the fast path", exc_info=error)
+            exchange.keep_alive = False
+        if exchange.disconnected:
+            return
+        exchange.response_complete = True
+        status, headers, body = task.result() if error is None else answers.problem(errors.Fault())
+        closing = b"" if exchange.keep_alive else b"connection: close\r\n"
+        self.transport.write(
+            b"%bcontent-length: %d\r\n%b\r\n%b" % (_head(status, headers), len(body), closing, body)
+        )
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _check_rest(self) -> None:
         """Check the rest of the last read: a part of a head or of a chunked body, or bytes of no request."""
@@ -226,7 +318,12 @@ def _too_large() -> HeadTooLarge:
 
 def _answer(error: errors.DomainError) -> bytes:
     status, headers, body = answers.problem(error)
-    headers = (*headers, (b"content-length", str(len(body)).encode()), (b"connection", b"close"))
+    return b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (_head(status, headers), len(body), body)
+
+
+@functools.lru_cache(maxsize=256)
+def _head(status: int, headers: answers.Headers) -> bytes:
+    """The status line and the headers; each line has its end."""
     lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}".encode()]
     lines += [name + b": " + value for name, value in headers]
-    return b"\r\n".join([*lines, b"", body])
+    return b"\r\n".join([*lines, b""])

@@ -59,12 +59,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, answers.Headers, bytes]:
+async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> answers.Answer:
     """Place the bid that the request holds: status, headers and body of the answer. Runs on the runtime's loop."""
     arrived_at, since = instants.now(), time.monotonic()
     try:
         command = _command(path, headers, body, arrived_at)
-        command = _with_known_reports(command) or await _with_reports(command)
+        if not command.has_card:
+            command = await _with_reports(command)
         outcome = await runtime.current().committer.submit(command, since=since)
         if isinstance(outcome, rules.Refusal):
             raise _refused(command, outcome)
@@ -104,6 +105,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
         amount=amount,
         currency=bid.currency,
         quantity=bid.quantity,
+        has_card=_needs_no_read(auction_id, claims.sub),
         is_operator=claims.has("operator"),
     )
     if bid.confirmation is None:
@@ -111,15 +113,13 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
     return msgspec.structs.replace(command, confirmed=confirmations.confirmed(command, bid.confirmation))
 
 
-def _with_known_reports(command: commands.PlaceBid) -> commands.PlaceBid | None:
-    """The bid as `_with_reports` returns it, if that needs no read: most bids pay for no coroutine and no timer."""
+def _needs_no_read(auction_id: str, user_id: str) -> bool:
+    """Whether the bid needs no report that is not in memory, as most do not, and so pays for no timer."""
     running = runtime.current()
-    state = running.committer.peek(command.auction_id)
+    state = running.committer.peek(auction_id)
     if state is None or state.terms is None or _needs_stock(state):
-        return None
-    if state.terms.card_required and not running.cards.is_known_usable(command.actor):
-        return None
-    return msgspec.structs.replace(command, has_card=True)
+        return False
+    return not state.terms.card_required or running.cards.is_known_usable(user_id)
 
 
 async def _with_reports(command: commands.PlaceBid) -> commands.PlaceBid:

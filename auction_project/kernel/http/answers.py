@@ -8,11 +8,12 @@ from auction_project.kernel import errors
 from auction_project.kernel.http import problems
 
 Headers = tuple[tuple[bytes, bytes], ...]
+Answer = tuple[int, Headers, bytes]  # status, headers without the length, body
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 
 
-def problem(error: errors.DomainError) -> tuple[int, Headers, bytes]:
+def problem(error: errors.DomainError) -> Answer:
     """Status, headers and body of the problem that `error` is, as ASGI takes them. The length is not among them."""
     status, body = problems.problem(error)
     more = tuple(

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import signal
 import socket
 import sys
@@ -12,7 +13,7 @@ import uvicorn
 from auction_project import asgi
 from auction_project.kernel import logs
 from auction_project.processes import health, running
-from auction_project.web import http_protocol
+from auction_project.web import fast_path, http_protocol
 from notifications.push import hub
 
 BACKLOG = 4096
@@ -51,21 +52,29 @@ class Command(running.RoleCommand):
         http_protocol.raise_descriptor_limit()
         private = health.serve_by_environment(asgi.state)
         log.info("role_starting", role="web", health=private.url)
-        config = configuration(asgi.application, str(options["host"]), int(str(options["port"])))
+        config = configuration(
+            asgi.application,
+            str(options["host"]),
+            int(str(options["port"])),
+            bids_fast_path=asgi.bids_fast_path,
+        )
         inherited = options["fd"]
         sockets = None if inherited is None else [socket.socket(fileno=int(str(inherited)))]
         with contextlib.suppress(KeyboardInterrupt):  # SIGINT, raised again in the same way
             Server(config).run(sockets=sockets)
 
 
-def configuration(application: Any, host: str, port: int) -> uvicorn.Config:
+def configuration(
+    application: Any, host: str, port: int, *, bids_fast_path: fast_path.FastPath | None = None
+) -> uvicorn.Config:
     """How the web role serves `application`."""
+    protocol: Any = functools.partial(http_protocol.Protocol, fast_path=bids_fast_path)
     return uvicorn.Config(
         application,
         host=host,
         port=port,
         loop="uvloop",
-        http=http_protocol.Protocol,
+        http=protocol,
         ws="websockets-sansio",
         lifespan="on",
         log_config=None,

@@ -116,6 +116,17 @@ async def test_the_known_hosts_are_bounded(monkeypatch: pytest.MonkeyPatch, sett
     assert len(app._hosts) == 2
 
 
+async def test_a_client_with_many_hosts_does_not_keep_the_usual_host_from_the_fast_path() -> None:
+    app = asgi_middleware.Bare(_Served())
+
+    for port in range(1, asgi_middleware.MAX_HOSTS + 2):
+        await _ask("GET", "/", base_url=f"http://localhost:{port}", app=app)
+    assert app.added_to_plain(b"localhost", is_secure=False) is None
+    await _ask("GET", "/", app=app)
+
+    assert app.added_to_plain(b"localhost", is_secure=False) == ((b"x-content-type-options", b"nosniff"),)
+
+
 async def test_figures_are_for_the_private_port() -> None:
     assert (await _ask("GET", "/metrics")).status_code == 404
 
