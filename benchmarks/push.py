@@ -24,7 +24,6 @@ FRAMES, FRAMES_PER_SECOND = 100, 5.0
 CONNECTING_AT_ONCE = 50
 WAIT_SECONDS = 60.0
 _SEQ = re.compile(rb'"seq":(\d+)')
-_STEP_MINOR, _FIRST_MINOR = 100_00, 20_00  # the largest increment there is
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -187,8 +186,9 @@ async def _bids(server: processes.Server) -> Figure:
     """From the request of a bid to the sockets, through every process between."""
     target_id = await sales.listing(server.url, auction_format="english", quantity=1)
     async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
-        first = (await http.get(f"/api/v1/auctions/{target_id}")).json()["seq"]
-        watchers = await _connect(server.url, "/ws/v1/stream", _watch(target_id, first))
+        auction = (await http.get(f"/api/v1/auctions/{target_id}")).json()
+        amount = auction["minimum"]  # of the next bid: far above it, a bid would have to be confirmed
+        watchers = await _connect(server.url, "/ws/v1/stream", _watch(target_id, auction["seq"]))
         bidders = [
             tokens.sign(sub=ids.new_id(), roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
             for _ in range(2)
@@ -197,7 +197,6 @@ async def _bids(server: processes.Server) -> Figure:
         before, began = server.cpu_seconds(), time.monotonic()
         for number in range(1, FRAMES + 1):
             await _pace(number, began)
-            amount = (_FIRST_MINOR + number * _STEP_MINOR) // 100
             headers = {
                 "Authorization": f"Bearer {bidders[number % 2]}",
                 "Idempotency-Key": secrets.token_hex(8),
@@ -205,11 +204,12 @@ async def _bids(server: processes.Server) -> Figure:
             at = time.monotonic()
             answer = await http.post(
                 f"/api/v1/auctions/{target_id}/bids",
-                json={"amount": f"{amount}.00", "currency": "EUR"},
+                json={"amount": amount, "currency": "EUR"},
                 headers=headers,
             )
             if answer.status_code == 201:  # an overloaded machine may refuse some with 503
                 sent[answer.json()["seq"]] = at
+                amount = answer.json()["minimum"]
     await _all_arrived(sent, watchers)
     return _finish(sent, watchers, server.cpu_seconds() - before)
 
