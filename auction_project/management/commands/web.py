@@ -12,7 +12,7 @@ import uvicorn
 from auction_project import asgi
 from auction_project.kernel import logs
 from auction_project.processes import health, running
-from auction_project.web import http_protocol
+from auction_project.web import http_protocol, websocket_protocol
 from notifications.push import hub
 
 BACKLOG = 4096
@@ -66,7 +66,7 @@ def configuration(application: Any, host: str, port: int) -> uvicorn.Config:
         port=port,
         loop="uvloop",
         http=http_protocol.Protocol,
-        ws="websockets-sansio",
+        ws=websocket_protocol.Protocol,
         lifespan="on",
         log_config=None,
         access_log=False,
