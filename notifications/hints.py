@@ -8,7 +8,7 @@ import asyncio
 
 import redis
 
-from auction_project.kernel import logs
+from auction_project.kernel import failpoints, logs
 from auction_project.kernel.contracts import events
 from notifications import auction_frames, frames, redis_clients
 from notifications.push import background
@@ -58,6 +58,7 @@ class Hints:
         try:
             while self._waiting:
                 records, self._waiting = self._waiting, []
+                failpoints.reach("hints.before_send")
                 await auction_frames.hint(
                     self._client,
                     [
