@@ -5,6 +5,7 @@ A maker imports what it makes, so that a role loads only what it uses.
 
 import atexit
 import contextlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import redis
 
     from bidding.runtime import Runtime
+    from bidding.writer.rounds import Proposal
     from orders.bank_client import BankClient
 
 
@@ -31,7 +33,7 @@ async def start_web() -> None:
     if "bidding" in settings.SERVICES:
         from bidding import runtime
 
-        await runtime.start()
+        await runtime.start(_Announcer())
     if "notifications" in settings.SERVICES:
         from notifications.push import hub
 
@@ -53,7 +55,25 @@ async def stop_web() -> None:
 def _bid_log() -> "AbstractContextManager[Runtime]":
     from bidding import runtime
 
-    return runtime.on_a_thread()
+    return runtime.on_a_thread(_Announcer)
+
+
+class _Announcer:
+    """From a writer of the bid log to the watchers of its auctions: the public record of what is stored, as a hint."""
+
+    def __init__(self) -> None:
+        from bidding.publishing import events
+        from notifications import hints
+
+        self._record_of = events.public_record
+        self._hints = hints.Hints()
+
+    def announce(self, stored: "Sequence[Proposal]") -> None:
+        for proposal in stored[: self._hints.room()]:
+            self._hints.put(self._record_of(proposal.entry, proposal.after))
+
+    async def close(self) -> None:
+        await self._hints.close()
 
 
 def _payment_provider() -> "contextlib.closing[BankClient]":

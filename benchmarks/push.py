@@ -1,8 +1,10 @@
-"""Bid -> 1,000 sockets: how long until the last of them has a bid's frame.
+"""Bid -> 1,000 sockets: how long until the last of them has a bid's frame, and how long until a crowd that comes back has
+what it missed.
 
-Three figures of one run, each over every (frame, socket) pair: a bare application that sends the same text to as many
+Three figures of one run are over every (frame, socket) pair: a bare application that sends the same text to as many
 sockets (the floor on this machine); a frame from the consumer's handler through Redis and the hub to the sockets; and a
-bid from its request through log, relay, consumer and hub. The clients do as little as clients can, in this process.
+bid from its request through log, hint and hub. Two are over every client that comes back, from its connection to the last
+of the frames that it missed: one client at a time, and all at once. The clients do as little as clients can, in this process.
 """
 
 import asyncio
@@ -10,18 +12,23 @@ import base64
 import re
 import secrets
 import time
+from collections.abc import Coroutine
+from typing import Any, cast
 from urllib import parse
 
 import httpx
 import msgspec
+import uvloop
 
 from auction_project.kernel import ids, instants
 from auction_project.kernel.contracts import events
 from benchmarks import processes, sales
+from notifications import services
 
 SOCKETS = 1000
 FRAMES, FRAMES_PER_SECOND = 100, 5.0
 CONNECTING_AT_ONCE = 50
+MISSED = 3  # frames
 WAIT_SECONDS = 60.0
 _SEQ = re.compile(rb'"seq":(\d+)')
 _START, _STEP = (
@@ -50,10 +57,9 @@ class Watcher(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's do not derive from it
         key = base64.b64encode(secrets.token_bytes(16)).decode()
-        transport.write(
+        self._transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
@@ -118,7 +124,13 @@ async def _connect(url: str, path: str, first_message: bytes) -> list[Watcher]:
 
 
 def _figure(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float) -> Figure:
-    waits = sorted(1000 * (one.arrived[seq] - at) for one in watchers for seq, at in sent.items())
+    return _spread(
+        [1000 * (one.arrived[seq] - at) for one in watchers for seq, at in sent.items()], cpu_seconds
+    )
+
+
+def _spread(milliseconds: list[float], cpu_seconds: float) -> Figure:
+    waits = sorted(milliseconds)
     return Figure(
         p50_ms=waits[len(waits) // 2],
         p99_ms=waits[int(len(waits) * 0.99)],
@@ -133,7 +145,7 @@ async def _all_arrived(sent: dict[int, float], watchers: list[Watcher]) -> None:
     while any(sent.keys() - one.arrived.keys() for one in watchers):
         if time.monotonic() > deadline:
             raise TimeoutError("a socket lacks a frame")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.01)
 
 
 async def _pace(number: int, began: float) -> None:
@@ -165,10 +177,15 @@ def _watch(auction_id: str, after: int) -> bytes:
     return msgspec.json.encode({"type": "watch", "auction_id": auction_id, "after": after})
 
 
+def _record(auction_id: str, seq: int) -> events.BidPlaced:
+    return events.BidPlaced(
+        auction_id=auction_id, seq=seq, at=instants.now(), hash="0" * 64, bidder="Bidder 7", price=1000,
+        currency="EUR", minimum=1050, leader="Bidder 7", bids=seq, ends_at=0, reserve_met=True, quantity_left=1,
+    )  # fmt: skip
+
+
 async def _push(server: processes.Server) -> Figure:
     """From the call of the consumer's handler to the sockets."""
-    from notifications import services
-
     auction_id = ids.new_id()
     await asyncio.to_thread(services.record_auction, auction_id=auction_id)
     watchers = await _connect(server.url, "/ws/v1/stream", _watch(auction_id, 0))
@@ -176,14 +193,35 @@ async def _push(server: processes.Server) -> Figure:
     before, began = server.cpu_seconds(), time.monotonic()
     for seq in range(1, FRAMES + 1):
         await _pace(seq, began)
-        record = events.BidPlaced(
-            auction_id=auction_id, seq=seq, at=instants.now(), hash="0" * 64, bidder="Bidder 7", price=1000,
-            currency="EUR", minimum=1050, leader="Bidder 7", bids=seq, ends_at=0, reserve_met=True, quantity_left=1,
-        )  # fmt: skip
+        record = _record(auction_id, seq)
         sent[seq] = time.monotonic()
         await asyncio.to_thread(services.publish_record, record=record)
     await _all_arrived(sent, watchers)
     return _finish(sent, watchers, server.cpu_seconds() - before)
+
+
+async def _come_back(server: processes.Server, *, at_once: int) -> Figure:
+    """Clients that missed MISSED frames connect: SOCKETS in all, `at_once` of them at the same moment."""
+    auction_id = ids.new_id()
+    await asyncio.to_thread(services.record_auction, auction_id=auction_id)
+    for seq in range(1, MISSED + 2):
+        await asyncio.to_thread(services.publish_record, record=_record(auction_id, seq))
+    address, loop = parse.urlsplit(server.url), asyncio.get_running_loop()
+
+    async def connect(watcher: Watcher) -> None:
+        await loop.create_connection(lambda: watcher, address.hostname or "", address.port or 80)
+
+    waits: list[float] = []
+    before = server.cpu_seconds()
+    while len(waits) < SOCKETS:
+        began = time.monotonic()
+        watchers = [Watcher("/ws/v1/stream", _watch(auction_id, 1)) for _ in range(at_once)]
+        await asyncio.gather(*map(connect, watchers))
+        await _all_arrived({MISSED + 1: began}, watchers)
+        waits += (1000 * (watcher.arrived[MISSED + 1] - began) for watcher in watchers)
+        for watcher in watchers:
+            watcher.close()
+    return _spread(waits, server.cpu_seconds() - before)
 
 
 async def _bids(server: processes.Server) -> Figure:
@@ -210,12 +248,27 @@ async def _bids(server: processes.Server) -> Figure:
     return _finish(sent, watchers, server.cpu_seconds() - before)
 
 
+def _run(measurement: Coroutine[Any, Any, Figure]) -> Figure:
+    with asyncio.Runner(
+        loop_factory=uvloop.new_event_loop
+    ) as runner:  # the clients share the cores with the servers
+        return runner.run(measurement)
+
+
 def run() -> dict[str, Figure]:
-    """The three figures, by name."""
+    """The figures, by name."""
     with processes.serving("-m", "benchmarks.fanout", path="/nothing") as server:
-        bare = asyncio.run(_bare(server))
+        bare = _run(_bare(server))
     with processes.whole() as running:
         web = processes.Server(running["web"].pid, running.url)
-        push = asyncio.run(_push(web))
-        bid = asyncio.run(_bids(web))
-    return {"bare fan-out": bare, "frame -> sockets": push, "bid -> sockets": bid}
+        push = _run(_push(web))
+        bid = _run(_bids(web))
+        one = _run(_come_back(web, at_once=1))
+        crowd = _run(_come_back(web, at_once=SOCKETS))
+    return {
+        "bare fan-out": bare,
+        "frame -> sockets": push,
+        "bid -> sockets": bid,
+        "one comes back": one,
+        "all come back": crowd,
+    }

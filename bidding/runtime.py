@@ -8,11 +8,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
 
-from auction_project.kernel import errors, owned
+from auction_project.kernel import errors, logs, owned
 from bidding import reports, rules
 from bidding.rules import commands, log
 from bidding.store import mongo
@@ -22,31 +22,54 @@ CALL_SECONDS = 5.0
 
 _T = TypeVar("_T")
 
+logger = logs.get(__name__)
+
+
+class Announcer(Protocol):
+    """What gets each entry right after its commit, at most once, on the runtime's loop. This is a hint: a process that dies
+    before it announces nothing, so a reader that needs every entry follows the events."""
+
+    def announce(self, stored: Sequence[rounds.Proposal]) -> None:
+        """These were stored. Must not wait."""
+
+    async def close(self) -> None: ...
+
 
 class Runtime:
     """Store, committer and what other apps have reported, on `loop`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, announcer: Announcer | None = None) -> None:
         self.loop = loop
+        self._announcer = announcer
         self.store = mongo.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
         self._notifier = wakeup.Notifier()
-        self.committer = committer.Committer(self.store, on_stored=self._notifier.notify)
+        self.committer = committer.Committer(self.store, on_stored=self._on_stored)
         self.committer.start()
         self.cards = reports.Cards(self.store)
         self.stock = reports.Stock(self.store)
 
+    def _on_stored(self, incarnation: str, stored: Sequence[rounds.Proposal]) -> None:
+        self._notifier.notify(incarnation)
+        if self._announcer is not None:
+            try:
+                self._announcer.announce(stored)
+            except Exception:  # what is stored is stored: its bidders must get their answers
+                logger.exception("not_announced", entries=len(stored))
+
     async def close(self) -> None:
         await self.committer.stop()
         await self._notifier.close()
+        if self._announcer is not None:
+            await self._announcer.close()
         await self.store.close()
 
 
 current: owned.Owned[Runtime] = owned.Owned("bid log")
 
 
-async def start() -> None:
+async def start(announcer: Announcer | None = None) -> None:
     """Begin on the running loop. It answers at once; a store that does not answer is waited for by those who need it."""
-    current.put(Runtime(asyncio.get_running_loop()))
+    current.put(Runtime(asyncio.get_running_loop(), announcer))
 
 
 async def stop() -> None:
@@ -57,13 +80,13 @@ async def stop() -> None:
 
 
 @contextlib.contextmanager
-def on_a_thread() -> Iterator[Runtime]:
+def on_a_thread(make_announcer: Callable[[], Announcer] | None = None) -> Iterator[Runtime]:
     """A runtime whose loop runs in a thread of its own, until the exit."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=_run, args=(loop,), name="bid-log", daemon=True).start()
 
     async def make() -> Runtime:
-        return Runtime(loop)
+        return Runtime(loop, make_announcer() if make_announcer is not None else None)
 
     runtime = asyncio.run_coroutine_threadsafe(make(), loop).result(CALL_SECONDS)
     try:

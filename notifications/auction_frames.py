@@ -1,9 +1,10 @@
 """The last frames of an auction's public feed, kept in Redis: a cache that may vanish at any moment.
 
-One list per auction, each element `<seq> <text>`, seqs without a gap. `append` is idempotent and atomic: what is older
-than the last frame is ignored, the next one is appended and published, and any other jump starts the list anew from
-there, so a reader either gets everything after a seq or sees that it cannot. Keeps KEPT_FRAMES, for IDLE_SECONDS after
-the last one.
+One list per auction, each element `<seq> <text>`, seqs without a gap. A frame comes by `append` (of its event, certain) and
+mostly before that by `hint` (of the writer, best effort). Both are idempotent and atomic: what is older than the last frame is
+ignored, and the next one is appended and published. After any other jump an event starts the list anew from there, so a
+reader either gets everything after a seq or sees that it cannot; a hint is early, and waits up to EARLY_SECONDS for the
+frame before it. Keeps KEPT_FRAMES, for IDLE_SECONDS after the last one.
 """
 
 import asyncio
@@ -20,21 +21,37 @@ from notifications import frames, redis_clients
 KEPT_FRAMES = 1000
 FRAMES_PER_READ = 200  # of one auction; a reader that lacks more reads again
 IDLE_SECONDS = 2 * 24 * 3600
+EARLY_FRAMES = 1000  # of one auction
+EARLY_SECONDS = 10  # after the latest of them: far more than the event of the frame before takes
 
-# KEYS[1] the list, KEYS[2] the channel; ARGV: seq, element, frames kept, seconds kept. 1: appended, 0: known already.
-_APPEND = """
-local last = redis.call('LINDEX', KEYS[1], -1)
-local seq = tonumber(ARGV[1])
-if last then
-  local last_seq = tonumber(string.match(last, '^%d+'))
-  if seq <= last_seq then return 0 end
-  if seq > last_seq + 1 then redis.call('DEL', KEYS[1]) end
+# KEYS: of each auction the list, the channel, the early frames by seq. ARGV: 1 for hints or 0, frames kept, seconds kept, early
+# frames kept, their seconds; then of each frame the number of its auction among KEYS, seq, element. How many were appended.
+_ADD = """
+local is_hint, count = ARGV[1] == '1', 0
+for i = 6, #ARGV, 3 do
+  local place, seq, element = 3 * tonumber(ARGV[i]), tonumber(ARGV[i + 1]), ARGV[i + 2]
+  local list, channel, early = KEYS[place - 2], KEYS[place - 1], KEYS[place]
+  local last = redis.call('LINDEX', list, -1)
+  local next_seq = last and tonumber(string.match(last, '^%d+')) + 1 or 1
+  if seq > next_seq and is_hint then
+    if redis.call('HLEN', early) < tonumber(ARGV[4]) then
+      redis.call('HSET', early, seq, element)
+      redis.call('EXPIRE', early, ARGV[5])
+    end
+  elseif seq >= next_seq then
+    if seq > next_seq then redis.call('DEL', list) end
+    while element do
+      redis.call('RPUSH', list, element)
+      redis.call('PUBLISH', channel, element)
+      redis.call('HDEL', early, seq)
+      count, seq = count + 1, seq + 1
+      element = redis.call('HGET', early, seq)
+    end
+    redis.call('LTRIM', list, -tonumber(ARGV[2]), -1)
+    redis.call('EXPIRE', list, ARGV[3])
+  end
 end
-redis.call('RPUSH', KEYS[1], ARGV[2])
-redis.call('LTRIM', KEYS[1], -tonumber(ARGV[3]), -1)
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', KEYS[2], ARGV[2])
-return 1
+return count
 """
 
 # KEYS[1] the list; ARGV: after, how many. The last seq (-1: no list), then the first elements after `after` of those kept.
@@ -70,15 +87,52 @@ class Kept(msgspec.Struct, frozen=True):
     frames: Sequence[frames.Frame]
 
 
+class Addition(msgspec.Struct, frozen=True):
+    """A frame to add: its auction, its seq, its text."""
+
+    auction_id: str
+    seq: int
+    text: str
+
+
 @cache
-def _append_script() -> core.Script:
-    return redis_clients.blocking().register_script(_APPEND)
+def _add_script() -> core.Script:
+    return redis_clients.blocking().register_script(_ADD)
 
 
-def append(*, auction_id: str, seq: int, text: str) -> bool:
-    """Add a frame and publish it; False: it was there already. Raises redis.ConnectionError, redis.TimeoutError."""
-    keys = [redis_clients.frames_key(auction_id), redis_clients.auction_channel(auction_id)]
-    return bool(_append_script()(keys=keys, args=[seq, f"{seq} {text}", KEPT_FRAMES, IDLE_SECONDS]))
+def append(added: Addition) -> bool:
+    """Add the frame of an event and publish it; False: it was there already. Raises redis.ConnectionError,
+    redis.TimeoutError."""
+    keys, args = _arguments([added], is_hint=False)
+    return bool(_add_script()(keys=keys, args=args))
+
+
+async def hint(client: redis.asyncio.Redis, added: Sequence[Addition]) -> int:
+    """Add and publish those frames that are the next of their auctions, keep what is early; how many were published.
+
+    Raises redis.RedisError.
+    """
+    keys, args = _arguments(added, is_hint=True)
+    return int(await client.register_script(_ADD)(keys=keys, args=args))
+
+
+def _arguments(added: Sequence[Addition], *, is_hint: bool) -> tuple[list[str], list[str | int]]:
+    numbers = {
+        auction_id: i for i, auction_id in enumerate(dict.fromkeys(one.auction_id for one in added), 1)
+    }
+    keys = [
+        key
+        for auction_id in numbers
+        for key in (
+            redis_clients.frames_key(auction_id),
+            redis_clients.auction_channel(auction_id),
+            redis_clients.early_frames_key(auction_id),
+        )
+    ]
+    args: list[str | int] = [int(is_hint), KEPT_FRAMES, IDLE_SECONDS, EARLY_FRAMES, EARLY_SECONDS]
+    for one in added:
+        args += (numbers[one.auction_id], one.seq, f"{one.seq} {one.text}")
+    return keys, args
 
 
 async def read(client: redis.asyncio.Redis, after: Mapping[str, int]) -> dict[str, Kept]:

@@ -7,6 +7,7 @@ from them.
 from typing import Any, Literal
 
 import msgspec
+from websockets import frames as websocket_frames
 
 from auction_project.kernel.contracts import events
 from notifications import cursors, kinds, models, wording
@@ -16,13 +17,14 @@ NOT_DATA = frozenset({"auction_id", "seq"})
 
 
 class Frame:
-    """One message: `message` is what ASGI sends to a WebSocket, `sse` the data lines of a server-sent event.
+    """One message: `message` is what ASGI sends to a WebSocket, `wire` the WebSocket frame of the same, `sse` the data lines of
+    a server-sent event.
 
     `seq` is 0 for a frame that has no place in a sequence; `scope` is the auction whose sequence it belongs to, or empty for
     the user's own feed.
     """
 
-    __slots__ = ("_sse", "cursor", "message", "scope", "seq")
+    __slots__ = ("_sse", "_wire", "cursor", "message", "scope", "seq")
 
     def __init__(self, text: str, *, seq: int = 0, scope: str = "", cursor: str = "") -> None:
         self.message = {"type": "websocket.send", "text": text}
@@ -30,6 +32,7 @@ class Frame:
         self.scope = scope
         self.cursor = cursor
         self._sse: bytes | None = None
+        self._wire: bytes | None = None
 
     @property
     def text(self) -> str:
@@ -40,6 +43,13 @@ class Frame:
         if self._sse is None:
             self._sse = b"data: " + self.text.encode() + b"\n\n"
         return self._sse
+
+    @property
+    def wire(self) -> bytes:
+        if self._wire is None:
+            frame = websocket_frames.Frame(websocket_frames.Opcode.TEXT, self.text.encode())
+            self._wire = frame.serialize(mask=False)
+        return self._wire
 
 
 def _frame(body: msgspec.Struct, **place: Any) -> Frame:

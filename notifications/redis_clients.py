@@ -29,6 +29,10 @@ def frames_key(auction_id: str) -> str:
     return f"gavel:frames:{auction_id}"
 
 
+def early_frames_key(auction_id: str) -> str:
+    return f"gavel:frames:{auction_id}:early"
+
+
 def ticket_key(digest: str) -> str:
     return f"gavel:ticket:{digest}"
 

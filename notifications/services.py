@@ -146,4 +146,5 @@ def publish_record(*, record: events.LogRecord) -> None:
 
     Raises redis.ConnectionError, redis.TimeoutError.
     """
-    auction_frames.append(auction_id=record.auction_id, seq=record.seq, text=frames.auction_text(record))
+    text = frames.auction_text(record)
+    auction_frames.append(auction_frames.Addition(record.auction_id, record.seq, text))

@@ -17,7 +17,7 @@ MISSED_BY_STEPS = (5, 10, 25, 50, 100)  # percent; coarse, so that the reserve c
 
 
 def of_entry(before: rules.State, entry: log.Entry, after: rules.State) -> Iterator[events.Event]:
-    """The events of `entry`, in the order in which they are to be published."""
+    """The events of `entry`, in the order in which they are to be published. The first is its public record."""
     yield from _BY_FACTS[type(entry.facts)](before, entry, after, entry.facts)
     if after.ended and not before.ended:
         facts = entry.facts
@@ -27,6 +27,13 @@ def of_entry(before: rules.State, entry: log.Entry, after: rules.State) -> Itera
             seq=entry.seq,
             relist_as=facts.relist_as if isinstance(facts, kinds.SaleFailed) else None,
         )
+
+
+def public_record(entry: log.Entry, after: rules.State) -> events.LogRecord:
+    """The public record of `entry`. It does not depend on the state before."""
+    record = next(of_entry(after, entry, after))
+    assert isinstance(record, events.LogRecord)  # noqa: S101 - each kind begins with it
+    return record
 
 
 def event_id(entry: log.Entry, event: events.Event) -> str:

@@ -18,11 +18,13 @@ TITLE = "Brass sextant"
 
 
 def events_of(lot: lots.Lot, action: str, *arguments: Any, **changes: Any) -> list[events.Event]:
-    """The events of the entry that `action` makes."""
+    """The events of the entry that `action` makes. The first is its public record."""
     before = lot.state
     entry = getattr(lot, action)(*arguments, **changes)
     assert isinstance(entry, log.Entry), entry
-    return list(log_events.of_entry(before, entry, lot.state))
+    found = list(log_events.of_entry(before, entry, lot.state))
+    assert log_events.public_record(entry, lot.state) == found[0]
+    return found
 
 
 def record(lot: lots.Lot, at: int) -> dict[str, Any]:

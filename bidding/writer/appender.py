@@ -5,7 +5,7 @@ Bulks stay small enough that a slow store acknowledges them well before clients 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import prometheus_client
 
@@ -33,7 +33,7 @@ class Appender:
     """One writer's batches. `number` is that of the last batch, `limit` the most entries of the next one, `stalled_since`
     the monotonic time since when the store has left outcomes open (None: it does not).
 
-    `on_stored` is called after each bulk with the incarnation, and must not wait.
+    `on_stored` is called after each bulk with the incarnation and what it has stored. It must not wait, and not raise.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Appender:
         competition: fairness.Fairness,
         *,
         clocks: Clocks,
-        on_stored: Callable[[str], None],
+        on_stored: Callable[[str, Sequence[rounds.Proposal]], None],
     ) -> None:
         self._bids = bids
         self._fairness = competition
@@ -87,9 +87,10 @@ class Appender:
             self._adapt_limit(len(rest), seconds)
             bulks_sent.inc()
             entries_stored.inc(ours)
-            self._on_stored(self.incarnation)
-            for proposal in proposals[done : done + ours]:
+            stored = proposals[done : done + ours]
+            for proposal in stored:
                 settle(proposal)
+            self._on_stored(self.incarnation, stored)
             done += ours
             if appended.conflict and ours == appended.stored:
                 conflicts.inc()

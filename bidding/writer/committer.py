@@ -14,7 +14,7 @@ acknowledged that is not.
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from auction_project.kernel import errors, logs
 from bidding import rules
@@ -33,14 +33,14 @@ logger = logs.get(__name__)
 class Committer:
     """What waits for its outcome, and the loop that commits it. Make and use it within one event loop.
 
-    `on_stored` is called after each bulk with the incarnation, and must not wait.
+    `on_stored` is called after each bulk with the incarnation and what it has stored. It must not wait, and not raise.
     """
 
     def __init__(
         self,
         log_store: protocols.LogStore,
         *,
-        on_stored: Callable[[str], None] = lambda _: None,
+        on_stored: Callable[[str, Sequence[rounds.Proposal]], None] = lambda _, __: None,
         clocks: Clocks = SYSTEM,
         pauses: fairness.Pauses = fairness.PAUSES,
     ) -> None:

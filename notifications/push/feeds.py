@@ -17,6 +17,7 @@ from notifications.push import sockets
 
 HEAD_ONLY = 2**53  # no frame comes after this seq, so the store answers its last seq alone
 SUBSCRIBERS_AT_ONCE = 500  # in one turn of the event loop
+WRITTEN_AT_ONCE = 50  # the same, of a live frame: each is a write to a connection; about a millisecond
 MAX_RESUMED = 1000  # notifications; a client that missed more loads the list
 _EVERYTHING = 0  # the next_seq of a subscriber that has nothing: no store holds a frame 0
 
@@ -168,13 +169,13 @@ class AuctionFeed(Feed):
         return super().question() if self.is_heard else None
 
     def push(self, frame: frames.Frame) -> Iterator[None]:
-        """Forward a live frame to the subscribers, SUBSCRIBERS_AT_ONCE between two pauses. Anything but another push may
+        """Forward a live frame to the subscribers, WRITTEN_AT_ONCE between two pauses. Anything but another push may
         happen in a pause, because what a subscriber gets depends on its own next_seq alone."""
         if self.last is None or frame.seq > self.last:
             self.last = frame.seq
         subscribers = list(self.next_seqs)
-        for start in range(0, len(subscribers), SUBSCRIBERS_AT_ONCE):
-            self._push(frame, subscribers[start : start + SUBSCRIBERS_AT_ONCE])
+        for start in range(0, len(subscribers), WRITTEN_AT_ONCE):
+            self._push(frame, subscribers[start : start + WRITTEN_AT_ONCE])
             yield
 
     def _push(self, frame: frames.Frame, subscribers: Sequence[sockets.Socket]) -> None:

@@ -86,11 +86,14 @@ class Hub:
 
     # --- clients -------------------------------------------------------------------------------------------------
 
-    def connect(self, *, address: str, transport: str) -> sockets.Socket:
-        """Register a new client from `address`, not signed in yet. Raises TooManyStreams, TooManyStreamsHere."""
+    def connect(
+        self, *, address: str, transport: str, write: Callable[[bytes], bool] | None = None
+    ) -> sockets.Socket:
+        """Register a new client from `address`, not signed in yet; `write` as in Socket. Raises TooManyStreams,
+        TooManyStreamsHere."""
         self.admission.enter(address)
         socket = sockets.Socket(
-            transport=transport, drained=self._on_drained, turns=self.turns, address=address
+            transport=transport, drained=self._on_drained, turns=self.turns, address=address, write=write
         )
         self.sockets.add(socket)
         metrics.sockets.labels(transport).inc()

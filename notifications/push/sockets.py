@@ -1,6 +1,7 @@
 """What waits to be sent to one client, WebSocket or SSE: a bounded queue, and how it ends.
 
-Single frames as they happen go through `put`; at most QUEUE_FRAMES of them wait. What a client missed comes as one
+Single frames as they happen go through `put`; at most QUEUE_FRAMES of them wait. If nothing waits and the connection takes
+bytes at once, a frame does not even wait for the client's task. What a client missed comes as one
 backlog, however long; the next backlog waits until that one is sent. A client that reads too slowly for the queue is closed
 with OVERFLOW: it connects again and resumes, so no frame is ever left out.
 """
@@ -46,15 +47,22 @@ FINAL = frozenset({SESSION_ENDED, ACCOUNT_CLOSED})  # the same client may not co
 
 
 class Socket:
-    """One connected client. For the event loop. `drained` is called when a backlog was sent."""
+    """One connected client. For the event loop. `drained` is called when a backlog was sent. `write`: writes a WebSocket frame
+    at once; False if the connection cannot take it now."""
 
     __slots__ = (
-        *("_backlog", "_drained", "_frames_sent", "_queue", "_waiter"),
+        *("_backlog", "_drained", "_frames_sent", "_queue", "_waiter", "_write"),
         *("address", "code", "session", "transport", "turns", "unknown", "user_id", "watched"),
     )
 
     def __init__(
-        self, *, transport: str, drained: Callable[["Socket"], None], turns: turns.Turns, address: str = ""
+        self,
+        *,
+        transport: str,
+        drained: Callable[["Socket"], None],
+        turns: turns.Turns,
+        address: str = "",
+        write: Callable[[bytes], bool] | None = None,
     ) -> None:
         self.address = address
         self.user_id: str | None = None
@@ -68,11 +76,15 @@ class Socket:
         self._waiter: asyncio.Future[None] | None = None
         self._backlog: Sequence[frames.Frame] | None = None
         self._drained = drained
+        self._write = write
         self._frames_sent = metrics.frames_sent.labels(transport)
 
     def put(self, frame: frames.Frame) -> None:
-        """Queue a frame. A full queue closes the connection with OVERFLOW."""
+        """Write a frame, or queue it. A full queue closes the connection with OVERFLOW."""
         if self.code is not None:
+            return
+        if self._write is not None and self._is_idle() and self._write(frame.wire):
+            self._frames_sent.inc()
             return
         if len(self._queue) >= QUEUE_FRAMES:
             self.close(OVERFLOW)
@@ -120,6 +132,10 @@ class Socket:
         self._queue.append(entry)
         if len(self._queue) == 1 and (waiter := self._pending_waiter()):
             self.turns.enqueue(waiter)
+
+    def _is_idle(self) -> bool:
+        """Whether all that was put is handed to the connection, so that what is written now comes after it."""
+        return not self._queue and self._pending_waiter() is not None
 
     def _pending_waiter(self) -> asyncio.Future[None] | None:
         return self._waiter if self._waiter is not None and not self._waiter.done() else None

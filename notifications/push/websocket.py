@@ -22,6 +22,7 @@ from notifications.push import admission, handshakes, hub, requests, sockets, ti
 
 MAX_MESSAGES = 240  # within WINDOW_SECONDS; a page that reconnects watches all its auctions at once
 WINDOW_SECONDS = 60.0
+WRITE = "gavel.write"  # in the extensions of a scope: the server writes the bytes of a frame at once, or answers False
 
 log = logs.get(__name__)
 
@@ -71,7 +72,8 @@ class Stream(AsyncWebsocketConsumer):
             return
         try:
             address = addresses.network_of(addresses.client_address(self.scope))
-            self._socket = self._hub.connect(address=address, transport="websocket")
+            write = self.scope.get("extensions", {}).get(WRITE)
+            self._socket = self._hub.connect(address=address, transport="websocket", write=write)
             await self._sign_in(self._socket)
         except errors.Unauthenticated:
             await self._refuse(sockets.UNAUTHENTICATED)

@@ -27,18 +27,8 @@ class Server:
         listening.listen(1024)
         self.port = listening.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}/ws/v1/stream"
-        options = [
-            "--fd",
-            str(listening.fileno()),
-            "--loop",
-            "uvloop",
-            "--ws",
-            "websockets-sansio",
-            "--lifespan",
-            "on",
-        ]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "notifications.tests.server:application", *options],
+            [sys.executable, "-m", "notifications.tests.server", str(listening.fileno())],
             env=os.environ | _addresses(),
             pass_fds=[listening.fileno()],
         )

@@ -60,7 +60,7 @@ def heard_feed(last: int | None = None) -> feeds.AuctionFeed:
 def test_a_crowd_gets_a_frame_slice_by_slice_and_watchers_may_join_or_leave_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(feeds, "SUBSCRIBERS_AT_ONCE", 2)
+    monkeypatch.setattr(feeds, "WRITTEN_AT_ONCE", 2)
     feed, crowd, late = heard_feed(last=7), [socket() for _ in range(5)], socket()
     for one in crowd:
         feed.join(one, 7)

@@ -13,7 +13,7 @@ import uvicorn
 from auction_project import asgi
 from auction_project.kernel import logs
 from auction_project.processes import health, running
-from auction_project.web import fast_path, http_protocol
+from auction_project.web import fast_path, http_protocol, websocket_protocol
 from notifications.push import hub
 
 BACKLOG = 4096
@@ -75,7 +75,7 @@ def configuration(
         port=port,
         loop="uvloop",
         http=protocol,
-        ws="websockets-sansio",
+        ws=websocket_protocol.Protocol,
         lifespan="on",
         log_config=None,
         access_log=False,
