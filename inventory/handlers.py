@@ -1,35 +1,48 @@
-"""Events of auctions: a lot needs stock, a lot is over."""
+"""Events of auctions: lots need stock, lots are over."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
 from inventory import models, services
 
 
-def on_listing_requested(_envelope: contracts.Envelope, event: events.ListingRequested) -> None:
-    services.reserve_for_lot(
-        auction_id=event.auction_id,
-        product_id=event.product_id,
-        quantity=event.quantity,
-        requested_by=event.requested_by,
-        as_operator=event.as_operator,
-        allocate=event.allocate,
-        relists=event.relists,
-        now=datetime.now(UTC),
-    )
+def on_listings_requested(run: Sequence[consuming.Received]) -> None:
+    listings = [
+        services.Listing(
+            auction_id=received.event.auction_id,
+            product_id=received.event.product_id,
+            quantity=received.event.quantity,
+            requested_by=received.event.requested_by,
+            as_operator=received.event.as_operator,
+            allocate=received.event.allocate,
+            relists=received.event.relists,
+            correlation_id=received.envelope.correlationid,
+        )
+        for received in run
+    ]
+    services.reserve_for_lots(listings, now=datetime.now(UTC))
 
 
-def on_auction_ended(_envelope: contracts.Envelope, event: events.AuctionEnded) -> None:
-    services.release_lot(auction_id=event.auction_id, relist_as=event.relist_as, now=datetime.now(UTC))
+def on_auctions_ended(run: Sequence[consuming.Received]) -> None:
+    endings = [
+        services.Ending(
+            auction_id=received.event.auction_id,
+            product_id=received.event.product_id,
+            relist_as=received.event.relist_as,
+            correlation_id=received.envelope.correlationid,
+        )
+        for received in run
+    ]
+    services.release_lots(endings, now=datetime.now(UTC))
 
 
 SUBSCRIPTION = consuming.Subscription(
     group="inventory",
     inbox=models.Once,
     handlers={
-        events.ListingRequested: consuming.each(on_listing_requested),
-        events.AuctionEnded: consuming.each(on_auction_ended),
+        events.ListingRequested: on_listings_requested,
+        events.AuctionEnded: on_auctions_ended,
     },
 )

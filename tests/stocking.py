@@ -20,7 +20,8 @@ def stock_for(sale: events.SaleConfirmed, *, listed: bool) -> None:
         key=ids.new_id(), product_id=sale.product_id, warehouse="CENTRAL", quantity=1, actor="test", now=now
     )
     if listed:
-        inventory.reserve_for_lot(
+        listing = inventory.Listing(
             auction_id=sale.auction_id, product_id=sale.product_id, quantity=1, requested_by="", as_operator=True,
-            allocate="on_listing", now=now,
+            allocate="on_listing", correlation_id="test",
         )  # fmt: skip
+        inventory.reserve_for_lots([listing], now=now)

@@ -1,7 +1,7 @@
 """The stock's tables: what may stand in a row, and how a row may change.
 
-Every rule that one row can state is a CHECK here, too. Only these modules, the ledger and the services call `save`; a
-move never changes (a trigger refuses it), and nothing is ever deleted.
+Every rule that one row can state is a CHECK here, too. `books` alone writes stock and reservations; a move never changes
+(a trigger refuses it), and nothing is ever deleted.
 """
 
 from inventory.models.catalogue import (

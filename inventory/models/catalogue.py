@@ -81,11 +81,6 @@ class Product(models.Model):
             setattr(self, name, corrected[name])
         self.save(update_fields=changed)
 
-    def next_version(self) -> None:
-        """The stock has changed. The row must be locked."""
-        self.stock_version += 1
-        self.save(update_fields=["stock_version", "is_low"])
-
     def crosses_low(self, available: int) -> bool:
         """Note `available`; whether the product has just become low. It stays low until it is above by the margin."""
         margin = max(1, self.low_threshold // LOW_STOCK_MARGIN_PARTS)

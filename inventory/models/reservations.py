@@ -1,8 +1,10 @@
-"""Reservations of lots and sales, and the units that each holds."""
+"""Reservations of lots and sales, and the units that each holds.
 
-from collections.abc import Mapping
+Their methods change them in memory; `books` locks them before, and writes them.
+"""
+
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -88,21 +90,14 @@ class Reservation(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.holder}: {self.state}"
 
-    @classmethod
-    def hold_for_sale(
-        cls, sale_id: str, auction_id: str, product: Product, quantity: int, *, now: datetime
-    ) -> "Reservation":
-        """A sale's one reservation, held. The product must be locked."""
-        return cls.objects.create(
-            kind=ReservationKind.SALE,
-            holder=sale_id,
-            auction_id=auction_id,
-            product=product,
-            quantity=quantity,
-            state=ReservationState.HELD,
-            created_at=now,
-            changed_at=now,
-        )
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.held: dict[str, Holding] = {}  # by warehouse, in the order of priority; `books` fills it
+
+    @property
+    def units(self) -> dict[str, int]:
+        """What it holds, by warehouse."""
+        return {warehouse: holding.quantity for warehouse, holding in self.held.items() if holding.quantity}
 
     @property
     def awaits_listing(self) -> bool:
@@ -112,55 +107,35 @@ class Reservation(models.Model):
         )
 
     def answer(self, product: Product, quantity: int, *, now: datetime) -> None:
-        """The listing of a lot that awaited it has come. The product must be locked."""
+        """The listing of a lot that awaited it has come."""
         self.product, self.quantity, self.listing_due_at, self.changed_at = product, quantity, None, now
-        self.save(update_fields=["product", "quantity", "listing_due_at", "changed_at"])
 
     def lose(self, units: int, *, now: datetime) -> None:
-        """`units` of a lot are broken or gone; with the last of them the lot is LOST. The product must be locked."""
+        """`units` of a lot are broken or gone; with the last of them the lot is LOST."""
         self.quantity, self.changed_at = self.quantity - units, now
-        self.save(update_fields=["quantity", "changed_at"])
         if self.quantity == 0:
             self.become(ReservationState.LOST, now=now)
 
-    @classmethod
-    def running_lot(cls, auction_id: str, product: Product) -> "Reservation | None":
-        """What the auction holds for its lot, while it runs. The product must be locked."""
-        return cls.objects.filter(
-            kind=ReservationKind.LOT, holder=auction_id, state=ReservationState.HELD, product=product
-        ).first()
-
-    def add_units(self, units: Mapping[str, int], *, from_lot: int = 0) -> None:
-        """Hold so many more in each warehouse, or fewer where the number is negative; `from_lot` of them are the lot's.
-
-        The product must be locked.
-        """
-        held = {holding.warehouse_id: holding for holding in self.holdings.all()}
-        for place, quantity in units.items():
-            if place in held:
-                present = held[place]
-                present.become(present.quantity + quantity, from_lot=present.from_lot + from_lot)
-            else:
-                Holding.objects.create(
-                    reservation=self, warehouse_id=place, quantity=quantity, from_lot=from_lot
-                )
-
     def give_up_units(self) -> dict[str, int]:
-        """What it held, by warehouse; it holds nothing from now on. The product must be locked."""
-        given = {}
-        for holding in self.holdings.filter(quantity__gt=0).order_by("id"):
-            given[holding.warehouse_id] = holding.quantity
+        """What it held, by warehouse; it holds nothing from now on."""
+        given = self.units
+        for holding in self.held.values():
             holding.become(0)
         return given
 
+    def why_not(self, state: ReservationState) -> refusals.WrongState | None:
+        """The refusal to go to `state`, or None."""
+        if state in TRANSITIONS[ReservationState(self.state)]:
+            return None
+        return refusals.WrongState(
+            f"The reservation is {self.state}, it cannot become {state}.", state=self.state
+        )
+
     def become(self, state: ReservationState, *, now: datetime) -> None:
-        """Go to `state`. The row must be locked. Raises WrongState."""
-        if state not in TRANSITIONS[ReservationState(self.state)]:
-            raise refusals.WrongState(
-                f"The reservation is {self.state}, it cannot become {state}.", state=self.state
-            )
+        """Go to `state`. Raises WrongState."""
+        if refusal := self.why_not(state):
+            raise refusal
         self.state, self.changed_at = state, now
-        self.save(update_fields=["state", "changed_at"])
 
 
 class Holding(models.Model):
@@ -185,6 +160,5 @@ class Holding(models.Model):
         return f"{self.quantity} in {self.warehouse_id}"
 
     def become(self, quantity: int, *, from_lot: int = 0) -> None:
-        """Hold `quantity` from now on. The product must be locked."""
+        """Hold `quantity` from now on."""
         self.quantity, self.from_lot = quantity, from_lot
-        self.save(update_fields=["quantity", "from_lot"])

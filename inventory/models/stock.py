@@ -68,20 +68,24 @@ class Balance(models.Model):
     def on_hand(self) -> int:
         return self.available + self.reserved + self.committed + self.set_aside
 
-    def add(self, location: Location, quantity: int) -> None:
-        """Add `quantity` (it may be negative) to one state; saving is the ledger's. Raises InsufficientStock."""
+    def require(self, location: Location, quantity: int) -> None:
+        """Raises InsufficientStock when `quantity` units are more than this state has."""
         name = location.value.lower()
         present = getattr(self, name)
-        if present + quantity < 0:
+        if quantity > present:
             raise refusals.InsufficientStock(
                 f"Only {refusals.units(present)} {'is' if present == 1 else 'are'} {location.label.lower()} "
-                f"in {self.warehouse.name}; you asked for {-quantity}.",
+                f"in {self.warehouse.name}; you asked for {quantity}.",
                 warehouse=self.warehouse_id,
                 state=name,
                 present=present,
-                asked=-quantity,
+                asked=quantity,
             )
-        setattr(self, name, present + quantity)
+
+    def add(self, location: Location, quantity: int) -> None:
+        """Add `quantity` (it may be negative) to one state."""
+        name = location.value.lower()
+        setattr(self, name, getattr(self, name) + quantity)
 
 
 class MoveKind(models.TextChoices):

@@ -5,7 +5,14 @@ that may come twice has a `key`; a repeat gets the stored result: steps of sagas
 the admin by `form_keys`.
 """
 
-from inventory.services.lots import LISTING_WAIT, release_expired_lots, release_lot, reserve_for_lot
+from inventory.services.lots import (
+    LISTING_WAIT,
+    Ending,
+    Listing,
+    release_expired_lots,
+    release_lots,
+    reserve_for_lots,
+)
 from inventory.services.products import (
     MAX_DESCRIPTION_CHARACTERS,
     MAX_SKU_CHARACTERS,
@@ -33,6 +40,8 @@ __all__ = [
     "MAX_SKU_CHARACTERS",
     "MAX_TITLE_CHARACTERS",
     "Committed",
+    "Ending",
+    "Listing",
     "Released",
     "ReserveRequest",
     "Reserved",
@@ -45,9 +54,9 @@ __all__ = [
     "receive_stock",
     "release",
     "release_expired_lots",
-    "release_lot",
+    "release_lots",
     "reserve",
-    "reserve_for_lot",
+    "reserve_for_lots",
     "restock",
     "set_threshold",
     "transfer_stock",

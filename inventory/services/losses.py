@@ -8,15 +8,15 @@ lost one is LOST as a whole, and its saga is refused when it commits. Units that
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from django.db.models import Q
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import outbox
-from inventory import ledger, models, refusals
+from inventory import books, ledger, models, refusals
 from inventory.services import allocation
 
 TOKEN_CHARACTERS = 16
@@ -67,11 +67,12 @@ class Loss(msgspec.Struct, frozen=True):
         return digest[:TOKEN_CHARACTERS] if lines else ""
 
 
-def assess(product: models.Product, warehouse: str, missing: int, balances: Sequence[models.Balance]) -> Loss:
-    """What `missing` units of the warehouse mean. The product and its balances must be locked.
+def assess(stock: books.Books, product: models.Product, warehouse: str, missing: int) -> Loss:
+    """What `missing` units of the warehouse mean.
 
     Raises InsufficientStock when sold units would have to be among them.
     """
+    balances = stock.balances(product)
     here = next(balance for balance in balances if balance.warehouse_id == warehouse)
     if missing > here.available + here.reserved:
         removable = here.available + here.reserved
@@ -86,7 +87,7 @@ def assess(product: models.Product, warehouse: str, missing: int, balances: Sequ
     spare = sum(balance.available for balance in balances if balance.warehouse_id != warehouse)
     to_lose = short - min(short, spare)
     claims = []
-    for holding in _in_order(product, warehouse) if short else ():
+    for holding in _in_order(stock, product, warehouse) if short else ():
         units = min(holding.quantity, short)
         lost = min(units, to_lose)
         if lost and holding.reservation.kind == models.ReservationKind.SALE:
@@ -99,59 +100,47 @@ def assess(product: models.Product, warehouse: str, missing: int, balances: Sequ
     return Loss(warehouse, free, tuple(claims))
 
 
-def book(
-    product: models.Product,
-    loss: Loss,
-    balances: Sequence[models.Balance],
-    cause: ledger.Cause,
-) -> ledger.Figures:
-    """Take the loss in the ledger, from its lots and sales, and publish LotStockLost. All must be locked."""
+def book(stock: books.Books, product: models.Product, loss: Loss, cause: ledger.Cause) -> ledger.Figures:
+    """Take the loss in the ledger, from its lots and sales, and publish LotStockLost."""
     broken = ledger.reserved_in(loss.warehouse)
     legs = [ledger.Leg(loss.free, ledger.available_in(loss.warehouse), ledger.LOSS)] if loss.free else []
-    offers = [(place, units) for place, units in ledger.by_priority(balances) if place != loss.warehouse]
+    offers = {place: units for place, units in stock.free_units(product).items() if place != loss.warehouse}
     lost_by_lot: dict[str, int] = defaultdict(int)
     for claim in loss.claims:
         legs.append(ledger.Leg(claim.lost + claim.replaced, broken, ledger.LOSS))
         if claim.replaced:
-            taken = allocation.take(claim.replaced, offers)
-            offers = [(place, units - taken.get(place, 0)) for place, units in offers]
-            _replace(claim, taken)
+            taken = allocation.take(claim.replaced, offers.items())
+            offers = {place: units - taken.get(place, 0) for place, units in offers.items()}
+            _replace(stock, claim, taken)
             legs += [
                 ledger.Leg(units, ledger.available_in(place), ledger.reserved_in(place))
                 for place, units in taken.items()
             ]
         if claim.lost and claim.is_sale:
-            freed, lost_from_lot = _lose_sale(claim, cause.now)
+            freed, lost_from_lot = _lose_sale(stock, claim, product, cause.now)
             legs += [
                 ledger.Leg(units, ledger.reserved_in(place), ledger.available_in(place))
                 for place, units in freed.items()
             ]
         elif claim.lost:
             lost_from_lot = claim.lost
-            claim.reservation.add_units({loss.warehouse: -claim.lost})
+            stock.hold(claim.reservation, {loss.warehouse: -claim.lost})
             claim.reservation.lose(claim.lost, now=cause.now)
         else:
             lost_from_lot = 0
         lost_by_lot[claim.reservation.auction_id] += lost_from_lot
-    figures = ledger.post(product, legs, cause, balances)
+    figures = stock.post(product, legs, cause)
     _publish(product, lost_by_lot, cause)
     return figures
 
 
-def _in_order(product: models.Product, warehouse: str) -> list[models.Holding]:
+def _in_order(stock: books.Books, product: models.Product, warehouse: str) -> list[models.Holding]:
     """Every holding of reserved units in the warehouse, in the order in which they are lost."""
-    rows = models.Holding.objects.filter(
-        reservation__product=product,
-        reservation__state=models.ReservationState.HELD,
-        warehouse=warehouse,
-        quantity__gt=0,
-    )
-    holdings = list(rows.select_related("reservation__product"))
-    selling = set(
-        models.Reservation.objects.filter(
-            product=product, kind=models.ReservationKind.SALE, state=models.ReservationState.HELD
-        ).values_list("auction_id", flat=True)
-    )
+    reserved = stock.lock_reservations(Q(product=product, state=models.ReservationState.HELD))
+    holdings = [reservation.held[warehouse] for reservation in reserved if reservation.units.get(warehouse)]
+    selling = {
+        reservation.auction_id for reservation in reserved if reservation.kind == models.ReservationKind.SALE
+    }
 
     def rank(holding: models.Holding) -> tuple[bool, bool, int]:
         of_sale = holding.reservation.kind == models.ReservationKind.SALE
@@ -160,7 +149,7 @@ def _in_order(product: models.Product, warehouse: str) -> list[models.Holding]:
     return sorted(holdings, key=rank)
 
 
-def _replace(claim: Claim, taken: dict[str, int]) -> None:
+def _replace(stock: books.Books, claim: Claim, taken: dict[str, int]) -> None:
     """The reservation holds `taken` in place of as many units of its holding; those of its lot stay its lot's."""
     holding = claim.holding
     own = holding.quantity - holding.from_lot
@@ -169,23 +158,25 @@ def _replace(claim: Claim, taken: dict[str, int]) -> None:
     for place, units in taken.items():
         from_lot = min(units, of_lot)
         of_lot -= from_lot
-        claim.reservation.add_units({place: units}, from_lot=from_lot)
+        stock.hold(claim.reservation, {place: units}, from_lot={place: from_lot})
 
 
-def _lose_sale(claim: Claim, now: datetime) -> tuple[dict[str, int], int]:
+def _lose_sale(
+    stock: books.Books, claim: Claim, product: models.Product, now: datetime
+) -> tuple[dict[str, int], int]:
     """The sale is LOST. What it holds besides is free, by warehouse, or its lot's again; and how much its lot lost."""
     sale = claim.reservation
-    lot = models.Reservation.running_lot(sale.auction_id, claim.reservation.product)
+    lot = stock.running_lot(sale.auction_id, product)
     freed: dict[str, int] = {}
     lost_from_lot = 0
-    for holding in sale.holdings.filter(quantity__gt=0):
-        is_broken = holding.pk == claim.holding.pk
+    for holding in sale.held.values():
+        is_broken = holding is claim.holding
         lost = claim.lost if is_broken else 0
         of_lot = holding.from_lot if lot else 0
         lost_of_lot = max(0, lost - (holding.quantity - of_lot))
         back = of_lot - lost_of_lot
         if lot and back:
-            lot.add_units({holding.warehouse_id: back})
+            stock.hold(lot, {holding.warehouse_id: back})
         if rest := holding.quantity - lost - back:
             freed[holding.warehouse_id] = rest
         lost_from_lot += lost_of_lot

@@ -9,15 +9,19 @@ ListingRequested, so the units pass to a reservation of the next auction when th
 They stay reserved until the listing comes, the next auction ends, or LISTING_WAIT is over.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+import msgspec
 from django.db import transaction
+from django.db.models import Q
 
+from auction_project.kernel import logs
 from auction_project.kernel.contracts import events
-from auction_project.kernel.messaging import outbox
-from inventory import ledger, models, refusals
+from auction_project.kernel.messaging import groups, outbox
+from inventory import books, ledger, models
 from inventory.services import allocation
 
 SYSTEM = "system"
@@ -26,222 +30,257 @@ LISTING_WAIT = timedelta(hours=24)  # how long inherited units stay reserved for
 EXPIRED_LOTS = 100  # released by one call of release_expired_lots
 
 
-def reserve_for_lot(
-    *,
-    auction_id: str,
-    product_id: str,
-    quantity: int,
-    requested_by: str,
-    as_operator: bool,
-    allocate: Literal["on_listing", "on_sale"],
-    now: datetime,
-    relists: str | None = None,
-) -> None:
-    """Answer a request for a lot: LotAccepted, with the units reserved if `allocate` says so, or LotRefused.
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot to be. `relists` names the auction of the same product that this one follows."""
 
-    A repeat changes nothing and publishes nothing. `relists` names the auction of the same product that this one
-    follows: it is over, and its units pass to this lot with no buyer between them.
+    auction_id: str
+    product_id: str
+    quantity: int
+    requested_by: str
+    as_operator: bool
+    allocate: Literal["on_listing", "on_sale"]
+    correlation_id: str
+    relists: str | None = None
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """An auction of the product that is over; `relist_as` names the one that follows it."""
+
+    auction_id: str
+    product_id: str
+    correlation_id: str
+    relist_as: str | None = None
+
+
+def reserve_for_lots(listings: Sequence[Listing], *, now: datetime) -> None:
+    """Answer each request for a lot: LotAccepted, with the units reserved if `allocate` says so, or LotRefused.
+
+    A repeat changes nothing and publishes nothing. The auction that a listing `relists` is over, and its units pass to
+    the lot with no buyer between them.
     """
-    with transaction.atomic(using=models.DATABASE):
-        try:
-            product = ledger.lock_product(product_id)
-        except refusals.UnknownProduct:
-            _, is_new = _remember(auction_id, None, 0, models.ReservationState.REFUSED, now)
-            if is_new:
-                _publish_refusal(auction_id, product_id, 0, "unknown_product", now)
-            return
-        if relists:
-            _end(relists, now=now, product=product, heir=auction_id)
-        inherited = _inherited_units(auction_id, product)
-        reason = _objection(product, quantity, requested_by, as_operator, allocate, inherited)
-        state = models.ReservationState.REFUSED if reason else models.ReservationState.HELD
-        lot, is_new = _remember(auction_id, product, 0 if reason else quantity, state, now)
-        if not is_new:
-            if not lot.awaits_listing:
-                return
-            if lot.product_id not in (
-                None,
-                product.id,
-            ):  # the lot keeps the units of its own product until it ends
-                _publish_refusal(auction_id, product_id, product.stock_version, "another_product", now)
-                return
-            reason = _LATE.get(lot.state) or reason
-            lot.answer(product, lot.quantity if reason else quantity, now=now)
-        if reason:
-            if lot.state == models.ReservationState.HELD:
-                _release(lot, product, now)
-            _publish_refusal(auction_id, product_id, product.stock_version, reason, now)
-            return
-        if allocate == "on_listing" or inherited:
-            _hold(lot, product, now)
-        accepted = events.LotAccepted(
-            auction_id=auction_id,
-            product_id=product.id,
-            owner_id=product.owner_id,
-            title=product.title,
-            text=product.description,
-            thumbnail=product.thumbnail_url,
-            version=product.stock_version,
-        )
-        outbox.publish(models.Outbox, accepted, now=now, version=product.stock_version)
+    auctions = {name for listing in listings for name in (listing.auction_id, listing.relists) if name}
+    with _transaction(), books.opened(listing.product_id for listing in listings) as stock:
+        stock.lock_reservations(_lots(auctions))
+        for listing in listings:
+            with logs.bound(correlation_id=listing.correlation_id):
+                _answer(stock, listing, now)
 
 
-def release_lot(*, auction_id: str, now: datetime, relist_as: str | None = None) -> None:
-    """The auction is over: what it still has is free again, or passes to the auction `relist_as` that follows it.
+def release_lots(endings: Sequence[Ending], *, now: datetime) -> None:
+    """The auctions are over: what their lots still have is free again, or passes to the auctions that follow them.
 
     A repeat, or a lot that had nothing, changes nothing.
     """
-    with transaction.atomic(using=models.DATABASE):
-        _end(auction_id, now=now, heir=relist_as)
+    auctions = {name for ending in endings for name in (ending.auction_id, ending.relist_as) if name}
+    held = models.Reservation.objects.filter(_lots(auctions), product__isnull=False)
+    products = {*held.values_list("product_id", flat=True), *(ending.product_id for ending in endings)}
+    with _transaction(), books.opened(products) as stock:
+        stock.lock_reservations(_lots(auctions))
+        for ending in endings:
+            with logs.bound(correlation_id=ending.correlation_id):
+                _end(stock, ending.auction_id, now=now, heir=ending.relist_as)
 
 
 def release_expired_lots(*, now: datetime) -> int:
-    """Free the units of relisted lots whose listing has not come within LISTING_WAIT; how many lots (bounded)."""
-    expired = models.Reservation.objects.filter(
-        state=models.ReservationState.HELD, listing_due_at__lte=now
-    ).order_by("listing_due_at")
-    released = 0
-    for auction_id in list(expired.values_list("holder", flat=True)[:EXPIRED_LOTS]):
-        with transaction.atomic(using=models.DATABASE):
-            released += _end(auction_id, now=now, is_expired=True)
-    return released
+    """Free the units of relisted lots whose listing has not come within LISTING_WAIT; how many lots (bounded).
+
+    Raises the error of a lot that cannot be freed, after the others are.
+    """
+    overdue = Q(state=models.ReservationState.HELD, listing_due_at__lte=now)
+    expired = models.Reservation.objects.filter(overdue).order_by("listing_due_at")
+
+    def release(due: Sequence[tuple[int, str]]) -> list[bool]:
+        with _transaction(), books.opened(product_id for _, product_id in due) as stock:
+            lots = stock.lock_reservations(overdue & Q(id__in=[lot_id for lot_id, _ in due]))
+            for lot in lots:
+                _release(stock, lot, now)
+        released = {lot.id for lot in lots}
+        return [lot_id in released for lot_id, _ in due]
+
+    outcomes = groups.together(list(expired.values_list("id", "product_id")[:EXPIRED_LOTS]), release)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+    return sum(outcomes)
+
+
+def _answer(stock: books.Books, listing: Listing, now: datetime) -> None:
+    product = stock.products.get(listing.product_id)
+    if product is None:
+        if stock.lot(listing.auction_id) is None:
+            _remember(stock, listing.auction_id, None, 0, models.ReservationState.REFUSED, now)
+            _publish_refusal(listing, 0, "unknown_product", now)
+        return
+    if listing.relists:
+        _end(stock, listing.relists, now=now, product=product, heir=listing.auction_id)
+    lot = stock.lot(listing.auction_id)
+    inherited = _inherited_units(lot, product)
+    reason = _objection(stock, product, listing, inherited)
+    if lot is None:
+        quantity, state = listing.quantity, models.ReservationState.HELD
+        if reason:
+            quantity, state = 0, models.ReservationState.REFUSED
+        lot = _remember(stock, listing.auction_id, product, quantity, state, now)
+    elif not lot.awaits_listing:
+        return
+    elif lot.product_id not in (None, product.id):  # the lot keeps the units of its own product until it ends
+        _publish_refusal(listing, product.stock_version, "another_product", now)
+        return
+    else:
+        reason = _LATE.get(lot.state) or reason
+        lot.answer(product, lot.quantity if reason else listing.quantity, now=now)
+    if reason:
+        if lot.state == models.ReservationState.HELD:
+            _release(stock, lot, now)
+        _publish_refusal(listing, product.stock_version, reason, now)
+        return
+    if listing.allocate == "on_listing" or inherited:
+        _hold(stock, lot, now)
+    accepted = events.LotAccepted(
+        auction_id=listing.auction_id,
+        product_id=product.id,
+        owner_id=product.owner_id,
+        title=product.title,
+        text=product.description,
+        thumbnail=product.thumbnail_url,
+        version=product.stock_version,
+    )
+    outbox.publish(models.Outbox, accepted, now=now, version=product.stock_version)
 
 
 def _end(
+    stock: books.Books,
     auction_id: str,
     *,
     now: datetime,
     product: models.Product | None = None,
     heir: str | None = None,
-    is_expired: bool = False,
-) -> bool:
-    """End the lot of `auction_id`, or remember that it is over; whether it had to be ended. Its units pass to `heir`.
+) -> None:
+    """End the lot of `auction_id`, or remember that it is over. Its units pass to `heir`.
 
-    With `product` (locked), only a lot of that product; with `is_expired`, only one whose listing has not come.
+    With `product`, only a lot of that product. Raises errors.Unavailable.
     """
-    lot, _ = _remember(auction_id, None, 0, models.ReservationState.RELEASED, now)
-    if lot.product_id is None or (product is not None and product.id != lot.product_id):
-        return False
-    product = product or ledger.lock_product(lot.product_id)
-    lot = models.Reservation.objects.select_for_update().get(id=lot.id)
-    if lot.state != models.ReservationState.HELD or (is_expired and not lot.awaits_listing):
-        return False
-    if not (heir and _pass_on(lot, heir, product, now)):
-        _release(lot, product, now)
-    return True
+    lot = stock.lot(auction_id)
+    if lot is None:
+        _remember(stock, auction_id, None, 0, models.ReservationState.RELEASED, now)
+        return
+    if lot.state != models.ReservationState.HELD or (product and product.id != lot.product_id):
+        return
+    stock.product_of(lot)  # is locked
+    if not (heir and _pass_on(stock, lot, heir, now)):
+        _release(stock, lot, now)
 
 
-def _release(lot: models.Reservation, product: models.Product, now: datetime) -> None:
-    """The lot is over and what it holds is free. The product must be locked."""
+def _release(stock: books.Books, lot: models.Reservation, now: datetime) -> None:
+    """The lot is over and what it holds is free."""
     lot.become(models.ReservationState.RELEASED, now=now)
-    _free(lot.give_up_units(), lot, product, now)
+    _free(stock, lot.give_up_units(), lot, now)
 
 
-def _pass_on(lot: models.Reservation, heir: str, product: models.Product, now: datetime) -> bool:
+def _pass_on(stock: books.Books, lot: models.Reservation, heir: str, now: datetime) -> bool:
     """The lot is over and the auction `heir` holds its units, still reserved. False when there is nothing to pass on,
-    or when `heir` is over already: then nothing has changed. The product must be locked.
+    or when `heir` is over already: then nothing has changed.
     """
-    units = sum(lot.holdings.values_list("quantity", flat=True))
-    if not units:
+    units = lot.units
+    if not units or stock.lot(heir) is not None:
         return False
-    next_lot, is_new = _remember(
-        heir, product, units, models.ReservationState.HELD, now, listing_due_at=now + LISTING_WAIT
+    next_lot = _remember(
+        stock, heir, lot.product, sum(units.values()), models.ReservationState.HELD, now, now + LISTING_WAIT
     )
-    if not is_new:
-        return False
     lot.become(models.ReservationState.RELEASED, now=now)
-    next_lot.add_units(lot.give_up_units())
+    stock.hold(next_lot, lot.give_up_units())
     return True
 
 
-def _inherited_units(auction_id: str, product: models.Product) -> int:
-    """The units that a lot has inherited whose listing has not come. The product must be locked."""
-    holdings = models.Holding.objects.filter(
-        reservation__kind=models.ReservationKind.LOT,
-        reservation__holder=auction_id,
-        reservation__state=models.ReservationState.HELD,
-        reservation__listing_due_at__isnull=False,
-        reservation__product=product,
-    )
-    return sum(holdings.values_list("quantity", flat=True))
+def _inherited_units(lot: models.Reservation | None, product: models.Product) -> int:
+    """The units that a lot has inherited whose listing has not come."""
+    if lot is None or lot.listing_due_at is None or lot.product_id != product.id:
+        return 0
+    return sum(lot.units.values())
 
 
 def _remember(
+    stock: books.Books,
     auction_id: str,
     product: models.Product | None,
     quantity: int,
     state: models.ReservationState,
     now: datetime,
     listing_due_at: datetime | None = None,
-) -> tuple[models.Reservation, bool]:
-    """The lot's one row, and whether it is new. Of two that come at once, the second waits and sees the first's."""
-    return models.Reservation.objects.get_or_create(
-        kind=models.ReservationKind.LOT,
-        holder=auction_id,
-        defaults={
-            "auction_id": auction_id,
-            "product": product,
-            "quantity": quantity,
-            "state": state,
-            "created_at": now,
-            "changed_at": now,
-            "listing_due_at": listing_due_at,
-        },
+) -> models.Reservation:
+    """The lot's one row, which is new."""
+    return stock.add_reservation(
+        models.Reservation(
+            kind=models.ReservationKind.LOT,
+            holder=auction_id,
+            auction_id=auction_id,
+            product=product,
+            quantity=quantity,
+            state=state,
+            created_at=now,
+            changed_at=now,
+            listing_due_at=listing_due_at,
+        )
     )
 
 
-def _objection(
-    product: models.Product,
-    quantity: int,
-    requested_by: str,
-    as_operator: bool,
-    allocate: str,
-    inherited: int,
-) -> str | None:
+def _objection(stock: books.Books, product: models.Product, listing: Listing, inherited: int) -> str | None:
     """Why the lot cannot be, or None. A lot that takes its stock on each sale needs a product that is not depleted."""
-    if not as_operator and product.owner_id != requested_by:
+    if not listing.as_operator and product.owner_id != listing.requested_by:
         return "not_owner"
-    if not 1 <= quantity <= models.MAX_UNITS:
+    if not 1 <= listing.quantity <= models.MAX_UNITS:
         return "invalid_quantity"
-    figures = ledger.figures_of(ledger.lock_balances(product))
-    if allocate == "on_listing" or inherited:
-        return "sold_out" if figures.available + inherited < quantity else None
+    figures = stock.figures(product)
+    if listing.allocate == "on_listing" or inherited:
+        return "sold_out" if figures.available + inherited < listing.quantity else None
     return "sold_out" if figures.is_depleted else None
 
 
-def _hold(lot: models.Reservation, product: models.Product, now: datetime) -> None:
-    """Reserve the lot's quantity, which is there: the product is locked since it was counted. Inherited units count."""
-    inherited = dict(lot.holdings.order_by("-id").values_list("warehouse_id", "quantity"))
+def _hold(stock: books.Books, lot: models.Reservation, now: datetime) -> None:
+    """Reserve the lot's quantity, which is there. Inherited units count."""
+    inherited = lot.units
     missing = lot.quantity - sum(inherited.values())
     if missing > 0:
-        balances = ledger.lock_balances(product)
-        taken = allocation.take(missing, ledger.by_priority(balances))
-        lot.add_units(taken)
+        taken = allocation.take(missing, stock.free_units(lot.product).items())
+        stock.hold(lot, taken)
         legs = [
             ledger.Leg(units, ledger.available_in(place), ledger.reserved_in(place))
             for place, units in taken.items()
         ]
-        ledger.post(product, legs, _cause(models.MoveKind.RESERVE, lot.holder, now), balances)
+        stock.post(lot.product, legs, _cause(models.MoveKind.RESERVE, lot, now))
     elif missing < 0:
-        spare = allocation.take(-missing, inherited.items())
-        lot.add_units({place: -units for place, units in spare.items()})
-        _free(spare, lot, product, now)
+        spare = allocation.take(-missing, reversed(inherited.items()))
+        stock.hold(lot, {place: -units for place, units in spare.items()})
+        _free(stock, spare, lot, now)
 
 
-def _free(units: Mapping[str, int], lot: models.Reservation, product: models.Product, now: datetime) -> None:
+def _free(stock: books.Books, units: Mapping[str, int], lot: models.Reservation, now: datetime) -> None:
     """`units`, which the lot no longer holds, are available again."""
     legs = [
         ledger.Leg(quantity, ledger.reserved_in(place), ledger.available_in(place))
         for place, quantity in units.items()
     ]
     if legs:
-        ledger.post(product, legs, _cause(models.MoveKind.RELEASE, lot.holder, now))
+        stock.post(lot.product, legs, _cause(models.MoveKind.RELEASE, lot, now))
 
 
-def _publish_refusal(auction_id: str, product_id: str, version: int, reason: str, now: datetime) -> None:
-    refused = events.LotRefused(auction_id=auction_id, product_id=product_id, reason=reason)
+def _lots(auction_ids: Iterable[str]) -> Q:
+    return Q(kind=models.ReservationKind.LOT, holder__in=auction_ids)
+
+
+@contextlib.contextmanager
+def _transaction() -> Iterator[None]:
+    """The transaction of the command, or the one that is open: the consumer's, with its other events."""
+    using = models.DATABASE
+    is_open = transaction.get_connection(using).in_atomic_block
+    with contextlib.nullcontext() if is_open else transaction.atomic(using=using), outbox.gathered(using):
+        yield
+
+
+def _publish_refusal(listing: Listing, version: int, reason: str, now: datetime) -> None:
+    refused = events.LotRefused(auction_id=listing.auction_id, product_id=listing.product_id, reason=reason)
     outbox.publish(models.Outbox, refused, now=now, version=version)
 
 
-def _cause(kind: models.MoveKind, auction_id: str, now: datetime) -> ledger.Cause:
-    return ledger.Cause(kind=kind, reference=f"lot:{auction_id}", actor=SYSTEM, now=now)
+def _cause(kind: models.MoveKind, lot: models.Reservation, now: datetime) -> ledger.Cause:
+    return ledger.Cause(kind=kind, reference=f"lot:{lot.holder}", actor=SYSTEM, now=now)

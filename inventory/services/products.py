@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
-from inventory import images, ledger, models, refusals
+from inventory import books, images, models, refusals
 
 MAX_SKU_CHARACTERS = 40
 MAX_TITLE_CHARACTERS = 120
@@ -44,7 +44,7 @@ def create_product(
     try:
         with transaction.atomic(using=models.DATABASE):
             product.save(force_insert=True)
-            ledger.open_balances(product)
+            books.open_balances(product)
     except IntegrityError:
         if models.Product.objects.filter(sku=product.sku).exists():
             raise refusals.SkuTaken(field="sku") from None
@@ -76,8 +76,8 @@ def correct_product(
         corrected["condition"] = _condition(condition)
     if image is not None:
         corrected |= _stored_image(product_id, image)
-    with transaction.atomic(using=models.DATABASE):
-        product = ledger.lock_product(product_id)
+    with transaction.atomic(using=models.DATABASE), books.opened([product_id]) as stock:
+        product = stock.product(product_id)
         product.correct(corrected, actor=actor, now=now)
     return product
 

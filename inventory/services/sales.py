@@ -8,22 +8,23 @@ Each reservation publishes exactly one StockChanged with its `sale_id`, also whe
 reader of the stock's events knows which sales the figures count.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from auction_project.kernel import errors
 from auction_project.kernel.messaging import steps
-from inventory import ledger, models, refusals
+from inventory import books, ledger, models, refusals
 from inventory.services import allocation
 
 SYSTEM = "system"
 _STEPS = steps.Steps(models.Once, refusals.ALL)
 
-Step = Callable[[str], ledger.Place]
+Place = Callable[[str], ledger.Place]
 Request = TypeVar("Request", bound=steps.Request)
 Result = TypeVar("Result")
 
@@ -76,7 +77,12 @@ def reserve(requests: Sequence[ReserveRequest], *, now: datetime) -> list[Reserv
     """
 
     def effect(new: Sequence[ReserveRequest]) -> list[Reserved | errors.Refused]:
-        return _each(new, lambda r: _reserve(r.sale_id, r.auction_id, r.product_id, r.quantity, now))
+        with books.opened(request.product_id for request in new) as stock:
+            stock.lock_reservations(
+                _of_sales(new)
+                | Q(kind=models.ReservationKind.LOT, holder__in={request.auction_id for request in new})
+            )
+            return _each(new, lambda request: _reserve(stock, request, now))
 
     return _STEPS.perform(requests, effect, Reserved, now=now)
 
@@ -88,7 +94,8 @@ def release(requests: Sequence[SaleRequest], *, now: datetime) -> list[Released 
     """
 
     def effect(due: Sequence[SaleRequest]) -> list[Released]:
-        return [_with_id(request, lambda r: _release(r.sale_id, now)) for request in due]
+        with _books_of(due, with_lots=True) as stock:
+            return _each(due, lambda request: _release(stock, request.sale_id, now))
 
     return _STEPS.undo(requests, effect, Released, now=now)
 
@@ -97,7 +104,8 @@ def commit(requests: Sequence[SaleRequest], *, now: datetime) -> list[Committed 
     """The units of each sale are sold. A member's error is NotReserved, StockLost, WrongState or steps.Voided."""
 
     def effect(new: Sequence[SaleRequest]) -> list[Committed | errors.Refused]:
-        return _each(new, lambda r: _commit(r.sale_id, now))
+        with _books_of(new) as stock:
+            return _each(new, lambda request: _commit(stock, request.sale_id, now))
 
     return _STEPS.perform(requests, effect, Committed, now=now)
 
@@ -109,157 +117,161 @@ def restock(requests: Sequence[SaleRequest], *, now: datetime) -> list[Restocked
     """
 
     def effect(due: Sequence[SaleRequest]) -> list[Restocked]:
-        return [_with_id(request, lambda r: _restock(r.sale_id, now)) for request in due]
+        with _books_of(due) as stock:
+            return _each(due, lambda request: _restock(stock, request.sale_id, now))
 
     return _STEPS.undo(requests, effect, Restocked, now=now)
 
 
-def _each(requests: Sequence[Request], act: Callable[[Request], Result]) -> list[Result | errors.Refused]:
-    """What `act` returns for each, or its refusal, which it raises before it writes."""
-    outcomes: list[Result | errors.Refused] = []
-    for request in requests:
-        try:
-            outcomes.append(_with_id(request, act))
-        except errors.Refused as refusal:
-            outcomes.append(refusal)
-    return outcomes
+def _reserve(stock: books.Books, request: ReserveRequest, now: datetime) -> Reserved | errors.Refused:
+    product = stock.products.get(request.product_id)
+    if product is None:
+        return refusals.UnknownProduct(product_id=request.product_id)
+    if present := stock.sale(request.sale_id):
+        return refusals.AlreadyReserved(sale_id=request.sale_id, state=present.state)
+    lot = stock.running_lot(request.auction_id, product)
+    of_lot = lot.units if lot else {}
+    free_units = stock.free_units(product)
+    obtainable = sum(of_lot.values()) + sum(free_units.values())
+    if not 1 <= request.quantity <= min(obtainable, models.MAX_UNITS):
+        return refusals.SoldOut(available=obtainable, asked=request.quantity)
 
-
-def _with_id(request: Request, act: Callable[[Request], Result]) -> Result:
-    with request.bound():
-        return act(request)
-
-
-def _reserve(sale_id: str, auction_id: str, product_id: str, quantity: int, now: datetime) -> Reserved:
-    product = ledger.lock_product(product_id)
-    sale, lot = _lock(sale_id, auction_id, product)
-    if sale is not None:
-        raise refusals.AlreadyReserved(sale_id=sale_id, state=sale.state)
-    held_by_lot = _holdings(lot) if lot else {}
-    from_lot = allocation.take(
-        quantity, ((place, holding.quantity) for place, holding in held_by_lot.items())
-    )
-    rest = quantity - sum(from_lot.values())
-    balances = ledger.lock_balances(product) if rest else []
-    free = allocation.take(rest, ledger.by_priority(balances))
-    if not 1 <= quantity <= models.MAX_UNITS or sum(free.values()) < rest:
-        obtainable = sum(balance.available for balance in balances) + sum(from_lot.values())
-        raise refusals.SoldOut(available=obtainable, asked=quantity)
-
-    for place, units in from_lot.items():
-        held_by_lot[place].become(held_by_lot[place].quantity - units)
-    sale = models.Reservation.hold_for_sale(sale_id, auction_id, product, quantity, now=now)
-    places = sorted(from_lot.keys() | free.keys())
-    models.Holding.objects.bulk_create(
-        models.Holding(
-            reservation=sale,
-            warehouse_id=place,
-            quantity=from_lot.get(place, 0) + free.get(place, 0),
-            from_lot=from_lot.get(place, 0),
+    from_lot = allocation.take(request.quantity, of_lot.items())
+    free = allocation.take(request.quantity - sum(from_lot.values()), free_units.items())
+    if lot:
+        stock.hold(lot, {place: -units for place, units in from_lot.items()})
+    sale = stock.add_reservation(
+        models.Reservation(
+            kind=models.ReservationKind.SALE,
+            holder=request.sale_id,
+            auction_id=request.auction_id,
+            product=product,
+            quantity=request.quantity,
+            state=models.ReservationState.HELD,
+            created_at=now,
+            changed_at=now,
         )
-        for place in places
     )
+    places = sorted(from_lot.keys() | free.keys())
+    units = {place: from_lot.get(place, 0) + free.get(place, 0) for place in places}
+    stock.hold(sale, units, from_lot=from_lot)
     if free:
-        cause = _cause(models.MoveKind.RESERVE, sale_id, now)
-        _post(product, free, ledger.available_in, ledger.reserved_in, cause, balances)
+        _post(
+            stock,
+            product,
+            free,
+            ledger.available_in,
+            ledger.reserved_in,
+            _cause(models.MoveKind.RESERVE, sale, now),
+        )
     else:
-        ledger.restate(product, now=now, sale_id=sale_id)
-    return Reserved(quantity=quantity, from_lot=sum(from_lot.values()), warehouses=tuple(places))
+        stock.restate(product, now=now, sale_id=request.sale_id)
+    return Reserved(quantity=request.quantity, from_lot=sum(from_lot.values()), warehouses=tuple(places))
 
 
-def _release(sale_id: str, now: datetime) -> Released:
-    product, sale, lot = _locked_sale(sale_id)
-    if (
-        sale.state == models.ReservationState.LOST
-    ):  # a count has taken its units, and given back what was left
-        return Released(quantity=0, to_lot=0)
-    sale.become(models.ReservationState.RELEASED, now=now)
-    free: dict[str, int] = {}
-    for place, holding in _holdings(sale).items():
-        back_to_lot = holding.from_lot if lot else 0
-        if lot and back_to_lot:
-            lot.add_units({place: back_to_lot})
-        if holding.quantity > back_to_lot:
-            free[place] = holding.quantity - back_to_lot
-        holding.become(0)
-    if free:
-        cause = _cause(models.MoveKind.RELEASE, sale_id, now)
-        _post(product, free, ledger.reserved_in, ledger.available_in, cause)
-    return Released(quantity=sale.quantity, to_lot=sale.quantity - sum(free.values()))
-
-
-def _commit(sale_id: str, now: datetime) -> Committed:
-    product, sale, _ = _locked_sale(sale_id)
+def _release(stock: books.Books, sale_id: str, now: datetime) -> Released:
+    product, sale = _reserved(stock, sale_id)
     if sale.state == models.ReservationState.LOST:
-        raise refusals.StockLost(sale_id=sale_id)
+        return Released(quantity=0, to_lot=0)  # a count has taken its units, and given back what was left
+    sale.become(models.ReservationState.RELEASED, now=now)
+    lot = stock.running_lot(sale.auction_id, product)
+    to_lot = {place: holding.from_lot for place, holding in sale.held.items() if lot and holding.from_lot}
+    if lot:
+        stock.hold(lot, to_lot)
+    given = sale.give_up_units()
+    free = {
+        place: units - to_lot.get(place, 0) for place, units in given.items() if units > to_lot.get(place, 0)
+    }
+    if free:
+        _post(
+            stock,
+            product,
+            free,
+            ledger.reserved_in,
+            ledger.available_in,
+            _cause(models.MoveKind.RELEASE, sale, now),
+        )
+    return Released(quantity=sale.quantity, to_lot=sum(to_lot.values()))
+
+
+def _commit(stock: books.Books, sale_id: str, now: datetime) -> Committed | errors.Refused:
+    sale = stock.sale(sale_id)
+    if sale is None:
+        return refusals.NotReserved(sale_id=sale_id)
+    if sale.state == models.ReservationState.LOST:
+        return refusals.StockLost(sale_id=sale_id)
+    if refusal := sale.why_not(models.ReservationState.COMMITTED):
+        return refusal
     sale.become(models.ReservationState.COMMITTED, now=now)
-    cause = _cause(models.MoveKind.COMMIT, sale_id, now)
-    _post(product, _units(sale), ledger.reserved_in, ledger.committed_in, cause)
+    cause = _cause(models.MoveKind.COMMIT, sale, now)
+    _post(stock, stock.product_of(sale), sale.units, ledger.reserved_in, ledger.committed_in, cause)
     return Committed(quantity=sale.quantity)
 
 
-def _restock(sale_id: str, now: datetime) -> Restocked:
-    product, sale, _ = _locked_sale(sale_id)
+def _restock(stock: books.Books, sale_id: str, now: datetime) -> Restocked:
+    product, sale = _reserved(stock, sale_id)
     sale.become(models.ReservationState.HELD, now=now)
-    cause = _cause(models.MoveKind.RESTOCK, sale_id, now)
-    _post(product, _units(sale), ledger.committed_in, ledger.reserved_in, cause)
+    _post(
+        stock,
+        product,
+        sale.units,
+        ledger.committed_in,
+        ledger.reserved_in,
+        _cause(models.MoveKind.RESTOCK, sale, now),
+    )
     return Restocked(quantity=sale.quantity)
 
 
-def _locked_sale(sale_id: str) -> tuple[models.Product, models.Reservation, models.Reservation | None]:
-    """Product, the sale's reservation and its lot's if that still runs, all locked. Raises NotReserved."""
-    product = ledger.lock_product_of_sale(sale_id)
-    of_sale = models.Reservation.objects.filter(kind=models.ReservationKind.SALE, holder=sale_id)
-    sale, lot = _lock(sale_id, of_sale.values("auction_id")[:1], product)
-    assert sale is not None  # noqa: S101 - reservations are never deleted
-    return product, sale, lot
+@contextlib.contextmanager
+def _books_of(requests: Sequence[SaleRequest], *, with_lots: bool = False) -> Iterator[books.Books]:
+    """The books of the products that the sales have reserved, with their reservations and those of their lots."""
+    wanted = _of_sales(requests)
+    known = list(models.Reservation.objects.filter(wanted).values_list("product_id", "auction_id"))
+    if with_lots:
+        wanted |= Q(kind=models.ReservationKind.LOT, holder__in={auction_id for _, auction_id in known})
+    with books.opened(product_id for product_id, _ in known) as stock:
+        stock.lock_reservations(wanted)
+        yield stock
 
 
-def _lock(
-    sale_id: str, auction_id: str | QuerySet[models.Reservation], product: models.Product
-) -> tuple[models.Reservation | None, models.Reservation | None]:
-    """The sale's reservation and the one that its lot holds, in primary-key order. The product must be locked."""
-    rows = models.Reservation.objects.filter(
-        Q(kind=models.ReservationKind.SALE, holder=sale_id)
-        | Q(
-            kind=models.ReservationKind.LOT,
-            holder=auction_id,
-            state=models.ReservationState.HELD,
-            product=product,
-        )
-    )
-    found = {row.kind: row for row in rows.order_by("id").select_for_update()}
-    return found.get(models.ReservationKind.SALE), found.get(models.ReservationKind.LOT)
+def _of_sales(requests: Sequence[SaleRequest]) -> Q:
+    return Q(kind=models.ReservationKind.SALE, holder__in=[request.sale_id for request in requests])
 
 
-def _holdings(reservation: models.Reservation) -> dict[str, models.Holding]:
-    """By warehouse, in the order of priority."""
-    rows = reservation.holdings.order_by("warehouse__priority")
-    return {row.warehouse_id: row for row in rows}
+def _each(requests: Sequence[Request], act: Callable[[Request], Result]) -> list[Result]:
+    outcomes = []
+    for request in requests:
+        with request.bound():
+            outcomes.append(act(request))
+    return outcomes
 
 
-def _units(sale: models.Reservation) -> dict[str, int]:
-    return {place: holding.quantity for place, holding in _holdings(sale).items()}
+def _reserved(stock: books.Books, sale_id: str) -> tuple[models.Product, models.Reservation]:
+    """The sale's product and reservation. Raises NotReserved."""
+    sale = stock.sale(sale_id)
+    if sale is None:
+        raise refusals.NotReserved(sale_id=sale_id)
+    return stock.product_of(sale), sale
 
 
 def _post(
+    stock: books.Books,
     product: models.Product,
-    units: dict[str, int],
-    source: Step,
-    destination: Step,
+    units: Mapping[str, int],
+    source: Place,
+    destination: Place,
     cause: ledger.Cause,
-    locked: Sequence[models.Balance] | None = None,
 ) -> None:
     legs = [ledger.Leg(quantity, source(place), destination(place)) for place, quantity in units.items()]
-    ledger.post(product, legs, cause, locked)
+    stock.post(product, legs, cause)
 
 
-def _cause(kind: models.MoveKind, sale_id: str, now: datetime) -> ledger.Cause:
+def _cause(kind: models.MoveKind, sale: models.Reservation, now: datetime) -> ledger.Cause:
     """Only a reservation names its sale in the event."""
     return ledger.Cause(
         kind=kind,
-        reference=f"sale:{sale_id}",
+        reference=f"sale:{sale.holder}",
         actor=SYSTEM,
         now=now,
-        sale_id=sale_id if kind == models.MoveKind.RESERVE else None,
+        sale_id=sale.holder if kind == models.MoveKind.RESERVE else None,
     )

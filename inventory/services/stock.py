@@ -1,4 +1,4 @@
-"""What a clerk does by hand. Each change names the clerk, and goes through the ledger.
+"""What a clerk does by hand. Each change names the clerk, and goes through the books.
 
 A form that is sent twice under one `key` is one change; the same key with other figures is refused. A refused form may be
 sent again, corrected, under its key.
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from inventory import ledger, models, refusals
+from inventory import books, ledger, models, refusals
 from inventory.services import form_keys, losses
 
 MAX_REASON_CHARACTERS = 200
@@ -24,9 +24,10 @@ def receive_stock(
     _check_units(quantity, "quantity")
 
     def effect() -> form_keys.Outcome:
-        product = ledger.lock_product(product_id)
         leg = ledger.Leg(quantity, ledger.SUPPLIER, ledger.available_in(warehouse))
-        return ledger.post(product, [leg], _cause(models.MoveKind.RECEIVE, key, reason, actor, now)).as_dict()
+        cause = _cause(models.MoveKind.RECEIVE, key, reason, actor, now)
+        with books.opened([product_id]) as stock:
+            return stock.post(stock.product(product_id), [leg], cause).as_dict()
 
     asked = _asked(models.MoveKind.RECEIVE, product_id, warehouse=warehouse, quantity=quantity)
     return form_keys.perform(asked, _own(key), effect, now=now)
@@ -55,26 +56,25 @@ def adjust_stock(
         raise refusals.InvalidFigure("An adjustment needs a reason.", field="reason")
 
     def effect() -> form_keys.Outcome:
-        product = ledger.lock_product(product_id)
-        ledger.require_warehouse(warehouse)
-        balances = ledger.lock_balances(product)
-        present = sum(balance.on_hand for balance in balances if balance.warehouse_id == warehouse)
-        if present != expected:
-            raise refusals.StaleFigure(
-                f"The stock has changed since you looked: {refusals.units(present)} on hand now, not {expected}.",
-                present=present,
-                expected=expected,
-            )
-        if counted == present:
-            return ledger.figures_of(balances).as_dict()
         cause = _cause(models.MoveKind.ADJUST, key, reason, actor, now)
-        if counted > present:
-            leg = ledger.Leg(counted - present, ledger.LOSS, ledger.available_in(warehouse))
-            return ledger.post(product, [leg], cause, balances).as_dict()
-        loss = losses.assess(product, warehouse, present - counted, balances)
-        if loss.confirmation and loss.confirmation != confirmation:
-            raise refusals.LotsConcerned(confirmation=loss.confirmation, lots=loss.concerned)
-        return losses.book(product, loss, balances, cause).as_dict()
+        with books.opened([product_id]) as stock:
+            product = stock.product(product_id)
+            present = _present(stock, product, warehouse)
+            if present != expected:
+                raise refusals.StaleFigure(
+                    f"The stock has changed since you looked: {refusals.units(present)} on hand now, not {expected}.",
+                    present=present,
+                    expected=expected,
+                )
+            if counted == present:
+                return stock.figures(product).as_dict()
+            if counted > present:
+                leg = ledger.Leg(counted - present, ledger.LOSS, ledger.available_in(warehouse))
+                return stock.post(product, [leg], cause).as_dict()
+            loss = losses.assess(stock, product, warehouse, present - counted)
+            if loss.confirmation and loss.confirmation != confirmation:
+                raise refusals.LotsConcerned(confirmation=loss.confirmation, lots=loss.concerned)
+            return losses.book(stock, product, loss, cause).as_dict()
 
     asked = _asked(
         models.MoveKind.ADJUST, product_id, warehouse=warehouse, expected=expected, counted=counted
@@ -102,11 +102,10 @@ def transfer_stock(
         raise refusals.SameWarehouse
 
     def effect() -> form_keys.Outcome:
-        product = ledger.lock_product(product_id)
         leg = ledger.Leg(quantity, ledger.available_in(source), ledger.available_in(destination))
-        return ledger.post(
-            product, [leg], _cause(models.MoveKind.TRANSFER, key, reason, actor, now)
-        ).as_dict()
+        cause = _cause(models.MoveKind.TRANSFER, key, reason, actor, now)
+        with books.opened([product_id]) as stock:
+            return stock.post(stock.product(product_id), [leg], cause).as_dict()
 
     asked = _asked(
         models.MoveKind.TRANSFER, product_id, source=source, destination=destination, quantity=quantity
@@ -117,13 +116,22 @@ def transfer_stock(
 def set_threshold(*, product_id: str, threshold: int, now: datetime) -> models.Product:
     """Set the number of free units at or below which operators are notified; 0 is never. Raises InvalidFigure, UnknownProduct."""
     _check_units(threshold, "threshold", least=0)
-    with transaction.atomic(using=models.DATABASE):
-        product = ledger.lock_product(product_id)
+    with transaction.atomic(using=models.DATABASE), books.opened([product_id]) as stock:
+        product = stock.product(product_id)
         if product.low_threshold != threshold:
             product.low_threshold = threshold
-            product.save(update_fields=["low_threshold"])
-            ledger.restate(product, now=now)
+            stock.restate(product, now=now)
         return product
+
+
+def _present(stock: books.Books, product: models.Product, warehouse: str) -> int:
+    """The product's units on hand in the warehouse. Raises UnknownWarehouse."""
+    balances = {balance.warehouse_id: balance for balance in stock.balances(product)}
+    if warehouse in balances:
+        return balances[warehouse].on_hand
+    if not models.Warehouse.objects.filter(code=warehouse).exists():
+        raise refusals.UnknownWarehouse(warehouse=warehouse)
+    return 0
 
 
 def _check_units(units: int, field: str, *, least: int = 1) -> None:

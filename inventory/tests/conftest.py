@@ -18,7 +18,7 @@ from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker, consuming
 from auction_project.kernel.messaging.backends import memory
 from inventory import handlers, invariants, ledger, models, services
-from inventory.tests import sales
+from inventory.tests import lots, sales
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SELLER, OTHER = "5" * 32, "6" * 32
@@ -134,7 +134,7 @@ def list_lot(
     relists: str | None = None,
     **changes: Any,
 ) -> None:
-    services.reserve_for_lot(
+    lots.reserve_for_lot(
         auction_id=auction,
         product_id=product.id,
         quantity=quantity,
@@ -148,7 +148,7 @@ def list_lot(
 
 
 def end_lot(auction: str = "a") -> None:
-    services.release_lot(auction_id=auction, now=NOW)
+    lots.release_lot(auction_id=auction, now=NOW)
 
 
 def lot(auction: str = "a") -> models.Reservation:

@@ -8,7 +8,7 @@ from auction_project.kernel import errors, ids
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging.tests import sessions
 from inventory import models, refusals, services
-from inventory.tests import sales
+from inventory.tests import lots, sales
 from inventory.tests.conftest import (
     NOW,
     assert_sound,
@@ -31,6 +31,20 @@ def at_once(*calls):
 
 def buy(product, number, auction="a"):
     return reserve(product, f"{auction}-{number}")
+
+
+def group_of(products, numbers):
+    return [
+        services.ReserveRequest(
+            key=f"saga:a-{number}:reserve_stock",
+            correlation_id="test-correlation",
+            sale_id=f"a-{number}",
+            auction_id="a",
+            product_id=products[number % len(products)].id,
+            quantity=1,
+        )
+        for number in numbers
+    ]
 
 
 def units_of(moves):
@@ -94,7 +108,7 @@ def test_a_listing_and_the_end_of_its_auction_at_once_leave_nothing_reserved(mak
     auctions = [f"auction-{number}" for number in range(10)]
 
     calls = [lambda a=a: list_lot(product, a) for a in auctions]
-    calls += [lambda a=a: services.release_lot(auction_id=a, now=NOW) for a in auctions]
+    calls += [lambda a=a: lots.release_lot(auction_id=a, product_id=product.id, now=NOW) for a in auctions]
     at_once(*calls)
 
     assert figures(product) == {"available": 10}
@@ -140,7 +154,7 @@ def test_the_end_and_the_listing_of_relisted_lots_at_once_leave_no_unit_to_a_riv
         list_lot(product, f"old{number}")
 
     def end(number):
-        services.release_lot(auction_id=f"old{number}", relist_as=f"next{number}", now=NOW)
+        lots.release_lot(auction_id=f"old{number}", product_id=product.id, relist_as=f"next{number}", now=NOW)
 
     def relist(number):
         list_lot(product, f"next{number}", relists=f"old{number}")
@@ -151,8 +165,8 @@ def test_the_end_and_the_listing_of_relisted_lots_at_once_leave_no_unit_to_a_riv
 
     assert [getattr(outcome, "code", "") for outcome in outcomes[20:]] == ["sold_out"] * 10
     assert figures(product) == {"reserved": 10}
-    lots = models.Reservation.objects.filter(state="HELD", holder__startswith="next")
-    assert [sum(lot.holdings.values_list("quantity", flat=True)) for lot in lots] == [1] * 10
+    heirs = models.Reservation.objects.filter(state="HELD", holder__startswith="next")
+    assert [sum(lot.holdings.values_list("quantity", flat=True)) for lot in heirs] == [1] * 10
     answers = [event for event in published() if isinstance(event, events.LotAccepted | events.LotRefused)]
     assert sorted(event.auction_id for event in answers if isinstance(event, events.LotAccepted)) == sorted(
         [*(f"old{n}" for n in range(10)), *(f"next{n}" for n in range(10))]
@@ -212,7 +226,7 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
             act = dice.choice(
                 [
                     lambda p=product, a=auction, q=quantity: list_lot(p, a, q),
-                    lambda a=auction: services.release_lot(auction_id=a, now=NOW),
+                    lambda p=product, a=auction: lots.release_lot(auction_id=a, product_id=p.id, now=NOW),
                     lambda p=product, s=sale, a=seller, q=quantity, k=reserving: sales.reserve(
                         key=k, sale_id=s, auction_id=a, product_id=p.id, quantity=q, now=NOW
                     ),
@@ -228,7 +242,9 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
                         actor="clerk",
                         now=NOW,
                     ),
-                    lambda a=auction: services.release_lot(auction_id=a, relist_as=f"{a}r", now=NOW),
+                    lambda p=product, a=auction: lots.release_lot(
+                        auction_id=a, product_id=p.id, relist_as=f"{a}r", now=NOW
+                    ),
                     lambda p=product, a=auction, q=quantity: list_lot(p, f"{a}r", q, relists=a),
                     lambda p=product, w=warehouse: count(p, w, 1, ids.new_id()),
                     lambda p=product, w=warehouse: receive(p, 1, w),
@@ -246,4 +262,86 @@ def test_any_mixture_of_services_on_two_products_stays_sound(make_product, seed)
         moves = models.Move.objects.filter(product=product)
         came, lost = moves.filter(source="SUPPLIER"), moves.filter(destination="LOSS")
         assert sum(figures(product).values()) == units_of(came) - units_of(lost)
+    assert_sound()
+
+
+def test_overlapping_groups_in_opposite_orders_end_without_a_deadlock_and_act_once(make_product):
+    products = [make_product(CENTRAL=100), make_product(CENTRAL=100)]
+    orders = [range(40), range(59, 19, -1), range(60, 80), range(99, 79, -1)]
+
+    def undo(request):
+        return services.SaleRequest(
+            key=request.key, correlation_id=request.correlation_id, sale_id=request.sale_id
+        )
+
+    def commit(request):
+        return services.SaleRequest(
+            key=f"saga:{request.sale_id}:commit_stock", correlation_id="c", sale_id=request.sale_id
+        )
+
+    wanted = [group_of(products, numbers) for numbers in orders]
+    reserved = at_once(*(lambda g=group: services.reserve(g, now=NOW) for group in wanted))
+    committed = at_once(
+        *(lambda g=group: services.commit([commit(request) for request in g], now=NOW) for group in wanted)
+    )
+    restocked = at_once(
+        *(lambda g=group: services.restock([commit(request) for request in g], now=NOW) for group in wanted)
+    )
+    released = at_once(
+        *(lambda g=group: services.release([undo(request) for request in g], now=NOW) for group in wanted)
+    )
+
+    for outcomes, kind in (
+        (reserved, services.Reserved),
+        (committed, services.Committed),
+        (restocked, services.Restocked),
+        (released, services.Released),
+    ):
+        assert {type(outcome) for group in outcomes for outcome in group} == {kind}
+    assert sorted(event.sale_id for event in published() if event.sale_id) == sorted(
+        f"a-{n}" for n in range(100)
+    )
+    for product in products:
+        versions = [event.version for event in published() if event.product_id == product.id]
+        assert versions == [product.stock_version + n for n in range(1, 201)]
+        assert figures(product) == {"available": 100}
+    assert_sound()
+
+
+def test_runs_of_listings_and_endings_in_opposite_orders_end_without_a_deadlock(make_product):
+    products = [make_product(CENTRAL=40), make_product(CENTRAL=40)]
+
+    def listings(numbers):
+        return [
+            services.Listing(
+                auction_id=f"lot{n}",
+                product_id=products[n % 2].id,
+                quantity=1,
+                requested_by="",
+                as_operator=True,
+                allocate="on_listing",
+                correlation_id="c",
+            )
+            for n in numbers
+        ]
+
+    def endings(numbers):
+        return [
+            services.Ending(auction_id=f"lot{n}", product_id=products[n % 2].id, correlation_id="c")
+            for n in numbers
+        ]
+
+    at_once(
+        lambda: services.reserve_for_lots(listings(range(40)), now=NOW),
+        lambda: services.reserve_for_lots(listings(range(39, -1, -1)), now=NOW),
+        lambda: services.release_lots(endings(range(10, 40)), now=NOW),
+        lambda: services.release_lots(endings(range(39, 4, -1)), now=NOW),
+    )
+
+    states = dict(models.Reservation.objects.values_list("holder", "state"))
+    assert states == {f"lot{n}": "HELD" if n < 5 else "RELEASED" for n in range(40)}
+    assert [figures(product) for product in products] == [
+        {"available": 37, "reserved": 3},
+        {"available": 38, "reserved": 2},
+    ]
     assert_sound()

@@ -5,7 +5,7 @@ import pytest
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
 from inventory import models, refusals, services
-from inventory.tests import sales
+from inventory.tests import lots, sales
 from inventory.tests.conftest import (
     NOW,
     assert_sound,
@@ -184,7 +184,7 @@ def test_a_lot_that_lost_a_part_keeps_the_rest_until_it_ends(make_product):
 
     assert (lost(), states()) == ([("a", 1, "dropped")], {"a": "HELD"})
     assert_sound()
-    services.release_lot(auction_id="a", now=NOW)
+    lots.release_lot(auction_id="a", now=NOW)
     assert figures(product) == {"available": 2}
     assert_sound()
 
@@ -242,7 +242,7 @@ def test_a_lost_sale_of_an_ended_lot_frees_its_other_units(make_product):
     product = make_product(CENTRAL=2)
     list_lot(product, "a", quantity=2)
     reserve(product, "a-2", quantity=2)
-    services.release_lot(auction_id="a", now=NOW)
+    lots.release_lot(auction_id="a", now=NOW)
 
     confirm(product, 1)
 
@@ -303,11 +303,11 @@ def test_a_confirmed_count_that_is_sent_twice_is_one_loss(make_product):
 def test_a_relisted_lot_that_lost_its_unit_before_its_listing_came_is_refused(make_product):
     product = make_product(CENTRAL=1)
     list_lot(product, "a")
-    services.release_lot(auction_id="a", relist_as="b", now=NOW)
+    lots.release_lot(auction_id="a", relist_as="b", now=NOW)
     assert confirm(product, 0) == [("b", "", 1)]
 
     for _ in range(2):
-        services.reserve_for_lot(
+        lots.reserve_for_lot(
             auction_id="b",
             product_id=product.id,
             quantity=1,
