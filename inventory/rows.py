@@ -22,7 +22,7 @@ class Rows(Generic[Row]):
         self.new: list[Row] = []
 
     def load(self, locked: Iterable[Row]) -> list[Row]:
-        """Keep these rows, which nobody else can change."""
+        """Keep these rows, which no other transaction can change."""
         rows = list(locked)
         self._stored += [(row, self._values(row)) for row in rows]
         return rows
@@ -77,8 +77,10 @@ def _update(table: type[Row], fields: Sequence[Any], rows: Sequence[Row]) -> Non
 
 
 def _arrays(fields: Iterable[Any], using: str) -> str:
+    """Texts have no length here: a cast would cut what is too long, and the column refuses it."""
     connection = transaction.get_connection(using)
-    return ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+    kinds = (field.db_type(connection) for field in fields)
+    return ", ".join(f"%s::{'text' if kind.startswith('varchar') else kind}[]" for kind in kinds)
 
 
 def _column(field: Any, rows: Sequence[Row]) -> list[Any]:
