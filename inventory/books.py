@@ -8,10 +8,10 @@ commands. `post` is the only writer of moves and balances: double entry, and no 
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
@@ -20,8 +20,8 @@ from inventory import ledger, models, refusals, rows
 
 
 @contextlib.contextmanager
-def opened(product_ids: Iterable[str]) -> "Iterator[Books]":
-    """The books of the products, locked until the transaction ends; the end of the block writes them.
+def opened(product_ids: "Collection[str] | QuerySet[models.Reservation]") -> "Iterator[Books]":
+    """The books of the products (ids, or a query for them), locked until the transaction ends; the end of the block writes them.
 
     A product that does not exist is left out.
     """
@@ -40,7 +40,7 @@ def open_balances(product: models.Product) -> None:
 class Books:
     """`products` by id. What it returns may be changed through its own methods and those of the models."""
 
-    def __init__(self, product_ids: Iterable[str]) -> None:
+    def __init__(self, product_ids: "Collection[str] | QuerySet[models.Reservation]") -> None:
         self._product_rows = rows.Rows(models.Product, "stock_version", "is_low", "low_threshold")
         self._balance_rows = rows.Rows(models.Balance, "available", "reserved", "committed", "set_aside")
         self._reservation_rows = rows.Rows(
@@ -51,7 +51,7 @@ class Books:
         self._balances: dict[str, dict[str, models.Balance]] = defaultdict(dict)  # by product and warehouse
         self._reservations: dict[tuple[str, str], models.Reservation] = {}  # by kind and holder
 
-        wanted = models.Product.objects.filter(id__in=set(product_ids)).order_by("id").select_for_update()
+        wanted = models.Product.objects.filter(id__in=product_ids).order_by("id").select_for_update()
         self.products = {product.id: product for product in self._product_rows.load(wanted)}
         if self.products:
             self._lock_balances(self.products)

@@ -59,7 +59,7 @@ def reserve_for_lots(listings: Sequence[Listing], *, now: datetime) -> None:
     the lot with no buyer between them.
     """
     auctions = {name for listing in listings for name in (listing.auction_id, listing.relists) if name}
-    with _transaction(), books.opened(listing.product_id for listing in listings) as stock:
+    with _transaction(), books.opened({listing.product_id for listing in listings}) as stock:
         stock.lock_reservations(_lots(auctions))
         for listing in listings:
             with logs.bound(correlation_id=listing.correlation_id):
@@ -90,7 +90,7 @@ def release_expired_lots(*, now: datetime) -> int:
     expired = models.Reservation.objects.filter(overdue).order_by("listing_due_at")
 
     def release(due: Sequence[tuple[int, str]]) -> list[bool]:
-        with _transaction(), books.opened(product_id for _, product_id in due) as stock:
+        with _transaction(), books.opened({product_id for _, product_id in due}) as stock:
             lots = stock.lock_reservations(overdue & Q(id__in=[lot_id for lot_id, _ in due]))
             for lot in lots:
                 _release(stock, lot, now)

@@ -77,7 +77,7 @@ def reserve(requests: Sequence[ReserveRequest], *, now: datetime) -> list[Reserv
     """
 
     def effect(new: Sequence[ReserveRequest]) -> list[Reserved | errors.Refused]:
-        with books.opened(request.product_id for request in new) as stock:
+        with books.opened({request.product_id for request in new}) as stock:
             stock.lock_reservations(
                 _of_sales(new)
                 | Q(kind=models.ReservationKind.LOT, holder__in={request.auction_id for request in new})
@@ -226,10 +226,11 @@ def _restock(stock: books.Books, sale_id: str, now: datetime) -> Restocked:
 def _books_of(requests: Sequence[SaleRequest], *, with_lots: bool = False) -> Iterator[books.Books]:
     """The books of the products that the sales have reserved, with their reservations and those of their lots."""
     wanted = _of_sales(requests)
-    known = list(models.Reservation.objects.filter(wanted).values_list("product_id", "auction_id"))
-    if with_lots:
-        wanted |= Q(kind=models.ReservationKind.LOT, holder__in={auction_id for _, auction_id in known})
-    with books.opened(product_id for product_id, _ in known) as stock:
+    sales = models.Reservation.objects.filter(wanted)
+    with books.opened(sales.values("product_id")) as stock:
+        if with_lots:
+            auctions = set(sales.values_list("auction_id", flat=True))
+            wanted |= Q(kind=models.ReservationKind.LOT, holder__in=auctions)
         stock.lock_reservations(wanted)
         yield stock
 
