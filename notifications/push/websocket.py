@@ -45,6 +45,13 @@ class Stream(AsyncWebsocketConsumer):
     _messages = 0
     _window_began = 0.0
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One message after the other: Channels would make a task for each, to listen to a channel layer as well."""
+        self.scope, self.base_send = scope, send
+        with contextlib.suppress(StopConsumer):
+            while True:
+                await self.dispatch(await receive())
+
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Straight to the method: Channels would take a thread for each message, to close connections to databases
         that nothing here opens."""
