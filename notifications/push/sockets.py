@@ -112,7 +112,7 @@ class Socket:
                 waiter.set_result(None)
 
     async def next(self) -> Sequence[frames.Frame] | None:
-        """Wait for what to send next and for the step of its first frame; each further frame needs a step of `turns`. None:
+        """Wait for what to send next and for the step of its first write; each further write needs a step of `turns`. None:
         end the connection with `code`."""
         if self.code is None and not (self._queue and self.turns.take()):
             self._waiter = asyncio.get_running_loop().create_future()
@@ -120,6 +120,10 @@ class Socket:
                 self.turns.enqueue(self._waiter)
             await self._waiter
         return self._queue.popleft() if self.code is None else None
+
+    def write_all(self, some: Sequence[frames.Frame]) -> bool:
+        """Write frames that `next` returned, all at once; False if the connection cannot take them now."""
+        return self._write is not None and self._write(b"".join(frame.wire for frame in some))
 
     def sent(self, entry: Sequence[frames.Frame]) -> None:
         """Note that `entry`, as `next` returned it, was handed to the connection."""

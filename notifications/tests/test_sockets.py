@@ -105,3 +105,13 @@ def test_a_frame_is_the_same_bytes_as_the_server_makes_of_its_text() -> None:
     assert long.wire[:4] == b"\x81\x7e" + len(long.text.encode()).to_bytes(2, "big")
     assert long.wire[4:] == long.text.encode()
     assert long.wire is long.wire
+
+
+async def test_a_backlog_is_one_write_where_the_connection_takes_it(connection: Connection) -> None:
+    missed = [frame(seq) for seq in (1, 2, 3)]
+
+    assert connection.socket.write_all(missed)
+    connection.is_free = False
+    assert not connection.socket.write_all(missed)
+
+    assert connection.got == [b"".join(one.wire for one in missed)]
