@@ -4,6 +4,7 @@ Handlers pass the id of the event as key, so that a repeat gets the stored outco
 it says that the auction has moved on (`_unless_overtaken`).
 """
 
+import contextlib
 import hashlib
 import secrets
 from typing import Any
@@ -143,6 +144,10 @@ def record_stock(*, product_id: str, available: int, version: int, sale_id: str 
             runtime.current().store, product_id, available=available, version=version, sale_id=sale_id
         )
     )
+    with contextlib.suppress(
+        errors.Unavailable
+    ):  # the relay fills the catalogue again after an outage of Redis
+        runtime.call(runtime.current().catalogue.put_stock(product_id, version=version, available=available))
 
 
 def settle_sale(*, sale_id: str, now: int) -> None:

@@ -1,14 +1,16 @@
 """How far each auction is published, and the auctions' documents, which are saved from that.
 
 The relay folds every entry anyhow, so it replaces the document of an auction by the fold at its mark, at most once a second
-and at once when the status changes: mark = snapshot = what lists show.
+and at once when the status changes. It puts each fold into the catalogue, from which lists are answered, before it saves it.
 """
 
 import asyncio
 
+import msgspec
+
 from auction_project.kernel import errors, logs
 from bidding import rules, runtime
-from bidding.publishing import unreadable
+from bidding.publishing import catalogue_keeper, unreadable
 from bidding.publishing.pace import Pace
 from bidding.rules import kinds, log
 from bidding.store import auctions
@@ -22,23 +24,35 @@ logger = logs.get(__name__)
 class _Progress:
     """One auction as far as it is published: the fold at its mark."""
 
-    __slots__ = ("created_at", "saved_at", "state")
+    __slots__ = ("created_at", "put_at", "saved_at", "state")
 
     def __init__(self, document: auctions.AuctionDocument) -> None:
         self.state = rules.load(document.snapshot) if document.snapshot else rules.State(document.id)
         self.created_at = document.created_at
-        self.saved_at = 0.0
+        self.put_at = self.saved_at = 0.0
 
 
 class Documents:
     """By auction id. What was not saved when a relay dies, the next one publishes again."""
 
-    def __init__(self, set_aside: unreadable.Unreadable, *, clocks: Clocks, pace: Pace) -> None:
+    def __init__(
+        self,
+        set_aside: unreadable.Unreadable,
+        catalogue: catalogue_keeper.Keeper,
+        *,
+        clocks: Clocks,
+        pace: Pace,
+    ) -> None:
         self._set_aside = set_aside
+        self._catalogue = catalogue
         self._clocks = clocks
         self._pace = pace
         self._progress: dict[str, _Progress] = {}
         self._unsaved: dict[str, None] = {}
+        self._to_put: dict[str, None] = {}  # a part of these
+        self._acts: dict[
+            tuple[str, str], int
+        ] = {}  # (user, auction): the time of the last entry since the last put
 
     @property
     def are_saved(self) -> bool:
@@ -72,24 +86,50 @@ class Documents:
         """These entries are published: the mark moves. A change of the auction's status is saved at once."""
         progress = self._progress[auction_id]
         progress.state = state
-        self._unsaved[auction_id] = None
+        self._unsaved[auction_id] = self._to_put[auction_id] = None
+        self._acts.update({(entry.actor, auction_id): entry.at for entry in entries})
         if any(not isinstance(entry.facts, kinds.Bid) for entry in entries):
-            progress.saved_at = 0.0
+            progress.put_at = progress.saved_at = 0.0
 
     async def save_due(self) -> None:
-        """Save the documents whose last save is `save_seconds` ago, up to `saves_at_once`. One that cannot be saved is due
-        again after `save_seconds`."""
-        latest = self._clocks.monotonic() - self._pace.save_seconds
-        due = [auction_id for auction_id in self._unsaved if self._progress[auction_id].saved_at <= latest]
+        """Put into the catalogue what was put `put_seconds` ago or earlier. Then save the documents whose last save is
+        `save_seconds` ago, up to `saves_at_once`. One that cannot be saved is due again after `save_seconds`."""
+        now = self._clocks.monotonic()
+        progress = self._progress
+        to_put = [each for each in self._to_put if progress[each].put_at <= now - self._pace.put_seconds]
+        await self._put(to_put[: self._pace.puts_at_once])
+        due = [each for each in self._unsaved if progress[each].saved_at <= now - self._pace.save_seconds]
         await self._save(due[: self._pace.saves_at_once])
 
     async def save_all(self) -> None:
+        await self._put([])
         await self._save(list(self._unsaved))
+
+    async def _put(self, auction_ids: list[str]) -> None:
+        """Put these auctions into the catalogue, and note the acts of users. What Redis does not take is put again, or filled
+        in from the documents later."""
+        acts, self._acts = self._acts, {}
+        states = {auction_id: self._progress[auction_id].state for auction_id in auction_ids}
+        documents: list[auctions.AuctionDocument] = []
+        for auction_id, state in states.items():
+            progress = self._progress[auction_id]
+            progress.put_at = self._clocks.monotonic()
+            try:
+                documents.append(_document(state, progress.created_at))
+            except Exception as error:
+                self._set_aside.set_aside(auction_id, error)
+        if (documents or acts) and not await self._catalogue.put(documents, acts):
+            return
+        for auction_id, state in states.items():
+            if self._progress[auction_id].state is state:
+                self._to_put.pop(auction_id, None)
 
     async def _save(self, auction_ids: list[str]) -> None:
         at_once = self._pace.saves_at_once
         for start in range(0, len(auction_ids), at_once):
-            await asyncio.gather(*map(self._save_one, auction_ids[start : start + at_once]))
+            some = auction_ids[start : start + at_once]
+            await self._put([auction_id for auction_id in some if auction_id in self._to_put])
+            await asyncio.gather(*map(self._save_one, some))
 
     async def _save_one(self, auction_id: str) -> None:
         """While this waits for the store, the auction may move on: then it stays unsaved."""
@@ -97,7 +137,10 @@ class Documents:
         state = progress.state
         progress.saved_at = self._clocks.monotonic()
         try:
-            await runtime.current().store.auctions.save_progress(_document(state, progress.created_at))
+            document = msgspec.structs.replace(
+                _document(state, progress.created_at), snapshot=rules.dump(state)
+            )
+            await runtime.current().store.auctions.save_progress(document)
         except errors.Unavailable as error:
             logger.warning("auction_not_saved", auction_id=auction_id, error=str(error))
             return
@@ -105,11 +148,13 @@ class Documents:
             self._set_aside.set_aside(auction_id, error)
         if self._progress.get(auction_id) is progress and progress.state is state:
             self._unsaved.pop(auction_id, None)
+            self._to_put.pop(auction_id, None)
             if state.ended:
                 self._progress.pop(auction_id, None)
 
 
 def _document(state: rules.State, created_at: int) -> auctions.AuctionDocument:
+    """The document at the mark, without its snapshot."""
     terms = state.known_terms
     return auctions.AuctionDocument(
         id=state.auction_id,
@@ -137,5 +182,4 @@ def _document(state: rules.State, created_at: int) -> auctions.AuctionDocument:
         outcome=state.outcome,
         mark=state.seq,
         hash=state.hash,
-        snapshot=rules.dump(state),
     )

@@ -12,6 +12,7 @@ from auction_project.kernel import errors
 from bidding.rules import state
 from bidding.store import client
 
+READ_CHUNK = 50  # ids that one read asks for
 LIST_MS = 1_000  # the server aborts a slower list, so that lists never slow down bids
 
 
@@ -92,6 +93,15 @@ class Auctions:
             raise errors.NotFound("There is no such auction.", auction_id=auction_id)
         return _document(row)
 
+    async def get_all(self, auction_ids: Sequence[str]) -> list[AuctionDocument]:
+        """The documents of those auctions that exist, without snapshots, in any order."""
+        documents: list[AuctionDocument] = []
+        for start in range(0, len(auction_ids), READ_CHUNK):
+            ids = list(auction_ids[start : start + READ_CHUNK])
+            cursor = self._auctions.find({"_id": {"$in": ids}}, {"snapshot": 0})
+            documents += [_document(row) for row in await client.guard(cursor.to_list())]
+        return documents
+
     async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, str | None]:
         """The snapshots of those auctions that exist, None where there is none yet."""
         cursor = self._auctions.find({"_id": {"$in": list(auction_ids)}}, {"snapshot": 1})
@@ -143,6 +153,10 @@ class Auctions:
         """The auctions of a product that may still sell, without snapshots."""
         cursor = self._auctions.find({"product_id": product_id}, {"snapshot": 0})
         return [_document(row) for row in await client.guard(cursor.to_list()) if not row["ended"]]
+
+    async def estimate_count(self) -> int:
+        """How many auctions there are, by the server's own count."""
+        return int(await client.guard(self._auctions.estimated_document_count()))
 
     async def all_ids(self) -> list[str]:
         return [row["_id"] for row in await client.guard(self._auctions.find({}, {"_id": 1}).to_list())]

@@ -2,6 +2,7 @@
 
 from auction_project.kernel import instants
 from bidding import runtime, services
+from bidding.catalogue import filling
 from bidding.rules import kinds
 from bidding.store import auctions
 from bidding.tests import lots
@@ -45,6 +46,20 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
     for command in steps[: 3 if opened else 2]:
         runtime.submit(command)
     return auction_id
+
+
+def fill_catalogue():
+    """Put every auction of the store into the catalogue, as the relay does when Redis was emptied."""
+    found = runtime.current()
+
+    async def fill():
+        await found.catalogue.begin_epoch("test", server="test")
+        rest = filling.Filling(found.store, found.catalogue)
+        while await rest.step():
+            pass
+        assert await found.catalogue.mark("test", "complete")
+
+    runtime.call(fill())
 
 
 def head(auction_id):
