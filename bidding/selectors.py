@@ -38,6 +38,8 @@ def list_auctions(query: auctions.Query) -> catalogue.Page:
     """One page of what matches. Raises errors.Unavailable."""
     try:
         return runtime.call(runtime.current().catalogue.find(query))
+    except catalogue.TooManySearches:
+        raise
     except errors.Unavailable:
         return _list_from_store(query)
 
@@ -52,7 +54,10 @@ def _list_from_store(query: auctions.Query) -> catalogue.Page:
         stock = runtime.call(runtime.current().stock.of_all(on_sale)) if on_sale else {}
     finally:
         _store_lists.release()
-    items = [presentation.summary(document, stock.get(document.product_id)) for document in documents]
+    items = [
+        presentation.summary(d, stock.get(d.product_id) if d.allocate == "on_sale" else None)
+        for d in documents
+    ]
     return catalogue.Page(items, total)
 
 

@@ -4,6 +4,7 @@ Each method raises errors.Unavailable when Redis does not answer. For PAUSE_SECO
 no list waits for it twice.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -21,14 +22,29 @@ from bidding.store import auctions
 CONNECT_SECONDS = 0.5
 ANSWER_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
+SEARCH_SHARE = 0.25  # of the time of Redis, for the searches of one process
+SEARCH_WAIT_SECONDS = 1.0
 MAX_CONNECTIONS = 16
 LOTS_PER_CALL = 50  # Redis serves no one else meanwhile
 OWN_SECONDS = 7 * 24 * 3600  # that the auctions of a user are kept after the last look
 VERSION = 1  # of the form: a new one is filled from nothing
 
+# The last two: Redis is full, or has become a replica.
+_UNAVAILABLE = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    OSError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+)
+
 log = logs.get(__name__)
 
 _T = TypeVar("_T")
+
+
+class TooManySearches(errors.Unavailable):
+    """Too many lists with filters or words are under way. Try again shortly."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -49,7 +65,7 @@ class OwnPage(msgspec.Struct, frozen=True):
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """What the catalogue says of itself; `server` is the run of Redis now. See `keeper`."""
+    """What the catalogue says of itself; `server` is the run of Redis now. See `publishing.catalogue_keeper`."""
 
     server: str
     epoch: str = ""
@@ -69,7 +85,8 @@ class Catalogue:
             timeout=ANSWER_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             socket_timeout=ANSWER_SECONDS,
-            retry=retry.Retry(backoff.NoBackoff(), 1),
+            # Mends a connection that a restart has broken. A server that hangs is not asked twice.
+            retry=retry.Retry(backoff.NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             protocol=2,
         )
         self._redis = redis.asyncio.Redis(connection_pool=pool)
@@ -80,6 +97,7 @@ class Catalogue:
             )
         }  # fmt: skip
         self._paused_until = 0.0
+        self._turn = asyncio.Lock()  # of searches
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -88,14 +106,36 @@ class Catalogue:
     # --- lists ---------------------------------------------------------------------------------------------------------
 
     async def find(self, query: auctions.Query) -> Page:
-        """One page of the lots that match `query`."""
+        """One page of the lots that match `query`. Raises TooManySearches."""
         search = index.search_of(query)
-        name = msgspec.json.encode(msgspec.structs.replace(search, skip=0, limit=0))
-        complete, total, *values = await self._run(
-            scripts.FIND, msgspec.json.encode(search), name, scripts.RESULT_MS, scripts.MAX_WORDS_FOUND
+        answer = await (self._find_in_turn(search) if search.is_filtered else self._find(search))
+        complete, _, total, rows, stocks = answer
+        return Page(_items(rows, stocks), total, complete=bool(complete))
+
+    async def _find(self, search: index.Search) -> list[Any]:
+        return await self._run(
+            scripts.FIND,
+            msgspec.json.encode(search),
+            msgspec.json.encode(msgspec.structs.replace(search, skip=0, limit=0)),
+            scripts.RESULT_MS,
+            scripts.MAX_WORDS_FOUND,
+            scripts.MAX_LOTS_SEARCHED,
         )
-        items = [_item(row, stock) for row, stock in zip(values[::2], values[1::2], strict=True)]
-        return Page(items, total, complete=bool(complete))
+
+    async def _find_in_turn(self, search: index.Search) -> list[Any]:
+        """Searches of one process take turns, with pauses between them, so that they use SEARCH_SHARE of Redis at most."""
+        try:
+            async with asyncio.timeout(SEARCH_WAIT_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise TooManySearches from None
+        pause = 0.0
+        try:
+            answer = await self._find(search)
+            pause = answer[1] / 1e6 * (1 / SEARCH_SHARE - 1)
+        finally:
+            asyncio.get_running_loop().call_later(pause, self._turn.release)
+        return answer
 
     async def find_own(self, user_id: str, *, skip: int, limit: int) -> OwnPage:
         """A page of the auctions that the user acted in, the one with the latest act first."""
@@ -113,7 +153,7 @@ class Catalogue:
         arguments = [value for auction_id, at in last_acts.items() for value in (at, auction_id)]
         await self._run(scripts.OWN_FILLED, epoch, user_id, *arguments)
 
-    # --- what the keeper does ------------------------------------------------------------------------------------------
+    # --- what the relay does -----------------------------------------------------------------------------------------
 
     async def put(self, lots: Sequence[index.Lot]) -> int:
         """Keep these lots, each unless a later mark of it is there; how many were new."""
@@ -194,15 +234,16 @@ class Catalogue:
             raise errors.Unavailable("Redis does not answer.")
         try:
             return await ask()
-        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        except _UNAVAILABLE as error:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("catalogue_unavailable", error=repr(error))
             raise errors.Unavailable("Redis does not answer.") from error
 
 
-def _item(row: bytes, stock: bytes) -> dict[str, Any]:
-    """The item of a list. Of a listing whose units are set aside at the sale no more are left than inventory has."""
-    item: dict[str, Any] = msgspec.json.decode(row)
-    if stock:
-        item["quantity_left"] = min(item["quantity_left"], int(stock.split()[1]))
-    return item
+def _items(rows: bytes, stocks: bytes) -> list[dict[str, Any]]:
+    """The items of a list. Of a listing whose units are set aside at the sale no more are left than inventory has."""
+    items: list[dict[str, Any]] = msgspec.json.decode(rows)
+    for item, stock in zip(items, stocks.split(b"\n"), strict=False):  # no item: one empty line
+        if stock:
+            item["quantity_left"] = min(item["quantity_left"], int(stock.split()[1]))
+    return items

@@ -27,13 +27,14 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class Lot(msgspec.Struct, frozen=True):
-    """What the script `PUT` takes. `places` is JSON text; scores are decimal strings, which keep all digits."""
+    """What the script `PUT` takes. `row`, `places` and `scores` are JSON texts, which tell by themselves whether they have
+    changed. The scores in it are decimal strings, which keep all digits."""
 
     id: str
     mark: int
     row: str
     places: str
-    scores: dict[str, str]
+    scores: str
     product: str = ""  # for a listing whose units are set aside at the sale
     version: int = 0  # of the product's stock; 0: not reported
     available: int = 0
@@ -50,6 +51,11 @@ class Search(msgspec.Struct, frozen=True):
     skip: int
     limit: int
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether Redis has to intersect sets for it."""
+        return bool(self.sets or self.words or len(self.scopes) > 1)
+
 
 def lot_of(document: auctions.AuctionDocument, stock: reports.ReportedStock | None = None) -> Lot:
     """A lot as the catalogue keeps it."""
@@ -59,13 +65,15 @@ def lot_of(document: auctions.AuctionDocument, stock: reports.ReportedStock | No
         mark=document.mark,
         row=_json(presentation.summary(document)),
         places=_json(_places(document)),
-        scores={
-            "ends_at": str(document.ends_at),
-            "starts_at": str(document.starts_at),
-            "price": str(rank + document.ask),
-            "-price": str(rank + _PRICES - 1 - document.ask),
-            "-bids": str(-document.bids),
-        },
+        scores=_json(
+            {
+                "ends_at": str(document.ends_at),
+                "starts_at": str(document.starts_at),
+                "price": str(rank + document.ask),
+                "-price": str(rank + _PRICES - 1 - document.ask),
+                "-bids": str(-document.bids),
+            }
+        ),
         product=document.product_id if document.allocate == "on_sale" else "",
         version=stock.version if stock else 0,
         available=stock.available if stock else 0,

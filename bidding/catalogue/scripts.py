@@ -1,11 +1,11 @@
 """The catalogue's Lua scripts. KEYS[1] of each is the prefix of all keys:
 
-    marker              hash: epoch, complete ("1"), server, handed_over; see `keeper`
-    lot:<id>            hash: mark, row (the JSON of a list's item), places, product
+    marker              hash: epoch, complete ("1"), server, handed_over; see `publishing.catalogue_keeper`
+    lot:<id>            hash: mark, row (the JSON of a list's item), places, scores, product
     order:<scope>:<o>   sorted set: the ids of a scope by the order o
     set:<filter>        set: the ids that pass a filter
     word:<word>         set: the ids with this word in their title
-    words, suffixes     sorted sets without scores: the words in use, and "<suffix>\0<word>" of each
+    suffixes            sorted set without scores: "<suffix>\\0<word>" for all suffixes of the words in use
     stock               hash: product -> "<version> <available>"
     own:<epoch>:<user>  sorted set: the auctions that a user acted in, by the time of the last act; see `OWN`
     found:…, union:…    what a search has found, for RESULT_MS
@@ -15,6 +15,7 @@ No key is ever half written, because each script runs alone.
 
 RESULT_MS = 1_000
 MAX_WORDS_FOUND = 50  # that contain one word of a search
+MAX_LOTS_SEARCHED = 25_000  # if each filter passes more: the first ones of the order
 
 _STOCK = """
 local function put_stock(p, product, version, available)
@@ -38,15 +39,15 @@ local function without(these, others)
   return left
 end
 
-local function suffixes(word, command)
-  for start = 2, #word - 2 do
+local function suffixes(word)
+  local found = {}
+  for start = 1, #word do
     local byte = string.byte(word, start)
     if byte < 128 or byte > 191 then -- where a character begins
-      local entry = string.sub(word, start) .. '\\0' .. word
-      if command == 'ZADD' then redis.call('ZADD', p .. 'suffixes', 0, entry)
-      else redis.call('ZREM', p .. 'suffixes', entry) end
+      found[#found + 1] = string.sub(word, start) .. '\\0' .. word
     end
   end
+  return found
 end
 
 local function leave(id, was, is, scores)
@@ -57,8 +58,7 @@ local function leave(id, was, is, scores)
   for _, word in ipairs(without(was.words, is.words)) do
     redis.call('SREM', p .. 'word:' .. word, id)
     if redis.call('EXISTS', p .. 'word:' .. word) == 0 then
-      redis.call('ZREM', p .. 'words', word)
-      suffixes(word, 'ZREM')
+      redis.call('ZREM', p .. 'suffixes', unpack(suffixes(word)))
     end
   end
 end
@@ -66,8 +66,10 @@ end
 local function enter(id, was, is)
   for _, set in ipairs(without(is.sets, was.sets)) do redis.call('SADD', p .. 'set:' .. set, id) end
   for _, word in ipairs(without(is.words, was.words)) do
+    if redis.call('EXISTS', p .. 'word:' .. word) == 0 then
+      for _, suffix in ipairs(suffixes(word)) do redis.call('ZADD', p .. 'suffixes', 0, suffix) end
+    end
     redis.call('SADD', p .. 'word:' .. word, id)
-    if redis.call('ZADD', p .. 'words', 0, word) == 1 then suffixes(word, 'ZADD') end
   end
 end
 
@@ -75,22 +77,28 @@ local count = 0
 for _, text in ipairs(ARGV) do
   local lot = cjson.decode(text)
   local key = p .. 'lot:' .. lot.id
-  local old = redis.call('HMGET', key, 'mark', 'places')
+  local old = redis.call('HMGET', key, 'mark', 'places', 'scores')
   if lot.version > 0 then put_stock(p, lot.product, lot.version, lot.available) end
   if not old[1] or tonumber(old[1]) < lot.mark then
     local is = cjson.decode(lot.places)
-    if old[2] ~= lot.places then
+    local scores = cjson.decode(lot.scores)
+    local old_scores = {}
+    if old[2] == lot.places then
+      old_scores = cjson.decode(old[3])
+    else
       local was = old[2] and cjson.decode(old[2]) or {scopes = {}, sets = {}, words = {}}
-      leave(lot.id, was, is, lot.scores)
+      leave(lot.id, was, is, scores)
       enter(lot.id, was, is)
     end
-    for _, scope in ipairs(is.scopes) do
-      for order, score in pairs(lot.scores) do
-        redis.call('ZADD', p .. 'order:' .. scope .. ':' .. order, score, lot.id)
+    for order, score in pairs(scores) do
+      if score ~= old_scores[order] then
+        for _, scope in ipairs(is.scopes) do
+          redis.call('ZADD', p .. 'order:' .. scope .. ':' .. order, score, lot.id)
+        end
       end
     end
     redis.call('HSET', key, 'mark', string.format('%d', lot.mark), 'row', lot.row, 'places', lot.places,
-      'product', lot.product)
+      'scores', lot.scores, 'product', lot.product)
     count = count + 1
   end
 end
@@ -101,30 +109,35 @@ return count
 # ARGV: product, version, available.
 STOCK = _STOCK + "put_stock(KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])) return 1"
 
-# ARGV: JSON of an index.Search; the name of its result without the page; RESULT_MS; MAX_WORDS_FOUND.
-# {1 if the catalogue is complete, how many match, then the row and the stock of each lot of the page}.
+# ARGV: JSON of an index.Search; the name of its result without the page; RESULT_MS; MAX_WORDS_FOUND; MAX_LOTS_SEARCHED.
+# {1 if the catalogue is complete, microseconds of CPU, how many match, a JSON array of the page's rows, the stock of each
+# as far as one is reported, by lines}.
 FIND = """
-local p, query, name, result_ms, most = KEYS[1], cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local began = os.clock()
+local p, query, name, result_ms, most_words = KEYS[1], cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local most = tonumber(ARGV[5])
 
 local function words_like(word)
+  local found, known = {}, {}
   local last = '[' .. word .. '\\255'
-  local found, known = redis.call('ZRANGEBYLEX', p .. 'words', '[' .. word, last, 'LIMIT', 0, most), {}
-  for _, each in ipairs(found) do known[each] = true end
-  if #word >= 3 then
-    for _, entry in ipairs(redis.call('ZRANGEBYLEX', p .. 'suffixes', '[' .. word, last, 'LIMIT', 0, most)) do
-      local each = string.match(entry, '%z(.*)$')
-      if not known[each] then
-        known[each] = true
-        found[#found + 1] = each
-      end
+  for _, entry in ipairs(redis.call('ZRANGEBYLEX', p .. 'suffixes', '[' .. word, last, 'LIMIT', 0, most_words)) do
+    local each = string.match(entry, '%z(.*)$')
+    if not known[each] then
+      known[each] = true
+      found[#found + 1] = each
     end
   end
   return found
 end
 
 local function lots_like(word)
-  local keys = {}
-  for _, each in ipairs(words_like(word)) do keys[#keys + 1] = p .. 'word:' .. each end
+  local keys, lots = {}, 0
+  for _, each in ipairs(words_like(word)) do
+    local key = p .. 'word:' .. each
+    lots = lots + redis.call('SCARD', key)
+    if lots > most and #keys > 0 then break end
+    keys[#keys + 1] = key
+  end
   if #keys < 2 then return keys[1] end
   local union = p .. 'union:' .. word
   if redis.call('EXISTS', union) == 0 then
@@ -145,6 +158,22 @@ local function keys_of_filters()
   return keys
 end
 
+-- The sorted set of the scopes; no more than the first lots of the order if no filter passes fewer.
+local function bounded(scopes, filters, result)
+  local fewest = most + 1
+  for _, filter in ipairs(filters) do fewest = math.min(fewest, redis.call('SCARD', filter)) end
+  for i, scope in ipairs(scopes) do
+    if fewest > most and redis.call('ZCARD', scope) > most then
+      scopes[i] = result .. i
+      redis.call('ZRANGESTORE', scopes[i], scope, 0, most - 1, unpack(query.descending and {'REV'} or {}))
+      redis.call('PEXPIRE', scopes[i], result_ms)
+    end
+  end
+  if #scopes == 1 then return scopes[1] end
+  redis.call('ZUNIONSTORE', result, #scopes, unpack(scopes))
+  return result
+end
+
 local function sorted_set()
   local scopes = {}
   for _, scope in ipairs(query.scopes) do
@@ -157,17 +186,13 @@ local function sorted_set()
   if redis.call('EXISTS', result) == 1 then return result end
   local filters = keys_of_filters()
   if not filters then return nil end
-  if #scopes > 1 then
-    redis.call('ZUNIONSTORE', result, #scopes, unpack(scopes))
-    scopes = {result}
-  end
+  local base = bounded(scopes, filters, result)
   if #filters > 0 then
-    local weights = {1}
-    for i = 1, #filters do weights[i + 1] = 0 end
-    local arguments = {scopes[1], unpack(filters)}
-    arguments[#arguments + 1] = 'WEIGHTS'
-    for _, weight in ipairs(weights) do arguments[#arguments + 1] = weight end
-    redis.call('ZINTERSTORE', result, #filters + 1, unpack(arguments))
+    local arguments = {base, unpack(filters)}
+    local count = #arguments
+    arguments[count + 1], arguments[count + 2] = 'WEIGHTS', 1
+    for i = 1, #filters do arguments[count + 2 + i] = 0 end
+    redis.call('ZINTERSTORE', result, count, unpack(arguments))
   end
   redis.call('PEXPIRE', result, result_ms)
   return result
@@ -176,32 +201,43 @@ end
 -- The scores descend, and the ids of one score ascend.
 local function backwards(key)
   local ids, rank = {}, query.skip
-  while #ids < query.limit do
-    local score = redis.call('ZREVRANGE', key, rank, rank, 'WITHSCORES')[2]
-    if not score then break end
-    local above = redis.call('ZCOUNT', key, '(' .. score, '+inf')
-    local first = redis.call('ZCOUNT', key, '-inf', '(' .. score) + rank - above
-    local equal = redis.call('ZCOUNT', key, score, score) - (rank - above)
-    local count = math.min(equal, query.limit - #ids)
-    for _, id in ipairs(redis.call('ZRANGE', key, first, first + count - 1)) do ids[#ids + 1] = id end
-    rank = rank + count
+  local page = redis.call('ZREVRANGE', key, rank, rank + query.limit - 1, 'WITHSCORES')
+  local i = 1
+  while i < #page do
+    local score, count = page[i + 1], 0
+    while page[i + 1 + 2 * count] == score do count = count + 1 end
+    if count == 1 and i > 1 and i + 2 < #page then
+      ids[#ids + 1] = page[i]
+    else -- lots of one score, which may go on beyond the page
+      local above = redis.call('ZCOUNT', key, '(' .. score, '+inf')
+      local first = redis.call('ZCOUNT', key, '-inf', '(' .. score) + rank - above
+      for _, id in ipairs(redis.call('ZRANGE', key, first, first + count - 1)) do ids[#ids + 1] = id end
+    end
+    i, rank = i + 2 * count, rank + count
   end
   return ids
 end
 
-local answer = {redis.call('HGET', p .. 'marker', 'complete') == '1' and 1 or 0, 0}
+local function answered(answer)
+  answer[2] = math.floor((os.clock() - began) * 1000000)
+  return answer
+end
+
+local answer = {redis.call('HGET', p .. 'marker', 'complete') == '1' and 1 or 0, 0, 0, '[]', ''}
 local key = sorted_set()
-if not key then return answer end
-answer[2] = redis.call('ZCARD', key)
+if not key then return answered(answer) end
+answer[3] = redis.call('ZCARD', key)
+local rows, stocks = {}, {}
 local ids = query.descending and backwards(key) or redis.call('ZRANGE', key, query.skip, query.skip + query.limit - 1)
 for _, id in ipairs(ids) do
   local lot = redis.call('HMGET', p .. 'lot:' .. id, 'row', 'product')
   if lot[1] then
-    answer[#answer + 1] = lot[1]
-    answer[#answer + 1] = lot[2] ~= '' and redis.call('HGET', p .. 'stock', lot[2]) or ''
+    rows[#rows + 1] = lot[1]
+    stocks[#stocks + 1] = lot[2] ~= '' and redis.call('HGET', p .. 'stock', lot[2]) or ''
   end
 end
-return answer
+answer[4], answer[5] = '[' .. table.concat(rows, ',') .. ']', table.concat(stocks, '\\n')
+return answered(answer)
 """
 
 # A user's set exists from the user's first look on. Its member "" has the score 1 once the set has all that the log had

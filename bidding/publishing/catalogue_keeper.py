@@ -34,6 +34,11 @@ class Keeper:
         self._filling: filling.Filling | None = None
         self._next_check = 0.0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `step` has something to do."""
+        return self._filling is not None or self._clocks.monotonic() >= self._next_check
+
     async def put(
         self, documents: Sequence[auctions.AuctionDocument], acts: Mapping[tuple[str, str], int]
     ) -> bool:

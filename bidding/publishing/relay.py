@@ -62,7 +62,7 @@ class LogRelay:
                 self._forget()
             time.sleep(self._pace.follower_seconds)
             return True
-        is_filling = runtime.call(self._catalogue.step())
+        is_filling = self._catalogue.is_due and runtime.call(self._catalogue.step())
         try:
             if self._refill is not None:
                 self._go_on_refilling(self._refill)
