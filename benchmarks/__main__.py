@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bids, push, rush, sales, writer
+from benchmarks import bids, lists, push, rush, sales, writer
 
 RESULTS = Path("var/benchmarks.json")
 
@@ -91,7 +91,31 @@ def _waits(table: Table, figures: dict[str, float]) -> dict[str, Any]:
     return figures
 
 
-SCENARIOS = {"bids": _bids, "writer": _writer, "sales": _sales, "push": _push, "rush": _rush, "loss": _loss}
+def _lists(table: Table) -> dict[str, Any]:
+    listed, beside = lists.run()
+    for lots, figure in listed.items():
+        spread = f"p50 {figure.p50_ms:.1f}, p99 {figure.p99_ms:.1f} ms"
+        table.add_row(
+            f"a list of {lots:,} open lots", spread, f"{figure.cpu_ms:.1f} ms of CPU each", "p50 <= 20 ms"
+        )
+    for name, bid in beside.items():
+        figures = f"p50 {bid.p50_ms:.0f}, p99 {bid.p99_ms:.0f} ms, {bid.failed} failed"
+        table.add_row(name, figures, f"{bid.lists_per_second:.0f} lists/s", "as without")
+    return {
+        "lists": {lots: msgspec.structs.asdict(figure) for lots, figure in listed.items()},
+        **{name: msgspec.structs.asdict(bid) for name, bid in beside.items()},
+    }
+
+
+SCENARIOS = {
+    "bids": _bids,
+    "writer": _writer,
+    "sales": _sales,
+    "push": _push,
+    "rush": _rush,
+    "loss": _loss,
+    "lists": _lists,
+}
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str
 
 
 def summary(document: auctions.AuctionDocument, stock: commands.Stock | None = None) -> dict[str, Any]:
-    """One auction in a list. It may be about a second old; `seq` says which state it shows."""
+    """One auction in a list. It may be half a second old; `seq` says which state it shows."""
     left = document.quantity_left if stock is None else min(document.quantity_left, stock.available)
     return {
         "id": document.id,

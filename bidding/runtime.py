@@ -14,6 +14,7 @@ from django.conf import settings
 
 from auction_project.kernel import errors, logs, owned
 from bidding import reports, rules
+from bidding.catalogue import catalogue
 from bidding.rules import commands, log
 from bidding.store import mongo
 from bidding.writer import committer, heartbeat, rounds, wakeup
@@ -36,7 +37,7 @@ class Announcer(Protocol):
 
 
 class Runtime:
-    """Store, committer and what other apps have reported, on `loop`."""
+    """Store, committer, catalogue and what other apps have reported, on `loop`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, announcer: Announcer | None = None) -> None:
         self.loop = loop
@@ -45,6 +46,7 @@ class Runtime:
         self._notifier = wakeup.Notifier()
         self.committer = committer.Committer(self.store, on_stored=self._on_stored)
         self.committer.start()
+        self.catalogue = catalogue.Catalogue(settings.REDIS_URL, settings.MONGODB_DATABASE)
         self.cards = reports.Cards(self.store)
         self.stock = reports.Stock(self.store)
 
@@ -61,6 +63,7 @@ class Runtime:
         await self._notifier.close()
         if self._announcer is not None:
             await self._announcer.close()
+        await self.catalogue.close()
         await self.store.close()
 
 
@@ -101,8 +104,9 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def call(operation: Coroutine[Any, Any, _T], *, seconds: float = CALL_SECONDS) -> _T:
-    """Run a coroutine on the runtime's loop, from another thread. Raises errors.Unavailable after `seconds`."""
+def call(operation: Coroutine[Any, Any, _T], *, seconds: float | None = CALL_SECONDS) -> _T:
+    """Run a coroutine on the runtime's loop, from another thread. Raises errors.Unavailable after `seconds` (None: without
+    end)."""
     future = asyncio.run_coroutine_threadsafe(operation, current().loop)
     try:
         return future.result(seconds)

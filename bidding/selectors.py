@@ -1,24 +1,24 @@
-"""Reads auctions. The state of one auction comes from the committer, so that it is current; lists come from the auctions'
-documents, and are cached in Redis for CACHE_SECONDS at most.
+"""Reads auctions. The state of one auction comes from the committer, so that it is current; lists come from the catalogue,
+and never from the bid store while Redis answers.
 """
 
 import asyncio
-import hashlib
+import contextlib
+import threading
 from typing import Any
-
-import msgspec
-from django.core.cache import cache
 
 from auction_project.kernel import errors
 from bidding import presentation, rules, runtime
+from bidding.catalogue import catalogue
 from bidding.rules import commands, log
 from bidding.store import auctions
 from bidding.writer import rounds
 
-CACHE_SECONDS = 1
+STORE_WAIT_SECONDS = 1.0
 MAX_HISTORY = 500
 MAX_OWN_AUCTIONS = 50
 _OWN_ENTRIES = 5_000
+_store_lists = threading.BoundedSemaphore(1)  # lists that ask the bid store at once
 
 
 def get_auction(auction_id: str) -> rules.State:
@@ -34,19 +34,31 @@ def get_presented(auction_id: str) -> dict[str, Any]:
     return present([get_auction(auction_id)])[0]
 
 
-def list_auctions(query: auctions.Query) -> dict[str, Any]:
-    """One page: `items`, and in `total` how many match in all. Raises errors.Unavailable."""
-    key = f"auctions:{hashlib.sha256(msgspec.json.encode(query)).hexdigest()}"
-    cached = cache.get(key)
-    if cached is not None:
-        return dict(cached)
-    documents, total = runtime.call(runtime.current().store.auctions.search(query))
-    on_sale = [document.product_id for document in documents if document.allocate == "on_sale"]
-    stock = runtime.call(runtime.current().stock.of_all(on_sale)) if on_sale else {}
-    items = [presentation.summary(document, stock.get(document.product_id)) for document in documents]
-    page = {"items": items, "total": total}
-    cache.set(key, page, CACHE_SECONDS)
-    return page
+def list_auctions(query: auctions.Query) -> catalogue.Page:
+    """One page of what matches. Raises errors.Unavailable."""
+    try:
+        return runtime.call(runtime.current().catalogue.find(query))
+    except catalogue.TooManySearches:
+        raise
+    except errors.Unavailable:
+        return _list_from_store(query)
+
+
+def _list_from_store(query: auctions.Query) -> catalogue.Page:
+    """The page while Redis is unavailable. One list at a time asks the bid store, so that lists leave it to the bids."""
+    if not _store_lists.acquire(timeout=STORE_WAIT_SECONDS):
+        raise errors.Unavailable("Too many lists wait while Redis is unavailable.")
+    try:
+        documents, total = runtime.call(runtime.current().store.auctions.search(query))
+        on_sale = [document.product_id for document in documents if document.allocate == "on_sale"]
+        stock = runtime.call(runtime.current().stock.of_all(on_sale)) if on_sale else {}
+    finally:
+        _store_lists.release()
+    items = [
+        presentation.summary(d, stock.get(d.product_id) if d.allocate == "on_sale" else None)
+        for d in documents
+    ]
+    return catalogue.Page(items, total)
 
 
 def present(states: list[rules.State]) -> list[dict[str, Any]]:
@@ -82,10 +94,28 @@ async def _outcome(idempotency: str) -> log.Entry | None:
 def list_own(user_id: str, *, skip: int, limit: int) -> tuple[list[rules.State], int]:
     """A page of up to MAX_OWN_AUCTIONS auctions that `user_id` acted in lately, the latest first, and how many there are in all.
     Raises errors.Unavailable."""
-    ids = runtime.call(runtime.current().store.bids.auctions_of_actor(user_id, _OWN_ENTRIES))
-    states = runtime.call(_look_at_all(ids[skip : skip + min(limit, MAX_OWN_AUCTIONS)]))
+    ids, total = runtime.call(_find_own(user_id, skip=skip, limit=min(limit, MAX_OWN_AUCTIONS)))
+    states = runtime.call(_look_at_all(ids))
     own = [state for state in states if isinstance(state, rules.State) and user_id in state.bidders]
-    return own, len(ids)
+    return own, total
+
+
+async def _find_own(user_id: str, *, skip: int, limit: int) -> tuple[list[str], int]:
+    """The ids of a page, and how many there are in all. The bid store is asked at the first look, and in an outage of
+    Redis."""
+    lists = runtime.current().catalogue
+    try:
+        page = await lists.find_own(user_id, skip=skip, limit=limit)
+    except errors.Unavailable:
+        page = catalogue.OwnPage()
+    if page.ids is not None:
+        return page.ids, page.total
+    last_acts = await runtime.current().store.bids.last_acts_of(user_id, _OWN_ENTRIES)
+    if page.epoch:
+        with contextlib.suppress(errors.Unavailable):
+            await lists.fill_own(page.epoch, user_id, last_acts)
+    ids = sorted(last_acts, key=lambda auction_id: -last_acts[auction_id])
+    return ids[skip : skip + limit], len(ids)
 
 
 async def _look_at_all(auction_ids: list[str]) -> list[rounds.Outcome]:

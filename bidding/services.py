@@ -5,9 +5,10 @@ so that a repeat gets the stored outcome. A Refusal is raised as an error; but o
 the auction has moved on, is logged.
 """
 
+import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -119,8 +120,13 @@ def follow_inventory(run: Sequence[consuming.Received], *, now: int) -> None:
 
 def record_stock(changes: Sequence[events.StockChanged]) -> None:
     """Keep what inventory reported: the available units of these products. Raises errors.Unavailable."""
-    if changes:
-        runtime.call(reports.record_stock(runtime.current().store, changes))
+    if not changes:
+        return
+    runtime.call(reports.record_stock(runtime.current().store, changes))
+    with contextlib.suppress(
+        errors.Unavailable
+    ):  # the relay fills the catalogue again after an outage of Redis
+        runtime.call(_show_stock({change.product_id: change for change in changes}.values()))
 
 
 def record_cards(changes: Sequence[events.CardChanged]) -> None:
@@ -163,6 +169,12 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
         )
     except (errors.Conflict, failures.KeyReused):
         logger.info("already_relisted", auction_id=relist_as)
+
+
+async def _show_stock(changes: Iterable[events.StockChanged]) -> None:
+    catalogue = runtime.current().catalogue
+    for change in changes:
+        await catalogue.put_stock(change.product_id, version=change.version, available=change.available)
 
 
 def _end_of_sale(

@@ -1,8 +1,9 @@
 """How far each auction is published, and the auctions' documents, which are saved from that.
 
 The relay folds every entry anyhow, so it replaces the document of an auction by the fold at its mark, at most once a second
-and at once when the status changes: mark = snapshot = what lists show. Of the snapshot only the pieces that have changed are
-stored. Where a stored snapshot is lost, the log is folded again from its beginning, and published from the mark on.
+and at once when the status changes. It puts each fold into the catalogue, from which lists are answered, before it saves it.
+Of the snapshot only the pieces that have changed are stored. Where a stored snapshot is lost, the log is folded again from its
+beginning, and published from the mark on.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import msgspec
 
 from auction_project.kernel import errors, logs
 from bidding import rules, runtime
-from bidding.publishing import unreadable
+from bidding.publishing import catalogue_keeper, unreadable
 from bidding.publishing.pace import Pace
 from bidding.rules import log
 from bidding.store import auctions
@@ -26,14 +27,14 @@ class _Progress:
     """One auction as far as it is published: `mark`, and the fold there, unless the log is still folded up to it.
     `old_pieces`: how many pieces may be stored that its document does not name."""
 
-    __slots__ = ("created_at", "dumper", "mark", "old_pieces", "saved_at", "state")
+    __slots__ = ("created_at", "dumper", "mark", "old_pieces", "put_at", "saved_at", "state")
 
     def __init__(self, document: auctions.AuctionDocument, snapshot: rules.Snapshot | None) -> None:
         self.state = rules.load(snapshot) if snapshot else rules.State(document.id)
         self.dumper = rules.Dumper(self.state, document.pieces if snapshot else ())
         self.mark = document.mark
         self.created_at = document.created_at
-        self.saved_at = 0.0
+        self.put_at = self.saved_at = 0.0
         self.old_pieces = len(document.pieces)  # a relay that died may have left some
 
     def move(self, state: rules.State, entries: list[log.Entry]) -> None:
@@ -49,12 +50,24 @@ class _Progress:
 class Documents:
     """By auction id. What was not saved when a relay dies, the next one publishes again."""
 
-    def __init__(self, set_aside: unreadable.Unreadable, *, clocks: Clocks, pace: Pace) -> None:
+    def __init__(
+        self,
+        set_aside: unreadable.Unreadable,
+        catalogue: catalogue_keeper.Keeper,
+        *,
+        clocks: Clocks,
+        pace: Pace,
+    ) -> None:
         self._set_aside = set_aside
+        self._catalogue = catalogue
         self._clocks = clocks
         self._pace = pace
         self._progress: dict[str, _Progress] = {}
         self._unsaved: dict[str, None] = {}
+        self._to_put: dict[str, None] = {}  # a part of these
+        self._acts: dict[
+            tuple[str, str], int
+        ] = {}  # (user, auction): the time of the last entry since the last put
 
     @property
     def are_saved(self) -> bool:
@@ -93,25 +106,51 @@ class Documents:
         progress = self._progress[auction_id]
         before = progress.state
         progress.move(state, entries)
+        self._acts.update({(entry.actor, auction_id): entry.at for entry in entries})
         if progress.is_folded:
-            self._unsaved[auction_id] = None
+            self._unsaved[auction_id] = self._to_put[auction_id] = None
         if (state.status, state.ended) != (before.status, before.ended):
-            progress.saved_at = 0.0
+            progress.put_at = progress.saved_at = 0.0
 
     async def save_due(self) -> None:
-        """Save the documents whose last save is `save_seconds` ago, up to `saves_at_once`. One that cannot be saved is due
-        again after `save_seconds`."""
-        latest = self._clocks.monotonic() - self._pace.save_seconds
-        due = [auction_id for auction_id in self._unsaved if self._progress[auction_id].saved_at <= latest]
+        """Put into the catalogue what was put `put_seconds` ago or earlier. Then save the documents whose last save is
+        `save_seconds` ago, up to `saves_at_once`. One that cannot be saved is due again after `save_seconds`."""
+        now = self._clocks.monotonic()
+        progress = self._progress
+        to_put = [each for each in self._to_put if progress[each].put_at <= now - self._pace.put_seconds]
+        await self._put(to_put[: self._pace.puts_at_once])
+        due = [each for each in self._unsaved if progress[each].saved_at <= now - self._pace.save_seconds]
         await self._save(due[: self._pace.saves_at_once])
 
     async def save_all(self) -> None:
+        await self._put([])
         await self._save(list(self._unsaved))
+
+    async def _put(self, auction_ids: list[str]) -> None:
+        """Put these auctions into the catalogue, and note the acts of users. What Redis does not take is put again, or filled
+        in from the documents later."""
+        acts, self._acts = self._acts, {}
+        states = {auction_id: self._progress[auction_id].state for auction_id in auction_ids}
+        documents: list[auctions.AuctionDocument] = []
+        for auction_id, state in states.items():
+            progress = self._progress[auction_id]
+            progress.put_at = self._clocks.monotonic()
+            try:
+                documents.append(_document(state, progress.created_at))
+            except Exception as error:
+                self._set_aside.set_aside(auction_id, error)
+        if (documents or acts) and not await self._catalogue.put(documents, acts):
+            return
+        for auction_id, state in states.items():
+            if self._progress[auction_id].state is state:
+                self._to_put.pop(auction_id, None)
 
     async def _save(self, auction_ids: list[str]) -> None:
         at_once = self._pace.saves_at_once
         for start in range(0, len(auction_ids), at_once):
-            await asyncio.gather(*map(self._save_one, auction_ids[start : start + at_once]))
+            some = auction_ids[start : start + at_once]
+            await self._put([auction_id for auction_id in some if auction_id in self._to_put])
+            await asyncio.gather(*map(self._save_one, some))
 
     async def _save_one(self, auction_id: str) -> None:
         """While this waits for the store, the auction may move on: then it stays unsaved."""
@@ -127,6 +166,7 @@ class Documents:
             self._set_aside.set_aside(auction_id, error)
         if self._progress.get(auction_id) is progress and progress.state is state:
             self._unsaved.pop(auction_id, None)
+            self._to_put.pop(auction_id, None)
             if state.ended:
                 self._progress.pop(auction_id, None)
 

@@ -41,6 +41,11 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     save_seconds: float = 1.0  # between two saves of one document
     saves_at_once: int = 64
 
+    # The catalogue.
+    put_seconds: float = 0.5  # between two puts of one lot
+    puts_at_once: int = 256
+    catalogue_check_seconds: float = 2.0
+
     # The refill.
     refill_page_auctions: int = 2_000
     refill_step_entries: int = 1_000

@@ -1,7 +1,8 @@
 """The relay of the bid log: publishes each entry's events in seq order per auction, and keeps the auctions' documents.
 
-It is a loop over four parts: `lease` (any number of relays may run; one works), `news` (which auctions have entries that
-are not published), `publisher` (from these to the transport) and `documents` (the fold at each mark). A writer that begins
+It is a loop over five parts: `lease` (any number of relays may run; one works), `news` (which auctions have entries that
+are not published), `publisher` (from these to the transport), `documents` (the fold at each mark) and `catalogue_keeper`
+(what lists show). A writer that begins
 again after a pause wakes it (`wakeup`), so that a quiet site is asked seldom. If a relay dies, the next one begins at the
 stored marks and repeats at most what was published within a second of the last save.
 
@@ -15,7 +16,7 @@ from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import outbox
 from bidding import runtime
-from bidding.publishing import documents, news, publisher, unreadable
+from bidding.publishing import catalogue_keeper, documents, news, publisher, unreadable
 from bidding.publishing import lease as leases
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
@@ -46,7 +47,8 @@ class LogRelay:
         self._refill: log_refill.Refill | None = None
         clocks, pace = self._clocks, self._pace
         set_aside = unreadable.Unreadable(clocks=clocks, pace=pace)
-        self._documents = documents.Documents(set_aside, clocks=clocks, pace=pace)
+        self._catalogue = catalogue_keeper.Keeper(clocks=clocks, pace=pace)
+        self._documents = documents.Documents(set_aside, self._catalogue, clocks=clocks, pace=pace)
         self._news = news.News(self._documents, set_aside, clocks=clocks, pace=pace)
         self._publisher = publisher.Publisher(
             self._broker, self._news, self._documents, set_aside, clocks=clocks, pace=pace
@@ -60,6 +62,7 @@ class LogRelay:
                 self._forget()
             time.sleep(self._pace.follower_seconds)
             return True
+        is_filling = self._catalogue.is_due and runtime.call(self._catalogue.step())
         try:
             if self._refill is not None:
                 self._go_on_refilling(self._refill)
@@ -72,7 +75,7 @@ class LogRelay:
             return True
         self._news.sweep()
         runtime.call(self._documents.save_due())
-        if not published and not self._news.waiting:
+        if not published and not self._news.waiting and not is_filling:
             self._rest()
         return True
 
@@ -82,6 +85,7 @@ class LogRelay:
         try:
             if self._lease.is_held:
                 runtime.call(self._documents.save_all())
+                runtime.call(self._catalogue.hand_over())
                 self._lease.release()
         except errors.Unavailable as error:
             logger.warning("log_relay_closed_without_store", error=str(error))

@@ -79,7 +79,9 @@ class AuctionsQuery(rest.StrictSerializer):
 
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
     format = serializers.ChoiceField(schemas.FORMATS, default="", allow_blank=True)
-    q = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Part of the title.")
+    q = serializers.CharField(
+        max_length=100, default="", allow_blank=True, help_text="Words of the title, or parts of words."
+    )
     seller = serializers.CharField(max_length=64, default="", allow_blank=True)
     order = serializers.ChoiceField(
         _ORDERS,
@@ -131,6 +133,13 @@ _KEY = OpenApiParameter(
     required=True,
     description="Fresh for every bid; the same again for the same bid. 1 to 128 visible ASCII characters.",
 )
+_FILLING = OpenApiParameter(
+    "X-Catalogue",
+    {"type": "string", "const": "filling"},
+    OpenApiParameter.HEADER,
+    response=[200],
+    description="Present for a while after the catalogue was lost: the list may lack lots.",
+)
 _OWN_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same again makes no second auction."
 )
@@ -156,7 +165,7 @@ class AuctionsView(views.APIView):
     @extend_schema(
         summary="List auctions",
         operation_id="list_auctions",
-        parameters=[AuctionsQuery],
+        parameters=[AuctionsQuery, _FILLING],
         responses=schemas.AuctionPage,
     )
     def get(self, request: request.Request) -> response.Response:
@@ -172,8 +181,9 @@ class AuctionsView(views.APIView):
             skip=(params["page"] - 1) * size,
             limit=size,
         )
-        page = selectors.list_auctions(query)
-        return response.Response(paging.page_of(**page, page=params["page"], page_size=size))
+        found = selectors.list_auctions(query)
+        body = paging.page_of(items=found.items, total=found.total, page=params["page"], page_size=size)
+        return response.Response(body, headers={} if found.complete else schemas.INCOMPLETE)
 
     @extend_schema(
         summary="Create an auction",

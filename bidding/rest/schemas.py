@@ -25,6 +25,7 @@ REFUSED_BIDS = (
     *(refusals.BidTooLow, refusals.BidUnchanged, refusals.PriceDiffers, refusals.SoldOut),
     refusals.ConfirmationRequired,
 )
+INCOMPLETE = {"X-Catalogue": "filling"}  # the header of a list that may lack lots
 FORBIDDEN_BIDS = (refusals.OwnLot, refusals.HouseLot, refusals.CardMissing)
 
 

@@ -116,6 +116,15 @@ class Auctions:
         logger.error("snapshot_is_torn", auction_id=auction_id)
         return document, None
 
+    async def get_all(self, auction_ids: Sequence[str]) -> list[AuctionDocument]:
+        """The documents of those auctions that exist, without snapshots, in any order."""
+        documents: list[AuctionDocument] = []
+        for start in range(0, len(auction_ids), READ_CHUNK):
+            ids = list(auction_ids[start : start + READ_CHUNK])
+            cursor = self._auctions.find({"_id": {"$in": ids}}, _LISTED)
+            documents += [_document(row) for row in await client.guard(cursor.to_list())]
+        return documents
+
     async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, snapshots.Snapshot | None]:
         """The snapshots of those auctions that exist, None where there is none or a piece of it is lost."""
         cursor = self._auctions.find({"_id": {"$in": list(auction_ids)}}, {"snapshot": 1, "pieces": 1})
@@ -224,6 +233,10 @@ class Auctions:
         """A page of the auctions of a product in the order of their ids, without snapshots."""
         cursor = self._auctions.find({"product_id": product_id}, _LISTED).sort("_id").skip(skip).limit(limit)
         return [_document(row) for row in await client.guard(cursor.to_list())]
+
+    async def estimate_count(self) -> int:
+        """How many auctions there are, by the server's own count."""
+        return int(await client.guard(self._auctions.estimated_document_count()))
 
     async def all_ids(self) -> list[str]:
         return [row["_id"] for row in await client.guard(self._auctions.find({}, {"_id": 1}).to_list())]

@@ -126,12 +126,17 @@ class BidLog:
 
     async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
         """The ids of auctions that hold one of the latest `limit` entries of `actor`, latest first."""
+        latest = await self.last_acts_of(actor, limit)
+        return sorted(latest, key=lambda auction_id: -latest[auction_id])
+
+    async def last_acts_of(self, actor: str, limit: int) -> dict[str, int]:
+        """The auctions that hold one of the latest `limit` entries of `actor`, each with the time of the latest there."""
         cursor = self._bids.find({"actor": actor}, {"auction_id": 1, "at": 1})
         rows = await client.guard(cursor.sort("at", pymongo.DESCENDING).limit(limit).to_list())
         latest: dict[str, int] = {}
         for row in rows:
             latest[row["auction_id"]] = max(row["at"], latest.get(row["auction_id"], 0))
-        return sorted(latest, key=lambda auction_id: -latest[auction_id])
+        return latest
 
     async def batches(self, known: Mapping[str, int]) -> dict[str, Batch]:
         """By name, those of the batches that hold more entries than are `known`."""

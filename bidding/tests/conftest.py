@@ -8,6 +8,7 @@ import pymongo
 import pytest
 from django.conf import settings
 
+from auction_project.kernel import errors
 from auction_project.kernel.messaging.backends import memory
 from bidding import runtime
 from bidding.publishing import messages as log_messages
@@ -50,6 +51,9 @@ def bid_log(database_name, settings):
     settings.MONGODB_DATABASE = database_name
     runtime.call(runtime.current().store.prepare())
     yield runtime
+    if runtime.current.is_made:
+        with contextlib.suppress(errors.Unavailable):
+            runtime.call(runtime.current().catalogue.empty())
     runtime.current.close()
 
 

@@ -4,6 +4,7 @@ from auction_project.kernel import contracts, instants
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
 from bidding import runtime, services
+from bidding.catalogue import filling
 from bidding.rules import kinds
 from bidding.store import auctions
 from bidding.tests import lots
@@ -58,6 +59,20 @@ def received(event, *, event_id):
         event, event_id=event_id, source="test", time=instants.moment(T0), version=1, correlation_id="c"
     )
     return consuming.Received(*contracts.decode(body))
+
+
+def fill_catalogue():
+    """Put every auction of the store into the catalogue, as the relay does when Redis was emptied."""
+    found = runtime.current()
+
+    async def fill():
+        await found.catalogue.begin_epoch("test", server="test")
+        rest = filling.Filling(found.store, found.catalogue)
+        while await rest.step():
+            pass
+        assert await found.catalogue.mark("test", "complete")
+
+    runtime.call(fill())
 
 
 def head(auction_id):

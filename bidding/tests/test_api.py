@@ -16,7 +16,7 @@ from bidding.rules import log
 from bidding.store import auctions, bid_log
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, OPERATOR, SELLER
-from bidding.tests.running import head, open_auction
+from bidding.tests.running import fill_catalogue, head, open_auction
 from bidding.tests.web import GOOD, problem
 
 AUCTION = "1" * 32
@@ -136,6 +136,7 @@ def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
                 )
             )
         )
+    fill_catalogue()
     query = f"auctions?status=SCHEDULED&format=english&seller={SELLER}&q=Sextant&order=-ends_at&page_size=2"
 
     pages = [rest("get", f"{query}&page={page}").json() for page in (1, 2, 3)]
@@ -177,6 +178,7 @@ def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
             title=f"Octant {i}",
         )
         runtime.call(runtime.current().store.auctions.insert(document))
+    fill_catalogue()
 
     def listed(query):
         return [item["title"] for item in rest("get", f"auctions?q=Octant&{query}").json()["items"]]
