@@ -18,10 +18,23 @@ from auction_project.kernel.contracts import events
 from notifications import auction_frames, frames, hints, redis_clients
 from notifications.push import bridge, hub
 from notifications.tests import conftest, streams
-from notifications.tests.test_hub import publish, seqs, watch
 
 pytestmark = pytest.mark.django_db(databases=["notifications"], transaction=True)
 Hint = Callable[..., Any]
+
+
+async def publish(auction_id: str, *seqs: int) -> None:
+    """The events of these seqs."""
+    await bridge.call(conftest.publish, auction_id, *seqs)
+
+
+async def watch(socket: streams.Client, auction_id: str, after: int) -> list[dict[str, Any]]:
+    await socket.say(type="watch", auction_id=auction_id, after=after)
+    return await socket.hear_until("watching")
+
+
+def seqs(heard: list[dict[str, Any]]) -> list[int]:
+    return [body["seq"] for body in heard if body["type"] == "auction"]
 
 
 @pytest_asyncio.fixture
@@ -300,10 +313,9 @@ async def test_without_redis_a_hint_costs_its_writer_nothing_and_the_next_ones_a
     await sender.close()
 
 
-async def test_a_record_makes_the_same_frame_before_and_after_its_journey_through_the_transport(
+def test_a_record_makes_the_same_frame_before_and_after_its_journey_through_the_transport(
     auction_id: str,
 ) -> None:
-    await bridge.call(lambda: None)
     of_journey = contracts.decode(conftest.encoded(conftest.bid(auction_id, 1), "id"))[1]
     assert isinstance(of_journey, events.LogRecord)
 

@@ -267,10 +267,13 @@ def test_a_client_that_leaves_before_its_answer_harms_nothing(
 
 
 def test_a_body_that_is_refused_reaches_no_application(server: uvicorn.Server) -> None:
-    status, _, body = _ask(server, *DECLINED["a bad chunk"])
+    _until(lambda: not server.server_state.tasks)
+    with _connect(server) as connection:
+        connection.sendall(*DECLINED["a bad chunk"])
+        status, _, body = _read(connection)
+        assert not server.server_state.tasks
 
     assert (status, json.loads(body)["code"]) == (400, "request_malformed")
-    assert not server.server_state.tasks
 
 
 def test_a_server_that_stops_first_gives_the_answers_under_way() -> None:
