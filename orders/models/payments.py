@@ -1,5 +1,6 @@
 """Payments: their states, every move between the states, and the facts of what happens to a payment."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import models
@@ -84,14 +85,16 @@ class Payment(models.Model):
         return f"{self.order_number} {self.state}"
 
     @classmethod
-    def locked(cls, order_number: str) -> "Payment | None":
-        """The payment of an order, locked until the transaction ends; None where there is none."""
-        return cls.objects.select_for_update().filter(order_number=order_number).first()
+    def locked(cls, order_numbers: Iterable[str]) -> dict[str, "Payment"]:
+        """The payments of these orders by number, locked in the order of the numbers until the transaction ends; an order
+        without one is left out."""
+        rows = cls.objects.filter(order_number__in=set(order_numbers)).order_by("order_number")
+        return {payment.order_number: payment for payment in rows.select_for_update()}
 
     def start(self) -> None:
         """Store this new intent. Raises OrderNumberTaken."""
         self.state, self.changed_at = PaymentState.STARTED, self.started_at
-        with database.refuse_taken_number(self.order_number):
+        with database.refuse_taken_numbers([self.order_number]):
             self.save(force_insert=True)
         self.add_fact(PaymentState.STARTED, now=self.started_at)
 

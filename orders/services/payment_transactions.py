@@ -39,7 +39,7 @@ def open_intent(intent: models.Payment, *, now: datetime) -> models.Payment | No
         step = STEPS.begin([intent.key], now=now)[intent.key]
         if not step.is_open:
             return None
-        payment = None if step.is_new else models.Payment.locked(intent.order_number)
+        payment = None if step.is_new else _find_locked(intent.order_number)
         if payment is not None:
             if payment.key != intent.key:
                 raise exceptions.OrderNumberTaken(order_number=intent.order_number)
@@ -65,7 +65,7 @@ def record(payment: models.Payment, result: provider.Result, *, now: datetime) -
             return current
         if state is _State.CAPTURED:
             current.become(state, now=now)
-            models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, current, now=now)
+            models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, [current], now=now)
             publishing.publish(current, contracts.events.PaymentCaptured, now=now)
             if step.is_open:
                 STEPS.decide([(step, _result(current))])
@@ -98,7 +98,7 @@ def open_resolution(order_number: str, *, detail: str, now: datetime) -> models.
     `detail` says who settles it and why. Raises OrderNotFound, PaymentDecided.
     """
     with transaction.atomic(using=models.DATABASE):
-        payment = models.Payment.locked(order_number)
+        payment = _find_locked(order_number)
         if payment is None:
             raise exceptions.OrderNotFound(order_number=order_number)
         if payment.is_decided:
@@ -117,7 +117,7 @@ def open_undo(key: str, *, order_number: str, now: datetime) -> models.Payment |
     """
     with transaction.atomic(using=models.DATABASE):
         step = STEPS.begin([key], now=now)[key]
-        payment = models.Payment.locked(order_number)
+        payment = _find_locked(order_number)
         if payment is not None and payment.key == key:
             if models.OrderFact.objects.filter(
                 order=order_number, kind=models.OrderFact.Kind.CONFIRMED
@@ -143,7 +143,7 @@ def record_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
         undo_key = steps.undo_key(payment.key)
         undoing = STEPS.lock([undo_key])[undo_key]
         current.become(_State.REFUNDED, now=now)
-        models.JournalEntry.post(models.JournalEntry.Kind.REFUND, current, now=now)
+        models.JournalEntry.post(models.JournalEntry.Kind.REFUND, [current], now=now)
         publishing.publish(current, contracts.events.PaymentRefunded, now=now)
         STEPS.decide([(undoing, _result(current))])
     _DECIDED.labels(current.state).inc()
@@ -162,7 +162,11 @@ def _refuse(step: steps.Step, payment: models.Payment, state: str, detail: str, 
 
 
 def _locked(payment: models.Payment) -> models.Payment:
-    current = models.Payment.locked(payment.order_number)
+    current = _find_locked(payment.order_number)
     if current is None:
         raise ValueError(f"payment {payment.order_number} has no row")
     return current
+
+
+def _find_locked(order_number: str) -> models.Payment | None:
+    return models.Payment.locked([order_number]).get(order_number)

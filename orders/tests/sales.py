@@ -136,7 +136,7 @@ def pay(sale: Sale) -> None:
     ).start()
     payment = sale.payment()
     payment.become(models.PaymentState.CAPTURED, now=NOW)
-    models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, payment, now=NOW)
+    models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, [payment], now=NOW)
 
 
 def published() -> list[tuple[str, contracts.events.Event]]:

@@ -123,10 +123,10 @@ def test_a_payment_has_each_fact_once(sale: sales.Sale) -> None:
 def test_an_order_has_one_end() -> None:
     sale = sales.sale_with_order()
     order = models.Order.objects.get()
-    order.add_fact("CANCELLED", now=sales.NOW)
+    order.fact("CANCELLED", now=sales.NOW).save()
 
     with pytest.raises(IntegrityError, match="orders_fact_one_end"), transaction.atomic(using="orders"):
-        order.add_fact("CONFIRMED", now=sales.NOW)
+        order.fact("CONFIRMED", now=sales.NOW).save()
 
     assert sale.order_facts() == ["PLACED", "CANCELLED"]
 
