@@ -53,6 +53,14 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
             key=self.key(step), correlation_id="c0ffee00", order_number=self.order_number
         )
 
+    def cancel_request(self, reason: str = "stock_refused") -> services.CancelRequest:
+        return services.CancelRequest(
+            key=self.key("place_order"),
+            correlation_id="c0ffee00",
+            order_number=self.order_number,
+            reason=reason,
+        )
+
     # Each step as a group of one; its error is raised.
 
     def assess(self, *, now: datetime = NOW) -> risk.Assessment:
@@ -77,13 +85,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         return groups.only(services.place_order([self.request("place_order", **changes)], now=now))
 
     def cancel(self, reason: str = "stock_refused") -> services.CancellationResult:
-        request = services.CancelRequest(
-            key=self.key("place_order"),
-            correlation_id="c0ffee00",
-            order_number=self.order_number,
-            reason=reason,
-        )
-        return groups.only(services.cancel_order([request], now=NOW))
+        return groups.only(services.cancel_order([self.cancel_request(reason)], now=NOW))
 
     def confirm(self) -> services.OrderResult:
         return groups.only(services.confirm_order([self.order_request("confirm_order")], now=NOW))
