@@ -124,7 +124,7 @@ def sale_with_order(**changes: Any) -> Sale:
 
 def pay(sale: Sale) -> None:
     """Write the rows that a capture leaves."""
-    models.Payment(
+    payment = models.Payment(
         order_number=sale.order_number,
         key=sale.key("capture_payment"),
         user_id=sale.user_id,
@@ -135,9 +135,9 @@ def pay(sale: Sale) -> None:
         currency=sale.currency,
         token="tok_accepts_1",
         started_at=NOW,
-    ).start()
-    payment = sale.payment()
-    payment.become(models.PaymentState.CAPTURED, now=NOW)
+    )
+    models.Payment.start([payment])
+    models.PaymentFact.store([payment.become(models.PaymentState.CAPTURED, now=NOW)])
     models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, [payment], now=NOW)
 
 

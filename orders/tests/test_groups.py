@@ -10,9 +10,9 @@ import pytest
 from django.db import IntegrityError, connections
 from django.test.utils import CaptureQueriesContext
 
-from auction_project.kernel import contracts
-from orders import exceptions, models, services
-from orders.tests import sales
+from auction_project.kernel import contracts, errors
+from orders import capture_calls, exceptions, invariants, models, provider, services
+from orders.tests import bank_process, conftest, sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
 
@@ -45,15 +45,30 @@ def confirm(group: Sequence[sales.Sale]) -> list[Any]:
     )
 
 
+def capture(group: Sequence[sales.Sale]) -> list[Any]:
+    return list(services.capture_payment([sale.request("capture_payment") for sale in group], now=sales.NOW))
+
+
+def refund(group: Sequence[sales.Sale]) -> list[Any]:
+    return list(
+        services.refund_payment([sale.order_request("capture_payment") for sale in group], now=sales.NOW)
+    )
+
+
+def sale_with_card(number: str = sales.ACCEPTS) -> sales.Sale:
+    sale = sales.new_sale()
+    sale.pay_with(number)
+    return sale
+
+
 def with_own_correlation_ids(requests: Sequence[Any]) -> list[Any]:
     return [msgspec.structs.replace(request, correlation_id=request.order_number) for request in requests]
 
 
 def correlation_ids() -> dict[str, str]:
-    """The correlation id of each event about an order, by order number."""
-    rows = models.Outbox.objects.filter(topic=contracts.events.OrderEvent.TOPIC)
-    decoded = [contracts.decode(bytes(row.body)) for row in rows]
-    return {event.order_number: envelope.correlationid for envelope, event in decoded}
+    """The correlation id of each event, by its subject: the order number, or the user of a card."""
+    decoded = [contracts.decode(bytes(row.body)) for row in models.Outbox.objects.order_by("id")]
+    return {envelope.subject: envelope.correlationid for envelope, _ in decoded}
 
 
 def scores(group: Sequence[sales.Sale]) -> list[int]:
@@ -195,3 +210,147 @@ def test_each_event_has_the_correlation_id_of_its_sale(service: Callable[..., An
     service(with_own_correlation_ids(requests), now=sales.NOW)
 
     assert correlation_ids() == {sale.order_number: sale.order_number for sale in group}
+
+
+# --- payments ----------------------------------------------------------------------------------------------------
+
+
+class Bank:
+    """A provider that answers at once: by the card, and for the amounts in `faults` with a fault."""
+
+    def __init__(self, *, faults: tuple[int, ...] = ()) -> None:
+        self._faults = faults
+
+    def capture(self, *, key: str, token: str, amount: int, currency: str, reference: str) -> provider.Result:
+        if amount in self._faults:
+            raise provider.ProviderFault("The amount makes no sense.")
+        if token.startswith("tok_refuses"):
+            return provider.Result(provider.Status.DECLINED, "The card was declined.")
+        return provider.Result(provider.Status.CAPTURED)
+
+    def refund(self, *, key: str) -> None:
+        """It is done."""
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A provider that answers in time."""
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", 30.0)
+    with provider.current.replaced_by(Bank(faults=(666,))):
+        yield
+
+
+@pytest.mark.usefixtures("answering")
+@pytest.mark.parametrize("members", [1, 50])
+def test_payments_are_captured_and_refunded_by_the_same_number_of_statements(members: int) -> None:
+    group = [sale_with_card() for _ in range(members)]
+
+    with statements(17):
+        captured = capture(group)
+    with statements(20):
+        refunded = refund(group)
+
+    assert [outcome.state for outcome in captured] == ["CAPTURED"] * members
+    assert [outcome.refunded for outcome in refunded] == [True] * members
+    assert [sale.payment_facts() for sale in group] == [
+        ["STARTED", "CAPTURED", "REFUNDING", "REFUNDED"]
+    ] * members
+    assert models.JournalEntry.objects.count() == 2 * members
+    assert invariants.check_ledger().violations == ()
+    assert sorted(sales.published_types()) == ["PaymentCaptured"] * members + ["PaymentRefunded"] * members
+
+
+@pytest.mark.usefixtures("answering")
+@pytest.mark.parametrize("members", [1, 50])
+def test_payments_are_declined_and_cards_suspended_by_the_same_number_of_statements(members: int) -> None:
+    group = [sale_with_card(sales.REFUSES) for _ in range(members)]
+
+    with statements(17):
+        outcomes = capture(group)
+
+    assert [type(outcome) for outcome in outcomes] == [exceptions.PaymentRefused] * members
+    assert sorted(sales.published_types()) == ["PaymentDeclined"] * members
+    assert {card[1:] for card in sales.card_states()} == {(1, True), (2, False)}
+    assert models.Card.objects.filter(version=2, declined_at=sales.NOW).count() == members
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_card_that_is_declined_twice_in_a_group_is_suspended_once() -> None:
+    first = sale_with_card(sales.REFUSES)
+    group = [first, sales.new_sale(user_id=first.user_id)]
+
+    outcomes = capture(group)
+
+    assert [type(outcome) for outcome in outcomes] == [exceptions.PaymentRefused] * 2
+    assert sales.card_states() == [(first.user_id, 1, True), (first.user_id, 2, False)]
+
+
+def test_each_member_of_a_group_is_charged_as_its_card_says(bank: bank_process.BankProcess) -> None:
+    numbers = [sales.ACCEPTS, sales.TIMEOUT_NOT_DONE, sales.REFUSES, sales.TIMEOUT_DONE, sales.ACCEPTS]
+    group = [*map(sale_with_card, numbers), sales.new_sale()]
+
+    for _ in range(20):
+        if not any(isinstance(outcome, errors.Unavailable) for outcome in capture(group)):
+            break
+
+    assert [sale.payment().state for sale in group] == [
+        "CAPTURED",
+        "CANCELLED",
+        "DECLINED",
+        "CAPTURED",
+        "CAPTURED",
+        "DECLINED",
+    ]
+    assert [sale.payment().timeouts for sale in group] == [0, 3, 0, 3, 0, 0]
+    assert sorted(sales.published_types()) == ["PaymentCaptured"] * 3 + ["PaymentDeclined"] * 3
+    assert [outcome.refunded for outcome in refund(group)] == [True, False, False, True, True, False]
+    assert invariants.check_provider(provider.current()).violations == ()
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_payment_that_cannot_be_begun_or_sent_costs_only_itself() -> None:
+    group = [sale_with_card() for _ in range(4)]
+    group[1].capture()
+    other_key = msgspec.structs.replace(group[1], sale_id=sales.new_sale().sale_id)
+    fault = msgspec.structs.replace(group[2], amount=666)
+
+    outcomes = capture([group[0], other_key, fault, group[3]])
+
+    assert [type(outcome) for outcome in outcomes] == [
+        services.PaymentResult,
+        exceptions.OrderNumberTaken,
+        provider.ProviderFault,
+        services.PaymentResult,
+    ]
+    assert [sale.payment().state for sale in group] == ["CAPTURED", "CAPTURED", "STARTED", "CAPTURED"]
+    assert not models.Once.objects.filter(key=other_key.key("capture_payment")).exists()
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_confirmed_order_is_not_refunded_and_the_others_are() -> None:
+    group = [sale_with_card() for _ in range(3)]
+    capture(group)
+    place(group)
+    group[1].confirm()
+
+    outcomes = refund(group)
+
+    assert isinstance(outcomes[1], exceptions.OrderIsConfirmed)
+    assert [sale.payment().state for sale in group] == ["REFUNDED", "CAPTURED", "REFUNDED"]
+
+
+@pytest.mark.usefixtures("answering")
+@pytest.mark.parametrize("long_wait_seconds", [30.0, 0.0], ids=["in_time", "late"])
+def test_each_payment_s_events_have_the_correlation_id_of_its_sale(
+    monkeypatch: pytest.MonkeyPatch, long_wait_seconds: float
+) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", long_wait_seconds)
+    group = [sale_with_card(), sale_with_card(sales.REFUSES), sales.new_sale()]
+    requests = with_own_correlation_ids([sale.request("capture_payment") for sale in group])
+    models.Outbox.objects.all().delete()
+
+    services.capture_payment(requests, now=sales.NOW)
+    conftest.wait_for_late_calls()
+
+    numbers = [sale.order_number for sale in group]
+    assert correlation_ids() == {number: number for number in numbers} | {group[1].user_id: numbers[1]}
