@@ -94,6 +94,7 @@ EVERYTHING = {
     "KAFKA_SSL_KEY_PASSWORD": "secret",
     "EVENTS_NAMESPACE": "gavel",
     "BANK_TIMEOUT_SECONDS": "1.5",
+    "PAYMENT_CALLS_IN_FLIGHT": "16",
     "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
     "EMAIL_FILE_PATH": "/var/lib/gavel/mail",
     "EMAIL_PORT": "465",

@@ -17,7 +17,6 @@ from orders import provider
 CONNECT_SECONDS = 1.0
 HEALTH_SECONDS = 1.0
 PAGE_ROWS = 1000
-MAX_CONNECTIONS = 64
 
 
 class BankClient:
@@ -29,7 +28,7 @@ class BankClient:
             base_url=url,
             headers={"Authorization": f"Bearer {api_key}"},
             timeout=timeout,
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            limits=httpx.Limits(max_connections=None),  # the threads of the callers bound them
             trust_env=False,
         )
 

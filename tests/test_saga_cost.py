@@ -18,7 +18,7 @@ from tests.stocking import stock_for
 
 pytestmark = pytest.mark.django_db(databases=["inventory", "orders", "sagas"], transaction=True)
 
-BUDGET = {"sagas": 39, "orders": 44}  # with BEGIN and COMMIT
+BUDGET = {"sagas": 39, "orders": 41}  # with BEGIN and COMMIT
 
 
 @pytest.mark.parametrize(

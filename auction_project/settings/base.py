@@ -302,6 +302,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Gavel <auctions@loca
 BANK_URL = env.str("BANK_URL", default="http://127.0.0.1:8090")
 BANK_API_KEY = env.str("BANK_API_KEY", default="") or development_keys.secret_key(VAR_DIR, "bank")
 BANK_TIMEOUT_SECONDS = env.float("BANK_TIMEOUT_SECONDS", default=2.0)
+PAYMENT_CALLS_IN_FLIGHT = env.int("PAYMENT_CALLS_IN_FLIGHT", default=32)
 
 # --- cookies and headers -----------------------------------------------------------------------------------------
 SESSION_COOKIE_HTTPONLY = True

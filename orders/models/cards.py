@@ -1,5 +1,6 @@
 """The card that each user has on file."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import models
@@ -40,6 +41,13 @@ class Card(models.Model):
         return cls.objects.select_for_update().filter(user_id=user_id).first()
 
     @classmethod
+    def all_locked(cls, user_ids: Iterable[str]) -> dict[str, "Card"]:
+        """The users' rows by user id, locked in the order of the ids until the transaction ends; a user without one is
+        left out."""
+        rows = cls.objects.filter(user_id__in=set(user_ids)).order_by("user_id").select_for_update()
+        return {card.user_id: card for card in rows}
+
+    @classmethod
     def locked_or_new(cls, user_id: str, *, now: datetime) -> "Card":
         """The user's row, locked until the transaction ends. Of two first cards at once, the second one waits here."""
         cls.objects.bulk_create([cls(user_id=user_id, changed_at=now)], ignore_conflicts=True)
@@ -56,10 +64,14 @@ class Card(models.Model):
         self.declined_at = None
         self._save_next_version(now)
 
-    def suspend(self, *, now: datetime) -> None:
-        """The provider declined a payment with the card: it stays on file and is not usable."""
-        self.declined_at = now
-        self._save_next_version(now)
+    @classmethod
+    def suspend(cls, cards: Sequence["Card"], *, now: datetime) -> None:
+        """The provider declined payments with these cards: they stay on file and are not usable."""
+        cls.objects.filter(pk__in=[card.pk for card in cards]).update(
+            declined_at=now, changed_at=now, version=models.F("version") + 1
+        )
+        for card in cards:
+            card.declined_at, card.changed_at, card.version = now, now, card.version + 1
 
     def _save_next_version(self, now: datetime) -> None:
         self.version += 1

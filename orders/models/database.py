@@ -1,7 +1,7 @@
 """What the tables of orders share: the database, its outbox and once rows, and rules of several tables."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import psycopg
 from django.db import IntegrityError
@@ -25,11 +25,12 @@ class Once(once.OnceRow):
 
 
 @contextlib.contextmanager
-def refuse_taken_number(order_number: str) -> Iterator[None]:
-    """Raises OrderNumberTaken when what is stored inside breaks a unique constraint. The transaction is lost then."""
+def refuse_taken_numbers(order_numbers: Iterable[str]) -> Iterator[None]:
+    """Raises OrderNumberTaken, with all of the numbers, when what is stored inside breaks a unique constraint. The
+    transaction is lost then."""
     try:
         yield
     except IntegrityError as error:
         if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
-            raise exceptions.OrderNumberTaken(order_number=order_number) from error
+            raise exceptions.OrderNumberTaken(order_number=", ".join(order_numbers)) from error
         raise

@@ -1,6 +1,7 @@
 """The ledger of money, in double entry. A trigger checks at each commit that debits equal credits."""
 
 import functools
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -34,15 +35,18 @@ class JournalEntry(models.Model):
         return f"{self.payment_id} {self.kind}"
 
     @classmethod
-    def post(cls, kind: str, payment: Payment, *, now: datetime) -> None:
-        """Write the entry of `kind` over the payment's whole amount. A payment has each kind once (IntegrityError)."""
-        entry = cls.objects.create(payment=payment, kind=kind, at=now)
+    def post(cls, kind: str, payments: Sequence[Payment], *, now: datetime) -> None:
+        """Write the entry of `kind` over each payment's whole amount. A payment has each kind once (IntegrityError)."""
+        entries = cls.objects.bulk_create(cls(payment=payment, kind=kind, at=now) for payment in payments)
         debit, credit = Posting.SIDES[kind]
-        posting = functools.partial(Posting, entry=entry, currency=payment.currency)
-        sides = (
-            posting(account=debit, debit=payment.amount, credit=0),
-            posting(account=credit, debit=0, credit=payment.amount),
-        )
+        sides: list[Posting] = []
+        for entry in entries:
+            payment = entry.payment
+            posting = functools.partial(Posting, entry=entry, currency=payment.currency)
+            sides += (
+                posting(account=debit, debit=payment.amount, credit=0),
+                posting(account=credit, debit=0, credit=payment.amount),
+            )
         Posting.objects.bulk_create(sides)
 
 

@@ -1,5 +1,6 @@
 """Orders, and the facts of what happens to them."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -41,21 +42,28 @@ class Order(models.Model):
         return self.number
 
     @classmethod
-    def locked(cls, number: str) -> "Order":
-        """The order, locked until the transaction ends. Raises OrderNotFound."""
-        order = cls.objects.select_for_update().filter(number=number).first()
-        if order is None:
-            raise exceptions.OrderNotFound(order_number=number)
-        return order
+    def locked(cls, numbers: Iterable[str]) -> dict[str, "Order"]:
+        """The orders by number, with their facts, locked in the order of the numbers until the transaction ends. Raises
+        OrderNotFound."""
+        rows = cls.objects.filter(number__in=set(numbers)).order_by("number").select_for_update()
+        orders = {order.number: order for order in rows.prefetch_related("facts")}
+        for number in numbers:
+            if number not in orders:
+                raise exceptions.OrderNotFound(order_number=number)
+        return orders
 
-    def place(self) -> None:
-        """Store this new order. Raises OrderNumberTaken."""
-        with database.refuse_taken_number(self.number):
-            self.save(force_insert=True)
-        self.add_fact(OrderFact.Kind.PLACED, now=self.placed_at)
+    @classmethod
+    def place(cls, orders: Sequence["Order"]) -> None:
+        """Store these new orders. Raises OrderNumberTaken."""
+        with database.refuse_taken_numbers(order.number for order in orders):
+            cls.objects.bulk_create(orders)
+        OrderFact.objects.bulk_create(
+            order.fact(OrderFact.Kind.PLACED, now=order.placed_at) for order in orders
+        )
 
-    def add_fact(self, kind: str, *, now: datetime, detail: str = "") -> None:
-        OrderFact.objects.create(order=self, kind=kind, at=now, detail=detail)
+    def fact(self, kind: str, *, now: datetime, detail: str = "") -> "OrderFact":
+        """A new fact of this order, to be stored."""
+        return OrderFact(order=self, kind=kind, at=now, detail=detail)
 
     @property
     def order_number(self) -> str:

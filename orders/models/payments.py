@@ -1,8 +1,9 @@
 """Payments: their states, every move between the states, and the facts of what happens to a payment."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import models
+from django.db import connections, models
 
 from orders.models import database
 from orders.models.orders import Order
@@ -37,6 +38,14 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     PaymentState.REFUNDED: frozenset(),
 }
 IN_MOTION = (PaymentState.STARTED, PaymentState.CANCELLING, PaymentState.REFUNDING)
+
+_STORE_MOVES = """
+    UPDATE orders_payment AS stored
+    SET state = moved.state, timeouts = moved.timeouts, detail = moved.detail, changed_at = moved.changed_at
+    FROM unnest(%s::text[], %s::text[], %s::smallint[], %s::text[], %s::timestamptz[])
+        AS moved (order_number, state, timeouts, detail, changed_at)
+    WHERE stored.order_number = moved.order_number
+"""
 
 
 class Payment(models.Model):
@@ -84,38 +93,44 @@ class Payment(models.Model):
         return f"{self.order_number} {self.state}"
 
     @classmethod
-    def locked(cls, order_number: str) -> "Payment | None":
-        """The payment of an order, locked until the transaction ends; None where there is none."""
-        return cls.objects.select_for_update().filter(order_number=order_number).first()
+    def locked(cls, order_numbers: Iterable[str]) -> dict[str, "Payment"]:
+        """The payments of these orders by number, locked in the order of the numbers until the transaction ends; an order
+        without one is left out."""
+        rows = cls.objects.filter(order_number__in=set(order_numbers)).order_by("order_number")
+        return {payment.order_number: payment for payment in rows.select_for_update()}
 
-    def start(self) -> None:
-        """Store this new intent. Raises OrderNumberTaken."""
-        self.state, self.changed_at = PaymentState.STARTED, self.started_at
-        with database.refuse_taken_number(self.order_number):
-            self.save(force_insert=True)
-        self.add_fact(PaymentState.STARTED, now=self.started_at)
+    @classmethod
+    def start(cls, intents: Sequence["Payment"]) -> None:
+        """Store these new intents. Raises OrderNumberTaken."""
+        for intent in intents:
+            intent.state, intent.changed_at = PaymentState.STARTED, intent.started_at
+        with database.refuse_taken_numbers(intent.order_number for intent in intents):
+            cls.objects.bulk_create(intents)
+        PaymentFact.objects.bulk_create(
+            intent.fact(PaymentState.STARTED, now=intent.started_at) for intent in intents
+        )
 
     def may_become(self, state: str) -> bool:
         return state in TRANSITIONS[self.state]
 
-    def become(self, state: str, *, now: datetime, detail: str = "") -> None:
-        """Move to `state` and leave a fact. The row must be locked. Raises ValueError for a move that is not in
-        TRANSITIONS."""
+    def become(self, state: str, *, now: datetime, detail: str = "") -> "PaymentFact":
+        """Move to `state`; the fact of it, to be stored by `PaymentFact.store`. Raises ValueError for a move that is not
+        in TRANSITIONS."""
         if not self.may_become(state):
             raise ValueError(f"payment {self.order_number}: {self.state} cannot become {state}")
         self.state, self.changed_at, self.detail = state, now, detail
-        self.save(update_fields=["state", "changed_at", "detail"])
-        self.add_fact(state, now=now, detail=detail)
+        return self.fact(state, now=now, detail=detail)
 
-    def count_timeout(self, *, now: datetime) -> None:
-        """Count one more capture that a healthy provider did not answer. The row must be locked."""
+    def count_timeout(self, *, now: datetime) -> "PaymentFact":
+        """Count one more capture that a healthy provider did not answer; the fact of it, to be stored by
+        `PaymentFact.store`."""
         self.timeouts += 1
         self.changed_at = now
-        self.save(update_fields=["timeouts", "changed_at"])
-        self.add_fact(PaymentFact.Kind.TIMED_OUT, now=now)
+        return self.fact(PaymentFact.Kind.TIMED_OUT, now=now)
 
-    def add_fact(self, kind: str, *, now: datetime, detail: str = "") -> None:
-        PaymentFact.objects.create(payment=self, kind=kind, at=now, detail=detail)
+    def fact(self, kind: str, *, now: datetime, detail: str = "") -> "PaymentFact":
+        """A new fact of this payment, to be stored."""
+        return PaymentFact(payment=self, kind=kind, at=now, detail=detail)
 
     @property
     def is_decided(self) -> bool:
@@ -169,3 +184,22 @@ class PaymentFact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.payment_id} {self.kind}"
+
+    @classmethod
+    def store(cls, facts: Sequence["PaymentFact"]) -> None:
+        """Store these facts, and their payments as they are now. The payments must be locked. Two statements."""
+        moved = {fact.payment.order_number: fact.payment for fact in facts}.values()
+        if not moved:
+            return
+        with connections[database.DATABASE].cursor() as cursor:
+            cursor.execute(
+                _STORE_MOVES,
+                [
+                    [payment.order_number for payment in moved],
+                    [str(payment.state) for payment in moved],
+                    [payment.timeouts for payment in moved],
+                    [payment.detail for payment in moved],
+                    [payment.changed_at for payment in moved],
+                ],
+            )
+        cls.objects.bulk_create(facts)

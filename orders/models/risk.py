@@ -1,6 +1,6 @@
 """What is known of buyers, and the scores of their sales."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
 
 from django.db import connections, models
 
@@ -50,10 +50,13 @@ class RiskAssessment(models.Model):
     def __str__(self) -> str:
         return f"{self.order_number} {self.score}"
 
-    @classmethod
-    def lock_and_count_recent(cls, user_id: str, *, now: datetime, window: timedelta, most: int) -> int:
-        """The sales of a buyer within `window` before `now`, counted up to `most`. Another sale of the same buyer waits
-        here until the transaction ends, so that it counts this one."""
+    @staticmethod
+    def lock_buyers(user_ids: Iterable[str]) -> None:
+        """Have other sales of these buyers wait until the transaction ends, so that they count its sales. The locks are
+        taken in the order of their numbers, so that two groups do not block each other for ever."""
         with connections[DATABASE].cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [user_id])
-        return cls.objects.filter(user_id=user_id, at__gt=now - window)[:most].count()
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(number) FROM (SELECT DISTINCT hashtextextended(user_id, 0) AS number "
+                "FROM unnest(%s::text[]) AS user_id ORDER BY number) AS buyers",
+                [sorted(set(user_ids))],
+            )

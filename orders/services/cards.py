@@ -6,12 +6,13 @@ card, and changes nothing.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from auction_project.kernel import contracts
-from auction_project.kernel.messaging import outbox
+from auction_project.kernel.messaging import outbox, steps
 from orders import card_numbers, exceptions, models
 
 
@@ -38,12 +39,20 @@ def remove_card(*, user_id: str, now: datetime) -> None:
         _publish(card, now=now)
 
 
-def suspend(user_id: str, *, token: str, now: datetime) -> None:
-    """Suspend the card `token`, which the provider declined, if it is still on file. Needs an open transaction."""
-    card = models.Card.locked(user_id)
-    if card is not None and card.token == token and card.is_usable:
-        card.suspend(now=now)
-        _publish(card, now=now)
+def suspend(declined: Sequence[tuple[steps.Request, models.Payment]], *, now: datetime) -> None:
+    """Suspend the cards of these payments, which the provider declined for these requests, where they are still on file.
+    Needs an open transaction."""
+    on_file = models.Card.all_locked(payment.user_id for _, payment in declined)
+    suspended: dict[str, tuple[steps.Request, models.Card]] = {}
+    for request, payment in declined:
+        card = on_file.get(payment.user_id)
+        if card is not None and card.token == payment.token and card.is_usable:
+            suspended.setdefault(card.user_id, (request, card))
+    if suspended:
+        models.Card.suspend([card for _, card in suspended.values()], now=now)
+    for request, card in suspended.values():
+        with request.bound():
+            _publish(card, now=now)
 
 
 def _publish(card: models.Card, *, now: datetime) -> None:

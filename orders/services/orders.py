@@ -30,9 +30,7 @@ class CancellationResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def place_order(requests: Sequence[SaleRequest], *, now: datetime) -> list[OrderResult | Exception]:
     """Write the orders; they are PLACED. Outcomes: OrderNumberTaken, steps.Voided."""
-    return _STEPS.perform(
-        requests, lambda members: [_place(member, now) for member in members], OrderResult, now=now
-    )
+    return _STEPS.perform(requests, lambda members: _place(members, now), OrderResult, now=now)
 
 
 def cancel_order(requests: Sequence[CancelRequest], *, now: datetime) -> list[CancellationResult | Exception]:
@@ -40,9 +38,7 @@ def cancel_order(requests: Sequence[CancelRequest], *, now: datetime) -> list[Ca
 
     Outcomes: OrderIsConfirmed.
     """
-    results = _STEPS.undo(
-        requests, lambda members: [_cancel(member, now) for member in members], CancellationResult, now=now
-    )
+    results = _STEPS.undo(requests, lambda members: _cancel(members, now), CancellationResult, now=now)
     return [
         result or CancellationResult(order_number=request.order_number, cancelled=False)
         for request, result in zip(requests, results, strict=True)
@@ -54,48 +50,61 @@ def confirm_order(requests: Sequence[OrderRequest], *, now: datetime) -> list[Or
 
     Outcomes: OrderNotFound, OrderIsCancelled, OrderNotPaid, none of which is stored.
     """
-    return _STEPS.perform(
-        requests, lambda members: [_confirm(member, now) for member in members], OrderResult, now=now
+    return _STEPS.perform(requests, lambda members: _confirm(members, now), OrderResult, now=now)
+
+
+def _place(members: Sequence[SaleRequest], now: datetime) -> list[OrderResult]:
+    orders = [
+        models.Order(
+            number=member.order_number,
+            sale_id=member.sale_id,
+            user_id=member.user_id,
+            auction_id=member.auction_id,
+            product_id=member.product_id,
+            quantity=member.quantity,
+            title=member.title,
+            amount=member.amount,
+            currency=member.currency,
+            placed_at=now,
+        )
+        for member in members
+    ]
+    models.Order.place(orders)
+    return [
+        OrderResult(order_number=order.number, status=models.OrderFact.Kind.PLACED.value) for order in orders
+    ]
+
+
+def _cancel(members: Sequence[CancelRequest], now: datetime) -> list[CancellationResult]:
+    orders = models.Order.locked([member.order_number for member in members])
+    for order in orders.values():
+        if order.status == models.OrderFact.Kind.CONFIRMED:
+            raise exceptions.OrderIsConfirmed(order_number=order.number)
+    models.OrderFact.objects.bulk_create(
+        orders[member.order_number].fact(models.OrderFact.Kind.CANCELLED, now=now, detail=member.reason)
+        for member in members
     )
+    for member in members:
+        order = orders[member.order_number]
+        with member.bound():
+            publishing.publish(order, contracts.events.OrderCancelled, now=now, reason=member.reason)
+    return [CancellationResult(order_number=member.order_number, cancelled=True) for member in members]
 
 
-def _place(request: SaleRequest, now: datetime) -> OrderResult:
-    order = models.Order(
-        number=request.order_number,
-        sale_id=request.sale_id,
-        user_id=request.user_id,
-        auction_id=request.auction_id,
-        product_id=request.product_id,
-        quantity=request.quantity,
-        title=request.title,
-        amount=request.amount,
-        currency=request.currency,
-        placed_at=now,
+def _confirm(members: Sequence[OrderRequest], now: datetime) -> list[OrderResult]:
+    numbers = [member.order_number for member in members]
+    orders, payments = models.Order.locked(numbers), models.Payment.locked(numbers)
+    for number in numbers:
+        if orders[number].status == models.OrderFact.Kind.CANCELLED:
+            raise exceptions.OrderIsCancelled(order_number=number)
+        if number not in payments or not payments[number].pays(orders[number]):
+            raise exceptions.OrderNotPaid(order_number=number)
+    models.OrderFact.objects.bulk_create(
+        orders[number].fact(models.OrderFact.Kind.CONFIRMED, now=now) for number in numbers
     )
-    with request.bound():
-        order.place()
-    return OrderResult(order_number=order.number, status=models.OrderFact.Kind.PLACED.value)
-
-
-def _cancel(request: CancelRequest, now: datetime) -> CancellationResult:
-    order = models.Order.locked(request.order_number)
-    if order.status == models.OrderFact.Kind.CONFIRMED:
-        raise exceptions.OrderIsConfirmed(order_number=order.number)
-    order.add_fact(models.OrderFact.Kind.CANCELLED, now=now, detail=request.reason)
-    with request.bound():
-        publishing.publish(order, contracts.events.OrderCancelled, now=now, reason=request.reason)
-    return CancellationResult(order_number=order.number, cancelled=True)
-
-
-def _confirm(request: OrderRequest, now: datetime) -> OrderResult:
-    order = models.Order.locked(request.order_number)
-    if order.status == models.OrderFact.Kind.CANCELLED:
-        raise exceptions.OrderIsCancelled(order_number=order.number)
-    payment = models.Payment.locked(order.number)
-    if payment is None or not payment.pays(order):
-        raise exceptions.OrderNotPaid(order_number=order.number)
-    order.add_fact(models.OrderFact.Kind.CONFIRMED, now=now)
-    models.JournalEntry.post(models.JournalEntry.Kind.SALE, payment, now=now)
-    with request.bound():
-        publishing.publish(order, contracts.events.OrderConfirmed, now=now)
-    return OrderResult(order_number=order.number, status=models.OrderFact.Kind.CONFIRMED.value)
+    models.JournalEntry.post(models.JournalEntry.Kind.SALE, [payments[number] for number in numbers], now=now)
+    for member in members:
+        with member.bound():
+            publishing.publish(orders[member.order_number], contracts.events.OrderConfirmed, now=now)
+    status = models.OrderFact.Kind.CONFIRMED.value
+    return [OrderResult(order_number=number, status=status) for number in numbers]

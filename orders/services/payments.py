@@ -1,25 +1,25 @@
 """Captures, refunds and settlements: the calls to the payment provider, and their order.
 
-No transaction is open during a call to the provider; `payment_transactions` holds the ones before and after it.
+A group goes from transaction to transaction together (`payment_transactions`); no transaction is open during a call to the
+provider, and the calls of a group are made at once. Silence, a cancellation or an outage concerns its payment alone.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 import msgspec
 
 from auction_project.kernel import failpoints, logs
-from auction_project.kernel.messaging import groups, steps
+from auction_project.kernel.messaging import groups
 from orders import capture_calls, models, provider
 from orders.services import payment_transactions as transactions
 from orders.services.requests import OrderRequest, SaleRequest
 
-AnyRequest = TypeVar("AnyRequest", bound=steps.Request)
-Result = TypeVar("Result", bound=msgspec.Struct)
-
 log = logs.get(__name__)
+
+_State = models.PaymentState
+_Outcomes = dict[str, transactions.Outcome]  # by the key of the request
 
 
 class RefundResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,86 +34,20 @@ def capture_payment(
 ) -> list[transactions.PaymentResult | Exception]:
     """Take the amounts from the buyers' cards; the payments are CAPTURED then.
 
-    An intent is committed before the provider is called. When the provider does not answer, the outcome is
+    The intents are committed before the provider is called. When the provider does not answer, the outcome is
     errors.Unavailable, and the caller calls again with the same key. After MAX_TIMEOUTS unanswered captures of a
     provider that is healthy, the payment is cancelled at the provider, which decides it.
 
     Outcomes: PaymentRefused, steps.Voided, OrderNumberTaken, errors.Unavailable, provider.ProviderFault.
     """
-    return [_outcome(_capture, request, now) for request in requests]
-
-
-def _outcome(
-    act: Callable[[AnyRequest, datetime], Result], request: AnyRequest, now: datetime
-) -> Result | Exception:
-    try:
-        with request.bound():
-            return act(request, now)
-    except Exception as error:
-        return error
-
-
-def _capture(request: SaleRequest, now: datetime) -> transactions.PaymentResult:
-    card = models.Card.objects.filter(user_id=request.user_id).first()
-    intent = models.Payment(
-        order_number=request.order_number,
-        key=request.key,
-        user_id=request.user_id,
-        sale_id=request.sale_id,
-        auction_id=request.auction_id,
-        title=request.title,
-        amount=request.amount,
-        currency=request.currency,
-        token=card.token if card else "",
-        started_at=now,
-    )
-    payment = transactions.open_intent(intent, now=now)
-    if payment is not None and payment.state == models.PaymentState.STARTED:
-        payment = _send_capture(payment, now=now)
-    if payment is not None and payment.state == models.PaymentState.CANCELLING:
-        transactions.record(payment, provider.current().cancel(key=request.key), now=now)
-    return groups.only(transactions.STEPS.answers([request.key], transactions.PaymentResult))
-
-
-def _send_capture(payment: models.Payment, *, now: datetime) -> models.Payment:
-    """Capture at the provider; the payment, CANCELLING after the last timeout. Raises errors.Unavailable till then."""
-    bank = provider.current()
-    failpoints.reach("capture_payment.before_call")
-    return capture_calls.CALLS.make(
-        payment.key,
-        functools.partial(
-            bank.capture,
-            key=payment.key,
-            token=payment.token,
-            amount=payment.amount,
-            currency=payment.currency,
-            reference=payment.order_number,
-        ),
-        functools.partial(_conclude_capture, bank, payment, now=now),
-        is_slow=payment.timeouts > 0,
-    )
-
-
-def _conclude_capture(
-    bank: provider.PaymentProvider,
-    payment: models.Payment,
-    outcome: Callable[[], provider.Result],
-    *,
-    now: datetime,
-) -> models.Payment:
-    """Write down the provider's answer, or that it gave none. Raises what `outcome` raises while undecided."""
-    try:
-        result = outcome()
-    except provider.NoAnswer:
-        if not bank.is_healthy():
-            raise
-        current = transactions.count_timeout(payment, now=now)
-        log.warning("capture_unanswered", order_number=payment.order_number, timeouts=current.timeouts)
-        if current.is_sendable:
-            raise
-        return current
-    failpoints.reach("capture_payment.after_effect")
-    return transactions.record(payment, result, now=now)
+    outcomes = transactions.open_intents(requests, now=now)
+    outcomes |= _send_captures(_in_state(_State.STARTED, requests, outcomes), outcomes, now=now)
+    outcomes |= _send_cancellations(_in_state(_State.CANCELLING, requests, outcomes), now=now)
+    undecided = _errors(outcomes)
+    decided = [request.key for request in requests if request.key not in undecided]
+    stored = transactions.STEPS.answers(decided, transactions.PaymentResult) if decided else []
+    answers = dict(zip(decided, stored, strict=True))
+    return [undecided.get(request.key) or answers[request.key] for request in requests]
 
 
 def refund_payment(requests: Sequence[OrderRequest], *, now: datetime) -> list[RefundResult | Exception]:
@@ -122,25 +56,13 @@ def refund_payment(requests: Sequence[OrderRequest], *, now: datetime) -> list[R
     A capture that was not answered is cancelled at the provider first, which decides it. Outcomes: OrderIsConfirmed,
     errors.Unavailable (the caller calls again), provider.ProviderFault.
     """
-    return [_outcome(_refund, request, now) for request in requests]
-
-
-def _refund(request: OrderRequest, now: datetime) -> RefundResult:
-    key, order_number = request.key, request.order_number
-    payment = transactions.open_undo(key, order_number=order_number, now=now)
-    if payment is not None and payment.state == models.PaymentState.CANCELLING:
-        transactions.record(payment, provider.current().cancel(key=key), now=now)
-        payment = transactions.open_undo(key, order_number=order_number, now=now)
-    if payment is not None and payment.state == models.PaymentState.REFUNDING:
-        payment = _send_refund(payment, now=now)
-    refunded = payment is not None and payment.state == models.PaymentState.REFUNDED
-    return RefundResult(order_number=order_number, refunded=refunded)
-
-
-def _send_refund(payment: models.Payment, *, now: datetime) -> models.Payment:
-    provider.current().refund(key=payment.key)
-    failpoints.reach("refund_payment.after_effect")
-    return transactions.record_refund(payment, now=now)
+    outcomes = transactions.open_undos(requests, now=now)
+    undecided = _in_state(_State.CANCELLING, requests, outcomes)
+    outcomes |= _send_cancellations(undecided, now=now)
+    taken = _in_state(_State.CAPTURED, undecided, outcomes)
+    outcomes |= transactions.open_undos(taken, now=now)
+    outcomes |= _send_refunds(_in_state(_State.REFUNDING, requests, outcomes), now=now)
+    return [_refund_result(request, outcomes[request.key]) for request in requests]
 
 
 def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime) -> str:
@@ -151,6 +73,120 @@ def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime
     provider.ProviderFault.
     """
     payment = transactions.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
-    if payment.state == models.PaymentState.REFUNDING:
-        return _send_refund(payment, now=now).state
-    return transactions.record(payment, provider.current().cancel(key=payment.key), now=now).state
+    request = OrderRequest(key=payment.key, correlation_id=logs.correlation_id(), order_number=order_number)
+    send = _send_refunds if payment.state == _State.REFUNDING else _send_cancellations
+    outcome = groups.only([send([request], now=now)[payment.key]])
+    return str(outcome.state)
+
+
+def _send_captures(requests: Sequence[SaleRequest], opened: _Outcomes, *, now: datetime) -> _Outcomes:
+    """Capture at the provider. An outcome is the payment, CANCELLING after the last timeout, or errors.Unavailable till
+    then."""
+    if not requests:
+        return {}
+    bank = provider.current()
+    failpoints.reach("capture_payment.before_call")
+    return capture_calls.CALLS.make(
+        [_capture_call(bank, opened[request.key]) for request in requests],
+        functools.partial(_conclude_captures, bank, {request.key: request for request in requests}, now=now),
+    )
+
+
+def _capture_call(bank: provider.PaymentProvider, payment: models.Payment) -> capture_calls.Call:
+    send = functools.partial(
+        bank.capture,
+        key=payment.key,
+        token=payment.token,
+        amount=payment.amount,
+        currency=payment.currency,
+        reference=payment.order_number,
+    )
+    return capture_calls.Call(payment.key, send, is_slow=payment.timeouts > 0)
+
+
+def _conclude_captures(
+    bank: provider.PaymentProvider,
+    requests: Mapping[str, SaleRequest],
+    answers: capture_calls.Answers,
+    *,
+    now: datetime,
+) -> _Outcomes:
+    """Write down the provider's answers, or that it gave none. An outcome is the error of the call while its payment is
+    not decided."""
+    outcomes: _Outcomes = {}
+    results: dict[str, provider.Result] = {}
+    for key, answer in answers.items():
+        try:
+            results[key] = answer()
+        except Exception as error:
+            outcomes[key] = error
+    if results:
+        failpoints.reach("capture_payment.after_effect")
+        outcomes |= transactions.record([requests[key] for key in results], results, now=now)
+    unanswered = [requests[key] for key, error in outcomes.items() if isinstance(error, provider.NoAnswer)]
+    if unanswered and bank.is_healthy():
+        outcomes |= _count_timeouts(unanswered, outcomes, now=now)
+    return outcomes
+
+
+def _count_timeouts(requests: Sequence[SaleRequest], unanswered: _Outcomes, *, now: datetime) -> _Outcomes:
+    outcomes = transactions.count_timeouts(requests, now=now)
+    for request in requests:
+        payment = outcomes[request.key]
+        if isinstance(payment, models.Payment):
+            with request.bound():
+                log.warning(
+                    "capture_unanswered", order_number=payment.order_number, timeouts=payment.timeouts
+                )
+            if payment.is_sendable:
+                outcomes[request.key] = unanswered[request.key]
+    return outcomes
+
+
+def _send_cancellations(requests: Sequence[transactions.Request], *, now: datetime) -> _Outcomes:
+    """Have the provider decide these payments, and write its answers down."""
+    if not requests:
+        return {}
+    bank = provider.current()
+    answers = capture_calls.CALLS.settle(
+        [request.key for request in requests], lambda key: bank.cancel(key=key)
+    )
+    results = {key: answer for key, answer in answers.items() if isinstance(answer, provider.Result)}
+    answered = [request for request in requests if request.key in results]
+    return _errors(answers) | transactions.record(answered, results, now=now)
+
+
+def _send_refunds(requests: Sequence[transactions.Request], *, now: datetime) -> _Outcomes:
+    """Have the provider give the money back, and write that down."""
+    if not requests:
+        return {}
+    bank = provider.current()
+    answers = capture_calls.CALLS.settle(
+        [request.key for request in requests], lambda key: bank.refund(key=key)
+    )
+    failed = _errors(answers)
+    refunded = [request for request in requests if request.key not in failed]
+    if refunded:
+        failpoints.reach("refund_payment.after_effect")
+    return failed | transactions.record_refunds(refunded, now=now)
+
+
+def _in_state(
+    state: str, requests: Sequence[transactions.AnyRequest], outcomes: _Outcomes
+) -> list[transactions.AnyRequest]:
+    """The requests whose payments are in `state` now."""
+    payments = {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, models.Payment)}
+    return [
+        request for request in requests if request.key in payments and payments[request.key].state == state
+    ]
+
+
+def _errors(outcomes: Mapping[str, object]) -> dict[str, Exception]:
+    return {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, Exception)}
+
+
+def _refund_result(request: OrderRequest, outcome: transactions.Outcome) -> RefundResult | Exception:
+    if isinstance(outcome, Exception):
+        return outcome
+    refunded = outcome is not None and outcome.state == _State.REFUNDED
+    return RefundResult(order_number=request.order_number, refunded=refunded)

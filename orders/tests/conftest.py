@@ -35,12 +35,15 @@ def _use(bank: bank_process.BankProcess, settings: Any) -> bank_process.BankProc
 @pytest.fixture(autouse=True)
 def _no_connection_outlives_a_test() -> Iterator[None]:
     yield
-    deadline = time.monotonic() + LATE_CALL_SECONDS
-    while (
-        capture_calls.CALLS._open and time.monotonic() < deadline
-    ):  # a call that is answered late writes that down
-        time.sleep(0.01)
+    wait_for_late_calls()
     provider.current.close()
+
+
+def wait_for_late_calls() -> None:
+    """Wait until each call that is answered late has written that down."""
+    deadline = time.monotonic() + LATE_CALL_SECONDS
+    while capture_calls.CALLS._open and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 @pytest.fixture

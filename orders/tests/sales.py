@@ -58,6 +58,14 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
             key=self.key(step), correlation_id="c0ffee00", order_number=self.order_number
         )
 
+    def cancel_request(self, reason: str = "stock_refused") -> services.CancelRequest:
+        return services.CancelRequest(
+            key=self.key("place_order"),
+            correlation_id="c0ffee00",
+            order_number=self.order_number,
+            reason=reason,
+        )
+
     # Each step as a group of one; its error is raised.
 
     def assess(self, *, now: datetime = NOW) -> risk.Assessment:
@@ -82,13 +90,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
         return groups.only(services.place_order([self.request("place_order", **changes)], now=now))
 
     def cancel(self, reason: str = "stock_refused") -> services.CancellationResult:
-        request = services.CancelRequest(
-            key=self.key("place_order"),
-            correlation_id="c0ffee00",
-            order_number=self.order_number,
-            reason=reason,
-        )
-        return groups.only(services.cancel_order([request], now=NOW))
+        return groups.only(services.cancel_order([self.cancel_request(reason)], now=NOW))
 
     def confirm(self) -> services.OrderResult:
         return groups.only(services.confirm_order([self.order_request("confirm_order")], now=NOW))
@@ -127,7 +129,7 @@ def sale_with_order(**changes: Any) -> Sale:
 
 def pay(sale: Sale) -> None:
     """Write the rows that a capture leaves."""
-    models.Payment(
+    payment = models.Payment(
         order_number=sale.order_number,
         key=sale.key("capture_payment"),
         user_id=sale.user_id,
@@ -138,10 +140,10 @@ def pay(sale: Sale) -> None:
         currency=sale.currency,
         token="tok_accepts_1",
         started_at=NOW,
-    ).start()
-    payment = sale.payment()
-    payment.become(models.PaymentState.CAPTURED, now=NOW)
-    models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, payment, now=NOW)
+    )
+    models.Payment.start([payment])
+    models.PaymentFact.store([payment.become(models.PaymentState.CAPTURED, now=NOW)])
+    models.JournalEntry.post(models.JournalEntry.Kind.CAPTURE, [payment], now=NOW)
 
 
 def published() -> list[tuple[str, contracts.events.Event]]:

@@ -94,7 +94,7 @@ def test_an_order_of_another_looks_like_none(client_of: ClientOf) -> None:
 def test_an_operator_sees_the_buyer_the_risk_and_what_operators_did(client_of: ClientOf) -> None:
     sale = sales.sale_with_order()
     reasons = sale.assess().as_reasons()
-    sale.payment().add_fact("RESOLVED", now=sales.NOW, detail="ada: It hangs.")
+    sale.payment().fact("RESOLVED", now=sales.NOW, detail="ada: It hangs.").save()
 
     seen = client_of("c" * 32, "operator").get(f"{ORDERS}/{sale.order_number}").json()
     own = client_of(sale.user_id).get(f"{ORDERS}/{sale.order_number}").json()
@@ -270,7 +270,7 @@ def test_a_card_that_is_asked_for_as_optional_may_be_missing(client_of: ClientOf
 def test_a_suspended_card_says_why_until_the_same_number_is_put_in_again(client_of: ClientOf) -> None:
     mine = client_of("u" * 32)
     put(mine, {"number": "4242424242424242"})
-    models.Card.objects.get().suspend(now=sales.NOW)
+    models.Card.suspend([models.Card.objects.get()], now=sales.NOW)
 
     assert [mine.get(CARD).json()[name] for name in ("usable", "unusable_reason")] == [False, "declined"]
     answer = put(mine, {"number": "4242424242424242"})

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from auction_project.kernel import errors
+from auction_project.kernel.messaging import groups
 from auction_project.kernel.tests import conditions
 from orders import capture_calls, exceptions, models, provider
 from orders.tests import bank_process, sales
 
 WAIT_SECONDS = 10.0
+IN_FLIGHT = 32
 CAPTURED = provider.Result(provider.Status.CAPTURED)
 
 
@@ -28,9 +30,9 @@ class Held:
         self.go.wait(WAIT_SECONDS)
         return CAPTURED
 
-    def conclude(self, answer: Callable[[], provider.Result]) -> models.Payment:
-        self.concluded.append(answer())
-        return models.Payment(order_number="1")
+    def conclude(self, answers: capture_calls.Answers) -> dict[str, capture_calls.Outcome]:
+        self.concluded += [answer() for answer in answers.values()]
+        return {key: models.Payment(order_number="1") for key in answers}
 
 
 @pytest.fixture
@@ -47,12 +49,18 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make(calls: capture_calls.Calls, key: str, held: Held, *, is_slow: bool = False) -> models.Payment:
-    return calls.make(key, held.call, held.conclude, is_slow=is_slow)
+    """Make the call as a group of one; its error is raised."""
+    call = capture_calls.Call(key, held.call, is_slow)
+    return groups.only([calls.make([call], held.conclude)[key]])
+
+
+def new_calls(*, in_flight: int = IN_FLIGHT) -> capture_calls.Calls:
+    return capture_calls.Calls(in_flight=in_flight)
 
 
 @pytest.mark.usefixtures("no_waiting")
 def test_a_slow_call_goes_on_without_its_caller_and_is_not_made_twice(held: Held) -> None:
-    calls = capture_calls.Calls()
+    calls = new_calls()
 
     for _ in range(3):
         with pytest.raises(errors.Unavailable):
@@ -67,19 +75,20 @@ def test_a_slow_call_goes_on_without_its_caller_and_is_not_made_twice(held: Held
 def test_a_repeat_that_comes_while_the_call_is_under_way_gets_the_same_conclusion(
     held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls, results = capture_calls.Calls(), []
+    calls, results = new_calls(), []
     monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
     monkeypatch.setattr(capture_calls, "SHORT_WAIT_SECONDS", WAIT_SECONDS)
     first = threading.Thread(target=lambda: results.append(make(calls, "a", held)))
     first.start()
     conditions.until(lambda: held.made == 1)
-    in_time = capture_calls._in_time
+    enter = calls._enter
 
-    def answer_and_wait(*arguments: Any) -> models.Payment:
+    def enter_and_answer(repeats: Any) -> Any:
+        entered = enter(repeats)
         held.go.set()  # the repeat has met the call that is under way
-        return in_time(*arguments)
+        return entered
 
-    monkeypatch.setattr(capture_calls, "_in_time", answer_and_wait)
+    monkeypatch.setattr(calls, "_enter", enter_and_answer)
     results.append(make(calls, "a", held))
     first.join(WAIT_SECONDS)
 
@@ -88,11 +97,11 @@ def test_a_repeat_that_comes_while_the_call_is_under_way_gets_the_same_conclusio
 
 
 def test_cards_that_were_slow_before_take_no_thread_from_others(held: Held) -> None:
-    calls, other = capture_calls.Calls(), Held()
+    calls, other = new_calls(), Held()
     with pytest.MonkeyPatch.context() as waits:
         waits.setattr(capture_calls, "LONG_WAIT_SECONDS", 0.0)
         waits.setattr(capture_calls, "SHORT_WAIT_SECONDS", 0.0)
-        for number in range(capture_calls.CALL_THREADS + 1):
+        for number in range(IN_FLIGHT + 1):
             with pytest.raises(errors.Unavailable):
                 make(calls, f"slow {number}", held, is_slow=True)
     other.go.set()
@@ -103,7 +112,7 @@ def test_cards_that_were_slow_before_take_no_thread_from_others(held: Held) -> N
 def test_only_some_callers_wait_long(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
     monkeypatch.setattr(capture_calls, "SHORT_WAIT_SECONDS", 0.0)
-    calls = capture_calls.Calls()
+    calls = new_calls()
     waiters = [
         threading.Thread(target=make, args=(calls, str(number), held))
         for number in range(capture_calls.LONG_WAITERS)
@@ -126,7 +135,7 @@ def test_only_some_callers_wait_long(held: Held, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("no_waiting")
 def test_beyond_the_bound_nothing_is_sent(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_calls, "MAX_CALLS", 1)
-    calls = capture_calls.Calls()
+    calls = new_calls()
     with pytest.raises(errors.Unavailable):
         make(calls, "a", held)
     conditions.until(lambda: held.made == 1)
@@ -135,6 +144,143 @@ def test_beyond_the_bound_nothing_is_sent(held: Held, monkeypatch: pytest.Monkey
         make(calls, "b", held)
 
     assert (held.made, list(calls._open)) == (1, ["a"])
+
+
+# --- groups ------------------------------------------------------------------------------------------------------
+
+
+def call(key: str, send: Callable[[], provider.Result], *, is_slow: bool = False) -> capture_calls.Call:
+    return capture_calls.Call(key, send, is_slow)
+
+
+def test_the_calls_of_a_group_go_out_together_and_are_concluded_together(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
+    all_are_out = threading.Barrier(IN_FLIGHT)
+    concluded: list[list[str]] = []
+
+    def send() -> provider.Result:
+        all_are_out.wait(WAIT_SECONDS)
+        return CAPTURED
+
+    def conclude(answers: capture_calls.Answers) -> dict[str, capture_calls.Outcome]:
+        concluded.append(sorted(answers))
+        return held.conclude(answers)
+
+    keys = [f"{number:02}" for number in range(IN_FLIGHT)]
+    outcomes = new_calls().make([call(key, send) for key in keys], conclude)
+
+    assert [outcomes[key].order_number for key in keys] == ["1"] * IN_FLIGHT
+    assert concluded == [keys]
+
+
+def test_no_more_calls_are_in_flight_than_the_setting_says(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
+    lock, in_flight, most = threading.Lock(), 0, 0
+
+    def send() -> provider.Result:
+        nonlocal in_flight, most
+        with lock:
+            in_flight += 1
+            most = max(most, in_flight)
+        time.sleep(0.001)  # the provider's work
+        with lock:
+            in_flight -= 1
+        return CAPTURED
+
+    new_calls(in_flight=2).make([call(str(number), send) for number in range(40)], held.conclude)
+
+    assert (most, len(held.concluded)) == (2, 40)
+
+
+def test_a_group_waits_as_long_as_answers_come(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", 0.9)
+
+    def send() -> provider.Result:
+        time.sleep(0.05)  # the provider's work
+        return CAPTURED
+
+    outcomes = new_calls(in_flight=1).make([call(str(number), send) for number in range(20)], held.conclude)
+
+    assert [type(outcome) for outcome in outcomes.values()] == [models.Payment] * 20
+
+
+def test_a_group_waits_no_longer_than_its_bound(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(capture_calls, "MAX_WAIT_SECONDS", 0.0)
+
+    with pytest.raises(errors.Unavailable):
+        make(new_calls(), "a", held)
+
+    assert held.concluded == []
+
+
+def test_a_call_that_is_not_answered_concerns_its_member_alone_and_is_concluded_late(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = new_calls()
+    monkeypatch.setattr(calls, "_wait", lambda futures: conditions.until(lambda: sum(f.done() for f in futures) == 2))
+    group = [call("a", lambda: CAPTURED), call("hangs", held.call), call("b", lambda: CAPTURED)]
+
+    outcomes = calls.make(group, held.conclude)
+
+    assert [type(outcomes[key]) for key in ("a", "hangs", "b")] == [
+        models.Payment,
+        errors.Unavailable,
+        models.Payment,
+    ]
+    assert (len(held.concluded), list(calls._open)) == (2, ["hangs"])
+    held.go.set()
+    conditions.until(lambda: not calls._open)
+    assert len(held.concluded) == 3
+
+
+def test_a_group_does_not_wait_for_a_payment_that_was_slow_before(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
+    calls = new_calls()
+
+    outcomes = calls.make([call("slow", held.call, is_slow=True), call("a", lambda: CAPTURED)], held.conclude)
+
+    assert [type(outcomes[key]) for key in ("slow", "a")] == [errors.Unavailable, models.Payment]
+    assert list(calls._open) == ["slow"]
+
+
+def test_a_conclusion_that_fails_is_the_outcome_of_each_and_the_keys_are_free_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", WAIT_SECONDS)
+    calls = new_calls()
+
+    def fail(_answers: capture_calls.Answers) -> dict[str, capture_calls.Outcome]:
+        raise ConnectionError("the database is down")
+
+    outcomes = calls.make([call("a", lambda: CAPTURED), call("b", lambda: CAPTURED)], fail)
+
+    assert [type(outcomes[key]) for key in ("a", "b")] == [ConnectionError] * 2
+    assert calls._open == {}
+
+
+def test_what_is_settled_goes_out_at_once_and_an_error_concerns_its_key_alone() -> None:
+    both_are_out = threading.Barrier(2)
+
+    def send(key: str) -> str:
+        both_are_out.wait(WAIT_SECONDS)
+        if key == "b":
+            raise provider.ProviderFault("no")
+        return key
+
+    answers = new_calls().settle(["a", "b"], send)
+
+    assert answers["a"] == "a"
+    assert isinstance(answers["b"], provider.ProviderFault)
+
+
+# --- payments ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(databases=["orders"], transaction=True)

@@ -69,7 +69,7 @@ def test_a_payment_keeps_its_figures(column: str, value: str) -> None:
 def test_a_final_payment_stays_what_it_is(sale: sales.Sale, end: str) -> None:
     sales.pay(sale)
     other = sales.new_sale()
-    models.Payment(
+    intent = models.Payment(
         order_number=other.order_number,
         key="k",
         user_id="u",
@@ -79,8 +79,9 @@ def test_a_final_payment_stays_what_it_is(sale: sales.Sale, end: str) -> None:
         amount=1,
         currency="EUR",
         started_at=sales.NOW,
-    ).start()
-    other.payment().become(end, now=sales.NOW)
+    )
+    models.Payment.start([intent])
+    models.PaymentFact.store([intent.become(end, now=sales.NOW)])
 
     with pytest.raises(IntegrityError, match="stays so"):
         execute("UPDATE orders_payment SET state = 'CAPTURED'")
@@ -115,7 +116,7 @@ def test_a_payment_has_each_fact_once(sale: sales.Sale) -> None:
     sales.pay(sale)
 
     with pytest.raises(IntegrityError), transaction.atomic(using="orders"):
-        sale.payment().add_fact("CAPTURED", now=sales.NOW)
+        sale.payment().fact("CAPTURED", now=sales.NOW).save()
 
     assert sale.payment_facts() == ["STARTED", "CAPTURED"]
 
@@ -123,10 +124,10 @@ def test_a_payment_has_each_fact_once(sale: sales.Sale) -> None:
 def test_an_order_has_one_end() -> None:
     sale = sales.sale_with_order()
     order = models.Order.objects.get()
-    order.add_fact("CANCELLED", now=sales.NOW)
+    order.fact("CANCELLED", now=sales.NOW).save()
 
     with pytest.raises(IntegrityError, match="orders_fact_one_end"), transaction.atomic(using="orders"):
-        order.add_fact("CONFIRMED", now=sales.NOW)
+        order.fact("CONFIRMED", now=sales.NOW).save()
 
     assert sale.order_facts() == ["PLACED", "CANCELLED"]
 
