@@ -5,6 +5,7 @@ recognise repeats by their seq, so that bids are shown while PostgreSQL is down,
 """
 
 import functools
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,25 +21,29 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def on_kind(kind: kinds.Kind, envelope: contracts.Envelope, event: events.Event) -> None:
-    """Write the notification. Its time is the event's own, or that of the envelope for an event without one."""
+def on_kinds(by_event: Mapping[type[events.Event], kinds.Kind], run: Sequence[consuming.Received]) -> None:
+    """Write the notifications of a run, whose kinds may differ."""
+    services.notify([_request(by_event[type(one.event)], one) for one in run], now=_now())
+
+
+def _request(kind: kinds.Kind, received: consuming.Received) -> models.Request:
+    """The time of a notification is the event's own, or that of the envelope for an event without one."""
+    envelope, event = received.envelope, received.event
     data: dict[str, Any] = msgspec.to_builtins(event)
-    at = event.at if isinstance(event, events.BidderNotice) else instants.of(envelope.time)
-    source = kind.source(envelope, event)
-    if kind.is_for_operators:
-        services.notify_operators(kind=kind, source=source, data=data, at=at, now=_now())
-    else:
-        user_id = data.pop("user_id")
-        services.notify(user_id=user_id, kind=kind, source=source, data=data, at=at, now=_now())
+    return models.Request(
+        user_id=None if kind.is_for_operators else data.pop("user_id"),
+        kind=kind,
+        source=kind.source(envelope, event),
+        data=data,
+        at=event.at if isinstance(event, events.BidderNotice) else instants.of(envelope.time),
+        correlation_id=envelope.correlationid,
+    )
 
 
 def of_kinds() -> dict[type[events.Event], consuming.Handler]:
-    """A handler for each event that the table of kinds names."""
-    return {
-        event_type: consuming.each(functools.partial(on_kind, kind))
-        for kind in kinds.TABLE.values()
-        for event_type in kind.events
-    }
+    """One handler for all events that the table of kinds names, so that they share the runs."""
+    by_event = {event_type: kind for kind in kinds.TABLE.values() for event_type in kind.events}
+    return dict.fromkeys(by_event, functools.partial(on_kinds, by_event))
 
 
 def on_account_changed(_envelope: contracts.Envelope, event: events.AccountChanged) -> None:

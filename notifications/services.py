@@ -4,13 +4,13 @@ After the commit a change wakes up the hubs and dispatches the e-mails. Either m
 time, and the sweep sends what is due. Knows nothing of sockets.
 """
 
-from collections.abc import Collection
+import collections
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 
-from auction_project.kernel import errors, logs
+from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import transactions
 from notifications import auction_frames, cursors, frames, kinds, metrics, models, selectors, wakeup, wording
@@ -25,50 +25,37 @@ class CursorUnknown(errors.Conflict):
     """The cursor belongs to another numbering of the feed, or is ahead of it. Load the list again."""
 
 
-def notify(
-    *, user_id: str, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
-) -> None:
-    """Add a notification to the user's feed. The same source again changes nothing.
+def notify(requests: Sequence[models.Request], *, now: datetime) -> None:
+    """Add notifications to the feeds of their users, in order; the same source again changes nothing. One is a run of one.
 
-    `data` holds the figures, money in minor units; `at` is in milliseconds since the epoch. Raises KeyError for a currency
-    that Gavel does not know.
+    Raises KeyError for a currency that Gavel does not know, and ValueError for a kind that is no row of the table; then
+    nothing is added.
     """
+    for request in requests:  # what cannot be shown raises, and its event becomes a dead letter
+        request.kind.text_of(wording.public(request.data))
     with transaction.atomic(using=models.DATABASE):
-        _append([user_id], kind=kind, source=source, data=data, at=at, now=now)
+        appended = models.append(_addressed(requests), due_at=now + mailing.FIRST_SWEEP, now=now)
+        if appended.notifications:
+            transactions.after_commit(lambda: _announce(appended), using=models.DATABASE)
 
 
-def notify_operators(*, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime) -> None:
-    """Add a notification to the feed of everyone who is an operator now, as `notify` does."""
-    with transaction.atomic(using=models.DATABASE):
-        _append(selectors.list_operator_ids(), kind=kind, source=source, data=data, at=at, now=now)
+def _addressed(requests: Sequence[models.Request]) -> list[tuple[str, models.Request]]:
+    """Each request with each user who gets its notification."""
+    is_for_operators = any(request.user_id is None for request in requests)
+    operator_ids = selectors.list_operator_ids() if is_for_operators else []
+    return [
+        (user_id, request)
+        for request in requests
+        for user_id in (operator_ids if request.user_id is None else [request.user_id])
+    ]
 
 
-def _append(
-    user_ids: list[str], *, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
-) -> None:
-    kind.text_of(wording.public(data))  # raises for what cannot be shown: its event becomes a dead letter
-    notifications: list[models.Notification] = []
-    for user_id in user_ids:
-        feed = models.Feed.lock(user_id, now=now)
-        notification = feed.append(kind=kind, source=source, data=data, at=at, now=now)
-        if notification is not None:
-            overtaken = notification.withdraw_overtaken(now=now)
-            models.Email.drop(overtaken, reason="overtaken by a later notice")
-            notifications.append(notification)
-    if not notifications:
-        return
-    emails = models.Email.create(notifications, due_at=now + mailing.FIRST_SWEEP, now=now)
-    email_ids = [email.pk for email in emails]
-    notified_ids = [notification.user_id for notification in notifications]
-    correlation_id = logs.correlation_id()
-
-    def announce() -> None:
-        metrics.notifications.labels(kind.wire_name).inc(len(notified_ids))
-        wakeup.notify(notified_ids)
-        if email_ids:
-            dispatcher.send(email_ids, correlation_id=correlation_id)
-
-    transactions.after_commit(announce, using=models.DATABASE)
+def _announce(appended: models.Appended) -> None:
+    for kind, count in collections.Counter(each.kind for each in appended.notifications).items():
+        metrics.notifications.labels(kinds.of(kind).wire_name).inc(count)
+    wakeup.notify(sorted({each.user_id for each in appended.notifications}))
+    if appended.emails:
+        dispatcher.send(appended.emails)
 
 
 def open_feeds(*, user_ids: Collection[str], now: datetime) -> None:
@@ -91,7 +78,7 @@ def get_or_open_head(*, user_id: str, now: datetime) -> selectors.Head:
 def mark_read(*, user_id: str, cursor: cursors.Cursor, now: datetime) -> selectors.Head:
     """Note that the user has read up to `cursor`. An older cursor changes nothing. Raises CursorUnknown."""
     with transaction.atomic(using=models.DATABASE):
-        feed = models.Feed.lock(user_id, now=now)
+        feed = models.Feed.lock([user_id], now=now)[user_id]
         head = selectors.Head(feed.epoch, feed.last_seq)
         if not head.knows(cursor):
             raise CursorUnknown(field="cursor", cursor=str(head.cursor))

@@ -20,4 +20,4 @@ def send_email(*, email_id: int, correlation_id: str | None = None) -> None:
 @shared_task(name="notifications.sweep_emails")
 def sweep_emails() -> None:
     """Started by celery beat: queue the e-mails that are due."""
-    dispatcher.send(mailing.sweep(now=timezone.now()), correlation_id=logs.correlation_id())
+    dispatcher.send(dict.fromkeys(mailing.sweep(now=timezone.now()), logs.correlation_id()))

@@ -3,7 +3,7 @@
 An unavailable broker costs a line in the log: the sweep sends the e-mails later.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import celery
 
@@ -16,9 +16,9 @@ QUEUE = "email"
 log = logs.get(__name__)
 
 
-def send(email_ids: Iterable[int], *, correlation_id: str) -> None:
-    """Queue the e-mails. Raises what is not an outage of the broker."""
-    for email_id in email_ids:
+def send(correlation_ids: Mapping[int, str]) -> None:
+    """Queue the e-mails, each with its correlation id. Raises what is not an outage of the broker."""
+    for email_id, correlation_id in correlation_ids.items():
         try:
             celery.current_app.send_task(
                 SEND_EMAIL, kwargs={"email_id": email_id, "correlation_id": correlation_id}, queue=QUEUE

@@ -1,6 +1,7 @@
 """The tables of the database "notifications": feeds, the e-mails about them, and what notifications know of others."""
 
 from notifications.models.accounts import Account, EndedSession
+from notifications.models.appending import Appended, Request, append
 from notifications.models.auctions import Auction
 from notifications.models.emails import TRANSITIONS, Email, EmailState
 from notifications.models.feeds import Feed, Notification
@@ -10,6 +11,7 @@ __all__ = [
     "DATABASE",
     "TRANSITIONS",
     "Account",
+    "Appended",
     "Auction",
     "Email",
     "EmailState",
@@ -17,6 +19,8 @@ __all__ = [
     "Feed",
     "Notification",
     "Once",
+    "Request",
+    "append",
 ]
 
 DATABASE = "notifications"

@@ -1,12 +1,11 @@
 """The e-mails about notifications. An e-mail is a courtesy beside the feed; TRANSITIONS is all that may happen to one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from django.db import models
 
-from notifications import kinds
 from notifications.models import feeds
 
 
@@ -64,35 +63,6 @@ class Email(models.Model):
 
     def __str__(self) -> str:
         return f"{self.notification_id} {self.state}"
-
-    @classmethod
-    def create(
-        cls, notifications: Sequence[feeds.Notification], *, due_at: datetime, now: datetime
-    ) -> list["Email"]:
-        """The e-mails about those of the notifications, all just written, that are to be mailed."""
-        mailed = [notification for notification in notifications if cls._is_due_for(notification)]
-        return cls.objects.bulk_create(
-            [cls(notification=notification, due_at=due_at, created_at=now) for notification in mailed]
-        )
-
-    @classmethod
-    def _is_due_for(cls, notification: feeds.Notification) -> bool:
-        """Whether an e-mail goes for the notification; see kinds.Mailed."""
-        kind = kinds.of(notification.kind)
-        is_answer = notification.data.get("own_bid")
-        if kind.mailed is kinds.Mailed.NEVER or notification.withdrawn_at is not None or is_answer:
-            return False
-        if kind.mailed is kinds.Mailed.ALWAYS:
-            return True
-        of_lot = feeds.Notification.objects.filter(
-            user_id=notification.user_id, data__auction_id=notification.data.get("auction_id")
-        )
-        read = feeds.Feed.objects.values_list("read_seq", flat=True).get(user_id=notification.user_id)
-        bid = of_lot.filter(models.Q(kind="LEADING") | models.Q(data__own_bid=True)).aggregate(
-            last=models.Max("seq")
-        )["last"]
-        unanswered = of_lot.filter(kind=kind.name, seq__lt=notification.seq, seq__gt=max(read, bid or 0))
-        return not cls.objects.filter(notification__in=unanswered).exists()
 
     @classmethod
     def drop(cls, email_ids: Collection[int], *, reason: str) -> None:

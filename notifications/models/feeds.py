@@ -4,10 +4,11 @@ A notification gets its seq under the row lock of its feed, which is held until 
 all before it. Feeds and notifications are never deleted.
 """
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
 from auction_project.kernel import instants
 from notifications import kinds
@@ -36,32 +37,39 @@ class Feed(models.Model):
     @classmethod
     def open(cls, user_ids: list[str], *, now: datetime) -> None:
         """Give each user a feed. Its epoch is the present instant, so that no epoch comes twice."""
-        epoch = f"{instants.of(now):x}"
+        epoch = _epoch(now)
         cls.objects.bulk_create([cls(user_id=each, epoch=epoch) for each in user_ids], ignore_conflicts=True)
 
     @classmethod
-    def lock(cls, user_id: str, *, now: datetime) -> "Feed":
-        """The user's feed, locked until the transaction ends. A user without a feed gets one."""
-        feed = cls.objects.select_for_update().filter(user_id=user_id).first()
-        if feed is None:
-            cls.open([user_id], now=now)
-            feed = cls.objects.select_for_update().get(user_id=user_id)
-        return feed
+    def lock(cls, user_ids: Iterable[str], *, now: datetime) -> dict[str, "Feed"]:
+        """The users' feeds, locked until the transaction ends, in one statement; a user without a feed gets one.
+
+        They are taken in the order of their users, so that runs with common users do not block each other for ever.
+        """
+        feeds = cls.objects.raw(
+            "INSERT INTO notifications_feed AS feed (user_id, epoch, last_seq, read_seq)"
+            " SELECT user_id, %s, 0, 0 FROM unnest(%s::text[]) AS user_id"
+            " ON CONFLICT (user_id) DO UPDATE SET last_seq = feed.last_seq RETURNING *",
+            [_epoch(now), sorted(set(user_ids))],
+        )
+        return {feed.user_id: feed for feed in feeds}
+
+    @classmethod
+    def save_last_seqs(cls, feeds: Collection["Feed"]) -> None:
+        """Store where these feeds end now. They must be locked. One statement."""
+        with transaction.get_connection(cls.objects.db).cursor() as cursor:
+            cursor.execute(
+                "UPDATE notifications_feed AS feed SET last_seq = grown.last_seq"
+                " FROM unnest(%s::text[], %s::bigint[]) AS grown (user_id, last_seq) WHERE feed.user_id = grown.user_id",
+                [[feed.user_id for feed in feeds], [feed.last_seq for feed in feeds]],
+            )
 
     def append(
         self, *, kind: kinds.Kind, source: str, data: dict[str, Any], at: int, now: datetime
-    ) -> "Notification | None":
-        """The next notification; None when the feed has one of this kind and source. The feed must be locked.
-
-        Raises ValueError for a kind that is no row of the table, because it could not be read again.
-        """
-        if kinds.TABLE.get(kind.name) != kind:
-            raise ValueError(f"{kind.name} is no row of notifications.kinds.TABLE")
-        if Notification.objects.filter(user_id=self.user_id, source=source, kind=kind.name).exists():
-            return None
+    ) -> "Notification":
+        """The next notification, in memory: `appending` writes it with the feed."""
         self.last_seq += 1
-        self.save(update_fields=["last_seq"])
-        return Notification.objects.create(
+        return Notification(
             user_id=self.user_id,
             seq=self.last_seq,
             kind=kind.name,
@@ -105,22 +113,6 @@ class Notification(models.Model):
     def __str__(self) -> str:
         return f"{self.user_id} {self.seq} {self.kind}"
 
-    def withdraw_overtaken(self, *, now: datetime) -> list[int]:
-        """Withdraw the notices that this one replaces; the keys of all withdrawn ones. The feed must be locked.
 
-        The end of a sale may arrive before its beginning (WON): then the beginning is withdrawn itself.
-        """
-        kind = kinds.of(self.kind)
-        own = Notification.objects.filter(user_id=self.user_id, withdrawn_at=None)
-        overtaken = own.filter(
-            kind__in=kind.replaces,
-            seq__lt=self.seq,
-            **{f"data__{kind.subject}": self.data.get(kind.subject)},
-        )
-        ids = list(overtaken.values_list("pk", flat=True))
-        ends = own.filter(kind__in=kinds.ends_of(self.kind), data__sale_id=self.data.get("sale_id"))
-        if ends.exists():
-            self.withdrawn_at = now
-            ids.append(self.pk)
-        Notification.objects.filter(pk__in=ids).update(withdrawn_at=now)
-        return ids
+def _epoch(now: datetime) -> str:
+    return f"{instants.of(now):x}"

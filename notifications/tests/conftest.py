@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,7 +12,7 @@ from rest_framework.test import APIClient
 
 from auction_project.kernel import contracts, tokens
 from auction_project.kernel.contracts import events
-from notifications import auction_frames, frames, kinds, redis_clients, services, wakeup
+from notifications import auction_frames, frames, kinds, models, redis_clients, services, wakeup
 from notifications.mail import dispatcher
 from notifications.push import hub
 from notifications.tests import clocks
@@ -62,14 +63,25 @@ def notify(
 ) -> None:
     """Write `n` notifications to the user's feed."""
     for _ in range(n):
-        services.notify(
-            user_id=user_id,
-            kind=kinds.of(kind),
-            source=source or new_id(),
-            data={"auction_id": "a" * 32, "title": "Lamp", "price": 1250, "currency": "EUR"},
-            at=1_700_000_000_000,
-            now=now,
-        )
+        services.notify([request(user_id, source=source, kind=kinds.of(kind))], now=now)
+
+
+def request(
+    user_id: str | None,
+    *,
+    source: str | None = None,
+    kind: kinds.Kind,
+    data: dict[str, Any] | None = None,
+) -> models.Request:
+    figures = {"auction_id": "a" * 32, "title": "Lamp", "price": 1250, "currency": "EUR"}
+    return models.Request(
+        user_id=user_id,
+        kind=kind,
+        source=source or new_id(),
+        data=figures if data is None else data,
+        at=1_700_000_000_000,
+        correlation_id="c" * 32,
+    )
 
 
 def bid(auction_id: str, seq: int) -> events.BidPlaced:
@@ -113,7 +125,7 @@ def store_silently(auction_id: str, *seqs: int) -> None:
 @pytest.fixture(autouse=True)
 def no_dispatch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Dispatch no task, unless a test says otherwise, so that no test leaves tasks behind."""
-    monkeypatch.setattr(dispatcher, "send", lambda _email_ids, correlation_id: None)
+    monkeypatch.setattr(dispatcher, "send", lambda _correlation_ids: None)
 
 
 @pytest.fixture

@@ -268,7 +268,7 @@ _FIGURES = {
 @pytest.mark.parametrize("kind", sorted(kinds.TABLE))
 def test_every_kind_makes_a_readable_email(user_id: str, kind: str, settings: Any) -> None:
     settings.PUBLIC_URL = "https://gavel.example/"
-    services.notify(user_id=user_id, kind=kinds.of(kind), source="e", data=_FIGURES, at=0, now=NOW)
+    services.notify([conftest.request(user_id, kind=kinds.of(kind), data=_FIGURES)], now=NOW)
     notification = models.Notification.objects.get(user_id=user_id)
 
     message = mailing.compose(notification, "ada@example.org")
@@ -286,7 +286,7 @@ def test_every_kind_makes_a_readable_email(user_id: str, kind: str, settings: An
 
 @pytest.mark.parametrize("kind", sorted(kinds.TABLE))
 def test_a_notification_that_lacks_figures_can_still_be_shown(user_id: str, kind: str) -> None:
-    services.notify(user_id=user_id, kind=kinds.of(kind), source="e", data={}, at=0, now=NOW)
+    services.notify([conftest.request(user_id, kind=kinds.of(kind), data={})], now=NOW)
 
     assert mailing.compose(models.Notification.objects.get(user_id=user_id), "ada@example.org").subject
 
@@ -318,7 +318,7 @@ def test_a_real_worker_sends_what_was_committed(user_id: str, email_worker: None
 def test_the_task_of_the_sweep_sends_what_is_due(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     conftest.notify(user_id, now=timezone.now() - mailing.FIRST_SWEEP)
     sent: list[int] = []
-    monkeypatch.setattr(dispatcher, "send", lambda ids, correlation_id: sent.extend(ids))
+    monkeypatch.setattr(dispatcher, "send", lambda correlation_ids: sent.extend(correlation_ids))
 
     tasks.sweep_emails()
 
@@ -331,4 +331,4 @@ def test_an_unavailable_broker_costs_a_line_in_the_log(monkeypatch: pytest.Monke
         celery.app, "send_task", lambda *_, **__: (_ for _ in ()).throw(ConnectionRefusedError())
     )
 
-    dispatcher.send([1, 2], correlation_id="c")
+    dispatcher.send({1: "c", 2: "d"})

@@ -43,9 +43,9 @@ class Recorder:
     def notify(self, user_ids: list[str]) -> None:
         self.users += user_ids
 
-    def send(self, email_ids: list[int], *, correlation_id: str) -> None:
-        assert correlation_id
-        self.emails += email_ids
+    def send(self, correlation_ids: dict[int, str]) -> None:
+        assert all(correlation_ids.values())
+        self.emails += correlation_ids
 
 
 @pytest.fixture
@@ -171,15 +171,13 @@ def test_only_present_operators_are_notified(recorder: Recorder) -> None:
     services.follow_account(account=account(FORMER, 2, roles=()))
     services.follow_account(account=account(BIDDER, 1))
 
-    services.notify_operators(
-        kind=kinds.of("LOW_STOCK"), source="e", data={"title": "x"}, at=0, now=conftest.NOW
-    )
+    services.notify([conftest.request(None, kind=kinds.of("LOW_STOCK"))], now=conftest.NOW)
 
     assert [row.user_id for row in models.Notification.objects.all()] == [OPERATOR]
 
 
 def test_without_operators_nothing_is_written() -> None:
-    services.notify_operators(kind=kinds.of("LOW_STOCK"), source="e", data={}, at=0, now=conftest.NOW)
+    services.notify([conftest.request(None, kind=kinds.of("LOW_STOCK"))], now=conftest.NOW)
 
     assert models.Notification.objects.count() == 0
 
@@ -261,7 +259,7 @@ def test_a_kind_that_is_no_row_of_the_table_is_refused(user_id: str) -> None:
     gossip = msgspec.structs.replace(kinds.of("LOST"), name="GOSSIP")
 
     with pytest.raises(ValueError, match="GOSSIP is no row"):
-        services.notify(user_id=user_id, kind=gossip, source="event-2", data={}, at=0, now=conftest.NOW)
+        services.notify([conftest.request(user_id, kind=gossip)], now=conftest.NOW)
 
     assert seqs(user_id) == [1]
 

@@ -1,0 +1,243 @@
+"""Adds a run of notifications to feeds: reads what they depend on, decides in memory, and writes each table once.
+
+What is decided is what the notifications would decide one after the other. The feeds stay locked until the commit, so that
+what was read stays true until then.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from psycopg.types.json import Jsonb
+
+from notifications import kinds
+from notifications.models import emails, feeds
+
+_OVERTAKEN = "overtaken by a later notice"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A notification to add. `user_id` None: one for each account that is an operator now.
+
+    `data` holds the figures, money in minor units; `at` is in milliseconds since the epoch. `correlation_id` goes into the
+    log lines of its e-mail.
+    """
+
+    user_id: str | None
+    kind: kinds.Kind
+    source: str
+    data: dict[str, Any]
+    at: int
+    correlation_id: str
+
+    def is_about(self, subject: str, notification: feeds.Notification) -> bool:
+        """Whether the two share this figure."""
+        return subject in notification.data and notification.data[subject] == self.data.get(subject)
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """What a run added: its notifications, and by the key of each e-mail that is to be sent its correlation id."""
+
+    notifications: list[feeds.Notification]
+    emails: dict[int, str]
+
+
+def append(addressed: Sequence[tuple[str, Request]], *, due_at: datetime, now: datetime) -> Appended:
+    """Add to the feed of each user, in order, except what the feed has of the same kind and source. Runs in a transaction.
+
+    A notification withdraws those that it overtakes, and the e-mails about them are dropped. Its own e-mail is due at
+    `due_at`. At most nine statements, whatever the size of the run. Raises ValueError for a kind that is no row of the
+    table, because it could not be read again.
+    """
+    for _, request in addressed:
+        if kinds.TABLE.get(request.kind.name) != request.kind:
+            raise ValueError(f"{request.kind.name} is no row of notifications.kinds.TABLE")
+    run = _Run(addressed, due_at=due_at, now=now)
+    for user_id, request in addressed:
+        run.add(user_id, request)
+    run.write()
+    return Appended([notification for _, notification in run.added], run.correlation_ids())
+
+
+class _Lot(msgspec.Struct):
+    """What one user has of one lot: the seqs of the last bid, and of the last notice of each kind that has an e-mail."""
+
+    last_bid: int = 0
+    last_mailed: dict[str, int] = {}
+
+
+class _Run:
+    """The state of the feeds in memory, as far as the run depends on it, and what is to be written."""
+
+    def __init__(self, addressed: Sequence[tuple[str, Request]], *, due_at: datetime, now: datetime) -> None:
+        self._due_at, self._now = due_at, now
+        self._feeds = feeds.Feed.lock([user_id for user_id, _ in addressed], now=now)
+        self._known = _known(addressed)
+        self._standing = _standing(addressed)
+        self._lots = _lots(addressed)
+        self._withdrawn: list[int] = []  # of those that were there before
+        self.added: list[tuple[Request, feeds.Notification]] = []
+        self.emails: dict[tuple[str, int], emails.Email] = {}  # by the place of its notification
+
+    def add(self, user_id: str, request: Request) -> None:
+        source = (user_id, request.source, request.kind.name)
+        if source in self._known:
+            return
+        self._known.add(source)
+        notification = self._feeds[user_id].append(
+            kind=request.kind, source=request.source, data=request.data, at=request.at, now=self._now
+        )
+        self.added.append((request, notification))
+        self._withdraw(request, notification)
+        if self._is_mailed(request, notification):
+            self.emails[_place(notification)] = emails.Email(
+                notification=notification, due_at=self._due_at, created_at=self._now
+            )
+        self._note_lot(notification)
+
+    def write(self) -> None:
+        """Each table in one statement; the e-mails come after the notifications, which they refer to."""
+        if not self.added:
+            return
+        feeds.Notification.objects.bulk_create([new for _, new in self.added])
+        feeds.Feed.save_last_seqs(
+            [self._feeds[user_id] for user_id in sorted({new.user_id for _, new in self.added})]
+        )
+        if self._withdrawn:
+            feeds.Notification.objects.filter(pk__in=self._withdrawn).update(withdrawn_at=self._now)
+            emails.Email.drop(self._withdrawn, reason=_OVERTAKEN)
+        emails.Email.objects.bulk_create(self.emails.values())
+
+    def correlation_ids(self) -> dict[int, str]:
+        """The correlation id of each e-mail that is to be sent, by its key."""
+        mailed = {_place(notification): request.correlation_id for request, notification in self.added}
+        return {
+            email.pk: mailed[place]
+            for place, email in self.emails.items()
+            if email.state == emails.EmailState.PENDING
+        }
+
+    def _withdraw(self, request: Request, new: feeds.Notification) -> None:
+        """Withdraw the notices that the new one overtakes.
+
+        The end of a sale may arrive before its beginning (WON): then the beginning is withdrawn itself.
+        """
+        standing = self._standing.setdefault(new.user_id, [])
+        ends = kinds.ends_of(request.kind.name)
+        if any(old.kind in ends and request.is_about("sale_id", old) for old in standing):
+            new.withdrawn_at = self._now
+        for old in standing:
+            if old.kind in request.kind.replaces and request.is_about(request.kind.subject, old):
+                self._withdraw_one(old)
+        self._standing[new.user_id] = [one for one in (*standing, new) if one.withdrawn_at is None]
+
+    def _withdraw_one(self, old: feeds.Notification) -> None:
+        old.withdrawn_at = self._now
+        if old.pk is not None:
+            self._withdrawn.append(old.pk)
+        elif _place(old) in self.emails:
+            email = self.emails[_place(old)]
+            email.state, email.reason = emails.EmailState.DROPPED, _OVERTAKEN
+
+    def _is_mailed(self, request: Request, notification: feeds.Notification) -> bool:
+        """Whether an e-mail goes for the notification; see kinds.Mailed."""
+        mailed = request.kind.mailed
+        is_answer = request.data.get("own_bid")
+        if mailed is kinds.Mailed.NEVER or notification.withdrawn_at is not None or is_answer:
+            return False
+        lot = self._lots.get(_lot_of(notification))
+        if mailed is kinds.Mailed.ALWAYS or lot is None:
+            return True
+        seen = max(self._feeds[notification.user_id].read_seq, lot.last_bid)
+        return lot.last_mailed.get(notification.kind, 0) <= seen
+
+    def _note_lot(self, notification: feeds.Notification) -> None:
+        lot = self._lots.get(_lot_of(notification))
+        if lot is None:
+            return
+        if notification.kind == "LEADING" or notification.data.get("own_bid") is True:
+            lot.last_bid = notification.seq
+        if _place(notification) in self.emails:
+            lot.last_mailed[notification.kind] = notification.seq
+
+
+def _known(addressed: Sequence[tuple[str, Request]]) -> set[tuple[str, str, str]]:
+    """Those of the notifications that are there already, by user, source and kind."""
+    rows = _rows(
+        "SELECT user_id, source, kind FROM unnest(%s::text[], %s::text[], %s::text[]) AS row (user_id, source, kind)"
+        " JOIN notifications_notification USING (user_id, source, kind)",
+        {(user_id, request.source, request.kind.name) for user_id, request in addressed},
+    )
+    return {(user_id, source, kind) for user_id, source, kind in rows}
+
+
+def _standing(addressed: Sequence[tuple[str, Request]]) -> dict[str, list[feeds.Notification]]:
+    """The notices, by user, that one of the run may overtake, or that may have ended a sale of the run."""
+    needed = {
+        (user_id, kind, subject, request.data.get(subject))
+        for user_id, request in addressed
+        for kind, subject in _related(request.kind)
+    }
+    if not needed:
+        return {}
+    user_ids, names, subjects, figures = zip(*needed, strict=True)
+    rows = feeds.Notification.objects.raw(
+        "SELECT n.* FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[]) AS needed (user_id, kind, subject, figure)"
+        " JOIN notifications_notification n USING (user_id, kind)"
+        " WHERE n.withdrawn_at IS NULL AND n.data -> needed.subject = needed.figure",
+        [list(user_ids), list(names), list(subjects), [Jsonb(figure) for figure in figures]],
+    )
+    standing: dict[str, list[feeds.Notification]] = {}
+    for row in {row.pk: row for row in rows}.values():
+        standing.setdefault(row.user_id, []).append(row)
+    return standing
+
+
+def _related(kind: kinds.Kind) -> Iterator[tuple[str, str]]:
+    """The kinds that matter to one of this kind, each with the figure that both must share."""
+    yield from ((name, kind.subject) for name in kind.replaces)
+    yield from ((name, "sale_id") for name in kinds.ends_of(kind.name))
+
+
+def _lots(addressed: Sequence[tuple[str, Request]]) -> dict[tuple[str, str], _Lot]:
+    """What the users have of the lots about which one e-mail goes until they are back, by user and lot."""
+    lots = {
+        (user_id, request.data["auction_id"]): _Lot()
+        for user_id, request in addressed
+        if request.kind.mailed is kinds.Mailed.ONCE_A_LOT and request.data.get("auction_id") is not None
+    }
+    rows = _rows(
+        "SELECT needed.user_id, needed.auction_id, n.kind,"
+        " coalesce(max(n.seq) FILTER (WHERE n.kind = 'LEADING' OR n.data -> 'own_bid' = 'true'), 0),"
+        " coalesce(max(n.seq) FILTER (WHERE e.notification_id IS NOT NULL), 0)"
+        " FROM unnest(%s::text[], %s::text[]) AS needed (user_id, auction_id)"
+        " JOIN notifications_notification n"
+        " ON n.user_id = needed.user_id AND n.data ->> 'auction_id' = needed.auction_id"
+        " LEFT JOIN notifications_email e ON e.notification_id = n.id GROUP BY 1, 2, 3",
+        lots.keys(),
+    )
+    for user_id, auction_id, kind, last_bid, last_mailed in rows:
+        lot = lots[user_id, auction_id]
+        lot.last_bid = max(lot.last_bid, last_bid)
+        lot.last_mailed[kind] = last_mailed
+    return lots
+
+
+def _rows(statement: str, columns: Collection[tuple[str, ...]]) -> list[tuple[Any, ...]]:
+    """The rows that `statement` finds by these tuples, which are its parameters column by column; none without tuples."""
+    if not columns:
+        return []
+    with transaction.get_connection(feeds.Feed.objects.db).cursor() as cursor:
+        cursor.execute(statement, [list(column) for column in zip(*columns, strict=True)])
+        return list(cursor.fetchall())
+
+
+def _place(notification: feeds.Notification) -> tuple[str, int]:
+    """What names a notification before it is written."""
+    return notification.user_id, notification.seq
+
+
+def _lot_of(notification: feeds.Notification) -> tuple[str, str | None]:
+    return notification.user_id, notification.data.get("auction_id")
