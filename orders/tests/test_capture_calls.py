@@ -222,7 +222,9 @@ def test_a_call_that_is_not_answered_concerns_its_member_alone_and_is_concluded_
     held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = new_calls()
-    monkeypatch.setattr(calls, "_wait", lambda futures: conditions.until(lambda: sum(f.done() for f in futures) == 2))
+    monkeypatch.setattr(
+        calls, "_wait", lambda futures: conditions.until(lambda: sum(f.done() for f in futures) == 2)
+    )
     group = [call("a", lambda: CAPTURED), call("hangs", held.call), call("b", lambda: CAPTURED)]
 
     outcomes = calls.make(group, held.conclude)
