@@ -1,6 +1,7 @@
 """Slow captures: how long a caller waits, that no call is sent twice, and that a late answer counts."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
