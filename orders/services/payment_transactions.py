@@ -14,7 +14,7 @@ import prometheus_client
 from django.db import transaction
 
 from auction_project.kernel import contracts
-from auction_project.kernel.messaging import groups, outbox, steps
+from auction_project.kernel.messaging import groups, outbox, steps, transactions
 from orders import exceptions, models, provider
 from orders.services import cards, publishing
 from orders.services.requests import OrderRequest, SaleRequest
@@ -266,7 +266,7 @@ def _post(kind: str, moves: _Moves, event_type: type[contracts.events.OrderEvent
 def _count(moves: _Moves) -> None:
     """Count in the metrics what has ended, once it is committed."""
     for _, fact in moves:
-        transaction.on_commit(_DECIDED.labels(fact.kind).inc, using=models.DATABASE)
+        transactions.after_commit(_DECIDED.labels(fact.kind).inc, using=models.DATABASE)
 
 
 def _result(payment: models.Payment) -> PaymentResult:
