@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from auction_project.kernel import errors
+from auction_project.kernel.contracts import events
 from bidding import runtime, selectors, services
 from bidding.catalogue import catalogue, index, scripts, words
 from bidding.publishing import relay as log_relay
@@ -104,8 +105,7 @@ def test_its_lists_are_those_of_the_store_in_every_order_and_with_every_filter(l
     chance = random.Random(33)
     for number in range(60):
         log.call(log.store.auctions.insert(_any_lot(chance, number)))
-    services.record_stock(product_id="p", available=3, version=1, sale_id=None)
-    services.record_stock(product_id="q", available=5, version=1, sale_id=None)
+    services.record_stock([_stock("p", version=1, available=3), _stock("q", version=1, available=5)])
     fill_catalogue()
     queries = [
         auctions.Query(
@@ -167,8 +167,20 @@ def test_a_listing_shows_no_more_units_than_inventory_has(log):
     put(a_lot("a", allocate="on_sale", quantity_left=5), a_lot("b", quantity_left=5))
 
     for version, available, shown in ((2, 3, 3), (1, 1, 3), (3, 9, 5)):
-        services.record_stock(product_id="p", available=available, version=version, sale_id=None)
+        services.record_stock([_stock("p", version=version, available=available)])
         assert {item["id"]: item["quantity_left"] for item in find().items} == {"a": shown, "b": 5}
+
+
+def _stock(product_id, *, version, available):
+    return events.StockChanged(
+        product_id=product_id,
+        version=version,
+        title="",
+        on_hand=available,
+        available=available,
+        reserved=0,
+        committed=0,
+    )
 
 
 # --- puts ------------------------------------------------------------------------------------------------------------
@@ -226,10 +238,10 @@ def test_each_state_is_listed_before_its_document_says_so(log, make_relay, monke
     relay, listed = make_relay(save_seconds=0.0, put_seconds=3600.0), {}
     save = log.store.auctions.save_progress
 
-    async def look_first(document):
+    async def look_first(document, pieces):
         page = await runtime.current().catalogue.find(auctions.Query())
         listed[document.mark] = page.items[0]["seq"]
-        return await save(document)
+        return await save(document, pieces)
 
     monkeypatch.setattr(log.store.auctions, "save_progress", look_first)
     log.register()
@@ -385,8 +397,13 @@ def test_a_bid_that_comes_while_my_bids_are_read_is_not_lost(log):
 # --- without Redis -----------------------------------------------------------------------------------------------------
 
 
-def test_without_redis_lists_come_from_the_store_one_at_a_time(bid_log, settings, client, monkeypatch):
+@pytest.fixture
+def no_redis(settings):
+    """Before the runtime is made."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+
+def test_without_redis_lists_come_from_the_store_one_at_a_time(no_redis, bid_log, client, monkeypatch):
     monkeypatch.setattr(selectors, "STORE_WAIT_SECONDS", 0.01)
     auction = open_auction("1" * 32)
     web.bid(auction, web.GOOD, **web.bearer(ANN))

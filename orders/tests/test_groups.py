@@ -285,7 +285,7 @@ def test_a_card_that_is_declined_twice_in_a_group_is_suspended_once() -> None:
     assert sales.card_states() == [(first.user_id, 1, True), (first.user_id, 2, False)]
 
 
-def test_each_member_of_a_group_is_charged_as_its_card_says(bank: bank_process.BankProcess) -> None:
+def test_each_member_of_a_group_is_charged_as_its_card_says(own_bank: bank_process.BankProcess) -> None:
     numbers = [sales.ACCEPTS, sales.TIMEOUT_NOT_DONE, sales.REFUSES, sales.TIMEOUT_DONE, sales.ACCEPTS]
     group = [*map(sale_with_card, numbers), sales.new_sale()]
 
