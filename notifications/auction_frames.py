@@ -100,11 +100,11 @@ def _add_script() -> core.Script:
     return redis_clients.blocking().register_script(_ADD)
 
 
-def append(added: Addition) -> bool:
-    """Add the frame of an event and publish it; False: it was there already. Raises redis.ConnectionError,
-    redis.TimeoutError."""
-    keys, args = _arguments([added], is_hint=False)
-    return bool(_add_script()(keys=keys, args=args))
+def append(added: Sequence[Addition]) -> int:
+    """Add the frames of events, in order, and publish those that were not there already; how many were published. One round
+    trip. Raises redis.ConnectionError, redis.TimeoutError."""
+    keys, args = _arguments(added, is_hint=False)
+    return int(_add_script()(keys=keys, args=args))
 
 
 async def hint(client: redis.asyncio.Redis, added: Sequence[Addition]) -> int:

@@ -58,8 +58,8 @@ def on_listing_requested(_envelope: contracts.Envelope, event: events.ListingReq
     services.record_auction(auction_id=event.auction_id)
 
 
-def on_log_record(_envelope: contracts.Envelope, event: events.LogRecord) -> None:
-    services.publish_record(record=event)
+def on_log_records(run: Sequence[consuming.Received]) -> None:
+    services.publish_records([received.event for received in run])
 
 
 SUBSCRIPTION = consuming.Subscription(
@@ -77,7 +77,7 @@ SUBSCRIPTION = consuming.Subscription(
 AUCTION_FRAMES = consuming.Subscription(
     group="auction-frames",
     handlers={
-        event_type: consuming.each(on_log_record)
+        event_type: on_log_records
         for event_type in events.BY_NAME.values()
         if issubclass(event_type, events.LogRecord) and event_type is not events.AuctionExtended
     },

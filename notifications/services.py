@@ -128,10 +128,14 @@ def record_auction(*, auction_id: str) -> None:
         models.Auction.objects.bulk_create([models.Auction(auction_id=auction_id)], ignore_conflicts=True)
 
 
-def publish_record(*, record: events.LogRecord) -> None:
-    """Publish one record of the public log to the auction's watchers.
+def publish_records(records: Sequence[events.LogRecord]) -> None:
+    """Publish records of the public logs, in order, to the watchers of their auctions.
 
     Raises redis.ConnectionError, redis.TimeoutError.
     """
-    text = frames.auction_text(record)
-    auction_frames.append(auction_frames.Addition(record.auction_id, record.seq, text))
+    auction_frames.append(
+        [
+            auction_frames.Addition(record.auction_id, record.seq, frames.auction_text(record))
+            for record in records
+        ]
+    )

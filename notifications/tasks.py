@@ -3,18 +3,37 @@
 A task may be lost, doubled or late, because the row of the e-mail decides what is sent.
 """
 
+import time
+
 from celery import shared_task
 from django.utils import timezone
 
 from auction_project.kernel import logs
 from notifications.mail import dispatcher, mailing
 
+SECONDS = 1.0  # of one task, so that other work of its process does not wait long behind a slow mail server
 
-@shared_task(name=dispatcher.SEND_EMAIL)
-def send_email(*, email_id: int, correlation_id: str | None = None) -> None:
-    """Send one e-mail, if its row says that it is due."""
-    with logs.bound(correlation_id=correlation_id):
-        mailing.send_email(email_id=email_id, now=timezone.now())
+
+@shared_task(name=dispatcher.SEND_EMAILS)
+def send_emails(*, emails: list[tuple[int, str]]) -> None:
+    """Send those of the e-mails whose rows say that they are due; each comes with its correlation id.
+
+    What does not go in SECONDS is queued again. An e-mail that raises costs no other one anything: all errors are raised
+    together at the end.
+    """
+    end = time.monotonic() + SECONDS
+    failed: list[Exception] = []
+    for number, (email_id, correlation_id) in enumerate(emails):
+        if time.monotonic() > end:
+            dispatcher.send(dict(emails[number:]))
+            break
+        with logs.bound(correlation_id=correlation_id):
+            try:
+                mailing.send_email(email_id=email_id, now=timezone.now())
+            except Exception as error:
+                failed.append(error)
+    if failed:
+        raise ExceptionGroup("e-mails that failed", failed)
 
 
 @shared_task(name="notifications.sweep_emails")

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from auction_project.kernel import contracts, ids, instants
+from auction_project.kernel.messaging import consuming
 from bidding import rules, runtime
 from bidding.rules import commands, kinds
 from bidding.tests import lots, relaying
@@ -101,5 +102,5 @@ def test_a_writer_that_dies_between_commit_and_hint_leaves_the_frame_to_the_even
     relaying.step_until(relay, lambda: relaying.published(transport, auction_id))
     for record in transport.read("auction.log"):
         envelope, event = contracts.decode(record.value)
-        handlers.on_log_record(envelope, event)
+        handlers.on_log_records([consuming.Received(envelope, event)])
     assert next_frame(channel)[0] == 1

@@ -52,6 +52,19 @@ def test_a_frame_that_comes_again_or_late_changes_nothing(auction_id: str) -> No
     assert kept(auction_id) == (3, [1, 2, 3])
 
 
+def test_the_frames_of_a_run_are_added_together_each_to_its_auction(auction_id: str) -> None:
+    other = conftest.new_id()
+    run = [
+        auction_frames.Addition(each, seq, frames.auction_text(conftest.bid(each, seq)))
+        for each, seq in ((auction_id, 1), (other, 1), (auction_id, 2), (auction_id, 1))
+    ]
+
+    assert (auction_frames.append(run), auction_frames.append(run)) == (3, 0)
+
+    assert (kept(auction_id), kept(other)) == ((2, [1, 2]), (1, [1]))
+    redis_clients.blocking().delete(redis_clients.frames_key(other))
+
+
 def test_a_frame_is_published_once_to_those_who_listen(auction_id: str) -> None:
     with redis_clients.blocking().pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.subscribe(redis_clients.auction_channel(auction_id))

@@ -315,6 +315,40 @@ def test_a_real_worker_sends_what_was_committed(user_id: str, email_worker: None
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
 
 
+def test_a_group_of_emails_is_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[list[tuple[int, str]]] = []
+    monkeypatch.setattr(celery.app, "send_task", lambda _name, kwargs, queue: sent.append(kwargs["emails"]))
+
+    real_send({number: f"request-{number}" for number in range(101)})
+
+    assert [len(group) for group in sent] == [100, 1]
+    assert sent[1] == [(100, "request-100")]
+
+
+def test_an_email_that_fails_costs_the_others_of_its_task_nothing(user_id: str) -> None:
+    verify(user_id)
+    conftest.notify(user_id, now=timezone.now())
+    email = email_of(user_id)
+
+    with pytest.raises(ExceptionGroup) as raised:
+        tasks.send_emails(emails=[(0, "c"), (email.pk, "d")])
+
+    assert [type(error) for error in raised.value.exceptions] == [models.Email.DoesNotExist]
+    assert email_of(user_id).state == "SENT"
+
+
+def test_what_a_task_does_not_send_in_its_time_is_queued_again(
+    user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued: list[dict[int, str]] = []
+    monkeypatch.setattr(dispatcher, "send", queued.append)
+    monkeypatch.setattr(tasks, "SECONDS", -1.0)
+
+    tasks.send_emails(emails=[(1, "c"), (2, "d")])
+
+    assert queued == [{1: "c", 2: "d"}]
+
+
 def test_the_task_of_the_sweep_sends_what_is_due(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     conftest.notify(user_id, now=timezone.now() - mailing.FIRST_SWEEP)
     sent: list[int] = []
