@@ -2,17 +2,19 @@
 
 It promises: a payment is captured at most once, and an answer survives kill -9 (SQLite with `synchronous=FULL`). A
 cancelled key stays cancelled: a capture that comes or lands later is refused. `now` is in seconds since the epoch,
-amounts are in minor units.
+amounts are in minor units. What has gathered during a commit is decided in one transaction, and shares the next commit.
 """
 
+import concurrent.futures
+import functools
 import hashlib
 import json
+import queue
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 ACCEPTS = "accepts"
 REFUSES = "refuses"
@@ -55,6 +57,22 @@ class Refusal(Exception):
         self.status, self.code, self.detail = status, code, detail
 
 
+_Gathered = tuple[Callable[[], Any], float, "concurrent.futures.Future[Any]"]  # act, now, its answer
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _durable(act: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The method decides in a transaction, and returns after its commit."""
+
+    @functools.wraps(act)
+    def decide(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        store, now = cast("Store", args[0]), cast(float, kwargs["now"])
+        return cast(_R, store._decide_with_others(functools.partial(act, *args, **kwargs), now))
+
+    return decide
+
+
 class Store:
     """The provider's file. Thread-safe: one request decides at a time. A late capture lands after `late_seconds`."""
 
@@ -62,6 +80,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._late_seconds = late_seconds
         self._lock = threading.Lock()
+        self._gathered: queue.SimpleQueue[_Gathered] = queue.SimpleQueue()
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -74,88 +93,111 @@ class Store:
 
     # --- requests -----------------------------------------------------------------------------------
 
+    @_durable
     def capture(self, key: str, request: dict[str, Any], *, now: float) -> tuple[dict[str, Any], bool]:
         """The payment of `key` after this capture, and whether the provider answers in time. Raises Refusal."""
         fingerprint = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
-        with self._transaction(now):
-            row = self._find(key)
-            if row is None:
-                self._insert(key, request, fingerprint, PROCESSING, now)
-            elif row["status"] == CANCELLED:
-                return _public(row), True
-            elif row["request"] != fingerprint:
-                raise Refusal(422, "key_reused", "This idempotency key belongs to another request.")
-            behaviour = self._behaviour_of(request["token"])
-            if row is None or row["status"] == PROCESSING:
-                self._act(key, behaviour, now)
-            return _public(self._get(key)), not behaviour.startswith("timeout")
+        row = self._find(key)
+        if row is None:
+            self._insert(key, request, fingerprint, PROCESSING, now)
+        elif row["status"] == CANCELLED:
+            return _public(row), True
+        elif row["request"] != fingerprint:
+            raise Refusal(422, "key_reused", "This idempotency key belongs to another request.")
+        behaviour = self._behaviour_of(request["token"])
+        if row is None or row["status"] == PROCESSING:
+            self._act(key, behaviour, now)
+        return _public(self._get(key)), not behaviour.startswith("timeout")
 
+    @_durable
     def cancel(self, key: str, *, now: float) -> dict[str, Any]:
         """Decide the payment: `captured` when it was, else `cancelled` for ever, also when the key is new."""
-        with self._transaction(now):
-            row = self._find(key)
-            if row is None:
-                nothing = {"token": "", "amount": 0, "currency": "", "reference": ""}
-                self._insert(key, nothing, "", CANCELLED, now)
-            elif row["status"] == PROCESSING:
-                self._set(key, CANCELLED)
-            answer = _public(self._get(key))
-            return answer if answer["status"] == CAPTURED else answer | {"status": CANCELLED}
+        row = self._find(key)
+        if row is None:
+            nothing = {"token": "", "amount": 0, "currency": "", "reference": ""}
+            self._insert(key, nothing, "", CANCELLED, now)
+        elif row["status"] == PROCESSING:
+            self._set(key, CANCELLED)
+        answer = _public(self._get(key))
+        return answer if answer["status"] == CAPTURED else answer | {"status": CANCELLED}
 
+    @_durable
     def refund(self, key: str, *, now: float) -> dict[str, Any]:
         """Give the money back, once. Raises Refusal."""
-        with self._transaction(now):
-            row = self._get(key)
-            if row["status"] != CAPTURED:
-                raise Refusal(
-                    409, "not_captured", f"The payment is {row['status']}: there is nothing to refund."
-                )
-            self._database.execute("UPDATE payments SET refunded = 1 WHERE key = ?", (key,))
-            return _public(self._get(key))
+        row = self._get(key)
+        if row["status"] != CAPTURED:
+            raise Refusal(409, "not_captured", f"The payment is {row['status']}: there is nothing to refund.")
+        self._database.execute("UPDATE payments SET refunded = 1 WHERE key = ?", (key,))
+        return _public(self._get(key))
 
+    @_durable
     def get(self, key: str, *, now: float) -> dict[str, Any]:
         """The payment as it is now. A late capture lands right after this call. Raises Refusal."""
-        with self._transaction(now):
-            row = self._get(key)
-            if row["status"] == PROCESSING and row["lands_at"] is not None:
-                self._database.execute("UPDATE payments SET lands_at = ? WHERE key = ?", (now, key))
-            return _public(row)
+        row = self._get(key)
+        if row["status"] == PROCESSING and row["lands_at"] is not None:
+            self._database.execute("UPDATE payments SET lands_at = ? WHERE key = ?", (now, key))
+        return _public(row)
 
+    @_durable
     def list(self, *, after: int, limit: int, now: float) -> dict[str, Any]:
         """At most `limit` payments after the seq `after`, oldest first; `next` is the `after` of the next page."""
-        with self._transaction(now):
-            rows = self._database.execute(
-                "SELECT * FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
-            ).fetchall()
+        rows = self._database.execute(
+            "SELECT * FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+        ).fetchall()
         return {"items": [_public(row) for row in rows], "next": rows[-1]["seq"] if rows else after}
 
+    @_durable
     def switch(self, token: str, behaviour: str, *, now: float) -> None:
         """Change how the card behaves, in place of what its token says. Raises Refusal."""
         if behaviour not in BEHAVIOURS:
             raise Refusal(400, "unknown_behaviour", f"A card's behaviour is one of {', '.join(BEHAVIOURS)}.")
-        with self._transaction(now):
-            self._database.execute(
-                "INSERT OR REPLACE INTO cards (token, behaviour) VALUES (?, ?)", (token, behaviour)
-            )
+        self._database.execute(
+            "INSERT OR REPLACE INTO cards (token, behaviour) VALUES (?, ?)", (token, behaviour)
+        )
 
+    @_durable
     def land_due(self, *, now: float) -> None:
-        """Let the late captures land whose time has come."""
-        with self._transaction(now):
-            pass
+        """Let the late captures land whose time has come, as every request does."""
 
     # --- inside --------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _transaction(self, now: float) -> Iterator[None]:
+    def _decide_with_others(self, act: Callable[[], Any], now: float) -> Any:
+        """What `act` returns or raises, when it is committed. The first to get the lock decides all that has gathered."""
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._gathered.put((act, now, future))
         with self._lock:
+            if not future.done():
+                self._decide([self._gathered.get() for _ in range(self._gathered.qsize())])
+        return future.result()
+
+    def _decide(self, requests: Sequence[_Gathered]) -> None:
+        """Decide these requests, one after the other, in one transaction, and then answer them."""
+        decided: list[tuple[Any, BaseException | None]]
+        try:
             self._database.execute("BEGIN IMMEDIATE")
-            try:
-                self._land(now)
-                yield
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
+            decided = [self._decide_one(act, now) for act, now, _ in requests]
             self._database.execute("COMMIT")
+        except BaseException as failure:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            decided = [(None, failure)] * len(requests)
+        for (_, _, future), (answer, error) in zip(requests, decided, strict=True):
+            if error is None:
+                future.set_result(answer)
+            else:
+                future.set_exception(error)
+
+    def _decide_one(self, act: Callable[[], Any], now: float) -> tuple[Any, BaseException | None]:
+        """The answer or the refusal. What a refused request wrote is rolled back."""
+        self._database.execute("SAVEPOINT request")
+        try:
+            self._land(now)
+            return act(), None
+        except Refusal as refusal:
+            self._database.execute("ROLLBACK TO request")
+            return None, refusal
+        finally:
+            self._database.execute("RELEASE request")
 
     def _land(self, now: float) -> None:
         due = "lands_at IS NOT NULL AND lands_at <= ?"

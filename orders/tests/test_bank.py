@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 from auction_project.kernel import ids
+from orders.bank import store as stores
 from orders.tests import bank_process
 
 ORDER = {"token": "tok_accepts_1", "amount": 12550, "currency": "EUR", "reference": "GV-1"}
@@ -178,6 +179,38 @@ def test_thirty_two_captures_with_one_key_at_once_are_one(bank: bank_process.Ban
     assert len(answers) == 32
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["status"] == "captured"
+
+
+def test_requests_that_have_gathered_share_a_commit_and_a_refused_one_leaves_nothing(tmp_path: Path) -> None:
+    store = stores.Store(tmp_path / "bank.sqlite3", late_seconds=1000.0)
+    commits: list[str] = []
+    store._database.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    outcomes: dict[str, str] = {}
+
+    def capture(key: str, body: dict[str, Any]) -> None:
+        try:
+            outcomes[key] = store.capture(key, body, now=1.0)[0]["status"]
+        except stores.Refusal as refusal:
+            outcomes[key] = refusal.code
+
+    capture("0", ORDER)
+    commits.clear()
+    bodies = {str(number): ORDER for number in range(1, 8)} | {"0": ORDER | {"amount": 1}}
+    threads = [threading.Thread(target=capture, args=item) for item in bodies.items()]
+    with store._lock:
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 30
+        while store._gathered.qsize() < len(threads):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    for thread in threads:
+        thread.join(30)
+
+    assert commits == ["COMMIT"]
+    assert outcomes == {str(number): "captured" for number in range(1, 8)} | {"0": "key_reused"}
+    assert len(store.list(after=0, limit=100, now=2.0)["items"]) == 8
+    store.close()
 
 
 def test_what_was_answered_survives_kill_9(own_bank: bank_process.BankProcess) -> None:
