@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bids, lists, push, rush, sales, writer
+from benchmarks import attacks, bids, lists, push, rush, sales, writer
 
 RESULTS = Path("var/benchmarks.json")
 
@@ -107,6 +107,14 @@ def _lists(table: Table) -> dict[str, Any]:
     }
 
 
+def _attacks(table: Table) -> dict[str, Any]:
+    figures = attacks.run()
+    for name, bid in figures.items():
+        row = f"p50 {bid.p50_ms:.0f}, p99 {bid.p99_ms:.0f} ms"
+        table.add_row(f"bids beside {name}", row, f"{bid.failed} of {bid.sent} failed", "0 failed")
+    return {name: msgspec.structs.asdict(bid) for name, bid in figures.items()}
+
+
 SCENARIOS = {
     "bids": _bids,
     "writer": _writer,
@@ -115,6 +123,7 @@ SCENARIOS = {
     "rush": _rush,
     "loss": _loss,
     "lists": _lists,
+    "attacks": _attacks,
 }
 
 

@@ -73,15 +73,15 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def whole() -> Iterator[stack.Stack]:
+def whole(*, is_limited: bool = False) -> Iterator[stack.Stack]:
     """The running stack, with a bid log of its own, so that it does not wait until the bids of another scenario are
-    relayed."""
+    relayed. `is_limited`: with the budgets that it has by default."""
     with tempfile.TemporaryDirectory() as directory:
+        unlimited = {} if is_limited else UNLIMITED | {"STREAMS_PER_ADDRESS": "10000"}  # all clients have one
         environment = {
-            **UNLIMITED,
+            **unlimited,
             "GAVEL_LOG_LEVEL": "WARNING",
             "MONGODB_DATABASE": f"bench_{ids.new_id()}",
-            "STREAMS_PER_ADDRESS": "10000",  # all clients have one
         }
         migrate = [sys.executable, "manage.py", "migrate_all", "--verbosity", "0"]
         subprocess.run(migrate, cwd=ROOT, env={**os.environ, **environment}, check=True)
