@@ -51,13 +51,16 @@ async def _measure(url: str) -> dict[str, Figure]:
     bidders = await asyncio.to_thread(sales.make_buyers, 2)
     figures = {"nothing": await _bid_steadily(url, bidders)}
     for name in ATTACKS:
-        attack = subprocess.Popen([sys.executable, "-m", "benchmarks.attacks", name, url], cwd=processes.ROOT)
+        attack = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.attacks", name, url, cwd=processes.ROOT
+        )
         try:
             await asyncio.sleep(BEFORE_SECONDS)
             figures[name] = await _bid_steadily(url, bidders)
         finally:
-            attack.terminate()
-            attack.wait(20)
+            with contextlib.suppress(ProcessLookupError):
+                attack.terminate()
+            await attack.wait()
     return figures
 
 
