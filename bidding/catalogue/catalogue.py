@@ -109,7 +109,7 @@ class Catalogue:
         """One page of the lots that match `query`. Raises TooManySearches."""
         search = index.search_of(query)
         answer = await (self._find_in_turn(search) if search.is_filtered else self._find(search))
-        complete, _, total, rows, stocks = answer
+        complete, total, rows, stocks = answer
         return Page(_items(rows, stocks), total, complete=bool(complete))
 
     async def _find(self, search: index.Search) -> list[Any]:
@@ -129,13 +129,13 @@ class Catalogue:
                 await self._turn.acquire()
         except TimeoutError:
             raise TooManySearches from None
-        pause = 0.0
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
-            answer = await self._find(search)
-            pause = answer[1] / 1e6 * (1 / SEARCH_SHARE - 1)
+            return await self._find(search)
         finally:
-            asyncio.get_running_loop().call_later(pause, self._turn.release)
-        return answer
+            pause = (loop.time() - began) * (1 / SEARCH_SHARE - 1)
+            loop.call_later(pause, self._turn.release)
 
     async def find_own(self, user_id: str, *, skip: int, limit: int) -> OwnPage:
         """A page of the auctions that the user acted in, the one with the latest act first."""

@@ -110,10 +110,9 @@ return count
 STOCK = _STOCK + "put_stock(KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])) return 1"
 
 # ARGV: JSON of an index.Search; the name of its result without the page; RESULT_MS; MAX_WORDS_FOUND; MAX_LOTS_SEARCHED.
-# {1 if the catalogue is complete, microseconds of CPU, how many match, a JSON array of the page's rows, the stock of each
-# as far as one is reported, by lines}.
+# {1 if the catalogue is complete, how many match, a JSON array of the page's rows, the stock of each as far as one is
+# reported, by lines}.
 FIND = """
-local began = os.clock()
 local p, query, name, result_ms, most_words = KEYS[1], cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local most = tonumber(ARGV[5])
 
@@ -218,15 +217,10 @@ local function backwards(key)
   return ids
 end
 
-local function answered(answer)
-  answer[2] = math.floor((os.clock() - began) * 1000000)
-  return answer
-end
-
-local answer = {redis.call('HGET', p .. 'marker', 'complete') == '1' and 1 or 0, 0, 0, '[]', ''}
+local answer = {redis.call('HGET', p .. 'marker', 'complete') == '1' and 1 or 0, 0, '[]', ''}
 local key = sorted_set()
-if not key then return answered(answer) end
-answer[3] = redis.call('ZCARD', key)
+if not key then return answer end
+answer[2] = redis.call('ZCARD', key)
 local rows, stocks = {}, {}
 local ids = query.descending and backwards(key) or redis.call('ZRANGE', key, query.skip, query.skip + query.limit - 1)
 for _, id in ipairs(ids) do
@@ -236,8 +230,8 @@ for _, id in ipairs(ids) do
     stocks[#stocks + 1] = lot[2] ~= '' and redis.call('HGET', p .. 'stock', lot[2]) or ''
   end
 end
-answer[4], answer[5] = '[' .. table.concat(rows, ',') .. ']', table.concat(stocks, '\\n')
-return answered(answer)
+answer[3], answer[4] = '[' .. table.concat(rows, ',') .. ']', table.concat(stocks, '\\n')
+return answer
 """
 
 # A user's set exists from the user's first look on. Its member "" has the score 1 once the set has all that the log had
