@@ -41,12 +41,9 @@ def test_a_page_whose_stream_is_refused_opens_it_again_after_growing_pauses_and_
     """The address may open one stream in ten seconds, and another client has just opened it."""
     auction_id = house.new_auction(product)
     window = open_window(bidders[0])
-    window.see_auction(auction_id)
-    web = house.stack["web"]
-    window.page.context.set_offline(True)
-    window.expect_text("#connection", "Connection lost. Reconnecting")
     attempts: list[sync_api.WebSocket] = []
     window.page.on("websocket", lambda socket: attempts.append(socket))
+    web = house.stack["web"]
 
     try:
         web.kill()
@@ -54,9 +51,9 @@ def test_a_page_whose_stream_is_refused_opens_it_again_after_growing_pauses_and_
         house.stack.wait_ready()
         with websockets.connect(f"{house.url.replace('http', 'ws', 1)}/ws/v1/stream") as other:
             other.recv()
-        window.page.context.set_offline(False)
-        assert bidders[1].bid(auction_id, "30").status_code == 201
+        window.see_auction(auction_id)
         window.expect_text("#connection", "Connection lost. Reconnecting")
+        assert bidders[1].bid(auction_id, "30").status_code == 201
         window.expect_text("#connection", "Back online")
     finally:
         web.kill()
