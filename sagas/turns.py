@@ -1,12 +1,12 @@
 """Turns: which sagas may begin. Many sales at once of one product, or of one buyer, wait for one another and do not delay
 other sales.
 
-A saga whose first step is still ahead *enters* when its chain is sent, and *waits* until then. At most MAX_ENTERING sagas
-of a product, and of a buyer, enter at the same time: as many as one task takes. Sagas that are past their first step let in
-those that have waited longest; the sweep lets in those that were missed. A saga past its first step never waits for a turn, so that sagas under
-way come to their end.
+A saga whose first step is still ahead *enters* when its chain is sent, and *waits* until then. Sagas that enter together are
+a group. At most MAX_ENTERING groups of a product, and of a buyer, enter at the same time, so what waits gathers, and enters as
+the next group. Sagas that are past their first step let in those that have waited longest; the sweep lets in those that were
+missed. A saga past its first step never waits for a turn, so that sagas under way come to their end.
 
-No column holds this: `due_at` of a saga that enters is in the future (after a lost chain it passes, and the saga waits
+No column holds this: a group has its `due_at` in common. `due_at` of a saga that enters is in the future (after a lost chain it passes, and the saga waits
 again), that of a saga that waits is not. Two processes at once may let in one saga too many, which costs only a little
 fairness.
 """
@@ -21,8 +21,8 @@ from django.db.models.functions import RowNumber
 from auction_project.kernel.messaging import groups
 from sagas import models
 
-MAX_ENTERING = groups.MAX_MEMBERS  # of a product, or of a buyer
-LOOK_AHEAD = 2 * MAX_ENTERING  # waiting sagas among which those that may enter are searched
+MAX_ENTERING = 2  # groups of a product, or of a buyer: one at work, and one that waits for it
+LOOK_AHEAD = 2 * groups.MAX_MEMBERS  # waiting sagas among which those that may enter are searched
 
 
 def choose(new: Sequence[tuple[str, str]], *, now: datetime) -> list[bool]:
@@ -70,19 +70,23 @@ def _choose(waiting: QuerySet[models.Saga], *, now: datetime, most: int) -> list
 
 
 class _Places:
-    """Counts the sagas of each of these products and buyers that are entering now."""
+    """The groups of these products and buyers that are entering now, and the next one."""
 
     def __init__(self, product_ids: Collection[str], user_ids: Collection[str], *, now: datetime) -> None:
         same = Q(product_id__in=product_ids) | Q(user_id__in=user_ids)
         entering = models.Saga.objects.filter(models.BEGINNING, same, due_at__gt=now)
-        pairs = list(entering.values_list("product_id", "user_id"))
-        self._products = Counter(product_id for product_id, _ in pairs)
-        self._users = Counter(user_id for _, user_id in pairs)
+        rows = list(entering.values_list("product_id", "user_id", "due_at").distinct())
+        self._products = Counter(product_id for product_id, _ in {(row[0], row[2]) for row in rows})
+        self._users = Counter(user_id for user_id, _ in {(row[1], row[2]) for row in rows})
+        self._members: Counter[tuple[str, str]] = Counter()  # of the next group
 
     def take(self, product_id: str, user_id: str) -> bool:
-        """Count one more; False, and no change, when MAX_ENTERING are entering already."""
+        """Add one to the next group; False, and no change, when MAX_ENTERING groups are entering already, or the next one is
+        full."""
         if max(self._products[product_id], self._users[user_id]) >= MAX_ENTERING:
             return False
-        self._products[product_id] += 1
-        self._users[user_id] += 1
+        kinds = (("product", product_id), ("user", user_id))
+        if max(self._members[kind] for kind in kinds) >= groups.MAX_MEMBERS:
+            return False
+        self._members.update(kinds)
         return True

@@ -43,14 +43,28 @@ def test_sales_of_one_product_or_buyer_wait_for_one_another_and_delay_no_others(
 
 
 @pytest.mark.parametrize("same", ["product_id", "user_id"])
-def test_each_that_has_done_its_first_step_lets_the_longest_waiting_in(start, fake_dispatcher, same):
+def test_one_that_has_done_its_first_step_lets_in_all_that_wait_as_one_group(start, fake_dispatcher, same):
     rush = [start(**{same: "hot"}) for _ in range(turns.MAX_ENTERING + 2)]
     fake_dispatcher.lose()
 
     conftest.run(rush[1], "reserve_stock")
-    assert let_in(fake_dispatcher) == [rush[turns.MAX_ENTERING]]
-    conftest.run(rush[0], "reserve_stock")
     assert let_in(fake_dispatcher) == rush[turns.MAX_ENTERING :]
+    assert ([rush[-2], rush[-1]]) in [list(ids) for ids, _ in fake_dispatcher.chains]
+
+    late = start(**{same: "hot"})
+    assert late not in sent(fake_dispatcher)
+
+
+def test_a_group_that_enters_has_at_most_as_many_members_as_one_task_takes(
+    start, fake_dispatcher, monkeypatch
+):
+    monkeypatch.setattr(turns.groups, "MAX_MEMBERS", 4)
+    rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING + 6)]
+    fake_dispatcher.lose()
+
+    conftest.run(rush[0], "reserve_stock")
+
+    assert let_in(fake_dispatcher) == rush[turns.MAX_ENTERING : turns.MAX_ENTERING + 4]
 
 
 @pytest.mark.parametrize("script", ["reserve_stock=refuse", "reserve_stock=fail:9"])
@@ -73,23 +87,26 @@ def test_a_whole_rush_ends_in_the_order_in_which_it_began(start, fake_dispatcher
     fake_dispatcher.deliver()
 
     assert {saga(sale).status for sale in rush} == {"COMPLETED"}
-    ended = models.Saga.objects.order_by("finished_at").values_list("pk", flat=True)
-    assert list(ended) == rush
+    ended = [saga(sale).finished_at for sale in rush]
+    assert ended == sorted(ended)
     assert all(len(participants.calls(sale)) == len(participants.ACTIONS) for sale in rush)
 
 
-def test_the_sweep_lets_in_the_sales_that_were_missed_and_never_more_than_may_enter(start, fake_dispatcher):
-    rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING * 2)]
+def test_the_sweep_lets_in_the_sales_that_were_missed_and_never_more_than_may_enter(
+    start, fake_dispatcher, monkeypatch
+):
+    monkeypatch.setattr(turns.groups, "MAX_MEMBERS", 2)
+    rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING * 3)]
     other = start()
     fake_dispatcher.lose()
 
     assert services.claim_due(now=datetime.now(UTC)) == 0  # the chains of those that enter are not overdue
     for sale in (*rush, other):
         pass_time(sale, saga_log.CHAIN_SECONDS + 1)
-    assert services.claim_due(now=datetime.now(UTC)) == turns.MAX_ENTERING + 1
-    assert services.claim_due(now=datetime.now(UTC)) == 0
+    claimed = [services.claim_due(now=datetime.now(UTC)) for _ in range(turns.MAX_ENTERING + 1)]
 
-    assert sorted(sent(fake_dispatcher)) == sorted([*rush[: turns.MAX_ENTERING], other])
+    assert claimed == [3] + [2] * (turns.MAX_ENTERING - 1) + [0]
+    assert sorted(sent(fake_dispatcher)) == sorted([*rush[: 2 * turns.MAX_ENTERING], other])
 
 
 def test_a_rush_hides_nothing_from_the_sweep(start, fake_dispatcher, monkeypatch):
