@@ -162,23 +162,20 @@ class Market:
         return self._first_ends - END_STEP_SECONDS
 
     async def break_last_units(self, piece: Piece) -> None:
-        """Break the free units of an open listing while a collector buys one, before the listing has the news.
+        """Break the free units of an open listing, and have a collector buy one before the listing has the news.
 
-        Both happen at once: a bid takes a few milliseconds, the news of the stock a little longer, and the reservation
-        for the sale comes last. Raises client.NoAnswer, django.db.OperationalError, and errors.DomainError when a sale
-        came between.
+        A bid takes a few milliseconds, and the news of the stock a little longer. Raises client.NoAnswer,
+        django.db.OperationalError, and errors.DomainError when a sale came between.
         """
         product_id = self._products[piece.sku]
         lot_id = self._window.lot_of(product_id)
         if lot_id is None or not await asyncio.to_thread(storeroom.free_units, product_id):
             return
-        await asyncio.gather(
-            self._collector.post(f"/api/v1/auctions/{lot_id}/bids", {"quantity": 1}),
-            asyncio.to_thread(
-                storeroom.lose_free_units,
-                product_id,
-                key=f"demo:{uuid.uuid4().hex}",
-                reason="Damaged in the storeroom.",
-                now=instants.moment(instants.now()),
-            ),
+        await asyncio.to_thread(
+            storeroom.lose_free_units,
+            product_id,
+            key=f"demo:{uuid.uuid4().hex}",
+            reason="Damaged in the storeroom.",
+            now=instants.moment(instants.now()),
         )
+        await self._collector.post(f"/api/v1/auctions/{lot_id}/bids", {"quantity": 1})
