@@ -2,7 +2,7 @@
 
 Promises: the rows are locked before they are read, in primary-key order, by one statement a table; the lock of a
 product's row is the lock of all that belongs to it, so its versions and events come in the order of its changes. All
-changes are made in memory, and written together by at most one INSERT and one UPDATE a table, whatever the number of
+changes are made in memory, and written together by at most one INSERT and one UPDATE a table, for any number of
 commands. `post` is the only writer of moves and balances: double entry, and no state ever goes below 0.
 """
 

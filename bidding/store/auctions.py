@@ -18,7 +18,6 @@ from auction_project.kernel import errors, logs
 from bidding.rules import snapshots, state
 from bidding.store import client
 
-READ_CHUNK = 50  # ids that one read asks for
 LIST_MS = 1_000  # the server aborts a slower list, so that lists never slow down bids
 WRITE_CHUNK = 100  # pieces that one insert stores
 READS_OF_A_SNAPSHOT = 3  # while the relay replaces its pieces
@@ -118,12 +117,7 @@ class Auctions:
 
     async def get_all(self, auction_ids: Sequence[str]) -> list[AuctionDocument]:
         """The documents of those auctions that exist, without snapshots, in any order."""
-        documents: list[AuctionDocument] = []
-        for start in range(0, len(auction_ids), READ_CHUNK):
-            ids = list(auction_ids[start : start + READ_CHUNK])
-            cursor = self._auctions.find({"_id": {"$in": ids}}, _LISTED)
-            documents += [_document(row) for row in await client.guard(cursor.to_list())]
-        return documents
+        return [_document(row) for row in await client.read_by_ids(self._auctions, auction_ids, _LISTED)]
 
     async def load_snapshots(self, auction_ids: Sequence[str]) -> dict[str, snapshots.Snapshot | None]:
         """The snapshots of those auctions that exist, None where there is none or a piece of it is lost."""
@@ -143,10 +137,8 @@ class Auctions:
         if head is None:
             return None
         ids = _piece_ids(auction_id, pieces)
-        texts: dict[str, str] = {}
-        for start in range(0, len(ids), READ_CHUNK):
-            cursor = self._pieces.find({"_id": {"$in": ids[start : start + READ_CHUNK]}}, {"text": 1})
-            texts |= {row["_id"]: row["text"] for row in await client.guard(cursor.to_list())}
+        rows = await client.read_by_ids(self._pieces, ids, {"text": 1})
+        texts = {row["_id"]: row["text"] for row in rows}
         if len(texts) < len(ids):
             return None
         return snapshots.Snapshot(head, tuple(texts[piece_id] for piece_id in ids))
@@ -183,8 +175,8 @@ class Auctions:
             for row in rows
             if row["_id"] not in named and int(row["_id"].rpartition(":")[2]) < document.mark
         ]
-        for start in range(0, len(old), READ_CHUNK):
-            chunk = old[start : start + READ_CHUNK]
+        for start in range(0, len(old), client.READ_CHUNK):
+            chunk = old[start : start + client.READ_CHUNK]
             await client.guard(self._pieces.delete_many({"_id": {"$in": chunk}}))
 
     async def search(self, query: Query) -> tuple[list[AuctionDocument], int]:

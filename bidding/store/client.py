@@ -1,7 +1,7 @@
 """The connection to the server, and the time that one operation may take."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import pymongo.errors
@@ -14,6 +14,7 @@ from pymongo.write_concern import WriteConcern
 from auction_project.kernel import errors
 
 OPERATION_SECONDS = 1.5
+READ_CHUNK = 50  # ids that one read asks for
 DUPLICATE = 11000  # the code of a write error: the unique index has that value already
 
 Client: TypeAlias = AsyncMongoClient[dict[str, Any]]
@@ -56,3 +57,15 @@ async def guard(operation: Awaitable[_T], *, seconds: float = OPERATION_SECONDS)
         raise
     except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
         raise errors.Unavailable(f"MongoDB: {error}") from error
+
+
+async def read_by_ids(
+    collection: Collection, ids: Sequence[str], fields: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
+    """The documents of those ids that exist, in any order; `fields` as a projection names them. Raises
+    errors.Unavailable."""
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(ids), READ_CHUNK):
+        cursor = collection.find({"_id": {"$in": list(ids[start : start + READ_CHUNK])}}, fields)
+        rows += await guard(cursor.to_list())
+    return rows

@@ -9,8 +9,6 @@ import pymongo.errors
 
 from bidding.store import client
 
-READ_CHUNK = 50  # ids that one read asks for
-
 
 class ReportedStock(msgspec.Struct, frozen=True, kw_only=True):
     """A product's stock as inventory reported it at `version`."""
@@ -33,7 +31,7 @@ class Reports:
 
     async def usable_cards(self, user_ids: Sequence[str]) -> set[str]:
         """Those of the users who have a usable card."""
-        return {row["_id"] for row in await _by_id(self._cards, user_ids) if row["usable"]}
+        return {row["_id"] for row in await client.read_by_ids(self._cards, user_ids) if row["usable"]}
 
     async def save_stock(self, product_id: str, stock: ReportedStock) -> None:
         """Keep the newest stock of a product."""
@@ -41,16 +39,8 @@ class Reports:
 
     async def stock_of(self, product_ids: Sequence[str]) -> dict[str, ReportedStock]:
         """The stock of those products that inventory has reported."""
-        rows = await _by_id(self._stock, product_ids)
+        rows = await client.read_by_ids(self._stock, product_ids)
         return {row["_id"]: msgspec.convert(row, ReportedStock) for row in rows}
-
-
-async def _by_id(collection: client.Collection, ids: Sequence[str]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for start in range(0, len(ids), READ_CHUNK):
-        cursor = collection.find({"_id": {"$in": list(ids[start : start + READ_CHUNK])}})
-        rows += await client.guard(cursor.to_list())
-    return rows
 
 
 async def _keep_newest(collection: client.Collection, key: str, fields: dict[str, Any]) -> None:

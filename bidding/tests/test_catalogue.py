@@ -1,4 +1,4 @@
-"""The catalogue: its lists are those of the store, and it stays so whatever is lost, late or repeated."""
+"""The catalogue: its lists are those of the store, also after a loss, a late message or a repeat."""
 
 import itertools
 import random

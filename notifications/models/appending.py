@@ -48,7 +48,7 @@ def append(addressed: Sequence[tuple[str, Request]], *, due_at: datetime, now: d
     """Add to the feed of each user, in order, except what the feed has of the same kind and source. Runs in a transaction.
 
     A notification withdraws those that it overtakes, and the e-mails about them are dropped. Its own e-mail is due at
-    `due_at`. At most nine statements, whatever the size of the run. Raises ValueError for a kind that is no row of the
+    `due_at`. At most nine statements for a run of any size. Raises ValueError for a kind that is no row of the
     table, because it could not be read again.
     """
     for _, request in addressed:
