@@ -124,7 +124,21 @@ def list_operator_ids() -> list[str]:
     )
 
 
-def list_due_emails(*, state: models.EmailState, now: datetime, limit: int) -> list[int]:
+def list_due_emails(*, state: models.EmailState, now: datetime, limit: int) -> list[models.Email]:
     """The e-mails in `state` that are due, the longest due first."""
-    due = models.Email.objects.filter(state=state, due_at__lte=now).order_by("due_at", "pk")
-    return list(due.values_list("pk", flat=True)[:limit])
+    return list(models.Email.objects.filter(state=state, due_at__lte=now).order_by("due_at", "pk")[:limit])
+
+
+def list_pending_emails(email_ids: Collection[int]) -> list[models.Email]:
+    """Those of the e-mails that are PENDING, each with its notification."""
+    return list(
+        models.Email.objects.select_related("notification").filter(
+            pk__in=email_ids, state=models.EmailState.PENDING
+        )
+    )
+
+
+def addresses_of(user_ids: Collection[str]) -> dict[str, str]:
+    """Where e-mail may go, for those of the users that have such an address."""
+    accounts = models.Account.objects.filter(pk__in=user_ids)
+    return {account.user_id: account.address for account in accounts if account.address is not None}

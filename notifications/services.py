@@ -88,13 +88,14 @@ def mark_read(*, user_id: str, cursor: cursors.Cursor, now: datetime) -> selecto
 
 def follow_account(*, account: events.AccountChanged) -> None:
     """Keep what notifications need of an account; an older version changes nothing. The streams of a barred or closed
-    account end."""
+    account end, and a new address makes due what waits for it."""
     is_operator = "operator" in account.roles and not account.closed
     with transaction.atomic(using=models.DATABASE):
         models.Account.objects.bulk_create([models.Account(user_id=account.user_id)], ignore_conflicts=True)
         row = models.Account.objects.select_for_update().get(user_id=account.user_id)
         if row.version >= account.version:
             return
+        had_address = row.address is not None
         row.version = account.version
         row.email = account.email
         row.email_verified = account.email_verified
@@ -102,6 +103,8 @@ def follow_account(*, account: events.AccountChanged) -> None:
         row.was_operator = row.was_operator or is_operator
         row.closed = account.closed
         row.save()
+        if row.address is not None and not had_address:
+            models.Email.make_due(account.user_id)
         if row.closed:
             _end_streams(account.user_id)
 

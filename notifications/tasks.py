@@ -16,24 +16,15 @@ SECONDS = 1.0  # of one task, so that other work of its process does not wait lo
 
 @shared_task(name=dispatcher.SEND_EMAILS)
 def send_emails(*, emails: list[tuple[int, str]]) -> None:
-    """Send those of the e-mails whose rows say that they are due; each comes with its correlation id.
+    """Send those of the e-mails whose rows say that they may go; each comes with its correlation id.
 
-    What does not go in SECONDS is queued again. An e-mail that raises costs no other one anything: all errors are raised
-    together at the end.
+    What does not go in SECONDS is queued again.
     """
-    end = time.monotonic() + SECONDS
-    failed: list[Exception] = []
-    for number, (email_id, correlation_id) in enumerate(emails):
-        if time.monotonic() > end:
-            dispatcher.send(dict(emails[number:]))
-            break
-        with logs.bound(correlation_id=correlation_id):
-            try:
-                mailing.send_email(email_id=email_id, now=timezone.now())
-            except Exception as error:
-                failed.append(error)
-    if failed:
-        raise ExceptionGroup("e-mails that failed", failed)
+    left = mailing.send_emails(
+        correlation_ids=dict(emails), now=timezone.now(), deadline=time.monotonic() + SECONDS
+    )
+    if left:
+        dispatcher.send(left)
 
 
 @shared_task(name="notifications.sweep_emails")

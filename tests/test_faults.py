@@ -93,7 +93,7 @@ def last_for(house: House, seconds: float) -> None:
 # --- kill -9 in mid-flow ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("role", ["web", "relay", "consume", "worker", "bank"])
+@pytest.mark.parametrize("role", ["web", "relay", "consume", "worker", "mail", "bank"])
 def test_sales_outlive_a_killed_process(house: House, market: Market, role: str) -> None:
     sales = market.sell(3)
     house.stack[role].kill()

@@ -34,9 +34,11 @@ def _keep_logging_as_it_is(**_: object) -> None:
 
 
 @signals.worker_init.connect
-def start_worker(**_: object) -> None:
-    """Answer probes and wait for what a worker needs. In the prefork pool this is the parent, before the fork."""
-    _start("worker")
+def start_worker(sender: Any, **_: object) -> None:
+    """Answer probes and wait for what this worker needs; its node is named for its role, as mail@host is. In the prefork pool
+    this is the parent, before the fork."""
+    name = sender.hostname.partition("@")[0]
+    _start(name if name in roles.BY_NAME else "worker")
 
 
 @signals.beat_init.connect

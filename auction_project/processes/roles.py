@@ -14,8 +14,10 @@ import msgspec
 if TYPE_CHECKING:
     from auction_project.kernel.messaging import consuming, outbox
 
-# A worker takes tasks in this order, so that sagas under way end before others begin, and mail waits for both.
-QUEUES = ("sweep", "orders", "inventory", "email")
+# A worker takes tasks in this order, so that sagas under way end before others begin.
+SALE_QUEUES = ("sweep", "orders", "inventory")
+MAIL_QUEUES = ("email",)
+QUEUES = (*SALE_QUEUES, *MAIL_QUEUES)
 GROUPS = {
     "dead-letters": "auction_project.kernel.messaging.handlers:SUBSCRIPTION",
     "bidding": "bidding.handlers:SUBSCRIPTION",
@@ -54,11 +56,12 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
         return [sys.executable, *self.command]
 
 
-def _worker(*queues: str) -> tuple[str, ...]:
-    """The command of a worker. Workers need nothing of one another: without mingle and gossip, one is ready a second
-    earlier."""
-    pool = ("-P", "threads", "-c", "8", "--without-mingle", "--without-gossip")
-    return ("-m", "celery", "-A", "auction_project", "worker", "-Q", ",".join(queues), *pool)
+def _worker(role: str, queues: tuple[str, ...], *, threads: int) -> tuple[str, ...]:
+    """The command of a worker; the node's name tells the process its role. Workers need nothing of one another: without
+    mingle and gossip, one is ready a second earlier."""
+    pool = ("-P", "threads", "-c", str(threads), "--without-mingle", "--without-gossip")
+    name = ("-n", f"{role}@%h")
+    return ("-m", "celery", "-A", "auction_project", "worker", "-Q", ",".join(queues), *name, *pool)
 
 
 ROLES: tuple[Role, ...] = (
@@ -88,11 +91,18 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         name="worker",
-        command=_worker(*QUEUES),
-        # Sales go on without the accounts: the sweep of their notices bears an outage.
+        command=_worker("worker", SALE_QUEUES, threads=8),
         needs=("postgres:sagas", "postgres:inventory", "postgres:orders", "postgres:notifications", "celery"),
-        queues=QUEUES,
-        purpose="runs the steps of sagas, sends e-mail",
+        queues=SALE_QUEUES,
+        purpose="runs the steps of sagas",
+    ),
+    Role(
+        name="mail",
+        command=_worker("mail", MAIL_QUEUES, threads=4),
+        # E-mails go on without the accounts: the sweep of their notices bears an outage.
+        needs=("postgres:notifications", "celery"),
+        queues=MAIL_QUEUES,
+        purpose="sends e-mail; receipts do not wait behind a rush of sales",
     ),
     Role(
         name="beat",

@@ -153,7 +153,7 @@ def _backlog(transport: brokers.Broker) -> _Backlog:
     waiting = {
         "sales are under way": sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")),
         "e-mails wait to be sent": notifications.Email.objects.filter(
-            state__in=("PENDING", "SENDING"),  # to users with a confirmed address; the others wait for one
+            state="PENDING",  # to users with a confirmed address; the others wait for one
             notification__user_id__in=notifications.Account.objects.filter(
                 email_verified=True, closed=False
             ).values("user_id"),

@@ -3,7 +3,7 @@
 from notifications.models.accounts import Account, EndedSession
 from notifications.models.appending import Appended, Request, append
 from notifications.models.auctions import Auction
-from notifications.models.emails import TRANSITIONS, Email, EmailState
+from notifications.models.emails import TRANSITIONS, Change, Email, EmailState
 from notifications.models.feeds import Feed, Notification
 from notifications.models.inbox import Once
 
@@ -13,6 +13,7 @@ __all__ = [
     "Account",
     "Appended",
     "Auction",
+    "Change",
     "Email",
     "EmailState",
     "EndedSession",

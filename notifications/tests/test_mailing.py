@@ -4,7 +4,7 @@ import re
 import smtplib
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -47,23 +47,51 @@ def email_of(user_id: str) -> models.Email:
     return models.Email.objects.get(notification__user_id=user_id)
 
 
-def send(email: models.Email, *, after: timedelta = timedelta()) -> models.EmailState:
-    return mailing.send_email(email_id=email.pk, now=NOW + after)
+def send(email: models.Email, *, after: timedelta = timedelta()) -> str:
+    """Its state afterwards."""
+    mailing.send_emails(correlation_ids={email.pk: "c"}, now=NOW + after)
+    return models.Email.objects.get(pk=email.pk).state
+
+
+def several(user_id: str, count: int, *, now: datetime = NOW) -> list[models.Email]:
+    conftest.notify(user_id, n=count, now=now)
+    return list(models.Email.objects.filter(notification__user_id=user_id).order_by("pk"))
+
+
+def ids_of(emails: list[models.Email]) -> dict[int, str]:
+    """Their keys, each with a correlation id."""
+    return {email.pk: f"request-{email.pk}" for email in emails}
+
+
+def states_of(emails: list[models.Email]) -> list[str]:
+    rows = models.Email.objects.filter(pk__in=[email.pk for email in emails])
+    return list(rows.order_by("pk").values_list("state", flat=True))
 
 
 class Broken(locmem.EmailBackend):
-    """A mail server that fails while it opens or while it sends."""
+    """A mail server that counts its connections, and fails while it opens, while it sends, or at the messages `refused`."""
 
     opening: Exception | None = None
     sending: Exception | None = None
+    refused: dict[int, Exception] = {}
+    opened = sent = 0
+    _open = False
 
     def open(self) -> None:
-        if self.opening:
-            raise self.opening
+        if not self._open:
+            Broken.opened += 1
+            if self.opening:
+                raise self.opening
+            self._open = True
+
+    def close(self) -> None:
+        self._open = False
 
     def send_messages(self, messages: Any) -> int:
-        if self.sending:
-            raise self.sending
+        assert self._open
+        Broken.sent += 1
+        if error := self.sending or self.refused.get(Broken.sent):
+            raise error
         return super().send_messages(messages)
 
 
@@ -71,6 +99,7 @@ class Broken(locmem.EmailBackend):
 def server(settings: Any) -> type[Broken]:
     settings.EMAIL_BACKEND = f"{__name__}.Broken"
     Broken.opening = Broken.sending = None
+    Broken.refused, Broken.opened, Broken.sent = {}, 0, 0
     return Broken
 
 
@@ -244,7 +273,7 @@ def test_an_email_moves_only_as_the_table_of_transitions_says(user_id: str) -> N
     conftest.notify(user_id)
 
     with pytest.raises(ValueError, match="never goes"):
-        models.Email.move(email_of(user_id).pk, models.EmailState.PENDING, models.EmailState.SENT)
+        models.Email.apply([models.Change(email_of(user_id), models.EmailState.SENT, NOW)])
 
     assert email_of(user_id).state == "PENDING"
 
@@ -325,28 +354,132 @@ def test_a_group_of_emails_is_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sent[1] == [(100, "request-100")]
 
 
-def test_an_email_that_fails_costs_the_others_of_its_task_nothing(user_id: str) -> None:
+def test_an_email_that_cannot_be_written_costs_the_others_of_its_group_nothing(
+    user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verify(user_id)
-    conftest.notify(user_id, now=timezone.now())
-    email = email_of(user_id)
+    emails = several(user_id, 3)
+    compose = mailing.compose
 
-    with pytest.raises(ExceptionGroup) as raised:
-        tasks.send_emails(emails=[(0, "c"), (email.pk, "d")])
+    def fail_once(notification: models.Notification, address: str) -> Any:
+        if notification.pk == emails[1].pk:
+            raise KeyError("figure")
+        return compose(notification, address)
 
-    assert [type(error) for error in raised.value.exceptions] == [models.Email.DoesNotExist]
-    assert email_of(user_id).state == "SENT"
+    monkeypatch.setattr(mailing, "compose", fail_once)
+
+    mailing.send_emails(correlation_ids={0: "of no e-mail", **ids_of(emails)}, now=NOW)
+
+    assert states_of(emails) == ["SENT", "PENDING", "SENT"]
+    assert mailing.sweep(now=NOW + mailing.PAUSE) == [emails[1].pk]
+
+
+def test_a_group_goes_over_one_connection_and_in_one_claim_for_ten(
+    user_id: str, server: type[Broken], django_assert_num_queries: Any
+) -> None:
+    verify(user_id)
+    emails = several(user_id, 20)
+
+    with django_assert_num_queries(
+        2 + 2 * 2, using="notifications"
+    ):  # the e-mails, the accounts, two claims and records
+        mailing.send_emails(correlation_ids=ids_of(emails), now=NOW)
+
+    assert states_of(emails) == ["SENT"] * 20
+    assert server.opened == 1
+
+
+def test_a_refused_message_costs_the_others_of_its_group_nothing(user_id: str, server: type[Broken]) -> None:
+    verify(user_id)
+    emails = several(user_id, 3)
+    server.refused = {2: smtplib.SMTPDataError(550, b"no")}
+
+    mailing.send_emails(correlation_ids=ids_of(emails), now=NOW)
+
+    assert states_of(emails) == ["SENT", "REFUSED", "SENT"]
+    assert server.opened == 2
+
+
+def test_a_server_that_cannot_be_reached_is_asked_once_a_group(user_id: str, server: type[Broken]) -> None:
+    verify(user_id)
+    emails = several(user_id, 20)
+    server.opening = ConnectionRefusedError()
+
+    mailing.send_emails(correlation_ids=ids_of(emails), now=NOW)
+
+    assert server.opened == 1
+    assert states_of(emails) == ["PENDING"] * 20
+
+
+def test_a_dying_sender_leaves_ten_emails_in_doubt_at_most(
+    user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify(user_id)
+    emails = several(user_id, 20)
+    monkeypatch.setattr(failpoints, "_armed", {"send_email.after_effect": "raise"})
+
+    with pytest.raises(failpoints.FailpointReached):
+        mailing.send_emails(correlation_ids=ids_of(emails), now=NOW)
+
+    assert states_of(emails) == ["SENDING"] * 10 + ["PENDING"] * 10
+
+
+def test_an_email_without_an_address_is_not_due_until_the_address_comes(user_id: str) -> None:
+    conftest.notify(user_id)
+    assert mailing.sweep(now=NOW + mailing.FIRST_SWEEP) == [email_of(user_id).pk]
+    assert send(email_of(user_id), after=mailing.FIRST_SWEEP) == "PENDING"
+
+    before = mailing.sweep(now=NOW + mailing.KEEP_TRYING - timedelta(seconds=1))
+    verify(user_id)
+    after = [mailing.sweep(now=NOW + mailing.FIRST_SWEEP) for _ in range(2)]
+
+    assert before == []
+    assert after == [[email_of(user_id).pk], []]
+
+
+def test_an_address_that_comes_while_its_absence_is_noted_is_not_missed(
+    user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conftest.notify(user_id)
+    apply = models.Email.apply
+
+    def verify_before(changes: Any) -> Any:
+        verify(user_id)
+        return apply(changes)
+
+    monkeypatch.setattr(models.Email, "apply", verify_before)
+    assert send(email_of(user_id)) == "PENDING"
+    monkeypatch.setattr(models.Email, "apply", apply)
+
+    assert mailing.sweep(now=NOW) == [email_of(user_id).pk]
+
+
+def test_the_tries_are_a_minute_apart_and_later_half_of_the_age(user_id: str, server: type[Broken]) -> None:
+    verify(user_id)
+    conftest.notify(user_id)
+    server.opening = ConnectionRefusedError()
+    pauses = []
+
+    for age in (timedelta(), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=10)):
+        send(email_of(user_id), after=age)
+        pauses.append(email_of(user_id).due_at - NOW - age)
+
+    assert pauses == [timedelta(minutes=1), timedelta(minutes=1), timedelta(minutes=30), timedelta(hours=5)]
 
 
 def test_what_a_task_does_not_send_in_its_time_is_queued_again(
     user_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    verify(user_id)
+    emails = several(user_id, 2, now=timezone.now())
     queued: list[dict[int, str]] = []
     monkeypatch.setattr(dispatcher, "send", queued.append)
     monkeypatch.setattr(tasks, "SECONDS", -1.0)
 
-    tasks.send_emails(emails=[(1, "c"), (2, "d")])
+    tasks.send_emails(emails=list(ids_of(emails).items()))
 
-    assert queued == [{1: "c", 2: "d"}]
+    assert queued == [ids_of(emails)]
+    assert (states_of(emails), mail.outbox) == (["PENDING"] * 2, [])
 
 
 def test_the_task_of_the_sweep_sends_what_is_due(user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -357,5 +357,5 @@ def test_the_beat_sends_the_sweep_to_the_workers_that_send_mail() -> None:
     entry = celery.app.conf.beat_schedule["security-notices"]
 
     assert entry["task"] == tasks.sweep_notices.name
-    assert entry["options"]["queue"] in roles.BY_NAME["worker"].queues
-    assert "postgres:default" not in roles.BY_NAME["worker"].needs  # sales go on without the accounts
+    assert entry["options"]["queue"] in roles.BY_NAME["mail"].queues
+    assert "postgres:default" not in roles.BY_NAME["mail"].needs  # e-mails go on without the accounts
