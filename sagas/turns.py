@@ -33,12 +33,13 @@ def choose(new: Sequence[tuple[str, str]], *, now: datetime) -> list[bool]:
 
 def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[models.Saga]:
     """Those of the `due` sagas that wait and may enter now, the longest waiting first. Locks them."""
-    turn = Window(RowNumber(), partition_by=F("product_id"), order_by=["created_at", "sale_id"])
-    first = (
-        due.order_by().filter(models.BEGINNING).annotate(turn=turn).filter(turn__lte=LOOK_AHEAD).values("pk")
-    )
+    order = ("created_at", "sale_id")
+    turn = Window(RowNumber(), partition_by=F("product_id"), order_by=order)
+    first = due.filter(models.BEGINNING).annotate(turn=turn).filter(turn__lte=LOOK_AHEAD).order_by(*order)
+    # A statement of its own: as a subquery, it may be run once for each saga that waits.
+    ids = list(first.values_list("pk", flat=True)[:most])
     return _choose(
-        models.Saga.objects.filter(models.BEGINNING, pk__in=first, due_at__lte=now), now=now, most=most
+        models.Saga.objects.filter(models.BEGINNING, pk__in=ids, due_at__lte=now), now=now, most=most
     )
 
 
