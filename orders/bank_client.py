@@ -5,11 +5,12 @@ A read timeout is `NoAnswer`, because the request was sent. Any other failure of
 """
 
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
-import httpx
 import msgspec
+import urllib3
 
 from auction_project.kernel import errors
 from orders import provider
@@ -17,19 +18,19 @@ from orders import provider
 CONNECT_SECONDS = 1.0
 HEALTH_SECONDS = 1.0
 PAGE_ROWS = 1000
+MAX_IDLE_CONNECTIONS = 64  # the threads of the callers bound those in use
 
 
 class BankClient:
     """A `provider.PaymentProvider`. Thread-safe; no client survives a fork. An answer may take `read_seconds`."""
 
     def __init__(self, url: str, api_key: str, *, read_seconds: float) -> None:
-        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {api_key}"},
-            timeout=timeout,
-            limits=httpx.Limits(max_connections=None),  # the threads of the callers bound them
-            trust_env=False,
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._http = urllib3.PoolManager(
+            maxsize=MAX_IDLE_CONNECTIONS,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+            retries=False,
         )
 
     def capture(self, *, key: str, token: str, amount: int, currency: str, reference: str) -> provider.Result:
@@ -44,8 +45,8 @@ class BankClient:
 
     def is_healthy(self) -> bool:
         try:
-            return self._http.get("/healthz", timeout=HEALTH_SECONDS).status_code == httpx.codes.OK
-        except httpx.HTTPError:
+            return self._request("GET", "/healthz", timeout=HEALTH_SECONDS).status == HTTPStatus.OK
+        except urllib3.exceptions.HTTPError:
             return False
 
     def get_payment(self, *, key: str) -> provider.Record | None:
@@ -55,7 +56,7 @@ class BankClient:
     def list_payments(self) -> Iterator[provider.Record]:
         after = 0
         while True:
-            page = self._send("GET", "/payments", params={"after": after, "limit": PAGE_ROWS})
+            page = self._send("GET", "/payments", fields={"after": after, "limit": PAGE_ROWS})
             for item in page["items"]:
                 yield _convert(item, provider.Record)
             if len(page["items"]) < PAGE_ROWS:
@@ -63,22 +64,30 @@ class BankClient:
             after = page["next"]
 
     def close(self) -> None:
-        self._http.close()
+        self._http.clear()
 
     def _send(self, method: str, path: str, *, missing_is_none: bool = False, **options: Any) -> Any:
         try:
-            response = self._http.request(method, path, **options)
-        except httpx.ReadTimeout as error:
+            response = self._request(method, path, **options)
+        except urllib3.exceptions.ReadTimeoutError as error:
             raise provider.NoAnswer from error
-        except httpx.TransportError as error:
+        except urllib3.exceptions.HTTPError as error:
             raise errors.Unavailable(f"The payment provider cannot be reached: {error!r}") from error
-        if response.status_code == httpx.codes.NOT_FOUND and missing_is_none:
+        if response.status == HTTPStatus.NOT_FOUND and missing_is_none:
             return None
-        if response.is_server_error:
-            raise errors.Unavailable(f"The payment provider answers {response.status_code}.")
-        if response.is_error:
-            raise provider.ProviderFault(f"{method} {path}: {response.status_code} {response.text[:300]}")
-        return _decode(response.content)
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise errors.Unavailable(f"The payment provider answers {response.status}.")
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            shown = response.data[:300].decode(errors="replace")
+            raise provider.ProviderFault(f"{method} {path}: {response.status} {shown}")
+        return _decode(response.data)
+
+    def _request(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        return self._http.request(
+            method, f"{self._url}{path}", headers={**self._headers, **(headers or {})}, **options
+        )
 
 
 def _path(key: str) -> str:
