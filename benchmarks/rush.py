@@ -144,6 +144,12 @@ class _Came:
             collections.defaultdict(asyncio.get_running_loop().create_future)
         )
 
+    def end(self) -> None:
+        """The socket has closed: nothing more comes."""
+        for waited_for in self._times.values():
+            if not waited_for.done():
+                waited_for.set_exception(ConnectionError("the socket has closed"))
+
     def note(self, text: str | bytes) -> None:
         message = msgspec.json.decode(text)
         about = message["data"] if message["type"] == "notification" else message
@@ -167,8 +173,11 @@ async def _following(
     came = _Came()
 
     async def listen() -> None:
-        async for text in socket:
-            came.note(text)
+        try:
+            async for text in socket:
+                came.note(text)
+        finally:
+            came.end()
 
     async with websockets.connect(address, origin=Origin(url)) as socket:
         await socket.send('{"type": "resume", "cursor": null}')
