@@ -2,28 +2,32 @@
 stack busy. Each figure stands beside the same wait on the idle stack.
 
 Three rushes: RUSH sales of one product while another product sells; HANGING buyers whose payments time out while others
-pay; and an emptied Redis after ENTRIES bids, which makes the relays publish everything again before anything new.
+pay; and an emptied Redis after ENTRIES bids.
 """
 
 import asyncio
+import collections
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import httpx
+import msgspec
 import redis
+import websockets
 from django.conf import settings
+from websockets.typing import Origin
 
 from auction_project.tools.load import crowd
 from benchmarks import processes, sales
-from notifications import models as notices
 
 RUSH = 400
 HANGING = 15
 STOCK = 2_000
 IDLE_SALES, OTHERS, OTHERS_PER_SECOND = 10, 20, 2.0
 TIMES_OUT = "4000000000004202"  # a test number of the simulated provider
-ENTRIES, CROWD, CONNECTIONS = 2_000, 100, 32  # each entry means two notices, about 10 ms of CPU each
-PROBES = 10  # pairs of bids; the first one after the rush counts, the others show the idle stack
+ENTRIES, CROWD, CONNECTIONS = 20_000, 100, 32  # most entries mean two notices
+PROBES = 10  # bids on the idle stack
 WAIT_SECONDS = 300.0
 POLL_SECONDS = 0.05
 _START, _STEP = 1_000, 100  # whole euros: more than an increment, and below what must be confirmed
@@ -35,7 +39,7 @@ def run_sales() -> dict[str, float]:
 
 
 def run_loss() -> dict[str, float]:
-    """Seconds from a bid to the stored notice of the bidder who was outbid by it."""
+    """Seconds from a bid until the socket of the bidder who was outbid by it has the notice, and the bid's frame."""
     return _on_the_whole_stack(_outbid_after_a_lost_store)
 
 
@@ -100,60 +104,130 @@ def _middle(figures: Sequence[float]) -> float:
 
 
 async def _outbid_after_a_lost_store(http: httpx.AsyncClient, url: str) -> dict[str, float]:
-    probe = _Probe(http, await sales.listing(
-        url, auction_format="english", quantity=1, start_price=f"{_START}.00"
-    ), await asyncio.to_thread(sales.make_buyers, 2))  # fmt: skip
-    await probe.outbid()
+    auction_id = await sales.listing(url, auction_format="english", quantity=1, start_price=f"{_START}.00")
     lots = [await sales.listing(url, auction_format="english", quantity=1) for _ in range(5)]
-    targets = [crowd.Target(lot, "EUR", 10_00) for lot in lots]
-    bidders = crowd.make_bidders(CROWD, now=time.time())
-    tally = await crowd.Crowd(url, targets, bidders, connections=CONNECTIONS).run(
-        seconds=WAIT_SECONDS, most=ENTRIES
-    )
-    behind = await probe.outbid()  # its notice comes after those of the whole crowd
-    idle = [await probe.outbid() for _ in range(PROBES)]
+    bidders = await asyncio.to_thread(sales.make_buyers, 2)
+    async with contextlib.AsyncExitStack() as open_sockets:
+        sockets = [
+            await open_sockets.enter_async_context(_following(http, url, bidder, auction_id))
+            for bidder in bidders
+        ]
+        probe = _Probe(http, auction_id, bidders, sockets)
+        await probe.begin()
+        tally = await crowd.Crowd(
+            url,
+            [crowd.Target(lot, "EUR", 10_00) for lot in lots],
+            crowd.make_bidders(CROWD, now=time.time()),
+            connections=CONNECTIONS,
+        ).run(seconds=WAIT_SECONDS, most=ENTRIES)
+        behind = await probe.outbid()  # its notice comes after those of the whole crowd
+        idle = [await probe.outbid() for _ in range(PROBES)]
 
-    with redis.Redis.from_url(settings.REDIS_URL) as server:
-        server.flushall()
-    lost = await probe.outbid()
+        with redis.Redis.from_url(settings.REDIS_URL) as server:
+            server.flushall()
+        lost = await probe.outbid()
     return {
         "entries before the loss": float(tally.accepted),
-        "an outbid, idle, p50": _middle(idle),
-        f"an outbid, behind {ENTRIES} bids": behind,
-        "an outbid, after FLUSHALL": lost,
+        "an outbid, idle, p50": _middle([notice for notice, _ in idle]),
+        "its frame, idle, p50": _middle([frame for _, frame in idle]),
+        f"an outbid, behind {ENTRIES} bids": behind[0],
+        "an outbid, after FLUSHALL": lost[0],
+        "its frame, after FLUSHALL": lost[1],
     }
+
+
+class _Came:
+    """When each message first came over a bidder's socket, by its type and the seq of the entry that it is about."""
+
+    def __init__(self) -> None:
+        self._times: collections.defaultdict[tuple[str, int], asyncio.Future[float]] = (
+            collections.defaultdict(asyncio.get_running_loop().create_future)
+        )
+
+    def end(self) -> None:
+        """The socket has closed: nothing more comes."""
+        for waited_for in self._times.values():
+            if not waited_for.done():
+                waited_for.set_exception(ConnectionError("the socket has closed"))
+
+    def note(self, text: str | bytes) -> None:
+        message = msgspec.json.decode(text)
+        about = message["data"] if message["type"] == "notification" else message
+        came = self._times[message["type"], about.get("seq", 0)]
+        if not came.done():
+            came.set_result(time.monotonic())
+
+    async def at(self, kind: str, seq: int = 0) -> float:
+        """Wait until it has come. Raises TimeoutError."""
+        return await asyncio.wait_for(self._times[kind, seq], WAIT_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _following(
+    http: httpx.AsyncClient, url: str, bidder: sales.Buyer, auction_id: str
+) -> AsyncIterator[_Came]:
+    """Follow the bidder's notifications and the auction over one WebSocket."""
+    headers = {"Authorization": bidder.authorization}
+    ticket = (await http.post("/api/v1/notifications/ticket", headers=headers)).json()["ticket"]
+    address = f"{url.replace('http', 'ws', 1)}/ws/v1/stream?ticket={ticket}"
+    came = _Came()
+
+    async def listen() -> None:
+        try:
+            async for text in socket:
+                came.note(text)
+        finally:
+            came.end()
+
+    async with websockets.connect(address, origin=Origin(url)) as socket:
+        await socket.send('{"type": "resume", "cursor": null}')
+        await socket.send(f'{{"type": "watch", "auction_id": "{auction_id}", "after": 0}}')
+        listening = asyncio.create_task(listen())
+        await came.at("resumed")
+        try:
+            yield came
+        finally:
+            listening.cancel()
 
 
 class _Probe:
     """Two bidders who outbid each other on a lot of their own."""
 
-    def __init__(self, http: httpx.AsyncClient, auction_id: str, bidders: Sequence[sales.Buyer]) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        auction_id: str,
+        bidders: Sequence[sales.Buyer],
+        sockets: Sequence[_Came],
+    ) -> None:
         self._http = http
         self._auction_id = auction_id
         self._bidders = bidders
+        self._sockets = sockets
         self._bids = 0
 
-    async def outbid(self) -> float:
-        """Bid, and wait until the other bidder's notice is stored. Raises TimeoutError."""
-        bidder, other = self._bidders[self._bids % 2], self._bidders[(self._bids + 1) % 2]
-        notices_before = await asyncio.to_thread(_count_outbid, other.user_id)
-        began = time.monotonic()
-        await self._bid(bidder, began)
-        while self._bids > 1 and await asyncio.to_thread(_count_outbid, other.user_id) == notices_before:
-            if time.monotonic() - began > WAIT_SECONDS:
-                raise TimeoutError(f"no notice within {WAIT_SECONDS:g} s")
-            await asyncio.sleep(POLL_SECONDS)
-        return time.monotonic() - began
+    async def begin(self) -> None:
+        """The first bid, which outbids no bidder."""
+        await self._bid()
 
-    async def _bid(self, bidder: sales.Buyer, began: float) -> None:
-        """Send the bid until it counts."""
+    async def outbid(self) -> tuple[float, float]:
+        """Bid. Seconds until the other bidder's socket has the notice, and until it has the bid's frame. Raises
+        TimeoutError."""
+        came = self._sockets[(self._bids + 1) % 2]
+        began = time.monotonic()
+        seq = await self._bid()
+        notice = await came.at("notification", seq)
+        frame = await came.at("auction", seq)
+        return notice - began, frame - began
+
+    async def _bid(self) -> int:
+        """Send the bid until it counts; its seq. Raises TimeoutError."""
+        bidder = self._bidders[self._bids % 2]
         self._bids += 1
         body: dict[str, object] = {"amount": f"{_START + self._bids * _STEP}.00", "currency": "EUR"}
-        while await sales.bid(self._http, self._auction_id, bidder, body) is None:
-            if time.monotonic() - began > WAIT_SECONDS:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while (answer := await sales.bid(self._http, self._auction_id, bidder, body)) is None:
+            if time.monotonic() > deadline:
                 raise TimeoutError("no bid is accepted")
             await asyncio.sleep(POLL_SECONDS)
-
-
-def _count_outbid(user_id: str) -> int:
-    return notices.Notification.objects.filter(user_id=user_id, kind="OUTBID").count()
+        return int(str(answer["seq"]))

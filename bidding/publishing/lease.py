@@ -1,11 +1,13 @@
-"""The lease that lets one relay of the bid log work at a time."""
+"""The lease that lets one relay of the bid log work at a time, and what the relay notes beside it for the next one."""
 
 import uuid
 
-from auction_project.kernel import logs
+from auction_project.kernel import errors, logs
 from bidding import runtime
 from bidding.publishing.pace import Pace
 from bidding.writer.clocks import Clocks
+
+_NAME = "relay"
 
 logger = logs.get(__name__)
 
@@ -30,7 +32,7 @@ class Lease:
         if now < self._until - self._pace.lease_ms // 2:
             return True
         until = now + self._pace.lease_ms
-        held = runtime.call(runtime.current().store.leases.hold("relay", self._owner, now=now, until=until))
+        held = runtime.call(runtime.current().store.leases.hold(_NAME, self._owner, now=now, until=until))
         if held and not self._until:
             logger.info("log_relay_leads")
         self._until = until if held else 0
@@ -39,4 +41,13 @@ class Lease:
     def release(self) -> None:
         """Let another relay have it at once. Raises errors.Unavailable."""
         now = self._clocks.now()
-        runtime.call(runtime.current().store.leases.hold("relay", self._owner, now=now, until=now - 1))
+        runtime.call(runtime.current().store.leases.hold(_NAME, self._owner, now=now, until=now - 1))
+
+    async def handled_until(self) -> int:
+        """What `note_handled` noted last, by whichever relay; 0 if none has. Raises errors.Unavailable."""
+        return await runtime.current().store.leases.noted(_NAME)
+
+    async def note_handled(self, at: int) -> None:
+        """Note it for the next relay, see `handled`. Raises errors.Unavailable, also when another relay has the lease."""
+        if not await runtime.current().store.leases.note(_NAME, self._owner, at):
+            raise errors.Unavailable("another relay leads")

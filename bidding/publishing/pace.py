@@ -46,6 +46,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     puts_at_once: int = 256
     catalogue_check_seconds: float = 2.0
 
+    # What the readers have handled.
+    handled_look_seconds: float = 1.0  # while something is not handled
+    handled_margin_ms: int = 5_000  # more than the time from an entry to its publication, mostly
+
     # The refill.
     refill_page_auctions: int = 2_000
     refill_step_entries: int = 1_000

@@ -8,7 +8,7 @@ import prometheus_client
 from auction_project.kernel import failpoints
 from auction_project.kernel.messaging import broker as brokers
 from bidding import rules, runtime
-from bidding.publishing import documents, news, unreadable
+from bidding.publishing import documents, handled, news, unreadable
 from bidding.publishing import messages as log_messages
 from bidding.publishing.pace import Pace
 from bidding.rules import log
@@ -28,6 +28,7 @@ class Publisher:
         waiting: news.News,
         published: documents.Documents,
         set_aside: unreadable.Unreadable,
+        by_readers: handled.Handled,
         *,
         clocks: Clocks,
         pace: Pace,
@@ -36,6 +37,7 @@ class Publisher:
         self._news = waiting
         self._documents = published
         self._set_aside = set_aside
+        self._handled = by_readers
         self._clocks = clocks
         self._pace = pace
 
@@ -71,6 +73,8 @@ class Publisher:
                 messages += [
                     message for entry, of_entry in published if entry.seq > mark for message in of_entry
                 ]
+        if messages:
+            self._handled.before_publishing(min(entries[auction_id][0].at for auction_id in states))
         log_messages.append(self._broker, messages, source=log_messages.SOURCE)
         entries_published.inc(sum(len(entries[auction_id]) for auction_id in states))
         failpoints.reach("log_relay.before_mark")

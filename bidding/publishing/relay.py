@@ -1,8 +1,8 @@
 """The relay of the bid log: publishes each entry's events in seq order per auction, and keeps the auctions' documents.
 
-It is a loop over five parts: `lease` (any number of relays may run; one works), `news` (which auctions have entries that
-are not published), `publisher` (from these to the transport), `documents` (the fold at each mark) and `catalogue_keeper`
-(what lists show). A writer that begins
+It is a loop over six parts: `lease` (any number of relays may run; one works), `news` (which auctions have entries that
+are not published), `publisher` (from these to the transport), `documents` (the fold at each mark), `catalogue_keeper`
+(what lists show) and `handled` (what a transport that is emptied need not have again). A writer that begins
 again after a pause wakes it (`wakeup`), so that a quiet site is asked seldom. If a relay dies, the next one begins at the
 stored marks and repeats at most what was published within a second of the last save.
 
@@ -11,12 +11,13 @@ unreadable (the database was edited outside Gavel) is set aside, and holds up no
 """
 
 import time
+from collections.abc import Mapping, Sequence
 
 from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import outbox
 from bidding import runtime
-from bidding.publishing import catalogue_keeper, documents, news, publisher, unreadable
+from bidding.publishing import catalogue_keeper, documents, handled, news, publisher, unreadable
 from bidding.publishing import lease as leases
 from bidding.publishing import messages as log_messages
 from bidding.publishing import refill as log_refill
@@ -28,13 +29,21 @@ logger = logs.get(__name__)
 
 
 class LogRelay:
-    """`step()` publishes what there is; see the module."""
+    """`step()` publishes what there is; see the module. `readers`: by group of consumers, the topics that it reads."""
 
     name = "relay:bidding"
     longest_pause_seconds = 1.0
 
-    def __init__(self, transport: brokers.Broker, *, clocks: Clocks = SYSTEM, pace: Pace = PACE) -> None:
+    def __init__(
+        self,
+        transport: brokers.Broker,
+        *,
+        readers: Mapping[str, Sequence[str]],
+        clocks: Clocks = SYSTEM,
+        pace: Pace = PACE,
+    ) -> None:
         self._broker = transport
+        self._readers = readers
         self._clocks = clocks
         self._pace = pace
         self._listener = wakeup.Listener()
@@ -50,8 +59,9 @@ class LogRelay:
         self._catalogue = catalogue_keeper.Keeper(clocks=clocks, pace=pace)
         self._documents = documents.Documents(set_aside, self._catalogue, clocks=clocks, pace=pace)
         self._news = news.News(self._documents, set_aside, clocks=clocks, pace=pace)
+        self._handled = handled.Handled(self._broker, self._readers, self._lease, clocks=clocks, pace=pace)
         self._publisher = publisher.Publisher(
-            self._broker, self._news, self._documents, set_aside, clocks=clocks, pace=pace
+            self._broker, self._news, self._documents, set_aside, self._handled, clocks=clocks, pace=pace
         )
 
     def step(self) -> bool:
@@ -70,6 +80,7 @@ class LogRelay:
             runtime.call(self._news.ask_writers(self._idle_poll_seconds()))
             self._check_epoch()
             published = self._publisher.publish()
+            self._handled.step()
         except brokers.EpochMissing:
             self._begin_refill()
             return True
@@ -117,11 +128,12 @@ class LogRelay:
             self._next_epoch_check = self._clocks.monotonic() + self._pace.epoch_check_seconds
 
     def _begin_refill(self) -> None:
-        """The transport has nothing of ours: first again what was published lately, then anything new."""
+        """The transport has nothing of ours: first again what may not be handled, then anything new."""
         logger.info("refill_began", source=log_messages.SOURCE)
         runtime.call(self._documents.save_all())
         self._forget()
-        since = self._clocks.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
+        kept = self._clocks.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
+        since = max(kept, self._handled.until())
         self._refill = log_refill.Refill(self._broker, since=since, pace=self._pace)
 
     def _go_on_refilling(self, refill: log_refill.Refill) -> None:

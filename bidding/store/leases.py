@@ -1,4 +1,4 @@
-"""The collection `leases`: who does what only one may do at a time."""
+"""The collection `leases`: who does what only one may do at a time, and a number that each owner leaves to the next."""
 
 import pymongo.errors
 
@@ -23,3 +23,15 @@ class Leases:
         except pymongo.errors.DuplicateKeyError:
             return False
         return True
+
+    async def note(self, name: str, owner: str, number: int) -> bool:
+        """Keep `number` with the lease `name`, which `owner` has; False if another one has it. Raises errors.Unavailable."""
+        own = {"_id": name, "owner": owner}
+        return (
+            await client.guard(self._leases.update_one(own, {"$set": {"noted": number}}))
+        ).matched_count > 0
+
+    async def noted(self, name: str) -> int:
+        """The number that was kept last with the lease `name`; 0 if none was. Raises errors.Unavailable."""
+        lease = await client.guard(self._leases.find_one({"_id": name}))
+        return int(lease.get("noted", 0)) if lease else 0

@@ -94,7 +94,7 @@ def transport():
 @pytest.fixture
 def make_relay(log, transport):
     """Make a relay with another pace."""
-    return lambda **pace: log_relay.LogRelay(transport, pace=Pace(**pace))
+    return lambda **pace: log_relay.LogRelay(transport, readers={}, pace=Pace(**pace))
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import json
 import time
 import types
 
+import httpx
 import pytest
+from django.db.backends.base import base
 
 from auction_project import asgi
 from auction_project.kernel.contracts import events
@@ -101,6 +103,41 @@ def test_a_card_counts_as_soon_as_it_is_reported_and_a_removed_one_no_longer_aft
     services.record_cards([events.CardChanged(user_id=DOT, usable=True, version=5)])
     again = web.bid(auction, {"amount": "30", "currency": "EUR"}, Idempotency_Key="key-2", **web.bearer(DOT))
     assert (again.json()["code"], head(auction)) == ("card_missing", 4)
+
+
+def test_a_plain_bid_reads_no_card_sends_no_statement_to_postgresql_and_calls_no_other_service(
+    auction, monkeypatch
+):
+    """By the fast path: the bidder's second bid, like all that follow within CARD_SECONDS."""
+    monkeypatch.setattr(reports, "CARD_SECONDS", 3_600.0)
+    assert web.bid(auction, GOOD, Host="localhost", **web.bearer(ANN)).status_code == 201
+    asked = []
+
+    def noting(what):
+        async def ask(*_arguments, **_named):
+            asked.append(what)
+            raise AssertionError(what)
+
+        return ask
+
+    def noting_alias(connection, *_arguments):
+        asked.append(connection.alias)
+        raise AssertionError(connection.alias)
+
+    monkeypatch.setattr(type(runtime.current().store.reports), "usable_cards", noting("cards"))
+    monkeypatch.setattr(base.BaseDatabaseWrapper, "cursor", noting_alias)
+    monkeypatch.setattr(httpx.AsyncClient, "send", noting("another service"))
+    head_of_bid = [
+        (b"host", b"localhost"),
+        (b"content-type", b"application/json"),
+        (b"idempotency-key", b"key-2"),
+        (b"authorization", web.bearer(ANN)["Authorization"].encode()),
+    ]
+    body = b'{"amount": "30.00", "currency": "EUR"}'
+
+    coming = asgi.bids_fast_path.answer(f"/api/v1/auctions/{auction}/bids".encode(), head_of_bid, body, False)
+
+    assert (runtime.call(coming)[0], head(auction), asked) == (201, 5, [])
 
 
 def stock_changed(*, available, version, sale_id=None):

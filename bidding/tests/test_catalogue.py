@@ -311,7 +311,7 @@ def _epoch():
 
 def _took_over(log, transport):
     """The epoch that another relay keeps."""
-    after = log_relay.LogRelay(transport, pace=Pace(lease_ms=0, follower_seconds=0.0))
+    after = log_relay.LogRelay(transport, readers={}, pace=Pace(lease_ms=0, follower_seconds=0.0))
     step_until(after, lambda: after._catalogue._epoch)
     return after._catalogue._epoch
 

@@ -155,7 +155,7 @@ def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, 
     log.register()
     lot = bids_on("x", 2)
     log.append(lot.entries)
-    first = log_relay.LogRelay(transport)
+    first = log_relay.LogRelay(transport, readers={})
     monkeypatch.setattr(publisher.failpoints, "reach", _die)
     with pytest.raises(_Death):
         step_until(first, lambda: False)
@@ -163,7 +163,7 @@ def test_a_relay_that_dies_between_append_and_mark_repeats_but_never_skips(log, 
     log.append([lot.bid(ANN, 900_00)], batch="w:2")
 
     when_its_lease_is_over = Clocks(now=lambda: instants.now() + PACE.lease_ms)
-    second = log_relay.LogRelay(transport, clocks=when_its_lease_is_over)
+    second = log_relay.LogRelay(transport, readers={}, clocks=when_its_lease_is_over)
     step_until(second, lambda: published(transport, "x")[-1:] == [6])
 
     assert published(transport, "x") == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]
@@ -191,7 +191,7 @@ def _die(_name):
 
 def test_one_relay_works_and_another_takes_over_when_it_has_gone(log, transport):
     log.register()
-    first, second = log_relay.LogRelay(transport), log_relay.LogRelay(transport)
+    first, second = log_relay.LogRelay(transport, readers={}), log_relay.LogRelay(transport, readers={})
     first.step()
     lot = bids_on("x", 1)
     log.append(lot.entries)

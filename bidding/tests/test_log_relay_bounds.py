@@ -48,7 +48,7 @@ def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from
     log.register()
     transport = _Growing()
     transport.begin_epoch(log_messages.SOURCE)
-    relay = log_relay.LogRelay(transport, pace=Pace(sweep_seconds=NEVER, entries_per_read=4))
+    relay = log_relay.LogRelay(transport, readers={}, pace=Pace(sweep_seconds=NEVER, entries_per_read=4))
     hot, quiet = bids_on("hot", 1), bids_on("quiet", 1)
     grown = []
 
@@ -140,7 +140,7 @@ def test_writers_that_are_long_gone_are_forgotten_in_the_store_too(log, relay):
 def test_an_unreadable_log_is_logged_and_set_aside_and_holds_up_no_other(log, transport, raw, caplog):
     ahead = [0.0]
     clocks = Clocks(monotonic=lambda: time.monotonic() + ahead[0])
-    relay = log_relay.LogRelay(transport, clocks=clocks, pace=Pace(sweep_seconds=0.0))
+    relay = log_relay.LogRelay(transport, readers={}, clocks=clocks, pace=Pace(sweep_seconds=0.0))
     log.register()
     for auction_id in ("x", "y", "z", "sound"):
         log.append(bids_on(auction_id, 1).entries, batch="unregistered:1")  # the sweep alone finds them

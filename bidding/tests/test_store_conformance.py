@@ -587,6 +587,21 @@ async def test_a_lease_has_one_owner_until_it_ends(log_store):
     assert await log_store.leases.hold("other", "one", now=302, until=500) is True
 
 
+async def test_the_owner_of_a_lease_leaves_a_number_to_the_next(log_store):
+    assert await log_store.leases.note("relay", "one", 5) is False
+    assert await log_store.leases.hold("relay", "one", now=100, until=200)
+    assert await log_store.leases.noted("relay") == 0
+
+    assert await log_store.leases.note("relay", "one", 7) is True
+    assert await log_store.leases.note("relay", "two", 8) is False
+    assert await log_store.leases.hold("relay", "two", now=201, until=300)
+    assert await log_store.leases.note("relay", "one", 9) is False
+
+    assert await log_store.leases.noted("relay") == 7
+    assert await log_store.leases.note("relay", "two", 6) is True
+    assert await log_store.leases.noted("relay") == 6
+
+
 async def test_of_many_that_want_a_lease_one_gets_it(log_store):
     claims = [log_store.leases.hold("relay", f"{i}", now=100, until=200) for i in range(16)]
 

@@ -7,7 +7,7 @@ every message. Delivery is at least once, so a consumer must be idempotent (`onc
 A `namespace` keeps two installations apart that share one server: neither sees anything of the other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -58,6 +58,9 @@ class Record(msgspec.Struct, frozen=True):
         return f"{self.partition}@{self.position}"
 
 
+Places = Mapping[tuple[str, int], str]  # (topic, partition) -> the `position` of a record
+
+
 class Consumer(Protocol):
     """One member of a group. Not thread-safe."""
 
@@ -100,6 +103,13 @@ class Broker(Protocol):
 
     def lag(self, group: str, topics: Sequence[str]) -> int:
         """How many messages `group` has not acknowledged. Raises errors.Unavailable."""
+
+    def ends(self, topics: Sequence[str]) -> Places:
+        """The last message of each partition that has one. Raises errors.Unavailable."""
+
+    def has_handled(self, group: str, places: Places) -> bool:
+        """Whether `group` has acknowledged these messages and all before them; False if the transport was emptied. Raises
+        errors.Unavailable."""
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         """Drop messages that every one of `groups` has acknowledged; the number dropped (a backend may drop fewer, or

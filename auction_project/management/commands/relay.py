@@ -29,6 +29,12 @@ def _maintenance() -> maintenance.Maintenance:
     )
 
 
+def _readers() -> dict[str, tuple[str, ...]]:
+    """By group, the topics of events that it reads."""
+    subscriptions = {group: roles.subscription(group) for group in roles.GROUPS}
+    return {group: each.topics for group, each in subscriptions.items() if not each.reads}
+
+
 class Command(running.RoleCommand):
     help = (
         "Publish the outboxes and the bid log, and delete what is past its days. Any number may run; one at a time "
@@ -40,5 +46,5 @@ class Command(running.RoleCommand):
         loops: list[Callable[[], running.Loop]] = [
             functools.partial(relay.OutboxRelay, table, transport) for table in roles.outboxes()
         ]
-        loops += [lambda: log_relay.LogRelay(transport), _maintenance]
+        loops += [lambda: log_relay.LogRelay(transport, readers=_readers()), _maintenance]
         sys.exit(running.run("relay", roles.BY_NAME["relay"].needs, loops, running.stop_on_signals()))

@@ -109,6 +109,47 @@ def test_a_role_that_was_killed_refuses_until_it_is_started_again(web: stack.Pro
     _until_ready(web)
 
 
+def test_two_stacks_in_two_directories_have_ports_data_and_web_processes_of_their_own(tmp_path: Path) -> None:
+    """As two demos that are started with one command have."""
+    preferred = stack.free_port()
+    both = [stack.Stack(tmp_path / name, environment={}, web_port=preferred) for name in ("a", "b")]
+    for running in both:
+        web = running["web"]
+        web.argv = [sys.executable, "-c", SERVER]
+        web.health_port = running.web_port  # SERVER answers everything on one port
+        web.start()
+    try:
+        for running in both:
+            _until_ready(running["web"])
+        instances = [running["web"].environment[health.INSTANCE] for running in both]
+        answers = [
+            json.load(urllib.request.urlopen(f"http://127.0.0.1:{running.web_port}/", timeout=30))
+            for running in both
+        ]
+        both[0]["web"].health_port = both[1].web_port
+
+        assert [running.web_port for running in both] == [preferred, preferred + 1]
+        assert answers == [{"instance": instance} for instance in instances]
+        assert not both[0]["web"].ready()  # the other one's process is not mistaken for its own
+        for running in both:
+            for name in ("GAVEL_VAR_DIR", "MEDIA_ROOT"):
+                assert Path(running.environment[name]).is_relative_to(running.directory)
+            assert running.environment["PUBLIC_URL"] == running.url
+            assert all(process.log_file.parent == running.directory for process in running.processes.values())
+        ports = [
+            process.health_port
+            for running in both
+            for process in running.processes.values()
+            if process.name != "web"
+        ]
+        ports += [int(running.environment["BANK_URL"].rpartition(":")[2]) for running in both]
+        assert len(set(ports)) == len(ports)
+    finally:
+        for running in both:
+            running["web"].kill()
+            running["web"].release()
+
+
 def test_another_process_on_the_port_is_not_mistaken_for_the_role(tmp_path: Path) -> None:
     class Other(http.server.BaseHTTPRequestHandler):
         body = b'{"role": "web", "ready": true, "instance": "theirs"}'

@@ -176,6 +176,29 @@ class KafkaBroker:
             total += end[key] - max(place.offset, first[key])
         return total
 
+    def ends(self, topics: Sequence[str]) -> broker.Places:
+        places = [
+            confluent_kafka.TopicPartition(self._prefix + topic, number)
+            for topic, numbers in self._partitions_of(topics).items()
+            for number in numbers
+        ]
+        ends = self._offsets(places, admin.OffsetSpec.latest()) if places else {}
+        return {
+            (topic.removeprefix(self._prefix), number): str(end - 1)
+            for (topic, number), end in ends.items()
+            if end > 0
+        }
+
+    def has_handled(self, group: str, places: broker.Places) -> bool:
+        asked = [
+            confluent_kafka.TopicPartition(self._prefix + topic, number, int(position))
+            for (topic, number), position in places.items()
+        ]
+        if not asked:
+            return True
+        committed = {(place.topic, place.partition): place.offset for place in self._committed(group, asked)}
+        return all(committed[place.topic, place.partition] > place.offset for place in asked)
+
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         """Drops nothing: the topics' retention does that."""
         return 0

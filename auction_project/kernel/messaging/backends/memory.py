@@ -92,6 +92,19 @@ class MemoryBroker:
                 if topic_partition[0] in topics
             )
 
+    def ends(self, topics: Sequence[str]) -> broker.Places:
+        with self._changed:
+            return {
+                topic_partition: str(log.end - 1)
+                for topic_partition, log in self._partitions.items()
+                if topic_partition[0] in topics and log.end
+            }
+
+    def has_handled(self, group: str, places: broker.Places) -> bool:
+        with self._changed:
+            done = self._acknowledged[group]
+            return all(done.get(place, 0) > int(position) for place, position in places.items())
+
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         dropped = 0
         with self._changed:

@@ -109,6 +109,29 @@ class RedisStreamsBroker:
                 total += info["pending"] + info["lag"]
         return total
 
+    def ends(self, topics: Sequence[str]) -> broker.Places:
+        places = list(itertools.product(topics, range(broker.PARTITIONS)))
+        with self._redis.pipeline(transaction=False) as pipe:
+            for topic, partition in places:
+                pipe.xrevrange(self._stream(topic, partition), count=1)
+            answers = call(pipe.execute)
+        return {place: rows[0][0].decode() for place, rows in zip(places, answers, strict=True) if rows}
+
+    def has_handled(self, group: str, places: broker.Places) -> bool:
+        streams = [self._stream(topic, partition) for topic, partition in places]
+        try:
+            return all(
+                group in infos
+                and self._first_needed(stream, group, infos[group]) > redis_consumer.id_of(position)
+                for stream, infos, position in zip(
+                    streams, self._groups_of(streams), places.values(), strict=True
+                )
+            )
+        except redis.ResponseError as error:
+            if not any(word in str(error) for word in redis_consumer.GROUP_IS_GONE):
+                raise
+            return False  # the server was emptied
+
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         streams = [self._stream(topic, partition) for partition in range(broker.PARTITIONS)]
         dropped = 0

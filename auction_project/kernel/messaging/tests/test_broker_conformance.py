@@ -172,6 +172,31 @@ def test_lag_counts_what_is_not_acknowledged(broker: brokers.Broker) -> None:
     consumer.close()
 
 
+def test_a_group_has_handled_what_it_has_acknowledged_and_nothing_else(broker: brokers.Broker) -> None:
+    broker.append(transports.messages(TOPIC, TWO_KEYS, 5))
+    ends = broker.ends([TOPIC, "nothing"])
+    consumer = broker.consumer("group", [TOPIC], member="one")
+    records = transports.take(consumer, 10, acknowledge=False)
+    assert sorted(ends.items()) == sorted(
+        {(record.topic, record.partition): record.position for record in records}.items()
+    )
+    assert not broker.has_handled("group", ends)
+
+    one, other = ([record for record in records if record.key == key] for key in TWO_KEYS)
+    consumer.acknowledge(one[-1])
+    consumer.acknowledge(other[0])
+    consumer.poll(0)
+    assert not broker.has_handled("group", ends)
+
+    consumer.acknowledge(other[-1])
+    broker.append(transports.messages(TOPIC, TWO_KEYS, 1))
+    consumer.poll(0)
+    assert broker.has_handled("group", ends)
+    assert not broker.has_handled("other", ends)
+    assert broker.has_handled("other", {})
+    consumer.close()
+
+
 def test_an_oversize_message_is_refused_and_nothing_of_its_batch_is_stored(broker: brokers.Broker) -> None:
     fits = brokers.Message(TOPIC, "a", b"x" * brokers.MAX_MESSAGE_BYTES)
     too_large = brokers.Message(TOPIC, "a", b"x" * (brokers.MAX_MESSAGE_BYTES + 1))

@@ -45,6 +45,22 @@ def test_without_a_demo_nothing_is_signalled(here):
         here.read()
 
 
+def test_a_demo_in_another_directory_is_another_demo(here, running, tmp_path):
+    other = instance.Instance(
+        lock=tmp_path / "other" / "demo" / "lock", file=tmp_path / "other" / "demo.json"
+    )
+
+    other.hold()
+    other.write({"url": "http://other"})
+    assert (here.pid(), other.pid()) == (running.pid, os.getpid())
+    assert (here.read()["url"], other.read()["url"]) == ("http://house", "http://other")
+
+    here.stop()
+    assert running.wait(30) == -signal.SIGTERM
+    assert other.read()["url"] == "http://other"
+    other.leave()
+
+
 def test_the_demo_that_runs_is_found_stopped_and_waited_for(here, running, tmp_path):
     assert here.pid() == running.pid
     assert here.read()["services"] == {"REDIS_URL": "redis://x"}
