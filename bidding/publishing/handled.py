@@ -2,9 +2,10 @@
 what came after that.
 
 It is learnt in rounds: at its beginning a round notes where the transport ends, and it is over when every group has handled all
-up to there. Then the time of its beginning is stored beside the lease, and this holds at any time: every entry that is older
-than the stored instant and was published is handled. So before the relay publishes an entry that is late, it moves the instant
-back to the time of that entry.
+up to there. What a group could not handle is a dead letter by then, which the next round waits for. So when a round is over, the
+time at which the one before it began is stored beside the lease. This holds at any time: every entry that is older than the
+stored instant and was published is handled. So before the relay publishes an entry that is late, it moves the instant back to
+the time of that entry.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from bidding.publishing import lease as leases
 from bidding.publishing import messages as log_messages
 from bidding.publishing.pace import Pace
 from bidding.writer.clocks import Clocks
+
+_ROUNDS = 2  # after the last publication: one for its readers, and one for what they made dead letters
 
 
 class Handled:
@@ -35,9 +38,9 @@ class Handled:
         self._clocks = clocks
         self._pace = pace
         self._stored: int | None = None  # not read yet
-        self._is_due = True  # something was published since the last round began
+        self._rounds_due = _ROUNDS
         self._behind: dict[str, brokers.Places] = {}  # the groups that this round waits for
-        self._of_round = 0  # what is stored when the round is over
+        self._of_last, self._of_round = 0, 0  # the instants of the round before this one, and of this one
         self._next_look = 0.0
 
     def until(self) -> int:
@@ -48,8 +51,8 @@ class Handled:
 
     def before_publishing(self, at: int) -> None:
         """Entries are about to be published, the oldest of that time. Raises errors.Unavailable; then they must not be."""
-        self._is_due = True
-        self._of_round = min(self._of_round, at)
+        self._rounds_due = _ROUNDS
+        self._of_last, self._of_round = min(self._of_last, at), min(self._of_round, at)
         if at < self.until():
             self._store(at)
 
@@ -60,12 +63,12 @@ class Handled:
         self._next_look = self._clocks.monotonic() + self._pace.handled_look_seconds
         if self._behind:
             self._go_on()
-        if not self._behind and self._is_due:
+        if not self._behind and self._rounds_due:
             self._begin()
 
     def _begin(self) -> None:
-        self._is_due = False
-        self._of_round = self._clocks.now() - self._pace.handled_margin_ms
+        self._rounds_due -= 1
+        self._of_last, self._of_round = self._of_round, self._clocks.now() - self._pace.handled_margin_ms
         ends = self._broker.ends(sorted({topic for topics in self._readers.values() for topic in topics}))
         self._behind = {
             group: {place: last for place, last in ends.items() if place[0] in topics}
@@ -79,8 +82,8 @@ class Handled:
         if self._behind:
             return
         self._broker.append([], source=log_messages.SOURCE)  # it was not emptied since the round began
-        if self._of_round > self.until():
-            self._store(self._of_round)
+        if self._of_last > self.until():
+            self._store(self._of_last)
 
     def _store(self, at: int) -> None:
         runtime.call(self._lease.note_handled(at))

@@ -11,7 +11,8 @@ from bidding.tests import lots
 from bidding.tests.relaying import published, resealed, step_until
 
 MINUTE = 60_000
-READERS = {"frames": ("auction.log",), "notices": ("auction.private", "auction.log")}
+DEAD = "auction.log.dlq"
+READERS = {"frames": ("auction.log",), "notices": ("auction.private", "auction.log"), "dead-letters": (DEAD,)}
 
 
 class Reader:
@@ -110,6 +111,23 @@ def test_an_entry_that_is_published_late_between_two_looks_is_published_again(lo
         relay.step()
 
     assert refilled(relay, transport, ["late"]) == [[1, 2, 3]]
+
+
+def test_what_became_a_dead_letter_is_handled_when_that_is_listed(log, relay, transport, readers):
+    at = written(log, "a", minutes_ago=5)
+    publish(relay, transport, "a")
+    relay.step()  # the round that waits for the readers
+    transport.append([brokers.Message(DEAD, "a", b"of one that failed")])
+    *readers, dead_letters = readers
+    for reader in readers:
+        reader.handle_all()
+    for _ in range(5):
+        relay.step()
+    assert handled_until(log) <= at
+
+    dead_letters.handle_all()
+
+    step_until(relay, lambda: handled_until(log) > at)
 
 
 def test_an_emptied_transport_has_no_backlog_and_yet_nothing_was_handled(log, relay, transport, readers):
