@@ -41,13 +41,13 @@ def report_card(user_id: str) -> None:
     services.record_cards([events.CardChanged(user_id=user_id, usable=True, version=1)])
 
 
-def create_product(title: str, stock: int) -> str:
-    """The id of a product of the house."""
+def create_product(title: str, stock: int, sku: str = "") -> str:
+    """The id of a product of the house; lists are in the order of `sku`."""
     from inventory import models, services
 
     now, product_id = datetime.now(UTC), uuid.uuid4().hex
     services.create_product(
-        product_id=product_id, sku=product_id[:12], title=title, description="", condition="GOOD",
+        product_id=product_id, sku=sku or product_id[:12], title=title, description="", condition="GOOD",
         owner_id=models.HOUSE, actor="test", now=now,
     )  # fmt: skip
     if stock:

@@ -86,13 +86,18 @@ def test_a_lot_without_stock_is_on_the_sellers_page_and_not_in_the_public_list(
     assert window.faults == []
 
 
-def test_any_of_many_products_can_be_found_and_the_one_in_the_address_is_selected(
+def test_a_product_beyond_the_first_hundred_can_be_found_and_the_one_in_the_address_is_selected(
     house: houses.House, open_window: Open
 ) -> None:
     first, last = f"Zither {uuid.uuid4().hex[:8]}", f"Zither {uuid.uuid4().hex[:8]}"
-    ids = [house.call("create_product", title=title, stock=1) for title in (first, last)]
-    for number in range(24):
-        house.call("create_product", title=f"Spoon {number}", stock=1)
+    ids = [
+        house.call("create_product", title=title, stock=1, sku=f"z-{title.split()[1]}")
+        for title in (first, last)
+    ]
+    for number in range(100):
+        house.call("create_product", title=f"Spoon {number}", stock=0)
+    page_of_100 = house.operator.get("/api/v1/products", page_size=100).json()["items"]
+    assert not {product["id"] for product in page_of_100} & set(ids)
     window = open_window(house.operator)
     page = window.page
 
