@@ -16,17 +16,18 @@ MESSAGES_PER_APPEND = 500
 
 
 def follow(
-    state: rules.State, entries: Iterable[log.Entry]
+    state: rules.State, entries: Iterable[log.Entry], *, since: int = 0
 ) -> tuple[rules.State, list[tuple[log.Entry, list[brokers.Message]]]]:
-    """The state after `entries`, and each of them with its messages.
+    """The state after `entries`, and each of them that is not older than `since` with its messages.
 
     Raises BrokenChain; the rules may raise anything on an edited log.
     """
     with_messages = []
     for entry in entries:
         before, state = state, auction_fold.apply_next(state, entry)
-        events = log_events.of_entry(before, entry, state)
-        with_messages.append((entry, [_message(entry, event) for event in events]))
+        if entry.at >= since:
+            events = log_events.of_entry(before, entry, state)
+            with_messages.append((entry, [_message(entry, event) for event in events]))
     return state, with_messages
 
 

@@ -62,14 +62,14 @@ class Refill:
         limit = min(self._pace.refill_step_entries, mark - state.seq)
         try:
             entries = runtime.call(runtime.current().store.bids.read_from(auction_id, state.seq, limit))
-            state, with_messages = log_messages.follow(state, entries)
+            state, with_messages = log_messages.follow(state, entries, since=self._since)
         except Exception as error:
             if failure.classify(error) is failure.Fate.OUTAGE:
                 raise
             logger.exception("log_is_unreadable", auction_id=auction_id)
             self._next_auction()
             return
-        messages = [m for entry, of_entry in with_messages if entry.at >= self._since for m in of_entry]
+        messages = [message for _, of_entry in with_messages for message in of_entry]
         log_messages.append(self._transport, messages, source=EPOCH)
         self.messages += len(messages)
         self._state = state
