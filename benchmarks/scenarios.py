@@ -1,0 +1,32 @@
+"""The one table of scenarios: a name, the module whose `run()` measures it, and a line for `--help`."""
+
+import msgspec
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """`function` is module:function; it returns the figures of one repeat."""
+
+    function: str
+    purpose: str
+
+
+SCENARIOS = {
+    "sales": Scenario(
+        "sales:run", "sale to confirmed order at 4/s and 50/s; sales/s sustained for 60 s, and their CPU"
+    ),
+    "bids": Scenario(
+        "bids:run", "durable bids per CPU-second of the web process, beside a bare echo and a plain DRF view"
+    ),
+    "writer": Scenario(
+        "writer:run", "the writer path in one process, beside raw bulk inserts and a commit per bid"
+    ),
+    "push": Scenario("push:run", "bid to 1,000 sockets, beside a bare fan-out, and clients that come back"),
+    "lists": Scenario(
+        "lists:run", "lists of 5,000 and 20,000 open lots, and bids beside 40 clients that list"
+    ),
+    "rush": Scenario(
+        "rush:run_sales", "a sale beside a rush on another product, and beside cards that time out"
+    ),
+    "loss": Scenario("rush:run_loss", "a notice behind 2,000 bids, and after Redis was emptied"),
+    "attacks": Scenario("attacks:run", "bids while a client attacks the house"),
+}
