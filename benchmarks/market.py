@@ -140,7 +140,8 @@ async def request_lot(to: Links, product_id: str, *, seconds: float = LOT_SECOND
         "product_id": product_id, "format": "english", "currency": "EUR", "start_price": "10.00", "card_required": False,
         "starts_at": now, "ends_at": now + int(seconds * 1000), **terms,
     }  # fmt: skip
-    status, answer = await to.post("/api/v1/auctions", _authorization(ids.new_id(), "operator"), body)
+    headers = f"{_authorization(ids.new_id(), 'operator')}Idempotency-Key: {secrets.token_hex(8)}\r\n"
+    status, answer = await _answered(lambda: to.post("/api/v1/auctions", headers, body))
     if status != 201:
         raise RuntimeError(f"a lot was refused with {status}: {answer}")
     return str(answer["id"])
@@ -178,7 +179,7 @@ async def open_listing(to: Links, quantity: int = UNITS_OF_PRODUCT) -> str:
 
 async def open_targets(url: str, count: int) -> list[crowd.Target]:
     """Auctions for a crowd, without a soft close."""
-    async with links(url) as to:
+    async with links(url, 8) as to:
         auction_ids = await open_lots(to, count, soft_close={"window_ms": 0})
     return [crowd.Target(auction_id, "EUR", 10_00) for auction_id in auction_ids]
 
@@ -192,16 +193,20 @@ async def bid(
 
 
 async def buy(to: Links, auction_id: str, buyer: Buyer) -> Sale | None:
-    """Buy one unit; None when it is refused. What gets no answer or 503 is sent again, as a careful client does."""
-    key, deadline = secrets.token_hex(8), time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        status, answer = await bid(to, auction_id, buyer, {"quantity": 1}, key=key)
-        if status == 201:
-            return Sale(str(answer["sale_id"]), time.time())
-        if status not in (0, 503):
-            return None
-        await asyncio.sleep(RETRY_SECONDS)
-    raise TimeoutError("a purchase gets no answer")
+    """Buy one unit; None when it is refused."""
+    key = secrets.token_hex(8)
+    status, answer = await _answered(lambda: bid(to, auction_id, buyer, {"quantity": 1}, key=key))
+    return Sale(str(answer["sale_id"]), time.time()) if status == 201 else None
+
+
+async def _answered(send: Callable[[], Awaitable[tuple[int, dict[str, Any]]]]) -> tuple[int, dict[str, Any]]:
+    """Send again what gets no answer or 503, as a careful client does. Raises TimeoutError."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            status, answer = await send()
+            if status not in (0, 503):
+                return status, answer
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def buy_steadily(

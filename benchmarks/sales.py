@@ -77,6 +77,9 @@ async def _sustained(
             before = ends.count
             await asyncio.sleep(SUSTAINED_SECONDS)
             count = ends.count - before
+        for task in (*selling, watching):
+            if task.done():
+                await task  # none ends by itself, unless it fails
     finally:
         for task in selling:
             task.cancel()

@@ -14,6 +14,7 @@ SCENARIOS = {
     "sales": Scenario(
         "sales:run", "sale to confirmed order at 4/s and 50/s; sales/s sustained for 60 s, and their CPU"
     ),
+    "statements": Scenario("statements:run", "SQL statements of a sale, alone and in a group of 50"),
     "bids": Scenario(
         "bids:run", "durable bids per CPU-second of the web process, beside a bare echo and a plain DRF view"
     ),
@@ -29,4 +30,5 @@ SCENARIOS = {
     ),
     "loss": Scenario("rush:run_loss", "a notice behind 2,000 bids, and after Redis was emptied"),
     "attacks": Scenario("attacks:run", "bids while a client attacks the house"),
+    "idle": Scenario("idle:run", "CPU of a house in which nothing happens"),
 }
