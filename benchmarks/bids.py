@@ -74,7 +74,7 @@ def _measure(
             goal=figures.at_least_of_reference(10),
         ),
         Figure(
-            name=f"acknowledgement of these bids, p99, {where}",
+            name=f"durable bids, p99, {where}",
             value=waits[GAVEL],
             unit="ms",
             beside=ECHO,

@@ -29,7 +29,10 @@ def run() -> list[Figure]:
         if stores:
             measured.append(
                 Figure(
-                    name="CPU of its stores, of one core", value=sum(stores.values()), unit="%", parts=stores
+                    name="CPU of its embedded servers, of one core",
+                    value=sum(stores.values()),
+                    unit="%",
+                    parts=stores,
                 )
             )
         return house.verified(measured)

@@ -164,13 +164,13 @@ def _bids_beside(server: processes.Server, targets: list[crowd.Target]) -> list[
             goal=figures.at_most_of_reference(1.2),
         ),
         Figure(
-            name="of these bids, not accepted",
+            name=f"bids beside {CLIENTS} clients that list, not accepted",
             value=failed[CLIENTS],
             beside="without",
             reference=failed[0],
             goal=figures.at_most(0),
         ),
-        Figure(name="lists/s beside these bids", value=lists[CLIENTS]),
+        Figure(name=f"lists/s of {CLIENTS} clients beside bids", value=lists[CLIENTS]),
     ]
 
 

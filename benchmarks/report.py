@@ -129,5 +129,5 @@ def markdown(results: Mapping[str, Measured], *, servers: str) -> str:
         ]
         for series in scenario.figures:
             if series.parts:
-                lines += ["", f"{series.name}, {series.unit} by process: {parts(series)}."]
+                lines += ["", f"{series.name}: {parts(series)}{series.unit and f' ({series.unit})'}."]
     return "\n".join(lines) + "\n"

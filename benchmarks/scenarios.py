@@ -14,7 +14,9 @@ SCENARIOS = {
     "sales": Scenario(
         "sales:run", "sale to confirmed order at 4/s and 50/s; sales/s sustained for 60 s, and their CPU"
     ),
+    "sellout": Scenario("sellout:run", "a listing of 1,000 units sold out: bids, ends of sales, mails"),
     "statements": Scenario("statements:run", "SQL statements of a sale, alone and in a group of 50"),
+    "stock": Scenario("stock:run", "reservations/s on one product, beside many products"),
     "bids": Scenario(
         "bids:run", "durable bids per CPU-second of the web process, beside a bare echo and a plain DRF view"
     ),

@@ -2,7 +2,7 @@
 
 So the check of the invariants sees what one scenario did and nothing else, a scenario is not slowed by the data of an
 earlier one, and the data of a house on the same servers stays. Redis has numbered databases instead of names: these
-two are emptied.
+two are emptied. On Kafka the topics stay behind, in a namespace of the scenario's own.
 """
 
 import contextlib
