@@ -23,6 +23,9 @@ SCENARIOS = {
     "writer": Scenario(
         "writer:run", "the writer path in one process, beside raw bulk inserts and a commit per bid"
     ),
+    "capacity": Scenario(
+        "capacity:run", "durable bids/s with all roles; one hot auction; overload; 10,000 bids in flight"
+    ),
     "push": Scenario("push:run", "bid to 1,000 sockets, beside a bare fan-out, and clients that come back"),
     "lists": Scenario(
         "lists:run", "lists of 5,000 and 20,000 open lots, and bids beside 40 clients that list"
