@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import math
 import secrets
 import time
@@ -157,17 +158,21 @@ async def wait_until_open(to: Links, auction_ids: Sequence[str]) -> None:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def request_lots(to: Links, count: int, **terms: Any) -> list[str]:
-    """Ask for so many lots, at most LOTS_OF_PRODUCT of each new product."""
-    product_ids = await asyncio.to_thread(shelve, math.ceil(count / LOTS_OF_PRODUCT))
-    return await asyncio.gather(
-        *(request_lot(to, product_ids[number // LOTS_OF_PRODUCT], **terms) for number in range(count))
-    )
+async def request_lots(to: Links, product_ids: Sequence[str], count: int, **terms: Any) -> list[str]:
+    """Ask for so many lots of these products in turn."""
+    products = itertools.islice(itertools.cycle(product_ids), count)
+    return await asyncio.gather(*(request_lot(to, product_id, **terms) for product_id in products))
+
+
+def shelve_for(lots: int) -> list[str]:
+    """Products for so many lots, at most LOTS_OF_PRODUCT of each."""
+    return shelve(math.ceil(lots / LOTS_OF_PRODUCT))
 
 
 async def open_lots(to: Links, count: int, **terms: Any) -> list[str]:
     """Open auctions. They take bids without a card on file."""
-    auction_ids = await request_lots(to, count, **terms)
+    product_ids = await asyncio.to_thread(shelve_for, count)
+    auction_ids = await request_lots(to, product_ids, count, **terms)
     await wait_until_open(to, auction_ids)
     return auction_ids
 

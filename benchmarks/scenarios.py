@@ -26,6 +26,9 @@ SCENARIOS = {
     "capacity": Scenario(
         "capacity:run", "durable bids/s with all roles; one hot auction; overload; 10,000 bids in flight"
     ),
+    "onelot": Scenario(
+        "onelot:run", "1,000 bidders with one bid each on one lot: answers, notices, notifications/s"
+    ),
     "push": Scenario("push:run", "bid to 1,000 sockets, beside a bare fan-out, and clients that come back"),
     "lists": Scenario(
         "lists:run", "lists of 5,000 and 20,000 open lots, and bids beside 40 clients that list"
@@ -36,4 +39,5 @@ SCENARIOS = {
     "loss": Scenario("rush:run_loss", "a notice behind 2,000 bids, and after Redis was emptied"),
     "attacks": Scenario("attacks:run", "bids while a client attacks the house"),
     "idle": Scenario("idle:run", "CPU of a house in which nothing happens"),
+    "demo": Scenario("demo:run", "the first confirmed sale after the start of the demo"),
 }

@@ -32,7 +32,7 @@ class Worlds:
     def __enter__(self) -> "Worlds":
         self._template = f"bench_{uuid.uuid4().hex[:8]}"
         self._make(self._template, template=None)
-        migrated = self._environment(self._template)
+        migrated = variables(self._template)
         try:
             migrate = [sys.executable, "manage.py", "migrate_all", "--verbosity", "0"]
             subprocess.run(
@@ -50,25 +50,12 @@ class Worlds:
     def fresh(self) -> Iterator[dict[str, str]]:
         """The variables that name empty, migrated stores."""
         name = f"bench_{uuid.uuid4().hex[:8]}"
-        environment = self._environment(name)
+        environment = variables(name)
         self._make(name, template=self._template)
         try:
             yield environment
         finally:
             self._drop(name)
-
-    def _environment(self, name: str) -> dict[str, str]:
-        return {
-            **{
-                _variable(alias): _with_path(os.environ[_variable(alias)], _database(alias, name))
-                for alias in databases.ALIASES
-            },
-            **{
-                variable: _with_path(os.environ[variable], str(number)) for variable, number in _REDIS.items()
-            },
-            "MONGODB_DATABASE": name,
-            "EVENTS_NAMESPACE": name,
-        }
 
     def _make(self, name: str, *, template: str | None) -> None:
         for alias in databases.ALIASES:
@@ -76,7 +63,7 @@ class Worlds:
             if template is not None:
                 create += sql.SQL(" TEMPLATE {}").format(sql.Identifier(_database(alias, template)))
             _execute(alias, create)
-        _empty_redis(self._environment(name))
+        _empty_redis(variables(name))
 
     def _drop(self, name: str) -> None:
         for alias in databases.ALIASES:
@@ -87,7 +74,20 @@ class Worlds:
         client: pymongo.MongoClient[Any]
         with pymongo.MongoClient(os.environ["MONGODB_URL"]) as client:
             client.drop_database(name)
-        _empty_redis(self._environment(name))
+        _empty_redis(variables(name))
+
+
+def variables(name: str) -> dict[str, str]:
+    """The variables that name the stores of the world `name`, on the servers of this environment."""
+    return {
+        **{
+            _variable(alias): _with_path(os.environ[_variable(alias)], _database(alias, name))
+            for alias in databases.ALIASES
+        },
+        **{variable: _with_path(os.environ[variable], str(number)) for variable, number in _REDIS.items()},
+        "MONGODB_DATABASE": name,
+        "EVENTS_NAMESPACE": name,
+    }
 
 
 def _variable(alias: str) -> str:

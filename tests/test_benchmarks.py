@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import figures, plot, report, scenarios
+from auction_project.kernel import databases
+from benchmarks import figures, plot, report, scenarios, worlds
 from benchmarks.__main__ import save
 from benchmarks.figures import Figure
 
@@ -18,6 +19,7 @@ SVG = "{http://www.w3.org/2000/svg}"
         ([7.0], 50, 7.0),
         ([7.0], 99, 7.0),
         ([4.0, 1.0, 3.0, 2.0], 50, 2.0),
+        ([1.0, 2.0, 3.0], 50, 2.0),
         (range(1, 101), 99, 99),
         (range(1, 101), 100, 100),
         (range(1, 201), 99, 198),
@@ -158,3 +160,26 @@ def test_each_scenario_names_a_function(scenario):
     module, _, function = scenario.function.partition(":")
 
     assert callable(getattr(importlib.import_module(f"benchmarks.{module}"), function))
+
+
+def test_a_world_has_databases_of_its_own_on_the_same_servers(monkeypatch):
+    for alias in databases.ALIASES:
+        url = f"postgres://gavel_{alias}:secret@db.example:6432/gavel_{alias}?sslmode=require"
+        monkeypatch.setenv(f"DATABASE_URL_{alias.upper()}", url)
+    monkeypatch.setenv("REDIS_URL", "redis://:secret@cache.example:6380/0")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://:secret@cache.example:6380/1")
+
+    environment = worlds.variables("bench_7")
+
+    assert environment == {
+        **{
+            f"DATABASE_URL_{alias.upper()}": (
+                f"postgres://gavel_{alias}:secret@db.example:6432/gavel_{alias}_bench_7?sslmode=require"
+            )
+            for alias in databases.ALIASES
+        },
+        "REDIS_URL": "redis://:secret@cache.example:6380/14",
+        "CELERY_BROKER_URL": "redis://:secret@cache.example:6380/15",
+        "MONGODB_DATABASE": "bench_7",
+        "EVENTS_NAMESPACE": "bench_7",
+    }
