@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks import figures, plot, report, scenarios, worlds
 
 REPEATS = 5
+MOST_SECONDS = 2400.0  # of one repeat of one scenario
 RESULTS = Path("docs/benchmarks")
 WIDTH = 170  # of the table where there is no terminal
 
@@ -34,13 +35,13 @@ def main() -> None:
                 began = time.monotonic()
                 try:
                     repeats[name].append(_measure(name, stores))
-                except subprocess.CalledProcessError as error:
-                    failed.append(f"{name}, repeat {number}: exit code {error.returncode}")
+                except subprocess.SubprocessError as error:
+                    failed.append(f"{name}, repeat {number}: {error}")
                 seconds = time.monotonic() - began
                 console.print(f"repeat {number} of {options.repeats}: {name}, {seconds:.0f} s")
-    measured = {name: report.measured(figures.join(runs)) for name, runs in repeats.items() if runs}
+            measured = {name: report.measured(figures.join(runs)) for name, runs in repeats.items() if runs}
+            save(measured, options.output, options.servers)  # a run takes hours, and may be ended early
     console.print(report.table(measured))
-    save(measured, options.output, options.servers)
     for failure in failed:
         console.print(f"[red]not measured: {failure}[/]")
     sys.exit(1 if failed else 0)
@@ -79,13 +80,14 @@ def _servers() -> str:
 
 
 def _measure(name: str, stores: worlds.Worlds) -> list[figures.Figure]:
-    """One repeat of a scenario. Raises CalledProcessError."""
+    """One repeat of a scenario. Raises SubprocessError when it fails, or does not end in MOST_SECONDS."""
     with stores.fresh() as environment, tempfile.NamedTemporaryFile(suffix=".json") as file:
         subprocess.run(
             [sys.executable, "-m", "benchmarks.measure", name, file.name],
             cwd=worlds.ROOT,
             env={**os.environ, **environment},
             check=True,
+            timeout=MOST_SECONDS,
         )
         return msgspec.json.decode(Path(file.name).read_bytes(), type=list[figures.Figure])
 

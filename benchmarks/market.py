@@ -25,6 +25,7 @@ ACCEPTS = "4242424242424242"  # a test number of the simulated provider
 WAIT_SECONDS = 180.0
 POLL_SECONDS = 0.05
 RETRY_SECONDS = 0.1
+REQUESTS_AT_ONCE = 8  # of users, which the web process works on; it answers 503 to those that wait too long
 TOKEN_SECONDS = 7200
 LOT_SECONDS = 7200
 UNITS_OF_PRODUCT, LOTS_OF_PRODUCT = 9000, 100
@@ -158,10 +159,17 @@ async def wait_until_open(to: Links, auction_ids: Sequence[str]) -> None:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def request_lots(to: Links, product_ids: Sequence[str], count: int, **terms: Any) -> list[str]:
-    """Ask for so many lots of these products in turn."""
-    products = itertools.islice(itertools.cycle(product_ids), count)
-    return await asyncio.gather(*(request_lot(to, product_id, **terms) for product_id in products))
+async def request_lots(
+    to: Links, product_ids: Sequence[str], terms: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Ask for a lot with each of the terms, of these products in turn, REQUESTS_AT_ONCE at a time."""
+    turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
+
+    async def request(product_id: str, each: Mapping[str, Any]) -> str:
+        async with turns:
+            return await request_lot(to, product_id, **each)
+
+    return await asyncio.gather(*map(request, itertools.cycle(product_ids), terms))
 
 
 def shelve_for(lots: int) -> list[str]:
@@ -172,7 +180,7 @@ def shelve_for(lots: int) -> list[str]:
 async def open_lots(to: Links, count: int, **terms: Any) -> list[str]:
     """Open auctions. They take bids without a card on file."""
     product_ids = await asyncio.to_thread(shelve_for, count)
-    auction_ids = await request_lots(to, product_ids, count, **terms)
+    auction_ids = await request_lots(to, product_ids, [terms] * count)
     await wait_until_open(to, auction_ids)
     return auction_ids
 
@@ -184,7 +192,7 @@ async def open_listing(to: Links, quantity: int = UNITS_OF_PRODUCT) -> str:
 
 async def open_targets(url: str, count: int) -> list[crowd.Target]:
     """Auctions for a crowd, without a soft close."""
-    async with links(url, 8) as to:
+    async with links(url, REQUESTS_AT_ONCE) as to:
         auction_ids = await open_lots(to, count, soft_close={"window_ms": 0})
     return [crowd.Target(auction_id, "EUR", 10_00) for auction_id in auction_ids]
 

@@ -11,7 +11,7 @@ import time
 import msgspec
 
 from auction_project.kernel import instants
-from benchmarks import figures, market, processes
+from benchmarks import figures, market, processes, reference
 from benchmarks.figures import Figure
 from notifications import models as notices
 
@@ -49,7 +49,7 @@ def run() -> list[Figure]:
                 goal=figures.at_most(50),
             ),
             Figure(
-                name=f"{BIDDERS:,} bidders on one lot, bids without an answer",
+                name=f"{BIDDERS:,} bidders on one lot, failed bids",
                 value=rush.lost.total(),
                 goal=figures.at_most(0),
                 parts={status: float(count) for status, count in rush.lost.items()},
@@ -92,6 +92,8 @@ def _backlog(house: processes.House, lot: str, bidders: list[market.Buyer]) -> l
         Figure(
             name="notifications/s, of a backlog",
             value=len(stored) / (max(stored) - min(stored)),
+            beside=reference.NAME,
+            reference=reference.commits_per_second(),
             goal=figures.at_least(2000),
             doubt=doubt,
         )

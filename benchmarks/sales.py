@@ -7,7 +7,7 @@ import asyncio
 import collections
 import time
 
-from benchmarks import figures, market, processes
+from benchmarks import figures, market, processes, reference
 from benchmarks.figures import Figure
 
 BUYERS = 400
@@ -63,6 +63,7 @@ async def _sustained(
     house: processes.House, to: market.Links, listings: list[str], buyers: list[market.Buyer]
 ) -> list[Figure]:
     """IN_FLIGHT buyers who buy again as soon as their last sale has ended."""
+    commits = await asyncio.to_thread(reference.commits_per_second)
     ends = _Ends()
     watching = asyncio.create_task(ends.watch())
     selling = [
@@ -91,6 +92,8 @@ async def _sustained(
         Figure(
             name=f"sales/s sustained for {SUSTAINED_SECONDS:g} s",
             value=count / costs.seconds,
+            beside=reference.NAME,
+            reference=commits,
             goal=figures.at_least(300),
         ),
         costs.each("CPU of a sale, sustained", count),
