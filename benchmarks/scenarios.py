@@ -29,6 +29,9 @@ SCENARIOS = {
     "onelot": Scenario(
         "onelot:run", "1,000 bidders with one bid each on one lot: answers, notices, notifications/s"
     ),
+    "lots": Scenario(
+        "lots:run", "lots/s from the request to OPEN; close lag; 10,000 closes due in one second"
+    ),
     "push": Scenario("push:run", "bid to 1,000 sockets, beside a bare fan-out, and clients that come back"),
     "lists": Scenario(
         "lists:run", "lists of 5,000 and 20,000 open lots, and bids beside 40 clients that list"
@@ -36,7 +39,9 @@ SCENARIOS = {
     "rush": Scenario(
         "rush:run_sales", "a sale beside a rush on another product, and beside cards that time out"
     ),
-    "loss": Scenario("rush:run_loss", "a notice behind 2,000 bids, and after Redis was emptied"),
+    "loss": Scenario(
+        "rush:run_loss", "a notice on its socket behind 20,000 bids, and after Redis was emptied"
+    ),
     "attacks": Scenario("attacks:run", "bids while a client attacks the house"),
     "idle": Scenario("idle:run", "CPU of a house in which nothing happens"),
     "demo": Scenario("demo:run", "the first confirmed sale after the start of the demo"),
