@@ -30,7 +30,7 @@ services-test: $(STAMP) ## Conformance, end-to-end and browser tests on the serv
 browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium.
 	@$(RUN) -m auction_project.tools.embedded run --data var/test-browser -- $(RUN) -m pytest -m browser $(ARGS)
 
-bench: $(STAMP) ## Measure speed beside reference points of the same run. ARGS=writer: one benchmark.
+bench: $(STAMP) ## Measure speed into docs/benchmarks/; it takes an hour or more. ARGS='sales --repeats 1': one scenario, once.
 	@$(RUN) -m auction_project.tools.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)
 
 verify: $(STAMP) ## Check every invariant of the demo that runs in another terminal, and say what each means.

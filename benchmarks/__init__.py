@@ -1,5 +1,5 @@
-"""Speed, as ratios measured side by side in one run: `make bench`, or `python -m benchmarks NAME`.
+"""Speed, beside reference points of the same run: `make bench`, or `python -m benchmarks NAME`.
 
-Every figure comes with a reference point of the same run on the same machine. Nothing here is a test: a slow machine
-fails nothing.
+A figure stands beside its goal, and beside a reference point of the same run on the same machine where there is one. All load
+is bounded, ends by itself and goes to this machine only. Nothing here is a test: a slow machine fails nothing.
 """

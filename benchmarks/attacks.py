@@ -9,63 +9,75 @@ import contextlib
 import sys
 import time
 
-import httpx
-import msgspec
-
-from benchmarks import attackers, processes, sales
+from benchmarks import attackers, figures, market, processes
+from benchmarks.figures import Figure
 
 BIDS, BIDS_PER_SECOND = 60, 8.0
+ANSWER_SECONDS = 10.0
 BEFORE_SECONDS = 2.0  # that an attack goes on before the first bid
 _START, _STEP = 1_000, 100  # whole euros; no bid is so high that it must be confirmed
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """Milliseconds from a bid to its answer, over those that were accepted."""
-
-    p50_ms: float
-    p99_ms: float
-    sent: int
-    failed: int
-
-
-def run() -> dict[str, Figure]:
+def run() -> list[Figure]:
     """The bids without an attack, and beside each attack."""
-    with processes.whole(is_limited=True) as running:
-        return asyncio.run(_measure(running.url))
+    with processes.whole(is_limited=True) as house:
+        return house.verified(asyncio.run(_measure(house.url)))
 
 
-async def _measure(url: str) -> dict[str, Figure]:
-    bidders = await asyncio.to_thread(sales.make_buyers, 2)
-    figures = {"nothing": await _bid_steadily(url, bidders)}
+async def _measure(url: str) -> list[Figure]:
+    bidders = await asyncio.to_thread(market.make_buyers, 2)
+    alone = await _bid_steadily(url, bidders)
+    measured = []
     for name in attackers.ATTACKS:
         attack = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.attackers", name, url, cwd=processes.ROOT
         )
         try:
             await asyncio.sleep(BEFORE_SECONDS)
-            figures[name] = await _bid_steadily(url, bidders)
+            beside = await _bid_steadily(url, bidders)
             if attack.returncode is not None:
                 raise RuntimeError(f"the attack ended before the bids: {name}")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 attack.terminate()
             await attack.wait()
-    return figures
+        measured += _figures(name, beside, alone)
+    return measured
 
 
-async def _bid_steadily(url: str, bidders: list[sales.Buyer]) -> Figure:
-    auction_id = await sales.listing(url, auction_format="english", quantity=1, start_price=f"{_START}.00")
+def _figures(attack: str, beside: list[float], alone: list[float]) -> list[Figure]:
+    """From the milliseconds of the bids that were accepted."""
+    failed = Figure(
+        name=f"failed bids beside {attack}",
+        value=BIDS - len(beside),
+        unit=f"of {BIDS}",
+        goal=figures.at_most(0),
+    )
+    if not beside:
+        return [failed]
+    p99 = Figure(
+        name=f"bids beside {attack}, p99",
+        value=figures.percentile(beside, 99),
+        unit="ms",
+        beside="without",
+        reference=figures.percentile(alone, 99),
+    )
+    return [failed, p99]
+
+
+async def _bid_steadily(url: str, bidders: list[market.Buyer]) -> list[float]:
+    """Milliseconds from each bid to its answer, of those that were accepted."""
     waits: list[float] = []
-    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+    async with market.links(url, 4) as to:
+        (auction_id,) = await market.open_lots(to, 1, start_price=f"{_START}.00")
         began = time.monotonic()
         for number in range(1, BIDS + 1):
             await asyncio.sleep(max(0.0, began + number / BIDS_PER_SECOND - time.monotonic()))
-            body: dict[str, object] = {"amount": f"{_START + number * _STEP}.00", "currency": "EUR"}
+            body = {"amount": f"{_START + number * _STEP}.00", "currency": "EUR"}
             at = time.monotonic()
-            with contextlib.suppress(httpx.HTTPError):
-                if await sales.bid(http, auction_id, bidders[number % 2], body) is not None:
-                    waits.append(1000 * (time.monotonic() - at))
-    waits.sort()
-    if not waits:
-        return Figure(0.0, 0.0, BIDS, BIDS)
-    return Figure(waits[len(waits) // 2], waits[int(len(waits) * 0.99)], BIDS, BIDS - len(waits))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    status, _ = await market.bid(to, auction_id, bidders[number % 2], body)
+                    if status == 201:
+                        waits.append(1000 * (time.monotonic() - at))
+    return waits

@@ -1,105 +1,87 @@
-"""Durable bids per CPU-second of the web process, against the bare echo (R1) and the plain DRF view (R4).
+"""Durable bids per CPU-second of the web process alone, beside the bare echo (R1) and the plain DRF view (R4).
 
-The same crowd over the same connections loads all three in turn, round after round, so that a slow moment of the
-machine meets them all.
+The same crowd over the same connections loads all three in turn.
 """
 
 import asyncio
 import contextlib
-import secrets
-import statistics
 import time
-from collections.abc import Mapping
-from typing import Any
 
-import msgspec
-
-from auction_project.kernel import ids, instants
 from auction_project.tools.load import crowd
-from benchmarks import processes
-from bidding import rules, runtime
-from bidding.rules import commands, kinds
-from bidding.store import auctions
+from benchmarks import figures, market, processes
+from benchmarks.figures import Figure
 
 AUCTIONS, BIDDERS = 100, 500
-CONNECTIONS = (64, 256)
-SECONDS, ROUNDS = 6.0, 3
+SECONDS = 8.0
+ECHO, PLAIN, GAVEL = "bare echo", "plain DRF + ORM", "Gavel"
+# Connections -> the least share of the echo's rate, and the longest p99 in ms.
+GOALS = {64: (0.4, 25.0), 256: (0.5, None)}
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """Per CPU-second of the server process, and per second of the clock; medians over the rounds."""
-
-    per_cpu_second: float
-    per_second: float
-    p99_ms: float
-
-
-def open_auctions(count: int) -> list[crowd.Target]:
-    """Auctions brought to OPEN by commands, without the other services."""
-    runtime.call(runtime.current().store.prepare())
-    now = instants.now()
-    targets = []
-    for _ in range(count):
-        auction_id = ids.new_id()
-        terms = rules.Terms(
-            format="english",
-            product_id=ids.new_id(),
-            as_operator=True,
-            currency="EUR",
-            start_price=10_00,
-            card_required=False,
-            starts_at=now,
-            ends_at=now + 3_600_000,
-            soft_close=rules.SoftClose(window_ms=0),
-        )
-        document = auctions.AuctionDocument(
-            id=auction_id,
-            product_id=terms.product_id,
-            requested_by="bench",
-            format="english",
-            currency="EUR",
-            starts_at=now,
-            ends_at=terms.ends_at,
-            created_at=now,
-            due_at=now,
-        )
-        runtime.call(runtime.current().store.auctions.insert(document))
-        common: dict[str, Any] = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
-        runtime.submit(kinds.Request(actor="bench", key="request", terms=terms, **common))
-        runtime.submit(
-            kinds.Schedule(
-                actor=commands.EVENT, key="schedule", title="Bench", text="", thumbnail="", seller_id="bench",
-                stock_version=1, **common,
-            )
-        )  # fmt: skip
-        runtime.submit(kinds.Open(actor="bench", key="open", early=True, by_operator=True, **common))
-        targets.append(crowd.Target(auction_id, "EUR", 10_00))
-    return targets
+def run() -> list[Figure]:
+    with processes.whole() as house:
+        targets = asyncio.run(market.open_targets(house.url, AUCTIONS))
+        bidders = crowd.make_bidders(BIDDERS, now=time.time())
+        measured = []
+        with house.only("web"), contextlib.ExitStack() as running:
+            names = ",".join(target.auction_id for target in targets)
+            argv = {
+                ECHO: ("-m", "benchmarks.echo"),
+                PLAIN: ("-m", "benchmarks.plain_drf", "--auctions", names),
+            }
+            servers = {
+                name: running.enter_context(processes.serving(*command, path="/livez"))
+                for name, command in argv.items()
+            }
+            servers[GAVEL] = house.web
+            for number, connections in enumerate(GOALS):
+                start = number * 10**9
+                risen = [crowd.Target(each.auction_id, each.currency, each.start + start) for each in targets]
+                measured += _measure(servers, risen, bidders, connections)
+        return house.verified(measured)
 
 
-def measure(
-    servers: Mapping[str, processes.Server],
+def _measure(
+    servers: dict[str, processes.Server],
     targets: list[crowd.Target],
     bidders: list[crowd.Bidder],
     connections: int,
-) -> dict[str, Figure]:
-    """Load each server in turn, ROUNDS times, and read what it cost. A first second warms each up and does not count."""
-    for server in servers.values():
+) -> list[Figure]:
+    """Load each server in turn, and read what it cost. A first second warms it up and does not count."""
+    rates, waits = {}, {}
+    for name, server in servers.items():
         asyncio.run(_load(server, targets, bidders, connections, 1.0))
-    rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in servers}
-    for number in range(ROUNDS):
-        risen = [crowd.Target(t.auction_id, t.currency, t.start + (number + 1) * 10**8) for t in targets]
-        for name, server in servers.items():
-            cpu, clock = server.cpu_seconds(), time.monotonic()
-            tally = asyncio.run(_load(server, risen, bidders, connections, SECONDS))
-            cpu, clock = server.cpu_seconds() - cpu, time.monotonic() - clock
-            waits = sorted(tally.latencies)
-            p99 = waits[int(len(waits) * 0.99)] * 1000
-            rounds[name].append((tally.accepted / cpu, tally.accepted / clock, p99))
-    return {
-        name: Figure(*(statistics.median(column) for column in zip(*figures, strict=True)))
-        for name, figures in rounds.items()
-    }
+        risen = [crowd.Target(each.auction_id, each.currency, each.start + 10**8) for each in targets]
+        cpu = server.cpu_seconds()
+        tally = asyncio.run(_load(server, risen, bidders, connections, SECONDS))
+        rates[name] = tally.accepted / (server.cpu_seconds() - cpu)
+        waits[name] = 1000 * figures.percentile(tally.latencies, 99)
+    share, p99 = GOALS[connections]
+    where = f"{connections} connections"
+    return [
+        Figure(
+            name=f"durable bids per CPU-second, {where}",
+            value=rates[GAVEL],
+            beside=ECHO,
+            reference=rates[ECHO],
+            goal=figures.at_least_of_reference(share),
+        ),
+        Figure(
+            name=f"durable bids per CPU-second, {where}, beside DRF",
+            value=rates[GAVEL],
+            beside=PLAIN,
+            reference=rates[PLAIN],
+            goal=figures.at_least_of_reference(10),
+        ),
+        Figure(
+            name=f"durable bids, p99, {where}",
+            value=waits[GAVEL],
+            unit="ms",
+            beside=ECHO,
+            reference=waits[ECHO],
+            goal=figures.at_most(p99) if p99 else None,
+        ),
+    ]
 
 
 async def _load(
@@ -110,21 +92,3 @@ async def _load(
     seconds: float,
 ) -> crowd.Tally:
     return await crowd.Crowd(server.url, targets, bidders, connections=connections).run(seconds=seconds)
-
-
-def run(connections: int) -> dict[str, Figure]:
-    """The three figures at so many connections."""
-    targets = open_auctions(AUCTIONS)
-    bidders = crowd.make_bidders(BIDDERS, now=time.time())
-    auction_ids = ",".join(target.auction_id for target in targets)
-    argv = {
-        "R1 bare echo": ("-m", "benchmarks.echo"),
-        "R4 plain DRF + ORM": ("-m", "benchmarks.plain_drf", "--auctions", auction_ids),
-        "Gavel": ("manage.py", "web"),
-    }
-    with contextlib.ExitStack() as running:
-        servers = {
-            name: running.enter_context(processes.serving(*command, path="/livez"))
-            for name, command in argv.items()
-        }
-        return measure(servers, targets, bidders, connections)

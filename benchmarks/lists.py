@@ -13,15 +13,17 @@ import msgspec
 
 from auction_project.kernel import ids, instants
 from auction_project.tools.load import crowd, http
-from benchmarks import bids, processes
+from benchmarks import figures, market, processes
+from benchmarks.figures import Figure
 from bidding import runtime
 from bidding.catalogue import index
 from bidding.store import auctions
 
 LOTS = (5_000, 20_000)
 LISTS = 200
+AUCTIONS = 100
 CLIENTS = 40
-BIDS_PER_SECOND, BID_CONNECTIONS, SECONDS, ROUNDS = 100, 16, 6.0, 3
+BIDS_PER_SECOND, BID_CONNECTIONS, SECONDS = 100, 16, 10.0
 _WORDS = (
     "brass",
     "silver",
@@ -44,17 +46,7 @@ class Listed(msgspec.Struct, frozen=True):
     """Lists of one client: milliseconds, and CPU of the web process for each."""
 
     p50_ms: float
-    p99_ms: float
     cpu_ms: float
-
-
-class Beside(msgspec.Struct, frozen=True):
-    """Bids at a steady rate: milliseconds over all rounds, how many were not accepted, and lists per second beside them."""
-
-    p50_ms: float
-    p99_ms: float
-    failed: int
-    lists_per_second: float
 
 
 def put_lots(count: int) -> None:
@@ -132,11 +124,9 @@ def _list_alone(server: processes.Server) -> Listed:
     asyncio.run(_Lister(server.url, 0).run(count=LISTS // 4))
     lister, cpu = _Lister(server.url, 0), server.cpu_seconds()
     asyncio.run(lister.run(count=LISTS))
-    waits = sorted(lister.milliseconds)
-    assert len(waits) == LISTS, f"{lister.refused} lists were refused"
+    assert len(lister.milliseconds) == LISTS, f"{lister.refused} lists were refused"
     return Listed(
-        p50_ms=waits[LISTS // 2],
-        p99_ms=waits[int(LISTS * 0.99)],
+        p50_ms=figures.percentile(lister.milliseconds, 50),
         cpu_ms=1000 * (server.cpu_seconds() - cpu) / LISTS,
     )
 
@@ -152,40 +142,72 @@ async def _bid(
     return tally
 
 
-def _bids_beside(server: processes.Server) -> dict[str, Beside]:
-    """Round after round without and with CLIENTS that list, so that a slow moment of the machine meets both."""
-    targets, bidders = bids.open_auctions(100), crowd.make_bidders(500, now=time.time())
-    waits: dict[int, list[float]] = {0: [], CLIENTS: []}
-    failed, lists = dict.fromkeys(waits, 0), dict.fromkeys(waits, 0)
-    for number in range(ROUNDS):
-        for clients in waits:
-            start = (2 * number + bool(clients)) * 10**8
-            risen = [crowd.Target(each.auction_id, each.currency, each.start + start) for each in targets]
-            listers = [_Lister(server.url, client) for client in range(clients)]
-            tally = asyncio.run(_bid(server, risen, bidders, listers))
-            waits[clients] += tally.latencies
-            failed[clients] += sum(tally.outcomes.values()) - tally.accepted
-            lists[clients] += sum(len(lister.milliseconds) for lister in listers)
-    return {
-        f"bids beside {clients} list clients": Beside(
-            p50_ms=1000 * sorted(each)[len(each) // 2],
-            p99_ms=1000 * sorted(each)[int(len(each) * 0.99)],
-            failed=failed[clients],
-            lists_per_second=lists[clients] / (ROUNDS * SECONDS),
-        )
-        for clients, each in waits.items()
-    }
+def _bids_beside(server: processes.Server, targets: list[crowd.Target]) -> list[Figure]:
+    """The same bids without and with CLIENTS that list."""
+    bidders, p99, failed, lists = crowd.make_bidders(500, now=time.time()), {}, {}, {}
+    for clients in (0, CLIENTS):
+        risen = [
+            crowd.Target(each.auction_id, each.currency, each.start + clients * 10**7) for each in targets
+        ]
+        listers = [_Lister(server.url, client) for client in range(clients)]
+        tally = asyncio.run(_bid(server, risen, bidders, listers))
+        p99[clients] = 1000 * figures.percentile(tally.latencies, 99)
+        failed[clients] = float(sum(tally.outcomes.values()) - tally.accepted)
+        lists[clients] = sum(len(lister.milliseconds) for lister in listers) / SECONDS
+    return [
+        Figure(
+            name=f"bids beside {CLIENTS} clients that list, p99",
+            value=p99[CLIENTS],
+            unit="ms",
+            beside="without",
+            reference=p99[0],
+            goal=figures.at_most_of_reference(1.2),
+        ),
+        Figure(
+            name=f"bids beside {CLIENTS} clients that list, not accepted",
+            value=failed[CLIENTS],
+            beside="without",
+            reference=failed[0],
+            goal=figures.at_most(0),
+        ),
+        Figure(name=f"lists/s of {CLIENTS} clients beside bids", value=lists[CLIENTS]),
+    ]
 
 
-def run() -> tuple[dict[int, Listed], dict[str, Beside]]:
-    """The lists by the number of lots, and the bids beside none and CLIENTS list clients."""
-    with processes.serving(
-        "manage.py", "web", path="/livez", environment={"TRUSTED_PROXY_COUNT": "1"}
-    ) as server:
-        listed = {}
-        for count in LOTS:
-            put_lots(count)
-            listed[count] = _list_alone(server)
-        beside = _bids_beside(server)
-    runtime.call(runtime.current().catalogue.empty())
-    return listed, beside
+def run() -> list[Figure]:
+    with processes.whole(environment={"TRUSTED_PROXY_COUNT": "1"}) as house:
+        targets = asyncio.run(market.open_targets(house.url, AUCTIONS))
+        with house.only("web"):
+            listed = {}
+            for count in LOTS:
+                put_lots(count)
+                listed[count] = _list_alone(house.web)
+            beside = _bids_beside(house.web, targets)
+            runtime.call(runtime.current().catalogue.empty())
+        few = listed[LOTS[0]]
+        measured = []
+        for count, figure in listed.items():
+            reference = few if count != LOTS[0] else None
+            measured += _figures(f"a list of {count:,} open lots", figure, reference)
+        return house.verified(measured + beside)
+
+
+def _figures(name: str, listed: Listed, few: Listed | None) -> list[Figure]:
+    beside = f"of {LOTS[0]:,}" if few else ""
+    return [
+        Figure(
+            name=f"{name}, p50",
+            value=listed.p50_ms,
+            unit="ms",
+            beside=beside,
+            reference=few.p50_ms if few else None,
+            goal=figures.at_most(20),
+        ),
+        Figure(
+            name=f"{name}, CPU of the web process",
+            value=listed.cpu_ms,
+            unit="ms",
+            beside=beside,
+            reference=few.cpu_ms if few else None,
+        ),
+    ]

@@ -1,5 +1,4 @@
-"""The servers under measurement: starts each as a process, waits until it answers, and reads its CPU time from the
-kernel."""
+"""The processes under measurement: one server, or the whole house; their CPU time from the kernel; the check after a load."""
 
 import contextlib
 import os
@@ -9,13 +8,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from auction_project.kernel import ids
+import msgspec
+
 from auction_project.processes import stack
+from benchmarks.figures import Figure
+from bidding import runtime
+from bidding.store import mongo
 
 READY_SECONDS = 60.0
+SETTLE_SECONDS = 300.0  # a load may leave a backlog of minutes
 ROOT = Path(__file__).resolve().parents[1]
 _BUDGETS = (
     "ANONYMOUS_REQUESTS_PER_SECOND",
@@ -25,7 +29,10 @@ _BUDGETS = (
     "BIDS_PER_SECOND",
 )
 UNLIMITED = dict.fromkeys(_BUDGETS, "0")  # the load comes from one address and few users
+_MANY_STREAMS = {"STREAMS_PER_ADDRESS": "20000"}  # all clients have one address
 _TICKS = os.sysconf("SC_CLK_TCK")
+_NO_VERDICT = (2, 3)  # exit codes of `verify`: a store gave no answer in time; something is under way
+_STORES = ("postgres", "valkey", "mongodb")  # the embedded servers, by a word of their command lines
 
 
 class Server:
@@ -37,8 +44,132 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of the process so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return _cpu_ticks(self.pid, ended_children=False) / _TICKS
+
+
+class House:
+    """The running stack: its processes, what they cost, and whether all invariants hold."""
+
+    def __init__(self, running: stack.Stack) -> None:
+        self._running = running
+        self.url = running.url
+        self._stores = _embedded_stores()
+
+    @property
+    def web(self) -> Server:
+        return Server(self._running["web"].pid, self.url)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """User and system time of each role so far, and of each embedded server with its children."""
+        roles = {name: self._tree_seconds(pid) for name, pid in self._running.pids().items()}
+        return roles | {name: self._tree_seconds(pid) for name, pid in self._stores.items()}
+
+    @staticmethod
+    def _tree_seconds(pid: int) -> float:
+        return sum(_cpu_ticks(each, ended_children=True) for each in _tree(pid)) / _TICKS
+
+    @contextlib.contextmanager
+    def only(self, *names: str) -> Iterator[None]:
+        """End all roles but these for the time of the block."""
+        with self.without(*(name for name in self._running.processes if name not in names)):
+            yield
+
+    @contextlib.contextmanager
+    def without(self, *names: str) -> Iterator[None]:
+        """End these roles for the time of the block."""
+        ended = [self._running[name] for name in names]
+        for process in ended:
+            process.end()
+        for process in ended:
+            process.wait(stack.STOP_SECONDS)
+        try:
+            yield
+        finally:
+            for process in ended:
+                process.start()
+            self._running.wait_ready()
+
+    def verified(self, figures: Sequence[Figure], *, answers: Path | None = None) -> list[Figure]:
+        """The figures of a load that has ended; they do not count if `doubt` says why."""
+        doubt = self.doubt(answers=answers)
+        return [msgspec.structs.replace(figure, doubt=doubt) for figure in figures]
+
+    def doubt(self, *, answers: Path | None = None) -> str:
+        """Wait until nothing is under way, and check every invariant: "" if all hold, also for the `answers` of the load."""
+        command = [sys.executable, "manage.py", "verify", "--settled"]
+        command += ["--answers", str(answers)] if answers else []
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            check = subprocess.run(
+                command, cwd=ROOT, env=self._running.environment, capture_output=True, text=True, check=False
+            )
+            if check.returncode not in _NO_VERDICT or time.monotonic() > deadline:
+                break
+        if check.returncode == 0:
+            return ""
+        print(check.stdout + check.stderr, file=sys.stderr)
+        return f"verify --settled ended with {check.returncode}"
+
+
+class Costs:
+    """CPU of a house during a block, by process, in seconds: `with Costs(house) as costs: ...`, then `costs.by_process`."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.by_process: dict[str, float] = {}
+
+    def __enter__(self) -> "Costs":
+        self._before, self._began = self._house.cpu_seconds(), time.monotonic()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.seconds = time.monotonic() - self._began
+        after = self._house.cpu_seconds()
+        self.by_process = {name: after[name] - before for name, before in self._before.items()}
+
+    def each(self, name: str, count: int) -> Figure:
+        """The CPU of all processes for each of `count`, in milliseconds."""
+        parts = {process: 1000 * seconds / count for process, seconds in self.by_process.items()}
+        return Figure(name=name, value=sum(parts.values()), unit="ms", parts=parts)
+
+
+def _cpu_ticks(pid: int, *, ended_children: bool) -> int:
+    fields = _stat(pid)
+    return sum(map(int, fields[11 : 15 if ended_children else 13]))
+
+
+def _stat(pid: int) -> list[str]:
+    """What follows the name in the kernel's line about the process: the parent is the second field."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _tree(root: int) -> list[int]:
+    """The process and its descendants, without those that end meanwhile."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                children.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
+    tree = [root]
+    for pid in tree:
+        tree += children.get(pid, [])
+    return tree
+
+
+def _embedded_stores() -> dict[str, int]:
+    """The embedded servers by name: children of the ancestor that runs them. None on other servers."""
+    pid = os.getpid()
+    while pid > 1:
+        stores = {}
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            command = Path(f"/proc/{child}/cmdline").read_text()
+            name = next((name for name in _STORES if name in command.lower()), None)
+            if name and "benchmarks" not in command:
+                stores[name] = int(child)
+        if len(stores) == len(_STORES):
+            return stores
+        pid = int(_stat(pid)[1])
+    return {}
 
 
 @contextlib.contextmanager
@@ -73,21 +204,18 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def whole(*, is_limited: bool = False) -> Iterator[stack.Stack]:
-    """The running stack, with a bid log of its own, so that it does not wait until the bids of another scenario are
-    relayed. `is_limited`: with the budgets that it has by default."""
+def whole(*, is_limited: bool = False, environment: Mapping[str, str] | None = None) -> Iterator[House]:
+    """The running stack. `is_limited`: with the budgets that it has by default."""
+    runtime.call(runtime.current().store.prepare(), seconds=mongo.INDEX_SECONDS)
     with tempfile.TemporaryDirectory() as directory:
-        unlimited = {} if is_limited else UNLIMITED | {"STREAMS_PER_ADDRESS": "10000"}  # all clients have one
-        environment = {
-            **unlimited,
-            "GAVEL_LOG_LEVEL": "WARNING",
-            "MONGODB_DATABASE": f"bench_{ids.new_id()}",
-        }
-        migrate = [sys.executable, "manage.py", "migrate_all", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=ROOT, env={**os.environ, **environment}, check=True)
-        running = stack.Stack(Path(directory), environment=environment, web_port=0)
+        budgets = {} if is_limited else UNLIMITED | _MANY_STREAMS
+        running = stack.Stack(
+            Path(directory),
+            environment={**budgets, "GAVEL_LOG_LEVEL": "WARNING", **(environment or {})},
+            web_port=0,
+        )
         try:
             running.start()
-            yield running
+            yield House(running)
         finally:
             running.stop()

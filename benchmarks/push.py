@@ -22,7 +22,8 @@ import uvloop
 
 from auction_project.kernel import ids, instants
 from auction_project.kernel.contracts import events
-from benchmarks import processes, sales
+from benchmarks import figures, market, processes
+from benchmarks.figures import Figure
 from notifications import services
 
 SOCKETS = 1000
@@ -37,7 +38,7 @@ _START, _STEP = (
 )  # whole euros; each bid is below five times the minimum, so that none must be confirmed
 
 
-class Figure(msgspec.Struct, frozen=True):
+class Spread(msgspec.Struct, frozen=True):
     """Milliseconds over all pairs, and the server's CPU per delivered frame in microseconds."""
 
     p50_ms: float
@@ -123,19 +124,18 @@ async def _connect(url: str, path: str, first_message: bytes) -> list[Watcher]:
     return watchers
 
 
-def _figure(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float) -> Figure:
+def _pairs(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float) -> Spread:
     return _spread(
         [1000 * (one.arrived[seq] - at) for one in watchers for seq, at in sent.items()], cpu_seconds
     )
 
 
-def _spread(milliseconds: list[float], cpu_seconds: float) -> Figure:
-    waits = sorted(milliseconds)
-    return Figure(
-        p50_ms=waits[len(waits) // 2],
-        p99_ms=waits[int(len(waits) * 0.99)],
-        worst_ms=waits[-1],
-        cpu_microseconds=1e6 * cpu_seconds / len(waits),
+def _spread(milliseconds: list[float], cpu_seconds: float) -> Spread:
+    return Spread(
+        p50_ms=figures.percentile(milliseconds, 50),
+        p99_ms=figures.percentile(milliseconds, 99),
+        worst_ms=max(milliseconds),
+        cpu_microseconds=1e6 * cpu_seconds / len(milliseconds),
     )
 
 
@@ -152,7 +152,7 @@ async def _pace(number: int, began: float) -> None:
     await asyncio.sleep(max(0.0, began + number / FRAMES_PER_SECOND - time.monotonic()))
 
 
-async def _bare(server: processes.Server) -> Figure:
+async def _bare(server: processes.Server) -> Spread:
     watchers = await _connect(server.url, "/", b"")
     sent: dict[int, float] = {}
     before, began = server.cpu_seconds(), time.monotonic()
@@ -166,11 +166,11 @@ async def _bare(server: processes.Server) -> Figure:
     return _finish(sent, watchers, server.cpu_seconds() - before)
 
 
-def _finish(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float) -> Figure:
-    figure = _figure(sent, watchers, cpu_seconds)
+def _finish(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float) -> Spread:
+    spread = _pairs(sent, watchers, cpu_seconds)
     for one in watchers:
         one.close()
-    return figure
+    return spread
 
 
 def _watch(auction_id: str, after: int) -> bytes:
@@ -184,7 +184,7 @@ def _record(auction_id: str, seq: int) -> events.BidPlaced:
     )  # fmt: skip
 
 
-async def _push(server: processes.Server) -> Figure:
+async def _push(server: processes.Server) -> Spread:
     """From the call of the consumer's handler to the sockets."""
     auction_id = ids.new_id()
     await asyncio.to_thread(services.record_auction, auction_id=auction_id)
@@ -200,7 +200,7 @@ async def _push(server: processes.Server) -> Figure:
     return _finish(sent, watchers, server.cpu_seconds() - before)
 
 
-async def _come_back(server: processes.Server, *, at_once: int) -> Figure:
+async def _come_back(server: processes.Server, *, at_once: int) -> Spread:
     """Clients that missed MISSED frames connect: SOCKETS in all, `at_once` of them at the same moment."""
     auction_id = ids.new_id()
     await asyncio.to_thread(services.record_auction, auction_id=auction_id)
@@ -224,51 +224,76 @@ async def _come_back(server: processes.Server, *, at_once: int) -> Figure:
     return _spread(waits, server.cpu_seconds() - before)
 
 
-async def _bids(server: processes.Server) -> Figure:
+async def _bids(server: processes.Server) -> Spread:
     """From the request of a bid to the sockets, through every process between."""
-    target_id = await sales.listing(
-        server.url, auction_format="english", quantity=1, start_price=f"{_START}.00"
-    )
-    bidders = await asyncio.to_thread(sales.make_buyers, 2)
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
-        first = (await http.get(f"/api/v1/auctions/{target_id}")).json()["seq"]
+    bidders = await asyncio.to_thread(market.make_buyers, 2)
+    async with market.links(server.url, 4) as to:
+        (target_id,) = await market.open_lots(to, 1, start_price=f"{_START}.00")
+        first = (await to.get(f"/api/v1/auctions/{target_id}"))[1]["seq"]
         watchers = await _connect(server.url, "/ws/v1/stream", _watch(target_id, first))
         sent: dict[int, float] = {}
         before, began = server.cpu_seconds(), time.monotonic()
         for number in range(1, FRAMES + 1):
             await _pace(number, began)
-            body: dict[str, object] = {"amount": f"{_START + number * _STEP}.00", "currency": "EUR"}
+            body = {"amount": f"{_START + number * _STEP}.00", "currency": "EUR"}
             at = time.monotonic()
-            answer = await sales.bid(http, target_id, bidders[number % 2], body)
-            if answer is not None:
-                sent[int(str(answer["seq"]))] = at
+            status, answer = await market.bid(to, target_id, bidders[number % 2], body)
+            if status == 201:
+                sent[int(answer["seq"])] = at
     if len(sent) < FRAMES // 2:
         raise RuntimeError(f"only {len(sent)} of {FRAMES} bids were accepted")
     await _all_arrived(sent, watchers)
     return _finish(sent, watchers, server.cpu_seconds() - before)
 
 
-def _run(measurement: Coroutine[Any, Any, Figure]) -> Figure:
+def _run(measurement: Coroutine[Any, Any, Spread]) -> Spread:
     with asyncio.Runner(
         loop_factory=uvloop.new_event_loop
     ) as runner:  # the clients share the cores with the servers
         return runner.run(measurement)
 
 
-def run() -> dict[str, Figure]:
-    """The figures, by name."""
+def run() -> list[Figure]:
     with processes.serving("-m", "benchmarks.fanout", path="/nothing") as server:
         bare = _run(_bare(server))
-    with processes.whole() as running:
-        web = processes.Server(running["web"].pid, running.url)
-        push = _run(_push(web))
-        bid = _run(_bids(web))
-        one = _run(_come_back(web, at_once=1))
-        crowd = _run(_come_back(web, at_once=SOCKETS))
-    return {
-        "bare fan-out": bare,
-        "frame -> sockets": push,
-        "bid -> sockets": bid,
-        "one comes back": one,
-        "all come back": crowd,
-    }
+    with processes.whole() as house:
+        push = _run(_push(house.web))
+        bid = _run(_bids(house.web))
+        one = _run(_come_back(house.web, at_once=1))
+        crowd = _run(_come_back(house.web, at_once=SOCKETS))
+        measured = [
+            *_beside(f"frame to {SOCKETS:,} sockets", push, bare, p50=None, p99=None, worst=None),
+            *_beside(f"bid to {SOCKETS:,} sockets", bid, bare, p50=10, p99=25, worst=50),
+            _milliseconds("a client comes back, p99", one.p99_ms, most=50),
+            _milliseconds(f"{SOCKETS:,} clients come back at once, worst", crowd.worst_ms, most=1000),
+        ]
+        return house.verified(measured)
+
+
+def _beside(
+    name: str, spread: Spread, bare: Spread, *, p50: float | None, p99: float | None, worst: float | None
+) -> list[Figure]:
+    """A spread beside that of the bare fan-out, with the longest times that are its goals."""
+    return [
+        _milliseconds(f"{name}, p50", spread.p50_ms, most=p50, bare=bare.p50_ms),
+        _milliseconds(f"{name}, p99", spread.p99_ms, most=p99, bare=bare.p99_ms),
+        _milliseconds(f"{name}, worst", spread.worst_ms, most=worst, bare=bare.worst_ms),
+        Figure(
+            name=f"{name}, CPU of the web process a frame",
+            value=spread.cpu_microseconds,
+            unit="us",
+            beside="bare fan-out",
+            reference=bare.cpu_microseconds,
+        ),
+    ]
+
+
+def _milliseconds(name: str, value: float, *, most: float | None, bare: float | None = None) -> Figure:
+    return Figure(
+        name=name,
+        value=value,
+        unit="ms",
+        beside="bare fan-out" if bare else "",
+        reference=bare,
+        goal=figures.at_most(most) if most else None,
+    )

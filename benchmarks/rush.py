@@ -11,7 +11,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-import httpx
 import msgspec
 import redis
 import websockets
@@ -19,11 +18,11 @@ from django.conf import settings
 from websockets.typing import Origin
 
 from auction_project.tools.load import crowd
-from benchmarks import processes, sales
+from benchmarks import figures, market, processes
+from benchmarks.figures import Figure
 
 RUSH = 400
 HANGING = 15
-STOCK = 2_000
 IDLE_SALES, OTHERS, OTHERS_PER_SECOND = 10, 20, 2.0
 TIMES_OUT = "4000000000004202"  # a test number of the simulated provider
 ENTRIES, CROWD, CONNECTIONS = 20_000, 100, 32  # most entries mean two notices
@@ -33,107 +32,93 @@ POLL_SECONDS = 0.05
 _START, _STEP = 1_000, 100  # whole euros: more than an increment, and below what must be confirmed
 
 
-def run_sales() -> dict[str, float]:
+def run_sales() -> list[Figure]:
     """Seconds from the answer to the confirmed order, of a product beside the rush."""
     return _on_the_whole_stack(_sales_beside_a_rush)
 
 
-def run_loss() -> dict[str, float]:
+def run_loss() -> list[Figure]:
     """Seconds from a bid until the socket of the bidder who was outbid by it has the notice, and the bid's frame."""
     return _on_the_whole_stack(_outbid_after_a_lost_store)
 
 
-def _on_the_whole_stack(
-    measure: Callable[[httpx.AsyncClient, str], Awaitable[dict[str, float]]],
-) -> dict[str, float]:
-    async def measure_there(url: str) -> dict[str, float]:
-        limits = httpx.Limits(max_connections=64)
-        async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60) as http:
-            return await measure(http, url)
+def _on_the_whole_stack(measure: Callable[[market.Links, str], Awaitable[list[Figure]]]) -> list[Figure]:
+    async def measure_there(url: str) -> list[Figure]:
+        async with market.links(url) as to:
+            return await measure(to, url)
 
-    with processes.whole() as running:
-        return asyncio.run(measure_there(running.url))
+    with processes.whole() as house:
+        return house.verified(asyncio.run(measure_there(house.url)))
 
 
-async def _sales_beside_a_rush(http: httpx.AsyncClient, url: str) -> dict[str, float]:
-    buyers = await asyncio.to_thread(sales.make_buyers, RUSH)
-    others = await asyncio.to_thread(sales.make_buyers, OTHERS)
-    hanging = await asyncio.to_thread(sales.make_buyers, HANGING, card=TIMES_OUT)
-    crowded = await sales.listing(url, auction_format="buy_now", quantity=STOCK)
-    other = await sales.listing(url, auction_format="buy_now", quantity=STOCK)
+async def _sales_beside_a_rush(to: market.Links, _url: str) -> list[Figure]:
+    buyers = await asyncio.to_thread(market.make_buyers, RUSH)
+    others = await asyncio.to_thread(market.make_buyers, OTHERS)
+    hanging = await asyncio.to_thread(market.make_buyers, HANGING, card=TIMES_OUT)
+    crowded, other = await market.open_listing(to), await market.open_listing(to)
 
-    idle = await _ends(await _buy_steadily(http, other, others[:IDLE_SALES]))
+    idle = await _ends(await _buy_steadily(to, other, others[:IDLE_SALES]))
 
     began = time.time()
-    rush = await asyncio.gather(*(sales.buy(http, crowded, buyer) for buyer in buyers))
-    beside = await _ends(await _buy_steadily(http, other, others))
-    rush_ends = [sale for sale in rush if sale]
-    rush_seconds = max(
-        end + at - began for end, (_, at) in zip(await _ends(rush_ends), rush_ends, strict=True)
-    )
+    rushed = [
+        sale for sale in await asyncio.gather(*(market.buy(to, crowded, each) for each in buyers)) if sale
+    ]
+    beside = await _ends(await _buy_steadily(to, other, others))
+    ends = await _ends(rushed)
+    rush_seconds = max(end + sale.answered - began for end, sale in zip(ends, rushed, strict=True))
 
-    slow = await asyncio.gather(*(sales.buy(http, crowded, buyer) for buyer in hanging))
-    good = await _ends(await _buy_steadily(http, other, others))
+    slow = await asyncio.gather(*(market.buy(to, crowded, buyer) for buyer in hanging))
+    good = await _ends(await _buy_steadily(to, other, others))
     await _ends([sale for sale in slow if sale])
-    return {
-        "a sale alone, p50": _middle(idle),
-        f"a sale of another product, p50, behind {RUSH}": _middle(beside),
-        f"a sale of another product, worst, behind {RUSH}": max(beside),
-        f"the {RUSH} sales": rush_seconds,
-        f"a good card, p50, beside {HANGING} that hang": _middle(good),
-        f"a good card, worst, beside {HANGING} that hang": max(good),
-    }
+    alone = figures.percentile(idle, 50)
+    return [
+        _seconds(f"a sale of another product, p50, behind {RUSH}", figures.percentile(beside, 50), alone),
+        _seconds(f"a sale of another product, worst, behind {RUSH}", max(beside), alone),
+        _seconds(f"all of {RUSH} sales at once", rush_seconds, alone),
+        _seconds(f"a good card, p50, beside {HANGING} that time out", figures.percentile(good, 50), alone),
+        _seconds(f"a good card, worst, beside {HANGING} that time out", max(good), alone),
+    ]
 
 
-async def _buy_steadily(
-    http: httpx.AsyncClient, auction_id: str, buyers: Sequence[sales.Buyer]
-) -> list[tuple[str, float]]:
-    began, bought = time.monotonic(), []
-    for number, buyer in enumerate(buyers):
-        await asyncio.sleep(max(0.0, began + number / OTHERS_PER_SECOND - time.monotonic()))
-        bought.append(await sales.buy(http, auction_id, buyer))
-    return [sale for sale in bought if sale]
+def _seconds(name: str, value: float, alone: float) -> Figure:
+    return Figure(name=name, value=value, unit="s", beside="alone, p50", reference=alone)
 
 
-async def _ends(bought: list[tuple[str, float]]) -> list[float]:
-    return await asyncio.to_thread(sales.wait_for_ends, bought)
+async def _buy_steadily(to: market.Links, listing: str, buyers: Sequence[market.Buyer]) -> list[market.Sale]:
+    return await market.buy_steadily(to, listing, buyers, count=len(buyers), rate=OTHERS_PER_SECOND)
 
 
-def _middle(figures: Sequence[float]) -> float:
-    return sorted(figures)[len(figures) // 2]
+async def _ends(sales: Sequence[market.Sale]) -> list[float]:
+    return await asyncio.to_thread(market.wait_for_ends, sales)
 
 
-async def _outbid_after_a_lost_store(http: httpx.AsyncClient, url: str) -> dict[str, float]:
-    auction_id = await sales.listing(url, auction_format="english", quantity=1, start_price=f"{_START}.00")
-    lots = [await sales.listing(url, auction_format="english", quantity=1) for _ in range(5)]
-    bidders = await asyncio.to_thread(sales.make_buyers, 2)
-    async with contextlib.AsyncExitStack() as open_sockets:
-        sockets = [
-            await open_sockets.enter_async_context(_following(http, url, bidder, auction_id))
-            for bidder in bidders
-        ]
-        probe = _Probe(http, auction_id, bidders, sockets)
+async def _outbid_after_a_lost_store(to: market.Links, url: str) -> list[Figure]:
+    bidders = await asyncio.to_thread(market.make_buyers, 2)
+    (auction_id,) = await market.open_lots(to, 1, start_price=f"{_START}.00")
+    targets = await market.open_targets(url, 5)
+    async with (
+        _following(to, url, bidders[0], auction_id) as first,
+        _following(to, url, bidders[1], auction_id) as second,
+    ):
+        probe = _Probe(to, auction_id, bidders, [first, second])
         await probe.begin()
-        tally = await crowd.Crowd(
-            url,
-            [crowd.Target(lot, "EUR", 10_00) for lot in lots],
-            crowd.make_bidders(CROWD, now=time.time()),
-            connections=CONNECTIONS,
-        ).run(seconds=WAIT_SECONDS, most=ENTRIES)
-        behind = await probe.outbid()  # its notice comes after those of the whole crowd
+        crowded = crowd.Crowd(
+            url, targets, crowd.make_bidders(CROWD, now=time.time()), connections=CONNECTIONS
+        )
+        await crowded.run(seconds=WAIT_SECONDS, most=ENTRIES)
+        behind, _ = await probe.outbid()  # its notice comes after those of the whole crowd
         idle = [await probe.outbid() for _ in range(PROBES)]
 
-        with redis.Redis.from_url(settings.REDIS_URL) as server:
-            server.flushall()
-        lost = await probe.outbid()
-    return {
-        "entries before the loss": float(tally.accepted),
-        "an outbid, idle, p50": _middle([notice for notice, _ in idle]),
-        "its frame, idle, p50": _middle([frame for _, frame in idle]),
-        f"an outbid, behind {ENTRIES} bids": behind[0],
-        "an outbid, after FLUSHALL": lost[0],
-        "its frame, after FLUSHALL": lost[1],
-    }
+        for store in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
+            with redis.Redis.from_url(store) as server:
+                server.flushdb()
+        lost_notice, lost_frame = await probe.outbid()
+    notice, frame = (figures.percentile(times, 50) for times in zip(*idle, strict=True))
+    return [
+        _seconds(f"notice of an outbid, behind {ENTRIES:,} bids", behind, notice),
+        _seconds("notice of an outbid, after Redis was emptied", lost_notice, notice),
+        _seconds("frame of this bid, after Redis was emptied", lost_frame, frame),
+    ]
 
 
 class _Came:
@@ -164,12 +149,11 @@ class _Came:
 
 @contextlib.asynccontextmanager
 async def _following(
-    http: httpx.AsyncClient, url: str, bidder: sales.Buyer, auction_id: str
+    to: market.Links, url: str, bidder: market.Buyer, auction_id: str
 ) -> AsyncIterator[_Came]:
     """Follow the bidder's notifications and the auction over one WebSocket."""
-    headers = {"Authorization": bidder.authorization}
-    ticket = (await http.post("/api/v1/notifications/ticket", headers=headers)).json()["ticket"]
-    address = f"{url.replace('http', 'ws', 1)}/ws/v1/stream?ticket={ticket}"
+    _, answer = await to.post("/api/v1/notifications/ticket", bidder.authorization, {})
+    address = f"{url.replace('http', 'ws', 1)}/ws/v1/stream?ticket={answer['ticket']}"
     came = _Came()
 
     async def listen() -> None:
@@ -195,12 +179,12 @@ class _Probe:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        to: market.Links,
         auction_id: str,
-        bidders: Sequence[sales.Buyer],
+        bidders: Sequence[market.Buyer],
         sockets: Sequence[_Came],
     ) -> None:
-        self._http = http
+        self._to = to
         self._auction_id = auction_id
         self._bidders = bidders
         self._sockets = sockets
@@ -224,10 +208,12 @@ class _Probe:
         """Send the bid until it counts; its seq. Raises TimeoutError."""
         bidder = self._bidders[self._bids % 2]
         self._bids += 1
-        body: dict[str, object] = {"amount": f"{_START + self._bids * _STEP}.00", "currency": "EUR"}
+        body = {"amount": f"{_START + self._bids * _STEP}.00", "currency": "EUR"}
         deadline = time.monotonic() + WAIT_SECONDS
-        while (answer := await sales.bid(self._http, self._auction_id, bidder, body)) is None:
+        while True:
+            status, answer = await market.bid(self._to, self._auction_id, bidder, body)
+            if status == 201:
+                return int(answer["seq"])
             if time.monotonic() > deadline:
                 raise TimeoutError("no bid is accepted")
             await asyncio.sleep(POLL_SECONDS)
-        return int(str(answer["seq"]))

@@ -1,158 +1,131 @@
-"""Sale -> confirmed order, and sagas per second, on the whole stack; buyers, listings and purchases for other
-benchmarks."""
+"""From a sale to its confirmed order, on the whole house with all roles: alone, at once, and without pause.
+
+A sale is confirmed when its saga has ended. The load comes from this process, on the same cores.
+"""
 
 import asyncio
-import secrets
+import collections
 import time
-from datetime import UTC, datetime
 
-import httpx
-import msgspec
+from benchmarks import figures, market, processes, reference
+from benchmarks.figures import Figure
 
-from auction_project.kernel import ids, instants, tokens
-from auction_project.kernel.contracts import events
-from benchmarks import processes
-from inventory import models as stock
-from inventory import services as inventory
-from notifications import services as notifications
-from orders import services as orders
-from sagas import models as sagas
-
-STEADY_RATE, STEADY_SECONDS = 4, 20  # well below what two cores do: the time of a sale, not of a queue
-BURST = 200
-BUYERS = 200
-STOCK = 9000
-WAIT_SECONDS = 180.0
-OPEN_POLLS = 300
-ACCEPTS = "4242424242424242"  # a test number of the simulated provider
+BUYERS = 400
+STEADY_SECONDS = 20
+ALONE, BRISK = 4, 50  # sales/s
+LISTINGS = 10
+IN_FLIGHT = 400  # sales under way, so that groups can fill and no backlog grows
+SUSTAINED_SECONDS, WARM_UP_SECONDS = 60.0, 5.0
+POLL_SECONDS = 0.1
 
 
-class Buyer(msgspec.Struct, frozen=True):
-    """A user of the API; `authorization` is the header."""
-
-    user_id: str
-    authorization: str
+def run() -> list[Figure]:
+    with processes.whole() as house:
+        return asyncio.run(_measure(house))
 
 
-def run() -> dict[str, float]:
-    """p50 and p99 in seconds from the answer to the bid until the order is confirmed; sagas per second of a burst."""
-    with processes.whole() as running:
-        return asyncio.run(_measure(running.url))
+async def _measure(house: processes.House) -> list[Figure]:
+    buyers = await asyncio.to_thread(market.make_buyers, BUYERS)
+    async with market.links(house.url) as to:
+        listings = [await market.open_listing(to) for _ in range(LISTINGS)]
+        await _steady(to, listings[0], buyers, rate=ALONE, seconds=3)
+        alone = await _steady(to, listings[0], buyers, rate=ALONE, seconds=STEADY_SECONDS)
+        brisk = await _steady(to, listings[0], buyers, rate=BRISK, seconds=STEADY_SECONDS)
+        p50, p99 = figures.percentile(alone, 50), figures.percentile(alone, 99)
+        steady = [
+            Figure(name=f"sale to order at {ALONE}/s, p50", value=p50, unit="s", goal=figures.at_most(0.12)),
+            Figure(name=f"sale to order at {ALONE}/s, p99", value=p99, unit="s", goal=figures.at_most(0.3)),
+            Figure(
+                name=f"sale to order at {BRISK}/s, p99",
+                value=figures.percentile(brisk, 99),
+                unit="s",
+                beside=f"at {ALONE}/s",
+                reference=p99,
+                goal=figures.at_most(0.3),
+            ),
+        ]
+        measured = await asyncio.to_thread(house.verified, steady)
+        sustained = await _sustained(house, to, listings, buyers)
+        return measured + await asyncio.to_thread(house.verified, sustained)
 
 
-async def _measure(url: str) -> dict[str, float]:
-    buyers = await asyncio.to_thread(make_buyers, BUYERS)
-    auction_id = await listing(url, auction_format="buy_now", quantity=STOCK)
-    limits = httpx.Limits(max_connections=64)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as http:
-        began = time.monotonic()
-        tasks = []
-        for number in range(STEADY_RATE * STEADY_SECONDS):
-            await asyncio.sleep(max(0.0, began + number / STEADY_RATE - time.monotonic()))
-            tasks.append(asyncio.create_task(buy(http, auction_id, buyers[number % BUYERS])))
-        steady = [sale for sale in await asyncio.gather(*tasks) if sale]
-        waits = sorted(await asyncio.to_thread(wait_for_ends, steady))
-        began = time.time()
-        burst = await asyncio.gather(*(buy(http, auction_id, buyers[n % BUYERS]) for n in range(BURST)))
-        await asyncio.to_thread(wait_for_ends, [sale for sale in burst if sale])
-        last = await asyncio.to_thread(_last_end)
-    return {
-        f"sale -> order p50 s, {STEADY_RATE} sales/s": waits[len(waits) // 2],
-        f"sale -> order p99 s, {STEADY_RATE} sales/s": waits[int(len(waits) * 0.99)],
-        f"sagas/s, {BURST} at once": len(burst) / (last - began),
-    }
+async def _steady(
+    to: market.Links, listing: str, buyers: list[market.Buyer], *, rate: int, seconds: int
+) -> list[float]:
+    """Seconds from each answer to the confirmed order."""
+    sales = await market.buy_steadily(to, listing, buyers, count=rate * seconds, rate=rate)
+    if len(sales) < rate * seconds:
+        raise RuntimeError(f"only {len(sales)} of {rate * seconds} purchases were accepted")
+    return await asyncio.to_thread(market.wait_for_ends, sales)
 
 
-def make_buyers(count: int, *, card: str = ACCEPTS) -> list[Buyer]:
-    """Buyers with a card, whose accounts are old enough for the risk check."""
-    now = datetime.now(UTC)
-    buyers = []
-    for _ in range(count):
-        user_id = ids.new_id()
-        orders.set_card(user_id=user_id, number=card, now=now)
-        orders.record_account(
-            user_id=user_id,
-            version=1,
-            email_verified=True,
-            closed=False,
-            now=now,
-            created_at=datetime(2020, 1, 1, tzinfo=UTC),
+async def _sustained(
+    house: processes.House, to: market.Links, listings: list[str], buyers: list[market.Buyer]
+) -> list[Figure]:
+    """IN_FLIGHT buyers who buy again as soon as their last sale has ended."""
+    commits = await asyncio.to_thread(reference.commits_per_second)
+    ends = _Ends()
+    watching = asyncio.create_task(ends.watch())
+    selling = [
+        asyncio.create_task(
+            _buy_without_pause(to, ends, listings[number % LISTINGS], buyers[number::IN_FLIGHT])
         )
-        notifications.follow_account(
-            account=events.AccountChanged(
-                user_id=user_id, email=f"{user_id}@example.org", email_verified=True, created_at=0, roles=("bidder",),
-                closed=False, version=1,
-            )
-        )  # fmt: skip
-        token = tokens.sign(sub=user_id, roles=["bidder"], created_at=0, now=time.time(), seconds=3600)
-        buyers.append(Buyer(user_id, f"Bearer {token}"))
-    return buyers
+        for number in range(IN_FLIGHT)
+    ]
+    try:
+        await asyncio.sleep(WARM_UP_SECONDS)
+        with processes.Costs(house) as costs:
+            before = ends.count
+            await asyncio.sleep(SUSTAINED_SECONDS)
+            count = ends.count - before
+        for task in (*selling, watching):
+            if task.done():
+                await task  # none ends by itself, unless it fails
+    finally:
+        for task in selling:
+            task.cancel()
+        watching.cancel()
+        await asyncio.gather(*selling, watching, return_exceptions=True)
+    if not count:
+        raise RuntimeError("no sale has ended")
+    return [
+        Figure(
+            name=f"sales/s sustained for {SUSTAINED_SECONDS:g} s",
+            value=count / costs.seconds,
+            beside=reference.NAME,
+            reference=commits,
+            goal=figures.at_least(300),
+        ),
+        costs.each("CPU of a sale, sustained", count),
+    ]
 
 
-async def listing(url: str, *, auction_format: str, quantity: int, start_price: str = "10.00") -> str:
-    """An open auction of a new product with that much stock. It takes bids without a card on file."""
-    product_id, now = ids.new_id(), datetime.now(UTC)
-
-    def shelve() -> None:
-        inventory.create_product(
-            product_id=product_id, sku=product_id[:12], title="Bench piece", description="", condition="NEW",
-            owner_id="house", actor="bench", now=now,
-        )  # fmt: skip
-        place = stock.Warehouse.objects.order_by("priority").values_list("code", flat=True)[0]
-        inventory.receive_stock(
-            key=product_id, product_id=product_id, warehouse=place, quantity=quantity, actor="bench", now=now
-        )
-
-    await asyncio.to_thread(shelve)
-    token = tokens.sign(sub=ids.new_id(), roles=["operator"], created_at=0, now=time.time(), seconds=300)
-    start = instants.now()
-    body = {
-        "product_id": product_id, "format": auction_format, "currency": "EUR", "start_price": start_price, "card_required": False,
-        "quantity": quantity, "starts_at": start, "ends_at": start + 3_600_000,
-    }  # fmt: skip
-    async with httpx.AsyncClient(
-        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30
-    ) as http:
-        auction_id = str((await http.post("/api/v1/auctions", json=body)).raise_for_status().json()["id"])
-        for _ in range(OPEN_POLLS):
-            if (await http.get(f"/api/v1/auctions/{auction_id}")).json()["status"] == "OPEN":
-                break
-            await asyncio.sleep(0.1)
-    return auction_id
+async def _buy_without_pause(
+    to: market.Links, ends: "_Ends", listing: str, buyers: list[market.Buyer]
+) -> None:
+    number = 0
+    while True:
+        number += 1
+        sale = await market.buy(to, listing, buyers[number % len(buyers)])
+        if sale is None:
+            raise RuntimeError("a purchase was refused")
+        await ends.wait(sale.sale_id)
 
 
-async def bid(
-    http: httpx.AsyncClient, auction_id: str, bidder: Buyer, body: dict[str, object]
-) -> dict[str, object] | None:
-    """The answer to a bid that counts; None when it was refused (an overloaded machine may answer 503)."""
-    headers = {"Authorization": bidder.authorization, "Idempotency-Key": secrets.token_hex(8)}
-    answer = await http.post(f"/api/v1/auctions/{auction_id}/bids", json=body, headers=headers)
-    return dict(answer.json()) if answer.status_code == 201 else None
+class _Ends:
+    """Wakes each buyer once the saga of their sale has ended; one query asks for all of them."""
 
+    def __init__(self) -> None:
+        self.count = 0
+        self._waiting: dict[str, asyncio.Event] = collections.defaultdict(asyncio.Event)
 
-async def buy(http: httpx.AsyncClient, auction_id: str, buyer: Buyer) -> tuple[str, float] | None:
-    """Buy one unit: the id of the sale, and when the answer came (seconds since 1970 UTC)."""
-    answer = await bid(http, auction_id, buyer, {"quantity": 1})
-    return (str(answer["sale_id"]), time.time()) if answer else None
+    async def wait(self, sale_id: str) -> None:
+        await self._waiting[sale_id].wait()
 
-
-def wait_for_ends(bought: list[tuple[str, float]]) -> list[float]:
-    """Seconds from each answer to the end of its saga. Raises TimeoutError after WAIT_SECONDS."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    sale_ids = [sale_id for sale_id, _ in bought]
-    while time.monotonic() < deadline:
-        ended = dict(
-            sagas.Saga.objects.filter(pk__in=sale_ids, finished_at__isnull=False).values_list(
-                "pk", "finished_at"
-            )
-        )
-        if len(ended) == len(sale_ids):
-            return [ended[sale_id].timestamp() - answered for sale_id, answered in bought]
-        time.sleep(0.2)
-    raise TimeoutError(f"{len(sale_ids) - len(ended)} sales have not ended")
-
-
-def _last_end() -> float:
-    return float(
-        sagas.Saga.objects.filter(finished_at__isnull=False).latest("finished_at").finished_at.timestamp()
-    )
+    async def watch(self) -> None:
+        while True:
+            began = time.monotonic()
+            for sale_id in await asyncio.to_thread(market.ends_of, list(self._waiting)):
+                self.count += 1
+                self._waiting.pop(sale_id).set()
+            await asyncio.sleep(max(0.0, began + POLL_SECONDS - time.monotonic()))

@@ -1,0 +1,48 @@
+"""The one table of scenarios: a name, the module whose `run()` measures it, and a line for `--help`."""
+
+import msgspec
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """`function` is module:function; it returns the figures of one repeat."""
+
+    function: str
+    purpose: str
+
+
+SCENARIOS = {
+    "sales": Scenario(
+        "sales:run", "sale to confirmed order at 4/s and 50/s; sales/s sustained for 60 s, and their CPU"
+    ),
+    "sellout": Scenario("sellout:run", "a listing of 1,000 units sold out: bids, ends of sales, mails"),
+    "statements": Scenario("statements:run", "SQL statements of a sale, alone and in a group of 50"),
+    "stock": Scenario("stock:run", "reservations/s on one product, beside many products"),
+    "bids": Scenario(
+        "bids:run", "durable bids per CPU-second of the web process, beside a bare echo and a plain DRF view"
+    ),
+    "writer": Scenario(
+        "writer:run", "the writer path in one process, beside raw bulk inserts and a commit per bid"
+    ),
+    "capacity": Scenario(
+        "capacity:run", "durable bids/s with all roles; one hot auction; overload; 10,000 bids in flight"
+    ),
+    "onelot": Scenario(
+        "onelot:run", "1,000 bidders with one bid each on one lot: answers, notices, notifications/s"
+    ),
+    "lots": Scenario(
+        "lots:run", "lots/s from the request to OPEN; close lag; 10,000 closes due in one second"
+    ),
+    "push": Scenario("push:run", "bid to 1,000 sockets, beside a bare fan-out, and clients that come back"),
+    "lists": Scenario(
+        "lists:run", "lists of 5,000 and 20,000 open lots, and bids beside 40 clients that list"
+    ),
+    "rush": Scenario(
+        "rush:run_sales", "a sale beside a rush on another product, and beside cards that time out"
+    ),
+    "loss": Scenario(
+        "rush:run_loss", "a notice on its socket behind 20,000 bids, and after Redis was emptied"
+    ),
+    "attacks": Scenario("attacks:run", "bids while a client attacks the house"),
+    "idle": Scenario("idle:run", "CPU of a house in which nothing happens"),
+    "demo": Scenario("demo:run", "the first confirmed sale after the start of the demo"),
+}
