@@ -149,6 +149,8 @@ def claim_due(*, now: datetime) -> int:
     Parallel sweeps share the rows. A saga whose queue is full stays due: its task waits there, or is sent when the queue
     is shorter. Sagas before their first step come by turns. Raises when the broker is unavailable: then no row moves.
     """
+    if not selectors.list_due(now).exists():  # as in most seconds; the broker need not be asked
+        return 0
     full = dispatcher.full_queues(definitions.QUEUES)
     with transaction.atomic(using=saga_log.DATABASE):
         due = selectors.list_due(now, full_queues=full)
