@@ -20,7 +20,7 @@ from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import metrics, outbox
 
 BATCH_ROWS = 500
-WAIT_SECONDS = 0.25  # at most, for the notification of a commit; a commit without one is found then
+WAIT_SECONDS = 1.0  # at most, for the notification of a commit; what was missed is found then
 EPOCH_CHECK_SECONDS = 1.0
 _LOCK_ID = 0x6176656C  # one number for all: each database has its own lock space
 
