@@ -120,6 +120,11 @@ def _lot_name(figures: wording.Figures) -> str:
     return f"“{figures.title}”" if figures.title else "Your lot"
 
 
+def _for_lot(figures: wording.Figures) -> str:
+    """Older notifications of a sale may lack the title."""
+    return f" for “{figures.title}”" if figures.title else ""
+
+
 def _units(figures: wording.Figures) -> str:
     return f"{figures.quantity} × " if figures.quantity not in ("", 1) else ""
 
@@ -217,7 +222,9 @@ _ROWS = (
         events=(events.OrderCancelled, events.BidFailed),
         audience=(Audience.BUYER,),
         source=_order_end,
-        headline=lambda f: f"Your order {f.order_number} was cancelled: {wording.reason(f.reason)}",
+        headline=lambda f: (
+            f"Your order {f.order_number}{_for_lot(f)} was cancelled: {wording.reason(f.reason)}"
+        ),
         badge="Order",
         mood="bad",
         link=_failed_sale,
@@ -229,7 +236,7 @@ _ROWS = (
         name="PAYMENT_DECLINED",
         events=(events.PaymentDeclined,),
         audience=(Audience.BUYER,),
-        headline=lambda f: f"The payment for your order {f.order_number} was declined",
+        headline=lambda f: f"The payment for your order {f.order_number}{_for_lot(f)} was declined",
         badge="Payment",
         mood="bad",
         link=_failed_sale,

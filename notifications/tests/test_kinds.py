@@ -94,6 +94,21 @@ def test_a_kind_has_a_badge_and_a_mood(kind: str, badge: str, mood: str) -> None
         ),
         ("AUCTION_CANCELLED", {"title": "Globe", "reason": "broken"}, "“Globe” was cancelled: broken"),
         ("AUCTION_CANCELLED", {"title": "", "reason": "No stock."}, "Your lot was cancelled: No stock."),
+        (
+            "ORDER_CANCELLED",
+            {"order_number": "GV-1", "title": "Lamp", "reason": "payment_refused"},
+            "Your order GV-1 for “Lamp” was cancelled: the payment was declined",
+        ),
+        (
+            "ORDER_CANCELLED",
+            {"order_number": "GV-1", "reason": "broken"},
+            "Your order GV-1 was cancelled: broken",
+        ),
+        (
+            "PAYMENT_DECLINED",
+            {"order_number": "GV-1", "title": "Lamp"},
+            "The payment for your order GV-1 for “Lamp” was declined",
+        ),
     ],
 )
 def test_the_headline_says_what_happened(kind: str, figures: dict[str, Any], text: str) -> None:

@@ -320,6 +320,16 @@ def test_a_notification_that_lacks_figures_can_still_be_shown(user_id: str, kind
     assert mailing.compose(models.Notification.objects.get(user_id=user_id), "ada@example.org").subject
 
 
+def test_the_reason_of_a_declined_payment_is_a_sentence_as_the_provider_wrote_it(user_id: str) -> None:
+    figures = _FIGURES | {"title": "Lamp", "reason": "The payment provider did not answer in time."}
+    services.notify([conftest.request(user_id, kind=kinds.of("PAYMENT_DECLINED"), data=figures)], now=NOW)
+
+    message = mailing.compose(models.Notification.objects.get(user_id=user_id), "ada@example.org")
+
+    assert message.subject == "The payment for your order GV-AAAA-BBBB-CCCC for “Lamp” was declined"
+    assert "\n\nThe payment provider did not answer in time.\n\nIf the card was declined, " in message.body
+
+
 @pytest.fixture
 def email_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A real worker in a thread, on a queue of its own. It does not wait for servers that these tests do not use."""

@@ -81,7 +81,7 @@ test("the sentence has the figures of its state", () => {
     [lot("OPEN", null, "english"), "outbid", "Another bidder has a higher maximum. Bid €96.00 or more to lead."],
     [lot("CLOSED", "sold", "english"), "lost", "It was sold for €95.00."],
     [lot("CLOSED", "sold", "english"), "won", "Your price is €95.00."],
-    [lot("CLOSED", "sold", "english", { leader: "Bidder 2" }), "failed", "You were not charged. My orders says why."],
+    [lot("CLOSED", "sold", "english", { leader: "Bidder 2" }), "failed", "You pay nothing. My orders says why."],
     [lot("CLOSED", "unsold", "english"), "not_sold", "Bidding reached €95.00, below the reserve."],
     [lot("CLOSED", "unsold", "english", { reserve_met: true }), "not_sold", "The sale fell through."],
     [lot("CLOSED", "unsold", "english", { bids: 0 }), "none", "There was no bid."],

@@ -77,7 +77,12 @@ export function steps(order) {
     STEPS.map((name, i) => {
       const state = i < reached ? "done" : i === reached ? (isCancelled ? "failed" : "now") : "";
       const word = state === "failed" ? (name === "Paid" ? "Not paid" : "Cancelled") : name;
-      const hidden = { done: ": done", now: ": in progress", failed: "", "": ": to come" }[state];
+      const hidden = {
+        done: ": done",
+        now: ": in progress",
+        failed: "",
+        "": isCancelled ? ": not reached" : ": to come",
+      }[state];
       return h(
         "li",
         { class: state, "aria-current": state === "now" ? "step" : null },

@@ -17,12 +17,7 @@ export function sentence(lot, own) {
   const standing = own?.standing ?? "none";
   if (own && (standing === "won" || standing === "bought")) return bought(lot, own);
   if (standing === "failed")
-    return said(
-      "bad",
-      "Your purchase did not go through",
-      "You were not charged. My orders says why.",
-      "Open My orders",
-    );
+    return said("bad", "Your purchase did not go through", "You pay nothing. My orders says why.", "Open My orders");
   if (lot.status === "CANCELLED") return cancelled(lot, standing);
   if (lot.status === "OPEN") return whileOpen(lot, own);
   if (lot.status === "REQUESTED")

@@ -54,7 +54,8 @@ class Row {
     setText(this.standing, word);
     this.standing.className = `chip ${mood}`;
     setText(this.price, formatOf(auction).price(auction).amount);
-    setText(this.maximum, maximum ? money(maximum, auction.currency) : "–");
+    const hasMaximum = maximum && formatOf(auction).isContest;
+    setText(this.maximum, hasMaximum ? money(maximum, auction.currency) : "–");
     this.tick(clock.now());
   }
 

@@ -112,11 +112,10 @@ function outcome(order) {
   if (order.status !== "CANCELLED") return note("", "In progress", "This page updates automatically.");
   const isRefunded = order.payment === "REFUNDED";
   const reason = order.reason ? `${order.reason.charAt(0).toUpperCase()}${order.reason.slice(1)}. ` : "";
-  return note(
-    "bad",
-    "Cancelled",
-    `${reason}${isRefunded ? "Your payment has been refunded." : "You have not been charged."}`,
-  );
+  const money = isRefunded
+    ? "Your payment has been refunded."
+    : "You pay nothing: if your card was charged, you get a full refund.";
+  return note("bad", "Cancelled", reason + money);
 }
 
 async function load() {
