@@ -11,7 +11,7 @@ import pytest
 
 from tests.house import PASSWORD, ROOT, House, Person
 
-ADDRESS, EMAIL, DEMO_PASSWORD = "localhost:8000", "you@gavel.example", "going-going-gone"
+ADDRESS, EMAIL, DEMO_PASSWORD = "127.0.0.1:8000", "you@gavel.example", "going-going-gone"
 WEEK_SECONDS = 7 * 24 * 3600
 LONGEST_SECONDS = "60"
 

@@ -37,8 +37,9 @@ def parse(text: object, currency: object, *, field: str = "amount") -> int:
         raise AmountInvalid(f"{currency} has {exponent} decimals.", field=field, decimals=exponent)
     minor = int(match[1]) * 10**exponent + int(fraction.ljust(exponent, "0") or "0")
     if not 0 < minor <= MAX_MINOR_UNITS:
+        maximum = format(MAX_MINOR_UNITS, currency)
         raise AmountInvalid(
-            "The amount is out of range.", field=field, maximum=format(MAX_MINOR_UNITS, currency)
+            f"An amount is above 0 and at most {maximum} {currency}.", field=field, maximum=maximum
         )
     return minor
 

@@ -150,6 +150,7 @@ def test_a_purchase_becomes_an_order_that_the_page_follows(
 
     window.expect_text("#standing", "You bought this")
     window.expect_text("#meta", "3 of 5 left")
+    window.expect_text("#bid-form", "Buy now for €40.00")
     window.expect_text("#toasts", "is confirmed")
     toasts, form = (window.page.locator(name).bounding_box() for name in ("#toasts", "#bid-form"))
     assert toasts["x"] + toasts["width"] <= form["x"], "a notice covers the form"

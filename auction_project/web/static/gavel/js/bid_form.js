@@ -307,6 +307,7 @@ export class BidForm {
   /** @param {BidAnswer} answer */
   #accepted(answer) {
     this.amount.value = "";
+    this.quantity.value = this.quantity.defaultValue; // the next click buys one unit again
     this.#isLowering = false;
     this.#say(null);
     this.onAnswer(answer);
