@@ -207,4 +207,5 @@ def _try_later(email: models.Email, now: datetime, reason: str) -> models.Change
 
 def _tell(change: models.Change) -> None:
     metrics.emails.labels(change.state.lower()).inc()
-    log.info("email", email_id=change.email.pk, state=change.state.value, reason=change.reason)
+    report = log.warning if change.state is models.EmailState.UNKNOWN else log.info
+    report("email", email_id=change.email.pk, state=change.state.value, reason=change.reason)
