@@ -55,6 +55,16 @@ def handled_until(log):
     return log.call(log.store.leases.noted("relay"))
 
 
+def handled_by_all(log, relay, transport, readers):
+    """A lot of five minutes ago, which all readers have handled, and the relay knows; the time of the lot."""
+    at = written(log, "a", minutes_ago=5)
+    publish(relay, transport, "a")
+    for reader in readers:
+        reader.handle_all()
+    step_until(relay, lambda: handled_until(log) > at)
+    return at
+
+
 def refilled(relay, transport, auction_ids):
     """Of each auction what an emptied transport gets again."""
     transport.wipe()
@@ -64,11 +74,7 @@ def refilled(relay, transport, auction_ids):
 
 
 def test_what_every_reader_has_handled_is_not_published_again(log, relay, transport, readers):
-    at = written(log, "a", minutes_ago=5)
-    publish(relay, transport, "a")
-    for reader in readers:
-        reader.handle_all()
-    step_until(relay, lambda: handled_until(log) > at)
+    handled_by_all(log, relay, transport, readers)
     written(log, "b", minutes_ago=0)
     publish(relay, transport, "b")
 
@@ -87,11 +93,7 @@ def test_what_one_reader_has_not_handled_is_published_again(log, relay, transpor
 
 
 def test_an_entry_that_is_published_late_is_published_again(log, relay, transport, readers):
-    at = written(log, "a", minutes_ago=5)
-    publish(relay, transport, "a")
-    for reader in readers:
-        reader.handle_all()
-    step_until(relay, lambda: handled_until(log) > at)
+    handled_by_all(log, relay, transport, readers)
     written(log, "late", minutes_ago=10)
     publish(relay, transport, "late")
     readers[0].handle_all()
@@ -158,11 +160,7 @@ def test_a_transport_that_others_filled_again_has_not_had_everything_handled(log
 
 
 def test_the_next_relay_knows_what_was_handled(log, relay, transport, readers):
-    at = written(log, "a", minutes_ago=5)
-    publish(relay, transport, "a")
-    for reader in readers:
-        reader.handle_all()
-    step_until(relay, lambda: handled_until(log) > at)
+    handled_by_all(log, relay, transport, readers)
     relay.close()
     transport.wipe()
 
@@ -172,11 +170,7 @@ def test_the_next_relay_knows_what_was_handled(log, relay, transport, readers):
 
 
 def test_a_relay_that_has_nothing_to_learn_asks_nothing(log, relay, transport, readers, monkeypatch):
-    at = written(log, "a", minutes_ago=5)
-    publish(relay, transport, "a")
-    for reader in readers:
-        reader.handle_all()
-    step_until(relay, lambda: handled_until(log) > at)
+    handled_by_all(log, relay, transport, readers)
     for _ in range(5):
         relay.step()  # the round that began last ends
     asked = []

@@ -160,11 +160,7 @@ class KafkaBroker:
             client.close()
 
     def lag(self, group: str, topics: Sequence[str]) -> int:
-        places = [
-            confluent_kafka.TopicPartition(self._prefix + topic, number)
-            for topic, numbers in self._partitions_of(topics).items()
-            for number in numbers
-        ]
+        places = self._places_of(topics)
         if not places:
             return 0
         committed = self._committed(group, places)
@@ -177,11 +173,7 @@ class KafkaBroker:
         return total
 
     def ends(self, topics: Sequence[str]) -> broker.Places:
-        places = [
-            confluent_kafka.TopicPartition(self._prefix + topic, number)
-            for topic, numbers in self._partitions_of(topics).items()
-            for number in numbers
-        ]
+        places = self._places_of(topics)
         ends = self._offsets(places, admin.OffsetSpec.latest()) if places else {}
         return {
             (topic.removeprefix(self._prefix), number): str(end - 1)
@@ -279,6 +271,14 @@ class KafkaBroker:
             for topic in topics
             if self._prefix + topic in existing
         }
+
+    def _places_of(self, topics: Sequence[str]) -> list[Any]:
+        """Each partition of the topics that exist."""
+        return [
+            confluent_kafka.TopicPartition(self._prefix + topic, number)
+            for topic, numbers in self._partitions_of(topics).items()
+            for number in numbers
+        ]
 
     def _committed(self, group: str, places: list[Any]) -> list[Any]:
         """The offsets that `group` has committed, read by a consumer that joins no group: the admin client crashes the
