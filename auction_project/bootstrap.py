@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from auction_project.kernel import owned
+from auction_project.kernel import databases, owned
 
 if TYPE_CHECKING:
     import redis
@@ -26,6 +26,7 @@ def install() -> None:
     drain as the roles do (a command, a program), what it made is closed, too."""
     owned.made_by({"bid log": _bid_log, "payment provider": _payment_provider, "Redis client": _redis_client})
     atexit.register(owned.close_all)
+    databases.send_arrays_in_binary()
 
 
 async def start_web() -> None:

@@ -5,6 +5,9 @@ Bidding has no line because it does not use PostgreSQL.
 
 from typing import Any
 
+import psycopg
+from psycopg.types.array import ListBinaryDumper
+
 DATABASE_OF_APP = {
     "inventory": "inventory",
     "orders": "orders",
@@ -17,6 +20,11 @@ ALIASES = ("default", *DATABASE_OF_APP.values())
 def database_of(app_label: str) -> str:
     """The alias of the database that has the tables of the app."""
     return DATABASE_OF_APP.get(app_label, "default")
+
+
+def send_arrays_in_binary() -> None:
+    """For all connections from now on. As text, an array's elements are quoted one by one, at up to twelve times the cost."""
+    psycopg.adapters.register_dumper(list, ListBinaryDumper)
 
 
 class Router:

@@ -80,6 +80,7 @@ for _database in DATABASES.values():
         "tcp_user_timeout": 10_000,
         "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         "application_name": "gavel",
+        "server_side_binding": True,  # what `databases.send_arrays_in_binary` needs
     }
 DATABASE_ROUTERS = ["auction_project.kernel.databases.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
