@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
-from psycopg.types.json import Jsonb
 
 from notifications import kinds
 from notifications.models import emails, feeds
@@ -34,7 +33,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_about(self, subject: str, notification: feeds.Notification) -> bool:
         """Whether the two share this figure."""
-        return subject in notification.data and notification.data[subject] == self.data.get(subject)
+        figure = self.data.get(subject)
+        return figure is not None and notification.data.get(subject) == figure
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -173,22 +173,31 @@ def _known(addressed: Sequence[tuple[str, Request]]) -> set[tuple[str, str, str]
     return {(user_id, source, kind) for user_id, source, kind in rows}
 
 
+_STANDING = """
+    SELECT n.* FROM unnest(%s::text[], %s::text[], %s::text[]) AS needed (user_id, kind, figure)
+    JOIN notifications_notification n USING (user_id, kind)
+    WHERE n.withdrawn_at IS NULL AND n.data ->> 'auction_id' = needed.figure
+    UNION ALL
+    SELECT n.* FROM unnest(%s::text[], %s::text[], %s::text[]) AS needed (user_id, kind, figure)
+    JOIN notifications_notification n USING (user_id, kind)
+    WHERE n.withdrawn_at IS NULL AND n.data ->> 'sale_id' = needed.figure
+"""
+
+
 def _standing(addressed: Sequence[tuple[str, Request]]) -> dict[str, list[feeds.Notification]]:
     """The notices, by user, that one of the run may overtake, or that may have ended a sale of the run."""
-    needed = {
-        (user_id, kind, subject, request.data.get(subject))
-        for user_id, request in addressed
-        for kind, subject in _related(request.kind)
-    }
-    if not needed:
+    needed: dict[str, set[tuple[str, str, str]]] = {
+        "auction_id": set(),
+        "sale_id": set(),
+    }  # by what both must share
+    for user_id, request in addressed:
+        for kind, subject in _related(request.kind):
+            if request.data.get(subject) is not None:
+                needed[subject].add((user_id, kind, request.data[subject]))
+    if not any(needed.values()):
         return {}
-    user_ids, names, subjects, figures = zip(*needed, strict=True)
-    rows = feeds.Notification.objects.raw(
-        "SELECT n.* FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[]) AS needed (user_id, kind, subject, figure)"
-        " JOIN notifications_notification n USING (user_id, kind)"
-        " WHERE n.withdrawn_at IS NULL AND n.data -> needed.subject = needed.figure",
-        [list(user_ids), list(names), list(subjects), [Jsonb(figure) for figure in figures]],
-    )
+    columns = [[row[column] for row in rows] for rows in map(list, needed.values()) for column in range(3)]
+    rows = feeds.Notification.objects.raw(_STANDING, columns)
     standing: dict[str, list[feeds.Notification]] = {}
     for row in {row.pk: row for row in rows}.values():
         standing.setdefault(row.user_id, []).append(row)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models.fields.json import KT
 
 from auction_project.kernel import instants
 from notifications import kinds
@@ -108,6 +109,10 @@ class Notification(models.Model):
                 fields=["user_id", "source", "kind"], name="notifications_one_per_source"
             ),
             models.CheckConstraint(condition=models.Q(seq__gte=1), name="notifications_seq_from_one"),
+        ]
+        indexes = [  # what a new notice looks for in a feed of any length
+            models.Index("user_id", KT("data__auction_id"), name="notifications_of_lot"),
+            models.Index("user_id", KT("data__sale_id"), name="notifications_of_sale"),
         ]
 
     def __str__(self) -> str:
