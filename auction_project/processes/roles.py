@@ -1,7 +1,7 @@
 """The one table of processes: name, command, needs, queues. The commands, the demo, the tests and the compose file read it;
 every process is a row here.
 
-GROUPS lists the consumers of events; the handlers of a group are its app's `handlers.SUBSCRIPTION`. OUTBOXES lists the
+POOLS lists how the gateway divides the web processes. GROUPS lists the consumers of events; the handlers of a group are its app's `handlers.SUBSCRIPTION`. OUTBOXES lists the
 tables that the relay publishes.
 """
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 # A worker takes tasks in this order, so that sagas under way end before others begin.
 SALE_QUEUES = ("sweep", "orders", "inventory")
 MAIL_QUEUES = ("email",)
+# The pools of the gateway: which apps the web processes of each serve (SERVICES).
+POOLS = {
+    "bids": ("bidding",),
+    "push": ("notifications",),
+    "site": ("accounts", "sagas"),
+    "stock": ("inventory",),
+    "orders": ("orders",),
+}
 QUEUES = (*SALE_QUEUES, *MAIL_QUEUES)
 GROUPS = {
     "dead-letters": "auction_project.kernel.messaging.handlers:SUBSCRIPTION",
@@ -70,6 +78,12 @@ ROLES: tuple[Role, ...] = (
         command=("manage.py", "web"),
         needs=("postgres:default", "mongodb", "redis"),
         purpose="pages, REST, WebSocket and SSE; takes bids",
+    ),
+    Role(
+        name="gateway",
+        command=("manage.py", "gateway"),
+        needs=(),
+        purpose="the front door: routes, authenticates, limits and balances requests",
     ),
     Role(
         name="clock",

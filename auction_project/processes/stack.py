@@ -3,7 +3,9 @@
 Each child gets a health port and a log file below `directory`. A child that dies by itself is started again after
 RESTART_SECONDS, as an init system would do. The children end with `stop()`, and with the parent, however it ends.
 
-The parent binds the ports of the web role, keeps them and passes them to its children, so that no other program can take
+With `pools`, a gateway serves the port of the stack, and the web processes stand behind it.
+
+The parent binds the ports of the gateway and of the web role, keeps them and passes them to its children, so that no other program can take
 one, not even while the role restarts. A role is ready only if its answer names the INSTANCE that this stack gave it.
 """
 
@@ -21,7 +23,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -219,7 +221,11 @@ class Process:
 
 
 class Stack:
-    """All roles, `copies` of some. `environment` is added to this process's own."""
+    """All roles, `copies` of some. `environment` is added to this process's own.
+
+    `pools`: by the name of a web process, the pools of the gateway to which it belongs. Without them, there is no gateway, and
+    one web process serves everything.
+    """
 
     def __init__(
         self,
@@ -228,6 +234,7 @@ class Stack:
         environment: Mapping[str, str],
         web_port: int = 8000,
         copies: Mapping[str, int] | None = None,
+        pools: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
@@ -248,8 +255,12 @@ class Stack:
             **environment,
         }
         self.processes: dict[str, Process] = {}
+        self._behind: dict[str, str] = {}  # the gateway's variables: the addresses of the pools
+        default = {"web": 0} if pools else {"gateway": 0}
+        for name, of_process in (pools or {}).items():
+            self._add_behind(name, of_process)
         for role in roles.ROLES:
-            for _ in range((copies or {}).get(role.name, 1)):
+            for _ in range({**default, **(copies or {})}.get(role.name, 1)):
                 self.add(role.name)
         self._watcher = threading.Thread(target=self._watch, name="stack", daemon=True)
         self._stopping = threading.Event()
@@ -257,20 +268,43 @@ class Stack:
 
     def add(self, role_name: str) -> Process:
         """Add one more copy of a role, not started yet. The second of `web` is `web-2`, and has a port of its own."""
-        role = roles.BY_NAME[role_name]
         number = 1 + sum(name.partition("-")[0] == role_name for name in self.processes)
-        name = role.name if number == 1 else f"{role.name}-{number}"
-        argv, health_port, listener = role.argv(), free_port(), None
-        if role.name == "web":
-            listener = self._listener if number == 1 else listen()
-        elif role.name == "beat":
+        name = role_name if number == 1 else f"{role_name}-{number}"
+        if role_name == "gateway":
+            return self._add(name, role_name, listener=self._listener, environment=self._behind)
+        if role_name == "web":
+            return self._add(name, role_name, listener=self._listener if number == 1 else listen())
+        return self._add(name, role_name)
+
+    def _add_behind(self, name: str, pools: Sequence[str]) -> Process:
+        """Add a web process behind the gateway, which learns its address."""
+        listener = listen()
+        services = [service for pool in pools for service in roles.POOLS[pool]]
+        for pool in pools:
+            prefix = f"GATEWAY_{pool.upper()}_"
+            number = 1 + sum(variable.startswith(prefix) for variable in self._behind)
+            self._behind[f"{prefix}{number}"] = f"127.0.0.1:{listener.getsockname()[1]}"
+        environment = {"SERVICES": ",".join(services), "TRUSTED_PROXY_COUNT": "1"}
+        return self._add(name, "web", listener=listener, environment=environment)
+
+    def _add(
+        self,
+        name: str,
+        role_name: str,
+        *,
+        listener: socket.socket | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        argv, health_port = roles.BY_NAME[role_name].argv(), free_port()
+        if role_name == "beat":
             argv += ["-s", str(self.directory / "celerybeat-schedule")]
-        environment = {
+        whole = {
             **self.environment,
+            **(environment or {}),
             "GAVEL_HEALTH_PORT": str(health_port),
             health.INSTANCE: uuid.uuid4().hex,
         }
-        process = Process(name, argv, environment, self.directory / f"{name}.log", health_port, listener)
+        process = Process(name, argv, whole, self.directory / f"{name}.log", health_port, listener)
         self.processes[name] = process
         return process
 

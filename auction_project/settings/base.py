@@ -275,6 +275,9 @@ USER_REQUESTS_PER_SECOND = env.float("USER_REQUESTS_PER_SECOND", default=50)
 STREAMS_PER_SECOND = env.float("STREAMS_PER_SECOND", default=20)
 AUCTIONS_PER_HOUR = env.float("AUCTIONS_PER_HOUR", default=3600)
 BIDS_PER_SECOND = env.float("BIDS_PER_SECOND", default=20)
+# --- the gateway alone -----------------------------------------------------------------------------------------------
+SIGN_INS_PER_MINUTE = env.int("SIGN_INS_PER_MINUTE", default=60)
+GATEWAY_MAX_CONNECTIONS = env.int("GATEWAY_MAX_CONNECTIONS", default=20_000)
 
 # --- language, time, files ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

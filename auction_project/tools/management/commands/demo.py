@@ -34,6 +34,8 @@ ONCE_PACE = 6.0  # how much more often the crowd of --once buys
 REFRESH_SECONDS = 1.0
 FIGURES_SECONDS = 5.0
 SEED = 20
+# The web processes behind the gateway, and the pools of each: two take bids, one pushes, and one does the rest.
+POOLS = {"bids": ("bids",), "bids-2": ("bids",), "push": ("push",), "site": ("site", "stock", "orders")}
 _VAR = settings.VAR_DIR
 _SERVICES = (
     *("MONGODB_URL", "MONGODB_DATABASE", "REDIS_URL", "CELERY_BROKER_URL", "KAFKA_BOOTSTRAP_SERVERS"),
@@ -115,7 +117,7 @@ class _Run:
             "EMAIL_BACKEND": os.environ.get("EMAIL_BACKEND")
             or "auction_project.tools.demo.mailbox.EmailBackend",
         }
-        self._stack = stack.Stack(_VAR / "demo", environment=environment, web_port=port)
+        self._stack = stack.Stack(_VAR / "demo", environment=environment, web_port=port, pools=POOLS)
         settings.BANK_URL = self._stack.environment["BANK_URL"]
         settings.MEDIA_ROOT = self._stack.environment["MEDIA_ROOT"]
         self._answers: Counter[str] = Counter()
