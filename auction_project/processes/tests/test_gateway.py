@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 
 import jwt
 import pytest
+import yaml
 from django.conf import settings
 from django.test import override_settings
 from websockets.sync import client as websocket_client
@@ -544,6 +546,45 @@ def test_a_head_that_comes_too_slowly_gets_408(front: Gateway) -> None:
     assert front.send(b"GET / HTTP/1.1\r\nHost: a\r\n").startswith(b"HTTP/1.1 408 ")
 
 
+def test_with_a_certificate_it_speaks_tls_and_plain_http_redirects(start: Start, tmp_path: Path) -> None:
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "certificate.pem"]
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "certificate.pem").read_bytes() + (tmp_path / "key.pem").read_bytes())
+    port = stack.free_port()
+    front = start(GATEWAY_CERTIFICATE=str(both), GATEWAY_TLS_BIND=f"127.0.0.1:{port}")
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "certificate.pem"))
+    trusting.set_alpn_protocols(["h2"])
+
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=15, context=trusting)
+    connection.connect()
+    offered = connection.sock.selected_alpn_protocol()
+    connection.close()
+    trusting.set_alpn_protocols(["http/1.1"])
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=15, context=trusting)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    plain = front.ask("POST", "/api/v1/products")
+
+    assert offered == "h2"
+    assert (answer.status, answer.headers["Strict-Transport-Security"]) == (200, "max-age=31536000")
+    assert front.pools["site"].requests[-1][1]["x-forwarded-proto"] == "https"
+    assert (plain.status, plain.headers["location"].partition(":")[0]) == (308, "https")
+    connection.close()
+
+
 def test_the_command_checks_its_configuration(tmp_path: Path) -> None:
     argv = [sys.executable, "manage.py", "gateway", "--check"]
     environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path), "GATEWAY_BIDS_1": "127.0.0.1:1"}
@@ -560,3 +601,56 @@ def test_the_command_checks_its_configuration(tmp_path: Path) -> None:
     assert good.returncode == 0, good.stderr
     assert bad.returncode != 0
     assert "nowhere.invalid" in bad.stderr
+
+
+def compose() -> dict[str, Any]:
+    """The services of docker/compose.yml, in which `!reset` is a word of Compose."""
+    text = (gateway.DIRECTORY.parent / "compose.yml").read_text().replace("!reset ", "")
+    services: dict[str, Any] = yaml.safe_load(text)["services"]
+    return services
+
+
+def test_the_containers_have_each_pool_as_a_service_and_the_limits_that_the_command_makes() -> None:
+    services = compose()
+    environment = services["gateway"]["environment"]
+    with override_settings(
+        USER_REQUESTS_PER_SECOND=50,
+        ANONYMOUS_REQUESTS_PER_SECOND=50,
+        BIDS_PER_SECOND=20,
+        STREAMS_PER_SECOND=20,
+        STREAMS_PER_ADDRESS=200,
+    ):
+        made = gateway.values(bind=":8000")
+
+    limits = [
+        name
+        for name in made
+        if name.startswith(("GATEWAY_REQUESTS", "GATEWAY_STREAMS", "GATEWAY_SIGN", "GATEWAY_BIDS"))
+    ]
+    assert {name: environment[name] for name in limits} == {name: made[name] for name in limits}
+    assert made.keys() <= environment.keys()
+    for pool, apps in roles.POOLS.items():
+        assert environment[f"GATEWAY_{pool.upper()}"] == f"{pool}:8000"
+        assert services[pool]["environment"]["SERVICES"] == ",".join(apps)
+
+
+def test_the_configuration_of_the_containers_is_valid(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(settings.JWT_PUBLIC_KEY)
+    given = {name: str(value) for name, value in compose()["gateway"]["environment"].items()}
+    given |= dict.fromkeys(("GATEWAY_FIRST_KEY", "GATEWAY_SECOND_KEY"), str(key))
+    given |= {"GATEWAY_DIR": str(gateway.DIRECTORY), "GATEWAY_MAX_CONNECTIONS": "100"}
+
+    argv = [gateway.binary(), "-c", "-f", str(gateway.DIRECTORY / "haproxy.cfg")]
+    checked = subprocess.run(argv, env=given, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_secrets_of_containers_name_the_key_as_tokens_do() -> None:
+    printed = subprocess.run(
+        ["sh", str(gateway.DIRECTORY.parent / "secrets")], capture_output=True, text=True, check=True
+    ).stdout
+    secrets = dict(line.split("=", 1) for line in printed.splitlines())
+
+    assert secrets["JWT_KEY_ID"] == tokens.key_id(secrets["JWT_PUBLIC_KEY"].replace("\\n", "\n"))
