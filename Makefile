@@ -7,7 +7,7 @@ RUN = .venv/bin/python
 STAMP = .venv/installed-development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check services-test browser-test bench verify stop clean
+.PHONY: help demo scale rolling test check services-test browser-test bench verify stop clean
 .NOTPARALLEL:
 
 help: ## Show this list.
@@ -17,6 +17,13 @@ help: ## Show this list.
 
 demo: $(STAMP) ## Start everything, let simulated bidders bid, show it live. ARGS=--once: end after 20 sales, then verify.
 	@$(RUN) -m auction_project.tools.embedded run -- $(RUN) manage.py demo $(ARGS)
+
+POOLS = bids push site
+scale: $(STAMP) ## More or fewer web processes of the running demo: make scale bids=4.
+	@$(RUN) manage.py demo --scale $(foreach pool,$(POOLS),$(if $($(pool)),$(pool)=$($(pool))))
+
+rolling: $(STAMP) ## Restart all processes of the running demo, one after the other; nobody notices.
+	@$(RUN) manage.py demo --rolling
 
 test: $(STAMP) ## All tests that need only the embedded servers, with kills and outages; no Chromium.
 	@PATH="$$PWD/.venv/bin:$$PATH" .ci/test $(ARGS)

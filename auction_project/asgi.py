@@ -36,7 +36,7 @@ _SERVES_BIDDING = "bidding" in settings.SERVICES
 _SERVES_NOTIFICATIONS = "notifications" in settings.SERVICES
 _HAS_PROXIES = settings.TRUSTED_PROXY_COUNT > 0
 _READY = json.dumps(health.readiness("web", ready=True)).encode()
-_readiness = needs.Readiness(roles.BY_NAME["web"].needs, vital=("mongodb",))
+_readiness = needs.Readiness(roles.BY_NAME["web"].needs, vital=("mongodb",) if _SERVES_BIDDING else ())
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -81,12 +81,13 @@ class WebState(health.State):
     """What the private health port says of this process: whether the loop that serves its requests answers."""
 
     loop: asyncio.AbstractEventLoop | None = None
+    is_leaving = False  # it serves what comes, and asks for no more
 
     def stale_loops(self) -> list[str]:
         return [] if self.loop is None or _answers(self.loop, asyncio.sleep(0, True)) else ["web"]
 
     def is_ready(self) -> bool:
-        return self.loop is not None and _answers(self.loop, _is_ready())
+        return self.loop is not None and not self.is_leaving and _answers(self.loop, _is_ready())
 
 
 def _answers(loop: asyncio.AbstractEventLoop, question: Coroutine[Any, Any, bool]) -> bool:
@@ -109,7 +110,9 @@ async def _livez(_scope: Any, _receive: Any, send: Any) -> None:
 async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
     """Ready: what bids need answers. Without PostgreSQL or Redis bids are taken all the same."""
     unmet = await _readiness.unmet()
-    if unmet:
+    if state.is_leaving:
+        await answers.refuse(send, needs.NotReady("This process is about to end."))
+    elif unmet:
         await answers.refuse(send, needs.NotReady("; ".join(f"{need} does not answer" for need in unmet)))
     else:
         await answers.send_whole(send, 200, answers.JSON, _READY)

@@ -57,7 +57,16 @@ class House:
 
     @property
     def web(self) -> Server:
-        return Server(self._running["web"].pid, self.url)
+        """The web process itself, not by way of a gateway."""
+        return self._server("web")
+
+    @property
+    def gateway(self) -> Server:
+        return self._server("gateway")
+
+    def _server(self, name: str) -> Server:
+        process = self._running[name]
+        return Server(process.pid, f"http://127.0.0.1:{process.port}")
 
     def cpu_seconds(self) -> dict[str, float]:
         """User and system time of each role so far, and of each embedded server with its children."""
@@ -204,8 +213,13 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def whole(*, is_limited: bool = False, environment: Mapping[str, str] | None = None) -> Iterator[House]:
-    """The running stack. `is_limited`: with the budgets that it has by default."""
+def whole(
+    *,
+    is_limited: bool = False,
+    environment: Mapping[str, str] | None = None,
+    pools: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[House]:
+    """The running stack. `is_limited`: with the budgets that it has by default. `pools`: those behind a gateway."""
     runtime.call(runtime.current().store.prepare(), seconds=mongo.INDEX_SECONDS)
     with tempfile.TemporaryDirectory() as directory:
         budgets = {} if is_limited else UNLIMITED | _MANY_STREAMS
@@ -213,6 +227,7 @@ def whole(*, is_limited: bool = False, environment: Mapping[str, str] | None = N
             Path(directory),
             environment={**budgets, "GAVEL_LOG_LEVEL": "WARNING", **(environment or {})},
             web_port=0,
+            pools=pools,
         )
         try:
             running.start()

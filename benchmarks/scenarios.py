@@ -20,6 +20,7 @@ SCENARIOS = {
     "bids": Scenario(
         "bids:run", "durable bids per CPU-second of the web process, beside a bare echo and a plain DRF view"
     ),
+    "gateway": Scenario("front_door:run", "what the gateway costs a bid"),
     "writer": Scenario(
         "writer:run", "the writer path in one process, beside raw bulk inserts and a commit per bid"
     ),

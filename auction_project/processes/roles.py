@@ -25,6 +25,8 @@ POOLS = {
     "stock": ("inventory",),
     "orders": ("orders",),
 }
+# How many processes of a pool the gateway knows by address on one machine (docker/gateway/haproxy.cfg).
+MAX_COPIES = {"bids": 4, "push": 2, "site": 2, "stock": 2, "orders": 2}
 QUEUES = (*SALE_QUEUES, *MAIL_QUEUES)
 GROUPS = {
     "dead-letters": "auction_project.kernel.messaging.handlers:SUBSCRIPTION",

@@ -23,7 +23,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent import futures
 from pathlib import Path
 
 from django.conf import settings
@@ -194,6 +195,14 @@ class Process:
             self.should_run = False
             self._signal(signal.SIGTERM)
 
+    def leave(self, seconds: float) -> None:
+        """Send it SIGUSR1, so that it leaves the gateway, drains and stops. Then its port refuses connections."""
+        with self._changing:
+            self.should_run = False
+            self._signal(signal.SIGUSR1)
+        self.wait(seconds)
+        self.release()
+
     def wait(self, seconds: float) -> None:
         """Wait for its end; after `seconds`, kill it."""
         if self._popen is None:
@@ -224,7 +233,7 @@ class Stack:
     """All roles, `copies` of some. `environment` is added to this process's own.
 
     `pools`: by the name of a web process, the pools of the gateway to which it belongs. Without them, there is no gateway, and
-    one web process serves everything.
+    one web process serves everything. The gateway knows from the start where each copy will listen, so `scale` tells it nothing.
     """
 
     def __init__(
@@ -255,12 +264,20 @@ class Stack:
             **environment,
         }
         self.processes: dict[str, Process] = {}
-        self._behind: dict[str, str] = {}  # the gateway's variables: the addresses of the pools
-        default = {"web": 0} if pools else {"gateway": 0}
-        for name, of_process in (pools or {}).items():
-            self._add_behind(name, of_process)
+        self._pools = dict(pools or {})
+        self._ports = {
+            name: [free_port() for _ in range(min(roles.MAX_COPIES[pool] for pool in of_process))]
+            for name, of_process in self._pools.items()
+        }
+        self._scaling = threading.Lock()
+        # A child ends with the thread that started it, and this one lives as long as the stack.
+        self._starter = futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
+        copies = {**({"web": 0} if pools else {"gateway": 0}), **(copies or {})}
+        for name in self._pools:
+            for _ in range(copies.get(name, 1)):
+                self._add_behind(name)
         for role in roles.ROLES:
-            for _ in range({**default, **(copies or {})}.get(role.name, 1)):
+            for _ in range(copies.get(role.name, 1)):
                 self.add(role.name)
         self._watcher = threading.Thread(target=self._watch, name="stack", daemon=True)
         self._stopping = threading.Event()
@@ -271,21 +288,73 @@ class Stack:
         number = 1 + sum(name.partition("-")[0] == role_name for name in self.processes)
         name = role_name if number == 1 else f"{role_name}-{number}"
         if role_name == "gateway":
-            return self._add(name, role_name, listener=self._listener, environment=self._behind)
+            return self._add(name, role_name, listener=self._listener, environment=self._addresses())
         if role_name == "web":
             return self._add(name, role_name, listener=self._listener if number == 1 else listen())
         return self._add(name, role_name)
 
-    def _add_behind(self, name: str, pools: Sequence[str]) -> Process:
-        """Add a web process behind the gateway, which learns its address."""
-        listener = listen()
-        services = [service for pool in pools for service in roles.POOLS[pool]]
-        for pool in pools:
-            prefix = f"GATEWAY_{pool.upper()}_"
-            number = 1 + sum(variable.startswith(prefix) for variable in self._behind)
-            self._behind[f"{prefix}{number}"] = f"127.0.0.1:{listener.getsockname()[1]}"
-        environment = {"SERVICES": ",".join(services), "TRUSTED_PROXY_COUNT": "1"}
-        return self._add(name, "web", listener=listener, environment=environment)
+    def _start(self, process: Process) -> None:
+        self._starter.submit(process.start).result()
+
+    def _addresses(self) -> dict[str, str]:
+        """The gateway's variables: where the copies of each pool listen, or will."""
+        return {
+            f"GATEWAY_{pool.upper()}_{number}": f"127.0.0.1:{port}"
+            for name, of_process in self._pools.items()
+            for pool in of_process
+            for number, port in enumerate(self._ports[name], start=1)
+        }
+
+    def _add_behind(self, name: str) -> Process:
+        """Add one more copy of a web process behind the gateway, not started yet. Raises NotReady for one too many."""
+        for number, port in enumerate(self._ports[name], start=1):
+            copy = name if number == 1 else f"{name}-{number}"
+            if copy not in self.processes:
+                services = [service for pool in self._pools[name] for service in roles.POOLS[pool]]
+                environment = {"SERVICES": ",".join(services), "TRUSTED_PROXY_COUNT": "1"}
+                return self._add(copy, "web", listener=_listen_on(port), environment=environment)
+        raise NotReady(f"the gateway knows {len(self._ports[name])} copies of {name} at most")
+
+    def copies(self, name: str) -> list[str]:
+        """The names of the copies of a web process behind the gateway, the first one first."""
+        names = [name, *(f"{name}-{number}" for number in range(2, len(self._ports[name]) + 1))]
+        return [copy for copy in names if copy in self.processes]
+
+    def scale(self, name: str, copies: int) -> None:
+        """Bring a web process behind the gateway to so many copies, and wait until they serve. Those that are too many leave the
+        gateway, finish what is under way, and end. Raises KeyError, NotReady."""
+        most = len(self._ports[name])
+        if not 1 <= copies <= most:
+            raise NotReady(f"{name} has 1 to {most} copies")
+        with self._scaling:
+            while len(self.copies(name)) < copies:
+                self._start(self._add_behind(name))
+            self.wait_ready()
+            for copy in self.copies(name)[copies:]:
+                self.processes[copy].leave(STOP_SECONDS)
+                del self.processes[copy]
+
+    def roll(self) -> Iterator[str]:
+        """Restart every process but the gateway, one after the other, so that nobody notices; the name of each when it serves again."""
+        for name in self._pools:
+            before = self.copies(name)
+            if len(before) == 1:
+                self.scale(name, 2)
+            for copy in before:
+                with self._scaling:
+                    self.processes[copy].leave(STOP_SECONDS)
+                    self._start(self.processes[copy])
+                    self.wait_ready()
+                yield copy
+            self.scale(name, len(before))
+        for name, process in list(self.processes.items()):
+            if process.port == 0:
+                with self._scaling:
+                    process.end()
+                    process.wait(STOP_SECONDS)
+                    self._start(process)
+                    self.wait_ready()
+                yield name
 
     def _add(
         self,
@@ -341,6 +410,7 @@ class Stack:
             process.wait(max(0.1, deadline - time.monotonic()))
             process.release()
         self._stopped.set()
+        self._starter.shutdown()
 
     def pids(self) -> dict[str, int]:
         return {name: process.pid for name, process in self.processes.items()}

@@ -1,6 +1,7 @@
 """`manage.py web`: serves pages, REST, WebSocket and SSE under uvicorn."""
 
 import argparse
+import asyncio
 import contextlib
 import functools
 import signal
@@ -19,12 +20,25 @@ from notifications.push import hub
 BACKLOG = 4096
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 15  # a connection without a request
+LEAVE_SECONDS = 2.5  # the gateway asks every second, and twice
 
 log = logs.get(__name__)
 
 
 class Server(uvicorn.Server):
-    """At its end waits for every answer that is under way, and ends the streams, which have no end of their own."""
+    """At its end waits for every answer that is under way, and ends the streams, which have no end of their own.
+
+    SIGUSR1 lets it leave a gateway first: for LEAVE_SECONDS it serves and says that it is not ready, so that no request is on its way
+    when it ends.
+    """
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._leave)
+        await super().serve(sockets)
+
+    def _leave(self) -> None:
+        asgi.state.is_leaving = True
+        asyncio.get_running_loop().call_later(LEAVE_SECONDS, self.handle_exit, signal.SIGTERM, None)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         hub.end_streams()
@@ -34,7 +48,7 @@ class Server(uvicorn.Server):
 class Command(running.RoleCommand):
     help = (
         "Serve pages, REST, WebSocket and SSE, and take bids. Probes and metrics are on GAVEL_HEALTH_PORT. At SIGTERM "
-        "it finishes the requests under way, then ends."
+        "it finishes the requests under way, then ends. At SIGUSR1 it first lets the gateway know."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -11,12 +11,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 STOP_SECONDS = 60.0  # a little more than the roles and the servers may take to drain
+ASK_SECONDS = 300.0  # all processes may restart, one after the other
 POLL_SECONDS = 0.2
+_DONE, _REFUSED = "done", "refused: "
 
 
 class NotRunning(RuntimeError):
@@ -86,6 +88,44 @@ class Instance:
                 return dict(json.loads(self._file.read_text(encoding="utf-8")))
             raise NotRunning("the demo here has only just begun: try again in a moment")
         raise NotRunning("no demo runs here: make demo")
+
+    def ask(self, wanted: Mapping[str, Any]) -> Iterator[str]:
+        """Let the running demo do something; what it says about it, line by line. Raises NotRunning, TimeoutError, ValueError."""
+        self.read()
+        request, said = self._file.with_suffix(".request"), 0
+        answer = self._file.with_suffix(".answer")
+        answer.unlink(missing_ok=True)
+        draft = request.with_suffix(".draft-request")
+        draft.write_text(json.dumps(wanted), encoding="utf-8")
+        draft.rename(request)
+        deadline = time.monotonic() + ASK_SECONDS
+        while time.monotonic() < deadline:
+            lines = answer.read_text(encoding="utf-8").splitlines() if answer.exists() else []
+            for line in lines[said:]:
+                if line == _DONE:
+                    return
+                if line.startswith(_REFUSED):
+                    raise ValueError(line.removeprefix(_REFUSED))
+                yield line
+            said = len(lines)
+            time.sleep(POLL_SECONDS)
+        raise TimeoutError(f"the demo has not answered within {ASK_SECONDS:g} s")
+
+    def answer(self, do: Callable[[dict[str, Any]], Iterator[str]]) -> None:
+        """In the demo: do what was asked for, if anything was. An error ends the answer and no more."""
+        request, answer = self._file.with_suffix(".request"), self._file.with_suffix(".answer")
+        if not request.exists():
+            return
+        wanted = json.loads(request.read_text(encoding="utf-8"))
+        request.unlink()
+        with answer.open("w", encoding="utf-8", buffering=1) as lines:
+            try:
+                for line in do(wanted):
+                    lines.write(f"{line}\n")
+            except RuntimeError as refusal:
+                lines.write(f"{_REFUSED}{refusal}\n")
+            else:
+                lines.write(f"{_DONE}\n")
 
     def stop(self) -> None:
         """End the demo and wait until it has ended. Raises NotRunning, TimeoutError."""

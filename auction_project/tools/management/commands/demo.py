@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ REFRESH_SECONDS = 1.0
 FIGURES_SECONDS = 5.0
 SEED = 20
 # The web processes behind the gateway, and the pools of each: two take bids, one pushes, and one does the rest.
-POOLS = {"bids": ("bids",), "bids-2": ("bids",), "push": ("push",), "site": ("site", "stock", "orders")}
+POOLS = {"bids": ("bids",), "push": ("push",), "site": ("site", "stock", "orders")}
+COPIES = {"bids": 2}
 _VAR = settings.VAR_DIR
 _SERVICES = (
     *("MONGODB_URL", "MONGODB_DATABASE", "REDIS_URL", "CELERY_BROKER_URL", "KAFKA_BOOTSTRAP_SERVERS"),
@@ -64,6 +65,17 @@ class Command(BaseCommand):
             help="run `manage.py verify OPTION ...` on the stores of the demo that runs in another terminal",
         )
         parser.add_argument(
+            "--scale",
+            nargs="+",
+            metavar="POOL=COPIES",
+            help="change how many web processes the demo in another terminal has behind its gateway: bids, push, site",
+        )
+        parser.add_argument(
+            "--rolling",
+            action="store_true",
+            help="restart all processes of the demo in another terminal, one after the other, while it goes on",
+        )
+        parser.add_argument(
             "--port",
             type=int,
             default=8000,
@@ -80,10 +92,16 @@ class Command(BaseCommand):
             if options["stop"]:
                 here.stop()
                 return
+            if options["scale"] or options["rolling"]:
+                for line in here.ask(
+                    {"scale": _copies(options["scale"] or []), "rolling": options["rolling"]}
+                ):
+                    self.stdout.write(line)
+                return
             if options["verify"] is not None:
                 _verify(here.read()["services"], options["verify"])
             here.hold()
-        except (instance.NotRunning, instance.AlreadyRunning, TimeoutError) as refusal:
+        except (instance.NotRunning, instance.AlreadyRunning, TimeoutError, ValueError) as refusal:
             raise CommandError(str(refusal)) from refusal
         started = time.monotonic()
         signal.signal(signal.SIGTERM, _interrupt)
@@ -117,7 +135,9 @@ class _Run:
             "EMAIL_BACKEND": os.environ.get("EMAIL_BACKEND")
             or "auction_project.tools.demo.mailbox.EmailBackend",
         }
-        self._stack = stack.Stack(_VAR / "demo", environment=environment, web_port=port, pools=POOLS)
+        self._stack = stack.Stack(
+            _VAR / "demo", environment=environment, web_port=port, pools=POOLS, copies=COPIES
+        )
         settings.BANK_URL = self._stack.environment["BANK_URL"]
         settings.MEDIA_ROOT = self._stack.environment["MEDIA_ROOT"]
         self._answers: Counter[str] = Counter()
@@ -148,13 +168,37 @@ class _Run:
         window = shop.Window(looker, answers)
         house_market = market.Market(url, house, window, answers, seed=SEED, pace=pace)
         crowd = bidders.Crowd(url, house, window, answers, seed=SEED, pace=pace)
-        work = [window.run(), house_market.run(), self._count(), self._show(window, stop, started)]
+        work = [
+            window.run(),
+            house_market.run(),
+            self._count(),
+            self._show(window, stop, started),
+            self._obey(),
+        ]
         if self._crowd:
             work.append(crowd.run())
         await bidders.run_until(stop, *work)
         for closing in (crowd, house_market, looker):
             await closing.close()
         return await asyncio.to_thread(self._verdict) if self._once else 0
+
+    async def _obey(self) -> None:
+        """Do what `--scale` and `--rolling` ask for in another terminal."""
+        while True:
+            await asyncio.to_thread(self._here.answer, self._change)
+            await asyncio.sleep(REFRESH_SECONDS / 2)
+
+    def _change(self, wanted: dict[str, Any]) -> Iterator[str]:
+        """Runs in a thread. Raises stack.NotReady."""
+        for name, copies in wanted["scale"].items():
+            if name not in POOLS:
+                raise stack.NotReady(f"there is no {name}: {', '.join(POOLS)}")
+            self._stack.scale(name, copies)
+            yield f"{name}: {len(self._stack.copies(name))} processes serve"
+        if wanted["rolling"]:
+            for name in self._stack.roll():
+                yield f"{name} serves again"
+        self._here.write(_description(self._stack, self._house))
 
     async def _count(self) -> None:
         """Read the figures now and then; while a store is unavailable the last ones stay."""
@@ -217,6 +261,14 @@ class _Run:
 
     def close(self) -> None:
         self._stack.stop()
+
+
+def _copies(wanted: Sequence[str]) -> dict[str, int]:
+    """`bids=4` as a name and a number. Raises ValueError."""
+    pairs = [part.partition("=") for part in wanted]
+    if not all(copies.isdecimal() for _, _, copies in pairs):
+        raise ValueError("say POOL=COPIES, for example: bids=4")
+    return {name: int(copies) for name, _, copies in pairs}
 
 
 def _is_enough(latest: figures.Figures) -> bool:
