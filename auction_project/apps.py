@@ -1,4 +1,4 @@
-"""The Django app of the composition root: its commands and templates, the Celery application, the OpenAPI document."""
+"""The Django app of the composition root: its commands and templates, and the Celery application."""
 
 from django.apps import AppConfig
 
@@ -9,6 +9,5 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         from auction_project import bootstrap, celery  # noqa: F401 - else tasks go out by Celery's unconfigured default
-        from auction_project.web import openapi  # noqa: F401 - drf-spectacular collects what was imported
 
         bootstrap.install()

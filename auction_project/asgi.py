@@ -21,6 +21,7 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from django.conf import settings
+from django.urls import get_resolver
 
 from auction_project import bootstrap
 from auction_project.kernel.http import addresses, answers
@@ -65,6 +66,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            get_resolver().url_patterns  # noqa: B018 - loads the apps' views and admins, which no request should wait for
             await bootstrap.start_web()
             state.loop = asyncio.get_running_loop()
             gc.collect()

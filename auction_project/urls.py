@@ -17,6 +17,7 @@ _API = {
 
 urlpatterns = [path("api/v1/", include(_API[service])) for service in settings.SERVICES]
 if "accounts" in settings.SERVICES:
+    admin.autodiscover()
     urlpatterns += [
         path("admin/", admin.site.urls),
         path("accounts/", include("auction_project.accounts.page_urls")),

@@ -258,6 +258,7 @@ class Stack:
             "PUBLIC_URL": self.url,
             "BANK_URL": f"http://127.0.0.1:{bank_port}",
             "JWT_PRIVATE_KEY": settings.JWT_PRIVATE_KEY,
+            "JWT_PUBLIC_KEY": settings.JWT_PUBLIC_KEY,  # else each process computes it for 70 ms
             "SECRET_KEY": settings.SECRET_KEY,
             "BANK_API_KEY": settings.BANK_API_KEY,
             "PYTHONUNBUFFERED": "1",

@@ -122,7 +122,7 @@ SERVICES = env.list(
 )
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py loads the apps' admins, which only a web process needs
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

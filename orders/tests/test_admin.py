@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from auction_project import urls  # noqa: F401 - it loads the apps' admins
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors
 from orders import models

@@ -2,9 +2,12 @@
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin import checks
 from django.db import models
 from django.test import Client
 from django.urls import reverse
+
+from auction_project import urls  # noqa: F401 - it loads the apps' admins
 
 HUGE = "9" * 40
 DESKS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -20,6 +23,12 @@ def _hostile(model: type[models.Model]) -> list[str]:
         elif isinstance(field, models.IntegerField):
             queries += [f"{field.name}__{lookup}={HUGE}" for lookup in ("exact", "gt", "in")]
     return queries
+
+
+def test_every_admin_passes_djangos_checks() -> None:
+    """`manage.py check` may look before the URLs have loaded the admins."""
+    assert len(DESKS) > 10
+    assert checks.check_admin_app(app_configs=None) == []
 
 
 @pytest.mark.django_db(databases="__all__")
