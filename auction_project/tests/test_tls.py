@@ -129,9 +129,8 @@ def test_postgresql_is_asked_over_tls_with_the_options_of_its_url(
     def connect(trusted: Path) -> str:
         query = {"sslmode": "verify-full", "sslrootcert": str(trusted)}
         shown = (
-            "[c.info.encoding for d in [settings.DATABASES['default']] for c in [__import__('psycopg').connect("
-            "host=d['HOST'], port=d['PORT'], user=d['USER'], password=d['PASSWORD'], dbname=d['NAME'],"
-            " **{k: v for k, v in d['OPTIONS'].items() if k != 'pool'})]]"
+            "[__import__('psycopg').connect(**parameters).info.encoding for parameters in "
+            "[__import__('django.db').db.connections['default'].get_connection_params()]]"
         )
         return _settings_with(shown, DATABASE_URL_DEFAULT=_moved(_database_url(), before.port, **query))
 
