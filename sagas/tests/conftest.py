@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery.exceptions import Ignore
+from django.db.models import F
 
 from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
@@ -131,10 +132,7 @@ def published(saga_id: str) -> list[str]:
 
 def pass_time(saga_id: str, seconds: float) -> None:
     """Move all of the saga's times back, as if `seconds` had passed."""
-    row, passed = saga(saga_id), timedelta(seconds=seconds)
-    times = {
-        name: getattr(row, name) - passed
-        for name in ("created_at", "moved_at", "started_at", "due_at")
-        if getattr(row, name) is not None
-    }
-    models.Saga.objects.filter(pk=saga_id).update(**times)
+    times = ("created_at", "moved_at", "started_at", "due_at")
+    models.Saga.objects.filter(pk=saga_id).update(
+        **{name: F(name) - timedelta(seconds=seconds) for name in times}
+    )

@@ -5,16 +5,20 @@ The script: `<call>=<act>` separated by blanks, acts: refuse, away:N (N outages)
 An effect is a row `saga:<id>:<step>` in state DONE; its undoing is the row `<key>:undo`.
 """
 
+import functools
+import operator
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 from django.db import transaction
+from django.db.models import Q
 
 from auction_project.kernel import errors
-from auction_project.kernel.messaging import groups, once
+from auction_project.kernel.messaging import once
 from auction_project.kernel.messaging import steps as messaging_steps
 from sagas import models, steps
 
@@ -35,7 +39,7 @@ COMPENSATIONS = ("release_stock", "refund_payment", "cancel_order", "restock")
 def install() -> None:
     """Put the fakes in the place of the apps' services, for this process."""
     fakes = {name: _action(name) for name in ACTIONS} | {name: _compensation(name) for name in COMPENSATIONS}
-    steps.PARTICIPANTS = {name: steps.Participant(_in_group(fake), _Request) for name, fake in fakes.items()}
+    steps.PARTICIPANTS = {name: steps.Participant(fake, _Request) for name, fake in fakes.items()}
 
 
 def effects(sale_id: str) -> list[str]:
@@ -58,53 +62,72 @@ class _Request(NamedTuple):
     key: str
 
 
-def _in_group(fake: Callable[[_Request, datetime], object]) -> steps.Service:
-    """A service that plays the script of each member of a group."""
+def _action(name: str) -> steps.Service:
+    def act(requests: Sequence[_Request], *, now: datetime) -> list[object]:
+        acts = _play(requests, name)
+        ready = [request for request in requests if not isinstance(acts[request.key], Exception)]
 
-    def play_each(requests: Sequence[_Request], *, now: datetime) -> list[object]:
-        outcomes: list[object] = []
-        for request in requests:
-            try:
-                outcomes.append(fake(request, now))
-            except Exception as error:
-                outcomes.append(error)
-        return outcomes
+        def outcomes(members: Sequence[messaging_steps.Request]) -> list[Done | Declined]:
+            return [Declined(f"{name} was declined") if acts[member.key] else Done() for member in members]
 
-    return play_each
-
-
-def _action(name: str) -> Callable[[_Request, datetime], Done]:
-    def act(request: _Request, now: datetime) -> Done:
-        outcome = Declined(f"{name} was declined") if _play(request.sale, name) else Done()
-        return groups.only(STEPS.perform([_step(request)], lambda _members: [outcome], Done, now=now))
+        done = STEPS.perform([_step(request) for request in ready], outcomes, Done, now=now)
+        return _in_order(requests, acts, ready, done)
 
     return act
 
 
-def _compensation(name: str) -> Callable[[_Request, datetime], Done | None]:
-    def undo(request: _Request, now: datetime) -> Done | None:
-        if _play(request.sale, name):
-            raise Declined(f"{name} was declined")
-        return groups.only(STEPS.undo([_step(request)], lambda _members: [Done()], Done, now=now))
+def _compensation(name: str) -> steps.Service:
+    def undo(requests: Sequence[_Request], *, now: datetime) -> list[object]:
+        acts = _play(requests, name)
+        acts |= {key: Declined(f"{name} was declined") for key, refuses in acts.items() if refuses is True}
+        ready = [request for request in requests if not isinstance(acts[request.key], Exception)]
+        done = STEPS.undo(
+            [_step(request) for request in ready], lambda members: [Done()] * len(members), Done, now=now
+        )
+        return _in_order(requests, acts, ready, done)
 
     return undo
+
+
+def _in_order(
+    requests: Sequence[_Request],
+    acts: dict[str, bool | Exception],
+    ready: Sequence[_Request],
+    done: Sequence[object],
+) -> list[object]:
+    """The outcome of each request: its error, or what its step has answered."""
+    outcomes = {**acts, **dict(zip([request.key for request in ready], done, strict=True))}
+    return [outcomes[request.key] for request in requests]
 
 
 def _step(request: _Request) -> messaging_steps.Request:
     return messaging_steps.Request(key=request.key, correlation_id=request.sale.correlation_id)
 
 
-def _play(sale: models.Saga, call: str) -> bool:
-    """Do what the sale's script says of `call`; whether the call is to be refused."""
+def _play(requests: Sequence[_Request], call: str) -> dict[str, bool | Exception]:
+    """Do what each sale's script says of `call`; by key, whether the call is to be refused, or the error that it meets."""
     with transaction.atomic(using="sagas"):
-        number = models.Once.objects.filter(key__startswith=f"call:{sale.sale_id}:{call}:").count() + 1
-        once.claim(models.Once, [f"call:{sale.sale_id}:{call}:{number}"], now=datetime.now(UTC))
+        prefixes = [f"call:{request.sale.sale_id}:{call}:" for request in requests]
+        earlier = functools.reduce(operator.or_, (Q(key__startswith=prefix) for prefix in prefixes))
+        rows = models.Once.objects.filter(earlier).values_list("key", flat=True)
+        numbers = Counter(key.rpartition(":")[0] + ":" for key in rows)
+        once.claim(
+            models.Once, [f"{prefix}{numbers[prefix] + 1}" for prefix in prefixes], now=datetime.now(UTC)
+        )
+    return {
+        request.key: _act(request.sale, call, numbers[prefix] + 1)
+        for request, prefix in zip(requests, prefixes, strict=True)
+    }
+
+
+def _act(sale: models.Saga, call: str, number: int) -> bool | Exception:
+    """The `number`-th call: whether it is to be refused, or the error that it meets."""
     act = dict(part.split("=") for part in sale.title.split()).get(call, "")
     kind, _, argument = act.partition(":")
     if kind == "hang":
         time.sleep(float(argument))
     if kind == "away" and number <= int(argument):
-        raise errors.Unavailable
+        return errors.Unavailable()
     if kind == "fail" and number <= int(argument):
-        raise ValueError(f"{call} is broken")
+        return ValueError(f"{call} is broken")
     return kind == "refuse"
