@@ -19,6 +19,7 @@ from auction_project.kernel.http import problems
 _ANSWERING = (
     "auction_project.accounts.headless",
     "auction_project.accounts.urls",
+    "auction_project.kernel.messaging.admin",
     "auction_project.web.asgi_middleware",
     "auction_project.web.http_protocol",
     "auction_project.processes.needs",
