@@ -333,10 +333,10 @@ def test_a_declined_winner_is_not_shown_as_leader_and_the_runner_up_is(
     house: houses.House, open_window: Open, product: str
 ) -> None:
     payer, decliner = house.new_account("bidder"), house.new_account("bidder", card="4000000000000002")
+    winner, loser = open_window(payer), open_window(decliner)  # signing in takes none of the auction's time
     auction_id = house.new_auction(product, seconds=20)
     assert payer.bid(auction_id, "20").status_code == 201
     assert decliner.bid(auction_id, "40").status_code == 201
-    winner, loser = open_window(payer), open_window(decliner)
     winner.see_auction(auction_id)
     loser.see_auction(auction_id)
     winner.expect_text("#standing", "You were outbid")
