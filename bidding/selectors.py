@@ -101,7 +101,7 @@ def list_own(user_id: str, *, skip: int, limit: int) -> tuple[list[rules.State],
 
 
 async def _find_own(user_id: str, *, skip: int, limit: int) -> tuple[list[str], int]:
-    """The ids of a page, and how many there are in all. The bid store is asked at the first look, and in an outage of
+    """The ids of a page, and how many there are in all. The bid store is read at the first look, and in an outage of
     Redis."""
     lists = runtime.current().catalogue
     try:

@@ -111,7 +111,7 @@ PERSONAL_DATA_VIEWS_KEEP_DAYS = env.int("PERSONAL_DATA_VIEWS_KEEP_DAYS", default
 
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")
-# kombu verifies no certificate unless it is asked to; `ssl_…` options in the URL go before.
+# kombu verifies no certificate by default; `ssl_…` options in the URL go before.
 CELERY_BROKER_USE_SSL = (
     {"ssl_cert_reqs": ssl.CERT_REQUIRED} if CELERY_BROKER_URL.startswith("rediss:") else False
 )

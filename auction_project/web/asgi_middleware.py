@@ -118,7 +118,7 @@ class Framework:
 
 
 async def _refuse(scope: Any, send: Any, error: errors.DomainError, *, close: bool = False) -> None:
-    """Answer with a problem, or with a page for a browser that asked for one."""
+    """Answer with a problem, or with a page for a browser that accepts one."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"").decode("latin-1")
     if _is_file(scope) or not middleware.wants_page(scope["path"], accept):
         await answers.refuse(send, error, close=close)

@@ -1,6 +1,6 @@
 """The catalogue in Redis: its lists, and what writers do to it. One for each process, on one event loop.
 
-Each method raises errors.Unavailable when Redis does not answer. For PAUSE_SECONDS afterwards Redis is not asked, so that
+Each method raises errors.Unavailable when Redis does not answer. For PAUSE_SECONDS afterwards Redis gets no request, so that
 no list waits for it twice.
 """
 
@@ -85,7 +85,7 @@ class Catalogue:
             timeout=ANSWER_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             socket_timeout=ANSWER_SECONDS,
-            # Mends a connection that a restart has broken. A server that hangs is not asked twice.
+            # Mends a connection that a restart has broken. A server that hangs gets no second request.
             retry=retry.Retry(backoff.NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             protocol=2,
         )

@@ -1,4 +1,4 @@
-"""Where an auction stands in the catalogue, and where a query looks: pure.
+"""The place of an auction in the catalogue, and where a query looks: pure.
 
 A *scope* is a set of lots for which each order has a sorted set. A titled lot is in three scopes: `listed`, `every`, and
 its status. A lot without a title (it waits for stock, or was refused) is in `every` and in `<status>:untitled`. All other

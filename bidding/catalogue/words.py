@@ -1,6 +1,6 @@
 """The words of a title, and those of a search: pure.
 
-A word is what stands between blanks, without case and accents. A word of a search finds the titles with a word that
+A word is what is between blanks, without case and accents. A word of a search finds the titles with a word that
 contains it, so all that is part of a title is found.
 """
 

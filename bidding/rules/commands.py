@@ -1,6 +1,6 @@
-"""What can be asked of an auction: what all commands carry, and the two commands that a format decides.
+"""The commands of an auction: what all commands carry, and the two commands that a format decides.
 
-Every other command stands in the module of its kind (`kinds`). A command names its `actor` and a `key`; a second
+Every other command is in the module of its kind (`kinds`). A command names its `actor` and a `key`; a second
 command with the same two is a repeat. Actors: a user's id, `clock`, `event` (the key is the event's id), `sagas` (the
 key is the sale's id).
 """

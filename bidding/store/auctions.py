@@ -35,7 +35,7 @@ class AuctionDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     product_id: str
-    requested_by: str  # the user who asked for the lot
+    requested_by: str  # the user who requested the lot
     format: str  # a name in bidding.rules.formats.FORMATS
     currency: str  # ISO 4217
     starts_at: int
@@ -257,7 +257,7 @@ def _document(row: dict[str, Any]) -> AuctionDocument:
 
 
 def _of_seller(seller_id: str, *, unlisted: bool) -> dict[str, Any]:
-    """The seller's lots. A lot that was never listed has no seller, but the user who asked for it."""
+    """The seller's lots. A lot that was never listed has no seller, but the user who requested it."""
     if not unlisted:
         return {"seller_id": seller_id}
     return {"$or": [{"seller_id": seller_id}, {"seller_id": "", "requested_by": seller_id}]}

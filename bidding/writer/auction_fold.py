@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bidding import rules
 from bidding.rules import commands, log
 
-MAX_KEYS = 500_000  # 32 MB: without them, the store is asked for the key of each refused bid
+MAX_KEYS = 500_000  # 32 MB: without them, the key of each refused bid is read from the store
 
 
 class BrokenChain(RuntimeError):

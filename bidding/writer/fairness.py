@@ -1,6 +1,6 @@
 """How writers share a hot auction: a writer that keeps losing races asks the others to back off, and they pause now and then.
 
-Without this a writer that is never idle wins every race for a seq. A writer does not back off unless it is asked to, because
+Without this a writer that is never idle wins every race for a seq. A writer does not back off without a request, because
 a lone writer would then slow its own bids (ADR 12). This is a hint: the fence decides which entry is stored.
 """
 
@@ -69,7 +69,7 @@ class Fairness:
             self._asked_at = now
 
     async def back_off(self) -> None:
-        """Before a batch: if another writer asked, pause for as long as its read and its bulk take. Commands that arrive
+        """Before a batch: if another writer requested it, pause for as long as its read and its bulk take. Commands that arrive
         meanwhile go into one bulk."""
         pause = min(self._pauses.bulks * self._bulk_seconds, self._pauses.max_seconds)
         now = self._clocks.monotonic()

@@ -135,7 +135,7 @@ class GroupCommit:
 
     def _may_be_stored(self, command: commands.Command | rounds.Look) -> bool:
         """Whether the command's key can be in the log, as far as the cached auction knows: for most refused bids it cannot,
-        and the store need not be asked.
+        and the store need not be read.
 
         A damaged auction is not cached any more; its commands fail in the next round.
         """

@@ -62,7 +62,7 @@ class Pending:
 
 
 class Proposal:
-    """An entry that is to be stored, with the state after it. `pending` is None where no client asked: the auction was due to
+    """An entry that is to be stored, with the state after it. `pending` is None without a command: the auction was due to
     open or close."""
 
     __slots__ = ("after", "entry", "pending")

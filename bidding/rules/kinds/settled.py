@@ -1,4 +1,4 @@
-"""A sale ended well: it is paid, and its order stands."""
+"""A sale ended well: it is paid, and its order is confirmed."""
 
 from bidding.rules.commands import Command
 from bidding.rules.facts import Facts, Hidden
