@@ -1,4 +1,4 @@
-"""Three lints of the project's own, over the syntax trees of all sources. Exits with 1 and names each place.
+"""Four lints of the project's own, over the syntax trees of all sources. Exits with 1 and names each place.
 
 1. `transaction.atomic()` without `using=` opens on the database `default` while the router writes elsewhere.
 2. A task sent inside a transaction leaves before the commit, unless through the helper that waits for it: `.delay`,
@@ -6,6 +6,7 @@
    and for the dispatchers that it calls.
 3. No module imports a module of tests: what tests share is in a module beside them that has no tests. Tests obey this rule
    alone.
+4. No module outside `bidding/rules/formats` compares the name of an auction's format: it asks the format's object (ADR 24).
 """
 
 import ast
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas", "tests")
 HELPER = "auction_project/kernel/messaging/transactions.py"
 SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
+FORMATS = {"english", "buy_now"}
 DISPATCHERS = {
     "sagas/dispatcher.py",
     "sagas/tasks.py",
@@ -43,6 +45,9 @@ def flaws(source: str, path: str) -> Iterator[str]:
             last = name.rpartition(".")[2]
             if last in SENDERS and "." in name and path not in DISPATCHERS | {HELPER}:
                 yield f"{node.lineno}: a task is sent by .{last} outside a dispatcher"
+        elif isinstance(node, ast.Compare):
+            if _names_format(node) and not path.startswith("bidding/rules/formats/"):
+                yield f"{node.lineno}: the name of a format is compared"
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for decorator in node.decorator_list:
                 if _name(decorator) in ("transaction.atomic", "atomic"):
@@ -54,6 +59,11 @@ def _imports_tests(statement: ast.Import | ast.ImportFrom) -> bool:
     if isinstance(statement, ast.ImportFrom):
         names.append(statement.module or "")
     return any(part.startswith("test_") for name in names for part in name.split("."))
+
+
+def _names_format(comparison: ast.Compare) -> bool:
+    constants = {node.value for node in ast.walk(comparison) if isinstance(node, ast.Constant)}
+    return not FORMATS.isdisjoint(constants)
 
 
 def _names_database(call: ast.Call) -> bool:

@@ -38,6 +38,7 @@ LINTED = {
     "a task is sent by .delay outside a dispatcher": "from orders import tasks\ntasks.work.delay()\n",
     "a task is sent by .apply_async outside a dispatcher": "from orders import tasks\ntasks.work.apply_async()\n",
     "a task is sent by .send_task outside a dispatcher": "import celery\ncelery.current_app.send_task('orders.work')\n",
+    "the name of a format is compared": "def is_sold_at_once(terms):\n    return terms.format in ('buy_now', 'x')\n",
 }
 
 
