@@ -61,9 +61,8 @@ def notify(
     n: int = 1,
     now: datetime = NOW,
 ) -> None:
-    """Write `n` notifications to the user's feed."""
-    for _ in range(n):
-        services.notify([request(user_id, source=source, kind=kinds.of(kind))], now=now)
+    """Write `n` notifications to the user's feed, as a group."""
+    services.notify([request(user_id, source=source, kind=kinds.of(kind)) for _ in range(n)], now=now)
 
 
 def request(
