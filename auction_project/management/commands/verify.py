@@ -69,8 +69,12 @@ class Command(BaseCommand):
         sys.exit(VIOLATED if not held else STILL_BEHIND if report.behind else 0)
 
     def _print(self, finding: findings.Finding) -> None:
-        verdict = "ok" if not finding.violations else f"VIOLATED {len(finding.violations)}"
+        if finding.violations:
+            verdict = f"VIOLATED {len(finding.violations)}"
+        else:
+            verdict = "ok" if finding.checked else "-"
+        checked = f"{finding.checked:>9} checked" if finding.checked else f"{'nothing to check':>17}"
         meaning = words.WORDS.get(finding.invariant, "")
-        self.stdout.write(f"{finding.invariant:<4} {verdict:<12} {finding.checked:>9} checked   {meaning}")
+        self.stdout.write(f"{finding.invariant:<4} {verdict:<12} {checked}   {meaning}")
         for violation in finding.violations[:MAX_SHOWN]:
             self.stdout.write(f"       {violation}")

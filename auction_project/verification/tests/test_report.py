@@ -91,6 +91,26 @@ def test_the_three_verdicts_have_exit_codes_of_their_own(monkeypatch, violations
     assert ("still behind: sales are under way" in output) == bool(behind)
 
 
+@pytest.mark.parametrize(
+    ("checked", "violations", "shown"),
+    [
+        (0, (), ["B1", "-", "nothing to check"]),
+        (1, (), ["B1", "ok", "1 checked"]),
+        (0, ("a bid",), ["B1", "VIOLATED 1", "nothing to check"]),
+    ],
+)
+def test_what_was_not_checked_is_not_called_ok(monkeypatch, checked, violations, shown):
+    judged = verification.Report((Finding("B1", checked, violations),), 0, 0)
+    monkeypatch.setattr(verification, "verify", lambda **_: judged)
+    command = verify.Command(stdout=io.StringIO())
+
+    with pytest.raises(SystemExit):
+        command.handle(settled=False, answers=None, json=None)
+
+    line = command.stdout._out.getvalue().splitlines()[0]
+    assert re.split(r"\s{2,}", line) == [*shown, words.WORDS["B1"]]
+
+
 def test_every_invariant_that_a_checker_names_is_explained():
     """Without its sentence, a new invariant would print as an id only."""
     packages = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas")
