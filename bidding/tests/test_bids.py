@@ -421,3 +421,4 @@ def test_the_price_of_all_units_of_a_listing_is_bounded(quantity, taken):
     assert isinstance(outcome, log.Entry) is taken
     if not taken:
         assert (outcome.rule, outcome.field, lot.entries) == ("terms_invalid", "quantity", [])
+        assert outcome.error().detail.endswith("all units together cost at most 1000000000.00 EUR.")

@@ -187,6 +187,20 @@ def test_a_page_does_not_request_an_order_before_it_exists(
     assert window.errors == []
 
 
+def test_an_unknown_order_is_said_to_be_unknown_at_the_first_answer(
+    open_window: Open, bidders: Bidders
+) -> None:
+    """The page asks again for a while, and says so before: here its further questions get no answer."""
+    window = open_window(bidders[0])
+    window.page.route(re.compile(r"/api/v1/orders\?number="), lambda route: None)
+    window.page.route(re.compile(r"/api/v1/orders\?number="), lambda route: route.continue_(), times=1)
+
+    window.page.goto("/orders/NONE-1")
+
+    window.expect_text("#order", "You have no order with this number.")
+    assert window.errors == []
+
+
 def test_a_declined_card_cancels_the_order_and_its_notice_leads_to_the_lot(
     house: houses.House, open_window: Open, product: str
 ) -> None:

@@ -28,9 +28,12 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     page = window.page
 
     page.goto("/sell/products/new")
-    page.get_by_label("Title").fill("Telescope, brass")
+    page.get_by_label("Title").fill("  ")
     page.get_by_role("button", name="Create product").click()
+    window.expect_text("#title-error", "Title is required.")
     window.expect_text("#sku-error", "SKU is required.")
+    sync_api.expect(page.get_by_label("Title")).to_be_focused()
+    page.get_by_label("Title").fill("Telescope, brass")
     page.get_by_label("SKU").fill(sku)
     page.get_by_label("Description").fill("Three draws.\nIn its box.")
     page.get_by_label("Picture").set_input_files(
@@ -120,12 +123,19 @@ def test_terms_that_break_a_rule_are_refused_at_their_field(
     window.page.goto(f"/sell/auctions/new?product={product}")
     window.expect_text("#product_id-hint", "in stock")
 
-    window.page.get_by_label("Starting price").fill("50")
-    window.page.get_by_label("Reserve (optional)").fill("20")
+    price, reserve = (window.page.get_by_label(name) for name in ("Starting price", "Reserve (optional)"))
+
+    for text, refusal in (("5x", "Enter one amount, such as 1250.50."), ("0", "at most €1,000,000,000.00.")):
+        price.fill(text)
+        window.page.get_by_role("button", name="Create auction").click()
+        window.expect_text("#start_price-error", refusal)
+        sync_api.expect(price).to_be_focused()
+    price.fill("50")
+    reserve.fill("20")
     window.page.get_by_role("button", name="Create auction").click()
 
-    window.expect_text("#reserve_price-error", "at least the starting price")
-    sync_api.expect(window.page.get_by_label("Reserve (optional)")).to_be_focused()
+    window.expect_text("#reserve_price-error", "It must be at least the starting price.")
+    sync_api.expect(reserve).to_be_focused()
 
 
 def test_an_operator_cancels_with_a_reason_and_bidders_read_it(

@@ -56,17 +56,18 @@ def _flaws(terms: Terms, reserve: int | None, at: int) -> Iterator[Flaw]:
         yield "format", f"one of {', '.join(formats.FORMATS)}"
         return
     hard_stop_at = terms.soft_close.hard_stop_at
+    largest = f"{money.format(money.MAX_MINOR_UNITS, terms.currency)} {terms.currency}"
     bounds = (
         (
             1 <= terms.start_price <= money.MAX_MINOR_UNITS,
             "start_price",
-            f"between 1 and {money.MAX_MINOR_UNITS} minor units",
+            f"above 0 and at most {largest}",
         ),
         (1 <= terms.quantity <= MAX_QUANTITY, "quantity", f"between 1 and {MAX_QUANTITY}"),
         (
             terms.start_price * terms.quantity <= money.MAX_MINOR_UNITS,
             "quantity",
-            f"so small that all units together cost at most {money.MAX_MINOR_UNITS} minor units",
+            f"so small that all units together cost at most {largest}",
         ),
         (terms.ends_at > max(at, terms.starts_at), "ends_at", "after the start and after now"),
         (terms.ends_at - terms.starts_at <= MAX_DURATION_MS, "ends_at", "at most 90 days after the start"),

@@ -25,6 +25,14 @@ test("a refusal has the figures that it names", () => {
     ["auction_not_open", { starts_at: AT }, `It opens on ${longDate(AT)}.`],
     ["auction_closed", { ends_at: AT }, `It ended on ${longDate(AT)}.`],
     ["auction_cancelled", { reason: "Damaged." }, "Reason: Damaged."],
+    ["amount_invalid", {}, "Enter one amount, such as 1250.50."],
+    ["amount_invalid", { maximum: "1000.00" }, "Enter an amount above 0, and at most €1,000.00."],
+    ["amount_invalid", { decimals: 2 }, "The server's sentence."],
+    [
+      "terms_invalid",
+      { field: "reserve_price", detail: "reserve_price must be at least the starting price." },
+      "It must be at least the starting price.",
+    ],
     ["unavailable", {}, "We can't reach the bid log right now. Please try again in a moment."],
   ];
   for (const [code, figures, text] of texts) assert.equal(refused(code, figures).text, text);

@@ -54,6 +54,9 @@ function withoutCurrency(text, currency) {
   return match?.[1] ?? match?.[2] ?? text;
 }
 
+/** What to enter where an amount is expected. */
+export const amountHint = () => `Enter one amount, such as ${forReader("1250.50")}.`;
+
 /**
  * An amount in the reader's format, as readAmount() accepts it: "1250.50" -> "1250,50" for a German.
  * @param {string} amount

@@ -1,7 +1,7 @@
 // The form of a bid: what may be entered, the question before an unusual bid, and what the page says while no answer comes.
 // standing.js says how the bidder stands afterwards. This file says what went wrong, and nothing that can go out of date.
 
-import { forReader, readAmount } from "./amount.js";
+import { amountHint, forReader, readAmount } from "./amount.js";
 import { me } from "./api.js";
 import { forget, place, REPEATS, resume, Unanswered, Withdrawn } from "./bidding.js";
 import { cardState } from "./card.js";
@@ -250,12 +250,7 @@ export class BidForm {
     }
     const amount = readAmount(this.amount.value, currency);
     if (!amount)
-      return this.#refuseInput(
-        input,
-        "That is not a valid amount",
-        `Enter one amount, such as ${forReader("1250.50")}.`,
-        ruleLine("amount_invalid"),
-      );
+      return this.#refuseInput(input, "That is not a valid amount", amountHint(), ruleLine("amount_invalid"));
     const maximum = this.#own.maximum ?? "0";
     if (this.#isLeader && !this.#isLowering && toMinor(amount, currency) < toMinor(maximum, currency)) {
       return this.#refuseInput(

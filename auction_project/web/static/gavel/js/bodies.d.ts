@@ -286,6 +286,7 @@ export interface ProblemBody {
   amount?: string;
   minimum?: string;
   maximum?: string;
+  decimals?: number;
   price?: string;
   quantity_left?: number;
   starts_at?: number;

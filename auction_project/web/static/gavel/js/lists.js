@@ -111,31 +111,53 @@ export function ruleLine(rule) {
   return h("p", { class: "small muted" }, "Error code: ", h("code", {}, rule));
 }
 
-/** @param {Problem} problem */
-const isBlank = (problem) => problem.body.detail?.includes("may not be blank");
-
-/** @param {Element | RadioNodeList} input */
-const labelOf = (input) =>
-  ("labels" in input && input.labels instanceof NodeList && input.labels[0]?.textContent?.trim()) || "This field";
-
-/**
- * Show a refusal at the field that it names; true when there is one. Ids are the names up to their first ".". Without a refusal
- * the fields are cleared.
- * @param {HTMLFormElement} form
- * @param {unknown} error
- */
-export function showFieldError(form, error) {
+/** @param {HTMLFormElement} form */
+export function clearFieldErrors(form) {
   for (const line of form.querySelectorAll(".field-error")) line.textContent = "";
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+}
+
+/**
+ * Say at each field that must be filled in and is not that it is required; true when there is one. Other fields are cleared.
+ * @param {HTMLFormElement} form
+ */
+export function showMissing(form) {
+  clearFieldErrors(form);
+  /** @type {NodeListOf<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>} */
+  const required = form.querySelectorAll("[required]");
+  const missing = [...required].filter((input) => !input.value.trim());
+  for (const input of missing) mark(form, input.name, `${input.labels?.[0]?.textContent?.trim()} is required.`);
+  missing[0]?.focus();
+  return missing.length > 0;
+}
+
+/**
+ * Show a refusal at the field that it names; true when there is one.
+ * @param {HTMLFormElement} form
+ * @param {unknown} error
+ * @param {string} [currency] That of the form's amounts.
+ */
+export function showFieldError(form, error, currency) {
+  clearFieldErrors(form);
   if (!(error instanceof Problem) || !error.field) return false;
-  const name = error.field.split(".")[0] ?? "";
-  const input = form.elements.namedItem(error.field) ?? form.elements.namedItem(name);
+  const input = mark(form, error.field, explain(error, currency).text);
+  if (input instanceof HTMLElement) input.focus();
+  return input !== null;
+}
+
+/**
+ * Write below a field what is wrong with it. The field, or null when the form has none of that name. Ids are the names up to
+ * their first ".".
+ * @param {HTMLFormElement} form
+ * @param {string} field
+ * @param {string} text
+ */
+function mark(form, field, text) {
+  const name = field.split(".")[0] ?? "";
+  const input = form.elements.namedItem(field) ?? form.elements.namedItem(name);
   const line = document.getElementById(`${name}-error`);
-  if (!input || !line) return false;
-  line.textContent = isBlank(error) ? `${labelOf(input)} is required.` : explain(error).text;
-  if (input instanceof HTMLElement) {
-    input.setAttribute("aria-invalid", "true");
-    input.focus();
-  }
-  return true;
+  if (!input || !line) return null;
+  line.textContent = text;
+  if (input instanceof HTMLElement) input.setAttribute("aria-invalid", "true");
+  return input;
 }

@@ -1,5 +1,6 @@
 // What the page says about a request that failed: a title, and a sentence with the figures that the rule names. Pure.
 
+import { amountHint } from "./amount.js";
 import { longDate } from "./dates.js";
 import { Offline, Problem } from "./errors.js";
 import { money } from "./format.js";
@@ -63,6 +64,11 @@ function figuresOf(code, body, currency) {
   switch (code) {
     case "bid_too_low":
       return amount && minimum ? `Your bid of ${amount} is too low. Bid ${minimum} or more.` : null;
+    case "amount_invalid":
+      if (body.decimals !== undefined) return null;
+      return body.maximum ? `Enter an amount above 0, and at most ${money(body.maximum, currency)}.` : amountHint();
+    case "terms_invalid":
+      return body.detail?.replace(`${body.field} must`, "It must") ?? null;
     case "bid_unchanged":
       return amount ? `Your maximum is ${amount}.` : null;
     case "sold_out":

@@ -3,7 +3,7 @@
 import { request } from "../api.js";
 import { loadCard } from "../card.js";
 import { byId, h, setText } from "../dom.js";
-import { showFieldError, showProblem } from "../lists.js";
+import { showFieldError, showMissing, showProblem } from "../lists.js";
 
 /** @import {Card} from "../bodies.d.ts" */
 
@@ -49,7 +49,7 @@ async function load() {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  showFieldError(form, null);
+  if (showMissing(form)) return;
   try {
     show(await request("PUT", "/api/v1/card", { body: { number: number.value.trim() } }));
     showProblem(byId("problem"), null);

@@ -4,7 +4,7 @@ import { get, me, post } from "../api.js";
 import { longDate, shortDate } from "../dates.js";
 import { byId, control, h, note, readJson, setText } from "../dom.js";
 import { formatOf, rulesOf, termsOf } from "../formats.js";
-import { showFieldError, showProblem } from "../lists.js";
+import { clearFieldErrors, showFieldError, showMissing, showProblem } from "../lists.js";
 import { after, isBidEvent } from "../lots.js";
 import { draw } from "../plot.js";
 import { AuctionRecord, fromFrame } from "../record.js";
@@ -148,12 +148,13 @@ byId("open").addEventListener("click", async () => {
 });
 
 byId("cancel").addEventListener("click", () => {
-  showFieldError(form, null);
+  clearFieldErrors(form);
   dialog.showModal();
 });
 byId("cancel-back").addEventListener("click", () => dialog.close());
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (showMissing(form)) return;
   try {
     show(await post(`${path}/cancel`, { reason: control(form, "reason", HTMLTextAreaElement).value.trim() }));
     showProblem(byId("problem"), null);

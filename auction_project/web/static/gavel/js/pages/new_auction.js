@@ -7,7 +7,7 @@ import { byId, control, h, readJson } from "../dom.js";
 import { isNotFound } from "../errors.js";
 import { duration, plural } from "../format.js";
 import { formatOf, rulesOf } from "../formats.js";
-import { showFieldError, showProblem } from "../lists.js";
+import { clearFieldErrors, showFieldError, showMissing, showProblem } from "../lists.js";
 
 /** @import {FormatName, Page, Product, RuleFigures} from "../bodies.d.ts" */
 
@@ -49,7 +49,7 @@ const formatName = () => /** @type {FormatName} */ (new FormData(form).get("form
 /** @param {string} name */
 const amountOf = (name) => readAmount(textOf(name), currencyField.value);
 
-/** The amount of a field, or the text that is none: the server names the rule. @param {string} name */
+/** The amount of a field, or the text that is none, which the server refuses. @param {string} name */
 const amountOrText = (name) => amountOf(name) ?? textOf(name);
 
 /** The body of the new auction, as the fields are now. */
@@ -187,19 +187,19 @@ productField.addEventListener("change", () => showChosen());
 
 form.addEventListener("input", () => {
   key = newKey();
-  showFieldError(form, null); // what was wrong is being corrected
+  clearFieldErrors(form); // what was wrong is being corrected
   preview();
 });
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  showFieldError(form, null);
+  if (showMissing(form)) return;
   button.disabled = true;
   try {
     const auction = await post("/api/v1/auctions", terms(), { key });
     location.assign(`/sell/auctions/${auction.id}`);
   } catch (error) {
-    if (showFieldError(form, error)) showProblem(byId("problem"), null);
+    if (showFieldError(form, error, currencyField.value)) showProblem(byId("problem"), null);
     else {
       showProblem(byId("problem"), error);
       byId("content").focus();

@@ -2,7 +2,7 @@
 
 import { request } from "../api.js";
 import { byId, h, note } from "../dom.js";
-import { showFieldError, showProblem } from "../lists.js";
+import { showFieldError, showMissing, showProblem } from "../lists.js";
 
 const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
 const UPLOAD_MS = 60_000;
@@ -25,7 +25,7 @@ image.addEventListener("change", () => {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  showFieldError(form, null);
+  if (showMissing(form)) return;
   const body = new FormData(form);
   if (!image.files?.length) body.delete("image");
   button.disabled = true;

@@ -13,7 +13,7 @@ import { stream } from "../stream.js";
 /** @import {Label, Order, OrderFact} from "../bodies.d.ts" */
 
 const AGAIN_MS = 1_500;
-const PATIENCE_MS = 4_000; // for a sale whose notification is still on its way
+const PATIENCE_MS = 4_000; // so long the page looks for a sale whose notification is still on its way
 
 const container = byId("order");
 const number = container.dataset.number ?? "";
@@ -123,24 +123,34 @@ async function load() {
   try {
     const order = await find();
     if (order) show(order);
+    else showUnknown();
     showProblem(byId("problem"), null);
   } catch (error) {
     container.replaceChildren();
     showProblem(byId("problem"), error, { retry: isNotFound(error) ? null : load });
     return;
   }
-  if (!/"status":"(CONFIRMED|CANCELLED)"/.test(shown)) timer = setTimeout(load, AGAIN_MS);
+  const isFinal = /"status":"(CONFIRMED|CANCELLED)"/.test(shown);
+  if (!isFinal && (shown || Date.now() - began < PATIENCE_MS)) timer = setTimeout(load, AGAIN_MS);
 }
 
-/** The order or, before there is one, its sale; null while neither is known. An operator sees every order. @returns {Promise<Order | null>} */
+/** The order or, before there is one, its sale; null when neither is known. An operator sees every order. @returns {Promise<Order | null>} */
 async function find() {
   isPlaced ||= (await get(withQuery("/api/v1/orders", { number }))).total > 0;
-  if (!isPlaced) {
-    const sale = saleAsOrder(number, (await loadSales()).get(number));
-    if (sale) return sale;
-    if (!me.has("operator") && Date.now() - began < PATIENCE_MS) return null;
-  }
-  return get(`/api/v1/orders/${number}`);
+  if (isPlaced) return get(`/api/v1/orders/${number}`);
+  const sale = saleAsOrder(number, (await loadSales()).get(number));
+  return sale ?? (me.has("operator") ? get(`/api/v1/orders/${number}`) : null);
+}
+
+function showUnknown() {
+  container.removeAttribute("aria-busy");
+  container.replaceChildren(
+    note(
+      "warn",
+      "Order not found",
+      "You have no order with this number. One that you made just now appears here by itself.",
+    ),
+  );
 }
 
 stream.addEventListener("notification", ({ detail }) => {
