@@ -126,7 +126,11 @@ class OrderAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     @admin.display(description="payment")
     def payment(self, order: models.Order) -> str:
         payment = selectors.get_payments([order.number]).get(order.number)
-        return _link("admin:orders_payment_change", order.number, payment.state) if payment else "none"
+        return (
+            _link("admin:orders_payment_change", order.number, payment.get_state_display())
+            if payment
+            else "none"
+        )
 
     @admin.display(description="risk")
     def risk(self, order: models.Order) -> str:
@@ -191,7 +195,7 @@ class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
                 reason=form.cleaned_data["reason"],
                 now=timezone.now(),
             )
-            messages.success(request, f"{object_id} is {state}.")
+            messages.success(request, f"{object_id} is {models.PaymentState(state).label.lower()}.")
         except errors.DomainError as error:
             messages.error(request, error.detail)
         # The dialog is part of the page, so htmx must load the page again.

@@ -158,7 +158,7 @@ class PaymentFact(models.Model):
 
     class Kind(models.TextChoices):
         STARTED = "STARTED"
-        TIMED_OUT = "TIMED_OUT"
+        TIMED_OUT = "TIMED_OUT", "Timed out"
         CANCELLING = "CANCELLING"
         CAPTURED = "CAPTURED"
         DECLINED = "DECLINED"

@@ -173,7 +173,9 @@ def test_finance_settles_a_hanging_payment_with_a_reason(
     path = reverse("admin:orders_payment_settle", args=[sale.order_number])
     viewer, finance = client_with(*VIEWS), client_with(*VIEWS, "resolve_payment", email="finance@example.org")
 
-    assert path in finance.get(pages(models.Payment, sale.order_number)[1]).content.decode()
+    page = finance.get(pages(models.Payment, sale.order_number)[1]).content.decode()
+    assert path in page
+    assert "Timed out" in page
     refused = viewer.post(path, {"reason": "It hangs.", "_form_submitted": "True"})
     assert (refused.status_code, sale.payment().state) == (403, "STARTED")
     without_reason = finance.post(path, {"reason": "", "_form_submitted": "True"})

@@ -48,6 +48,14 @@ def test_the_admin_is_closed_to_a_bidder_and_to_strangers(ada: models.User) -> N
     assert signed_in(ada).get(LIST, follow=True).status_code == 403
 
 
+def test_the_path_of_a_page_writes_an_address_as_it_is(ada: models.User, operator: models.User) -> None:
+    html = signed_in(operator).get(page(ada)).content.decode()
+
+    assert "Ada@" not in html
+    assert f">{ada.email}</a>" in html
+    assert ">Accounts</a>" in html
+
+
 @pytest.mark.parametrize("group", ["stock clerk", "finance", "viewer"])
 def test_other_groups_do_not_see_accounts(make: Make, ada: models.User, group: str) -> None:
     services.sync_group_permissions()
