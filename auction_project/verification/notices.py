@@ -1,7 +1,7 @@
 """N4: notices are true. Compares each notice that was not withdrawn with the auction, sale and order that it is about, once
 everything has settled.
 
-A kind that is not in the table (an outbid or leading notice) is about a moment, and later notices withdraw it.
+A notice about a moment (outbid, leading) is withdrawn by what comes after it, so that it is true as long as it stands.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,15 @@ def _subject(data: dict[str, Any]) -> str:
     return str(data.get("sale_id") or data.get("auction_id") or data.get("order_number"))
 
 
+def _leading(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    return state is not None and state.status is rules.Status.OPEN and state.leader == user_id
+
+
+def _outbid(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
+    """Until the sale of a closed lot has ended, its other bidders read that they were outbid."""
+    return state is not None and not state.ended and state.leader != user_id
+
+
 def _sale_is(*outcomes: str) -> Holds:
     def holds(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
         sale = world.sales.get(data["sale_id"])
@@ -54,7 +63,8 @@ def _won(world: worlds.World, state: rules.State | None, user_id: str, data: dic
 
 
 def _lost(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
-    return state is not None and state.outcome == "sold" and user_id not in state.buyers
+    """A loser is notified when another bidder has paid."""
+    return state is not None and state.sold > 0 and user_id not in state.buyers
 
 
 def _not_sold(world: worlds.World, state: rules.State | None, user_id: str, data: dict[str, Any]) -> bool:
@@ -84,6 +94,8 @@ def _order_is_off(world: worlds.World, state: rules.State | None, user_id: str, 
 
 
 _HOLDS: dict[str, Holds] = {
+    "OUTBID": _outbid,
+    "LEADING": _leading,
     "WON": _won,
     "NEXT_IN_LINE": _next_in_line,
     "LOST": _lost,
