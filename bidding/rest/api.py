@@ -316,6 +316,8 @@ class OutcomeView(views.APIView):
         responses=schemas.Outcome,
     )
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
+        """What became of a bid that was answered. A bid that got no answer, or a 503, may still come into the log, so
+        that a 404 here does not say that it failed: send it again under its key instead, and it counts once."""
         entry = selectors.get_outcome(auction_id, actor=request.user.sub, key=key)
         if entry is None:
             raise errors.NotFound("Nothing of yours stands under this key.", key=key)

@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from django.core.management import call_command
 
 from auction_project.tools.demo import instance
+from auction_project.tools.management.commands import demo
 
 # A demo that holds its directory, says so, and ends at SIGTERM; `deaf` ones only at SIGKILL.
 HOLDER = """
@@ -72,6 +74,24 @@ def test_the_demo_that_runs_is_found_stopped_and_waited_for(here, running, tmp_p
 
     assert running.wait(30) == -signal.SIGTERM
     assert here.pid() is None
+
+
+def test_verify_becomes_the_verification_of_the_stores_of_the_demo_that_runs(running, tmp_path, monkeypatch):
+    class Replaced(BaseException):
+        """This process would be another program now."""
+
+    def replace(_program, argv, environment):
+        raise Replaced(argv[1:], environment["REDIS_URL"])
+
+    monkeypatch.setattr(demo, "_VAR", tmp_path)
+    monkeypatch.setattr(os, "execve", replace)
+
+    with pytest.raises(Replaced) as replaced:
+        call_command("demo", "--verify", "--settled")
+
+    argv, redis_url = replaced.value.args
+    assert (argv[0].rpartition("/")[2], argv[1:]) == ("manage.py", ["verify", "--settled"])
+    assert redis_url == "redis://x"
 
 
 def test_a_file_that_a_killed_demo_left_names_no_process(here, running, tmp_path):
