@@ -12,7 +12,7 @@ import pytest
 
 from auction_project.kernel import ids, instants
 from bidding import presentation, runtime
-from bidding.rules import log
+from bidding.rules import kinds, log
 from bidding.store import auctions, bid_log
 from bidding.tests import lots, web
 from bidding.tests.lots import ANN, BEN, OPERATOR, SELLER
@@ -83,6 +83,20 @@ def test_an_auction_as_it_is_now_is_public(auction, rest):
     )
     assert (body["leader"], body["bids"], body["bidders"], body["title"]) == ("Bidder 1", 1, 1, "Sextant")
     assert body["hash"] == runtime.look(auction).hash
+
+
+@pytest.mark.parametrize(("bidders", "outcome"), [((), "unsold"), ((ANN,), "sold")])
+def test_an_auction_that_ended_says_whether_it_was_sold(auction, rest, bidders, outcome):
+    for bidder in bidders:
+        assert web.bid(auction, GOOD, **web.bearer(bidder)).status_code == 201
+    before = rest("get", f"auctions/{auction}").json()
+    close = kinds.Close(auction_id=auction, actor="clock", key="close", at=before["ends_at"], salt="s")
+
+    runtime.submit(close)
+
+    after = rest("get", f"auctions/{auction}").json()
+    assert (before["status"], before["outcome"]) == ("OPEN", None)
+    assert (after["status"], after["outcome"]) == ("CLOSED", outcome)
 
 
 def test_what_is_hidden_is_in_no_body(bid_log, rest):

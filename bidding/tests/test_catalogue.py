@@ -227,10 +227,11 @@ def test_what_is_published_is_listed(log, relay, lists):
     step_until(relay, lambda: lists(status="OPEN") == (["x"], 1))
     item = find().items[0]
     assert (item["seq"], item["bids"], item["price"]) == (lot.state.seq, 2, "20.50")
+    assert item["outcome"] is None
 
     log.append([lot.bid(ANN, 500_00), lot.close()], batch="w:2")
     step_until(relay, lambda: lists(status="CLOSED") == (["x"], 1))
-    assert find().items[0]["bids"] == 3
+    assert (find().items[0]["bids"], find().items[0]["outcome"]) == (3, "sold")
 
 
 def test_each_state_is_listed_before_its_document_says_so(log, make_relay, monkeypatch):

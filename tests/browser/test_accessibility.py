@@ -50,6 +50,7 @@ CHECK = """() => {
   for (const tag of ["header", "nav", "main", "footer"]) if (document.querySelectorAll(tag).length < 1) flaws.push(`no ${tag}`);
   if (!document.documentElement.lang) flaws.push("no language");
   for (const e of document.querySelectorAll(".stacked")) if (e.scrollWidth > e.parentElement.clientWidth + 1) flaws.push(`cut: ${e.caption.textContent}`);
+  for (const e of document.querySelectorAll(".lot-card, .lot-figures > div")) if (e.scrollWidth > e.clientWidth + 1) flaws.push(`cut: ${e.textContent}`);
   for (const e of document.querySelectorAll(".menu a")) if (e.getBoundingClientRect().right > innerWidth) flaws.push(`off the screen: ${e.textContent}`);
   if (document.documentElement.scrollWidth > innerWidth + 1) flaws.push(`wider than the window: ${document.documentElement.scrollWidth}`);
   return flaws;
@@ -100,6 +101,8 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
     for amount in ("20", "30"):
         assert person.bid(auction_id, amount).status_code == 201
     bought = house.new_auction(product, format="buy_now", start_price="40.00", quantity=5)
+    ended = house.new_auction(product, seconds=2, reserve_price="100.00", relistings_left=0)
+    house.wait_until(lambda: house.auction(ended)["status"] == "CLOSED", "the end of a lot")
     assert person.buy(bought).status_code == 201
     house.wait_until(lambda: person.orders() and person.orders()[0]["status"] == "CONFIRMED", "the order")
     number = person.orders()[0]["number"]
@@ -108,6 +111,7 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
     operator = open_window(house.operator, viewport={"width": width, "height": 900}, color_scheme=scheme)
     public = (
         "/",
+        "/?status=CLOSED",
         f"/auctions/{auction_id}",
         "/accounts/login/",
         "/accounts/signup/",

@@ -247,6 +247,27 @@ def test_the_catalogue_is_searched_and_paged_and_follows_prices(
     assert window.faults == []
 
 
+def test_a_card_says_sold_out_and_counts_down_no_more_when_the_last_unit_is_bought(
+    house: houses.House, open_window: Open, bidders: Bidders
+) -> None:
+    title = f"Sundial {uuid.uuid4().hex[:8]}"
+    auction_id = house.new_auction(
+        house.new_product(stock=2, title=title), format="buy_now", start_price="40.00", quantity=2
+    )
+    window = open_window()
+    window.page.goto(f"/?q={title}")
+    window.expect_text(".lot-card .chip", "Open")
+    window.expect_text(".lot-card .lot-figures", "Ends in")
+
+    assert bidders[0].buy(auction_id).status_code == 201
+    window.expect_text(".lot-card", "1 left")
+    assert bidders[1].buy(auction_id).status_code == 201
+
+    window.expect_text(".lot-card .chip", "Sold out")
+    sync_api.expect(window.page.locator(".lot-card .lot-figures")).not_to_contain_text("Ends in")
+    assert window.faults == []
+
+
 def test_a_visitor_signs_in_before_bidding(house: houses.House, open_window: Open, product: str) -> None:
     auction_id = house.new_auction(product)
     window = open_window()

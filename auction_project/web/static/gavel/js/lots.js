@@ -42,7 +42,8 @@ export function after(lot, { seq, event, data }) {
 }
 
 /**
- * The frame has what the listing promised. The body may know that less is in stock, so the smaller figure counts.
+ * The frame has what the listing promised. The body may know that less is in stock, so the smaller figure counts. The purchase
+ * of the last unit ends the listing, until a sale falls through.
  * @param {Lot} lot
  * @param {FrameData} data
  * @returns {Lot}
@@ -61,8 +62,8 @@ function afterBid(
     leader,
     reserve_met,
     quantity_left,
-    status: "OPEN",
-    outcome: null,
+    status: left === 0 ? "SOLD_OUT" : "OPEN",
+    outcome: left === 0 ? "sold_out" : null,
   };
 }
 
