@@ -11,7 +11,7 @@ from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, OPERATOR, SELLER, T0
 
 
-def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **changes):
+def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, seller_id=SELLER, **changes):
     """An auction that opened now and ends in an hour, brought there by the committer; its bidders have cards."""
     now = instants.now()
     services.record_cards(
@@ -43,7 +43,7 @@ def open_auction(auction_id, *, opened=True, starts_in=0, lasts_ms=lots.HOUR, **
             title="Sextant",
             text="",
             thumbnail="",
-            seller_id=SELLER,
+            seller_id=seller_id,
             stock_version=1,
         ),
         kinds.Open(**common, actor="clock", key="open"),

@@ -398,6 +398,24 @@ def test_a_key_whose_bid_is_still_being_decided_is_503_and_never_404(auction, re
     assert rest("get", path, ANNS).json() == answer.json()
 
 
+@pytest.mark.parametrize("undecided_before", [True, False])
+def test_a_key_that_is_undecided_before_or_after_the_look_into_the_store_is_503(
+    auction, rest, monkeypatch, undecided_before
+):
+    """The bid comes to its end, or arrives, while the store is asked."""
+    running, looked = runtime.current(), []
+    find = running.store.bids.find
+
+    async def noting(keys):
+        looked.append(keys)
+        return await find(keys)
+
+    monkeypatch.setattr(running.store.bids, "find", noting)
+    monkeypatch.setattr(running.committer, "is_undecided", lambda _: bool(looked) != undecided_before)
+
+    assert refused(rest("get", f"auctions/{auction}/bids/by-key/key-1", ANNS))[0] == 503
+
+
 def test_a_standing_is_for_its_bidder_alone(auction, rest):
     web.bid(auction, {"amount": "47.31", "currency": "EUR"}, **ANNS)
     web.bid(auction, {"amount": "30.00", "currency": "EUR"}, **BENS)

@@ -8,17 +8,19 @@ import types
 
 import httpx
 import pytest
+from django.core import signing
 from django.db.backends.base import base
 
 from auction_project import asgi
+from auction_project.kernel import ids
 from auction_project.kernel.contracts import events
 from auction_project.web import bounds
 from bidding import reports, runtime, services
-from bidding.rest import bid_endpoint
+from bidding.rest import bid_endpoint, confirmations
 from bidding.rules import kinds
 from bidding.store import bid_log
 from bidding.tests import lots, web
-from bidding.tests.lots import ANN, BEN, DOT, SELLER
+from bidding.tests.lots import ANN, BEN, DOT, OPERATOR, SELLER
 from bidding.tests.running import head, open_auction
 from bidding.tests.web import GOOD, problem
 from bidding.writer import committer
@@ -85,6 +87,28 @@ def test_an_unusual_bid_is_confirmed_with_the_token_of_the_refusal_and_with_no_o
 
     placed = web.bid(auction, unusual | {"confirmation": token}, **web.bearer(ANN))
     assert (placed.status_code, placed.json()["standing"], head(auction)) == (201, "leading", 4)
+
+
+def test_a_confirmation_holds_for_its_time_and_no_longer(auction, monkeypatch):
+    unusual = {"amount": "80", "currency": "EUR"}
+    token = web.bid(auction, unusual, **web.bearer(ANN)).json()["confirmation"]
+    later = time.time() + confirmations.VALID_SECONDS + 1
+    monkeypatch.setattr(signing, "time", types.SimpleNamespace(time=lambda: later))
+
+    again = web.bid(auction, unusual | {"confirmation": token}, **web.bearer(ANN))
+
+    assert (again.json()["code"], head(auction)) == ("confirmation_required", 3)
+
+
+def test_an_operator_cannot_bid_on_a_lot_of_the_house(bid_log):
+    houses = open_auction("3" * 32, seller_id=ids.HOUSE)
+
+    assert problem(web.bid(houses, GOOD, **web.bearer(OPERATOR, "bidder", "operator"))) == (
+        403,
+        "house_lot",
+        None,
+    )
+    assert web.bid(houses, GOOD, **web.bearer(ANN)).status_code == 201
 
 
 def test_a_card_counts_as_soon_as_it_is_reported_and_a_removed_one_no_longer_after_a_while(

@@ -422,3 +422,13 @@ def test_the_price_of_all_units_of_a_listing_is_bounded(quantity, taken):
     if not taken:
         assert (outcome.rule, outcome.field, lot.entries) == ("terms_invalid", "quantity", [])
         assert outcome.error().detail.endswith("all units together cost at most 1000000000.00 EUR.")
+
+
+def test_the_price_of_a_purchase_is_bounded():
+    lot = lots.listing(100, start_price=10**9)
+
+    assert refused_without_effect(lot, "bid", ANN, quantity=101) == (
+        "amount_out_of_range",
+        {"amount": 101 * 10**9, "maximum": 10**11},
+    )
+    assert facts(lot.bid(ANN, quantity=100))["sale"]["price"] == 10**11

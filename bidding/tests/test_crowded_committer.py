@@ -181,3 +181,25 @@ async def test_an_unreadable_entry_that_won_the_race_fails_the_bids_of_its_own_a
     assert failed == {"x"}
     assert {a: scripted.head(a) for a in "yz"} == {"y": 4, "z": 4}
     assert [writer.peek(a) is None for a in "xyz"] == [True, False, False]
+
+
+async def test_an_unreadable_entry_under_a_repeated_key_fails_its_own_repeat_only(writer, scripted):
+    bids = [bid(ANN, 20_00, auction=a, key="mine") for a in "xyz"]
+    first = await asyncio.gather(*map(writer.submit, bids))
+    again = scripted_store.writer_on(scripted)
+    again.start()
+    find = scripted.find
+
+    async def finding(keys):
+        keys = list(keys)
+        if any(key.startswith("x|") for key in keys):
+            raise msgspec.ValidationError("what is this?")
+        return await find(keys)
+
+    scripted.find = finding
+
+    of_x, *others = await asyncio.gather(*map(again.submit, bids), return_exceptions=True)
+
+    assert isinstance(of_x, errors.Unavailable)
+    assert others == first[1:]
+    await again.stop()

@@ -17,7 +17,7 @@ from django.urls import resolve
 from django.utils import timezone
 
 from auction_project import celery
-from auction_project.kernel import failpoints
+from auction_project.kernel import failpoints, instants
 from auction_project.kernel.contracts import events
 from auction_project.kernel.tests import conditions
 from auction_project.processes import celery_hooks
@@ -158,6 +158,21 @@ def test_a_closed_account_gets_no_email_and_old_news_is_dropped(user_id: str) ->
     assert states == ["PENDING", "DROPPED"]
     assert mail.outbox == []
     assert email_of(user_id).reason == "no verified address"
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(59, "SENT"), (60, "DROPPED")])
+def test_a_call_to_bid_again_is_not_sent_once_the_auction_has_ended(
+    user_id: str, minutes: int, state: str
+) -> None:
+    verify(user_id)
+    figures = {"auction_id": "a" * 32, "title": "Lamp", "price": 1250, "minimum": 1300, "currency": "EUR"}
+    outbid = figures | {"ends_at": instants.of(NOW + timedelta(hours=1))}
+    services.notify([conftest.request(user_id, kind=kinds.of("OUTBID"), data=outbid)], now=NOW)
+
+    assert send(email_of(user_id), after=timedelta(minutes=minutes)) == state
+    assert (len(mail.outbox), "ended" in email_of(user_id).reason) == (
+        (1, False) if state == "SENT" else (0, True)
+    )
 
 
 def test_an_unavailable_server_is_tried_again(user_id: str, server: type[Broken]) -> None:
