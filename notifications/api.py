@@ -102,7 +102,7 @@ class NotificationsView(views.APIView):
 
 class ReadView(views.APIView):
     @openapi.extend_schema(
-        summary="Mark my notifications as read up to a cursor",
+        summary="Mark notifications as read",
         request=ReadBody,
         responses={200: ReadPosition, 409: api_schemas.refusal("cursor_unknown")},
         tags=["notifications"],

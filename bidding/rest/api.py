@@ -312,7 +312,7 @@ class BidsView(views.APIView):
 
 class OutcomeView(views.APIView):
     @extend_schema(
-        summary="The outcome of your own key",
+        summary="Result of my bid by key",
         responses=schemas.Outcome,
     )
     def get(self, request: request.Request, auction_id: str, key: str) -> response.Response:
@@ -345,7 +345,7 @@ class HistoryView(views.APIView):
 
 class StandingView(views.APIView):
     @extend_schema(
-        summary="Your own standing in an auction",
+        summary="My standing",
         responses=schemas.Standing,
     )
     def get(self, request: request.Request, auction_id: str) -> response.Response:
@@ -353,9 +353,7 @@ class StandingView(views.APIView):
 
 
 class OwnBidsView(views.APIView):
-    @extend_schema(
-        summary="The auctions that you bid in", parameters=[OwnBidsQuery], responses=schemas.OwnBids
-    )
+    @extend_schema(summary="My bids", parameters=[OwnBidsQuery], responses=schemas.OwnBids)
     def get(self, request: request.Request) -> response.Response:
         """The auctions that I bid in, the one with my latest bid first."""
         params = OwnBidsQuery.of(request.query_params)

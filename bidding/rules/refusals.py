@@ -125,7 +125,7 @@ class BidTooLow(errors.Refused):
 
 
 class BidUnchanged(errors.Refused):
-    """This is your maximum already."""
+    """This is already your maximum."""
 
     remedy = "Bid more to raise it; it may also go down as far as the visible price."
 

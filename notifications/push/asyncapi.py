@@ -33,7 +33,8 @@ _ABOUT_EVENTS = f"""
 The same frames as server-sent events, one per event. The id of an event is the position of the whole stream; a browser that
 reconnects sends the last one as `Last-Event-ID`, and may go on with its ticket for {tickets.RESUME_SECONDS // 60} minutes.
 A comment comes every {sse.HEARTBEAT_SECONDS:g} s of silence. A stream that cannot begin is refused with a problem: 400, 401,
-429 or 503. The last event of one that the server ends is `closing`.
+429 or 503. A browser's `EventSource` then closes for good: open another after a pause that grows each time. The last event of
+a stream that the server ends is `closing`.
 """.strip()
 
 

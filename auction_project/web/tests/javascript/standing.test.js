@@ -83,7 +83,7 @@ test("the sentence has the figures of its state", () => {
     [lot("CLOSED", "sold", "english"), "won", "Your price is €95.00."],
     [lot("CLOSED", "sold", "english", { leader: "Bidder 2" }), "failed", "You pay nothing. My orders says why."],
     [lot("CLOSED", "unsold", "english"), "not_sold", "Bidding reached €95.00, below the reserve."],
-    [lot("CLOSED", "unsold", "english", { reserve_met: true }), "not_sold", "The sale fell through."],
+    [lot("CLOSED", "unsold", "english", { reserve_met: true }), "not_sold", "The sale was cancelled."],
     [lot("CLOSED", "unsold", "english", { bids: 0 }), "none", "There was no bid."],
     [lot("CLOSED", "sold", "english"), "none", "The buyer is Bidder 1."],
     [lot("CANCELLED", "cancelled", "english"), "none", "Reason: The lot was damaged."],

@@ -55,7 +55,7 @@ export const english = {
     if (!lot.bids) return "There was no bid.";
     if (lot.has_reserve && !lot.reserve_met)
       return `Bidding reached ${money(lot.price, lot.currency)}, below the reserve.`;
-    return "The sale fell through.";
+    return "The sale was cancelled.";
   },
   soldTo: (lot) => [
     `Sold for ${lot.price ? money(lot.price, lot.currency) : ""}`,
