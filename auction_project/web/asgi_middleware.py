@@ -20,7 +20,6 @@ from django.http.request import split_domain_port, validate_host
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import addresses, answers, budgets, problems
 from auction_project.web import bounds, concurrency, middleware
-from auction_project.web.pages import content_policy
 from auction_project.web.pages import problems as problem_pages
 
 # Concurrent requests, and the share of one client.
@@ -34,11 +33,6 @@ MAX_HOSTS = 64
 _AUCTIONS = "/api/v1/auctions"
 _LOCAL_HOSTS = [".localhost", "127.0.0.1", "[::1]"]  # as Django's, with DEBUG and no ALLOWED_HOSTS
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-_PAGE = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", content_policy.header(content_policy.POLICY).encode()),
-    _NOSNIFF,
-)
 
 
 class NullCharacter(errors.Invalid):
@@ -119,16 +113,19 @@ class Framework:
 
 async def _refuse(scope: Any, send: Any, error: errors.DomainError, *, close: bool = False) -> None:
     """Answer with a problem, or with a page for a browser that accepts one."""
+    added = _security_headers(is_secure=scope.get("scheme") == "https")
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"").decode("latin-1")
     if _is_file(scope) or not middleware.wants_page(scope["path"], accept):
-        await answers.refuse(send, error, close=close)
+        await answers.refuse(send, error, close=close, headers=added)
         return
     status, body = problems.problem(error)
     more = problems.headers(error, status)
-    headers = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+    headers = [
+        (name.lower().encode(), value.encode()) for name, value in (problem_pages.HEADERS | more).items()
+    ]
     closing = ((b"connection", b"close"),) if close else ()
     page = problem_pages.page(body, more.get("Retry-After"))
-    await answers.send_whole(send, status, (*_PAGE, *headers, *closing), page)
+    await answers.send_whole(send, status, (*headers, *added, *closing), page)
 
 
 def _spend(scope: Any, client: Client) -> None:
@@ -179,8 +176,8 @@ class Bare:
         self._app = app
         self._hosts: dict[bytes, None] = {}  # verified, oldest first: a look-up costs less than a pattern
         self._redirects = bool(getattr(settings, "SECURE_SSL_REDIRECT", False))
-        self._plain = (_NOSNIFF,)
-        self._secure = (_NOSNIFF, *_strict_transport_security())
+        self._plain = _security_headers(is_secure=False)
+        self._secure = _security_headers(is_secure=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         is_secure = scope.get("scheme") == "https"
@@ -220,16 +217,16 @@ class Bare:
         return True
 
 
-def _strict_transport_security() -> tuple[tuple[bytes, bytes], ...]:
-    """The header that Django's SecurityMiddleware adds, by the same settings."""
-    if not settings.SECURE_HSTS_SECONDS:
-        return ()
+def _security_headers(*, is_secure: bool) -> answers.Headers:
+    """The headers that Django's SecurityMiddleware adds, by the same settings."""
+    if not (is_secure and settings.SECURE_HSTS_SECONDS):
+        return (_NOSNIFF,)
     value = f"max-age={settings.SECURE_HSTS_SECONDS}"
     if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
         value += "; includeSubDomains"
     if settings.SECURE_HSTS_PRELOAD:
         value += "; preload"
-    return ((b"strict-transport-security", value.encode()),)
+    return _NOSNIFF, (b"strict-transport-security", value.encode())
 
 
 async def _redirect(scope: Any, host: bytes, send: Any) -> None:

@@ -14,7 +14,6 @@ from auction_project.accounts import headless
 from auction_project.kernel import correlation, errors, logs
 from auction_project.kernel.http import problems
 from auction_project.kernel.messaging import failure
-from auction_project.web.pages import content_policy
 from auction_project.web.pages import problems as problem_pages
 
 PROGRAM_PREFIXES = ("/api/", headless.PREFIX)
@@ -116,8 +115,8 @@ def _as_problem(page: HttpResponse) -> HttpResponse:
 def _as_page(problem: HttpResponse) -> HttpResponse:
     """`problem` with its headers and cookies, and with a page as its body."""
     problem.content = problem_pages.page(json.loads(problem.content), problem.headers.get("Retry-After"))
-    problem.headers["Content-Type"] = "text/html; charset=utf-8"
-    problem.headers["Content-Security-Policy"] = content_policy.header(content_policy.POLICY)
+    for name, value in problem_pages.HEADERS.items():
+        problem.headers[name] = value
     return problem
 
 

@@ -7,6 +7,7 @@ none may be framed.
 
 from collections.abc import Callable
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 POLICY = {
@@ -49,9 +50,12 @@ class ContentPolicyMiddleware:
 
 
 def policy(request: HttpRequest) -> str:
-    """The policy of the page. It names the WebSockets, because not every browser counts them among 'self'. The host in
-    it was checked against ALLOWED_HOSTS.
+    """The policy of the page. It names the WebSockets, because not every browser counts them among 'self'; the page that
+    refuses a foreign host opens none.
     """
-    sockets = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
+    try:
+        sockets = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
+    except DisallowedHost:
+        sockets = ""
     rules = next((rules for prefix, rules in _BY_PREFIX if request.path.startswith(prefix)), POLICY)
     return header(rules, sockets=sockets)

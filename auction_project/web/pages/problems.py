@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from auction_project.kernel import errors
 from auction_project.kernel.http import problems
+from auction_project.web.pages import content_policy
 
 # The modules that answer clients. Importing them imports all errors that they can answer.
 _ANSWERING = (
@@ -32,8 +33,11 @@ _ANSWERING = (
     "sagas.urls",
 )
 
-
 MAX_PAGES = 256  # each with its own seconds to wait
+HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": content_policy.header(content_policy.POLICY),
+}  # of `page`, beside those of its problem
 
 
 class Meaning(msgspec.Struct, frozen=True, order=True):

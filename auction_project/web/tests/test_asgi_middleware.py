@@ -44,6 +44,7 @@ def _bearer(sub: str) -> dict[str, str]:
 
 def _problem(answer: httpx.Response) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json", answer.text[:200]
+    assert answer.headers["x-content-type-options"] == "nosniff"
     body = answer.json()
     assert body["status"] == answer.status_code
     return answer.status_code, body["code"]
@@ -172,8 +173,26 @@ async def test_an_address_that_does_not_exist_is_a_problem_below_the_api(
     assert _problem(await _ask(method, path)) == expected
 
 
+async def test_what_is_refused_before_django_has_its_security_headers(settings: Any) -> None:
+    settings.SECURE_HSTS_SECONDS = 100
+
+    secure = await _ask("GET", "/api/v1/auctions?q=%00", base_url="https://localhost")
+    plain = await _ask("GET", "/api/v1/auctions?q=%00")
+
+    assert _problem(secure) == _problem(plain) == (400, "null_character")
+    assert secure.headers["strict-transport-security"].startswith("max-age=100")
+    assert "strict-transport-security" not in plain.headers
+
+
 async def test_a_foreign_host_is_a_problem_below_the_api() -> None:
     assert _problem(await _ask("GET", "/api/v1/time", base_url="http://evil.example")) == (400, "invalid")
+
+
+async def test_the_page_that_refuses_a_foreign_host_opens_no_stream() -> None:
+    answer = await _ask("GET", "/problems/", base_url="http://evil.example")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
+    assert "connect-src 'self';" in answer.headers["content-security-policy"]
 
 
 async def test_a_fault_below_the_api_is_a_problem_that_says_nothing_of_it(
