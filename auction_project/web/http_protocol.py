@@ -1,7 +1,8 @@
 """HTTP/1.1 connections of the web role: uvicorn's protocol with bounds on the bytes and the time of a client.
 
 A head (request line and headers) has at most MAX_HEAD_BYTES and MAX_HEADER_LINES and arrives within HEAD_SECONDS. The
-same bytes and seconds bound what a chunked body holds beside its data. Trailers of a chunked body never become headers.
+same bytes and seconds bound what a chunked body holds beside its data. What a refused client goes on sending is read up
+to MAX_UNWANTED_BYTES. Trailers of a chunked body never become headers.
 A client that does not read its answer for STALLED_SECONDS is disconnected. A process that runs out of connections drops
 the one that has been silent longest.
 
@@ -30,7 +31,8 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADER_LINES = 100
 HEAD_SECONDS = 10.0
 STALLED_SECONDS = 30.0
-LINGER_SECONDS = 1.0  # closing with unread bytes resets the connection, and the client loses the answer
+LINGER_SECONDS = 1.0  # closing with unread bytes resets the connection, and the client may lose the answer
+MAX_UNWANTED_BYTES = 1024 * 1024  # read after a refusal and dropped, for the same reason
 MAX_PIPELINED = 32
 MAX_DESCRIPTORS = 65_536
 RESERVED_DESCRIPTORS = 256  # stores, files, the listening socket
@@ -109,6 +111,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._read = b""  # what is being parsed
         self._refusal: errors.DomainError | None = None
         self._is_refused = False
+        self._unwanted_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -125,6 +128,9 @@ class Protocol(httptools_impl.HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
+            self._unwanted_bytes += len(data)
+            if self._unwanted_bytes > MAX_UNWANTED_BYTES:
+                self.flow.pause_reading()
             return
         self._read = data
         self._pending_bytes += len(data)
@@ -318,7 +324,11 @@ def _too_large() -> HeadTooLarge:
 
 def _answer(error: errors.DomainError) -> bytes:
     status, headers, body = answers.problem(error)
-    return b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (_head(status, headers), len(body), body)
+    return b"%bcontent-length: %d\r\nconnection: close\r\nx-content-type-options: nosniff\r\n\r\n%b" % (
+        _head(status, headers),
+        len(body),
+        body,
+    )
 
 
 @functools.lru_cache(maxsize=256)

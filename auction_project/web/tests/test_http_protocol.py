@@ -234,6 +234,25 @@ def test_a_large_body_in_small_chunks_is_no_large_head(connect: Any) -> None:
     assert _read(connection)[1]["size"] == 20_002
 
 
+def test_what_a_refused_client_goes_on_sending_is_read_up_to_a_bound(
+    connect: Any, server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "LINGER_SECONDS", ENOUGH_SECONDS)
+    connection = connect()
+    connection.sendall(b"GET / HTTP/1.1\r\nLong: " + b"x" * (33 * 1024))
+    connection.setblocking(False)
+
+    def is_read_no_more() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            connection.send(b"x" * 65_536)
+        return any(each.flow.read_paused for each in list(server.server_state.connections))  # type: ignore[union-attr]
+
+    _until(is_read_no_more)
+
+    connection.settimeout(ENOUGH_SECONDS)
+    assert _read(connection)[0] == 431
+
+
 def test_what_is_not_http_is_a_problem(connect: Any) -> None:
     connection = connect()
 
