@@ -12,6 +12,7 @@ from allauth.account import models as allauth_models
 from allauth.mfa import models as mfa_models
 from allauth.usersessions import models as usersession_models
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth import models as auth_models
@@ -28,6 +29,8 @@ from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, ids
 
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)
+admin.site.index_title = "Overview"
+apps.get_app_config("auth").verbose_name = "Permissions"
 admin.site.unregister(auth_models.Group)
 admin.site.unregister(allauth_models.EmailAddress)
 admin.site.unregister(usersession_models.UserSession)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from unfold import admin as unfold_admin
 
@@ -102,8 +103,14 @@ class ReservationAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @admin.display(description="order")
     def order(self, reservation: models.Reservation) -> str:
-        is_sale = reservation.kind == models.ReservationKind.SALE
-        return ids.order_number(reservation.holder) if is_sale else ""
+        if reservation.kind != models.ReservationKind.SALE:
+            return ""
+        number = ids.order_number(reservation.holder)
+        return format_html(
+            '<a class="underline" href="{}">{}</a>',
+            reverse("admin:orders_order_change", args=[number]),
+            number,
+        )
 
     @admin.display(description="holds now")
     def holds(self, reservation: models.Reservation) -> int:

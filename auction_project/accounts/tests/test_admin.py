@@ -56,6 +56,15 @@ def test_the_path_of_a_page_writes_an_address_as_it_is(ada: models.User, operato
     assert ">Accounts</a>" in html
 
 
+def test_the_first_page_speaks_of_the_house_and_not_of_the_framework(make: Make) -> None:
+    page = signed_in(make("root", superuser=True)).get("/admin/").content.decode()
+
+    assert "Overview" in page
+    assert "Permissions" in page
+    assert "Site administration" not in page
+    assert "Authentication and Authorization" not in page
+
+
 @pytest.mark.parametrize("group", ["stock clerk", "finance", "viewer"])
 def test_other_groups_do_not_see_accounts(make: Make, ada: models.User, group: str) -> None:
     services.sync_group_permissions()
