@@ -8,7 +8,6 @@ import math
 from allauth.account import app_settings as allauth_settings
 from allauth.core.internal import ratelimit
 from django.http import HttpRequest, HttpResponse
-from django.template import loader
 
 from auction_project.accounts import metrics
 from auction_project.kernel import errors, logs
@@ -55,6 +54,5 @@ def too_often(request: HttpRequest) -> errors.TooOften:
 
 
 def page_too_often(request: HttpRequest) -> HttpResponse:
-    """The answer of allauth's pages: `handler429` of the URLs."""
-    page = loader.render_to_string("429.html", request=request)
-    return HttpResponse(page, status=429, headers=problems.headers(too_often(request), 429))
+    """The answer of allauth's pages: `handler429` of the URLs. The middleware of problems makes a page of it."""
+    return problems.response(too_often(request))

@@ -39,13 +39,14 @@ def test_too_many_tokens_name_the_limit_and_the_wait(make: Make) -> None:
 
 
 def test_a_page_that_was_tried_too_often_says_when_to_come_again() -> None:
-    browser = Client()
+    browser = Client(headers={"Accept": "text/html"})
 
     answers = [browser.post("/accounts/login/", {"login": "x", "password": "y"}) for _ in range(31)]
 
     assert [answer.status_code for answer in answers] == [200] * 30 + [429]
     assert answers[-1].headers["Retry-After"] == "60"
-    assert b"Too many attempts" in answers[-1].content
+    assert b"<h1>Too many attempts</h1>" in answers[-1].content
+    assert b"Try again in 60 seconds." in answers[-1].content
 
 
 LOGIN = "/_allauth/app/v1/auth/login"

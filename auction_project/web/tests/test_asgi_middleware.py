@@ -435,7 +435,7 @@ async def test_a_browser_without_budget_gets_a_page_and_a_program_a_problem() ->
 
     answer = await _ask("GET", "/orders", headers=BROWSER)
 
-    assert _page(answer) == (429, "Too many requests")
+    assert _page(answer) == (429, "Too many attempts")
     assert f"Try again in {answer.headers['retry-after']} seconds." in answer.text
     for path, headers in [("/orders", {}), ("/api/v1/time", BROWSER), ("/static/x.css", BROWSER)]:
         budgets.ANONYMOUS._young["192.0.2.1"] = 1e12
@@ -489,7 +489,7 @@ async def test_a_browser_whose_upload_finds_no_place_gets_a_page(monkeypatch: py
     ("error", "status", "heading", "retry_after"),
     [
         (OperationalError("x"), 503, "This page is unavailable for the moment", "1"),
-        (errors.TooOften(retry_after_seconds=7), 429, "Too many requests", "7"),
+        (errors.TooOften(retry_after_seconds=7), 429, "Too many attempts", "7"),
         (errors.Conflict("It is <closed>."), 409, "Conflict", None),
     ],
 )
