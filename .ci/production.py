@@ -69,6 +69,8 @@ EVERYTHING = {
     "USER_REQUESTS_PER_SECOND": "20",
     "AUCTIONS_PER_HOUR": "100",
     "BIDS_PER_SECOND": "5",
+    "SIGN_INS_PER_MINUTE": "30",
+    "GATEWAY_MAX_CONNECTIONS": "50000",
     "SERVICES": "accounts,bidding,inventory,orders,notifications,sagas",
     "DEBUG": "false",
     "JWT_PRIVATE_KEY": private_pem(KEY).replace("\n", "\\n"),
