@@ -352,6 +352,16 @@ def test_during_a_rotation_tokens_of_both_keys_pass_and_each_must_be_signed_by_t
     assert front.ask("GET", "/", signed(tokens.key_id(settings.JWT_PUBLIC_KEY))).status == 401
 
 
+def test_the_name_of_a_key_may_begin_with_a_dash(start: Start) -> None:
+    """One key in 64 has such a name."""
+    front = start(GATEWAY_FIRST_KEY_ID="-R8n", GATEWAY_SECOND_KEY_ID="-m")
+    claims = jwt.decode(token(), options={"verify_signature": False})
+    signed = jwt.encode(claims, settings.JWT_PRIVATE_KEY, algorithm="RS256", headers={"kid": "-R8n"})
+
+    assert front.ask("GET", "/", bearer(signed)).status == 200
+    assert front.ask("GET", "/", bearer(token())).status == 401
+
+
 def test_where_a_request_comes_from_is_said_by_the_gateway_alone(front: Gateway) -> None:
     lies = {
         "X-Forwarded-For": "6.6.6.6",
