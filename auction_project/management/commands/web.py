@@ -20,7 +20,7 @@ from notifications.push import hub
 BACKLOG = 4096
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 15  # a connection without a request
-LEAVE_SECONDS = 2.5  # the gateway asks every second, and twice
+LEAVE_SECONDS = 2.5  # the gateway looks every second, and twice more at once
 
 log = logs.get(__name__)
 
