@@ -22,7 +22,7 @@ POOLS = bids push site
 scale: $(STAMP) ## More or fewer web processes of the running demo: make scale bids=4.
 	@$(RUN) manage.py demo --scale $(foreach pool,$(POOLS),$(if $($(pool)),$(pool)=$($(pool))))
 
-rolling: $(STAMP) ## Restart all processes of the running demo, one after the other; nobody notices.
+rolling: $(STAMP) ## Restart all processes of the running demo, one after the other; no request fails.
 	@$(RUN) manage.py demo --rolling
 
 test: $(STAMP) ## All tests that need only the embedded servers, with kills and outages; no Chromium.

@@ -288,7 +288,7 @@ class Stack:
     def add(self, role_name: str) -> Process:
         """Add one more copy of a role, not started yet. The second of `web` is `web-2`, and has a port of its own."""
         number = 1 + sum(name.partition("-")[0] == role_name for name in self.processes)
-        name = role_name if number == 1 else f"{role_name}-{number}"
+        name = _numbered(role_name, number)
         if role_name == "gateway":
             return self._add(name, role_name, listener=self._listener, environment=self._addresses())
         if role_name == "web":
@@ -309,8 +309,7 @@ class Stack:
 
     def _add_behind(self, name: str) -> Process:
         """Add one more copy of a web process behind the gateway, not started yet. Raises NotReady for one too many."""
-        for number, port in enumerate(self._ports[name], start=1):
-            copy = name if number == 1 else f"{name}-{number}"
+        for copy, port in zip(self._names(name), self._ports[name], strict=True):
             if copy not in self.processes:
                 services = [service for pool in self._pools[name] for service in roles.POOLS[pool]]
                 environment = {"SERVICES": ",".join(services), "TRUSTED_PROXY_COUNT": "1"}
@@ -319,8 +318,11 @@ class Stack:
 
     def copies(self, name: str) -> list[str]:
         """The names of the copies of a web process behind the gateway, the first one first."""
-        names = [name, *(f"{name}-{number}" for number in range(2, len(self._ports[name]) + 1))]
-        return [copy for copy in names if copy in self.processes]
+        return [copy for copy in self._names(name) if copy in self.processes]
+
+    def _names(self, name: str) -> list[str]:
+        """Those of all copies that a web process behind the gateway may have."""
+        return [_numbered(name, number) for number in range(1, len(self._ports[name]) + 1)]
 
     def scale(self, name: str, copies: int) -> None:
         """Bring a web process behind the gateway to so many copies, and wait until they serve. Those that are too many leave the
@@ -337,26 +339,30 @@ class Stack:
                 del self.processes[copy]
 
     def roll(self) -> Iterator[str]:
-        """Restart every process but the gateway, one after the other, so that nobody notices; the name of each when it serves again."""
+        """Restart every process but the gateway, one after the other, so that no request fails; yields the name of each that serves
+        again."""
         for name in self._pools:
             before = self.copies(name)
             if len(before) == 1:
                 self.scale(name, 2)
             for copy in before:
-                with self._scaling:
-                    self.processes[copy].leave(STOP_SECONDS)
-                    self._start(self.processes[copy])
-                    self.wait_ready()
+                self._restart(self.processes[copy])
                 yield copy
             self.scale(name, len(before))
         for name, process in list(self.processes.items()):
             if process.port == 0:
-                with self._scaling:
-                    process.end()
-                    process.wait(STOP_SECONDS)
-                    self._start(process)
-                    self.wait_ready()
+                self._restart(process)
                 yield name
+
+    def _restart(self, process: Process) -> None:
+        with self._scaling:
+            if process.port:
+                process.leave(STOP_SECONDS)
+            else:
+                process.end()
+                process.wait(STOP_SECONDS)
+            self._start(process)
+            self.wait_ready()
 
     def _add(
         self,
@@ -429,6 +435,11 @@ class Stack:
                     OSError
                 ) as error:  # the machine is full; this thread must live, or all roles end with it
                     log.warning("role_not_restarted", role=process.name, error=repr(error))
+
+
+def _numbered(name: str, number: int) -> str:
+    """The name of a copy: the first one has no number."""
+    return name if number == 1 else f"{name}-{number}"
 
 
 def _die_with_parent() -> None:

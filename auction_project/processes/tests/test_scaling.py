@@ -13,7 +13,7 @@ import pytest
 
 from auction_project.processes import roles, stack
 
-# It answers its name. At SIGUSR1 it is not ready for two seconds, then ends, as the web role does.
+# It answers its name. After SIGUSR1 it serves and is not ready for a while, then ends, as the web role does.
 SERVER = """
 import http.server, json, os, signal, socket, sys, threading
 
