@@ -36,7 +36,7 @@ def run() -> list[Figure]:
             servers[GAVEL] = house.web
             for number, connections in enumerate(GOALS):
                 start = number * 10**9
-                risen = [crowd.Target(each.auction_id, each.currency, each.start + start) for each in targets]
+                risen = market.raised(targets, start)
                 measured += _measure(servers, risen, bidders, connections)
         return house.verified(measured)
 
@@ -51,7 +51,7 @@ def _measure(
     rates, waits = {}, {}
     for name, server in servers.items():
         asyncio.run(_load(server, targets, bidders, connections, 1.0))
-        risen = [crowd.Target(each.auction_id, each.currency, each.start + 10**8) for each in targets]
+        risen = market.raised(targets, 10**8)
         cpu = server.cpu_seconds()
         tally = asyncio.run(_load(server, risen, bidders, connections, SECONDS))
         rates[name] = tally.accepted / (server.cpu_seconds() - cpu)

@@ -47,7 +47,7 @@ class Load:
     ) -> crowd.Tally:
         self._phases += 1
         rise = self._phases * RISE
-        risen = [crowd.Target(each.auction_id, each.currency, each.start + rise) for each in self._targets]
+        risen = market.raised(self._targets, rise)
         load = crowd.Crowd(
             self._house.url, risen[:auctions], self._bidders, connections=connections, answers=answers
         )

@@ -23,9 +23,7 @@ def run() -> list[Figure]:
             for number, server in enumerate((direct, through)):
                 for seconds in (1.0, SECONDS):  # the first second warms up, and does not count
                     rise = (2 * number + (seconds == SECONDS)) * _RISE
-                    risen = [
-                        crowd.Target(each.auction_id, each.currency, each.start + rise) for each in targets
-                    ]
+                    risen = market.raised(targets, rise)
                     web_cpu, gateway_cpu = direct.cpu_seconds(), through.cpu_seconds()
                     load = crowd.Crowd(server.url, risen, bidders, connections=CONNECTIONS)
                     tally = asyncio.run(load.run(seconds=seconds))

@@ -146,9 +146,7 @@ def _bids_beside(server: processes.Server, targets: list[crowd.Target]) -> list[
     """The same bids without and with CLIENTS that list."""
     bidders, p99, failed, lists = crowd.make_bidders(500, now=time.time()), {}, {}, {}
     for clients in (0, CLIENTS):
-        risen = [
-            crowd.Target(each.auction_id, each.currency, each.start + clients * 10**7) for each in targets
-        ]
+        risen = market.raised(targets, clients * 10**7)
         listers = [_Lister(server.url, client) for client in range(clients)]
         tally = asyncio.run(_bid(server, risen, bidders, listers))
         p99[clients] = 1000 * figures.percentile(tally.latencies, 99)

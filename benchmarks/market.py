@@ -197,6 +197,11 @@ async def open_targets(url: str, count: int) -> list[crowd.Target]:
     return [crowd.Target(auction_id, "EUR", 10_00) for auction_id in auction_ids]
 
 
+def raised(targets: Sequence[crowd.Target], by: int) -> list[crowd.Target]:
+    """The same targets, whose bids begin `by` minor units higher."""
+    return [crowd.Target(each.auction_id, each.currency, each.start + by) for each in targets]
+
+
 async def bid(
     to: Links, auction_id: str, bidder: Buyer, body: Mapping[str, Any], *, key: str | None = None
 ) -> tuple[int, dict[str, Any]]:
