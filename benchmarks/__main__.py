@@ -39,8 +39,10 @@ def main() -> None:
                     failed.append(f"{name}, repeat {number}: {error}")
                 seconds = time.monotonic() - began
                 console.print(f"repeat {number} of {options.repeats}: {name}, {seconds:.0f} s")
-            measured = {name: report.measured(figures.join(runs)) for name, runs in repeats.items() if runs}
-            save(measured, options.output, options.servers)  # a run takes hours, and may be ended early
+                measured = {
+                    name: report.measured(figures.join(runs)) for name, runs in repeats.items() if runs
+                }
+                save(measured, options.output, options.servers)  # a run takes hours, and may be ended early
     console.print(report.table(measured))
     for failure in failed:
         console.print(f"[red]not measured: {failure}[/]")

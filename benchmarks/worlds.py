@@ -67,10 +67,13 @@ class Worlds:
 
     def _drop(self, name: str) -> None:
         for alias in databases.ALIASES:
-            drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
-                sql.Identifier(_database(alias, name))
-            )
-            _execute(alias, drop)
+            drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(_database(alias, name)))
+            try:
+                _execute(alias, drop + sql.SQL(" WITH (FORCE)"))
+            except psycopg.errors.InsufficientPrivilege:
+                _execute(
+                    alias, drop
+                )  # an autovacuum is at work there: FORCE may not end it, a plain DROP does
         client: pymongo.MongoClient[Any]
         with pymongo.MongoClient(os.environ["MONGODB_URL"]) as client:
             client.drop_database(name)
