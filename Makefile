@@ -7,7 +7,7 @@ RUN = .venv/bin/python
 STAMP = .venv/installed-development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo scale rolling test check services-test browser-test bench verify stop clean
+.PHONY: help demo scale rolling test check services-test browser-test bench chaos verify stop clean
 .NOTPARALLEL:
 
 help: ## Show this list.
@@ -39,6 +39,9 @@ browser-test: $(STAMP) ## Two browsers against the whole stack; needs a Chromium
 
 bench: $(STAMP) ## Measure speed into docs/benchmarks/; it takes an hour or more. ARGS='sales --repeats 1': one scenario, once.
 	@$(RUN) -m auction_project.tools.embedded run --data var/bench -- $(RUN) -m benchmarks $(ARGS)
+
+chaos: $(STAMP) ## Let every process die and hang and every store go away under load, and write docs/reliability.md.
+	@GAVEL_RELIABILITY=docs/reliability.md $(RUN) -m auction_project.tools.embedded run --data var/chaos -- $(RUN) -m pytest tests/test_chaos.py $(ARGS)
 
 verify: $(STAMP) ## Check every invariant of the demo that runs in another terminal, and say what each means.
 	@$(RUN) manage.py demo --verify $(ARGS)

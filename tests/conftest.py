@@ -1,5 +1,5 @@
 """One running stack for all tests of the whole system: each role is a real process on the servers that the environment
-names (`make test` starts embedded ones). The session has databases of its own.
+names (`make test` starts embedded ones), behind the gateway. The session has databases of its own.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from auction_project.processes.stack import Stack
+from auction_project.processes.stack import SMALL_HOUSE, Stack
 from tests import house
 
 LAST = ("test_faults", "test_hot_auctions", "test_contract")  # their data slows the tests after them
@@ -40,10 +40,12 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
         "BANK_TIMEOUT_SECONDS": "0.5",
         "ANONYMOUS_REQUESTS_PER_SECOND": "0",  # all tests send from one address
         "STREAMS_PER_SECOND": "0",
+        "STREAMS_PER_ADDRESS": "2000",
+        "SIGN_INS_PER_MINUTE": "0",
         "BIDS_PER_SECOND": "0",  # some tests bid as fast as the answers come
     }
     house.empty_stores()
-    stack = Stack(directory, environment=environment, web_port=0)
+    stack = Stack(directory, environment=environment, web_port=0, pools=SMALL_HOUSE)
     subprocess.run(
         [sys.executable, "manage.py", "migrate_all"], cwd=house.ROOT, env=stack.environment, check=True
     )

@@ -93,7 +93,9 @@ def last_for(house: House, seconds: float) -> None:
 # --- kill -9 in mid-flow ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("role", ["web", "relay", "consume", "worker", "mail", "bank"])
+@pytest.mark.parametrize(
+    "role", ["gateway", "bids", "push", "site", "relay", "consume", "worker", "mail", "bank"]
+)
 def test_sales_outlive_a_killed_process(house: House, market: Market, role: str) -> None:
     sales = market.sell(3)
     house.stack[role].kill()
@@ -178,7 +180,7 @@ def test_what_was_handled_and_not_acknowledged_comes_again_and_happens_once(
     market.assert_sold(sales)
 
 
-@pytest.mark.parametrize("role", ["web", "consume"])
+@pytest.mark.parametrize("role", ["bids", "consume"])
 @pytest.mark.parametrize("place", ["committer.before_append", "committer.after_append"])
 def test_an_entry_outlives_the_death_of_its_writer(
     house: House, market: Market, role: str, place: str

@@ -28,13 +28,10 @@ _canonical = msgspec.json.Encoder(order="sorted")
 
 @pytest.fixture(scope="module")
 def webs(house: House) -> Iterator[list[str]]:
-    """The addresses of two web processes."""
-    second = house.stack.add("web")
-    second.start()
-    house.stack.wait_ready()
-    yield [house.url, f"http://127.0.0.1:{second.port}"]
-    second.end()
-    second.wait(30)
+    """The addresses of two processes that take bids. A gateway would give all bids of an auction to one of them."""
+    house.stack.scale("bids", 2)
+    yield [f"http://127.0.0.1:{house.stack[name].port}" for name in house.stack.copies("bids")]
+    house.stack.scale("bids", 1)
 
 
 def chain_of(house: House, auction_id: str) -> list[dict[str, Any]]:

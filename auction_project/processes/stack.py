@@ -34,12 +34,17 @@ from auction_project.processes import health, roles
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
+GATEWAY_SECONDS = (
+    10.0  # for what is under way in a gateway that has a successor; streams are cut then, and resume
+)
 RESTART_SECONDS = 0.5
 POLL_SECONDS = 0.1
 READY_ANSWER_SECONDS = 2.0
 PORT_ATTEMPTS = 200
 NEAR_PORTS = 20  # the preferred port and those that follow it, which are tried before any other
 BACKLOG = 4096  # connections that may wait while the web role restarts
+# The web processes of one machine behind a gateway, and the pools of each.
+SMALL_HOUSE = {"bids": ("bids",), "push": ("push",), "site": ("site", "stock", "orders")}
 # Below the ephemeral range, so that no outgoing connection takes the port of a role that restarts.
 _PORTS = range(15_000, 32_768)
 _given: set[int] = set()  # a role binds its port seconds later, and until then the port looks free
@@ -203,6 +208,27 @@ class Process:
         self.wait(seconds)
         self.release()
 
+    def replace(self, seconds: float) -> None:
+        """Start a successor on the same socket. Once that is ready, this process takes no more connections, finishes what is
+        under way, and ends within `seconds`. Raises NotReady."""
+        with self._changing:
+            old = self._popen
+            self.environment[health.INSTANCE] = uuid.uuid4().hex
+            self._spawn({})
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ready():
+            if time.monotonic() > deadline:
+                raise NotReady(f"{self.name} is not ready:\n{self.tail()}")
+            time.sleep(POLL_SECONDS)
+        if old is not None and old.poll() is None:
+            os.killpg(old.pid, signal.SIGUSR1)
+            try:
+                old.wait(seconds)
+            except subprocess.TimeoutExpired:
+                log.warning("role_killed", role=self.name, waited_seconds=seconds)
+                os.killpg(old.pid, signal.SIGKILL)
+                old.wait()
+
     def wait(self, seconds: float) -> None:
         """Wait for its end; after `seconds`, kill it."""
         if self._popen is None:
@@ -339,8 +365,7 @@ class Stack:
                 del self.processes[copy]
 
     def roll(self) -> Iterator[str]:
-        """Restart every process but the gateway, one after the other, so that no request fails; yields the name of each that serves
-        again."""
+        """Restart every process, one after the other, so that no request fails; yields the name of each that serves again."""
         for name in self._pools:
             before = self.copies(name)
             if len(before) == 1:
@@ -353,6 +378,8 @@ class Stack:
             if process.port == 0:
                 self._restart(process)
                 yield name
+        self._starter.submit(self.processes["gateway"].replace, GATEWAY_SECONDS).result()
+        yield "gateway"
 
     def _restart(self, process: Process) -> None:
         with self._scaling:

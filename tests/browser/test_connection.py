@@ -22,11 +22,11 @@ def test_a_page_reconnects_by_itself_says_so_and_misses_nothing(
     auction_id = house.new_auction(product)
     window = open_window(bidders[0])
     window.see_auction(auction_id)
-    web = house.stack["web"]
+    push = house.stack["push"]
 
-    web.kill()
+    push.kill()
     window.expect_text("#connection", "Connection lost. Reconnecting")
-    web.start()
+    push.start()
     house.stack.wait_ready()
     assert bidders[1].bid(auction_id, "30").status_code == 201
 
@@ -43,12 +43,12 @@ def test_a_page_whose_stream_is_refused_opens_it_again_after_growing_pauses_and_
     window = open_window(bidders[0])
     attempts: list[sync_api.WebSocket] = []
     window.page.on("websocket", lambda socket: attempts.append(socket))
-    web = house.stack["web"]
+    push = house.stack["push"]
     window.page.goto("about:blank")  # else its own stream comes back first and the other client is refused
 
     try:
-        web.kill()
-        web.start(STREAMS_PER_SECOND="0.1", STREAMS_PER_ADDRESS="1")
+        push.kill()
+        push.start(STREAMS_PER_SECOND="0.1", STREAMS_PER_ADDRESS="1")
         house.stack.wait_ready()
         with websockets.connect(f"{house.url.replace('http', 'ws', 1)}/ws/v1/stream") as other:
             other.recv()
@@ -57,8 +57,8 @@ def test_a_page_whose_stream_is_refused_opens_it_again_after_growing_pauses_and_
         assert bidders[1].bid(auction_id, "30").status_code == 201
         window.expect_text("#connection", "Back online")
     finally:
-        web.kill()
-        web.start()
+        push.kill()
+        push.start()
         house.stack.wait_ready()
 
     window.expect_text("#price", "€10.00")
@@ -160,12 +160,12 @@ def test_a_bid_that_meets_a_dead_server_is_sent_again_and_counts_once(
     window.page.on(
         "request", lambda sent: keys.append(sent.headers["idempotency-key"]) if visitor.is_bid(sent) else None
     )
-    web = house.stack["web"]
+    bids = house.stack["bids"]
 
-    web.kill()
+    bids.kill()
     window.bid("33")
     window.expect_text("#bid-error", "Sending the same bid again")
-    web.start()
+    bids.start()
     window.expect_text("#standing", "You're the highest bidder")
 
     assert len(keys) > 1

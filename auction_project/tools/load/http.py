@@ -28,13 +28,14 @@ def loopback_address(url: str) -> tuple[str, int]:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time."""
+    """One request at a time. `retry_after`: the seconds that the last answer asked for, -1 without the header."""
 
     def __init__(self) -> None:
         self._transport: Any = None
         self._waiter: asyncio.Future[tuple[int, bytes]] | None = None
         self._parser: Any = None
         self._body: list[bytes] = []
+        self.retry_after = -1.0
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -47,12 +48,18 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"retry-after":
+            self.retry_after = float(value)
+
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
 
     def on_message_complete(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result((self._parser.get_status_code(), b"".join(self._body)))
+        if not self._parser.should_keep_alive():
+            self.close()  # a request after `Connection: close` gets no answer
 
     def send(self, request: bytes) -> "asyncio.Future[tuple[int, bytes]]":
         """Status and body to come. Raises ConnectionLost at once when the connection is gone."""
@@ -61,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._waiter = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._body = []
+        self.retry_after = -1.0
         self._transport.write(request)
         return self._waiter
 
@@ -71,6 +79,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+            self._transport = None
 
 
 async def connect(host: str, port: int) -> Connection:

@@ -34,8 +34,6 @@ ONCE_PACE = 6.0  # how much more often the crowd of --once buys
 REFRESH_SECONDS = 1.0
 FIGURES_SECONDS = 5.0
 SEED = 20
-# The web processes behind the gateway, and the pools of each: two take bids, one pushes, and one does the rest.
-POOLS = {"bids": ("bids",), "push": ("push",), "site": ("site", "stock", "orders")}
 COPIES = {"bids": 2}
 _VAR = settings.VAR_DIR
 _SERVICES = (
@@ -136,7 +134,7 @@ class _Run:
             or "auction_project.tools.demo.mailbox.EmailBackend",
         }
         self._stack = stack.Stack(
-            _VAR / "demo", environment=environment, web_port=port, pools=POOLS, copies=COPIES
+            _VAR / "demo", environment=environment, web_port=port, pools=stack.SMALL_HOUSE, copies=COPIES
         )
         settings.BANK_URL = self._stack.environment["BANK_URL"]
         settings.MEDIA_ROOT = self._stack.environment["MEDIA_ROOT"]
@@ -191,8 +189,8 @@ class _Run:
     def _change(self, wanted: dict[str, Any]) -> Iterator[str]:
         """Runs in a thread. Raises stack.NotReady."""
         for name, copies in wanted["scale"].items():
-            if name not in POOLS:
-                raise stack.NotReady(f"there is no {name}: {', '.join(POOLS)}")
+            if name not in stack.SMALL_HOUSE:
+                raise stack.NotReady(f"there is no {name}: {', '.join(stack.SMALL_HOUSE)}")
             self._stack.scale(name, copies)
             yield f"{name}: {len(self._stack.copies(name))} processes serve"
         if wanted["rolling"]:
