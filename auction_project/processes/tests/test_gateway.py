@@ -613,6 +613,17 @@ def test_the_command_checks_its_configuration(tmp_path: Path) -> None:
     assert "nowhere.invalid" in bad.stderr
 
 
+def test_the_command_reads_another_configuration_where_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "other.cfg"
+    file.write_text("nonsense\n")
+
+    argv = [sys.executable, "manage.py", "gateway", "--check", "--configuration", str(file)]
+    checked = subprocess.run(argv, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+
+    assert checked.returncode != 0
+    assert f"{file}:1" in checked.stderr
+
+
 def compose() -> dict[str, Any]:
     """The services of docker/compose.yml, in which `!reset` is a word of Compose."""
     text = (gateway.DIRECTORY.parent / "compose.yml").read_text().replace("!reset ", "")
