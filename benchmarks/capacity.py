@@ -1,128 +1,221 @@
-"""Durable bids with all roles running: their rate, one hot auction beside many, more load than the house can take, and
-IN_FLIGHT bids that wait for their answers at once.
+"""Simulates a day of an auction house: how many processes of each role it needs, how busy they are, how long work waits for them, what
+it stores in a year, and what breaks first.
 
-The crowd comes from this process, on the same cores.
+It computes with the figures that `make bench` measured (docs/benchmarks), and with assumptions about the day, each of which is an
+argument. Lists, sales and streams are in proportion to bids unless they are given. docs/scale.md explains the model and its limits.
 """
 
-import asyncio
-import tempfile
-import time
+import argparse
+import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-from auction_project.tools.load import crowd
-from benchmarks import figures, market, processes
-from benchmarks.figures import Figure
+import msgspec
+from rich.console import Console
+from rich.table import Table
 
-AUCTIONS, BIDDERS = 1_000, 2_000
-CONNECTIONS, HOT_CONNECTIONS = 256, 64
-SECONDS, WARM_UP_SECONDS = 10.0, 2.0
-OVERLOAD, OVERLOAD_CONNECTIONS = (
-    2.0,
-    2_000,
-)  # times the peak; so many can wait, so that the rate does not fall
-IN_FLIGHT = 10_000
-RISE = 10**9  # minor units between the phases, so that an earlier phase refuses no bid
+from benchmarks import growth_plot, report, sizing
+from benchmarks.figures import rounded
 
-
-class Load:
-    """One crowd after another on one house. Each phase bids higher than all earlier ones."""
-
-    def __init__(self, house: processes.House, targets: Sequence[crowd.Target]) -> None:
-        self._house = house
-        self._targets = targets
-        self._bidders = crowd.make_bidders(BIDDERS, now=time.time())
-        self._phases = 0
-
-    def run(
-        self,
-        *,
-        auctions: int = AUCTIONS,
-        connections: int = CONNECTIONS,
-        seconds: float = SECONDS,
-        rate: float | None = None,
-        most: int | None = None,
-        answers: BinaryIO | None = None,
-    ) -> crowd.Tally:
-        self._phases += 1
-        rise = self._phases * RISE
-        risen = market.raised(self._targets, rise)
-        load = crowd.Crowd(
-            self._house.url, risen[:auctions], self._bidders, connections=connections, answers=answers
-        )
-        return asyncio.run(load.run(seconds=seconds, rate=rate, most=most))
+RESULTS = Path("docs/benchmarks/embedded.json")
+BIDS = (1e6, 10e6, 100e6)
+COLUMNS = ("role", "processes", "busy", "wait, p99", "more do not help from", "")
+WIDTH = 140  # of the table where there is no terminal
+# A day's sales, lists and open streams for each bid of it, where no argument says otherwise.
+SALES, LISTS, STREAMS = 0.02, 1.0, 0.002
 
 
-def run() -> list[Figure]:
-    with processes.whole() as house:
-        load = Load(house, asyncio.run(market.open_targets(house.url, AUCTIONS)))
-        load.run(seconds=WARM_UP_SECONDS)
-        full = load.run()
-        peak = full.accepted / SECONDS
-        measured = house.verified([*_rate(full, peak), *_overload(load, peak)])
-        measured += house.verified(_hot(load))
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory, "answers.jsonl")
-            with path.open("wb") as answers:
-                in_flight = _in_flight(load, answers)
-            return measured + house.verified(in_flight, answers=path)
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parse(arguments)
+    try:
+        constants = sizing.constants_of(report.read(options.figures))
+    except sizing.Missing as error:
+        sys.exit(str(error))
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    plans = [sizing.plan(_demand(options, bids), _site(options), constants) for bids in options.bids]
+    for each in plans:
+        if options.markdown:
+            print(markdown(each))
+        else:
+            console.print(table(each))
+    print(f"Costs measured on: {', '.join(constants.processors)}.")
+    if options.plot:
+        curve = [
+            sizing.plan(_demand(options, bids), _site(options), constants) for bids in growth_plot.BIDS_A_DAY
+        ]
+        options.plot.write_text(growth_plot.draw(curve))
 
 
-def _rate(full: crowd.Tally, peak: float) -> list[Figure]:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.capacity",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    day, site = sizing.Demand(bids=0, sales=0, lists=0), sizing.Site()
+    add = parser.add_argument
+    add(
+        "bids",
+        nargs="*",
+        type=_positive,
+        default=list(BIDS),
+        metavar="BIDS",
+        help="bids a day (default: 1e6 1e7 1e8)",
+    )
+    add("--sales", type=_positive, metavar="N", help=f"sales a day (default: {SALES:g} for each bid)")
+    add(
+        "--lists",
+        type=_positive,
+        metavar="N",
+        help=f"requests for lists of lots a day (default: {LISTS:g} for each bid)",
+    )
+    add(
+        "--streams",
+        type=_positive,
+        metavar="N",
+        help=f"open streams at the peak (default: {STREAMS:g} for each bid)",
+    )
+    add(
+        "--watching",
+        type=_positive,
+        default=day.watching,
+        metavar="N",
+        help="streams that show the lot of an average bid (default: %(default)g)",
+    )
+    add(
+        "--peak-hour-share",
+        type=_share,
+        default=day.peak_hour_share,
+        metavar="S",
+        help="share of the day in its busiest hour (default: %(default)g)",
+    )
+    add(
+        "--burst",
+        type=_positive,
+        default=day.burst,
+        metavar="N",
+        help="the busiest seconds of that hour, as a multiple of its mean (default: %(default)g)",
+    )
+    add(
+        "--hot-share",
+        type=_share,
+        default=day.hot_share,
+        metavar="S",
+        help="share of the bids in these seconds that go to the hottest lot (default: %(default)g)",
+    )
+    add(
+        "--utilisation",
+        type=_share,
+        default=site.utilisation,
+        metavar="S",
+        help="the most that a process is planned to be busy (default: %(default)g)",
+    )
+    add(
+        "--partitions",
+        type=int,
+        default=site.partitions,
+        metavar="N",
+        help="partitions of each topic (default: %(default)d)",
+    )
+    add(
+        "--mongodb-entries",
+        type=_positive,
+        default=site.mongodb_entries,
+        metavar="N",
+        help="entries a second that your MongoDB takes (default: %(default)g, an assumption)",
+    )
+    add(
+        "--figures",
+        type=Path,
+        default=RESULTS,
+        metavar="FILE",
+        help="what was measured (default: %(default)s)",
+    )
+    add("--plot", type=Path, metavar="FILE", help="draw processes by bids a day as SVG into this file")
+    add("--markdown", action="store_true", help="print Markdown")
+    return parser.parse_args(arguments)  # fmt: skip
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, not {text}")
+    return value
+
+
+def _demand(options: argparse.Namespace, bids: float) -> sizing.Demand:
+    return sizing.Demand(
+        bids=bids,
+        sales=options.sales or SALES * bids,
+        lists=options.lists or LISTS * bids,
+        streams=round(options.streams or STREAMS * bids),
+        peak_hour_share=options.peak_hour_share,
+        burst=options.burst,
+        watching=options.watching,
+        hot_share=options.hot_share,
+    )
+
+
+def _site(options: argparse.Namespace) -> sizing.Site:
+    return msgspec.convert(
+        {name: getattr(options, name) for name in sizing.Site.__struct_fields__}, sizing.Site
+    )
+
+
+def row(need: sizing.Need) -> tuple[str, ...]:
+    """The cells of COLUMNS."""
+    wait = "grows without end" if math.isinf(need.wait_seconds) else f"{rounded(1000 * need.wait_seconds)} ms"
+    breaks = "" if math.isinf(need.breaks_at) else f"{_bids(need.breaks_at)} bids a day"
+    return need.role, f"{need.processes:,}", f"{100 * need.utilisation:.0f} %", wait, breaks, need.remark
+
+
+def sentences(plan: sizing.Plan) -> list[str]:
+    """What the table does not show: the day, storage, and the first thing that breaks."""
+    demand = plan.demand
     return [
-        Figure(name="durable bids/s, all roles running", value=peak, goal=figures.at_least(8000)),
-        Figure(
-            name="durable bids, all roles running, p99",
-            value=1000 * figures.percentile(full.latencies, 99),
-            unit="ms",
-            goal=figures.at_most(50),
-        ),
+        f"{_bids(demand.bids)} bids, {_bids(demand.sales)} sales and {_bids(demand.lists)} lists a day: "
+        f"{rounded(plan.bids_a_second)} bids a second in the busiest seconds, {demand.streams:,} streams.",
+        f"After a year: bid log {_bytes(plan.log_bytes)}, PostgreSQL {_bytes(plan.rows_bytes)}, "
+        f"and {_bytes(plan.week_bytes)} of events that are deleted after a week.",
+        f"First to break: {plan.first.role}, at {_bids(plan.first.breaks_at)} bids a day ({plan.first.remark}).",
     ]
 
 
-def _overload(load: Load, peak: float) -> list[Figure]:
-    tally = load.run(connections=OVERLOAD_CONNECTIONS, rate=OVERLOAD * peak)
-    return [
-        Figure(
-            name=f"accepted bids/s at {OVERLOAD:g} times the capacity",
-            value=tally.accepted / SECONDS,
-            beside="at the capacity",
-            reference=peak,
-            goal=figures.at_least_of_reference(0.9),
-        )
-    ]
+def table(plan: sizing.Plan) -> Table:
+    """For the screen."""
+    day, *rest = sentences(plan)
+    drawn = Table(*COLUMNS, title=day, caption="\n".join(rest), title_justify="left", caption_justify="left")
+    for need in plan.needs:
+        drawn.add_row(*row(need))
+    return drawn
 
 
-def _hot(load: Load) -> list[Figure]:
-    """The same connections on all auctions, and on one of them."""
-    many = load.run(connections=HOT_CONNECTIONS)
-    one = load.run(connections=HOT_CONNECTIONS, auctions=1)
-    return [
-        Figure(
-            name="bids/s on one hot auction",
-            value=one.accepted / SECONDS,
-            beside=f"on {AUCTIONS:,} auctions",
-            reference=many.accepted / SECONDS,
-            goal=figures.at_least_of_reference(0.8),
-        )
-    ]
+def markdown(plan: sizing.Plan) -> str:
+    """For docs/scale.md."""
+    day, *rest = sentences(plan)
+    cells = [COLUMNS, *map(row, plan.needs)]
+    lines = [f"| {' | '.join(each)} |" for each in cells]
+    return "\n".join([f"### {_bids(plan.demand.bids)} bids a day", "", day, "", lines[0], "|---" * len(COLUMNS) + "|", *lines[1:], "", *rest, ""])  # fmt: skip
 
 
-def _in_flight(load: Load, answers: BinaryIO) -> list[Figure]:
-    """Each connection sends one bid, all at once. A bid without an answer is sent again and counts as an error."""
-    tally = load.run(connections=IN_FLIGHT, seconds=market.WAIT_SECONDS, most=IN_FLIGHT, answers=answers)
-    fine = sum(tally.outcomes[outcome] for outcome in ("accepted", "bid_too_low"))
-    return [
-        Figure(
-            name=f"{IN_FLIGHT:,} bids in flight, errors",
-            value=sum(tally.outcomes.values()) - fine,
-            goal=figures.at_most(0),
-            parts={outcome: float(count) for outcome, count in tally.outcomes.items()},
-        ),
-        Figure(
-            name=f"{IN_FLIGHT:,} bids in flight, last answer",
-            value=max(tally.latencies),
-            unit="s",
-        ),
-    ]
+def _bids(count: float) -> str:
+    return f"{rounded(count / 1e6)} million" if count >= 1e6 else rounded(count)
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9)):
+        if count >= size:
+            return f"{rounded(count / size)} {unit}"
+    return f"{rounded(count / 1e6)} MB"
+
+
+if __name__ == "__main__":
+    main()

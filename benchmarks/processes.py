@@ -78,6 +78,40 @@ class House:
         return sum(_cpu_ticks(each, ended_children=True) for each in _tree(pid)) / _TICKS
 
     @contextlib.contextmanager
+    def gateway_with(self, *arguments: str) -> Iterator[None]:
+        """Run the gateway with these arguments of `manage.py gateway` for the time of the block."""
+        gateway = self._running["gateway"]
+        usual = gateway.argv
+        try:
+            self._restart(gateway, [*usual, *arguments])
+            yield
+        finally:
+            self._restart(gateway, usual)
+
+    def _restart(self, process: stack.Process, argv: list[str]) -> None:
+        process.end()
+        process.wait(stack.STOP_SECONDS)
+        process.argv = argv
+        process.start()
+        self._running.wait_ready()
+
+    def scale(self, name: str, copies: int) -> None:
+        """Bring a web process behind the gateway to so many copies."""
+        self._running.scale(name, copies)
+
+    def counted(self, name: str, counters: Sequence[str]) -> dict[str, float]:
+        """What the copies of a web process behind the gateway have counted so far, in all, by these series without labels."""
+        sums = dict.fromkeys(counters, 0.0)
+        for copy in self._running.copies(name):
+            url = f"http://127.0.0.1:{self._running[copy].health_port}/metrics"
+            with urllib.request.urlopen(url, timeout=READY_SECONDS) as answer:
+                lines = answer.read().decode().splitlines()
+            for series, _, value in (line.partition(" ") for line in lines):
+                if series in sums:
+                    sums[series] += float(value)
+        return sums
+
+    @contextlib.contextmanager
     def only(self, *names: str) -> Iterator[None]:
         """End all roles but these for the time of the block."""
         with self.without(*(name for name in self._running.processes if name not in names)):
@@ -218,8 +252,10 @@ def whole(
     is_limited: bool = False,
     environment: Mapping[str, str] | None = None,
     pools: Mapping[str, Sequence[str]] | None = None,
+    copies: Mapping[str, int] | None = None,
 ) -> Iterator[House]:
-    """The running stack. `is_limited`: with the budgets that it has by default. `pools`: those behind a gateway."""
+    """The running stack. `is_limited`: with the budgets that it has by default. `pools`: those behind a gateway. `copies`: how
+    many of a process, where not one."""
     runtime.call(runtime.current().store.prepare(), seconds=mongo.INDEX_SECONDS)
     with tempfile.TemporaryDirectory() as directory:
         budgets = {} if is_limited else UNLIMITED | _MANY_STREAMS
@@ -228,6 +264,7 @@ def whole(
             environment={**budgets, "GAVEL_LOG_LEVEL": "WARNING", **(environment or {})},
             web_port=0,
             pools=pools,
+            copies=copies,
         )
         try:
             running.start()

@@ -21,11 +21,18 @@ SCENARIOS = {
         "bids:run", "durable bids per CPU-second of the web process, beside a bare echo and a plain DRF view"
     ),
     "gateway": Scenario("front_door:run", "what the gateway costs a bid"),
+    "balance": Scenario(
+        "balancing:run",
+        "one hot auction with 2 and 4 writers: bids by hash of the auction, beside bids at random",
+    ),
+    "costs": Scenario(
+        "costs:run", "what a bid costs each process until its notices are stored; bytes of a bid and a sale"
+    ),
     "writer": Scenario(
         "writer:run", "the writer path in one process, beside raw bulk inserts and a commit per bid"
     ),
     "capacity": Scenario(
-        "capacity:run", "durable bids/s with all roles; one hot auction; overload; 10,000 bids in flight"
+        "throughput:run", "durable bids/s with all roles; one hot auction; overload; 10,000 bids in flight"
     ),
     "onelot": Scenario(
         "onelot:run", "1,000 bidders with one bid each on one lot: answers, notices, notifications/s"

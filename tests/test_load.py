@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from auction_project.tools.load import crowd
+from auction_project.tools.load import crowd, http
 from tests.house import House
 
 RATE, SECONDS = 100, 2
@@ -71,3 +71,19 @@ def test_an_option_out_of_bounds_is_refused_before_any_store_is_read(
         call_command("load", "--answers", str(file), option, value)
 
     assert not file.exists()
+
+
+async def test_a_connection_that_a_server_refuses_while_it_is_idle_is_closed_and_no_fault() -> None:
+    async def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 408 Request Time-out\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        link = await http.connect("127.0.0.1", server.sockets[0].getsockname()[1])
+        async with asyncio.timeout(5):
+            while link.is_open:  # noqa: ASYNC110 - the other side closes it
+                await asyncio.sleep(0)
+
+    assert faults == []

@@ -35,6 +35,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fd", type=int, help="a listening socket that this process inherits, in place of --bind"
         )
+        parser.add_argument(
+            "--configuration",
+            type=Path,
+            default=DIRECTORY / "haproxy.cfg",
+            help="what HAProxy reads (default: %(default)s)",
+        )
         parser.add_argument("--check", action="store_true", help="check the configuration, and end")
 
     def handle(self, *_args: object, **options: object) -> None:
@@ -43,7 +49,7 @@ class Command(BaseCommand):
         mode = "-c" if options["check"] else "-db"
         os.execve(  # noqa: S606 - without a shell
             program,
-            [program, mode, "-f", str(DIRECTORY / "haproxy.cfg")],
+            [program, mode, "-f", str(options["configuration"])],
             {**os.environ, **values(bind=bind)},
         )
 

@@ -611,6 +611,17 @@ def test_the_command_checks_its_configuration(tmp_path: Path) -> None:
     assert "nowhere.invalid" in bad.stderr
 
 
+def test_the_command_reads_another_configuration_where_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "other.cfg"
+    file.write_text("nonsense\n")
+
+    argv = [sys.executable, "manage.py", "gateway", "--check", "--configuration", str(file)]
+    checked = subprocess.run(argv, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+
+    assert checked.returncode != 0
+    assert f"{file}:1" in checked.stderr
+
+
 def compose() -> dict[str, Any]:
     """The services of docker/compose.yml, in which `!reset` is a word of Compose."""
     text = (gateway.DIRECTORY.parent / "compose.yml").read_text().replace("!reset ", "")
@@ -618,9 +629,15 @@ def compose() -> dict[str, Any]:
     return services
 
 
+def container_values() -> dict[str, str]:
+    """What the gateway has in every container."""
+    lines = (gateway.DIRECTORY / "containers.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
 def test_the_containers_have_each_pool_as_a_service_and_the_limits_that_the_command_makes() -> None:
     services = compose()
-    environment = services["gateway"]["environment"]
+    environment = services["gateway"]["environment"] | container_values()
     with override_settings(
         USER_REQUESTS_PER_SECOND=50,
         ANONYMOUS_REQUESTS_PER_SECOND=50,
@@ -637,22 +654,29 @@ def test_the_containers_have_each_pool_as_a_service_and_the_limits_that_the_comm
     ]
     assert {name: environment[name] for name in limits} == {name: made[name] for name in limits}
     assert made.keys() <= environment.keys()
+    assert services["gateway"]["env_file"] == "gateway/containers.env"
     for pool, apps in roles.POOLS.items():
         assert environment[f"GATEWAY_{pool.upper()}"] == f"{pool}:8000"
         assert services[pool]["environment"]["SERVICES"] == ",".join(apps)
 
 
-def test_the_configuration_of_the_containers_is_valid(tmp_path: Path) -> None:
-    key = tmp_path / "key.pem"
-    key.write_text(settings.JWT_PUBLIC_KEY)
-    given = {name: str(value) for name, value in compose()["gateway"]["environment"].items()}
-    given |= dict.fromkeys(("GATEWAY_FIRST_KEY", "GATEWAY_SECOND_KEY"), str(key))
+def test_containers_start_the_gateway_with_their_values_keys_and_name_server(tmp_path: Path) -> None:
+    (tmp_path / "haproxy").symlink_to(gateway.binary())
+    given = container_values() | {
+        name: str(value) for name, value in compose()["gateway"]["environment"].items()
+    }
+    given |= {name: str(tmp_path / name) for name in ("GATEWAY_FIRST_KEY", "GATEWAY_SECOND_KEY")}
     given |= {"GATEWAY_DIR": str(gateway.DIRECTORY), "GATEWAY_MAX_CONNECTIONS": "100"}
+    given |= {"JWT_PUBLIC_KEY": settings.JWT_PUBLIC_KEY.replace("\n", "\\n"), "JWT_SECOND_PUBLIC_KEY": ""}
 
-    argv = [gateway.binary(), "-c", "-f", str(gateway.DIRECTORY / "haproxy.cfg")]
-    checked = subprocess.run(argv, env=given, capture_output=True, text=True, check=False)
+    argv = ["sh", str(gateway.DIRECTORY / "start"), "-c"]
+    environment = given | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    checked = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stderr
+    assert {(tmp_path / name).read_text() for name in ("GATEWAY_FIRST_KEY", "GATEWAY_SECOND_KEY")} == {
+        settings.JWT_PUBLIC_KEY
+    }
 
 
 def test_the_secrets_of_containers_name_the_key_as_tokens_do() -> None:

@@ -46,7 +46,10 @@ class Connection(asyncio.Protocol):
             self._waiter.set_exception(ConnectionLost())
 
     def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+        if (
+            self._parser is not None
+        ):  # before a request: the gateway says 408 to a connection that stays idle, and closes it
+            self._parser.feed_data(data)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"retry-after":
