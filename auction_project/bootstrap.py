@@ -63,15 +63,17 @@ class _Announcer:
     """From a writer of the bid log to the watchers of its auctions: the public record of what is stored, as a hint."""
 
     def __init__(self) -> None:
+        from bidding import traces
         from bidding.publishing import events
         from notifications import hints
 
-        self._record_of = events.public_record
+        self._record_of, self._traceparent_of = events.public_record, traces.traceparent
         self._hints = hints.Hints()
 
     def announce(self, stored: "Sequence[Proposal]") -> None:
         for proposal in stored[: self._hints.room()]:
-            self._hints.put(self._record_of(proposal.entry, proposal.after))
+            record = self._record_of(proposal.entry, proposal.after)
+            self._hints.put(record, traceparent=self._traceparent_of(proposal.entry))
 
     async def close(self) -> None:
         await self._hints.close()

@@ -195,7 +195,7 @@ async def _push(server: processes.Server) -> Spread:
         await _pace(seq, began)
         record = _record(auction_id, seq)
         sent[seq] = time.monotonic()
-        await asyncio.to_thread(services.publish_records, [record])
+        await asyncio.to_thread(services.publish_records, [(record, "")])
     await _all_arrived(sent, watchers)
     return _finish(sent, watchers, server.cpu_seconds() - before)
 
@@ -205,7 +205,7 @@ async def _come_back(server: processes.Server, *, at_once: int) -> Spread:
     auction_id = ids.new_id()
     await asyncio.to_thread(services.record_auction, auction_id=auction_id)
     for seq in range(1, MISSED + 2):
-        await asyncio.to_thread(services.publish_records, [_record(auction_id, seq)])
+        await asyncio.to_thread(services.publish_records, [(_record(auction_id, seq), "")])
     address, loop = parse.urlsplit(server.url), asyncio.get_running_loop()
 
     async def connect(watcher: Watcher) -> None:

@@ -31,7 +31,7 @@ def on_auction_ended(envelope: Envelope, event: events.AuctionEnded) -> None:
 
 
 SUBSCRIPTION = consuming.Subscription(
-    group="bidding",
+    group=services.GROUP,
     inbox=None,
     handlers={
         **dict.fromkeys(

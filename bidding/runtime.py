@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
 
-from auction_project.kernel import errors, logs, owned
-from bidding import reports, rules
+from auction_project.kernel import errors, logs, owned, tracing
+from bidding import reports, rules, traces
 from bidding.catalogue import catalogue
 from bidding.rules import commands, log
 from bidding.store import mongo
@@ -52,11 +52,13 @@ class Runtime:
 
     def _on_stored(self, incarnation: str, stored: Sequence[rounds.Proposal]) -> None:
         self._notifier.notify(incarnation)
-        if self._announcer is not None:
-            try:
+        try:
+            if self._announcer is not None:
                 self._announcer.announce(stored)
-            except Exception:  # what is stored is stored: its bidders must get their answers
-                logger.exception("not_announced", entries=len(stored))
+            if tracing.is_on:
+                traces.record_stored(stored)
+        except Exception:  # what is stored is stored: its bidders must get their answers
+            logger.exception("not_announced", entries=len(stored))
 
     async def close(self) -> None:
         await self.committer.stop()

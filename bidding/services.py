@@ -22,6 +22,7 @@ from bidding.store import auctions
 from bidding.writer import failures
 
 PAGE_AUCTIONS = 500
+GROUP = "bidding"  # of consumers
 
 logger = logs.get(__name__)
 
@@ -260,10 +261,13 @@ def _cancel_by_inventory(
 
 
 def _origin(envelope: Envelope | None = None) -> dict[str, Any]:
-    """What each command carries besides its arguments: a salt, and the id of the request that it comes from, this one or that
-    of an event."""
-    correlation_id = envelope.correlationid if envelope else logs.correlation_id()
-    return {"salt": secrets.token_hex(16), "correlation_id": correlation_id}
+    """What each command carries besides its arguments: a salt, and the ids of the request that it comes from, this one or that
+    of an event, and of the span that sends it."""
+    salt = secrets.token_hex(16)
+    if envelope is None:
+        return {"salt": salt, "correlation_id": logs.correlation_id(), "span_id": logs.span_id()}
+    span_id = consuming.span_of(GROUP, envelope)
+    return {"salt": salt, "correlation_id": envelope.correlationid, "span_id": span_id}
 
 
 def _submit(command: commands.Command) -> log.Entry:

@@ -19,6 +19,7 @@ def on_listings_requested(run: Sequence[consuming.Received]) -> None:
             allocate=received.event.allocate,
             relists=received.event.relists,
             correlation_id=received.envelope.correlationid,
+            span_id=received.span_id,
         )
         for received in run
     ]
@@ -32,6 +33,7 @@ def on_auctions_ended(run: Sequence[consuming.Received]) -> None:
             product_id=received.event.product_id,
             relist_as=received.event.relist_as,
             correlation_id=received.envelope.correlationid,
+            span_id=received.span_id,
         )
         for received in run
     ]

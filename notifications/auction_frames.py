@@ -1,6 +1,7 @@
 """The last frames of an auction's public feed, kept in Redis: a cache that may vanish at any moment.
 
-One list per auction, each element `<seq> <text>`, seqs without a gap. A frame comes by `append` (of its event, certain) and
+One list per auction, each element `<seq> <text>`, or `<seq> <traceparent> <text>` where the trace of the entry is kept; seqs without
+a gap. A frame comes by `append` (of its event, certain) and
 mostly before that by `hint` (of the writer, best effort). Both are idempotent and atomic: what is older than the last frame is
 ignored, and the next one is appended and published. After any other jump an event starts the list anew from there, so a
 reader either gets everything after a seq or sees that it cannot; a hint is early, and waits up to EARLY_SECONDS for the
@@ -88,11 +89,17 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Addition(msgspec.Struct, frozen=True):
-    """A frame to add: its auction, its seq, its text."""
+    """A frame to add: its auction, its seq, its text, and the `traceparent` of its entry, or nothing."""
 
     auction_id: str
     seq: int
     text: str
+    traceparent: str = ""
+
+    @property
+    def element(self) -> str:
+        traced = f"{self.traceparent} " if self.traceparent else ""
+        return f"{self.seq} {traced}{self.text}"
 
 
 @cache
@@ -131,7 +138,7 @@ def _arguments(added: Sequence[Addition], *, is_hint: bool) -> tuple[list[str], 
     ]
     args: list[str | int] = [int(is_hint), KEPT_FRAMES, IDLE_SECONDS, EARLY_FRAMES, EARLY_SECONDS]
     for one in added:
-        args += (numbers[one.auction_id], one.seq, f"{one.seq} {one.text}")
+        args += (numbers[one.auction_id], one.seq, one.element)
     return keys, args
 
 
@@ -172,7 +179,10 @@ async def heads(client: redis.asyncio.Redis, auction_ids: Sequence[str]) -> dict
 def parse(auction_id: str, element: bytes) -> frames.Frame:
     """The frame that an element of a list, or a message on a channel, holds."""
     seq, _, text = element.decode().partition(" ")
-    return frames.auction(auction_id, int(seq), text)
+    traceparent = ""
+    if not text.startswith("{"):  # the text is a JSON object
+        traceparent, _, text = text.partition(" ")
+    return frames.auction(auction_id, int(seq), text, traceparent=traceparent)
 
 
 def _kept(auction_id: str, answer: list[int | bytes]) -> Kept:

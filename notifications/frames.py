@@ -21,16 +21,19 @@ class Frame:
     a server-sent event.
 
     `seq` is 0 for a frame that has no place in a sequence; `scope` is the auction whose sequence it belongs to, or empty for
-    the user's own feed.
+    the user's own feed. `traceparent` names the span that it is about, if its trace is kept; no client gets it.
     """
 
-    __slots__ = ("_sse", "_wire", "cursor", "message", "scope", "seq")
+    __slots__ = ("_sse", "_wire", "cursor", "message", "scope", "seq", "traceparent")
 
-    def __init__(self, text: str, *, seq: int = 0, scope: str = "", cursor: str = "") -> None:
+    def __init__(
+        self, text: str, *, seq: int = 0, scope: str = "", cursor: str = "", traceparent: str = ""
+    ) -> None:
         self.message = {"type": "websocket.send", "text": text}
         self.seq = seq
         self.scope = scope
         self.cursor = cursor
+        self.traceparent = traceparent
         self._sse: bytes | None = None
         self._wire: bytes | None = None
 
@@ -158,8 +161,8 @@ def auction_text(record: events.LogRecord) -> str:
     return _encode(body).decode()
 
 
-def auction(auction_id: str, seq: int, text: str) -> Frame:
-    return Frame(text, seq=seq, scope=auction_id)
+def auction(auction_id: str, seq: int, text: str, *, traceparent: str = "") -> Frame:
+    return Frame(text, seq=seq, scope=auction_id, traceparent=traceparent)
 
 
 def watching(auction_id: str, seq: int) -> Frame:

@@ -14,7 +14,7 @@ import msgspec
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
-from notifications import kinds, models, services
+from notifications import kinds, models, services, traces
 
 
 def _now() -> datetime:
@@ -37,6 +37,7 @@ def _request(kind: kinds.Kind, received: consuming.Received) -> models.Request:
         data=data,
         at=event.at if isinstance(event, events.BidderNotice) else instants.of(envelope.time),
         correlation_id=envelope.correlationid,
+        span_id=received.span_id,
     )
 
 
@@ -59,7 +60,12 @@ def on_listing_requested(_envelope: contracts.Envelope, event: events.ListingReq
 
 
 def on_log_records(run: Sequence[consuming.Received]) -> None:
-    services.publish_records([received.event for received in run])
+    services.publish_records([(received.event, _traceparent(received)) for received in run])
+
+
+def _traceparent(received: consuming.Received) -> str:
+    """The span of the entry of which this is the record; empty where its trace is not kept. A hint carries the same."""
+    return traces.of_record(received.event, received.envelope.correlationid) if received.span_id else ""
 
 
 SUBSCRIPTION = consuming.Subscription(

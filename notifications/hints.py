@@ -24,7 +24,7 @@ class Hints:
 
     def __init__(self) -> None:
         self._client = redis_clients.asking()
-        self._waiting: list[events.LogRecord] = []
+        self._waiting: list[tuple[events.LogRecord, str]] = []
         self._sending: asyncio.Task[None] | None = None
         self._second = 0
         self._left = 0
@@ -37,12 +37,12 @@ class Hints:
             self._second, self._left = int(now), PER_SECOND
         return 0 if now < self._muted_until else self._left
 
-    def put(self, record: events.LogRecord) -> None:
-        """Send the frame of `record` soon. Without room it is dropped."""
+    def put(self, record: events.LogRecord, *, traceparent: str = "") -> None:
+        """Send the frame of `record`, whose entry has the span `traceparent`, soon. Without room it is dropped."""
         if not self.room():
             return
         self._left -= 1
-        self._waiting.append(record)
+        self._waiting.append((record, traceparent))
         if self._sending is None or self._sending.done():
             self._sending = asyncio.get_running_loop().create_task(self._send())
 
@@ -62,8 +62,10 @@ class Hints:
                 await auction_frames.hint(
                     self._client,
                     [
-                        auction_frames.Addition(record.auction_id, record.seq, frames.auction_text(record))
-                        for record in records
+                        auction_frames.Addition(
+                            record.auction_id, record.seq, frames.auction_text(record), traceparent
+                        )
+                        for record, traceparent in records
                     ],
                 )
         except (redis.RedisError, OSError) as error:

@@ -13,7 +13,18 @@ from django.db import transaction
 from auction_project.kernel import errors
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import transactions
-from notifications import auction_frames, cursors, frames, kinds, metrics, models, selectors, wakeup, wording
+from notifications import (
+    auction_frames,
+    cursors,
+    frames,
+    kinds,
+    metrics,
+    models,
+    selectors,
+    traces,
+    wakeup,
+    wording,
+)
 from notifications.mail import dispatcher, mailing
 
 # Longer than an access token lives and than a ticket resumes a stream.
@@ -51,9 +62,10 @@ def _addressed(requests: Sequence[models.Request]) -> list[tuple[str, models.Req
 
 
 def _announce(appended: models.Appended) -> None:
-    for kind, count in collections.Counter(each.kind for each in appended.notifications).items():
+    for kind, count in collections.Counter(each.kind for _, each in appended.notifications).items():
         metrics.notifications.labels(kinds.of(kind).wire_name).inc(count)
-    wakeup.notify(sorted({each.user_id for each in appended.notifications}))
+    wakeup.notify(sorted({each.user_id for _, each in appended.notifications}))
+    traces.record_notices(appended.notifications)
     if appended.emails:
         dispatcher.send(appended.emails)
 
@@ -131,14 +143,15 @@ def record_auction(*, auction_id: str) -> None:
         models.Auction.objects.bulk_create([models.Auction(auction_id=auction_id)], ignore_conflicts=True)
 
 
-def publish_records(records: Sequence[events.LogRecord]) -> None:
-    """Publish records of the public logs, in order, to the watchers of their auctions.
+def publish_records(records: Sequence[tuple[events.LogRecord, str]]) -> None:
+    """Publish records of the public logs, each with the `traceparent` of its entry (empty: its trace is not kept), in order, to the
+    watchers of their auctions.
 
     Raises redis.ConnectionError, redis.TimeoutError.
     """
     auction_frames.append(
         [
-            auction_frames.Addition(record.auction_id, record.seq, frames.auction_text(record))
-            for record in records
+            auction_frames.Addition(record.auction_id, record.seq, frames.auction_text(record), traceparent)
+            for record, traceparent in records
         ]
     )

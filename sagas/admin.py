@@ -7,6 +7,7 @@ keeps who did it, and why. The page offers only what the saga's state allows.
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +19,7 @@ from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
-from auction_project.kernel import errors, money
+from auction_project.kernel import errors, money, tracing
 from sagas import definitions, engine, models, operators
 
 STATUS_COLOURS = {
@@ -175,6 +176,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
                     "lost",
                     "worker",
                     "correlation_id",
+                    "trace",
                     "created_at",
                     "finished_at",
                 ),
@@ -236,6 +238,15 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     @admin.display(description="payment")
     def payment(self, saga: models.Saga) -> str:
         return _link("admin:orders_payment_change", saga.order_number, saga.order_number)
+
+    @admin.display(description="trace")
+    def trace(self, saga: models.Saga) -> str:
+        """A link to the viewer, which checks its own permissions."""
+        if not settings.TRACE_VIEWER_URL:
+            return "–"
+        trace_id = tracing.trace_id(saga.correlation_id)
+        address = settings.TRACE_VIEWER_URL.replace("{trace_id}", trace_id)
+        return format_html('<a href="{}" rel="noreferrer">{}</a>', address, trace_id)
 
     # --- actions ---------------------------------------------------------------------------------------------------
 

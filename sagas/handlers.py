@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
-from sagas import models, services
+from sagas import models, services, traces
 
 
 def on_sales_confirmed(run: Sequence[consuming.Received]) -> None:
@@ -14,7 +14,7 @@ def on_sales_confirmed(run: Sequence[consuming.Received]) -> None:
 
 
 SUBSCRIPTION = consuming.Subscription(
-    group="sagas",
+    group=traces.GROUP,
     inbox=models.Once,
     alarming=True,  # the buyer of a dead sale is neither charged nor notified
     handlers={events.SaleConfirmed: on_sales_confirmed},

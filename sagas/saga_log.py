@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from auction_project.kernel import errors, logs
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import failure, outbox, transactions
-from sagas import definitions, dispatcher, engine, metrics, models
+from sagas import definitions, dispatcher, engine, metrics, models, traces
 
 DATABASE = "sagas"
 CHAIN_SECONDS = 10.0  # the time in which a task that was sent is expected to begin
@@ -134,7 +134,7 @@ def _announce(move: models.Move, now: datetime) -> None:
 
 
 def _publish_end(saga: models.Saga, now: datetime) -> None:
-    with logs.bound(correlation_id=saga.correlation_id):
+    with logs.bound(correlation_id=saga.correlation_id, span_id=traces.saga_span(saga.pk)):
         outbox.publish(
             models.Outbox,
             _end_of(saga),
@@ -164,6 +164,7 @@ def _count_end(saga: models.Saga) -> None:
     seconds = (saga.finished_at - saga.created_at).total_seconds()
     metrics.ENDED.labels(saga.status).inc()
     metrics.SECONDS.labels(saga.status).observe(seconds)
+    traces.record_end(saga)
     log.info(
         "saga_ended",
         saga_id=saga.pk,

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from auction_project.kernel import errors, logs
 from auction_project.kernel.contracts import events
-from sagas import definitions, dispatcher, engine, metrics, models, saga_log, selectors, turns
+from sagas import definitions, dispatcher, engine, metrics, models, saga_log, selectors, traces, turns
 
 SWEEP_ROWS = 500
 _TURNED_FOR_BUYERS = "The sale could not be completed; everything was undone."
@@ -137,6 +137,9 @@ def record_outcomes(*, outcomes: Sequence[Outcome], now: datetime) -> list[Progr
         leaving = [move.saga for move in moves if move.transition.leaves_beginning and move.saga.pk in moved]
         if leaving:
             saga_log.send_due(turns.list_followers(leaving, now=now), now=now)
+    for outcome, line in zip(outcomes, lines, strict=True):
+        if line is not None and line.saga_id in moved:
+            traces.record_attempt(outcome.attempt.saga, outcome.attempt.leg, line)
     return [
         _progress(outcome, transition, is_late=outcome.attempt.saga.pk not in moved)
         for outcome, transition in zip(outcomes, transitions, strict=True)

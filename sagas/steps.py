@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
+from auction_project.kernel import tracing
 from auction_project.kernel.messaging import steps
 from inventory import services as inventory
 from orders import services as orders
-from sagas import engine, models
+from sagas import engine, models, traces
 
 
 class Service(Protocol):
@@ -94,5 +97,11 @@ def call(leg: engine.Leg, sales: Sequence[models.Saga], *, now: datetime) -> lis
     Raises what concerns all of them.
     """
     service, request = PARTICIPANTS[leg.name]
-    outcomes = service([request(sale, f"saga:{sale.sale_id}:{leg.step}") for sale in sales], now=now)
+    requests = [request(sale, f"saga:{sale.sale_id}:{leg.step}") for sale in sales]
+    if tracing.is_on:
+        spans = (traces.attempt_span(sale.sale_id, leg.name, sale.tries) for sale in sales)
+        requests = [
+            msgspec.structs.replace(one, span_id=span) for one, span in zip(requests, spans, strict=True)
+        ]
+    outcomes = service(requests, now=now)
     return [outcome if isinstance(outcome, Exception) else None for outcome in outcomes]

@@ -14,7 +14,7 @@ from celery.exceptions import Ignore
 
 from auction_project.kernel import failpoints, logs
 from auction_project.kernel.messaging import failure
-from sagas import dispatcher, engine, metrics, models, saga_log, services, steps
+from sagas import dispatcher, engine, metrics, models, saga_log, services, steps, traces
 
 MAX_SWEEPS = 10  # batches of one sweep task
 
@@ -98,7 +98,12 @@ def _outcome(attempt: services.Attempt, error: Exception | None) -> services.Out
         return services.Outcome(attempt=attempt, kind=engine.Outcome.DONE)
     kind = engine.Outcome[failure.classify(error).name]
     saga = attempt.saga
-    with logs.bound(correlation_id=saga.correlation_id, saga_id=saga.pk, auction_id=saga.auction_id):
+    with logs.bound(
+        correlation_id=saga.correlation_id,
+        span_id=traces.attempt_span(saga.pk, attempt.leg.name, saga.tries),
+        saga_id=saga.pk,
+        auction_id=saga.auction_id,
+    ):
         report = log.error if kind is engine.Outcome.FAULT else log.info
         report(
             "step_not_done",

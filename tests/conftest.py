@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
+from auction_project.kernel.tests import spans
 from auction_project.processes.stack import SMALL_HOUSE, Stack
 from tests import house
 
@@ -26,8 +27,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
 
 
+@pytest.fixture(scope="session")
+def collector() -> Iterator[spans.Receiver]:
+    """Where the stack sends its spans."""
+    receiver = spans.Receiver()
+    yield receiver
+    receiver.close()
+
+
 @pytest.fixture(scope="session", name="house")
-def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.House]:
+def running_house(
+    tmp_path_factory: pytest.TempPathFactory, collector: spans.Receiver
+) -> Iterator[house.House]:
     """The stack on emptied stores. It starts once and ends with the session."""
     directory = tmp_path_factory.mktemp("stack")
     database = f"gavel_stack_{uuid.uuid4().hex[:8]}"
@@ -43,6 +54,8 @@ def running_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.Ho
         "STREAMS_PER_ADDRESS": "2000",
         "SIGN_INS_PER_MINUTE": "0",
         "BIDS_PER_SECOND": "0",  # some tests bid as fast as the answers come
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_TRACES_SAMPLER_ARG": "0",  # the sales alone
     }
     house.empty_stores()
     stack = Stack(directory, environment=environment, web_port=0, pools=SMALL_HOUSE)

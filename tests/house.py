@@ -179,8 +179,9 @@ class Person:
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         return self._house.http.get(path, params=parameters, headers=self.headers)
 
-    def post(self, path: str, body: dict[str, Any], key: str | None = None) -> httpx.Response:
-        headers = {**self.headers, "Idempotency-Key": key or uuid.uuid4().hex}
+    def post(self, path: str, body: dict[str, Any], key: str | None = None, **more: str) -> httpx.Response:
+        """POST with an Idempotency-Key and `more` headers."""
+        headers = {**self.headers, "Idempotency-Key": key or uuid.uuid4().hex, **more}
         return self._house.http.post(path, json=body, headers=headers)
 
     def put(self, path: str, body: dict[str, Any]) -> httpx.Response:
@@ -199,8 +200,9 @@ class Person:
         """Put a card on file. Bidding knows of it a moment later."""
         self.put("/api/v1/card", {"number": number}).raise_for_status()
 
-    def buy(self, auction_id: str, quantity: int = 1, key: str | None = None) -> httpx.Response:
-        return self.post(f"/api/v1/auctions/{auction_id}/bids", {"quantity": quantity}, key)
+    def buy(self, auction_id: str, quantity: int = 1, key: str | None = None, **more: str) -> httpx.Response:
+        """Buy units of a listing, with `more` headers."""
+        return self.post(f"/api/v1/auctions/{auction_id}/bids", {"quantity": quantity}, key, **more)
 
     def orders(self) -> list[dict[str, Any]]:
         return list(self.get("/api/v1/orders").json()["items"])

@@ -1,6 +1,7 @@
 """Structured logs. Each line carries the ids of the work that it is about: correlation, auction, sale and saga.
 
-`with logs.bound(sale_id=…)` adds ids to every line inside. Events and tasks pass `correlation_id()` on. The lines are
+`with logs.bound(sale_id=…)` adds ids to every line inside. Events and tasks pass `correlation_id()` on, and `span_id()` where the
+trace is kept. While traces are on, a line with a correlation id names its trace. The lines are
 JSON when GAVEL_LOG_FORMAT=json (production), and readable text otherwise. A client cannot forge a line, because control
 characters are escaped and each line of a traceback is marked.
 """
@@ -16,6 +17,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from auction_project.kernel import tracing
+
 get = structlog.stdlib.get_logger
 
 
@@ -23,6 +26,7 @@ def configure(*, json: bool, level: str) -> None:
     """Route structlog and the standard library through one formatter to stderr."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace_id,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -73,6 +77,12 @@ def configure(*, json: bool, level: str) -> None:
     )
 
 
+def _add_trace_id(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    if tracing.is_on and (correlation := event.get("correlation_id")):
+        event["trace_id"] = tracing.trace_id(str(correlation))
+    return event
+
+
 def _escape_control_characters(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """A processor that keeps each event on one line. For tracebacks see `_marked_traceback`."""
     for name, value in event.items():
@@ -94,9 +104,9 @@ def _marked_traceback(output: TextIO, exc_info: Any) -> None:
 
 @contextlib.contextmanager
 def bound(**ids: str | int | None) -> Iterator[None]:
-    """Every log line inside carries `ids` (those that are not None)."""
+    """Every log line inside carries `ids` (those that are neither None nor empty)."""
     with structlog.contextvars.bound_contextvars(
-        **{name: value for name, value in ids.items() if value is not None}
+        **{name: value for name, value in ids.items() if value not in (None, "")}
     ):
         yield
 
@@ -105,3 +115,8 @@ def correlation_id() -> str:
     """The id that ties a request to all that follows from it; a fresh one if none is bound."""
     bound_id = structlog.contextvars.get_contextvars().get("correlation_id")
     return str(bound_id) if bound_id else uuid.uuid4().hex
+
+
+def span_id() -> str:
+    """The id of the span that what happens now belongs to; empty where the trace is not kept."""
+    return str(structlog.contextvars.get_contextvars().get("span_id", ""))

@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery, beat, bootsteps, signals
 
-from auction_project.kernel import logs
+from auction_project.kernel import logs, tracing
 from auction_project.processes import health, roles
 
 BEAT_SECONDS = 5.0
@@ -109,6 +109,7 @@ def _start(role: str) -> None:
 
     _state.role = role
     server = health.serve_by_environment(_state)
+    tracing.start(role)
     log.info("role_starting", role=role, health=server.url)
     needs.wait(roles.BY_NAME[role].needs, threading.Event())
     _state.ready = role == "beat"  # a worker is ready when it consumes

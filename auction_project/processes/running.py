@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from auction_project.kernel import logs, owned
+from auction_project.kernel import logs, owned, tracing
 from auction_project.kernel.messaging import failure
 from auction_project.processes import health, needs
 
@@ -66,6 +66,7 @@ def run(
     """Run the loops until `stop`; the exit code. Each loop is made in its own thread, after its needs answer."""
     state = health.State(role)
     server = health.serve_by_environment(state)
+    tracing.start(role)
     log.info("role_starting", role=role, health=server.url)
     try:
         if not needs.wait(required, stop):

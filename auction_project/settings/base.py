@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from auction_project.kernel import databases, logs
-from auction_project.settings import development_keys, environment
+from auction_project.settings import development_keys, environment, traces
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -345,6 +345,13 @@ UNFOLD = {
         "navigation": "auction_project.web.pages.sidebar.navigation",
     },
 }
+
+# --- traces: see auction_project/kernel/tracing.py -----------------------------------------------------------------
+OTLP_ENDPOINT = traces.endpoint(env)
+OTLP_HEADERS = traces.headers(env)
+OTLP_CA_FILE = env.str("OTEL_EXPORTER_OTLP_CERTIFICATE", default="")
+TRACES_RATIO = traces.ratio(env)
+TRACE_VIEWER_URL = traces.viewer(env)
 
 # --- logs --------------------------------------------------------------------------------------------------------
 LOGGING_CONFIG = None

@@ -4,6 +4,8 @@ cache may keep.
 """
 
 import json
+import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 
 from auction_project.accounts import headless
-from auction_project.kernel import correlation, errors, logs
+from auction_project.kernel import correlation, errors, logs, tracing
 from auction_project.kernel.http import problems
 from auction_project.kernel.messaging import failure
 from auction_project.web.pages import problems as problem_pages
@@ -36,17 +38,44 @@ def has_null_character(path: str, query: bytes) -> bool:
 
 
 class CorrelationMiddleware:
-    """Binds the correlation id of a request to its log lines, and sends it back."""
+    """Binds the correlation id of a request to its log lines, sends it back, and records the request if its trace is kept."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        correlation_id = correlation.accept(request.headers.get("X-Correlation-Id", ""))
-        with logs.bound(correlation_id=correlation_id):
+        caller = request.headers.get("traceparent", "")
+        correlation_id = correlation.accept(request.headers.get("X-Correlation-Id", ""), caller)
+        trace_id, began = tracing.trace_id(correlation_id), time.time()
+        span_id = os.urandom(8).hex() if tracing.is_sampled(trace_id) else ""
+        with logs.bound(correlation_id=correlation_id, span_id=span_id):
             response = self._get_response(request)
+        if span_id:
+            _trace(request, response, tracing.Context(trace_id, span_id), caller=caller, began=began)
         response["X-Correlation-Id"] = correlation_id
         return response
+
+
+def _trace(
+    request: HttpRequest, response: HttpResponse, span: tracing.Context, *, caller: str, began: float
+) -> None:
+    """Record the request by its route: an address may hold what no trace may."""
+    route = getattr(request.resolver_match, "route", None)
+    called_by, status = tracing.parse(caller), response.status_code
+    tracing.record(
+        f"{request.method} /{route}" if route is not None else f"{request.method}",
+        span,
+        parent=called_by.span_id if called_by is not None and called_by.trace_id == span.trace_id else "",
+        start=began,
+        end=time.time(),
+        kind="server",
+        error=str(status) if status >= 500 else "",
+        attributes={
+            "http.request.method": request.method,
+            "http.route": route,
+            "http.response.status_code": status,
+        },
+    )
 
 
 class ProblemMiddleware:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.messaging import broker as brokers
-from bidding import rules
+from bidding import rules, traces
 from bidding.publishing import events as log_events
 from bidding.rules import log
 from bidding.writer import auction_fold
@@ -38,12 +38,15 @@ def append(transport: brokers.Broker, messages: Sequence[brokers.Message], *, so
 
 
 def _message(entry: log.Entry, event: contracts.events.Event) -> brokers.Message:
+    event_id = log_events.event_id(entry, event)
+    span = traces.of_event(entry, event_id)
     body = contracts.encode(
         event,
-        event_id=log_events.event_id(entry, event),
+        event_id=event_id,
         source=SOURCE,
         time=instants.moment(entry.at),
         version=entry.seq,
-        correlation_id=entry.correlation_id or f"{entry.auction_id}-{entry.seq}",
+        correlation_id=entry.correlation,
+        traceparent=None if span is None else str(span),
     )
     return brokers.Message(event.TOPIC, event.key(), body)

@@ -5,9 +5,9 @@ import asyncio
 
 import prometheus_client
 
-from auction_project.kernel import failpoints
+from auction_project.kernel import failpoints, tracing
 from auction_project.kernel.messaging import broker as brokers
-from bidding import rules, runtime
+from bidding import rules, runtime, traces
 from bidding.publishing import documents, handled, news, unreadable
 from bidding.publishing import messages as log_messages
 from bidding.publishing.pace import Pace
@@ -59,7 +59,7 @@ class Publisher:
     def _publish_group(self, group: list[str]) -> int:
         limit = self._pace.entries_per_read // len(group)
         entries = runtime.call(self._read(group, limit))
-        messages: list[brokers.Message] = []
+        new: list[tuple[log.Entry, list[brokers.Message]]] = []
         states: dict[str, rules.State] = {}
         for auction_id, of_auction in entries.items():
             try:
@@ -70,13 +70,15 @@ class Publisher:
                 self._set_aside.set_aside(auction_id, error)
             else:
                 mark = self._documents.mark(auction_id)
-                messages += [
-                    message for entry, of_entry in published if entry.seq > mark for message in of_entry
-                ]
+                new += [(entry, of_entry) for entry, of_entry in published if entry.seq > mark]
+        messages = [message for _, of_entry in new for message in of_entry]
         if messages:
             self._handled.before_publishing(min(entries[auction_id][0].at for auction_id in states))
         log_messages.append(self._broker, messages, source=log_messages.SOURCE)
         entries_published.inc(sum(len(entries[auction_id]) for auction_id in states))
+        if tracing.is_on:
+            for entry, of_entry in new:
+                traces.record_published(entry, [message.value for message in of_entry])
         failpoints.reach("log_relay.before_mark")
         for auction_id, state in states.items():
             self._documents.move(auction_id, state, entries[auction_id])

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from auction_project.kernel import correlation, errors, ids, instants, money, tokens
+from auction_project.kernel import correlation, errors, ids, instants, money, tokens, tracing
 from auction_project.kernel.http import answers, budgets, idempotency, problems
-from bidding import presentation, rules, runtime
+from bidding import presentation, rules, runtime, traces
 from bidding.rest import confirmations
 from bidding.rules import commands, refusals
 from bidding.writer import committer, failures
@@ -62,6 +62,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> answers.Answer:
     """Place the bid that the request holds: status, headers and body of the answer. Runs on the runtime's loop."""
     arrived_at, since = instants.now(), time.monotonic()
+    command: commands.PlaceBid | None = None
+    entry: rules.Entry | None = None
     try:
         command = _command(path, headers, body, arrived_at)
         if not command.has_card:
@@ -70,9 +72,14 @@ async def place(path: str, headers: dict[bytes, bytes], body: bytes) -> answers.
         if isinstance(outcome, rules.Refusal):
             raise _refused(command, outcome)
         assert isinstance(outcome, rules.Entry)  # noqa: S101 - a command is answered with its entry
-        return 201, answers.JSON, _encode(presentation.answer(outcome))
+        entry = outcome
+        answer = 201, answers.JSON, _encode(presentation.answer(entry))
     except errors.DomainError as error:
-        return answers.problem(error)
+        answer = answers.problem(error)
+    if tracing.is_on and command is not None:
+        caller = headers.get(b"traceparent", b"").decode("latin-1")
+        traces.record_bid(command, entry, answer, caller=caller, since=since)
+    return answer
 
 
 def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: int) -> commands.PlaceBid:
@@ -162,8 +169,10 @@ def decode_body(body: bytes) -> BidBody:
 
 
 def _correlation_id(headers: dict[bytes, bytes]) -> str:
-    header = headers.get(b"x-correlation-id")
-    return correlation.accept(header.decode("latin-1")) if header else ""
+    sent, traceparent = headers.get(b"x-correlation-id", b""), headers.get(b"traceparent", b"")
+    if not (sent or traceparent):
+        return ""
+    return correlation.accept(sent.decode("latin-1"), traceparent.decode("latin-1"))
 
 
 def _refused(command: commands.PlaceBid, refusal: rules.Refusal) -> errors.DomainError:

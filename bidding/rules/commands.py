@@ -14,7 +14,7 @@ CLOCK, EVENT, SAGAS = "clock", "event", "sagas"
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What all commands carry. `at` is the arrival (milliseconds since 1970 UTC); the random `salt` protects what the
-    entry hides."""
+    entry hides. `span_id`: of what sent it, if its trace is kept and the command is no bid; it is not stored."""
 
     auction_id: str
     actor: str
@@ -22,6 +22,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     salt: str
     correlation_id: str = ""
+    span_id: str = ""
 
     @property
     def idempotency(self) -> str:
@@ -35,7 +36,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(encoded).hexdigest()[:32]
 
 
-_NOT_REQUESTED = frozenset({"auction_id", "actor", "key", "at", "salt", "correlation_id"})
+_NOT_REQUESTED = frozenset({"auction_id", "actor", "key", "at", "salt", "correlation_id", "span_id"})
 
 
 def idempotency(auction_id: str, actor: str, key: str) -> str:

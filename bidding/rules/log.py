@@ -45,6 +45,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return str(type(self.facts).__struct_config__.tag)
 
     @property
+    def correlation(self) -> str:
+        """The correlation id; one of its own for an entry that nothing but its time has caused."""
+        return self.correlation_id or f"{self.auction_id}-{self.seq}"
+
+    @property
     def idempotency(self) -> str:
         """The unique string of auction, actor and key."""
         return commands.idempotency(self.auction_id, self.actor, self.key)

@@ -40,6 +40,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     as_operator: bool
     allocate: Literal["on_listing", "on_sale"]
     correlation_id: str
+    span_id: str = ""
     relists: str | None = None
 
 
@@ -49,6 +50,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     auction_id: str
     product_id: str
     correlation_id: str
+    span_id: str = ""
     relist_as: str | None = None
 
 
@@ -62,7 +64,7 @@ def reserve_for_lots(listings: Sequence[Listing], *, now: datetime) -> None:
     with _transaction(), books.opened({listing.product_id for listing in listings}) as stock:
         stock.lock_reservations(_lots(auctions))
         for listing in listings:
-            with logs.bound(correlation_id=listing.correlation_id):
+            with logs.bound(correlation_id=listing.correlation_id, span_id=listing.span_id):
                 _answer(stock, listing, now)
 
 
@@ -77,7 +79,7 @@ def release_lots(endings: Sequence[Ending], *, now: datetime) -> None:
     with _transaction(), books.opened(products) as stock:
         stock.lock_reservations(_lots(auctions))
         for ending in endings:
-            with logs.bound(correlation_id=ending.correlation_id):
+            with logs.bound(correlation_id=ending.correlation_id, span_id=ending.span_id):
                 _end(stock, ending.auction_id, now=now, heir=ending.relist_as)
 
 

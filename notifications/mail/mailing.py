@@ -21,8 +21,8 @@ from django.conf import settings
 from django.core import mail
 from django.template import loader
 
-from auction_project.kernel import failpoints, instants, logs
-from notifications import kinds, metrics, models, selectors, wording
+from auction_project.kernel import failpoints, instants, logs, tracing
+from notifications import kinds, metrics, models, selectors, traces, wording
 
 FIRST_SWEEP = timedelta(seconds=30)  # after the notification: the dispatched task comes first
 PAUSE = timedelta(minutes=1)  # between two tries, at least; later ones are half of the e-mail's age apart
@@ -53,7 +53,11 @@ def send_emails(
                 return {letter.email.pk: correlation_ids[letter.email.pk] for letter in letters[start:]}
             if server.unreachable:
                 break  # the sweep tries the others later
-            for change in _send(server, letters[start : start + CLAIMED_AT_ONCE], now):
+            began = time.time()
+            changes = _send(server, letters[start : start + CLAIMED_AT_ONCE], now)
+            if tracing.is_on:
+                traces.record_emails(changes, began=began)
+            for change in changes:
                 with logs.bound(correlation_id=correlation_ids[change.email.pk]):
                     _tell(change)
     return {}

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
+from auction_project.kernel import tracing
 from notifications import kinds
 from notifications.models import emails, feeds
 
@@ -21,7 +22,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A notification to add. `user_id` None: one for each account that is an operator now.
 
     `data` holds the figures, money in minor units; `at` is in milliseconds since the epoch. `correlation_id` goes into the
-    log lines of its e-mail.
+    log lines of its e-mail. `span_id`: of what caused it, or empty where the trace is not kept.
     """
 
     user_id: str | None
@@ -30,6 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
     at: int
     correlation_id: str
+    span_id: str = ""
 
     def is_about(self, subject: str, notification: feeds.Notification) -> bool:
         """Whether the two share this figure."""
@@ -38,9 +40,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """What a run added: its notifications, and by the key of each e-mail that is to be sent its correlation id."""
+    """What a run added: its notifications with their requests, and by the key of each e-mail that is to be sent its correlation
+    id."""
 
-    notifications: list[feeds.Notification]
+    notifications: list[tuple[Request, feeds.Notification]]
     emails: dict[int, str]
 
 
@@ -58,7 +61,7 @@ def append(addressed: Sequence[tuple[str, Request]], *, due_at: datetime, now: d
     for user_id, request in addressed:
         run.add(user_id, request)
     run.write()
-    return Appended([notification for _, notification in run.added], run.correlation_ids())
+    return Appended(run.added, run.correlation_ids())
 
 
 class _Lot(msgspec.Struct):
@@ -89,6 +92,9 @@ class _Run:
         notification = self._feeds[user_id].append(
             kind=request.kind, source=request.source, data=request.data, at=request.at, now=self._now
         )
+        if request.span_id:
+            span_id = tracing.span_id("notice", user_id, notification.seq)
+            notification.traceparent = str(tracing.Context(tracing.trace_id(request.correlation_id), span_id))
         self.added.append((request, notification))
         self._withdraw(request, notification)
         if self._is_mailed(request, notification):

@@ -100,6 +100,9 @@ class Notification(models.Model):
     at = models.BigIntegerField(help_text="when it happened, in milliseconds since the epoch")
     created_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, help_text="since then a later notice has overtaken it")
+    traceparent = models.CharField(
+        max_length=55, blank=True, default="", db_default="", help_text="its span, if its trace is kept"
+    )
 
     class Meta:
         ordering = ["user_id", "seq"]

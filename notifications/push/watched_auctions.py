@@ -6,11 +6,13 @@ exists, so this memory has their bound.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 
 import redis.asyncio
 
-from notifications import auction_frames, frames, metrics, redis_clients, selectors
+from auction_project.kernel import tracing
+from notifications import auction_frames, frames, metrics, redis_clients, selectors, traces
 from notifications.push import bridge, clock, due, feeds, followed, sockets, subscription
 
 MAX_WATCHED = 50  # auctions per socket
@@ -78,9 +80,12 @@ class WatchedAuctions(followed.Followed[feeds.AuctionFeed, auction_frames.Kept])
 
     async def on_frame(self, auction_id: str, data: bytes) -> None:
         if (feed := self.feeds.get(auction_id)) is not None:
-            for _ in feed.push(auction_frames.parse(auction_id, data)):
+            frame, began = auction_frames.parse(auction_id, data), time.time()
+            for _ in feed.push(frame):
                 await asyncio.sleep(0)
             self._mark(feed)
+            if tracing.is_on:
+                traces.record_push("push frame", frame.traceparent, began=began, subscribers=len(feed))
 
     def on_break(self) -> None:
         for feed in self.feeds.values():

@@ -103,7 +103,7 @@ def bid(auction_id: str, seq: int) -> events.BidPlaced:
 
 def publish(auction_id: str, *seqs: int) -> None:
     for seq in seqs:
-        services.publish_records([bid(auction_id, seq)])
+        services.publish_records([(bid(auction_id, seq), "")])
 
 
 def lose_frames(auction_id: str) -> None:

@@ -1,12 +1,13 @@
 """Orders: each is placed, and then cancelled or confirmed."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from auction_project.kernel import contracts
-from auction_project.kernel.messaging import steps
+from auction_project.kernel import contracts, tracing
+from auction_project.kernel.messaging import steps, transactions
 from orders import exceptions, models
 from orders.services import publishing
 from orders.services.requests import CancelRequest, OrderRequest, SaleRequest
@@ -70,9 +71,24 @@ def _place(members: Sequence[SaleRequest], now: datetime) -> list[OrderResult]:
         for member in members
     ]
     models.Order.place(orders)
+    if tracing.is_on:
+        transactions.after_commit(lambda: _trace_placed(members, now), using=models.DATABASE)
     return [
         OrderResult(order_number=order.number, status=models.OrderFact.Kind.PLACED.value) for order in orders
     ]
+
+
+def _trace_placed(members: Sequence[SaleRequest], now: datetime) -> None:
+    for member in members:
+        trace_id = tracing.trace_id(member.correlation_id)
+        tracing.record(
+            "order placed",
+            tracing.Context(trace_id, tracing.span_id("order", member.order_number)),
+            parent=member.span_id,
+            start=now.timestamp(),
+            end=time.time(),
+            attributes={"gavel.order_number": member.order_number},
+        )
 
 
 def _cancel(members: Sequence[CancelRequest], now: datetime) -> list[CancellationResult]:

@@ -5,12 +5,14 @@ provider, and the calls of a group are made at once. Silence, a cancellation or 
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
-from auction_project.kernel import failpoints, logs
+from auction_project.kernel import failpoints, logs, tracing
 from auction_project.kernel.messaging import groups
 from orders import capture_calls, models, provider
 from orders.services import payment_transactions as transactions
@@ -20,6 +22,7 @@ log = logs.get(__name__)
 
 _State = models.PaymentState
 _Outcomes = dict[str, transactions.Outcome]  # by the key of the request
+_Answer = TypeVar("_Answer")
 
 
 class RefundResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +76,12 @@ def resolve_payment(*, order_number: str, actor: str, reason: str, now: datetime
     provider.ProviderFault.
     """
     payment = transactions.open_resolution(order_number, detail=f"{actor}: {reason}", now=now)
-    request = OrderRequest(key=payment.key, correlation_id=logs.correlation_id(), order_number=order_number)
+    request = OrderRequest(
+        key=payment.key,
+        correlation_id=logs.correlation_id(),
+        span_id=logs.span_id(),
+        order_number=order_number,
+    )
     send = _send_refunds if payment.state == _State.REFUNDING else _send_cancellations
     outcome = groups.only([send([request], now=now)[payment.key]])
     return str(outcome.state)
@@ -87,13 +95,15 @@ def _send_captures(requests: Sequence[SaleRequest], opened: _Outcomes, *, now: d
     bank = provider.current()
     failpoints.reach("capture_payment.before_call")
     return capture_calls.CALLS.make(
-        [_capture_call(bank, opened[request.key]) for request in requests],
+        [_capture_call(bank, request, opened[request.key]) for request in requests],
         functools.partial(_conclude_captures, bank, {request.key: request for request in requests}, now=now),
     )
 
 
-def _capture_call(bank: provider.PaymentProvider, payment: models.Payment) -> capture_calls.Call:
-    send = functools.partial(
+def _capture_call(
+    bank: provider.PaymentProvider, request: SaleRequest, payment: models.Payment
+) -> capture_calls.Call:
+    capture = functools.partial(
         bank.capture,
         key=payment.key,
         token=payment.token,
@@ -101,6 +111,7 @@ def _capture_call(bank: provider.PaymentProvider, payment: models.Payment) -> ca
         currency=payment.currency,
         reference=payment.order_number,
     )
+    send = functools.partial(_traced, request, "capture", capture)
     return capture_calls.Call(payment.key, send, is_slow=payment.timeouts > 0)
 
 
@@ -148,8 +159,9 @@ def _send_cancellations(requests: Sequence[transactions.Request], *, now: dateti
     if not requests:
         return {}
     bank = provider.current()
+    by_key = {request.key: request for request in requests}
     answers = capture_calls.CALLS.settle(
-        [request.key for request in requests], lambda key: bank.cancel(key=key)
+        by_key, lambda key: _traced(by_key[key], "cancel", lambda: bank.cancel(key=key))
     )
     results = {key: answer for key, answer in answers.items() if isinstance(answer, provider.Result)}
     answered = [request for request in requests if request.key in results]
@@ -161,14 +173,39 @@ def _send_refunds(requests: Sequence[transactions.Request], *, now: datetime) ->
     if not requests:
         return {}
     bank = provider.current()
+    by_key = {request.key: request for request in requests}
     answers = capture_calls.CALLS.settle(
-        [request.key for request in requests], lambda key: bank.refund(key=key)
+        by_key, lambda key: _traced(by_key[key], "refund", lambda: bank.refund(key=key))
     )
     failed = _errors(answers)
     refunded = [request for request in requests if request.key not in failed]
     if refunded:
         failpoints.reach("refund_payment.after_effect")
     return failed | transactions.record_refunds(refunded, now=now)
+
+
+def _traced(request: transactions.Request, call: str, send: Callable[[], _Answer]) -> _Answer:
+    """What `send` returns or raises. The call is recorded under the step that makes it, on the thread that sends it."""
+    if not (tracing.is_on and request.span_id):
+        return send()
+    began, error = time.time(), ""
+    try:
+        return send()
+    except Exception as failed:
+        error = type(failed).__name__
+        raise
+    finally:
+        tracing.record(
+            f"provider {call}",
+            tracing.Context(
+                tracing.trace_id(request.correlation_id), tracing.span_id("provider", call, request.span_id)
+            ),
+            parent=request.span_id,
+            start=began,
+            end=time.time(),
+            kind="client",
+            error=error,
+        )
 
 
 def _in_state(

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 from django.db import transaction
@@ -39,7 +39,7 @@ COMPENSATIONS = ("release_stock", "refund_payment", "cancel_order", "restock")
 def install() -> None:
     """Put the fakes in the place of the apps' services, for this process."""
     fakes = {name: _action(name) for name in ACTIONS} | {name: _compensation(name) for name in COMPENSATIONS}
-    steps.PARTICIPANTS = {name: steps.Participant(fake, _Request) for name, fake in fakes.items()}
+    steps.PARTICIPANTS = {name: steps.Participant(fake, _request) for name, fake in fakes.items()}
 
 
 def effects(sale_id: str) -> list[str]:
@@ -55,11 +55,14 @@ def calls(sale_id: str) -> list[str]:
     return [row.key.split(":")[2] for row in rows]
 
 
-class _Request(NamedTuple):
+class _Request(messaging_steps.Request, frozen=True, kw_only=True):
     """What a fake needs of a sale; the script is in its title."""
 
-    sale: models.Saga
-    key: str
+    sale: Any
+
+
+def _request(sale: models.Saga, key: str) -> _Request:
+    return _Request(sale=sale, key=key, correlation_id=sale.correlation_id)
 
 
 def _action(name: str) -> steps.Service:
@@ -70,7 +73,7 @@ def _action(name: str) -> steps.Service:
         def outcomes(members: Sequence[messaging_steps.Request]) -> list[Done | Declined]:
             return [Declined(f"{name} was declined") if acts[member.key] else Done() for member in members]
 
-        done = STEPS.perform([_step(request) for request in ready], outcomes, Done, now=now)
+        done = STEPS.perform(ready, outcomes, Done, now=now)
         return _in_order(requests, acts, ready, done)
 
     return act
@@ -81,9 +84,7 @@ def _compensation(name: str) -> steps.Service:
         acts = _play(requests, name)
         acts |= {key: Declined(f"{name} was declined") for key, refuses in acts.items() if refuses is True}
         ready = [request for request in requests if not isinstance(acts[request.key], Exception)]
-        done = STEPS.undo(
-            [_step(request) for request in ready], lambda members: [Done()] * len(members), Done, now=now
-        )
+        done = STEPS.undo(ready, lambda members: [Done()] * len(members), Done, now=now)
         return _in_order(requests, acts, ready, done)
 
     return undo
@@ -98,10 +99,6 @@ def _in_order(
     """The outcome of each request: its error, or what its step has answered."""
     outcomes = {**acts, **dict(zip([request.key for request in ready], done, strict=True))}
     return [outcomes[request.key] for request in requests]
-
-
-def _step(request: _Request) -> messaging_steps.Request:
-    return messaging_steps.Request(key=request.key, correlation_id=request.sale.correlation_id)
 
 
 def _play(requests: Sequence[_Request], call: str) -> dict[str, bool | Exception]:

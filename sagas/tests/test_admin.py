@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils.module_loading import import_string
 
-from auction_project.kernel import ids
+from auction_project.kernel import ids, tracing
 from sagas import models
 from sagas.tests import participants
 from sagas.tests.conftest import saga, timeline
@@ -67,6 +67,17 @@ def test_operators_finance_and_viewers_see_the_list_and_the_timeline(client, sig
     assert "Refund the payment" in shown
     assert "refund_payment was declined" in shown
     assert str(saga(parked).timeline.first()) not in shown
+
+
+def test_a_saga_links_to_its_trace_where_a_viewer_is_configured(client, sign_in, waiting, settings):
+    sign_in("viewer")
+    trace_id = tracing.trace_id("from-the-bid")
+
+    assert trace_id not in client.get(page(waiting)).content.decode()
+
+    settings.TRACE_VIEWER_URL = "https://jaeger.example/trace/{trace_id}?a=1&b=<2>"
+    shown = client.get(page(waiting)).content.decode()
+    assert f'href="https://jaeger.example/trace/{trace_id}?a=1&amp;b=&lt;2&gt;"' in shown
 
 
 @pytest.mark.parametrize("group", ["stock clerk", "bidder"])

@@ -23,7 +23,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     `id` is the same in every repetition of the message. `type` is the name of the event, `source` the app that published
     it, `time` (with a time zone) when it happened there. `subject` is the event's key. `version` orders the events of one
     subject: a consumer of state keeps the highest (0: the event is no state). `correlationid` is the id of the request
-    that caused the event, and goes with all that follows from it.
+    that caused the event, and goes with all that follows from it. `traceparent` (W3C Trace Context) names the span of the event
+    if its trace is kept.
     """
 
     id: str
@@ -58,6 +59,7 @@ def encode(
     time: datetime,
     version: int,
     correlation_id: str,
+    traceparent: str | None = None,
 ) -> bytes:
     """The message of `event`, as UTF-8 JSON. Its subject is the event's key; `time` must have a time zone."""
     return _encoder.encode(
@@ -69,6 +71,7 @@ def encode(
             subject=event.key(),
             version=version,
             correlationid=correlation_id,
+            traceparent=traceparent,
             data=msgspec.Raw(_encoder.encode(event)),
         )
     )

@@ -22,21 +22,23 @@ from typing import Any
 import msgspec
 from django.db import close_old_connections, transaction
 
-from auction_project.kernel import contracts, errors, failpoints, logs
+from auction_project.kernel import contracts, errors, failpoints, logs, tracing
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import dead_letters, failure, groups, metrics, once, outbox
 
 
 class Received(msgspec.Struct, frozen=True):
-    """An event that came in."""
+    """An event that came in. `span_id`: of its handling, or empty where its trace is not kept."""
 
     envelope: contracts.Envelope
     event: Any
+    span_id: str = ""
 
     def bound(self) -> contextlib.AbstractContextManager[None]:
         """Events and log lines inside carry the correlation id of the event, which caused them."""
         return logs.bound(
             correlation_id=self.envelope.correlationid,
+            span_id=self.span_id,
             event=self.envelope.type,
             subject=self.envelope.subject,
         )
@@ -289,7 +291,10 @@ def apply(subscription: Subscription, records: Sequence[brokers.Record]) -> None
     Raises contracts.Undecodable and any other error of a handler, and the refusal of one of several: then nothing has
     happened.
     """
-    received = [Received(*subscription.decode(record)) for record in records]
+    decoded = [subscription.decode(record) for record in records]
+    received = [
+        Received(envelope, event, span_of(subscription.group, envelope)) for envelope, event in decoded
+    ]
     due = [one for one in received if type(one.event) in subscription.handlers]
     if not due:
         return
@@ -299,20 +304,47 @@ def apply(subscription: Subscription, records: Sequence[brokers.Record]) -> None
         if len(records) > 1 or failure.classify(refusal) is not failure.Fate.REFUSED:
             raise
         _store_refusal(subscription.inbox, due[0], refusal)
+        _trace(subscription.group, due[:1], time.time(), error=refusal.code)
         metrics.REFUSED.labels(records[0].topic, subscription.group).inc()
 
 
+def span_of(group: str, envelope: contracts.Envelope) -> str:
+    """The id of the span about the handling of this event by `group`; empty where its trace is not kept."""
+    return tracing.span_id("handle", group, envelope.id) if tracing.kept(envelope.traceparent) else ""
+
+
 def _handle_once(subscription: Subscription, due: Sequence[Received]) -> None:
+    began = time.time()
     if subscription.inbox is None:
         _hand_over(subscription.handlers, due)
+        _trace(subscription.group, due, began)
         return
     using = subscription.inbox.objects.db
     with transaction.atomic(using=using), outbox.gathered(using):
         by_key = {_key(one): one for one in reversed(due)}  # the first of each event
         new = once.record(subscription.inbox, list(by_key), once.State.DONE, now=datetime.now(UTC))
-        _hand_over(
-            subscription.handlers, [one for one in due if _key(one) in new and by_key[_key(one)] is one]
-        )
+        handled = [one for one in due if _key(one) in new and by_key[_key(one)] is one]
+        _hand_over(subscription.handlers, handled)
+    _trace(subscription.group, handled, began)
+
+
+def _trace(group: str, handled: Sequence[Received], began: float, *, error: str = "") -> None:
+    """Record that these events were handled together since `began` (seconds since 1970 UTC)."""
+    if not tracing.is_on:
+        return
+    ended = time.time()
+    for one in handled:
+        if one.span_id and (event := tracing.kept(one.envelope.traceparent)) is not None:
+            tracing.record(
+                f"handle {one.envelope.type} ({group})",
+                tracing.Context(event.trace_id, one.span_id),
+                parent=event.span_id,
+                start=began,
+                end=ended,
+                kind="consumer",
+                error=error,
+                attributes={"messaging.batch.message_count": len(handled)},
+            )
 
 
 def _hand_over(handlers: Mapping[type[Any], Handler], due: Sequence[Received]) -> None:

@@ -7,6 +7,7 @@ were published, because they are the second copy of every event.
 
 import contextlib
 import contextvars
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,8 +16,9 @@ import msgspec
 from django.conf import settings
 from django.db import models, transaction
 
-from auction_project.kernel import contracts, logs
+from auction_project.kernel import contracts, logs, tracing
 from auction_project.kernel.messaging import broker as brokers
+from auction_project.kernel.messaging import transactions
 
 KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS
 PRUNE_ROWS = 5_000
@@ -92,13 +94,16 @@ def publish(
     if not transaction.get_connection(using).in_atomic_block:
         raise transaction.TransactionManagementError(f"outbox.publish needs a transaction on {using!r}")
     event_id = event_id or uuid.uuid4().hex
+    correlation_id, cause = logs.correlation_id(), logs.span_id()
+    span = _span(event_id, correlation_id) if cause and tracing.is_on else None
     body = contracts.encode(
         event,
         event_id=event_id,
         source=table._meta.app_label,
         time=now,
         version=version,
-        correlation_id=logs.correlation_id(),
+        correlation_id=correlation_id,
+        traceparent=None if span is None else str(span),
     )
     brokers.refuse_oversize([brokers.Message(event.TOPIC, event.key(), body)])
     row = (event_id, event.TOPIC, event.key(), type(event).__name__, body, now)
@@ -107,7 +112,30 @@ def publish(
         _insert(using, table._meta.db_table, [row])
     else:
         gathering.rows.setdefault(table._meta.db_table, []).append(row)
+    if span is not None:
+        _trace_after_commit(event, span, cause, now=now, using=using)
     return event_id
+
+
+def _span(event_id: str, correlation_id: str) -> tracing.Context:
+    return tracing.Context(tracing.trace_id(correlation_id), tracing.span_id("event", event_id))
+
+
+def _trace_after_commit(
+    event: contracts.events.Event, span: tracing.Context, cause: str, *, now: datetime, using: str
+) -> None:
+    def record() -> None:
+        tracing.record(
+            f"event {type(event).__name__}",
+            span,
+            parent=cause,
+            start=now.timestamp(),
+            end=time.time(),
+            kind="producer",
+            attributes={"messaging.destination.name": event.TOPIC},
+        )
+
+    transactions.after_commit(record, using=using)
 
 
 @contextlib.contextmanager

@@ -8,14 +8,16 @@ relay looks for that every EPOCH_CHECK_SECONDS; otherwise messages that were pub
 the next change.
 """
 
+import contextlib
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 from django.db import connections
 
-from auction_project.kernel import errors, failpoints, logs
+from auction_project.kernel import contracts, errors, failpoints, logs, tracing
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import metrics, outbox
 
@@ -68,6 +70,8 @@ class OutboxRelay:
         failpoints.reach("relay.before_mark")
         published = f'UPDATE "{self._table._meta.db_table}" SET published_at = %s WHERE id = ANY(%s)'  # noqa: S608 - no input in it
         self._execute(published, datetime.now(UTC), [row[0] for row in rows])
+        if tracing.is_on:
+            _trace([bytes(body) for *_, body in rows])
         return True
 
     def close(self) -> None:
@@ -150,3 +154,20 @@ class OutboxRelay:
     def _give_up(self, error: psycopg.Error) -> None:
         self.close()
         raise errors.Unavailable(f"database {self._using}: {error}") from error
+
+
+def _trace(messages: Sequence[bytes]) -> None:
+    """Record how long these messages waited until they were published."""
+    now = time.time()
+    for message in messages:
+        with contextlib.suppress(contracts.Undecodable):
+            envelope = contracts.decode_envelope(message)
+            if (event := tracing.kept(envelope.traceparent)) is not None:
+                tracing.record(
+                    f"relay {envelope.type}",
+                    tracing.Context(event.trace_id, tracing.span_id("relay", envelope.id)),
+                    parent=event.span_id,
+                    start=envelope.time.timestamp(),
+                    end=now,
+                    kind="producer",
+                )

@@ -37,15 +37,17 @@ class Voided(errors.Refused):
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a saga wants of a participant: a service's request adds its figures.
 
-    `key` names the step. `correlation_id` goes into the events and log lines that follow from it.
+    `key` names the step. `correlation_id` goes into the events and log lines that follow from it, and so does `span_id`, the
+    attempt's (empty where the trace is not kept).
     """
 
     key: str
     correlation_id: str
+    span_id: str = ""
 
     def bound(self) -> contextlib.AbstractContextManager[None]:
-        """Events and log lines inside carry the correlation id."""
-        return logs.bound(correlation_id=self.correlation_id)
+        """Events and log lines inside carry the correlation id and the span."""
+        return logs.bound(correlation_id=self.correlation_id, span_id=self.span_id)
 
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from auction_project import asgi
-from auction_project.kernel import logs
+from auction_project.kernel import logs, tracing
 from auction_project.processes import health, running
 from auction_project.web import fast_path, http_protocol, websocket_protocol
 from notifications.push import hub
@@ -65,6 +65,7 @@ class Command(running.RoleCommand):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         http_protocol.raise_descriptor_limit()
         private = health.serve_by_environment(asgi.state)
+        tracing.start("web")
         log.info("role_starting", role="web", health=private.url)
         config = configuration(
             asgi.application,
