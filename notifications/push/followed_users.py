@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from auction_project.kernel import logs
-from notifications import cursors, frames, redis_clients, selectors, services, wakeup
+from notifications import cursors, frames, metrics, redis_clients, selectors, services, wakeup
 from notifications.push import bridge, clock, due, feeds, followed, sockets, subscription, tickets
 
 log = logs.get(__name__)
@@ -90,7 +90,11 @@ class FollowedUsers(followed.Followed[feeds.UserFeed, selectors.News]):
             return
         last = max(read.head.last_seq, notifications[-1].seq if notifications else 0)
         head = msgspec.structs.replace(read.head, last_seq=last)
+        news = [row for row in read.notifications if feed.is_news(head, row.seq)]
         feed.take(head, feeds.Answer(question, last, notifications))
+        now = datetime.now(UTC)
+        for row in news:
+            metrics.frame_seconds.labels(feed.scope).observe((now - row.created_at).total_seconds())
 
     async def end(self) -> None:
         """Close the streams of accounts and sessions that have ended."""

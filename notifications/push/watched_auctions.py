@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import redis.asyncio
 
+from auction_project.kernel import instants
 from notifications import auction_frames, frames, metrics, redis_clients, selectors
 from notifications.push import bridge, clock, due, feeds, followed, sockets, subscription
 
@@ -80,6 +81,8 @@ class WatchedAuctions(followed.Followed[feeds.AuctionFeed, auction_frames.Kept])
         if (feed := self.feeds.get(auction_id)) is not None:
             for _ in feed.push(auction_frames.parse(auction_id, data)):
                 await asyncio.sleep(0)
+            if (arrived_at := auction_frames.arrival(data)) is not None:
+                metrics.frame_seconds.labels(feed.scope).observe((instants.now() - arrived_at) / 1000)
             self._mark(feed)
 
     def on_break(self) -> None:
