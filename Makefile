@@ -7,7 +7,7 @@ RUN = .venv/bin/python
 STAMP = .venv/installed-development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo scale rolling test check services-test browser-test bench verify stop clean
+.PHONY: help demo scale rolling test check services-test browser-test bench verify doctor stop clean
 .NOTPARALLEL:
 
 help: ## Show this list.
@@ -42,6 +42,9 @@ bench: $(STAMP) ## Measure speed into docs/benchmarks/; it takes an hour or more
 
 verify: $(STAMP) ## Check every invariant of the demo that runs in another terminal, and say what each means.
 	@$(RUN) manage.py demo --verify $(ARGS)
+
+doctor: $(STAMP) ## Say what is wrong with the demo that runs in another terminal, and what to do.
+	@$(RUN) manage.py demo --doctor $(ARGS)
 
 stop: $(STAMP) ## End the demo that runs in another terminal.
 	@$(RUN) manage.py demo --stop
