@@ -7,7 +7,7 @@ RUN = .venv/bin/python
 STAMP = .venv/installed-development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo scale rolling test check services-test browser-test bench chaos verify stop clean
+.PHONY: help demo scale rolling test check services-test browser-test bench chaos verify doctor stop clean
 .NOTPARALLEL:
 
 help: ## Show this list.
@@ -45,6 +45,9 @@ chaos: $(STAMP) ## Let every process die and hang and every store go away under 
 
 verify: $(STAMP) ## Check every invariant of the demo that runs in another terminal, and say what each means.
 	@$(RUN) manage.py demo --verify $(ARGS)
+
+doctor: $(STAMP) ## Say what is wrong with the demo that runs in another terminal, and what to do.
+	@$(RUN) manage.py demo --doctor $(ARGS)
 
 stop: $(STAMP) ## End the demo that runs in another terminal.
 	@$(RUN) manage.py demo --stop

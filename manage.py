@@ -6,10 +6,14 @@ import sys
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
         execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as refused:
+        print(f"The settings are refused:\n{refused}", file=sys.stderr)
+        sys.exit(2)
     # Roles wait for their stores. A person gets a sentence in place of a traceback.
     except Exception as error:
         from auction_project.kernel.messaging import failure

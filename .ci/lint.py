@@ -1,4 +1,4 @@
-"""Four lints of the project's own, over the syntax trees of all sources. Exits with 1 and names each place.
+"""Five lints of the project's own, over the syntax trees of all sources. Exits with 1 and names each place.
 
 1. `transaction.atomic()` without `using=` opens on the database `default` while the router writes elsewhere.
 2. A task sent inside a transaction leaves before the commit, unless through the helper that waits for it: `.delay`,
@@ -6,7 +6,8 @@
    and for the dispatchers that it calls.
 3. No module imports a module of tests: what tests share is in a module beside them that has no tests. Tests obey this rule
    alone.
-4. No module outside `bidding/rules/formats` compares the name of an auction's format: it asks the format's object (ADR 24).
+4. Metrics are declared in modules named metrics.py, by `auction_project/kernel/metrics.py`, which knows all of them.
+5. No module outside `bidding/rules/formats` compares the name of an auction's format: it asks the format's object (ADR 24).
 """
 
 import ast
@@ -19,6 +20,8 @@ PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications"
 HELPER = "auction_project/kernel/messaging/transactions.py"
 SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
 FORMATS = {"english", "buy_now"}
+METRICS = "auction_project/kernel/metrics.py"
+METRIC_TYPES = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum", "Measured"}
 DISPATCHERS = {
     "sagas/dispatcher.py",
     "sagas/tasks.py",
@@ -42,7 +45,9 @@ def flaws(source: str, path: str) -> Iterator[str]:
                 yield f"{node.lineno}: transaction.atomic() without using="
             if name.endswith("on_commit") and name.startswith("transaction") and path != HELPER:
                 yield f"{node.lineno}: transaction.on_commit outside messaging.transactions.after_commit"
-            last = name.rpartition(".")[2]
+            owner, _, last = name.rpartition(".")
+            if path != METRICS and _declares_metric(owner, last, path):
+                yield f"{node.lineno}: a metric is declared by {name}"
             if last in SENDERS and "." in name and path not in DISPATCHERS | {HELPER}:
                 yield f"{node.lineno}: a task is sent by .{last} outside a dispatcher"
         elif isinstance(node, ast.Compare):
@@ -59,6 +64,14 @@ def _imports_tests(statement: ast.Import | ast.ImportFrom) -> bool:
     if isinstance(statement, ast.ImportFrom):
         names.append(statement.module or "")
     return any(part.startswith("test_") for name in names for part in name.split("."))
+
+
+def _declares_metric(owner: str, name: str, path: str) -> bool:
+    """Whether the call makes a metric in a place or in a way that it may not."""
+    if owner.startswith("prometheus"):
+        return name in METRIC_TYPES
+    is_ours = owner == "metrics" and name in METRIC_TYPES | {"counter", "gauge", "histogram"}
+    return is_ours and not path.endswith("/metrics.py")
 
 
 def _names_format(comparison: ast.Compare) -> bool:

@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import re
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -26,7 +27,7 @@ from django.urls import get_resolver
 from auction_project import bootstrap
 from auction_project.kernel.http import addresses, answers
 from auction_project.processes import health, needs, roles
-from auction_project.web import asgi_middleware, bounds, fast_path
+from auction_project.web import asgi_middleware, bounds, fast_path, metrics, timing
 from bidding.rest import bid_endpoint
 from notifications.push import routing, sse
 
@@ -120,16 +121,27 @@ async def _readyz(_scope: Any, _receive: Any, send: Any) -> None:
         await answers.send_whole(send, 200, answers.JSON, _READY)
 
 
+def _loop_seconds() -> dict[tuple[str, ...], float]:
+    """How long the loop takes to answer; ANSWER_SECONDS without an answer, and nothing before it runs."""
+    began = time.monotonic()
+    if state.loop is None:
+        return {}
+    _answers(state.loop, asyncio.sleep(0, True))
+    return {(): time.monotonic() - began}
+
+
 state = WebState("web")
-_django = asgi_middleware.Framework(django_application)
-_bids = asgi_middleware.Bare(bounds.Bounds(bid_endpoint.application))
+metrics.loop_seconds.measure_by(_loop_seconds)
+_django = timing.Timed(asgi_middleware.Framework(django_application))
+_bare_bids = asgi_middleware.Bare(bounds.Bounds(bid_endpoint.application))
+_bids = timing.Timed(_bare_bids, route=timing.BID)
 bids_fast_path = (
     fast_path.FastPath(
-        bid_endpoint.place, targets=re.compile(rb"/api/v1/auctions/[0-9a-f]{32}/bids"), bare=_bids
+        bid_endpoint.place, targets=re.compile(rb"/api/v1/auctions/[0-9a-f]{32}/bids"), bare=_bare_bids
     )
     if _SERVES_BIDDING
     else None
 )
-_BARE = {"/livez": asgi_middleware.Bare(_livez), "/readyz": asgi_middleware.Bare(_readyz)}
+_BARE: dict[str, Any] = {"/livez": asgi_middleware.Bare(_livez), "/readyz": asgi_middleware.Bare(_readyz)}
 if _SERVES_NOTIFICATIONS:
-    _BARE[sse.PATH] = asgi_middleware.Bare(bounds.Bounds(sse.application))
+    _BARE[sse.PATH] = timing.Timed(asgi_middleware.Bare(bounds.Bounds(sse.application)))

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from django.conf import settings
 
 from auction_project.kernel import errors, logs, owned, tracing
-from bidding import reports, rules, traces
+from bidding import metrics, reports, rules, traces
 from bidding.catalogue import catalogue
 from bidding.rules import commands, log
 from bidding.store import mongo
@@ -49,6 +49,8 @@ class Runtime:
         self.catalogue = catalogue.Catalogue(settings.REDIS_URL, settings.MONGODB_DATABASE)
         self.cards = reports.Cards(self.store)
         self.stock = reports.Stock(self.store)
+        metrics.waiting_commands.measure_by(lambda: {(): self.committer.waiting})
+        metrics.stalled.measure_by(lambda: {(): self.committer.stalled})
 
     def _on_stored(self, incarnation: str, stored: Sequence[rounds.Proposal]) -> None:
         self._notifier.notify(incarnation)

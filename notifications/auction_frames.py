@@ -17,6 +17,7 @@ import redis
 import redis.asyncio
 from redis.commands import core
 
+from auction_project.kernel.contracts import events
 from notifications import frames, redis_clients
 
 KEPT_FRAMES = 1000
@@ -183,6 +184,28 @@ def parse(auction_id: str, element: bytes) -> frames.Frame:
     if not text.startswith("{"):  # the text is a JSON object
         traceparent, _, text = text.partition(" ")
     return frames.auction(auction_id, int(seq), text, traceparent=traceparent)
+
+
+class _Figures(msgspec.Struct):
+    at: int
+
+
+class _Record(msgspec.Struct):
+    event: str
+    data: _Figures
+
+
+_decode_record = msgspec.json.Decoder(_Record).decode
+
+
+def arrival(element: bytes) -> int | None:
+    """When the bid arrived of which a message on a channel holds the record, in milliseconds since the epoch; None for any
+    other record."""
+    try:
+        record = _decode_record(element.partition(b" ")[2])
+    except msgspec.MsgspecError:  # of another release; only a figure is missing
+        return None
+    return record.data.at if record.event == events.BidPlaced.__name__ else None
 
 
 def _kept(auction_id: str, answer: list[int | bytes]) -> Kept:

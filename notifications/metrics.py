@@ -1,17 +1,41 @@
-"""The metrics of the notifications, for Prometheus."""
+"""The metrics of the notifications."""
 
-import prometheus_client as prometheus
+from auction_project.kernel import metrics
 
-sockets = prometheus.Gauge("gavel_push_sockets", "Connected clients", ["transport"])
-frames_sent = prometheus.Counter("gavel_push_frames", "Frames handed to a client's connection", ["transport"])
-handshakes_refused = prometheus.Counter(
-    "gavel_push_handshakes_refused", "Streams refused before they were opened", ["code"]
+_WEB = ("web",)
+
+sockets = metrics.gauge("gavel_push_sockets", "Connected clients.", ["transport"], roles=_WEB)
+frames_sent = metrics.counter(
+    "gavel_push_frames_total", "Frames handed to a client's connection.", ["transport"], roles=_WEB
 )
-closed = prometheus.Counter("gavel_push_closed", "Connections that this side ended", ["transport", "code"])
-snapshots = prometheus.Counter("gavel_push_snapshots_required", "Clients that must load anew", ["scope"])
-watched = prometheus.Gauge("gavel_push_watched_auctions", "Auctions that a client of this process watches")
-subscription_losses = prometheus.Counter(
-    "gavel_push_subscription_losses", "Times that the subscription to Redis broke"
+frame_seconds = metrics.histogram(
+    "gavel_push_frame_seconds",
+    "From the arrival of a bid, or the making of a notification, to its hand-over to the watchers of this process. Only what "
+    "comes live counts, not what a client catches up on.",
+    ["feed"],
+    roles=_WEB,
 )
-notifications = prometheus.Counter("gavel_notifications", "Notifications written", ["kind"])
-emails = prometheus.Counter("gavel_emails", "E-mails by what became of them", ["state"])
+handshakes_refused = metrics.counter(
+    "gavel_push_handshakes_refused_total", "Streams refused before they were opened.", ["code"], roles=_WEB
+)
+closed = metrics.counter(
+    "gavel_push_closed_total", "Connections that this side ended.", ["transport", "code"], roles=_WEB
+)
+snapshots = metrics.counter(
+    "gavel_push_snapshots_required_total", "Clients that must load anew.", ["scope"], roles=_WEB
+)
+watched = metrics.gauge(
+    "gavel_push_watched_auctions", "Auctions that a client of this process watches.", roles=_WEB
+)
+subscribed = metrics.Measured(
+    "gavel_push_subscribed",
+    "1: the subscription to Redis is open. 0: clients get what they miss when it is open again.",
+    roles=_WEB,
+)
+subscription_losses = metrics.counter(
+    "gavel_push_subscription_losses_total", "Times that the subscription to Redis broke.", roles=_WEB
+)
+notifications = metrics.counter(
+    "gavel_notifications_total", "Notifications written.", ["kind"], roles=("consume",)
+)
+emails = metrics.counter("gavel_emails_total", "E-mails by what became of them.", ["state"], roles=("mail",))

@@ -4,6 +4,7 @@ A read timeout is `NoAnswer`, because the request was sent. Any other failure of
 `errors.Unavailable`. A 4xx, and an answer that makes no sense, is `ProviderFault`.
 """
 
+import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -13,7 +14,7 @@ import msgspec
 import urllib3
 
 from auction_project.kernel import errors
-from orders import provider
+from orders import metrics, provider
 
 CONNECT_SECONDS = 1.0
 HEALTH_SECONDS = 1.0
@@ -67,12 +68,17 @@ class BankClient:
         self._http.clear()
 
     def _send(self, method: str, path: str, *, missing_is_none: bool = False, **options: Any) -> Any:
+        began, outcome = time.monotonic(), "unavailable"
         try:
             response = self._request(method, path, **options)
+            outcome = "unavailable" if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "answered"
         except urllib3.exceptions.ReadTimeoutError as error:
+            outcome = "no_answer"
             raise provider.NoAnswer from error
         except urllib3.exceptions.HTTPError as error:
             raise errors.Unavailable(f"The payment provider cannot be reached: {error!r}") from error
+        finally:
+            metrics.provider_seconds.labels(outcome).observe(time.monotonic() - began)
         if response.status == HTTPStatus.NOT_FOUND and missing_is_none:
             return None
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -49,8 +49,13 @@ def _tasks(saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> list[celery.S
 
 def full_queues(names: Iterable[str]) -> frozenset[str]:
     """Those of the queues in which more than MAX_WAITING_TASKS tasks wait. Raises when the broker is unavailable."""
+    return frozenset(name for name, count in count_waiting(names).items() if count > MAX_WAITING_TASKS)
+
+
+def count_waiting(names: Iterable[str]) -> dict[str, int]:
+    """How many tasks wait in each of the queues. Raises when the broker is unavailable."""
     with celery.current_app.connection_for_read() as connection:
-        return frozenset(name for name in names if _count_waiting(connection, name) > MAX_WAITING_TASKS)
+        return {name: _count_waiting(connection, name) for name in names}
 
 
 def _count_waiting(connection: kombu.Connection, name: str) -> int:

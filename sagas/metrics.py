@@ -1,65 +1,58 @@
-"""The metrics of the sagas, for Prometheus. Counters are of this process; `gavel_sagas_parked` is of the whole log.
+"""The metrics of the sagas. Counters are of this process; what is measured is of the whole saga log."""
 
-A gauge that one process sets now and then is wrong in all others. So each process that runs sagas counts the parked ones
-at each scrape, and gives no value while the database is unavailable.
-"""
+from datetime import UTC, datetime
 
-from collections.abc import Iterator
+from auction_project.kernel import metrics
+from sagas import definitions, dispatcher, selectors
 
-import prometheus_client
-from django.db import connections
-from prometheus_client import core, registry
+_WORKER = ("worker",)
 
-from auction_project.kernel import logs
-from auction_project.kernel.messaging import failure
-from sagas import selectors
-
-log = logs.get(__name__)
-
-STARTED = prometheus_client.Counter("gavel_sagas_started", "Sagas started by this process.")
-ENDED = prometheus_client.Counter(
-    "gavel_sagas_ended", "Sagas that this process brought to this state.", ["state"]
+STARTED = metrics.counter("gavel_sagas_started_total", "Sagas started by this process.", roles=("consume",))
+ENDED = metrics.counter(
+    "gavel_sagas_ended_total", "Sagas that this process brought to this state.", ["state"], roles=_WORKER
 )
-ATTEMPTS = prometheus_client.Counter(
-    "gavel_saga_attempts", "Attempts at steps, by their outcome.", ["step", "outcome"]
+ATTEMPTS = metrics.counter(
+    "gavel_saga_attempts_total", "Attempts at steps, by their outcome.", ["step", "outcome"], roles=_WORKER
 )
-RESENT = prometheus_client.Counter("gavel_sagas_resent", "Chains that the sweep has sent.")
-SECONDS = prometheus_client.Histogram(
+RESENT = metrics.counter("gavel_sagas_resent_total", "Chains that the sweep has sent.", roles=_WORKER)
+SECONDS = metrics.histogram(
     "gavel_saga_seconds",
-    "From the sale to the saga's end.",
+    "From the start of a saga to its end.",
     ["state"],
+    roles=_WORKER,
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+CALL_SECONDS = metrics.histogram(
+    "gavel_saga_call_seconds",
+    "One call of a participant, for a group of sagas.",
+    ["step"],
+    roles=_WORKER,
+)
+PARKED = metrics.Measured(
+    "gavel_sagas_parked",
+    "Sales that wait for an operator: parked sagas, and dead letters of sale-confirmed.",
+    roles=_WORKER,
+)
+UNDER_WAY = metrics.Measured(
+    "gavel_sagas_under_way",
+    "Sagas that go on by themselves, those that wait for their turn included.",
+    roles=_WORKER,
+)
+OLDEST = metrics.Measured(
+    "gavel_sagas_oldest_seconds",
+    "The age of the oldest saga that goes on by itself; 0 without one.",
+    roles=_WORKER,
+)
+WAITING_TASKS = metrics.Measured(
+    "gavel_tasks_waiting", "Tasks in a queue of the sales that no worker has taken.", ["queue"], roles=_WORKER
+)
 
 
-class ParkedSagas(registry.Collector):
-    """The gauge of sales that wait for an operator, counted at each scrape."""
-
-    _databases = ("sagas", "default")
-
-    def describe(self) -> Iterator[core.GaugeMetricFamily]:
-        yield self._family()
-
-    def collect(self) -> Iterator[core.GaugeMetricFamily]:
-        family = self._family()
-        try:
-            family.add_metric([], selectors.count_parked())
-        except Exception as error:
-            is_outage = failure.classify(error) is failure.Fate.OUTAGE
-            report = log.warning if is_outage else log.error  # the other metrics do not depend on this one
-            report("parked_not_counted", error=repr(error))
-        finally:
-            self._close_connections()
-        yield family
-
-    def _close_connections(self) -> None:
-        """The thread of a scrape ends and would leave them open. (A test counts inside its transaction.)"""
-        for name in self._databases:
-            if not connections[name].in_atomic_block:
-                connections[name].close()
-
-    def _family(self) -> core.GaugeMetricFamily:
-        return core.GaugeMetricFamily(
-            "gavel_sagas_parked",
-            "Sales that wait for an operator: parked sagas, and dead letters of sale-confirmed.",
-        )
+def measure_log() -> None:
+    """Give what is measured. The role worker alone does, so that other processes need no connection for it."""
+    PARKED.measure_by(lambda: {(): selectors.count_parked()})
+    UNDER_WAY.measure_by(lambda: {(): selectors.list_under_way().count()})
+    OLDEST.measure_by(lambda: {(): selectors.oldest_seconds(datetime.now(UTC))})
+    WAITING_TASKS.measure_by(
+        lambda: {(name,): count for name, count in dispatcher.count_waiting(definitions.QUEUES).items()}
+    )

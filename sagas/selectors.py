@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import models as messaging
@@ -20,6 +20,18 @@ def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[mo
         sendable |= Q(definition=definition.name, version=definition.version, position__in=positions)
     live = sorted(status.value for status in engine.LIVE)
     return models.Saga.objects.filter(sendable, status__in=live, due_at__lte=now).order_by("due_at")
+
+
+def list_under_way() -> QuerySet[models.Saga]:
+    """The sagas that go on by themselves, the longest due first."""
+    live = sorted(status.value for status in engine.LIVE)
+    return models.Saga.objects.filter(status__in=live).order_by("due_at")
+
+
+def oldest_seconds(now: datetime) -> float:
+    """The age of the oldest saga that goes on by itself, in seconds; 0 without one."""
+    oldest = list_under_way().aggregate(at=Min("created_at"))["at"]
+    return float((now - oldest).total_seconds()) if oldest else 0.0
 
 
 def count_parked() -> int:

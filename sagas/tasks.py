@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import celery
-import prometheus_client
 from celery.exceptions import Ignore
 
 from auction_project.kernel import failpoints, logs
@@ -19,7 +18,6 @@ from sagas import dispatcher, engine, metrics, models, saga_log, services, steps
 MAX_SWEEPS = 10  # batches of one sweep task
 
 log = logs.get(__name__)
-prometheus_client.REGISTRY.register(metrics.ParkedSagas())  # here: only workers import the tasks
 
 
 @celery.shared_task(name=dispatcher.RUN_STEP, bind=True)
@@ -86,7 +84,8 @@ def _call(leg: engine.Leg, group: Sequence[services.Attempt], failpoint: str) ->
     sagas = [attempt.saga for attempt in group]
     try:
         failpoints.reach(f"{failpoint}.before_call")
-        errors = steps.call(leg, sagas, now=datetime.now(UTC))
+        with metrics.CALL_SECONDS.labels(leg.name).time():
+            errors = steps.call(leg, sagas, now=datetime.now(UTC))
         failpoints.reach(f"{failpoint}.after_effect")
     except Exception as error:
         errors = [error] * len(group)

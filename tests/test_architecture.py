@@ -38,6 +38,12 @@ LINTED = {
     "a task is sent by .delay outside a dispatcher": "from orders import tasks\ntasks.work.delay()\n",
     "a task is sent by .apply_async outside a dispatcher": "from orders import tasks\ntasks.work.apply_async()\n",
     "a task is sent by .send_task outside a dispatcher": "import celery\ncelery.current_app.send_task('orders.work')\n",
+    "a metric is declared by prometheus_client.Counter": (
+        "import prometheus_client\nwaiting = prometheus_client.Counter('gavel_x_total', 'X.')\n"
+    ),
+    "a metric is declared by metrics.counter": (
+        "from auction_project.kernel import metrics\nmetrics.counter('gavel_x_total', 'X.', roles=())\n"
+    ),
     "the name of a format is compared": "def is_sold_at_once(terms):\n    return terms.format in ('buy_now', 'x')\n",
 }
 

@@ -1,23 +1,30 @@
-"""The metrics of accounts, for Prometheus. Each counter counts in its own process."""
+"""The metrics of accounts. Each counter counts in its own process."""
 
-import prometheus_client
+from auction_project.kernel import metrics
 
-LOGINS = prometheus_client.Counter(
-    "gavel_logins",
+_WEB = ("web",)
+
+LOGINS = metrics.counter(
+    "gavel_logins_total",
     "Attempts to sign in, by their end: succeeded, failed (wrong address or password), locked (too many failures).",
     ["outcome"],
+    roles=_WEB,
 )
-REFUSED_BY_LIMIT = prometheus_client.Counter(
-    "gavel_account_requests_limited", "Requests that a limit of accounts refused.", ["rule"]
+REFUSED_BY_LIMIT = metrics.counter(
+    "gavel_account_requests_limited_total", "Requests that a limit of accounts refused.", ["rule"], roles=_WEB
 )
-REFRESHES = prometheus_client.Counter(
-    "gavel_token_refreshes",
+REFRESHES = metrics.counter(
+    "gavel_token_refreshes_total",
     "Refreshes, by their end: rotated, repeated (a retry), reused (the session was ended), invalid.",
     ["outcome"],
+    roles=_WEB,
 )
-SESSIONS_ENDED = prometheus_client.Counter(
-    "gavel_sessions_ended", "Sessions that this process ended.", ["reason"]
+SESSIONS_ENDED = metrics.counter(
+    "gavel_sessions_ended_total", "Sessions that this process ended.", ["reason"], roles=_WEB
 )
-MAILS_NOT_SENT = prometheus_client.Counter(
-    "gavel_account_mails_not_sent", "Mails about accounts that the mail server did not take.", ["template"]
+MAILS_NOT_SENT = metrics.counter(
+    "gavel_account_mails_not_sent_total",
+    "Mails about accounts that the mail server did not take.",
+    ["template"],
+    roles=("web", "mail"),
 )

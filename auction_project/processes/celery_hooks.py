@@ -105,9 +105,13 @@ class Scheduler(beat.Scheduler):
 
 def _start(role: str) -> None:
     """Serve health on GAVEL_HEALTH_HOST and GAVEL_HEALTH_PORT (0: any free port), then wait for what the role needs."""
-    from auction_project.processes import needs  # it reads the settings, which are not ready before
+    # These read the settings, which are not ready before.
+    from auction_project.processes import needs
+    from sagas import metrics
 
     _state.role = role
+    if role == "worker":
+        metrics.measure_log()
     server = health.serve_by_environment(_state)
     tracing.start(role)
     log.info("role_starting", role=role, health=server.url)

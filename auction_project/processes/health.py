@@ -13,6 +13,8 @@ from typing import Any
 
 import prometheus_client
 
+from auction_project.processes import metrics
+
 INSTANCE = "GAVEL_INSTANCE"  # an environment variable: `/readyz` answers its value, so that a parent recognises its child
 STALE_SECONDS = 60.0
 REQUEST_SECONDS = 5.0
@@ -56,6 +58,8 @@ class Server:
 
     def __init__(self, state: State, host: str, port: int) -> None:
         handler = type("Handler", (_Handler,), {"state": state})
+        metrics.ready.measure_by(lambda: {(): state.is_ready() and not state.halted})
+        metrics.measure_pools()
         self._server = ThreadingHTTPServer((host, port), handler)
         self.url = f"http://{host}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()

@@ -19,7 +19,7 @@ from django.http.request import split_domain_port, validate_host
 
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import addresses, answers, budgets, problems
-from auction_project.web import bounds, concurrency, middleware
+from auction_project.web import bounds, concurrency, metrics, middleware
 from auction_project.web.pages import problems as problem_pages
 
 # Concurrent requests, and the share of one client.
@@ -80,6 +80,10 @@ class Framework:
         self._users = concurrency.Limit(most=SIGNED_IN_AT_ONCE, share=SIGNED_IN_SHARE, seconds=WAIT_SECONDS)
         self._files = concurrency.Limit(most=FILES_AT_ONCE, share=FILES_SHARE, seconds=FILE_WAIT_SECONDS)
         self._others = concurrency.Limit(most=ANONYMOUS_AT_ONCE, share=ANONYMOUS_SHARE, seconds=WAIT_SECONDS)
+        limits = {("users",): self._users, ("files",): self._files, ("anonymous",): self._others}
+        metrics.slots.measure_by(lambda: {name: limit.most for name, limit in limits.items()})
+        metrics.slots_taken.measure_by(lambda: {name: limit.taken for name, limit in limits.items()})
+        metrics.waiting.measure_by(lambda: {name: limit.waiting for name, limit in limits.items()})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:

@@ -21,11 +21,22 @@ class Limit:
     """At most `most` requests at once, `share` of them of one client; the others wait up to `seconds`."""
 
     def __init__(self, *, most: int, share: int, seconds: float) -> None:
+        self.most = most
         self._free = most
         self._share = share
         self._seconds = seconds
         self._taken: dict[str, int] = {}
         self._waiting: dict[asyncio.Future[None], str] = {}
+
+    @property
+    def taken(self) -> int:
+        """How many requests have a slot."""
+        return sum(self._taken.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a slot."""
+        return len(self._waiting)
 
     @contextlib.asynccontextmanager
     async def slot(self, client: str) -> AsyncIterator[Callable[[], None]]:

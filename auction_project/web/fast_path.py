@@ -5,13 +5,14 @@ Plain is a request that every check in front of the ASGI application would let p
 """
 
 import re
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from django.conf import settings
 
 from auction_project.kernel.http import answers
-from auction_project.web import asgi_middleware, bounds
+from auction_project.web import asgi_middleware, bounds, timing
 
 RequestHeaders = dict[bytes, bytes]
 Endpoint = Callable[[str, RequestHeaders, bytes], Coroutine[Any, Any, answers.Answer]]
@@ -39,10 +40,14 @@ class FastPath:
         added = self._bare.added_to_plain(by_name.get(b"host", b""), is_secure)
         if added is None or len(by_name) < len(headers) or not bounds.is_plain(by_name, body):
             return None
-        return self._answer(target.decode("ascii"), by_name, body, added)
+        return self._answer(target.decode("ascii"), by_name, body, added, time.monotonic())
 
     async def _answer(
-        self, path: str, headers: RequestHeaders, body: bytes, added: answers.Headers
+        self, path: str, headers: RequestHeaders, body: bytes, added: answers.Headers, began: float
     ) -> answers.Answer:
-        status, own, answer = await self._endpoint(path, headers, body)
+        status = timing.FAILED
+        try:
+            status, own, answer = await self._endpoint(path, headers, body)
+        finally:
+            timing.count(timing.BID, status, began)
         return status, (*own, *added), answer

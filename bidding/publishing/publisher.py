@@ -3,20 +3,14 @@ acknowledgement. A pass is bounded: a piece of each auction, as far as its time 
 
 import asyncio
 
-import prometheus_client
-
 from auction_project.kernel import failpoints, tracing
 from auction_project.kernel.messaging import broker as brokers
-from bidding import rules, runtime, traces
+from bidding import metrics, rules, runtime, traces
 from bidding.publishing import documents, handled, news, unreadable
 from bidding.publishing import messages as log_messages
 from bidding.publishing.pace import Pace
 from bidding.rules import log
 from bidding.writer.clocks import Clocks
-
-entries_published = prometheus_client.Counter(
-    "gavel_bid_log_published", "Entries of the bid log that this process has published."
-)
 
 
 class Publisher:
@@ -75,7 +69,9 @@ class Publisher:
         if messages:
             self._handled.before_publishing(min(entries[auction_id][0].at for auction_id in states))
         log_messages.append(self._broker, messages, source=log_messages.SOURCE)
-        entries_published.inc(sum(len(entries[auction_id]) for auction_id in states))
+        metrics.entries_published.inc(sum(len(entries[auction_id]) for auction_id in states))
+        for auction_id in states:
+            metrics.publish_seconds.observe((self._clocks.now() - entries[auction_id][0].at) / 1000)
         if tracing.is_on:
             for entry, of_entry in new:
                 traces.record_published(entry, [message.value for message in of_entry])

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import outbox
-from bidding import runtime
+from bidding import metrics, runtime
 from bidding.publishing import catalogue_keeper, documents, handled, news, publisher, unreadable
 from bidding.publishing import lease as leases
 from bidding.publishing import messages as log_messages
@@ -70,6 +70,7 @@ class LogRelay:
         if not self._lease.hold():
             if led:
                 self._forget()
+            metrics.waiting_auctions.set(0)
             time.sleep(self._pace.follower_seconds)
             return True
         is_filling = self._catalogue.is_due and runtime.call(self._catalogue.step())
@@ -84,6 +85,7 @@ class LogRelay:
         except brokers.EpochMissing:
             self._begin_refill()
             return True
+        metrics.waiting_auctions.set(len(self._news.waiting))
         self._news.sweep()
         runtime.call(self._documents.save_due())
         if not published and not self._news.waiting and not is_filling:

@@ -47,6 +47,10 @@ class MongoStore:
             return 0.0
         return offset_ms(local.replace(tzinfo=UTC).timestamp(), before=before, after=after)
 
+    async def version(self) -> str:
+        """The server's version, as it says it. Raises errors.Unavailable."""
+        return str((await client.guard(self._database.command("buildInfo"))).get("version", ""))
+
     async def close(self) -> None:
         await self._client.close()
 

@@ -7,9 +7,8 @@ Bulks stay small enough that a slow store acknowledges them well before clients 
 import asyncio
 from collections.abc import Callable, Sequence
 
-import prometheus_client
-
 from auction_project.kernel import errors, failpoints, logs
+from bidding import metrics
 from bidding.rules import log
 from bidding.store import bid_log, protocols
 from bidding.writer import fairness, rounds
@@ -19,12 +18,6 @@ MAX_BATCH = bid_log.MAX_BULK
 MIN_BATCH = 32
 SLOW_BULK_SECONDS = 0.4
 RETRY_SECONDS = (0.05, 0.1, 0.25, 0.5)
-
-entries_stored = prometheus_client.Counter("gavel_bid_log_entries_total", "Entries stored in the bid log.")
-bulks_sent = prometheus_client.Counter("gavel_bid_log_bulks_total", "Bulk inserts sent to the bid log.")
-conflicts = prometheus_client.Counter(
-    "gavel_bid_log_conflicts_total", "Bulks that met another writer's entry."
-)
 
 logger = logs.get(__name__)
 
@@ -75,7 +68,9 @@ class Appender:
             except errors.Unavailable as error:
                 if self.stalled_since is None:
                     self.stalled_since = self._clocks.monotonic()
-                self._adapt_limit(len(rest), self._clocks.monotonic() - began)
+                seconds = self._clocks.monotonic() - began
+                metrics.append_seconds.observe(seconds)
+                self._adapt_limit(len(rest), seconds)
                 pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
                 tries += 1
                 logger.warning("outcome_unknown", entries=len(rest), tries=tries, error=str(error))
@@ -85,15 +80,16 @@ class Appender:
             seconds = self._clocks.monotonic() - began
             self._fairness.took(seconds)
             self._adapt_limit(len(rest), seconds)
-            bulks_sent.inc()
-            entries_stored.inc(ours)
+            metrics.append_seconds.observe(seconds)
+            metrics.bulks_sent.inc()
+            metrics.entries_stored.inc(ours)
             stored = proposals[done : done + ours]
             for proposal in stored:
                 settle(proposal)
             self._on_stored(self.incarnation, stored)
             done += ours
             if appended.conflict and ours == appended.stored:
-                conflicts.inc()
+                metrics.conflicts.inc()
                 break
             self._fairness.won()
         if not done and not tries:

@@ -108,6 +108,11 @@ class Committer:
         return idempotency in self._in_flight
 
     @property
+    def waiting(self) -> int:
+        """How many commands wait for the next bulk."""
+        return len(self._waiting)
+
+    @property
     def stalled(self) -> bool:
         """Whether the store has left outcomes open for so long that a new command would time out, too."""
         since = self._appender.stalled_since

@@ -6,15 +6,11 @@ At a duplicate the prefix of the bulk is stored, the auction that lost is caught
 
 from collections.abc import Iterable
 
-import prometheus_client
-
 from auction_project.kernel import errors, logs
-from bidding import rules
+from bidding import metrics, rules
 from bidding.rules import commands, log
 from bidding.store import bid_log, protocols
 from bidding.writer import appender, auction_cache, failures, fairness, rounds
-
-refusals = prometheus_client.Counter("gavel_bid_refusals_total", "Refused commands.", ["rule"])
 
 logger = logs.get(__name__)
 
@@ -130,7 +126,7 @@ class GroupCommit:
         await self._answer_repeats([pending for pending in refused if self._may_be_stored(pending.command)])
         for pending, answer in answerable:
             if isinstance(answer, rules.Refusal) and not pending.future.done():
-                refusals.labels(answer.rule).inc()
+                metrics.refusals.labels(answer.rule).inc()
             pending.resolve(answer)
 
     def _may_be_stored(self, command: commands.Command | rounds.Look) -> bool:

@@ -225,6 +225,10 @@ class UserFeed(Feed):
         self.connections.discard(socket)
         self._arriving.pop(socket, None)
 
+    def is_news(self, head: selectors.Head, seq: int) -> bool:
+        """Whether the notification `seq` is newer than all that was known here, and has a subscriber."""
+        return bool(self.next_seqs) and self.epoch == head.epoch and seq > (self.last or 0)
+
     def take(self, head: selectors.Head, answer: Answer) -> None:
         """Catch up with what PostgreSQL says of this user."""
         if self.epoch != head.epoch or (self.last or 0) > head.last_seq:

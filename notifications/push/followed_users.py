@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 import msgspec
 
 from auction_project.kernel import logs, tracing
-from notifications import cursors, frames, kinds, redis_clients, selectors, services, traces, wakeup
+from notifications import (
+    cursors,
+    frames,
+    kinds,
+    metrics,
+    redis_clients,
+    selectors,
+    services,
+    traces,
+    wakeup,
+)
 from notifications.push import bridge, clock, due, feeds, followed, sockets, subscription, tickets
 
 log = logs.get(__name__)
@@ -91,13 +101,15 @@ class FollowedUsers(followed.Followed[feeds.UserFeed, selectors.News]):
             return
         last = max(read.head.last_seq, notifications[-1].seq if notifications else 0)
         head = msgspec.structs.replace(read.head, last_seq=last)
-        known, began = feed.last, time.time()
+        news = [row for row in read.notifications if feed.is_news(head, row.seq)]
+        began = time.time()
         feed.take(head, feeds.Answer(question, last, notifications))
-        if tracing.is_on and known is not None:
-            for row in read.notifications:
-                if row.seq > known:  # it is new here: others are read again for a stream that resumes
-                    name = f"push {kinds.of(row.kind).wire_name}"
-                    traces.record_push(name, row.traceparent, began=began, subscribers=len(feed.next_seqs))
+        now = datetime.now(UTC)
+        for row in news:
+            metrics.frame_seconds.labels(feed.scope).observe((now - row.created_at).total_seconds())
+            if tracing.is_on:
+                name = f"push {kinds.of(row.kind).wire_name}"
+                traces.record_push(name, row.traceparent, began=began, subscribers=len(feed.next_seqs))
 
     async def end(self) -> None:
         """Close the streams of accounts and sessions that have ended."""

@@ -59,6 +59,7 @@ class Hub:
 
     def start(self) -> None:
         """Begin to work, with or without Redis and PostgreSQL."""
+        metrics.subscribed.measure_by(lambda: {(): self._subscription.is_open})
         self._tasks.append(asyncio.create_task(self._subscription.run()))
         for work in (
             self.auctions.look_up,

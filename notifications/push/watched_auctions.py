@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import redis.asyncio
 
-from auction_project.kernel import tracing
+from auction_project.kernel import instants, tracing
 from notifications import auction_frames, frames, metrics, redis_clients, selectors, traces
 from notifications.push import bridge, clock, due, feeds, followed, sockets, subscription
 
@@ -83,6 +83,8 @@ class WatchedAuctions(followed.Followed[feeds.AuctionFeed, auction_frames.Kept])
             frame, began = auction_frames.parse(auction_id, data), time.time()
             for _ in feed.push(frame):
                 await asyncio.sleep(0)
+            if (arrived_at := auction_frames.arrival(data)) is not None:
+                metrics.frame_seconds.labels(feed.scope).observe((instants.now() - arrived_at) / 1000)
             self._mark(feed)
             if tracing.is_on:
                 traces.record_push("push frame", frame.traceparent, began=began, subscribers=len(feed))

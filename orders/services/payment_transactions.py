@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import TypeVar
 
 import msgspec
-import prometheus_client
 from django.db import transaction
 
 from auction_project.kernel import contracts
 from auction_project.kernel.messaging import groups, outbox, steps, transactions
-from orders import exceptions, models, provider
+from orders import exceptions, metrics, models, provider
 from orders.services import cards, publishing
 from orders.services.requests import OrderRequest, SaleRequest
 
@@ -29,7 +28,6 @@ Outcome = models.Payment | Exception | None
 _Moves = Sequence[tuple[Request, models.PaymentFact]]
 
 _State = models.PaymentState
-_DECIDED = prometheus_client.Counter("gavel_payments", "Payments by what became of them", ["state"])
 
 
 class PaymentResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,7 +264,7 @@ def _post(kind: str, moves: _Moves, event_type: type[contracts.events.OrderEvent
 def _count(moves: _Moves) -> None:
     """Count in the metrics what has ended, once it is committed."""
     for _, fact in moves:
-        transactions.after_commit(_DECIDED.labels(fact.kind).inc, using=models.DATABASE)
+        transactions.after_commit(metrics.payments.labels(fact.kind).inc, using=models.DATABASE)
 
 
 def _result(payment: models.Payment) -> PaymentResult:

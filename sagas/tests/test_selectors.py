@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import prometheus_client
 import pytest
@@ -11,8 +11,8 @@ from django.db import OperationalError
 from auction_project.kernel.messaging import dead_letters
 from auction_project.kernel.messaging import services as messaging
 from auction_project.kernel.messaging.backends import memory
-from sagas import selectors, tasks  # noqa: F401 - the tasks register the gauge
-from sagas.tests.conftest import NOW
+from sagas import metrics, selectors
+from sagas.tests.conftest import NOW, saga
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
 
@@ -32,8 +32,13 @@ def record_dead_letter(topic: str, sale_id: str):
     return messaging.record_dead_letter(dead_letter=dead_letter)
 
 
-def gauge() -> float | None:
-    return prometheus_client.REGISTRY.get_sample_value("gavel_sagas_parked")
+@pytest.fixture(autouse=True)
+def measured():
+    metrics.measure_log()
+
+
+def gauge() -> float:
+    return metrics.PARKED.measure()[()]
 
 
 def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, fake_dispatcher):
@@ -71,7 +76,7 @@ def test_a_process_that_cannot_count_gives_no_gauge_and_keeps_its_other_metrics(
 
     monkeypatch.setattr(selectors, "count_parked", fail)
 
-    assert gauge() is None
+    assert prometheus_client.REGISTRY.get_sample_value("gavel_sagas_parked") is None
     assert b"gavel_sagas_started_total" in prometheus_client.generate_latest()
 
 
@@ -88,3 +93,15 @@ def test_a_process_that_runs_no_sagas_gives_no_gauge():
 
     assert "gavel_sagas_started_total" in names
     assert "gavel_sagas_parked" not in names
+
+
+def test_what_goes_on_is_counted_with_the_age_of_the_oldest(begin, fake_dispatcher):
+    begin()
+    fake_dispatcher.deliver()
+    assert (selectors.list_under_way().count(), selectors.oldest_seconds(NOW)) == (0, 0.0)
+
+    waiting = saga(begin())
+    begin()
+
+    assert selectors.list_under_way().count() == 2
+    assert selectors.oldest_seconds(waiting.created_at + timedelta(seconds=90)) == 90.0

@@ -86,6 +86,9 @@ class Broker(Protocol):
     def prepare(self, topics: Sequence[str]) -> None:
         """Create the topics that do not exist yet, if the transport needs that. Raises errors.Unavailable."""
 
+    def missing(self, topics: Sequence[str]) -> list[str]:
+        """Those of the topics that `prepare` would create. Raises errors.Unavailable."""
+
     def append(self, messages: Sequence[Message], *, source: str | None = None) -> None:
         """Store the messages, in order. With `source`, raise EpochMissing when the transport does not hold that source's
         epoch, even when there is nothing to store. Raises Oversize (nothing is stored), errors.Unavailable (any prefix

@@ -151,7 +151,7 @@ class ConsumerLoop:
         together = [record for record in due if _topic_partition(record) not in self._failing]
         if len(together) > 1:
             try:
-                apply(self._subscription, together)
+                self._apply(together)
             except Exception as error:
                 if failure.classify(error) is failure.Fate.OUTAGE:
                     return self._fail(together[0], error, held)
@@ -169,11 +169,15 @@ class ConsumerLoop:
         if _topic_partition(record) in held:
             return _Verdict.DONE
         try:
-            apply(self._subscription, [record])
+            self._apply([record])
         except Exception as error:
             return self._fail(record, error, held)
         self._conclude([record], held)
         return _Verdict.DONE
+
+    def _apply(self, records: Sequence[brokers.Record]) -> None:
+        with metrics.HANDLING.labels(self._subscription.group).time():
+            apply(self._subscription, records)
 
     def _conclude(self, records: Sequence[brokers.Record], held: set[_TopicPartition]) -> None:
         failpoints.reach(f"{self.name}.before_acknowledge")

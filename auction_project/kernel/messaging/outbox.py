@@ -169,6 +169,17 @@ def prune(table: type[OutboxRow], *, now: datetime) -> int:
     return int(deleted)
 
 
+def count_waiting(table: type[OutboxRow]) -> int:
+    """How many messages the transport has not stored yet."""
+    return int(table.objects.filter(published_at__isnull=True).count())
+
+
+def oldest_seconds(table: type[OutboxRow], *, now: datetime) -> float:
+    """The age in seconds of the oldest message that the transport has not stored yet; 0 without one."""
+    oldest = table.objects.filter(published_at__isnull=True).aggregate(at=models.Min("created_at"))["at"]
+    return float((now - oldest).total_seconds()) if oldest else 0.0
+
+
 def _flush(gathering: _Gathering) -> None:
     for table, rows in gathering.rows.items():
         _insert(gathering.using, table, rows)

@@ -3,12 +3,13 @@
 import functools
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from auction_project.accounts import retention as accounts
-from auction_project.kernel.messaging import maintenance, relay
+from auction_project.kernel.messaging import maintenance, metrics, outbox, relay, selectors
 from auction_project.kernel.messaging import retention as dead_letters
 from auction_project.kernel.messaging import transport as transports
-from auction_project.processes import roles, running
+from auction_project.processes import roles, running, store_probe
 from bidding.publishing import relay as log_relay
 from notifications import retention as emails
 
@@ -35,6 +36,21 @@ def _readers() -> dict[str, tuple[str, ...]]:
     return {group: each.topics for group, each in subscriptions.items() if not each.reads}
 
 
+def _measure_backlogs() -> None:
+    """What waits in the stores, for the metrics of this role."""
+    tables = {(table.objects.db,): table for table in roles.outboxes()}
+    metrics.OUTBOX_WAITING.measure_by(
+        lambda: {database: outbox.count_waiting(table) for database, table in tables.items()}
+    )
+    metrics.OUTBOX_OLDEST.measure_by(
+        lambda: {
+            database: outbox.oldest_seconds(table, now=datetime.now(UTC))
+            for database, table in tables.items()
+        }
+    )
+    metrics.DEAD_LETTERS.measure_by(lambda: {(): selectors.list_waiting().count()})
+
+
 class Command(running.RoleCommand):
     help = (
         "Publish the outboxes and the bid log, and delete what is past its days. Any number may run; one at a time "
@@ -43,8 +59,14 @@ class Command(running.RoleCommand):
 
     def handle(self, *_args: object, **_options: object) -> None:
         transport = transports.from_settings()
+        required = roles.BY_NAME["relay"].needs
+        _measure_backlogs()
         loops: list[Callable[[], running.Loop]] = [
             functools.partial(relay.OutboxRelay, table, transport) for table in roles.outboxes()
         ]
-        loops += [lambda: log_relay.LogRelay(transport, readers=_readers()), _maintenance]
-        sys.exit(running.run("relay", roles.BY_NAME["relay"].needs, loops, running.stop_on_signals()))
+        loops += [
+            lambda: log_relay.LogRelay(transport, readers=_readers()),
+            _maintenance,
+            lambda: store_probe.StoreProbe((*required, "redis", "celery")),
+        ]
+        sys.exit(running.run("relay", required, loops, running.stop_on_signals()))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import prometheus_client
 import pytest
 import uvicorn
 
@@ -333,3 +334,17 @@ async def test_only_what_came_by_https_is_plain_where_http_is_redirected(
     if coming is not None:
         names = [name for name, _ in (await coming)[1]]
         assert names[2:] == [b"x-content-type-options", b"strict-transport-security"]
+
+
+def test_a_request_on_the_fast_path_counts_as_a_bid(endpoint: _Endpoint, server: uvicorn.Server) -> None:
+    before = [_counted(status) for status in ("2xx", "5xx")]
+
+    _ask(server, _post())
+    _ask(server, _post(b"/fails"))
+
+    assert [_counted(status) for status in ("2xx", "5xx")] == [number + 1 for number in before]
+
+
+def _counted(status: str) -> float:
+    labels = {"route": "bid", "status": status}
+    return prometheus_client.REGISTRY.get_sample_value("gavel_http_request_seconds_count", labels) or 0.0

@@ -105,6 +105,10 @@ class KafkaBroker:
             )
             self._prepared |= {self._prefix + topic for topic in topics}
 
+    def missing(self, topics: Sequence[str]) -> list[str]:
+        names = self._topic_names()
+        return [topic for topic in topics if self._prefix + topic not in names]
+
     def append(self, messages: Sequence[broker.Message], *, source: str | None = None) -> None:
         broker.refuse_oversize(messages)
         if source is not None and not self._holds_epoch(source):

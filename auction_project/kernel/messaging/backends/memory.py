@@ -48,6 +48,9 @@ class MemoryBroker:
     def prepare(self, topics: Sequence[str]) -> None:
         """Nothing to do: the first message makes a partition."""
 
+    def missing(self, topics: Sequence[str]) -> list[str]:
+        return []
+
     def append(self, messages: Sequence[broker.Message], *, source: str | None = None) -> None:
         broker.refuse_oversize(messages)
         with self._changed:

@@ -56,6 +56,9 @@ class RedisStreamsBroker:
     def prepare(self, topics: Sequence[str]) -> None:
         """Nothing to do: the first message makes a stream."""
 
+    def missing(self, topics: Sequence[str]) -> list[str]:
+        return []
+
     def append(self, messages: Sequence[broker.Message], *, source: str | None = None) -> None:
         broker.refuse_oversize(messages)
         epoch = self._epoch_key(source) if source else ""

@@ -140,6 +140,19 @@ def test_rows_are_published_in_order_and_marked(
     assert len(_values(memory_broker)) == 7
 
 
+def test_what_waits_in_an_outbox_is_counted_with_the_age_of_its_oldest(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay
+) -> None:
+    _publish("p", 1)
+    _publish("p", 2, NOW + timedelta(seconds=10))
+    later = NOW + timedelta(seconds=30)
+    assert (outbox.count_waiting(tables.Outbox), outbox.oldest_seconds(tables.Outbox, now=later)) == (2, 30.0)
+
+    open_relay(memory_broker).step()
+
+    assert (outbox.count_waiting(tables.Outbox), outbox.oldest_seconds(tables.Outbox, now=later)) == (0, 0.0)
+
+
 def test_an_unanswered_batch_stays_unmarked_and_goes_again(open_relay: OpenRelay) -> None:
     broker = _LosingAnswers()
     _publish("lamp", 1)

@@ -63,6 +63,12 @@ class Command(BaseCommand):
             help="run `manage.py verify OPTION ...` on the stores of the demo that runs in another terminal",
         )
         parser.add_argument(
+            "--doctor",
+            nargs=argparse.REMAINDER,
+            metavar="OPTION",
+            help="run `manage.py doctor OPTION ...` on the stores of the demo that runs in another terminal",
+        )
+        parser.add_argument(
             "--scale",
             nargs="+",
             metavar="POOL=COPIES",
@@ -96,8 +102,9 @@ class Command(BaseCommand):
                 ):
                     self.stdout.write(line)
                 return
-            if options["verify"] is not None:
-                _verify(here.read()["services"], options["verify"])
+            for command in ("verify", "doctor"):
+                if options[command] is not None:
+                    _replace_by(command, options[command], here.read()["services"])
             here.hold()
         except (instance.NotRunning, instance.AlreadyRunning, TimeoutError, ValueError) as refusal:
             raise CommandError(str(refusal)) from refusal
@@ -301,11 +308,11 @@ def _description(running: stack.Stack, house: seed.House) -> dict[str, Any]:
     }
 
 
-def _verify(services: dict[str, str], options: list[str]) -> None:
-    """Replace this process by `manage.py verify` on these stores."""
+def _replace_by(command: str, options: list[str], services: dict[str, str]) -> None:
+    """Replace this process by `manage.py COMMAND` on these stores."""
     manage = Path(settings.BASE_DIR) / "manage.py"
     os.execve(  # noqa: S606 - no shell: this interpreter, our own file
-        sys.executable, [sys.executable, str(manage), "verify", *options], {**os.environ, **services}
+        sys.executable, [sys.executable, str(manage), command, *options], {**os.environ, **services}
     )
 
 

@@ -1,0 +1,52 @@
+"""Asks every store now and then whether it answers, for the metrics `gavel_store_up` and `gavel_store_answer_seconds`.
+
+The role relay runs it, because it alone needs every store. A store that hangs counts as down after ANSWER_SECONDS, and is
+not asked again before that question has ended; the others are asked on time.
+"""
+
+import concurrent.futures
+import time
+from collections.abc import Sequence
+
+from auction_project.processes import metrics, needs
+
+PAUSE_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
+
+
+class StoreProbe:
+    """A loop of `running`: one question to each of `stores` (names of needs) in PAUSE_SECONDS."""
+
+    name = "store-probe"
+
+    def __init__(self, stores: Sequence[str]) -> None:
+        self._threads = concurrent.futures.ThreadPoolExecutor(len(stores), thread_name_prefix=self.name)
+        self._asked: dict[str, concurrent.futures.Future[float | None]] = {}
+        self._stores = stores
+        self._next = 0.0
+
+    def step(self) -> bool:
+        """Ask, if it is time."""
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + PAUSE_SECONDS
+        for store in self._stores:
+            if store not in self._asked:
+                self._asked[store] = self._threads.submit(_answer_seconds, store)
+        concurrent.futures.wait(self._asked.values(), ANSWER_SECONDS)
+        for store, asked in list(self._asked.items()):
+            seconds = asked.result() if asked.done() else None
+            metrics.store_up.labels(store).set(seconds is not None)
+            metrics.store_seconds.labels(store).set(ANSWER_SECONDS if seconds is None else seconds)
+            if asked.done():
+                del self._asked[store]
+        return False
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _answer_seconds(store: str) -> float | None:
+    """How long the store took to answer; None if it is not well."""
+    began = time.monotonic()
+    return None if needs.missing(store) else time.monotonic() - began
