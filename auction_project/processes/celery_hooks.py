@@ -4,17 +4,25 @@ Live: the loop of worker or beat has turned, and no task has run for longer than
 waits for the broker has no loop that could be stale, so it is live.
 """
 
+import atexit
+import functools
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Any
 
+import prometheus_client
+import redis
 from celery import Celery, beat, bootsteps, signals
+from django.conf import settings
 
 from auction_project.kernel import logs
-from auction_project.processes import health, roles
+from auction_project.processes import figures, health, registry, roles
 
 BEAT_SECONDS = 5.0
 SCHEDULER = f"{__name__}:Scheduler"
+
+TASKS = prometheus_client.Counter("gavel_tasks", "Tasks of Celery that this process has run.")
 
 log = logs.get(__name__)
 _state = health.State("worker")
@@ -65,6 +73,7 @@ def _begin_task(task_id: str, **_: object) -> None:
 @signals.task_postrun.connect
 def _end_task(task_id: str, **_: object) -> None:
     _state.rest(f"task:{task_id}")
+    TASKS.inc()
 
 
 class ConsumerBeat(bootsteps.StartStopStep):
@@ -110,5 +119,31 @@ def _start(role: str) -> None:
     _state.role = role
     server = health.serve_by_environment(_state)
     log.info("role_starting", role=role, health=server.url)
+    about = registry.About()
+    if queues := roles.BY_NAME[role].queues:
+        about = registry.About(lag=functools.partial(_waiting_tasks, queues), work=figures.of(TASKS, "tasks"))
+    entry = registry.Registration(
+        role,
+        about,
+        redis_url=settings.REDIS_URL,
+        private_address=server.address,
+        is_ready=_state.serves,
+    )
+    atexit.register(entry.start().close)
     needs.wait(roles.BY_NAME[role].needs, threading.Event())
     _state.ready = role == "beat"  # a worker is ready when it consumes
+
+
+def _waiting_tasks(queues: Sequence[str]) -> registry.Figure | None:
+    """The tasks that no worker has taken yet; None if the broker does not answer, or is no Redis."""
+    if not settings.CELERY_BROKER_URL.startswith(("redis", "unix")):
+        return None
+    try:
+        return registry.Figure(sum(_broker().ask(*(("LLEN", queue) for queue in queues))), "tasks")
+    except (redis.RedisError, OSError):
+        return None
+
+
+@functools.cache
+def _broker() -> registry.Line:
+    return registry.Line(settings.CELERY_BROKER_URL)

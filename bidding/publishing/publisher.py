@@ -17,6 +17,10 @@ from bidding.writer.clocks import Clocks
 entries_published = prometheus_client.Counter(
     "gavel_bid_log_published", "Entries of the bid log that this process has published."
 )
+entries_unpublished = prometheus_client.Gauge(
+    "gavel_bid_log_unpublished",
+    "Entries of the bid log that this relay knows of and has not published, at least.",
+)
 
 
 class Publisher:
@@ -47,6 +51,7 @@ class Publisher:
         Raises brokers.EpochMissing, errors.Unavailable.
         """
         until = self._clocks.monotonic() + self._pace.publish_seconds
+        entries_unpublished.set(self._news.unpublished)
         waiting = list(self._news.waiting)
         count = 0
         at_once = self._pace.auctions_per_read
@@ -82,6 +87,7 @@ class Publisher:
             self._documents.move(auction_id, state, entries[auction_id])
         for auction_id in group:
             self._news.done(auction_id, has_more=auction_id in states and len(entries[auction_id]) == limit)
+        entries_unpublished.set(self._news.unpublished)
         return sum(len(entries[auction_id]) for auction_id in states)
 
     async def _read(self, auction_ids: list[str], limit: int) -> dict[str, list[log.Entry]]:

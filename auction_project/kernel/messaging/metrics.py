@@ -5,6 +5,11 @@ import prometheus_client
 PUBLISHED = prometheus_client.Counter(
     "gavel_messages_published", "Messages of outboxes that the transport has stored.", ["topic"]
 )
+UNPUBLISHED = prometheus_client.Gauge(
+    "gavel_outbox_unpublished",
+    "Rows that this relay found unpublished at its last look, up to one batch.",
+    ["source"],
+)
 CONSUMED = prometheus_client.Counter(
     "gavel_messages_consumed", "Messages handled and acknowledged, repeats included.", ["topic", "group"]
 )

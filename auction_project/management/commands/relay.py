@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable
 
 from auction_project.accounts import retention as accounts
-from auction_project.kernel.messaging import maintenance, relay
+from auction_project.kernel.messaging import maintenance, metrics, relay
 from auction_project.kernel.messaging import retention as dead_letters
 from auction_project.kernel.messaging import transport as transports
-from auction_project.processes import roles, running
+from auction_project.processes import figures, registry, roles, running
+from bidding.publishing import publisher
 from bidding.publishing import relay as log_relay
 from notifications import retention as emails
 
@@ -35,6 +36,16 @@ def _readers() -> dict[str, tuple[str, ...]]:
     return {group: each.topics for group, each in subscriptions.items() if not each.reads}
 
 
+def _unpublished() -> registry.Figure:
+    waiting = figures.total(metrics.UNPUBLISHED) + figures.total(publisher.entries_unpublished)
+    return registry.Figure(waiting, "events")
+
+
+def _published() -> registry.Figure:
+    done = figures.total(metrics.PUBLISHED) + figures.total(publisher.entries_published)
+    return registry.Figure(done, "events")
+
+
 class Command(running.RoleCommand):
     help = (
         "Publish the outboxes and the bid log, and delete what is past its days. Any number may run; one at a time "
@@ -47,4 +58,6 @@ class Command(running.RoleCommand):
             functools.partial(relay.OutboxRelay, table, transport) for table in roles.outboxes()
         ]
         loops += [lambda: log_relay.LogRelay(transport, readers=_readers()), _maintenance]
-        sys.exit(running.run("relay", roles.BY_NAME["relay"].needs, loops, running.stop_on_signals()))
+        about = registry.About(lag=_unpublished, work=_published)
+        needed = roles.BY_NAME["relay"].needs
+        sys.exit(running.run("relay", needed, loops, running.stop_on_signals(), about=about))
