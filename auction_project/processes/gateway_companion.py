@@ -1,6 +1,6 @@
 """A small process beside the gateway, which keeps it in the registry: HAProxy cannot say by itself what it is.
 
-It is a child of HAProxy, and ends with it in whatever way HAProxy ends. It loads neither Django nor settings, and holds no socket
+It is a child of HAProxy, and ends soon after it, however HAProxy ends. It loads neither Django nor settings, and holds no socket
 of the gateway. If it dies, the gateway serves on, and is missing from the registry until its next start.
 """
 

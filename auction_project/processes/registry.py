@@ -5,8 +5,8 @@ within TTL_SECONDS, and that of a process that stops in order is removed at once
 end of a process wait for no answer of Redis, and nothing that serves depends on the registry. Without Redis there is one line of
 log, and the entry is back with Redis.
 
-Whoever can write to Redis can write entries, so an entry is a statement and no proof: it serves people and Prometheus. What is no
-entry is skipped. This module needs neither Django nor settings, so that the companion of the gateway stays small.
+A program that can write to Redis can forge an entry, so an entry is a statement and no proof: it serves people and Prometheus. What
+is no entry is skipped. This module needs neither Django nor settings, so that the companion of the gateway stays small.
 """
 
 import contextlib
@@ -25,15 +25,11 @@ from redis import backoff, retry
 import auction_project
 from auction_project.kernel import errors, logs
 
-COPY = (
-    "GAVEL_COPY"  # an environment variable: the name of this copy of a role. Default: the name of the machine
-)
+COPY = "GAVEL_COPY"  # an environment variable: the name of this copy. Default: that of its machine
 KEY = "gavel:processes"
 TTL_SECONDS = 5.0
 RENEW_SECONDS = 1.5
-ANSWER_SECONDS = (
-    1.0  # for each question to Redis; a renewal asks at most three, and still ends within the TTL
-)
+ANSWER_SECONDS = 1.0  # a renewal waits for three answers at most, and is still within the TTL
 CLOSE_SECONDS = 0.5  # that the end of a process waits, at most, for its entry to be removed
 _WILDCARDS = ("0.0.0.0", "::", "[::]", "")  # noqa: S104 - compared, not bound
 
@@ -49,6 +45,10 @@ class Figure(msgspec.Struct, frozen=True):
 
     value: float
     unit: str
+
+    def __str__(self) -> str:
+        number = f"{self.value:,.1f}".removesuffix(".0")
+        return f"{number} {self.unit.removesuffix('s') if number == '1' else self.unit}"
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +203,7 @@ class Registration:
             contextlib.closing(Line(self._redis_url)) as line,
             contextlib.closing(_Usage(self._pid)) as usage,
         ):
-            self._attempt(lambda: _read(line, self._key))  # forgets those that died while no one looked
+            self._attempt(lambda: _read(line, self._key))  # forgets those that died unseen
             due = time.monotonic()
             while not self._stop.wait(max(0.0, due - time.monotonic())):
                 due = time.monotonic() + self._renew_seconds
@@ -212,12 +212,12 @@ class Registration:
                 self._attempt(lambda: self._remove(line))
 
     def _attempt(self, ask: Callable[[], Any]) -> None:
-        """Whatever fails here must not end the thread, and is logged once until it succeeds."""
+        """Do `ask`. No failure ends the thread, and it is logged once until an attempt succeeds."""
         try:
             ask()
         except Exception as error:
             if not self._is_away:
-                log.warning("registry_unavailable", error=repr(error))
+                log.warning("registry_unavailable", error=f"{type(error).__name__}: {error}")
             self._is_away = True
         else:
             if self._is_away:

@@ -59,8 +59,8 @@ def _row(process: registry.Process, *, now_ms: int) -> dict[str, Any]:
         "process": process,
         "cpu": "" if process.cpu is None else f"{process.cpu:.1%}",
         "memory": "" if process.memory_mib is None else f"{process.memory_mib:.0f} MiB",
-        "rate": "" if process.rate is None else f"{process.rate.value:,.1f} {process.rate.unit}/s",
-        "lag": "" if process.lag is None else f"{process.lag.value:,.0f} {process.lag.unit}",
+        "rate": "" if process.rate is None else f"{process.rate}/s",
+        "lag": process.lag or "",
         "age": _duration((now_ms - process.started_at) // 1000),
     }
 

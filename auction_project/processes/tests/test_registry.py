@@ -245,6 +245,16 @@ def test_a_process_that_starts_forgets_those_that_died_unseen(register: Register
         wait_until(lambda: client.smembers(key) == {entry.id.encode()})
 
 
+def test_after_an_error_a_question_gets_its_own_answer(key: str) -> None:
+    with contextlib.closing(registry.Line(settings.REDIS_URL)) as line:
+        line.ask(("SET", key, "text"))
+
+        with pytest.raises(redis.ResponseError):
+            line.ask(("LLEN", key), ("GET", key))
+
+        assert line.ask(("ECHO", "next")) == [b"next"]
+
+
 # --- without Redis -------------------------------------------------------------------------------------------------
 
 
@@ -359,6 +369,13 @@ def test_a_figure_is_the_sum_over_all_labels_of_a_metric() -> None:
     metric.labels("b").inc(3)
 
     assert figures.of(metric, "messages")() == registry.Figure(5, "messages")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0 tasks"), (1.0, "1 task"), (1.04, "1 task"), (1234.56, "1,234.6 tasks")]
+)
+def test_a_figure_is_shown_with_one_decimal_at_most(value: float, text: str) -> None:
+    assert str(registry.Figure(value, "tasks")) == text
 
 
 def test_a_role_is_listed_as_long_as_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:

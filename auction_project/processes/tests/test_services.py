@@ -126,7 +126,7 @@ def test_the_page_shows_a_process_and_escapes_what_it_says(copy: str, path: str)
         " ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<td.*?</td>", row, re.S)
     ]
     assert cells[:2] == ["consume", "ready"]
-    assert cells[5:] == ["3 messages", cells[6], "0.1.0", "orders, sagas", "127.0.0.1:8000", "127.0.0.1:8001"]
+    assert cells[5:] == ["3 messages", cells[6], "0.1.0", "127.0.0.1:8000", "127.0.0.1:8001", "orders, sagas"]
     assert re.fullmatch(r"\d+ s", cells[6])
 
 

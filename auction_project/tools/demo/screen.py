@@ -86,8 +86,8 @@ def services(processes: Sequence[registry.Process] | None) -> Table | Text:
             f"{ready} of {len(copies)}" if ready == len(copies) else f"[yellow]{ready} of {len(copies)}[/]",
             f"{sum(copy.cpu or 0 for copy in copies):.1%}",
             f"{sum(copy.memory_mib or 0 for copy in copies):.0f} MiB",
-            _sum([copy.rate for copy in copies], "{:.1f} {}/s"),
-            _sum([copy.lag for copy in copies], "{:.0f} {}"),
+            _sum([copy.rate for copy in copies], "{}/s"),
+            _sum([copy.lag for copy in copies], "{}"),
         )
     return table
 
@@ -100,7 +100,9 @@ def _group(process: registry.Process) -> str:
 
 def _sum(figures: Sequence[registry.Figure | None], form: str) -> str:
     known = [figure for figure in figures if figure is not None]
-    return form.format(sum(figure.value for figure in known), known[0].unit) if known else "-"
+    if not known:
+        return "-"
+    return form.format(registry.Figure(sum(figure.value for figure in known), known[0].unit))
 
 
 def _counts(counts: Mapping[str, int]) -> str:

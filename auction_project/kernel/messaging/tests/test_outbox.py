@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from auction_project.kernel import contracts, errors, failpoints
 from auction_project.kernel.messaging import broker as brokers
-from auction_project.kernel.messaging import maintenance, once, outbox, relay, transactions
+from auction_project.kernel.messaging import maintenance, metrics, once, outbox, relay, transactions
 from auction_project.kernel.messaging.backends import memory
 from auction_project.kernel.messaging.tests import conftest, sessions, tables
 
@@ -138,6 +138,19 @@ def test_rows_are_published_in_order_and_marked(
     assert tables.Outbox.objects.filter(published_at__isnull=True).count() == 0
     publisher.step()
     assert len(_values(memory_broker)) == 7
+
+
+def test_a_relay_says_how_many_rows_wait(open_relay: OpenRelay, memory_broker: memory.MemoryBroker) -> None:
+    relay_of_outbox = open_relay(memory_broker)
+    waiting = metrics.UNPUBLISHED.labels(relay_of_outbox.source)._value.get
+    for version in (1, 2, 3):
+        _publish("lamp", version)
+
+    relay_of_outbox.step()
+    found = waiting()
+    relay_of_outbox.step()
+
+    assert (found, waiting()) == (3, 0)
 
 
 def test_an_unanswered_batch_stays_unmarked_and_goes_again(open_relay: OpenRelay) -> None:

@@ -53,7 +53,7 @@ def test_the_screen_adds_up_the_copies_of_a_role() -> None:
 
     assert lines == [
         ["processes", "ready", "CPU", "memory", "work", "lag"],
-        ["bids", "1 of 2", "50.0%", "201 MiB", "30.0 requests/s", "6 requests"],
+        ["bids", "1 of 2", "50.0%", "201 MiB", "30 requests/s", "6 requests"],
         ["dead-letters", "1 of 1", "25.0%", "100 MiB", "-", "3 requests"],
     ]
 
