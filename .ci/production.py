@@ -122,6 +122,7 @@ EVERYTHING = {
     "GAVEL_LOG_FORMAT": "json",
     "GAVEL_HEALTH_HOST": "127.0.0.1",
     "GAVEL_HEALTH_PORT": "8001",
+    "GAVEL_COPY": "site-2",
     "GAVEL_VAR_DIR": "/var/lib/gavel",
     "SECURE_SSL_REDIRECT": "true",
     "SECURE_HSTS_SECONDS": "31536000",

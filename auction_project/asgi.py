@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Coroutine
+from concurrent import futures
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
@@ -89,16 +90,25 @@ class WebState(health.State):
     def stale_loops(self) -> list[str]:
         return [] if self.loop is None or _answers(self.loop, asyncio.sleep(0, True)) else ["web"]
 
-    def is_ready(self) -> bool:
-        return self.loop is not None and not self.is_leaving and _answers(self.loop, _is_ready())
+    def is_ready(self, *, within_seconds: float | None = None) -> bool:
+        return (
+            self.loop is not None and not self.is_leaving and _answers(self.loop, _is_ready(), within_seconds)
+        )
 
 
-def _answers(loop: asyncio.AbstractEventLoop, question: Coroutine[Any, Any, bool]) -> bool:
-    """What `loop` answers within ANSWER_SECONDS; False without an answer. For the threads of the health server."""
+def _answers(
+    loop: asyncio.AbstractEventLoop, question: Coroutine[Any, Any, bool], seconds: float | None = None
+) -> bool:
+    """What `loop` answers within `seconds`, or ANSWER_SECONDS; False without an answer. For other threads."""
     try:
-        return asyncio.run_coroutine_threadsafe(question, loop).result(ANSWER_SECONDS)
-    except (TimeoutError, RuntimeError):  # RuntimeError: the loop has ended
+        answer = asyncio.run_coroutine_threadsafe(question, loop)
+    except RuntimeError:  # the loop has ended
         question.close()
+        return False
+    try:
+        return answer.result(seconds or ANSWER_SECONDS)
+    except (TimeoutError, futures.CancelledError):
+        answer.cancel()  # in the loop, where the question may be under way
         return False
 
 

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from auction_project.processes import services_api, services_page
 from auction_project.web import event_documents, openapi
 
 _API = {
@@ -19,6 +20,8 @@ urlpatterns = [path("api/v1/", include(_API[service])) for service in settings.S
 if "accounts" in settings.SERVICES:
     admin.autodiscover()
     urlpatterns += [
+        path("api/v1/services", services_api.ServicesView.as_view()),
+        *services_page.urlpatterns,
         path("admin/", admin.site.urls),
         path("accounts/", include("auction_project.accounts.page_urls")),
         path("accounts/", include("allauth.urls")),

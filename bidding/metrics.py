@@ -32,6 +32,11 @@ stalled = metrics.Measured(
 entries_published = metrics.counter(
     "gavel_bid_log_published_total", "Entries of the bid log that this process has published.", roles=_RELAY
 )
+entries_unpublished = metrics.gauge(
+    "gavel_bid_log_unpublished_entries",
+    "Entries of the bid log that this relay knows of and has not published, at least.",
+    roles=_RELAY,
+)
 publish_seconds = metrics.histogram(
     "gavel_bid_log_publish_seconds",
     "From the arrival of the oldest entry of an auction's turn to the publication of the turn.",

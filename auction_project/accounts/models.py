@@ -100,6 +100,7 @@ class User(auth_models.AbstractUser):
         permissions = [
             ("bar_account", "Can bar, reinstate and close accounts"),
             ("grant_seller", "Can grant and revoke the role of a seller"),
+            ("view_services", "Can see which processes run"),
         ]
         constraints = [
             models.CheckConstraint(

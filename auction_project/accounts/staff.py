@@ -21,7 +21,7 @@ MAX_SECONDS = 8 * 3600
 IDLE_SECONDS = 3600
 SEEN_EVERY_SECONDS = 60  # precision of the idle time: each update is a write
 ADMIN = "/admin/"
-UNATTENDED = ("/api/v1/token",)  # requests that pages send by themselves
+UNATTENDED = ("/api/v1/token", "/admin/services/table/")  # requests that pages send by themselves
 _MARKS = "staff"
 
 

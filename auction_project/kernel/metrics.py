@@ -212,3 +212,8 @@ def _declare(name: str, kind: str, meaning: str, labels: Sequence[str], roles: S
     )
     DECLARED[name] = declared
     return declared
+
+
+# --- the kernel's own -----------------------------------------------------------------------------------------------
+
+spans_lost = counter("gavel_spans_lost_total", "Spans that no trace viewer will show.", roles=())

@@ -14,12 +14,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import prometheus_client
 import urllib3
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as service
 from opentelemetry.proto.common.v1 import common_pb2 as common
 from opentelemetry.proto.resource.v1 import resource_pb2 as resources
 from opentelemetry.proto.trace.v1 import trace_pb2 as traces
+
+from auction_project.kernel import metrics
 
 QUEUE_SPANS = 16_384  # some 8 MB
 BATCH_SPANS = 512  # of one request
@@ -31,7 +32,6 @@ PATH = "/v1/traces"
 _HEADERS = {"Content-Type": "application/x-protobuf"}
 _KINDS = {name.removeprefix("SPAN_KIND_").lower(): number for name, number in traces.Span.SpanKind.items()}
 
-_lost = prometheus_client.Counter("gavel_spans_lost_total", "Spans that no trace viewer will show.")
 log = logging.getLogger(__name__)
 
 
@@ -91,7 +91,7 @@ class Exporter:
     ) -> None:
         """Queue one span. Never waits."""
         if len(self._queue) == QUEUE_SPANS:
-            _lost.inc()
+            metrics.spans_lost.inc()
         self._queue.append(_Span(name, trace_id, span_id, parent, start, end, kind, error, attributes))
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Exporter:
             try:
                 self._send(batch)
             except Exception as error:
-                _lost.inc(len(batch))
+                metrics.spans_lost.inc(len(batch))
                 if time.monotonic() >= self._next_line:
                     self._next_line = time.monotonic() + LOG_SECONDS
                     log.warning("spans_not_sent: %s takes none, so they are lost: %r", self._url, error)

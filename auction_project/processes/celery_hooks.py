@@ -4,14 +4,19 @@ Live: the loop of worker or beat has turned, and no task has run for longer than
 waits for the broker has no loop that could be stale, so it is live.
 """
 
+import atexit
+import functools
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Any
 
+import redis
 from celery import Celery, beat, bootsteps, signals
+from django.conf import settings
 
 from auction_project.kernel import logs, tracing
-from auction_project.processes import health, roles
+from auction_project.processes import figures, health, metrics, registry, roles
 
 BEAT_SECONDS = 5.0
 SCHEDULER = f"{__name__}:Scheduler"
@@ -65,6 +70,7 @@ def _begin_task(task_id: str, **_: object) -> None:
 @signals.task_postrun.connect
 def _end_task(task_id: str, **_: object) -> None:
     _state.rest(f"task:{task_id}")
+    metrics.tasks.inc()
 
 
 class ConsumerBeat(bootsteps.StartStopStep):
@@ -107,13 +113,41 @@ def _start(role: str) -> None:
     """Serve health on GAVEL_HEALTH_HOST and GAVEL_HEALTH_PORT (0: any free port), then wait for what the role needs."""
     # These read the settings, which are not ready before.
     from auction_project.processes import needs
-    from sagas import metrics
+    from sagas import metrics as sagas
 
     _state.role = role
     if role == "worker":
-        metrics.measure_log()
+        sagas.measure_log()
     server = health.serve_by_environment(_state)
     tracing.start(role)
     log.info("role_starting", role=role, health=server.url)
+    about = registry.About()
+    if queues := roles.BY_NAME[role].queues:
+        about = registry.About(
+            lag=functools.partial(_waiting_tasks, queues), work=figures.of(metrics.tasks, "tasks")
+        )
+    entry = registry.Registration(
+        role,
+        about,
+        redis_url=settings.REDIS_URL,
+        private_address=server.address,
+        is_ready=_state.serves,
+    )
+    atexit.register(entry.start().close)
     needs.wait(roles.BY_NAME[role].needs, threading.Event())
     _state.ready = role == "beat"  # a worker is ready when it consumes
+
+
+def _waiting_tasks(queues: Sequence[str]) -> registry.Figure | None:
+    """The tasks that no worker has taken yet; None if the broker does not answer, or is no Redis."""
+    if not settings.CELERY_BROKER_URL.startswith(("redis", "unix")):
+        return None
+    try:
+        return registry.Figure(sum(_broker().ask(*(("LLEN", queue) for queue in queues))), "tasks")
+    except (redis.RedisError, OSError):
+        return None
+
+
+@functools.cache
+def _broker() -> registry.Line:
+    return registry.Line(settings.CELERY_BROKER_URL)

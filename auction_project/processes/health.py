@@ -1,7 +1,8 @@
-"""`/livez`, `/readyz` and `/metrics` of every role on a private port, on a thread of the standard library.
+"""`/livez`, `/readyz`, `/metrics` and `/targets` of every role on a private port, on a thread of the standard library.
 
 Live: every loop has begun a step, or waited for a service, within STALE_SECONDS. Ready: the role's needs have answered, it
-is not draining, and no loop has halted. A halted role is live, because a restart alone would mend nothing.
+is not draining, and no loop has halted. A halted role is live, because a restart alone would mend nothing. `/targets` lists where
+all processes of the registry have their metrics, for Prometheus.
 """
 
 import json
@@ -12,8 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import prometheus_client
+from django.conf import settings
 
-from auction_project.processes import metrics
+from auction_project.kernel import errors
+from auction_project.processes import metrics, registry
 
 INSTANCE = "GAVEL_INSTANCE"  # an environment variable: `/readyz` answers its value, so that a parent recognises its child
 STALE_SECONDS = 60.0
@@ -43,9 +46,13 @@ class State:
         """Mark the loop idle, so that a missing heartbeat is not reported as stale."""
         self._beats.pop(loop, None)
 
-    def is_ready(self) -> bool:
-        """Whether the role is ready, apart from halted loops."""
+    def is_ready(self, *, within_seconds: float | None = None) -> bool:
+        """Whether the role is ready, apart from halted loops. A loop that does not answer in time is not."""
         return self.ready
+
+    def serves(self) -> bool:
+        """Whether the process is ready and no loop has halted, for the registry: the answer comes within a second."""
+        return self.is_ready(within_seconds=1.0) and not self.halted
 
     def stale_loops(self) -> list[str]:
         """The loops whose last heartbeat is older than STALE_SECONDS."""
@@ -61,7 +68,8 @@ class Server:
         metrics.ready.measure_by(lambda: {(): state.is_ready() and not state.halted})
         metrics.measure_pools()
         self._server = ThreadingHTTPServer((host, port), handler)
-        self.url = f"http://{host}:{self._server.server_port}"
+        self.address = f"{host}:{self._server.server_port}"
+        self.url = f"http://{self.address}"
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 
     def close(self) -> None:
@@ -95,13 +103,22 @@ class _Handler(BaseHTTPRequestHandler):
             ready = self.state.is_ready() and not halted
             body = readiness(self.state.role, ready=ready) | ({"halted": halted} if halted else {})
             self._answer_json(200 if ready else 503, body)
+        elif self.path == "/targets":
+            self._answer_targets()
         else:
-            self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics"]})
+            self._answer_json(404, {"paths": ["/livez", "/readyz", "/metrics", "/targets"]})
 
     def log_message(self, *_: Any) -> None:
         """Log no probes."""
 
-    def _answer_json(self, status: int, body: dict[str, Any]) -> None:
+    def _answer_targets(self) -> None:
+        """503 without Redis: then Prometheus keeps the targets that it has."""
+        try:
+            self._answer_json(200, registry.targets(settings.REDIS_URL))
+        except errors.Unavailable:
+            self._answer_json(503, {"detail": "Redis does not answer."})
+
+    def _answer_json(self, status: int, body: Any) -> None:
         self._answer(status, json.dumps(body).encode(), "application/json")
 
     def _answer(self, status: int, body: bytes, content_type: str) -> None:

@@ -31,6 +31,9 @@ store_seconds = metrics.gauge(
     ["store"],
     roles=("relay",),
 )
+tasks = metrics.counter(
+    "gavel_tasks_total", "Tasks of Celery that this process has run.", roles=("worker", "mail")
+)
 
 
 def measure_pools() -> None:

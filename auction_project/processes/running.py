@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from auction_project.kernel import logs, owned, tracing
 from auction_project.kernel.messaging import failure
-from auction_project.processes import health, needs
+from auction_project.processes import health, needs, registry
 
 IDLE_SECONDS = 0.05
 MAX_IDLE_SECONDS = 0.25
@@ -61,18 +62,32 @@ def stop_on_signals() -> threading.Event:
 
 
 def run(
-    role: str, required: Sequence[str], make_loops: Sequence[Callable[[], Loop]], stop: threading.Event
+    role: str,
+    required: Sequence[str],
+    make_loops: Sequence[Callable[[], Loop]],
+    stop: threading.Event,
+    *,
+    about: registry.About | None = None,
 ) -> int:
-    """Run the loops until `stop`; the exit code. Each loop is made in its own thread, after its needs answer."""
+    """Run the loops until `stop`; the exit code. Each loop is made in its own thread, after its needs answer. `about` is for
+    the registry."""
     state = health.State(role)
     server = health.serve_by_environment(state)
     tracing.start(role)
     log.info("role_starting", role=role, health=server.url)
+    entry = registry.Registration(
+        role,
+        about or registry.About(),
+        redis_url=settings.REDIS_URL,
+        private_address=server.address,
+        is_ready=state.serves,
+    ).start()
     try:
         if not needs.wait(required, stop):
             return 0
         return _run_loops(role, make_loops, state, stop)
     finally:
+        entry.close()
         owned.close_all()
         server.close()
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from django.conf import settings
 
 from auction_project.kernel import logs
-from auction_project.processes import health, roles
+from auction_project.processes import health, registry, roles
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
@@ -407,6 +407,7 @@ class Stack:
             **(environment or {}),
             "GAVEL_HEALTH_PORT": str(health_port),
             health.INSTANCE: uuid.uuid4().hex,
+            registry.COPY: name,
         }
         process = Process(name, argv, whole, self.directory / f"{name}.log", health_port, listener)
         self.processes[name] = process

@@ -10,6 +10,7 @@ from typing import Any
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from auction_project import VERSION
 from auction_project.kernel import databases, logs
 from auction_project.settings import development_keys, environment, traces
 
@@ -219,7 +220,7 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Gavel",
-    "VERSION": "0.1.0",
+    "VERSION": VERSION,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "OAS_VERSION": "3.1.0",
@@ -356,4 +357,5 @@ TRACE_VIEWER_URL = traces.viewer(env)
 # --- logs --------------------------------------------------------------------------------------------------------
 LOGGING_CONFIG = None
 LOG_LEVEL = env.str("GAVEL_LOG_LEVEL", default="INFO")
-logs.configure(json=env.str("GAVEL_LOG_FORMAT", default="text") == "json", level=LOG_LEVEL)
+LOG_FORMAT = env.str("GAVEL_LOG_FORMAT", default="text")
+logs.configure(json=LOG_FORMAT == "json", level=LOG_LEVEL)

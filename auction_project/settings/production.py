@@ -27,4 +27,5 @@ SESSION_COOKIE_SECURE = True
 STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=True)
 CSRF_COOKIE_SECURE = True
 SERVESTATIC_USE_FINDERS = False
-logs.configure(json=env.str("GAVEL_LOG_FORMAT", default="json") == "json", level=LOG_LEVEL)
+LOG_FORMAT = env.str("GAVEL_LOG_FORMAT", default="json")
+logs.configure(json=LOG_FORMAT == "json", level=LOG_LEVEL)

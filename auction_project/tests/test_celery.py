@@ -17,7 +17,7 @@ from django.conf import settings
 
 from auction_project import celery
 from auction_project.kernel.tests import conditions
-from auction_project.processes import roles
+from auction_project.processes import registry, roles
 
 # The application with short times, a task that hangs, and no need but the broker.
 _PROGRAM = """
@@ -169,12 +169,41 @@ def test_a_worker_with_nothing_to_do_stays_live(worker: Process) -> None:
         time.sleep(0.1)
 
 
+def _listed(process: Process) -> list[registry.Process]:
+    """Its entry in the registry, once its first renewals have been made."""
+    found = registry.processes(settings.REDIS_URL)
+    return [one for one in found if one.pid == process.popen.pid and one.cpu is not None]
+
+
+def test_a_worker_is_in_the_registry_with_its_tasks_until_it_stops(
+    worker: Process, tmp_path: Path, broker: redis.Redis
+) -> None:
+    broker.lpush("orders", "waits", "waits", "waits")  # it consumes from inventory alone
+    _send(tmp_path / "taken")
+
+    conditions.until(lambda: any(one.lag == registry.Figure(3, "tasks") for one in _listed(worker)))
+    (entry,) = _listed(worker)
+    worker.popen.terminate()
+    worker.popen.wait(30)
+
+    assert (entry.role, entry.ready) == ("worker", True)
+    assert entry.rate is not None
+    assert entry.rate.unit == "tasks"
+    assert _listed(worker) == []
+
+
 def test_beat_is_live_as_long_as_it_ticks(tmp_path: Path, broker: redis.Redis) -> None:
-    beat = Process(tmp_path / "beat.log", "beat")
+    beat = Process(tmp_path / "beat.log", "beat", "-s", str(tmp_path / "schedule"))
     try:
         conditions.until(lambda: beat.probe("/readyz")[0] == 200)
         conditions.until(lambda: broker.llen("sweep") >= 4)
         assert beat.probe("/livez") == (200, {"role": "beat", "stale": []})
+        conditions.until(lambda: [one.role for one in _listed(beat)] == ["beat"])
+
+        beat.popen.terminate()
+        beat.popen.wait(30)
+
+        assert _listed(beat) == []
     finally:
         beat.popen.kill()
         beat.popen.wait()

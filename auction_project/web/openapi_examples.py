@@ -235,6 +235,27 @@ EXAMPLES: dict[str, Any] = {
         "snapshot_required": False,
     },
     "ReadPosition": {"cursor": _ITEM["cursor"], "unread": 0},
+    "ServiceList": {
+        "items": [
+            {
+                "id": "web:bids:5f0c8a4e",
+                "role": "web",
+                "copy": "bids",
+                "services": ["bidding"],
+                "address": "10.0.0.7:8000",
+                "private_address": "10.0.0.7:8001",
+                "version": "0.1.0",
+                "host": "machine-1",
+                "pid": 4711,
+                "started_at": _AT,
+                "ready": True,
+                "cpu": 0.12,
+                "memory_mib": 148.5,
+                "rate": {"value": 85.3, "unit": "requests"},
+                "lag": {"value": 2.0, "unit": "requests"},
+            }
+        ]
+    },
     "StreamTicket": {"ticket": "n3Yh8Zs0cQ5l4oVb", "expires_in": 30},
 }
 _CODES: dict[int, str] = {

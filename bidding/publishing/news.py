@@ -47,6 +47,11 @@ class News:
         self._rounds = 0
         self.next_slice = 0.0
 
+    @property
+    def unpublished(self) -> int:
+        """So many entries are not published yet, at least: those that are kept, and one of each auction that waits."""
+        return max(self._kept, len(self.waiting))
+
     def note(self, auction_ids: Iterable[str]) -> None:
         """These auctions have news."""
         for auction_id in auction_ids:

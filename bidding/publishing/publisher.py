@@ -41,6 +41,7 @@ class Publisher:
         Raises brokers.EpochMissing, errors.Unavailable.
         """
         until = self._clocks.monotonic() + self._pace.publish_seconds
+        metrics.entries_unpublished.set(self._news.unpublished)
         waiting = list(self._news.waiting)
         count = 0
         at_once = self._pace.auctions_per_read
@@ -80,6 +81,7 @@ class Publisher:
             self._documents.move(auction_id, state, entries[auction_id])
         for auction_id in group:
             self._news.done(auction_id, has_more=auction_id in states and len(entries[auction_id]) == limit)
+        metrics.entries_unpublished.set(self._news.unpublished)
         return sum(len(entries[auction_id]) for auction_id in states)
 
     async def _read(self, auction_ids: list[str], limit: int) -> dict[str, list[log.Entry]]:

@@ -18,6 +18,7 @@ LISTS = (
     "orders/payment",
     "sagas/saga",
     "messaging/deadletter",
+    "services",
 )
 
 

@@ -257,6 +257,7 @@ def test_a_group_gets_exactly_the_permissions_of_the_table() -> None:
         "accounts.view_user",
         "accounts.view_accountaction",
         "accounts.view_outbox",
+        "accounts.view_services",
     }
     assert not {name for group in permissions.GROUPS for name in given(group) if ".delete_" in name}
 

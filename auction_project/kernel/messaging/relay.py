@@ -56,6 +56,7 @@ class OutboxRelay:
             self._refill(self._refilled_to)
             return True
         rows = self._rows("published_at IS NULL")
+        metrics.UNPUBLISHED.labels(self.source).set(len(rows))
         if not rows and time.monotonic() < self._next_epoch_check:
             self._wait_for_commit()
             return True
@@ -76,6 +77,7 @@ class OutboxRelay:
 
     def close(self) -> None:
         self._leads = False
+        metrics.UNPUBLISHED.labels(self.source).set(0)  # another relay knows now
         if self._session is not None:
             self._session.close()
             self._session = None

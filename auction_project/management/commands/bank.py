@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from auction_project.processes import roles, running
+from auction_project.processes import registry, roles, running
 from orders.bank import server
 
 LATE_SECONDS = 20.0
@@ -52,4 +52,7 @@ class Command(running.RoleCommand):
         def loop() -> server.Loop:
             return server.Loop(api_key=settings.BANK_API_KEY, **choices)  # type: ignore[arg-type]
 
-        sys.exit(running.run("bank", roles.BY_NAME["bank"].needs, [loop], running.stop_on_signals()))
+        about = registry.About(address=f"{options['host']}:{options['port']}")
+        sys.exit(
+            running.run("bank", roles.BY_NAME["bank"].needs, [loop], running.stop_on_signals(), about=about)
+        )

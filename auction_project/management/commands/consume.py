@@ -7,9 +7,9 @@ import socket
 import sys
 import uuid
 
-from auction_project.kernel.messaging import consuming
+from auction_project.kernel.messaging import consuming, metrics
 from auction_project.kernel.messaging import transport as transports
-from auction_project.processes import roles, running
+from auction_project.processes import figures, registry, roles, running
 
 
 class Command(running.RoleCommand):
@@ -37,5 +37,10 @@ class Command(running.RoleCommand):
                 roles.BY_NAME["consume"].needs,
                 [functools.partial(loop, group) for group in groups],
                 running.stop_on_signals(),
+                about=registry.About(
+                    services=groups,
+                    lag=figures.of(metrics.LAG, "messages"),
+                    work=figures.of(metrics.CONSUMED, "messages"),
+                ),
             )
         )

@@ -8,6 +8,7 @@ import argparse
 import os
 import resource
 import shutil
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from auction_project.kernel import tokens
+from auction_project.processes import gateway_companion
 
 DIRECTORY = Path(settings.BASE_DIR) / "docker" / "gateway"
 UNLIMITED = 2**31 - 1
@@ -47,6 +49,14 @@ class Command(BaseCommand):
         bind = str(options["bind"]) if options["fd"] is None else f"fd@{options['fd']}"
         program = binary()
         mode = "-c" if options["check"] else "-db"
+        if not options["check"]:
+            gateway_companion.start(
+                address=bind if options["fd"] is None else _address_of(int(str(options["fd"]))),
+                private_address=_private_bind(),
+                redis_url=settings.REDIS_URL,
+                log_level=settings.LOG_LEVEL,
+                log_format=settings.LOG_FORMAT,
+            )
         os.execve(  # noqa: S606 - without a shell
             program,
             [program, mode, "-f", str(options["configuration"])],
@@ -87,6 +97,13 @@ def values(*, bind: str) -> dict[str, str]:
         "GATEWAY_STREAMS_AT_ONCE": str(settings.STREAMS_PER_ADDRESS),
         "GATEWAY_SIGN_INS": str(settings.SIGN_INS_PER_MINUTE or UNLIMITED),
     }  # fmt: skip
+
+
+def _address_of(descriptor: int) -> str:
+    """Where an inherited socket listens, which stays open."""
+    with socket.socket(fileno=os.dup(descriptor)) as listener:
+        host, port = listener.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def _private_bind() -> str:

@@ -9,7 +9,8 @@ from auction_project.accounts import retention as accounts
 from auction_project.kernel.messaging import maintenance, metrics, outbox, relay, selectors
 from auction_project.kernel.messaging import retention as dead_letters
 from auction_project.kernel.messaging import transport as transports
-from auction_project.processes import roles, running, store_probe
+from auction_project.processes import figures, registry, roles, running, store_probe
+from bidding import metrics as bidding
 from bidding.publishing import relay as log_relay
 from notifications import retention as emails
 
@@ -51,6 +52,16 @@ def _measure_backlogs() -> None:
     metrics.DEAD_LETTERS.measure_by(lambda: {(): selectors.list_waiting().count()})
 
 
+def _unpublished() -> registry.Figure:
+    waiting = figures.total(metrics.UNPUBLISHED) + figures.total(bidding.entries_unpublished)
+    return registry.Figure(waiting, "events")
+
+
+def _published() -> registry.Figure:
+    done = figures.total(metrics.PUBLISHED) + figures.total(bidding.entries_published)
+    return registry.Figure(done, "events")
+
+
 class Command(running.RoleCommand):
     help = (
         "Publish the outboxes and the bid log, and delete what is past its days. Any number may run; one at a time "
@@ -69,4 +80,5 @@ class Command(running.RoleCommand):
             _maintenance,
             lambda: store_probe.StoreProbe((*required, "redis", "celery")),
         ]
-        sys.exit(running.run("relay", required, loops, running.stop_on_signals()))
+        about = registry.About(lag=_unpublished, work=_published)
+        sys.exit(running.run("relay", required, loops, running.stop_on_signals(), about=about))

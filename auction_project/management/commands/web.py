@@ -10,11 +10,13 @@ import sys
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 
 from auction_project import asgi
 from auction_project.kernel import logs, tracing
-from auction_project.processes import health, running
+from auction_project.processes import figures, health, registry, running
 from auction_project.web import fast_path, http_protocol, websocket_protocol
+from notifications import metrics
 from notifications.push import hub
 
 BACKLOG = 4096
@@ -39,6 +41,14 @@ class Server(uvicorn.Server):
     def _leave(self) -> None:
         asgi.state.is_leaving = True
         asyncio.get_running_loop().call_later(LEAVE_SECONDS, self.handle_exit, signal.SIGTERM, None)
+
+    def in_flight(self) -> registry.Figure:
+        """The requests that wait for their answers. A stream is none."""
+        streams = figures.total(metrics.sockets)
+        return registry.Figure(max(0, len(self.server_state.tasks) - streams), "requests")
+
+    def answered(self) -> registry.Figure:
+        return registry.Figure(self.server_state.total_requests, "requests")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         hub.end_streams()
@@ -75,8 +85,24 @@ class Command(running.RoleCommand):
         )
         inherited = options["fd"]
         sockets = None if inherited is None else [socket.socket(fileno=int(str(inherited)))]
-        with contextlib.suppress(KeyboardInterrupt):  # SIGINT, raised again in the same way
-            Server(config).run(sockets=sockets)
+        server = Server(config)
+        address = (
+            ":".join(map(str, sockets[0].getsockname()[:2])) if sockets else f"{config.host}:{config.port}"
+        )
+        entry = registry.Registration(
+            "web",
+            registry.About(
+                services=settings.SERVICES, address=address, lag=server.in_flight, work=server.answered
+            ),
+            redis_url=settings.REDIS_URL,
+            private_address=private.address,
+            is_ready=asgi.state.serves,
+        ).start()
+        with (
+            contextlib.closing(entry),
+            contextlib.suppress(KeyboardInterrupt),
+        ):  # SIGINT, raised again in the same way
+            server.run(sockets=sockets)
 
 
 def configuration(

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from websockets.sync import server as websocket_server
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import problems
 from auction_project.management.commands import gateway
-from auction_project.processes import health, roles, stack
+from auction_project.processes import health, registry, roles, stack
 from auction_project.settings import development_keys
 from auction_project.web import http_protocol
 
@@ -221,6 +222,7 @@ def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway
         ("/", "site"),
         ("/admin/", "site"),
         ("/api/v1/token", "site"),
+        ("/api/v1/services", "site"),
         ("/api/v1/auctionsx", "site"),
         ("/api/v1/auctions?status=open", "bids"),
         (f"/api/v1/auctions/{AUCTION}/bids", "bids"),
@@ -377,6 +379,13 @@ def test_where_a_request_comes_from_is_said_by_the_gateway_alone(front: Gateway)
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "http"
     assert headers.keys().isdisjoint({"x-forwarded-host", "forwarded", "x-real-ip"})
+
+
+def test_the_targets_of_prometheus_are_not_reachable_from_outside(front: Gateway) -> None:
+    before = len(front.seen())
+
+    assert front.ask("GET", "/targets").status == 404
+    assert len(front.seen()) == before
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz"])
@@ -591,6 +600,34 @@ def test_with_a_certificate_it_speaks_tls_and_plain_http_redirects(start: Start,
     assert front.pools["site"].requests[-1][1]["x-forwarded-proto"] == "https"
     assert (plain.status, plain.headers["location"].partition(":")[0]) == (308, "https")
     connection.close()
+
+
+def test_the_gateway_is_in_the_registry_as_long_as_it_runs(tmp_path: Path) -> None:
+    copy = f"gateway-{uuid.uuid4().hex}"
+    port, private_port = stack.free_port(), stack.free_port()
+    environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path), "GAVEL_HEALTH_PORT": str(private_port)}
+    environment |= {f"GATEWAY_{name.upper()}_1": "127.0.0.1:1" for name in roles.POOLS}
+    environment |= {registry.COPY: copy, "REDIS_URL": settings.REDIS_URL}
+    argv = [sys.executable, "manage.py", "gateway", "--bind", f"127.0.0.1:{port}"]
+
+    def listed() -> list[registry.Process]:
+        return [one for one in registry.processes(settings.REDIS_URL) if one.copy == copy]
+
+    with (tmp_path / "log").open("wb") as log:
+        front = subprocess.Popen(argv, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: listed() and listed()[0].ready and listed()[0].cpu is not None)
+        (process,) = listed()
+    finally:
+        front.kill()
+        front.wait()
+    killed = time.monotonic()
+    wait_until(lambda: not listed())
+
+    assert (process.role, process.pid) == ("gateway", front.pid)
+    assert process.address == f"127.0.0.1:{port}"
+    assert process.private_address == f"127.0.0.1:{private_port}"
+    assert time.monotonic() - killed < registry.TTL_SECONDS / 2  # its companion removes it
 
 
 def test_the_command_checks_its_configuration(tmp_path: Path) -> None:

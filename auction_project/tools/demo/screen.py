@@ -1,13 +1,15 @@
 """The demo's one screen: the addresses, the accounts, what to look at and how to stop; and live figures beneath."""
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from auction_project.processes import registry
 from auction_project.tools.demo import people
 from auction_project.tools.demo.figures import Figures
 
@@ -65,6 +67,42 @@ def live(
     if restarts:
         table.add_row("[dim]roles restarted[/]", _counts(restarts))
     return table
+
+
+def services(processes: Sequence[registry.Process] | None) -> Table | Text:
+    """The processes by role, those of the web by pool: how many are ready, and what they use, do and have before them. None: Redis
+    does not answer."""
+    if processes is None:
+        return Text("Redis does not answer: which processes run is unknown", style="yellow")
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("processes")
+    for name in ("ready", "CPU", "memory", "work", "lag"):
+        table.add_column(name, justify="right")
+    for name, group in itertools.groupby(sorted(processes, key=_group), key=_group):
+        copies = list(group)
+        ready = sum(copy.ready for copy in copies)
+        table.add_row(
+            name,
+            f"{ready} of {len(copies)}" if ready == len(copies) else f"[yellow]{ready} of {len(copies)}[/]",
+            f"{sum(copy.cpu or 0 for copy in copies):.1%}",
+            f"{sum(copy.memory_mib or 0 for copy in copies):.0f} MiB",
+            _sum([copy.rate for copy in copies], "{}/s"),
+            _sum([copy.lag for copy in copies], "{}"),
+        )
+    return table
+
+
+def _group(process: registry.Process) -> str:
+    """The name of a copy without its number."""
+    name, _, number = process.copy.rpartition("-")
+    return name if number.isdecimal() else process.copy
+
+
+def _sum(figures: Sequence[registry.Figure | None], form: str) -> str:
+    known = [figure for figure in figures if figure is not None]
+    if not known:
+        return "-"
+    return form.format(registry.Figure(sum(figure.value for figure in known), known[0].unit))
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -52,6 +52,7 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
     (
         "Operation",
         (
+            ("Services", "dns", "services", "accounts.view_services"),
             ("Sagas", "account_tree", "admin:sagas_saga_changelist", "sagas.view_saga"),
             (
                 "Dead letters",

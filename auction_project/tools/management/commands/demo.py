@@ -21,9 +21,11 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
+from rich.console import Group
 from rich.live import Live
 
-from auction_project.processes import stack
+from auction_project.kernel import errors
+from auction_project.processes import registry, stack
 from auction_project.tools.demo import bidders, figures, instance, market, screen, seed, shop
 from auction_project.tools.demo.client import Client
 
@@ -33,6 +35,7 @@ ONCE_SECONDS = 300.0
 ONCE_PACE = 6.0  # how much more often the crowd of --once buys
 REFRESH_SECONDS = 1.0
 FIGURES_SECONDS = 5.0
+SERVICES_SECONDS = 2.0
 SEED = 20
 COPIES = {"bids": 2}
 _VAR = settings.VAR_DIR
@@ -148,6 +151,7 @@ class _Run:
         self._answers: Counter[str] = Counter()
         self._latest: figures.Figures | None = None
         self._found_at = time.monotonic()
+        self._processes: list[registry.Process] | None = []
 
     def prepare(self, say: Callable[[str], object]) -> None:
         """Migrate, seed, start the roles, write var/demo.json. Raises stack.NotReady."""
@@ -177,6 +181,7 @@ class _Run:
             window.run(),
             house_market.run(),
             self._count(),
+            self._look(),
             self._show(window, stop, started),
             self._obey(),
         ]
@@ -215,6 +220,15 @@ class _Run:
                 self._found_at = time.monotonic()
             await asyncio.sleep(REFRESH_SECONDS if self._once else FIGURES_SECONDS)
 
+    async def _look(self) -> None:
+        """Read which processes run, now and then."""
+        while True:
+            try:
+                self._processes = await asyncio.to_thread(registry.processes, settings.REDIS_URL)
+            except errors.Unavailable:
+                self._processes = None
+            await asyncio.sleep(SERVICES_SECONDS)
+
     def _read(self) -> figures.Figures:
         """Runs in a thread. A thread that an outage has left with a dead connection gets a new one."""
         close_old_connections()
@@ -228,17 +242,15 @@ class _Run:
         with Live(console=screen.console, auto_refresh=False) as live:
             while not stop.is_set():
                 now, latest = time.monotonic(), self._latest
-                live.update(
-                    screen.live(
-                        latest,
-                        self._answers,
-                        open_lots=window.open_lots,
-                        restarts={p.name: p.restarts for p in self._stack.processes.values() if p.restarts},
-                        seconds=now - begun,
-                        age_seconds=now - self._found_at,
-                    ),
-                    refresh=True,
+                shown = screen.live(
+                    latest,
+                    self._answers,
+                    open_lots=window.open_lots,
+                    restarts={p.name: p.restarts for p in self._stack.processes.values() if p.restarts},
+                    seconds=now - begun,
+                    age_seconds=now - self._found_at,
                 )
+                live.update(Group(shown, "", screen.services(self._processes)), refresh=True)
                 if latest is not None and first_sale is None and latest.sagas.get("COMPLETED"):
                     first_sale = now - started
                 if self._once and latest is not None and _is_enough(latest):
