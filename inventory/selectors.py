@@ -43,6 +43,11 @@ def list_products(*, owner_id: str | None = None, text: str = "") -> QuerySet[mo
     return with_figures(products)
 
 
+def list_low() -> QuerySet[models.Product]:
+    """The products that are low, with their figures, the fewest available units first."""
+    return list_products().filter(is_low=True).order_by("available", "sku")
+
+
 def with_figures(products: QuerySet[models.Product]) -> QuerySet[models.Product]:
     """The same products, each with its units over all warehouses."""
     sums = {state: Coalesce(Sum(f"balances__{state}"), 0) for state in _STATES}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from auction_project.kernel import contracts
+from auction_project.kernel import contracts, reasons
 from auction_project.kernel.contracts import events
 from notifications import wording
 
@@ -28,7 +28,7 @@ class Audience(enum.Enum):
 
 
 class Mailed(enum.Enum):
-    """When an e-mail goes for a notification. None ever goes for the answer to the reader's own bid.
+    """When an e-mail goes for a notification. None ever goes for the answer to the reader's own bid or purchase.
 
     ONCE_A_LOT is for a call to bid again: one e-mail until the reader has read the feed or bid on the lot again, and none
     after the auction has ended.
@@ -201,7 +201,7 @@ _ROWS = (
         name="AUCTION_CANCELLED",
         events=(events.AuctionCancelled,),
         audience=(Audience.BIDDER, Audience.SELLER),
-        headline=lambda f: f"{_lot_name(f)} was cancelled: {wording.reason(f.reason)}",
+        headline=lambda f: f"{_lot_name(f)} was cancelled: {reasons.in_words(f.reason)}",
         badge="Cancelled",
         mood="warn",
         template="auction_cancelled.txt",
@@ -223,7 +223,7 @@ _ROWS = (
         audience=(Audience.BUYER,),
         source=_order_end,
         headline=lambda f: (
-            f"Your order {f.order_number}{_for_lot(f)} was cancelled: {wording.reason(f.reason)}"
+            f"Your order {f.order_number}{_for_lot(f)} was cancelled: {reasons.in_words(f.reason)}"
         ),
         badge="Order",
         mood="bad",
@@ -240,6 +240,7 @@ _ROWS = (
         badge="Payment",
         mood="bad",
         link=_failed_sale,
+        mailed=Mailed.NEVER,  # ORDER_CANCELLED follows, with the same reason
         template="payment_declined.txt",
     ),
     Kind(

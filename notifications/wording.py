@@ -1,7 +1,5 @@
-"""Figures for people: amounts with the sign of their currency, and reasons in words.
-
-Also the public form of a notification's figures: money as decimal strings.
-"""
+"""Figures for people: amounts with the sign of their currency, and the public form of a notification's figures: money as
+decimal strings."""
 
 from typing import Any
 
@@ -9,13 +7,6 @@ from auction_project.kernel import money
 
 _MONEY = frozenset({"price", "minimum", "amount", "next_price"})
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
-_REASONS = {
-    "stock_refused": "the item is no longer in stock",
-    "risk_refused": "our risk check did not pass",
-    "payment_refused": "the payment was declined",
-    "step_failed": "something went wrong on our side",
-    "operator": "an operator cancelled it",
-}
 
 
 def public(figures: dict[str, Any]) -> dict[str, Any]:
@@ -29,11 +20,6 @@ def public(figures: dict[str, Any]) -> dict[str, Any]:
     return {
         name: money.format(value, currency) if name in _MONEY else value for name, value in figures.items()
     }
-
-
-def reason(code: str) -> str:
-    """The reason in words; a text that is no code of Gavel stays as it is."""
-    return _REASONS.get(code, code)
 
 
 def amounts(figures: dict[str, Any]) -> dict[str, str]:

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
@@ -93,14 +91,24 @@ def _amount(row: models.Order | models.Payment | models.RiskAssessment) -> str:
     return f"{money.format(row.amount, row.currency)} {row.currency}"
 
 
-def _link(page: str, key: str, text: str) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse(page, args=[key]), text)
+def _sums(rows: QuerySet[Any]) -> list[tuple[str, str]]:
+    """How many rows there are, and the sum of their amounts in each currency."""
+    sums = rows.values("currency").annotate(rows=Count("pk"), total=Sum("amount")).order_by("currency")
+    return [
+        (f"{each['rows']:,} in {each['currency']}", money.grouped(int(each["total"]), each["currency"]))
+        for each in sums
+    ]
+
+
+def buyer_of(row: models.Order | models.Payment | models.RiskAssessment) -> str:
+    """A link to the account. The list has no e-mail address, because each look at one is recorded there."""
+    return base_admin.link("admin:accounts_user_change", row.user_id, row.user_id)
 
 
 @admin.register(models.Order)
-class OrderAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
-    list_display = ("number", "title", total, "status", "user_id", "placed_at")
-    list_filter = (StatusFilter, "currency")
+class OrderAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
+    list_display = ("number", "title", total, "status", "buyer", "placed_at")
+    list_filter = (StatusFilter, "placed_at", "currency")
     search_fields = ("number", "sale_id", "user_id", "auction_id", "title")
     ordering = ("-placed_at", "number")
     fields = (
@@ -112,10 +120,10 @@ class OrderAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         "payment",
         "risk",
         "placed_at",
-        "user_id",
+        "buyer",
         "sale",
-        "auction_id",
-        "product_id",
+        "auction",
+        "product",
     )
     readonly_fields = fields
     inlines: ClassVar[list[Any]] = [OrderFactInline]
@@ -123,11 +131,26 @@ class OrderAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[models.Order]:
         return super().get_queryset(request).prefetch_related("facts")
 
+    def figures(self, rows: QuerySet[models.Order]) -> list[tuple[str, str]]:
+        return _sums(rows)
+
+    @admin.display(description="buyer", ordering="user_id")
+    def buyer(self, order: models.Order) -> str:
+        return buyer_of(order)
+
+    @admin.display(description="auction")
+    def auction(self, order: models.Order) -> str:
+        return base_admin.link("auction", order.auction_id, order.auction_id)
+
+    @admin.display(description="product")
+    def product(self, order: models.Order) -> str:
+        return base_admin.link("admin:inventory_product_change", order.product_id, order.product_id)
+
     @admin.display(description="payment")
     def payment(self, order: models.Order) -> str:
         payment = selectors.get_payments([order.number]).get(order.number)
         return (
-            _link("admin:orders_payment_change", order.number, payment.get_state_display())
+            base_admin.link("admin:orders_payment_change", order.number, payment.get_state_display())
             if payment
             else "none"
         )
@@ -139,13 +162,13 @@ class OrderAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @admin.display(description="sale")
     def sale(self, order: models.Order) -> str:
-        return _link("admin:sagas_saga_change", order.sale_id, order.sale_id)
+        return base_admin.link("admin:sagas_saga_change", order.sale_id, order.sale_id)
 
 
 @admin.register(models.Payment)
-class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
-    list_display = ("order_number", total, "state", "timeouts", "user_id", "started_at", "changed_at")
-    list_filter = ("state", "currency")
+class PaymentAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
+    list_display = ("order_number", total, "state", "timeouts", "buyer", "started_at", "changed_at")
+    list_filter = ("state", "started_at", "currency")
     search_fields = ("order_number", "key", "user_id", "sale_id")
     ordering = ("-started_at", "order_number")
     fields = (
@@ -154,7 +177,8 @@ class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         "detail",
         total,
         "timeouts",
-        "user_id",
+        "buyer",
+        "order",
         "sale",
         "key",
         "started_at",
@@ -164,9 +188,22 @@ class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     inlines: ClassVar[list[Any]] = [PaymentFactInline, JournalInline]
     actions_detail: ClassVar[list[str]] = ["settle"]
 
+    def figures(self, rows: QuerySet[models.Payment]) -> list[tuple[str, str]]:
+        return _sums(rows)
+
+    @admin.display(description="buyer", ordering="user_id")
+    def buyer(self, payment: models.Payment) -> str:
+        return buyer_of(payment)
+
+    @admin.display(description="order")
+    def order(self, payment: models.Payment) -> str:
+        if not selectors.list_orders(number=payment.order_number).exists():
+            return "never placed"
+        return base_admin.link("admin:orders_order_change", payment.order_number, payment.order_number)
+
     @admin.display(description="sale")
     def sale(self, payment: models.Payment) -> str:
-        return _link("admin:sagas_saga_change", payment.sale_id, payment.sale_id)
+        return base_admin.link("admin:sagas_saga_change", payment.sale_id, payment.sale_id)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """The action, while it can be done: a payment with an outcome has nothing to settle."""
@@ -203,9 +240,9 @@ class PaymentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.JournalEntry)
-class JournalEntryAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
+class JournalEntryAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
     list_display = ("id", "at", "kind", "entry_amount", "postings_text", "order")
-    list_filter = ("kind", "payment__currency")
+    list_filter = ("kind", "at", "payment__currency")
     list_select_related = ("payment",)
     search_fields = ("payment__order_number",)
     ordering = ("-id",)
@@ -215,6 +252,13 @@ class JournalEntryAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[models.JournalEntry]:
         return super().get_queryset(request).prefetch_related("postings")
+
+    def figures(self, rows: QuerySet[models.JournalEntry]) -> list[tuple[str, str]]:
+        """The balance of each account: what was debited, less what was credited."""
+        return [
+            (f"{models.Posting.Account(account).label}, balance", money.grouped(balance, currency))
+            for account, currency, balance in selectors.list_balances(rows)
+        ]
 
     @admin.display(description="amount", ordering="payment__amount")
     def entry_amount(self, entry: models.JournalEntry) -> str:
@@ -227,7 +271,7 @@ class JournalEntryAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @admin.display(description="order", ordering="payment")
     def order(self, entry: models.JournalEntry) -> str:
-        return _link("admin:orders_payment_change", entry.payment_id, entry.payment_id)
+        return base_admin.link("admin:orders_payment_change", entry.payment_id, entry.payment_id)
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -245,16 +289,20 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 @admin.register(models.RiskAssessment)
 class RiskAssessmentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
-    list_display = ("order_number", "outcome", "score", "explained", total, "user_id", "at")
-    list_filter = (OutcomeFilter, "policy")
+    list_display = ("order_number", "outcome", "score", "explained", total, "buyer", "at")
+    list_filter = (OutcomeFilter, "at", "policy")
     search_fields = ("order_number", "user_id")
     ordering = ("-at", "order_number")
-    fields = ("order_number", "outcome", "score", "explained", total, "user_id", "policy", "at")
+    fields = ("order_number", "outcome", "score", "explained", total, "buyer", "policy", "at")
     readonly_fields = fields
 
     @unfold.display(description="outcome", ordering="refused", label=OUTCOME_COLOURS)
     def outcome(self, assessment: models.RiskAssessment) -> str:
         return REFUSED if assessment.refused else PASSED
+
+    @admin.display(description="buyer", ordering="user_id")
+    def buyer(self, assessment: models.RiskAssessment) -> str:
+        return buyer_of(assessment)
 
     @admin.display(description="reasons")
     def explained(self, assessment: models.RiskAssessment) -> str:

@@ -35,6 +35,9 @@ class OrdersQuery(paging.PageQuery):
         allow_blank=True,
         help_text="Only this order. There is none while its sale is under way.",
     )
+    auction_id = serializers.CharField(
+        default="", allow_blank=True, max_length=100, help_text="Only orders of this auction."
+    )
 
 
 class StatisticsQuery(rest.StrictSerializer):
@@ -163,7 +166,10 @@ class OrdersView(views.APIView):
         """My orders, newest first."""
         query = OrdersQuery.of(request.query_params)
         matching = selectors.list_orders(
-            user_id=request.user.sub, status=query["status"] or None, number=query["number"] or None
+            user_id=request.user.sub,
+            status=query["status"] or None,
+            number=query["number"] or None,
+            auction_id=query["auction_id"] or None,
         )
         total, size = matching.count(), query["page_size"]
         start = (query["page"] - 1) * size

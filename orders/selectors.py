@@ -47,14 +47,20 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 def list_orders(
-    *, user_id: str | None = None, status: str | None = None, number: str | None = None
+    *,
+    user_id: str | None = None,
+    status: str | None = None,
+    number: str | None = None,
+    auction_id: str | None = None,
 ) -> QuerySet[models.Order]:
-    """Orders with their facts, newest first; only those of the given buyer, status and number."""
+    """Orders with their facts, newest first; only those of the given buyer, status, number and auction."""
     orders = models.Order.objects.prefetch_related("facts").order_by("-placed_at", "number")
     if user_id is not None:
         orders = orders.filter(user_id=user_id)
     if number is not None:
         orders = orders.filter(number=number)
+    if auction_id is not None:
+        orders = orders.filter(auction_id=auction_id)
     if status is not None:
         orders = orders.annotate(status_now=_status()).filter(status_now=status)
     return orders
@@ -128,6 +134,17 @@ def get_tallies(*, since: datetime) -> list[Tally]:
         Tally(row["day"], row["status_now"], row["currency"], row["orders"], int(row["total"]))
         for row in rows
     ]
+
+
+def list_balances(entries: QuerySet[models.JournalEntry]) -> list[tuple[str, str, int]]:
+    """Of each account and currency, what these entries debited less what they credited."""
+    rows = (
+        models.Posting.objects.filter(entry__in=entries)
+        .values("account", "currency")
+        .annotate(balance=Sum("debit") - Sum("credit"))
+        .order_by("currency", "account")
+    )
+    return [(row["account"], row["currency"], int(row["balance"])) for row in rows]
 
 
 def get_card(*, user_id: str) -> models.Card:

@@ -5,13 +5,14 @@ keeps who did it, and why. The page offers only what the saga's state allows.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,7 +20,7 @@ from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
-from auction_project.kernel import errors, money, tracing
+from auction_project.kernel import errors, money, reasons, tracing
 from sagas import definitions, engine, models, operators
 
 STATUS_COLOURS = {
@@ -41,6 +42,11 @@ CALLS_IN_WORDS = {
     "cancel_order": "Cancel the order",
     "restock": "Put the stock back",
 }
+MILLISECOND = timedelta(milliseconds=1)
+BAR_WIDTH = 200  # pixels: the time of the whole saga
+BAR_COLOURS = {
+    event.value: "#dc2626" for event in (models.Event.REFUSED, models.Event.FAULT, models.Event.LOST)
+} | {models.Event.OUTAGE.value: "#d97706"}
 RETRY = base_admin.dialog(
     "Retry",
     "Makes the next attempt now. If a sale that needs attention fails again, it stops again.",
@@ -78,9 +84,22 @@ class WaitFilter(admin.SimpleListFilter):
         return queryset
 
 
+class CauseFilter(admin.SimpleListFilter):
+    """Filters by why a sale failed."""
+
+    title = "cause"
+    parameter_name = "failure_reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(code, text.capitalize()) for code, text in reasons.IN_WORDS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Saga]) -> QuerySet[models.Saga]:
+        return queryset.filter(failure_reason=self.value()) if self.value() else queryset
+
+
 class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.SagaStep
-    fields = ("after", "call", "attempt", "event", "duration", "error", "who")
+    fields = ("after", "call", "bar", "duration", "attempt", "event", "error", "who")
     readonly_fields = fields
     ordering = ("id",)
     extra = 0
@@ -92,7 +111,25 @@ class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     @admin.display(description="after")
     def after(self, line: models.SagaStep) -> str:
         """From the start of the saga to the start of this line."""
-        return f"+{_seconds((line.started_at - line.saga.created_at).total_seconds())}"
+        return f"+{_milliseconds(line.started_at - line.saga.created_at)}"
+
+    @admin.display(description="time")
+    def bar(self, line: models.SagaStep) -> SafeString:
+        """Where this line lies in the time of the whole saga."""
+        began, ended = line.saga.created_at, line.saga.finished_at or line.saga.moved_at
+        whole = max(ended - began, line.finished_at - began, MILLISECOND)
+        start = (line.started_at - began) / whole * BAR_WIDTH
+        width = max(1, (line.finished_at - line.started_at) / whole * BAR_WIDTH)
+        return format_html(
+            '<svg class="inline-block text-primary-600" width="{}" height="10" role="img" aria-label="{}">'
+            '<rect width="100%" height="10" rx="2" fill="currentColor" opacity="0.12"/>'
+            '<rect x="{}" width="{}" height="10" rx="2" fill="{}"/></svg>',
+            BAR_WIDTH,
+            f"from {self.after(line)}, {self.duration(line)} long",
+            f"{min(start, BAR_WIDTH - 1):.1f}",
+            f"{width:.1f}",
+            BAR_COLOURS.get(line.event, "currentColor"),
+        )
 
     @admin.display(description="step")
     def call(self, line: models.SagaStep) -> str:
@@ -104,7 +141,7 @@ class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 
     @admin.display(description="duration")
     def duration(self, line: models.SagaStep) -> str:
-        return _seconds(line.seconds)
+        return _milliseconds(line.finished_at - line.started_at)
 
 
 def in_words(call: str) -> str:
@@ -112,8 +149,8 @@ def in_words(call: str) -> str:
     return CALLS_IN_WORDS.get(call, call)
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def _milliseconds(span: timedelta) -> str:
+    return f"{span / MILLISECOND:,.0f} ms"
 
 
 @admin.register(models.Saga)
@@ -123,13 +160,13 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         "coloured_status",
         "now_at",
         "tries",
-        "failure_reason",
+        "cause",
         "title",
         "price_text",
         "created_at",
         "took",
     )
-    list_filter = (WaitFilter, "status", "failure_reason", "definition", "version")
+    list_filter = (WaitFilter, "status", CauseFilter, "definition", "version")
     search_fields = ("=order_number", "=sale_id", "=auction_id", "=user_id", "=product_id", "=correlation_id")
     search_help_text = "Order number, or the id of a sale, auction, user, product or request"
     list_per_page = 50
@@ -142,7 +179,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
                     "coloured_status",
                     "now_at",
                     "next_look",
-                    "failure_reason",
+                    "cause",
                     "failure_detail",
                     "waiting_reason",
                 )
@@ -203,6 +240,10 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         doing = " (under way)" if saga.started_at else ""
         return in_words(engine.current_leg(definition, saga.state).name) + doing
 
+    @admin.display(description="cause", ordering="failure_reason")
+    def cause(self, saga: models.Saga) -> str:
+        return reasons.in_words(saga.failure_reason).capitalize() or "–"
+
     @admin.display(description="why it is waiting")
     def waiting_reason(self, saga: models.Saga) -> str:
         return saga.parked_detail or "–"
@@ -221,23 +262,23 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @admin.display(description="buyer")
     def buyer(self, saga: models.Saga) -> str:
-        return _link("admin:accounts_user_change", saga.user_id, saga.user_id)
+        return base_admin.link("admin:accounts_user_change", saga.user_id, saga.user_id)
 
     @admin.display(description="auction")
     def auction(self, saga: models.Saga) -> str:
-        return _link("auction", saga.auction_id, saga.auction_id)
+        return base_admin.link("auction", saga.auction_id, saga.auction_id)
 
     @admin.display(description="product")
     def product(self, saga: models.Saga) -> str:
-        return _link("admin:inventory_product_change", saga.product_id, saga.product_id)
+        return base_admin.link("admin:inventory_product_change", saga.product_id, saga.product_id)
 
     @admin.display(description="order")
     def order(self, saga: models.Saga) -> str:
-        return _link("admin:orders_order_change", saga.order_number, saga.order_number)
+        return base_admin.link("admin:orders_order_change", saga.order_number, saga.order_number)
 
     @admin.display(description="payment")
     def payment(self, saga: models.Saga) -> str:
-        return _link("admin:orders_payment_change", saga.order_number, saga.order_number)
+        return base_admin.link("admin:orders_payment_change", saga.order_number, saga.order_number)
 
     @admin.display(description="trace")
     def trace(self, saga: models.Saga) -> str:
@@ -292,12 +333,3 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         self.log_change(request, models.Saga.objects.get(pk=saga_id), f"{dialog['title']}: {reason}")
         messages.success(request, f"{dialog['title']}: done.")
         return HttpResponse(headers={"HX-Redirect": reverse("admin:sagas_saga_change", args=[saga_id])})
-
-
-def _link(page: str, key: str, text: str) -> SafeString:
-    """A link to another page, which checks its own permissions. Plain text for a key that the page cannot have."""
-    try:
-        path = reverse(page, args=[key])
-    except NoReverseMatch:
-        return format_html("{}", text)
-    return format_html('<a href="{}">{}</a>', path, text)

@@ -344,7 +344,3 @@ class SagaStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.saga_id} {self.step} {self.event}"
-
-    @property
-    def seconds(self) -> float:
-        return (self.finished_at - self.started_at).total_seconds()

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import models as messaging
@@ -34,9 +34,21 @@ def oldest_seconds(now: datetime) -> float:
     return float((now - oldest).total_seconds()) if oldest else 0.0
 
 
+def list_parked() -> QuerySet[models.Saga]:
+    """The sagas that wait for an operator, newest first."""
+    return models.Saga.objects.filter(status=engine.Status.PARKED.value)
+
+
 def count_parked() -> int:
     """How many sales wait for an operator: parked sagas, and dead letters of sales that have no saga."""
-    return models.Saga.objects.filter(status=engine.Status.PARKED.value).count() + dead_sales().count()
+    return list_parked().count() + dead_sales().count()
+
+
+def count_failures(*, since: datetime) -> dict[str, int]:
+    """How many of the sales that began since then have failed, by cause, the most frequent first."""
+    failed = models.Saga.objects.filter(created_at__gte=since).exclude(failure_reason="")
+    rows = failed.values("failure_reason").annotate(sales=Count("pk")).order_by("-sales", "failure_reason")
+    return {row["failure_reason"]: row["sales"] for row in rows}
 
 
 def dead_sales() -> QuerySet[messaging.DeadLetter]:

@@ -1,13 +1,18 @@
-"""Shared by the admin of all apps: read-only models, and dialogs whose actions ask for a reason."""
+"""Shared by the admin of all apps: read-only models, lists with sums, and dialogs whose actions ask for a reason."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import django.db
 from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold import forms as unfold_forms
 from unfold import widgets
 
@@ -43,6 +48,25 @@ class ReadOnly(Lookups):
         return False
 
 
+class Summed:
+    """Figures above a list, of all rows that its filters and its search leave."""
+
+    list_before_template = "admin/figures.html"
+
+    def figures(self, rows: QuerySet[Any]) -> Sequence[tuple[str, str]]:
+        """What, and how much. `rows` have no order."""
+        raise NotImplementedError
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: HttpResponse = super().changelist_view(request, extra_context)  # type: ignore[misc]
+        shown = getattr(response, "context_data", None) or {}
+        if "cl" in shown:  # not a redirect
+            shown["figures"] = self.figures(shown["cl"].queryset.order_by())
+        return response
+
+
 class ReasonForm(unfold_forms.BaseDialogForm):
     """Asks for the reason of an action, which is stored with it."""
 
@@ -63,3 +87,12 @@ def show_again(request: HttpRequest, dialog: Any, form: forms.Form) -> HttpRespo
         "unfold/helpers/dialog.html",
         {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]},
     )
+
+
+def link(page: str, key: str, text: str) -> SafeString:
+    """A link to another page, which checks its own permissions. Plain text for a key that the page cannot have."""
+    try:
+        path = reverse(page, args=[key])
+    except NoReverseMatch:
+        return format_html("{}", text)
+    return format_html('<a class="hover:underline" href="{}">{}</a>', path, text)

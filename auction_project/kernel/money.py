@@ -51,3 +51,9 @@ def format(minor: int, currency: str) -> str:
         return str(minor)
     sign, digits = ("-", -minor) if minor < 0 else ("", minor)
     return f"{sign}{digits // 10**exponent}.{digits % 10**exponent:0{exponent}d}"
+
+
+def grouped(minor: int, currency: str) -> str:
+    """The amount for people who read sums: "1,240,909.14 EUR"."""
+    whole, point, decimals = format(abs(minor), currency).partition(".")
+    return f"{'-' if minor < 0 else ''}{int(whole):,}{point}{decimals} {currency}"

@@ -340,6 +340,7 @@ UNFOLD = {
             "950": "#2b060e",
         }
     },
+    "DASHBOARD_CALLBACK": "auction_project.web.pages.overview.context",
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

@@ -11,6 +11,7 @@ from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import consuming
 from auction_project.kernel.messaging import transport as transports
 from auction_project.kernel.messaging.backends import memory
+from auction_project.management.commands import relay
 from auction_project.processes import roles
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -39,6 +40,13 @@ def _run(*arguments: str) -> list[str]:
     out = io.StringIO()
     call_command(*arguments, stdout=out)
     return out.getvalue().splitlines()
+
+
+def test_the_log_relay_waits_for_every_group_and_so_for_the_dead_letters_too() -> None:
+    readers = relay._readers()
+
+    assert readers.keys() == roles.GROUPS.keys()
+    assert {f"{topic}.dlq" for topic in contracts.events.TOPICS} <= set(readers["dead-letters"])
 
 
 def test_topics_lists_events_readers_and_lag(transport: memory.MemoryBroker) -> None:

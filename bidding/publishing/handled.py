@@ -38,10 +38,14 @@ class Handled:
         self._clocks = clocks
         self._pace = pace
         self._stored: int | None = None  # not read yet
+        self._next_look = 0.0
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin a new round: what the transport had is gone."""
         self._rounds_due = _ROUNDS
         self._behind: dict[str, brokers.Places] = {}  # the groups that this round waits for
         self._of_last, self._of_round = 0, 0  # the instants of the round before this one, and of this one
-        self._next_look = 0.0
 
     def until(self) -> int:
         """Milliseconds since the epoch; 0 where nothing is known. Raises errors.Unavailable."""

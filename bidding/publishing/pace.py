@@ -51,6 +51,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     handled_margin_ms: int = 5_000  # more than the time from an entry to its publication, mostly
 
     # The refill.
+    refill_seconds: float = 0.2  # of one step; then what is new has its turn
     refill_page_auctions: int = 2_000
     refill_step_entries: int = 1_000
 

@@ -75,20 +75,21 @@ class LogRelay:
             return True
         is_filling = self._catalogue.is_due and runtime.call(self._catalogue.step())
         try:
-            if self._refill is not None:
-                self._go_on_refilling(self._refill)
-                return True
             runtime.call(self._news.ask_writers(self._idle_poll_seconds()))
-            self._check_epoch()
-            published = self._publisher.publish()
-            self._handled.step()
+            if self._refill is None:
+                self._check_epoch()
+            published = self._publisher.publish(self._refill)
+            if self._refill is None:
+                self._handled.step()
+            else:
+                self._go_on_refilling(self._refill)
         except brokers.EpochMissing:
             self._begin_refill()
             return True
         metrics.waiting_auctions.set(len(self._news.waiting))
         self._news.sweep()
         runtime.call(self._documents.save_due())
-        if not published and not self._news.waiting and not is_filling:
+        if not (published or self._news.waiting or is_filling or self._refill):
             self._rest()
         return True
 
@@ -130,16 +131,20 @@ class LogRelay:
             self._next_epoch_check = self._clocks.monotonic() + self._pace.epoch_check_seconds
 
     def _begin_refill(self) -> None:
-        """The transport has nothing of ours: first again what may not be handled, then anything new."""
+        """The transport has nothing of ours: of each auction first again what may not be handled, then what is new. The refill
+        goes up to the stored marks, so what could not be saved is forgotten, and published again as new."""
         logger.info("refill_began", source=log_messages.SOURCE)
+        self._refill = None
         runtime.call(self._documents.save_all())
-        self._forget()
+        if not self._documents.are_saved:
+            self._forget()
+        self._handled.forget()
         kept = self._clocks.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
         since = max(kept, self._handled.until())
         self._refill = log_refill.Refill(self._broker, since=since, pace=self._pace)
 
     def _go_on_refilling(self, refill: log_refill.Refill) -> None:
-        until = self._clocks.monotonic() + self._pace.publish_seconds
+        until = self._clocks.monotonic() + self._pace.refill_seconds
         while refill.step():
             if self._clocks.monotonic() >= until:
                 return

@@ -174,6 +174,14 @@ def test_b3_a_gap(house):
     assert "B3" in house.violated()
 
 
+def test_b3_an_entry_of_no_auction(house):
+    entry = house.raw["bids"].find_one({"_id": house.entry_id(5)})
+    stray = {"_id": bid_log.entry_id("9" * 32, 1), "auction_id": "9" * 32, "idem": "stray"}
+    house.raw["bids"].insert_one(entry | stray)
+
+    assert house.violated() == {"B3"}
+
+
 def test_b4_a_refusal_that_the_rules_would_not_give(house, tmp_path):
     refused = next(line for line in house.answered if line["answer"].get("code") == "bid_too_low")
     refused["body"]["amount"] = "900.00"

@@ -250,7 +250,7 @@ def test_a_refill_comes_in_pieces_and_reads_no_log_that_has_long_been_quiet(
     log, make_relay, transport, monkeypatch
 ):
     relay = make_relay(
-        publish_seconds=0.0, epoch_check_seconds=0.0, refill_step_entries=2, refill_page_auctions=2
+        refill_seconds=0.0, epoch_check_seconds=0.0, refill_step_entries=2, refill_page_auctions=2
     )
     now = instants.now()
     log.register()

@@ -11,7 +11,7 @@ from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, in_warehouses, list_lot, published_names, reserve
 from inventory.tests.pictures import upload
 
-pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
+pytestmark = pytest.mark.django_db(databases=["default", "inventory", "sagas"])
 CHANGELISTS = ("product", "move", "reservation", "warehouse")
 ACTIONS = ("receive", "adjust", "transfer", "threshold")
 LOT, OTHER_LOT = "1" * 32, "2" * 32

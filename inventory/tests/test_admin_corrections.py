@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from inventory import models
 from inventory.tests.pictures import upload
 
-pytestmark = pytest.mark.django_db(databases=["default", "inventory"])
+pytestmark = pytest.mark.django_db(databases=["default", "inventory", "sagas"])
 CORRECTED = {"title": "Brass octant", "description": "Liverpool, 1874.", "condition": "FAIR"}
 
 

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core import mail
 from django.template import loader
 
-from auction_project.kernel import failpoints, instants, logs, tracing
+from auction_project.kernel import failpoints, instants, logs, reasons, tracing
 from notifications import kinds, metrics, models, selectors, traces, wording
 
 FIRST_SWEEP = timedelta(seconds=30)  # after the notification: the dispatched task comes first
@@ -174,7 +174,7 @@ def compose(notification: models.Notification, address: str) -> mail.EmailMessag
         "headline": headline,
         "because": " or ".join(audience.value for audience in kind.audience),
         "figures": figures,
-        "reason": wording.reason(str(figures.get("reason", ""))),
+        "reason": reasons.in_words(str(figures.get("reason", ""))),
         "money": wording.amounts(figures),
         "site": settings.PUBLIC_URL.rstrip("/"),
     }

@@ -150,7 +150,7 @@ class _Run:
     def _is_mailed(self, request: Request, notification: feeds.Notification) -> bool:
         """Whether an e-mail goes for the notification; see kinds.Mailed."""
         mailed = request.kind.mailed
-        is_answer = request.data.get("own_bid")
+        is_answer = request.data.get("own_bid") or request.data.get("bought")
         if mailed is kinds.Mailed.NEVER or notification.withdrawn_at is not None or is_answer:
             return False
         lot = self._lots.get(_lot_of(notification))

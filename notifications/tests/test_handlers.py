@@ -1,5 +1,6 @@
 """Handlers: which event notifies whom of what; a repeated event changes nothing."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,7 @@ _FAILED = {
 
 OUTBID = events.Outbid(**_NOTICE, price=1300, minimum=1350, currency="EUR", ends_at=9)
 CANCELLED = events.OrderCancelled(**_ORDER, reason="stock_refused")
+DECLINED = events.PaymentDeclined(**_ORDER, reason="Card refused.")
 FAILED = events.BidFailed(**_FAILED, reason="payment_refused")
 
 
@@ -74,7 +76,7 @@ def notified() -> list[tuple[str, str, dict[str, Any]]]:
         (events.AuctionCancelled(**_NOTICE, reason="broken"), "AUCTION_CANCELLED", {"reason": "broken"}),
         (events.OrderConfirmed(**_ORDER), "ORDER_CONFIRMED", {"amount": 1250, "currency": "EUR"}),
         (CANCELLED, "ORDER_CANCELLED", {"reason": "stock_refused"}),
-        (events.PaymentDeclined(**_ORDER, reason="no card"), "PAYMENT_DECLINED", {"reason": "no card"}),
+        (DECLINED, "PAYMENT_DECLINED", {"reason": "Card refused."}),
         (FAILED, "ORDER_CANCELLED", {"reason": "payment_refused", "detail": "Card refused."}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -231,6 +233,7 @@ def test_what_cannot_be_shown_is_a_dead_letter_and_leaves_the_feed_as_it_was(
 
 LEADING = events.Leading(**_NOTICE, price=1300, currency="EUR", ends_at=9)
 WON = events.Won(**_NOTICE, sale_id=SALE, order_number=NUMBER, price=1300, currency="EUR")
+BOUGHT = msgspec.structs.replace(WON, bought=True)
 LOST = events.Lost(**_NOTICE, price=1300, currency="EUR")
 NEXT = events.NextInLine(**_NOTICE, price=1300, next_price=1000, currency="EUR")
 NOT_SOLD = events.NotSold(**_NOTICE, price=1300, currency="EUR", highest=True, missed_by_percent=10)
@@ -288,6 +291,25 @@ def test_the_answer_to_the_readers_own_bid_is_not_mailed() -> None:
     handle(LEADING, "event-2")
 
     assert (len(notified()), emails()) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "order",
+    list(itertools.permutations((BOUGHT, DECLINED, FAILED))),
+    ids=lambda order: ", ".join(type(event).__name__ for event in order),
+)
+def test_a_declined_purchase_is_three_notices_and_one_email(order: tuple[events.Event, ...]) -> None:
+    for number, event in enumerate(order):
+        handle(event, f"event-{number}")
+
+    assert len(notified()) == 3
+    assert emails() == [("ORDER_CANCELLED", "PENDING")]
+
+
+def test_a_win_is_mailed() -> None:
+    handle(WON)
+
+    assert emails() == [("WON", "PENDING")]
 
 
 @pytest.mark.parametrize("is_back", ["reads", "bids"])

@@ -335,14 +335,48 @@ def test_a_notification_that_lacks_figures_can_still_be_shown(user_id: str, kind
     assert mailing.compose(models.Notification.objects.get(user_id=user_id), "ada@example.org").subject
 
 
-def test_the_reason_of_a_declined_payment_is_a_sentence_as_the_provider_wrote_it(user_id: str) -> None:
-    figures = _FIGURES | {"title": "Lamp", "reason": "The payment provider did not answer in time."}
-    services.notify([conftest.request(user_id, kind=kinds.of("PAYMENT_DECLINED"), data=figures)], now=NOW)
+_REFUND = "If your card was charged, you get a full refund. "
+_LOT, _CARD = "The auction: https://gavel.example/auctions/", "Your card: https://gavel.example/account"
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "because", "text", "link"),
+    [
+        (
+            "payment_refused",
+            "The payment provider did not answer in time.",
+            "the payment was declined",
+            f"The payment provider did not answer in time.\n\n{_REFUND}If it was declined, put another card on file "
+            "before you bid again.",
+            _CARD,
+        ),
+        (
+            "risk_refused",
+            "",
+            "our risk check did not pass",
+            f"{_REFUND}The check counts recent purchases and declined payments, so a later purchase may pass.",
+            _LOT,
+        ),
+        (
+            "stock_refused",
+            "",
+            "the item is no longer in stock",
+            f"{_REFUND}You don't need to do anything.",
+            _LOT,
+        ),
+    ],
+)
+def test_the_email_of_a_cancelled_order_names_the_cause_and_the_next_step(
+    user_id: str, reason: str, detail: str, because: str, text: str, link: str, settings: Any
+) -> None:
+    settings.PUBLIC_URL = "https://gavel.example"
+    figures = _FIGURES | {"title": "Lamp", "reason": reason, "detail": detail}
+    services.notify([conftest.request(user_id, kind=kinds.of("ORDER_CANCELLED"), data=figures)], now=NOW)
 
     message = mailing.compose(models.Notification.objects.get(user_id=user_id), "ada@example.org")
 
-    assert message.subject == "The payment for your order GV-AAAA-BBBB-CCCC for “Lamp” was declined"
-    assert "\n\nThe payment provider did not answer in time.\n\nIf the card was declined, " in message.body
+    assert message.subject == f"Your order GV-AAAA-BBBB-CCCC for “Lamp” was cancelled: {because}"
+    assert message.body.startswith(f"{message.subject}.\n\n{text}\n\n{link}")
 
 
 @pytest.fixture

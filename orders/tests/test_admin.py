@@ -1,5 +1,6 @@
 """The admin of orders: who may view, that no user changes anything, and the one action."""
 
+import re
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ VIEWS = (
     "view_posting",
 )
 
-pytestmark = pytest.mark.django_db(databases=["default", "orders"])
+pytestmark = pytest.mark.django_db(databases=["default", "orders", "sagas"])
 
 
 def client_with(*codenames: str, superuser: bool = False, email: str = "desk@example.org") -> Client:
@@ -120,6 +121,66 @@ def test_the_journal_shows_money_in_whole_units() -> None:
     page = client.get(shown).content.decode()
     assert page.count("125.50") == 3  # the entry, its debit and its credit
     assert "12550" not in page
+
+
+def figures(html: str) -> dict[str, str]:
+    """Those above a list."""
+    return dict(re.findall(r"<dt[^>]*>([^<]*)</dt><dd[^>]*>([^<]*)</dd>", html))
+
+
+@pytest.mark.parametrize("model", [models.Order, models.Payment])
+def test_a_list_sums_what_its_filters_leave_in_each_currency(model: Any) -> None:
+    sales.sale_with_order(amount=1_234_567_89)
+    sales.sale_with_order(amount=11)
+    sales.sale_with_order(amount=500, currency="JPY")
+    client = client_with(*VIEWS)
+    listed = reverse(f"admin:orders_{model._meta.model_name}_changelist")
+
+    assert figures(client.get(listed).content.decode()) == {
+        "2 in EUR": "1,234,568.00 EUR",
+        "1 in JPY": "500 JPY",
+    }
+    assert figures(client.get(listed, {"currency": "JPY"}).content.decode()) == {"1 in JPY": "500 JPY"}
+
+
+def test_the_journal_shows_the_balance_of_each_account() -> None:
+    sales.sale_with_order(amount=100_00).confirm()
+    sales.sale_with_order(amount=20_00)
+    client = client_with(*VIEWS)
+    listed = reverse("admin:orders_journalentry_changelist")
+
+    assert figures(client.get(listed).content.decode()) == {
+        "Buyers, balance": "-20.00 EUR",
+        "Provider, balance": "120.00 EUR",
+        "Sales, balance": "-100.00 EUR",
+    }
+    assert figures(client.get(listed, {"kind": "SALE"}).content.decode()) == {
+        "Buyers, balance": "100.00 EUR",
+        "Sales, balance": "-100.00 EUR",
+    }
+
+
+def test_an_order_and_a_payment_link_to_what_they_are_about() -> None:
+    sale = sales.sale_with_order()
+    client = client_with(*VIEWS)
+
+    order = client.get(pages(models.Order, sale.order_number)[1]).content.decode()
+    payment = client.get(pages(models.Payment, sale.order_number)[1]).content.decode()
+
+    account = reverse("admin:accounts_user_change", args=[sale.user_id])
+    for path in (account, f"/auctions/{sale.auction_id}", pages(models.Payment, sale.order_number)[1]):
+        assert f'href="{path}"' in order
+    for path in (account, pages(models.Order, sale.order_number)[1]):
+        assert f'href="{path}"' in payment
+
+
+def test_a_payment_of_no_order_links_to_none() -> None:
+    sale = sales.new_sale()
+    sales.pay(sale)
+
+    payment = client_with(*VIEWS).get(pages(models.Payment, sale.order_number)[1]).content.decode()
+
+    assert "never placed" in payment
 
 
 def test_the_risk_list_says_passed_or_refused_in_words() -> None:

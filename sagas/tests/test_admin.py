@@ -1,5 +1,8 @@
 """The operators' pages: who may see and do what; every command goes through a service, which keeps who gave it."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
@@ -78,6 +81,42 @@ def test_a_saga_links_to_its_trace_where_a_viewer_is_configured(client, sign_in,
     settings.TRACE_VIEWER_URL = "https://jaeger.example/trace/{trace_id}?a=1&b=<2>"
     shown = client.get(page(waiting)).content.decode()
     assert f'href="https://jaeger.example/trace/{trace_id}?a=1&amp;b=&lt;2&gt;"' in shown
+
+
+def test_the_cause_of_a_failure_is_said_in_words_and_filters_the_list(client, sign_in, waiting, parked):
+    sign_in("viewer")
+
+    listed = client.get(LIST, {"failure_reason": "step_failed"}).content.decode()
+    others = client.get(LIST, {"failure_reason": "payment_refused"}).content.decode()
+    shown = client.get(page(parked)).content.decode()
+
+    assert saga(parked).failure_reason == "step_failed"
+    assert saga(parked).order_number in listed
+    assert saga(waiting).order_number not in listed
+    assert saga(parked).order_number not in others
+    assert "Something went wrong on our side" in listed
+    assert "Something went wrong on our side" in shown
+    assert ">step_failed<" not in listed + shown
+
+
+def test_the_timeline_shows_when_each_attempt_was_and_how_long(client, sign_in, parked):
+    sign_in("viewer")
+    began = saga(parked).created_at
+    first = models.SagaStep.objects.filter(saga=parked).order_by("id").first()
+    models.SagaStep.objects.filter(pk=first.pk).update(
+        started_at=began + timedelta(milliseconds=1_250), finished_at=began + timedelta(milliseconds=3_000)
+    )
+
+    shown = client.get(page(parked)).content.decode()
+
+    assert "+1,250 ms" in shown
+    assert 'aria-label="from +1,250 ms, 1,750 ms long"' in shown
+    bars = [
+        (float(x), float(width)) for x, width in re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', shown)
+    ]
+    assert len(bars) == models.SagaStep.objects.filter(saga=parked).count()
+    assert bars[0][0] + bars[0][1] == pytest.approx(200, abs=0.2)
+    assert bars[0][1] / bars[0][0] == pytest.approx(1_750 / 1_250, abs=0.01)
 
 
 @pytest.mark.parametrize("group", ["stock clerk", "bidder"])

@@ -10,7 +10,7 @@ from django.test import Client
 from auction_project.accounts import models, personal, services, sessions
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, App, ended, published
 
-pytestmark = pytest.mark.django_db(databases=["default"])
+pytestmark = pytest.mark.django_db(databases="__all__")  # the Overview asks all apps
 Make = Callable[..., models.User]
 DATA, ERASURE = "/api/v1/me/data", "/api/v1/me/erasure"
 PAGE = "/accounts/data/"

@@ -12,7 +12,7 @@ from django.test import Client
 from auction_project.accounts import checks, models, personal, second_factor, services
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, App
 
-pytestmark = pytest.mark.django_db(databases=["default"])
+pytestmark = pytest.mark.django_db(databases="__all__")  # the Overview asks all apps
 Make = Callable[..., models.User]
 ACTIVATE, AGAIN = "/accounts/2fa/totp/activate/", "/accounts/2fa/reauthenticate/"
 LOGIN = "/_allauth/app/v1/auth/login"

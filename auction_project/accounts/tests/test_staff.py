@@ -12,7 +12,7 @@ from auction_project.accounts import adapter, models, services, staff, token_str
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, App, ended
 from auction_project.kernel import ids
 
-pytestmark = pytest.mark.django_db(databases=["default"])
+pytestmark = pytest.mark.django_db(databases="__all__")  # the Overview asks all apps
 Make = Callable[..., models.User]
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

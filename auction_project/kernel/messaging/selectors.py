@@ -1,6 +1,6 @@
 """Reads of the list of dead letters."""
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from auction_project.kernel import errors
 from auction_project.kernel.messaging import models
@@ -25,3 +25,9 @@ def list_waiting(*, topic: str | None = None) -> "QuerySet[models.DeadLetter]":
         "first_at", "pk"
     )
     return waiting.filter(topic=topic) if topic else waiting
+
+
+def count_waiting_by_topic() -> dict[str, int]:
+    """How many dead letters wait, by the topic that they come from."""
+    rows = list_waiting().order_by("topic").values("topic").annotate(waiting=Count("pk"))
+    return {row["topic"]: row["waiting"] for row in rows}

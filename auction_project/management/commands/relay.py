@@ -32,9 +32,8 @@ def _maintenance() -> maintenance.Maintenance:
 
 
 def _readers() -> dict[str, tuple[str, ...]]:
-    """By group, the topics of events that it reads."""
-    subscriptions = {group: roles.subscription(group) for group in roles.GROUPS}
-    return {group: each.topics for group, each in subscriptions.items() if not each.reads}
+    """By group, the topics that it reads; that of the dead letters is one of them."""
+    return {group: roles.subscription(group).topics for group in roles.GROUPS}
 
 
 def _measure_backlogs() -> None:

@@ -1,9 +1,16 @@
-"""The menu of the admin. An entry is named as its page is, and needs the permission of its page. See `UNFOLD` in the settings."""
+"""The menu of the admin. An entry is named as its page is, and needs the permission of its page. A badge counts what waits for an
+operator there. See `UNFOLD` in the settings."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import django.db
 from django.http import HttpRequest
 from django.urls import reverse
+
+from auction_project.kernel import logs
+from auction_project.kernel.messaging import overview as messages
+from sagas import overview as sagas
 
 # title, icon (Material Symbols), name of the URL, permission ("": none needed; "role": a seller or an operator)
 _Entry = tuple[str, str, str, str]
@@ -72,13 +79,26 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
     ("Pages", (("The auction house", "storefront", "home", ""), ("API", "api", "api", ""))),
 )
 
+_BADGES: Mapping[str, Callable[[], int]] = {
+    "admin:sagas_saga_changelist": sagas.count_parked,
+    "admin:messaging_deadletter_changelist": messages.count_waiting,
+}
+
+log = logs.get(__name__)
+
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups with the entries that `request.user` may see. Empty groups are left out."""
     shown = []
     for title, entries in _GROUPS:
         items = [
-            {"title": name, "icon": icon, "link": reverse(url), "active": _is_active(request, reverse(url))}
+            {
+                "title": name,
+                "icon": icon,
+                "link": reverse(url),
+                "active": _is_active(request, reverse(url)),
+                "badge": _badge(url),
+            }
             for name, icon, url, needed in entries
             if _may(request, needed)
         ]
@@ -96,3 +116,12 @@ def _may(request: HttpRequest, needed: str) -> bool:
     if needed == "role":
         return bool({"seller", "operator"} & set(request.user.roles))
     return not needed or bool(request.user.has_perm(needed))
+
+
+def _badge(url: str) -> int:
+    """0, which is not shown, where nothing waits or the database is unavailable: the page is shown all the same."""
+    try:
+        return _BADGES[url]() if url in _BADGES else 0
+    except django.db.OperationalError as error:
+        log.warning("badge_unknown", url=url, error=str(error))
+        return 0

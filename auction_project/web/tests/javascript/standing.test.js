@@ -80,7 +80,11 @@ test("the sentence has the figures of its state", () => {
     [lot("OPEN", null, "english"), "leading", "Your maximum is €2,000.00. Only you see it."],
     [lot("OPEN", null, "english"), "outbid", "Another bidder has a higher maximum. Bid €96.00 or more to lead."],
     [lot("CLOSED", "sold", "english"), "lost", "It was sold for €95.00."],
-    [lot("CLOSED", "sold", "english"), "won", "Your price is €95.00."],
+    [
+      lot("CLOSED", "sold", "english"),
+      "won",
+      "Your price is €95.00. Your card is charged at once. You don't need to do anything.",
+    ],
     [lot("CLOSED", "sold", "english", { leader: "Bidder 2" }), "failed", "You pay nothing. My orders says why."],
     [lot("CLOSED", "unsold", "english"), "not_sold", "Bidding reached €95.00, below the reserve."],
     [lot("CLOSED", "unsold", "english", { reserve_met: true }), "not_sold", "The sale was cancelled."],

@@ -42,7 +42,10 @@ const said = (mood, title, text = "", orders = "") => ({ mood, title, text, orde
  */
 function bought(lot, own) {
   const title = own.standing === "bought" ? "You bought this" : "You won this lot";
-  const after = lot.status === "CANCELLED" ? "The auction was cancelled since; your purchase goes on." : "";
+  const after =
+    lot.status === "CANCELLED"
+      ? "The auction was cancelled since; your purchase goes on."
+      : "Your card is charged at once. You don't need to do anything.";
   return said(
     "good",
     title,

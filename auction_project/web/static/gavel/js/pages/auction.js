@@ -1,6 +1,6 @@
 // The live page of one lot: figures, countdown, record, and the one sentence of standing.js. The form is in bid_form.js.
 
-import { get, me } from "../api.js";
+import { get, me, withQuery } from "../api.js";
 import { BidForm } from "../bid_form.js";
 import * as clock from "../clock.js";
 import { shortDate } from "../dates.js";
@@ -13,11 +13,12 @@ import { after, isBidEvent } from "../lots.js";
 import { draw } from "../plot.js";
 import { AuctionRecord, fromFrame } from "../record.js";
 import { loadRecord, showRecord } from "../record_list.js";
+import { showSimilar } from "../similar.js";
 import { sentence } from "../standing.js";
 import { nameOf, stateOf, timing } from "../states.js";
 import { stream } from "../stream.js";
 
-/** @import {BidAnswer, Frame, Lot, OwnStanding, RuleFigures} from "../bodies.d.ts" */
+/** @import {BidAnswer, Frame, Lot, Order, OwnStanding, Page, RuleFigures} from "../bodies.d.ts" */
 
 const CALLS_MS = [300_000, 60_000, 10_000]; // announced when that much time is left
 const LATE_MS = 2_500; // after the end, when no frame has said so
@@ -37,6 +38,8 @@ let isShown = false;
 let standing = { standing: "none", alias: null, maximum: null };
 /** The answer to the last bid from this page. @type {BidAnswer | null} */
 let lastAnswer = null;
+/** The reader's order of this lot, once it is placed. */
+let orderNumber = "";
 /** The last call that was announced, as time left. */
 let announced = Number.POSITIVE_INFINITY;
 /** When the page last looked whether the lot has changed at its due time. */
@@ -83,9 +86,18 @@ async function loadStanding() {
     standing = loaded;
     if (loaded.seq < lot.seq) followLeader();
     showOwn();
+    if (!orderNumber && (loaded.standing === "won" || loaded.standing === "bought")) await loadOrder();
   } catch {
     // the next frame loads it again
   }
+}
+
+/** The reader's newest order of this lot. There is none until the stock is reserved and the card is charged. */
+async function loadOrder() {
+  /** @type {Page<Order>} */
+  const { items } = await get(withQuery("/api/v1/orders", { auction_id: id, page_size: 1 }));
+  orderNumber = items[0]?.number ?? "";
+  showStanding();
 }
 
 /** Bids came after the standing was read: the reader, if a bidder, leads or is outbid. */
@@ -153,6 +165,7 @@ function show(next) {
   if (!before || before.title !== lot.title || before.status !== lot.status) showLot();
   showFigures(before);
   showOwn();
+  if (!["OPEN", "SCHEDULED", "REQUESTED"].includes(lot.status)) showSimilar(lot);
 }
 
 /** Show what depends on the reader: the leader's name, the record's "you", the sentence and the form. */
@@ -165,7 +178,6 @@ function showOwn() {
 
 function showLot() {
   const name = nameOf(lot);
-  document.title = `${name} · Gavel`;
   setText(byId("title"), name);
   setText(byId("text"), lot.text || "No description.");
   setText(byId("kind"), formatOf(lot).label);
@@ -222,6 +234,8 @@ function showHistory() {
 }
 
 function showStanding() {
+  const isOutbid = lot.status === "OPEN" && standing.standing === "outbid"; // seen from another tab, too
+  document.title = `${isOutbid ? "(Outbid) " : ""}${nameOf(lot)} · Gavel`;
   const container = byId("standing");
   const content = standingNote();
   if (container.textContent !== (content?.textContent ?? "")) container.replaceChildren(...(content ? [content] : []));
@@ -239,7 +253,11 @@ function standingNote() {
       h("code", {}, `${lastAnswer.hash.slice(0, 16)}…`),
     );
   if (!words) return receipt;
-  const link = words.orders && h("p", {}, h("a", { href: "/orders" }, words.orders));
+  const link =
+    words.orders &&
+    (orderNumber
+      ? h("p", {}, h("a", { href: `/orders/${orderNumber}` }, `Open order ${orderNumber}`))
+      : h("p", {}, h("a", { href: "/orders" }, words.orders)));
   return note(words.mood, words.title, words.text, link, receipt);
 }
 
