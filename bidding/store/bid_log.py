@@ -15,6 +15,7 @@ from bidding.store import client
 
 MAX_BULK = 1000
 READ_CHUNK = 50  # ids or values that one read asks for
+COUNT_SECONDS = 60.0
 _WRITE_CONCERN = {"w": "majority", "j": True}
 
 
@@ -114,9 +115,14 @@ class BidLog:
         return {entry.idempotency: entry for entry in entries}
 
     async def estimate_count(self) -> int:
-        """How many entries all auctions have together, by the server's own count, for which it reads none of them. It may be off
-        after the server crashed; its command `validate` makes it exact again."""
+        """How many entries all auctions have together, by the server's own count. It may be off after the server crashed."""
         return int(await client.guard(self._bids.estimated_document_count()))
+
+    async def count(self) -> int:
+        """How many entries all auctions have together, exactly. The server reads the whole log for it, up to COUNT_SECONDS,
+        and writers wait meanwhile."""
+        with pymongo.timeout(COUNT_SECONDS):
+            return int(await client.guard(self._bids.count_documents({}), seconds=COUNT_SECONDS))
 
     async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
         """The ids of auctions that hold one of the latest `limit` entries of `actor`, latest first."""
