@@ -8,6 +8,7 @@ A counter and a histogram count in their own process. A gauge that one process s
 what belongs to the whole (a backlog, a queue) is `Measured`: at each scrape, in the processes that know how.
 """
 
+import logging
 import re
 import sys
 import threading
@@ -18,8 +19,6 @@ import msgspec
 import prometheus_client
 from django.db import connections
 from prometheus_client import core, registry
-
-from auction_project.kernel import logs
 
 PREFIX = "gavel_"
 # Those of the service-level objectives are among them: bids 50 ms, frames 100 ms, sales 5 s.
@@ -56,7 +55,7 @@ ANSWER_SECONDS = 2.0  # of a measure
 
 Numbers = Mapping[tuple[str, ...], float]  # by the values of the labels
 
-log = logs.get(__name__)
+log = logging.getLogger(__name__)  # logs name traces, whose exporter has a metric
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +176,7 @@ class _Measuring(threading.Thread):
         try:
             self.numbers = self._measure()
         except Exception as error:
-            log.warning("not_measured", metric=self.name, error=repr(error))
+            log.warning("not_measured: %s: %r", self.name, error)
         finally:
             connections.close_all()  # the thread ends and would leave them open
 
