@@ -162,20 +162,23 @@ class Market:
         return self._first_ends - END_STEP_SECONDS
 
     async def break_last_units(self, piece: Piece) -> None:
-        """Break the free units of an open listing, and have a collector buy one before the listing has the news.
+        """Break the free units of an open listing while a collector buys one.
 
-        A bid takes a few milliseconds, and the news of the stock a little longer. Raises client.NoAnswer,
+        The bid is taken before the listing has the news of the stock, and the units break before the sale reserves one: both take
+        a few milliseconds, and what they are ahead of takes ten times as long. Raises client.NoAnswer,
         django.db.OperationalError, and errors.DomainError when a sale came between.
         """
         product_id = self._products[piece.sku]
         lot_id = self._window.lot_of(product_id)
         if lot_id is None or not await asyncio.to_thread(storeroom.free_units, product_id):
             return
-        await asyncio.to_thread(
-            storeroom.lose_free_units,
-            product_id,
-            key=f"demo:{uuid.uuid4().hex}",
-            reason="Damaged in the storeroom.",
-            now=instants.moment(instants.now()),
+        await asyncio.gather(
+            self._collector.post(f"/api/v1/auctions/{lot_id}/bids", {"quantity": 1}),
+            asyncio.to_thread(
+                storeroom.lose_free_units,
+                product_id,
+                key=f"demo:{uuid.uuid4().hex}",
+                reason="Damaged in the storeroom.",
+                now=instants.moment(instants.now()),
+            ),
         )
-        await self._collector.post(f"/api/v1/auctions/{lot_id}/bids", {"quantity": 1})
