@@ -52,8 +52,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
     # The refill.
     refill_seconds: float = 0.2  # of one step; then what is new has its turn
+    refill_ahead_messages: int = 500  # that a reader has yet to handle; then the next piece waits
+    refill_wait_seconds: float = 1.0  # that a piece waits at most
     refill_page_auctions: int = 2_000
-    refill_step_entries: int = 1_000
+    refill_step_entries: int = 250
 
 
 PACE = Pace()

@@ -2,11 +2,12 @@
 
 It goes through the auctions in the order of their ids, in bounded pieces. What is not published yet is left to the relay,
 which goes on publishing meanwhile. An auction's new entries must come after its old ones, so the relay asks by
-`has_published`, and an auction that it asks for is next. An epoch of its own shows when the transport is emptied once more
+`has_published`, and an auction that it asks for is next. Nor may new entries wait behind a heap of old ones, so the refill
+goes no faster than its readers. An epoch of its own shows when the transport is emptied once more
 in the middle: then a new refill must begin.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from auction_project.kernel import logs
 from auction_project.kernel.messaging import broker as brokers
@@ -14,6 +15,7 @@ from auction_project.kernel.messaging import failure
 from bidding import rules, runtime
 from bidding.publishing import messages as log_messages
 from bidding.publishing.pace import PACE, Pace
+from bidding.writer.clocks import SYSTEM, Clocks
 
 EPOCH = "bidding.refill"
 
@@ -21,12 +23,25 @@ logger = logs.get(__name__)
 
 
 class Refill:
-    """Call `step()` until it returns False. `since`: milliseconds since the epoch. `messages`: how many it has published."""
+    """Call `step()` until it returns False. `since`: milliseconds since the epoch. `readers`: by group, the topics that it reads.
+    `messages`: how many it has published."""
 
-    def __init__(self, transport: brokers.Broker, *, since: int, pace: Pace = PACE) -> None:
+    def __init__(
+        self,
+        transport: brokers.Broker,
+        *,
+        since: int,
+        readers: Mapping[str, Sequence[str]],
+        clocks: Clocks = SYSTEM,
+        pace: Pace = PACE,
+    ) -> None:
         self._transport = transport
+        self._readers = readers
+        self._clocks = clocks
         self._pace = pace
         self._since = since
+        self._topics: set[str] = set()  # of what it has published
+        self._go_on_at = 0.0  # whatever the readers do
         self._read = 0  # auctions
         # By auction, the mark up to which it is to be published again:
         self._asked_for: dict[
@@ -50,6 +65,17 @@ class Refill:
         if auction_id not in self._first:
             self._asked_for[auction_id] = max(mark, self._waiting.pop(auction_id, 0))
         return False
+
+    def is_ahead(self) -> bool:
+        """Whether a reader has yet to handle so much that the next piece must wait; no longer than `refill_wait_seconds`,
+        because a reader may have stopped. Raises errors.Unavailable."""
+        if self._clocks.monotonic() >= self._go_on_at:
+            return False
+        return any(
+            self._transport.lag(group, [topic for topic in topics if topic in self._topics])
+            > self._pace.refill_ahead_messages
+            for group, topics in self._readers.items()
+        )
 
     def step(self) -> bool:
         """Publish a piece; whether there is more. A step can be repeated. Raises brokers.EpochMissing,
@@ -109,6 +135,9 @@ class Refill:
         messages = [message for _, of_entry in with_messages for message in of_entry]
         log_messages.append(self._transport, messages, source=EPOCH)
         self.messages += len(messages)
+        if messages:
+            self._topics |= {message.topic for message in messages}
+            self._go_on_at = self._clocks.monotonic() + self._pace.refill_wait_seconds
         self._states[auction_id] = state
         if state.seq >= mark or not entries:
             self._end(auction_id, queue)

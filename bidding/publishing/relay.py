@@ -81,15 +81,16 @@ class LogRelay:
             published = self._publisher.publish(self._refill)
             if self._refill is None:
                 self._handled.step()
+                has_more = bool(self._news.waiting)
             else:
-                self._go_on_refilling(self._refill)
+                has_more = self._go_on_refilling(self._refill)
         except brokers.EpochMissing:
             self._begin_refill()
             return True
         metrics.waiting_auctions.set(len(self._news.waiting))
         self._news.sweep()
         runtime.call(self._documents.save_due())
-        if not (published or self._news.waiting or is_filling or self._refill):
+        if not (published or has_more or is_filling):
             self._rest()
         return True
 
@@ -109,7 +110,7 @@ class LogRelay:
     def _rest(self) -> None:
         """Until there may be something to do."""
         now = self._clocks.monotonic()
-        is_idle = self._listener.is_listening and self._news.are_writers_idle(now)
+        is_idle = self._refill is None and self._listener.is_listening and self._news.are_writers_idle(now)
         self._news.wake(self._listener.wait(self._idle_seconds(now) if is_idle else self._pace.poll_seconds))
 
     def _idle_seconds(self, now: float) -> float:
@@ -141,14 +142,20 @@ class LogRelay:
         self._handled.forget()
         kept = self._clocks.now() - outbox.KEEP_DAYS * 24 * 3600 * 1000
         since = max(kept, self._handled.until())
-        self._refill = log_refill.Refill(self._broker, since=since, pace=self._pace)
+        self._refill = log_refill.Refill(
+            self._broker, since=since, readers=self._readers, clocks=self._clocks, pace=self._pace
+        )
 
-    def _go_on_refilling(self, refill: log_refill.Refill) -> None:
+    def _go_on_refilling(self, refill: log_refill.Refill) -> bool:
+        """Publish some pieces; False where the readers must come first."""
         until = self._clocks.monotonic() + self._pace.refill_seconds
+        if refill.is_ahead():
+            return False
         while refill.step():
-            if self._clocks.monotonic() >= until:
-                return
+            if self._clocks.monotonic() >= until or refill.is_ahead():
+                return True
         self._broker.begin_epoch(log_messages.SOURCE)
         self._refill = None
         level = logger.warning if refill.messages else logger.info  # a transport that is new has lost nothing
         level("transport_refilled", source=log_messages.SOURCE, messages=refill.messages)
+        return True

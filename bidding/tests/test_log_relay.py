@@ -283,7 +283,7 @@ def test_a_refill_leaves_out_what_is_older_than_seven_days(log, relay, transport
     step_until(relay, lambda: log.document("x").mark == 3)
 
     transport.wipe()
-    refill = log_refill.Refill(transport, since=now - week)
+    refill = log_refill.Refill(transport, since=now - week, readers={})
     while refill.step():
         pass
 

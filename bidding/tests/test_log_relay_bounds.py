@@ -299,7 +299,7 @@ def test_a_transport_that_is_emptied_after_the_last_piece_is_noticed(log, relay,
     log.append(_at(lots.open_lot("x"), now, now, now))
     step_until(relay, lambda: log.document("x").mark == 3)
     transport.wipe()
-    refill = log_refill.Refill(transport, since=now - WEEK_MS)
+    refill = log_refill.Refill(transport, since=now - WEEK_MS, readers={})
     while refill.messages < 3:
         refill.step()
     assert published(transport, "x") == [1, 2, 3]

@@ -4,7 +4,9 @@ new ones, and no auction waits for the old entries of another."""
 import pytest
 
 from auction_project.kernel import instants
+from auction_project.kernel.messaging import broker as brokers
 from bidding.publishing import messages as log_messages
+from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import PACE, Pace
 from bidding.tests import lots
@@ -107,3 +109,31 @@ def test_what_was_new_in_a_refill_is_published_again_when_the_transport_is_empti
 
     assert published(transport, QUIET) == [1, 2, 3, 4, 5]
     assert published(transport, CROWDED) == ALL_OF_CROWDED
+
+
+def test_the_refill_waits_for_a_reader_but_not_for_one_that_has_stopped(log, relay, transport, quiet):
+    seconds = 0.0
+    refill = log_refill.Refill(
+        transport,
+        since=0,
+        readers={"frames": ("auction.log", "orders")},
+        clocks=Clocks(monotonic=lambda: seconds),
+        pace=Pace(refill_ahead_messages=2, refill_wait_seconds=1.0, refill_step_entries=3),
+    )
+    transport.wipe()
+    transport.begin_epoch(log_refill.EPOCH)
+    transport.append([brokers.Message("orders", "k", b"is no business of the refill")] * 9)
+    reader = transport.consumer("frames", ["auction.log"], member="m")
+    while not refill.messages:
+        assert not refill.is_ahead()
+        refill.step()
+
+    assert refill.is_ahead()
+    first, *_ = reader.poll(0.0)
+    reader.acknowledge(first)
+    assert not refill.is_ahead()
+
+    refill.step()
+    assert refill.is_ahead()
+    seconds = 1.0
+    assert not refill.is_ahead()
