@@ -428,13 +428,29 @@ class Stack:
         self._watcher.start()
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until all roles are ready. Raises NotReady with the tail of the log."""
+        """Wait until all roles are ready, and the gateway gives requests to each web process. Raises NotReady with the tail of
+        the log."""
         deadline = time.monotonic() + seconds
         for process in self.processes.values():
-            while process.should_run and not process.ready():
+            while process.should_run and not (process.ready() and self._is_routed(process)):
                 if time.monotonic() > deadline:
                     raise NotReady(f"{process.name} is not ready:\n{process.tail()}")
                 time.sleep(POLL_SECONDS)
+
+    def _is_routed(self, process: Process) -> bool:
+        """Whether the gateway, if there is one, has found a web process ready. It looks every second."""
+        pool, number = process.name.partition("-")[0], process.name.partition("-")[2] or "1"
+        if pool not in self._pools or not self.processes["gateway"].should_run:
+            return True
+        url = f"http://127.0.0.1:{self.processes['gateway'].health_port}/;csv"
+        try:
+            with urllib.request.urlopen(url, timeout=READY_ANSWER_SECONDS) as answer:
+                rows = [line.decode().split(",") for line in answer]
+        except OSError:
+            return False
+        status = rows[0].index("status")
+        up = {row[1] for row in rows if len(row) > status and row[status].startswith("UP")}
+        return all(f"{served}-{number}" in up for served in self._pools[pool])
 
     def stop(self) -> None:
         """End every role; a role that does not drain in STOP_SECONDS is killed."""

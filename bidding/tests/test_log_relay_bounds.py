@@ -10,9 +10,9 @@ from django.conf import settings as gavel
 from auction_project.kernel import errors, instants
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging.backends import memory
-from bidding import runtime
+from bidding import metrics, runtime
 from bidding.publishing import messages as log_messages
-from bidding.publishing import news, publisher
+from bidding.publishing import news
 from bidding.publishing import refill as log_refill
 from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import Pace
@@ -87,7 +87,7 @@ def test_a_pass_ends_when_its_time_is_over_and_the_next_one_begins_with_those_th
     for _ in range(3):
         relay.step()
         seen.append([auction_id for auction_id in ("a", "b", "c") if published(transport, auction_id)])
-        unpublished.append(publisher.entries_unpublished._value.get())
+        unpublished.append(metrics.entries_unpublished._value.get())
 
     assert seen == [["a"], ["a", "b"], ["a", "b", "c"]]
     assert unpublished == [2 * len(lots.open_lot("b").entries), len(lots.open_lot("c").entries), 0]

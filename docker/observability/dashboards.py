@@ -119,6 +119,7 @@ BIDS = (
     gauges("Event loop's delay", "gavel_event_loop_answer_seconds", "instance", SECONDS),
     times("From a bid to its events", "gavel_bid_log_publish_seconds"),
     gauges("Auctions with unpublished entries", "gavel_bid_log_waiting_auctions", "instance"),
+    gauges("Entries that a relay has yet to publish", "gavel_bid_log_unpublished_entries", "instance"),
     gauges("Writers that take no bids", "gavel_bid_writer_stalled", "instance"),
 )
 
@@ -130,6 +131,7 @@ SALES = (
     rates("Attempts that were not done", "gavel_saga_attempts_total", "step, outcome", 'outcome!="DONE"'),
     times_by("Time of a participant's call, 95 %", "gavel_saga_call_seconds", "step"),
     gauges("Tasks that wait", "gavel_tasks_waiting", "queue"),
+    rates("Tasks run", "gavel_tasks_total", "role"),
     rates("Chains sent again", "gavel_sagas_resent_total", "role"),
     rates("Payments", "gavel_payments_total", "state"),
     rates("Calls of the payment provider", "gavel_provider_call_seconds_count", "outcome"),
@@ -187,6 +189,8 @@ STORES = (
     rates("Dead letters", "gavel_messages_dead_lettered_total", "group"),
     gauges("Groups that have stopped", "gavel_consumer_halted", "group"),
     gauges("Messages of outboxes that wait", "gavel_outbox_waiting_messages", "database"),
+    gauges("Rows that a relay has yet to publish", "gavel_outbox_unpublished_messages", "source"),
+    rates("Spans lost", "gavel_spans_lost_total", "role"),
     gauges("Age of the oldest of them", "gavel_outbox_oldest_seconds", "database", SECONDS),
     rates("Entries of the bid log published", "gavel_bid_log_published_total", "instance"),
 )

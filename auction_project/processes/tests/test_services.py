@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from auction_project.accounts import services as accounts
-from auction_project.kernel import tokens
+from auction_project.kernel import databases, tokens
 from auction_project.processes import registry, services_page
 
 API, PAGE, TABLE = "/api/v1/services", "/admin/services/", "/admin/services/table/"
@@ -102,7 +102,7 @@ def test_without_redis_the_api_says_when_to_come_again(settings: Any) -> None:
 # --- the page ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db(databases=["default"])
+@pytest.mark.django_db(databases=["default", "sagas"])
 @pytest.mark.parametrize("path", [PAGE, TABLE])
 def test_the_page_is_for_operators_alone(copy: str, path: str) -> None:
     stranger = Client().get(path)
@@ -113,7 +113,7 @@ def test_the_page_is_for_operators_alone(copy: str, path: str) -> None:
     assert all(copy not in answer.content.decode() for answer in (stranger, bidder, clerk))
 
 
-@pytest.mark.django_db(databases=["default"])
+@pytest.mark.django_db(databases=["default", "sagas"])
 @pytest.mark.parametrize("path", [PAGE, TABLE])
 def test_the_page_shows_a_process_and_escapes_what_it_says(copy: str, path: str) -> None:
     text = signed_in("olga", groups=["auction operator"]).get(path).content.decode()
@@ -130,7 +130,7 @@ def test_the_page_shows_a_process_and_escapes_what_it_says(copy: str, path: str)
     assert re.fullmatch(r"\d+ s", cells[6])
 
 
-@pytest.mark.django_db(databases=["default"])
+@pytest.mark.django_db(databases=databases.ALIASES)
 def test_the_page_is_in_the_menu_of_those_who_may_see_it() -> None:
     operator = signed_in("olga", groups=["auction operator"]).get("/admin/").content.decode()
     clerk = signed_in("clara", groups=["stock clerk"]).get("/admin/").content.decode()
@@ -139,7 +139,7 @@ def test_the_page_is_in_the_menu_of_those_who_may_see_it() -> None:
     assert f'href="{PAGE}"' not in clerk
 
 
-@pytest.mark.django_db(databases=["default"])
+@pytest.mark.django_db(databases=["default", "sagas"])
 def test_without_redis_the_page_says_so(settings: Any) -> None:
     browser = signed_in("olga", groups=["auction operator"])
     settings.REDIS_URL = NOWHERE
