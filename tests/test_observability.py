@@ -129,9 +129,12 @@ def test_every_role_is_missed_when_it_is_gone() -> None:
 def test_each_role_gives_the_metrics_that_name_it(house: House) -> None:
     given: dict[str, set[str]] = {}
     for name, process in house.stack.processes.items():
+        role = name if name in roles.BY_NAME else "web"  # which is several pools
         text = httpx.get(f"http://127.0.0.1:{process.health_port}/metrics", timeout=20).text
-        families = set(re.findall(r"^# TYPE (gavel_\w+)", text, re.MULTILINE))
-        given[name] = {family for family in families if not family.endswith("_created")}
+        families = re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)
+        given.setdefault(role, set()).update(name for name in families if not name.endswith("_created"))
+    of_gateway = given.pop("gateway")
+    ours = {role: {name for name in names if name.startswith("gavel_")} for role, names in given.items()}
     declared = metrics.metrics.DECLARED
     measured = {
         value.name
@@ -140,12 +143,13 @@ def test_each_role_gives_the_metrics_that_name_it(house: House) -> None:
         if isinstance(value, metrics.metrics.Measured)
     }
 
-    assert given.keys() == roles.BY_NAME.keys() - {"gateway"}
-    assert {name for names in given.values() for name in names} == declared.keys()
+    assert ours.keys() == roles.BY_NAME.keys() - {"gateway"}
+    assert {name for names in ours.values() for name in names} == declared.keys()
+    assert {name for name in metrics.FOREIGN if name.startswith("haproxy_")} <= of_gateway
     # What is measured is in these processes and no other. A counter is in each that has loaded its code by now.
     wrong = {}
     for one in declared.values():
-        wanted, by = set(one.roles or given), {role for role, names in given.items() if one.name in names}
+        wanted, by = set(one.roles or ours), {role for role, names in ours.items() if one.name in names}
         if not wanted & by or (one.name in measured and wanted != by):
             wrong[one.name] = (wanted, by)
     assert wrong == {}

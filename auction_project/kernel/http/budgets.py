@@ -13,6 +13,7 @@ from django.conf import settings
 from auction_project.kernel import errors
 
 MAX_KEYS = 20_000  # in each of the two generations of a budget's table
+ROUNDING_SECONDS = 1e-6  # of sums with the monotonic clock: a budget that is just enough is enough
 
 
 class Budget:
@@ -51,7 +52,7 @@ class Budget:
             spent_until = now
         spent_until += cost * self._cost_seconds
         excess = spent_until - now - self._burst_seconds
-        if excess > 0:
+        if excess > ROUNDING_SECONDS:
             raise errors.TooOften(
                 retry_after_seconds=max(1, math.ceil(excess)), rule=self._rule, limit=self._limit
             )

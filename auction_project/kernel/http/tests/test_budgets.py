@@ -70,6 +70,14 @@ def test_a_cost_may_be_a_part_of_a_request() -> None:
         budget.spend("ann", 0.1, now=100.0)
 
 
+def test_a_budget_that_is_just_enough_is_enough_at_every_instant() -> None:
+    """The sums with the clock are rounded."""
+    slow = budgets.Budget("streams", rate=0.001, seconds=1, burst=1)
+
+    for number in range(1000):
+        slow.spend(number, now=4000 + number / 7)
+
+
 def test_a_rate_of_zero_is_no_limit() -> None:
     _spend(budgets.Budget("bids", rate=0, seconds=1, burst=0), "ann", now=100.0, count=10_000)
 
