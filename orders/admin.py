@@ -12,6 +12,8 @@ from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
@@ -19,7 +21,13 @@ from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, money
 from orders import models, selectors, services
 
+SHOWN_CHARACTERS = 8  # of an id
 PASSED, REFUSED = "Passed", "Refused"
+STATUS_COLOURS = {
+    models.OrderFact.Kind.PLACED.label: "info",
+    models.OrderFact.Kind.CONFIRMED.label: "success",
+    models.OrderFact.Kind.CANCELLED.label: "warning",
+}
 OUTCOME_COLOURS = {PASSED: "success", REFUSED: "danger"}
 
 
@@ -61,6 +69,9 @@ class JournalInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     verbose_name_plural = "accounting entries"
 
 
+_SIDES = {1: "debit", 0: "", -1: "credit"}
+
+
 def _side(name: str) -> Callable[..., str]:
     """A column with one side of a posting as a decimal amount; the side that is 0 stays empty."""
 
@@ -88,7 +99,7 @@ def total(row: models.Order | models.Payment | models.RiskAssessment) -> str:
 
 
 def _amount(row: models.Order | models.Payment | models.RiskAssessment) -> str:
-    return f"{money.format(row.amount, row.currency)} {row.currency}"
+    return money.grouped(row.amount, row.currency)
 
 
 def _sums(rows: QuerySet[Any]) -> list[tuple[str, str]]:
@@ -101,19 +112,20 @@ def _sums(rows: QuerySet[Any]) -> list[tuple[str, str]]:
 
 
 def buyer_of(row: models.Order | models.Payment | models.RiskAssessment) -> str:
-    """A link to the account. The list has no e-mail address, because each look at one is recorded there."""
-    return base_admin.link("admin:accounts_user_change", row.user_id, row.user_id)
+    """A link to the account, with the beginning of its id. There is no e-mail address here, because each look at one is
+    recorded, on the page of the account."""
+    return base_admin.link("admin:accounts_user_change", row.user_id, f"{row.user_id[:SHOWN_CHARACTERS]}…")
 
 
 @admin.register(models.Order)
 class OrderAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
-    list_display = ("number", "title", total, "status", "buyer", "placed_at")
+    list_display = ("number", "title", total, "state", "buyer", "placed_at")
     list_filter = (StatusFilter, "placed_at", "currency")
     search_fields = ("number", "sale_id", "user_id", "auction_id", "title")
     ordering = ("-placed_at", "number")
     fields = (
         "number",
-        "status",
+        "state",
         "title",
         "quantity",
         total,
@@ -138,6 +150,10 @@ class OrderAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin
     def buyer(self, order: models.Order) -> str:
         return buyer_of(order)
 
+    @unfold.display(description="status", label=STATUS_COLOURS)
+    def state(self, order: models.Order) -> str:
+        return models.OrderFact.Kind(order.status).label
+
     @admin.display(description="auction")
     def auction(self, order: models.Order) -> str:
         return base_admin.link("auction", order.auction_id, order.auction_id)
@@ -158,7 +174,9 @@ class OrderAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin
     @admin.display(description="risk")
     def risk(self, order: models.Order) -> str:
         assessment = selectors.get_risk(number=order.number)
-        return reasons(assessment) if assessment else "not assessed"
+        if assessment is None:
+            return "not assessed"
+        return ", ".join([f"{assessment.score} points", *_reasons(assessment)])
 
     @admin.display(description="sale")
     def sale(self, order: models.Order) -> str:
@@ -254,9 +272,12 @@ class JournalEntryAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.Mod
         return super().get_queryset(request).prefetch_related("postings")
 
     def figures(self, rows: QuerySet[models.JournalEntry]) -> list[tuple[str, str]]:
-        """The balance of each account: what was debited, less what was credited."""
+        """The balance of each account, on the side on which it is."""
         return [
-            (f"{models.Posting.Account(account).label}, balance", money.grouped(balance, currency))
+            (
+                f"{models.Posting.Account(account).label}, balance",
+                f"{money.grouped(abs(balance), currency)} {_SIDES[(balance > 0) - (balance < 0)]}".strip(),
+            )
             for account, currency, balance in selectors.list_balances(rows)
         ]
 
@@ -306,9 +327,8 @@ class RiskAssessmentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @admin.display(description="reasons")
     def explained(self, assessment: models.RiskAssessment) -> str:
-        return reasons(assessment)
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in _reasons(assessment))) or "–"
 
 
-def reasons(assessment: models.RiskAssessment) -> str:
-    lines = [f"{reason['points']:+} {reason['detail']}" for reason in assessment.reasons]
-    return "\n".join([f"{assessment.score} points", *lines])
+def _reasons(assessment: models.RiskAssessment) -> list[str]:
+    return [f"{reason['points']:+} {reason['detail']}" for reason in assessment.reasons]

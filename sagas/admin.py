@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin import utils
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -111,7 +112,7 @@ class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     @admin.display(description="after")
     def after(self, line: models.SagaStep) -> str:
         """From the start of the saga to the start of this line."""
-        return f"+{_milliseconds(line.started_at - line.saga.created_at)}"
+        return _in_one_line(f"+{_milliseconds(line.started_at - line.saga.created_at)}")
 
     @admin.display(description="time")
     def bar(self, line: models.SagaStep) -> SafeString:
@@ -125,7 +126,7 @@ class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
             '<rect width="100%" height="10" rx="2" fill="currentColor" opacity="0.12"/>'
             '<rect x="{}" width="{}" height="10" rx="2" fill="{}"/></svg>',
             BAR_WIDTH,
-            f"from {self.after(line)}, {self.duration(line)} long",
+            f"from +{_milliseconds(line.started_at - began)}, {_milliseconds(line.finished_at - line.started_at)} long",
             f"{min(start, BAR_WIDTH - 1):.1f}",
             f"{width:.1f}",
             BAR_COLOURS.get(line.event, "currentColor"),
@@ -141,12 +142,16 @@ class TimelineInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 
     @admin.display(description="duration")
     def duration(self, line: models.SagaStep) -> str:
-        return _milliseconds(line.finished_at - line.started_at)
+        return _in_one_line(_milliseconds(line.finished_at - line.started_at))
 
 
 def in_words(call: str) -> str:
     """The name of a call for people."""
     return CALLS_IN_WORDS.get(call, call)
+
+
+def _in_one_line(text: str) -> SafeString:
+    return format_html('<span class="whitespace-nowrap">{}</span>', text)
 
 
 def _milliseconds(span: timedelta) -> str:
@@ -176,12 +181,8 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
             None,
             {
                 "fields": (
-                    "coloured_status",
-                    "now_at",
-                    "next_look",
-                    "cause",
-                    "failure_detail",
-                    "waiting_reason",
+                    ("coloured_status", "now_at", "next_look"),
+                    ("cause", "failure_detail", "waiting_reason"),
                 )
             },
         ),
@@ -189,14 +190,9 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
             "Sale",
             {
                 "fields": (
-                    "title",
-                    "quantity",
-                    "price_text",
-                    "buyer",
-                    "auction",
-                    "product",
-                    "order",
-                    "payment",
+                    ("title", "quantity", "price_text"),
+                    ("buyer", "auction", "product"),
+                    ("order", "payment"),
                 )
             },
         ),
@@ -220,7 +216,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
             },
         ),
     )
-    readonly_fields = tuple(name for _, options in fieldsets for name in options["fields"])
+    readonly_fields = tuple(utils.flatten_fieldsets(fieldsets))
     inlines: ClassVar[list[Any]] = [TimelineInline]
     actions_detail: ClassVar[list[str]] = ["retry", "undo", "resume"]
 
@@ -254,7 +250,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
     @admin.display(description="price", ordering="price")
     def price_text(self, saga: models.Saga) -> str:
-        return f"{money.format(saga.price, saga.currency)} {saga.currency}"
+        return money.grouped(saga.price, saga.currency)
 
     @admin.display(description="took")
     def took(self, saga: models.Saga) -> str:

@@ -95,4 +95,4 @@ def link(page: str, key: str, text: str) -> SafeString:
         path = reverse(page, args=[key])
     except NoReverseMatch:
         return format_html("{}", text)
-    return format_html('<a class="hover:underline" href="{}">{}</a>', path, text)
+    return format_html('<a class="underline" href="{}">{}</a>', path, text)

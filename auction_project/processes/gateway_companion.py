@@ -18,11 +18,14 @@ from auction_project.processes import registry
 
 LOOK_SECONDS = 0.5  # between two looks at whether the gateway runs
 ANSWER_SECONDS = 1.0
+MAX_ANSWER_BYTES = 4096
 
 
-def start(*, address: str, private_address: str, redis_url: str, log_level: str, log_format: str) -> None:
-    """Start it as a child of this process, which becomes HAProxy next."""
-    argv = [sys.executable, "-m", __name__, str(os.getpid()), address, private_address]
+def start(
+    *, address: str, private_address: str, instance: str, redis_url: str, log_level: str, log_format: str
+) -> None:
+    """Start it as a child of this process, which becomes HAProxy next. `instance`: what `/readyz` answers of it."""
+    argv = [sys.executable, "-m", __name__, str(os.getpid()), address, private_address, instance]
     environment = {**os.environ, "REDIS_URL": redis_url, "GAVEL_LOG_LEVEL": log_level}
     subprocess.Popen(
         argv,
@@ -32,13 +35,15 @@ def start(*, address: str, private_address: str, redis_url: str, log_level: str,
     )
 
 
-def answers(private_address: str) -> bool:
-    """Whether HAProxy says that it is ready. One that drains has closed this port."""
+def answers(private_address: str, instance: str) -> bool:
+    """Whether this HAProxy says that it is ready. One that drains has closed this port, and a successor may have it."""
     host, _, port = private_address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS) as connection:
             connection.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-            return b" 200 " in connection.recv(64)
+            with connection.makefile("rb") as answer:
+                text = answer.read(MAX_ANSWER_BYTES)
+            return b" 200 " in text and instance.encode() in text
     except OSError:
         return False
 
@@ -48,6 +53,7 @@ def main() -> None:
     parser.add_argument("gateway", type=int, help="the process id of HAProxy")
     parser.add_argument("address")
     parser.add_argument("private_address")
+    parser.add_argument("instance")
     chosen = parser.parse_args()
     logs.configure(json=os.environ["GAVEL_LOG_FORMAT"] == "json", level=os.environ["GAVEL_LOG_LEVEL"])
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM):
@@ -59,7 +65,7 @@ def main() -> None:
         registry.About(address=chosen.address),
         redis_url=os.environ["REDIS_URL"],
         private_address=chosen.private_address,
-        is_ready=lambda: answers(chosen.private_address),
+        is_ready=lambda: answers(chosen.private_address, chosen.instance),
         pid=chosen.gateway,
     ).start()
     pause = threading.Event()

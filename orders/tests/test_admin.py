@@ -150,13 +150,13 @@ def test_the_journal_shows_the_balance_of_each_account() -> None:
     listed = reverse("admin:orders_journalentry_changelist")
 
     assert figures(client.get(listed).content.decode()) == {
-        "Buyers, balance": "-20.00 EUR",
-        "Provider, balance": "120.00 EUR",
-        "Sales, balance": "-100.00 EUR",
+        "Buyers, balance": "20.00 EUR credit",
+        "Provider, balance": "120.00 EUR debit",
+        "Sales, balance": "100.00 EUR credit",
     }
     assert figures(client.get(listed, {"kind": "SALE"}).content.decode()) == {
-        "Buyers, balance": "100.00 EUR",
-        "Sales, balance": "-100.00 EUR",
+        "Buyers, balance": "100.00 EUR debit",
+        "Sales, balance": "100.00 EUR credit",
     }
 
 

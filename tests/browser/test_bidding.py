@@ -375,10 +375,13 @@ def test_a_declined_winner_is_not_shown_as_leader_and_the_runner_up_is(
     winner.see_auction(auction_id)
     loser.see_auction(auction_id)
     winner.expect_text("#standing", "You were outbid")
+    sync_api.expect(winner.page).to_have_title(re.compile(r"^\(Outbid\) "))
 
     winner.expect_text("#standing", "You won this lot")
     winner.expect_text("#meta", "Buyer Bidder 1 (you)")
     winner.expect_text("#price", "€10.00")
+    winner.expect_text("#standing a", re.compile(r"^Open order GV-"))
+    sync_api.expect(winner.page).to_have_title(re.compile(r"^[^(]"))
     loser.expect_text("#standing", "Your purchase did not go through")
     loser.expect_text("#meta", "Buyer Bidder 1")
     for window in (winner, loser):
@@ -398,12 +401,18 @@ def test_a_lot_that_ended_says_whether_it_was_sold(
     special = house.new_product(stock=5, title=title)
     unsold = house.new_auction(special, seconds=6, reserve_price="100.00", relistings_left=0)
     sold = house.new_auction(special, format="buy_now", start_price="40.00", quantity=1)
+    still_open = house.new_auction(special, format="buy_now", start_price="50.00", quantity=1)
     assert bidders[0].bid(unsold, "20").status_code == 201
     window = open_window(bidders[0])
     window.see_auction(unsold)
 
     window.expect_text("#standing", "Not sold")
     window.expect_text("#standing", "Bidding reached €10.00, below the reserve.")
+    similar = window.page.locator("#similar-lots").get_by_role("link", name=title)
+    similar.first.wait_for()
+    hrefs = {link.get_attribute("href") for link in similar.all()}
+    assert f"/auctions/{still_open}" in hrefs
+    assert f"/auctions/{unsold}" not in hrefs
     window.page.goto(f"/?q={title}&status=CLOSED")
     window.expect_text(".lot-card", "Not sold")
     assert window.page.get_by_label("Sort by").input_value() == "-ends_at"

@@ -42,6 +42,7 @@ def test_no_page_may_be_framed_or_load_from_elsewhere(open_window: Open, path: s
 
 def test_the_admin_works_within_its_policy(house: houses.House, open_window: Open) -> None:
     product_id = house.new_product(stock=3)
+    house.new_auction(product_id, format="buy_now", quantity=1)
     email = f"chief-{uuid.uuid4().hex[:8]}@example.org"
     command = house.manage(
         "create_account", "--email", email, "--password", houses.PASSWORD, "--verified", "--superuser"
@@ -53,6 +54,8 @@ def test_the_admin_works_within_its_policy(house: houses.House, open_window: Ope
     for path in LISTS:
         policy = _policy(page.goto(f"/admin/{path}/"))
         assert policy["default-src"] == "'none'"
+    page.goto("/admin/")
+    page.locator("#closing a").first.wait_for()
     page.goto(f"/admin/inventory/product/{product_id}/change/")
     page.get_by_text("Receive", exact=True).first.click()
     page.get_by_role("button", name="Receive").wait_for()

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from auction_project.kernel import tokens
-from auction_project.processes import gateway_companion
+from auction_project.processes import gateway_companion, health
 
 DIRECTORY = Path(settings.BASE_DIR) / "docker" / "gateway"
 UNLIMITED = 2**31 - 1
@@ -53,6 +53,7 @@ class Command(BaseCommand):
             gateway_companion.start(
                 address=bind if options["fd"] is None else _address_of(int(str(options["fd"]))),
                 private_address=_private_bind(),
+                instance=os.environ.get(health.INSTANCE, ""),
                 redis_url=settings.REDIS_URL,
                 log_level=settings.LOG_LEVEL,
                 log_format=settings.LOG_FORMAT,

@@ -30,7 +30,7 @@ from websockets.sync import server as websocket_server
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import problems
 from auction_project.management.commands import gateway
-from auction_project.processes import health, registry, roles, stack
+from auction_project.processes import gateway_companion, health, registry, roles, stack
 from auction_project.settings import development_keys
 from auction_project.web import http_protocol
 
@@ -607,7 +607,7 @@ def test_the_gateway_is_in_the_registry_as_long_as_it_runs(tmp_path: Path) -> No
     port, private_port = stack.free_port(), stack.free_port()
     environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path), "GAVEL_HEALTH_PORT": str(private_port)}
     environment |= {f"GATEWAY_{name.upper()}_1": "127.0.0.1:1" for name in roles.POOLS}
-    environment |= {registry.COPY: copy, "REDIS_URL": settings.REDIS_URL}
+    environment |= {registry.COPY: copy, "REDIS_URL": settings.REDIS_URL, health.INSTANCE: INSTANCE}
     argv = [sys.executable, "manage.py", "gateway", "--bind", f"127.0.0.1:{port}"]
 
     def listed() -> list[registry.Process]:
@@ -628,6 +628,14 @@ def test_the_gateway_is_in_the_registry_as_long_as_it_runs(tmp_path: Path) -> No
     assert process.address == f"127.0.0.1:{port}"
     assert process.private_address == f"127.0.0.1:{private_port}"
     assert time.monotonic() - killed < registry.TTL_SECONDS / 2  # its companion removes it
+
+
+def test_a_gateway_that_drains_is_not_ready_though_its_successor_answers(front: Gateway) -> None:
+    private = f"127.0.0.1:{front.private_port}"
+
+    assert gateway_companion.answers(private, INSTANCE)
+    assert not gateway_companion.answers(private, "the one before it")
+    assert not gateway_companion.answers("127.0.0.1:1", INSTANCE)
 
 
 def test_the_command_checks_its_configuration(tmp_path: Path) -> None:
