@@ -46,6 +46,10 @@ class Server:
         """User and system time of the process so far."""
         return _cpu_ticks(self.pid, ended_children=False) / _TICKS
 
+    def memory_pages(self) -> int:
+        """What is resident."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+
 
 class House:
     """The running stack: its processes, what they cost, and whether all invariants hold."""

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib import parse
 
 import httpx
@@ -31,6 +31,7 @@ FRAMES, FRAMES_PER_SECOND = 100, 5.0
 CONNECTING_AT_ONCE = 50
 MISSED = 3  # frames
 WAIT_SECONDS = 60.0
+Result = TypeVar("Result")
 _SEQ = re.compile(rb'"seq":(\d+)')
 _START, _STEP = (
     1_000,
@@ -106,16 +107,17 @@ class Watcher(asyncio.Protocol):
             self._transport.abort()
 
 
-async def _connect(url: str, path: str, first_message: bytes) -> list[Watcher]:
+async def connect(url: str, path: str, first_message: bytes, *, sockets: int = SOCKETS) -> list[Watcher]:
+    """That many clients, all of them open."""
     address, loop = parse.urlsplit(url), asyncio.get_running_loop()
     watchers: list[Watcher] = []
-    while len(watchers) < SOCKETS:
+    while len(watchers) < sockets:
         made = await asyncio.gather(
             *(
                 loop.create_connection(
                     lambda: Watcher(path, first_message), address.hostname or "", address.port or 80
                 )
-                for _ in range(min(CONNECTING_AT_ONCE, SOCKETS - len(watchers)))
+                for _ in range(min(CONNECTING_AT_ONCE, sockets - len(watchers)))
             )
         )
         watchers += [watcher for _, watcher in made]
@@ -153,7 +155,7 @@ async def _pace(number: int, began: float) -> None:
 
 
 async def _bare(server: processes.Server) -> Spread:
-    watchers = await _connect(server.url, "/", b"")
+    watchers = await connect(server.url, "/", b"")
     sent: dict[int, float] = {}
     before, began = server.cpu_seconds(), time.monotonic()
     async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
@@ -173,7 +175,7 @@ def _finish(sent: dict[int, float], watchers: list[Watcher], cpu_seconds: float)
     return spread
 
 
-def _watch(auction_id: str, after: int) -> bytes:
+def watch(auction_id: str, after: int) -> bytes:
     return msgspec.json.encode({"type": "watch", "auction_id": auction_id, "after": after})
 
 
@@ -188,7 +190,7 @@ async def _push(server: processes.Server) -> Spread:
     """From the call of the consumer's handler to the sockets."""
     auction_id = ids.new_id()
     await asyncio.to_thread(services.record_auction, auction_id=auction_id)
-    watchers = await _connect(server.url, "/ws/v1/stream", _watch(auction_id, 0))
+    watchers = await connect(server.url, "/ws/v1/stream", watch(auction_id, 0))
     sent: dict[int, float] = {}
     before, began = server.cpu_seconds(), time.monotonic()
     for seq in range(1, FRAMES + 1):
@@ -215,7 +217,7 @@ async def _come_back(server: processes.Server, *, at_once: int) -> Spread:
     before = server.cpu_seconds()
     while len(waits) < SOCKETS:
         began = time.monotonic()
-        watchers = [Watcher("/ws/v1/stream", _watch(auction_id, 1)) for _ in range(at_once)]
+        watchers = [Watcher("/ws/v1/stream", watch(auction_id, 1)) for _ in range(at_once)]
         await asyncio.gather(*map(connect, watchers))
         await _all_arrived({MISSED + 1: began}, watchers)
         waits += (1000 * (watcher.arrived[MISSED + 1] - began) for watcher in watchers)
@@ -230,7 +232,7 @@ async def _bids(server: processes.Server) -> Spread:
     async with market.links(server.url, 4) as to:
         (target_id,) = await market.open_lots(to, 1, start_price=f"{_START}.00")
         first = (await to.get(f"/api/v1/auctions/{target_id}"))[1]["seq"]
-        watchers = await _connect(server.url, "/ws/v1/stream", _watch(target_id, first))
+        watchers = await connect(server.url, "/ws/v1/stream", watch(target_id, first))
         sent: dict[int, float] = {}
         before, began = server.cpu_seconds(), time.monotonic()
         for number in range(1, FRAMES + 1):
@@ -246,7 +248,8 @@ async def _bids(server: processes.Server) -> Spread:
     return _finish(sent, watchers, server.cpu_seconds() - before)
 
 
-def _run(measurement: Coroutine[Any, Any, Spread]) -> Spread:
+def run_clients(measurement: Coroutine[Any, Any, Result]) -> Result:
+    """In this process."""
     with asyncio.Runner(
         loop_factory=uvloop.new_event_loop
     ) as runner:  # the clients share the cores with the servers
@@ -255,12 +258,12 @@ def _run(measurement: Coroutine[Any, Any, Spread]) -> Spread:
 
 def run() -> list[Figure]:
     with processes.serving("-m", "benchmarks.fanout", path="/nothing") as server:
-        bare = _run(_bare(server))
+        bare = run_clients(_bare(server))
     with processes.whole() as house:
-        push = _run(_push(house.web))
-        bid = _run(_bids(house.web))
-        one = _run(_come_back(house.web, at_once=1))
-        crowd = _run(_come_back(house.web, at_once=SOCKETS))
+        push = run_clients(_push(house.web))
+        bid = run_clients(_bids(house.web))
+        one = run_clients(_come_back(house.web, at_once=1))
+        crowd = run_clients(_come_back(house.web, at_once=SOCKETS))
         measured = [
             *_beside(f"frame to {SOCKETS:,} sockets", push, bare, p50=None, p99=None, worst=None),
             *_beside(f"bid to {SOCKETS:,} sockets", bid, bare, p50=10, p99=25, worst=50),

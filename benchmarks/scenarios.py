@@ -41,6 +41,9 @@ SCENARIOS = {
         "lots:run", "lots/s from the request to OPEN; close lag; 10,000 closes due in one second"
     ),
     "push": Scenario("push:run", "bid to 1,000 sockets, beside a bare fan-out, and clients that come back"),
+    "sockets": Scenario(
+        "idle_sockets:run", "10,000 idle sockets on one process: memory, and CPU while nothing happens"
+    ),
     "lists": Scenario(
         "lists:run", "lists of 5,000 and 20,000 open lots, and bids beside 40 clients that list"
     ),
