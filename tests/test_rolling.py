@@ -1,12 +1,17 @@
-"""All processes restart, one after the other, under load. Users notice nothing but streams that resume."""
+"""All processes restart, one after the other, under load. Users notice nothing but streams that resume.
 
+`make chaos` does it under the load of a busy house; beside all other tests, two cores carry a tenth of it.
+"""
+
+import os
 import time
 from pathlib import Path
 
 from tests import traffic
 from tests.house import House
 
-LOTS, BIDS_PER_SECOND, SALES_PER_SECOND, SOCKETS = 20, 200.0, 20.0, 500
+SHARE = 1.0 if os.environ.get("GAVEL_RELIABILITY") else 0.1
+LOTS, BIDS_PER_SECOND, SALES_PER_SECOND, SOCKETS = 20, 200.0 * SHARE, 20.0 * SHARE, int(500 * SHARE)
 MOST_ATTEMPTS = 2  # of one request: it may get one 503, and succeeds at once again
 
 
