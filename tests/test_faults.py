@@ -93,6 +93,18 @@ def last_for(house: House, seconds: float) -> None:
 # --- kill -9 in mid-flow ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "role", ["gateway", "bids", "push", "site", "relay", "consume", "worker", "mail", "bank"]
+)
+def test_sales_outlive_a_killed_process(house: House, market: Market, role: str) -> None:
+    sales = market.sell(3)
+    house.stack[role].kill()
+    house.stack[role].start()
+    sales += market.sell(2)
+
+    market.assert_sold(sales)
+
+
 def test_an_auction_that_ended_without_a_clock_closes_when_the_clock_is_back(
     house: House, market: Market
 ) -> None:

@@ -88,7 +88,7 @@ class Receiver:
     """A collector: takes OTLP over HTTP at `url`, and keeps the spans. Without `may_answer` it hangs."""
 
     def __init__(self) -> None:
-        self.spans: list[Span] = []
+        self.bodies: list[bytes] = []  # a whole session sends many, and few are looked at
         self.may_answer = threading.Event()
         self.may_answer.set()
         handler = type("Handler", (_Handler,), {"receiver": self})
@@ -101,8 +101,16 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
+    @property
+    def spans(self) -> list[Span]:
+        requests = map(trace_service_pb2.ExportTraceServiceRequest.FromString, list(self.bodies))
+        return [span for request in requests for span in _spans(request)]
+
     def trace(self, trace_id: str) -> list[Span]:
-        return [span for span in list(self.spans) if span.trace_id == trace_id]
+        """The spans of a trace. Bodies that do not name it are not decoded."""
+        named = [body for body in list(self.bodies) if bytes.fromhex(trace_id) in body]
+        requests = map(trace_service_pb2.ExportTraceServiceRequest.FromString, named)
+        return [span for request in requests for span in _spans(request) if span.trace_id == trace_id]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -113,8 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.receiver.may_answer.wait()
         if self.path == "/v1/traces":
-            request = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
-            self.receiver.spans += _spans(request)
+            self.receiver.bodies.append(body)
         self.send_response(200 if self.path == "/v1/traces" else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
