@@ -30,8 +30,8 @@ def event(name: str, handlers: dict[str, list[Node]], *, relayed: bool = True) -
     return (f"event {name}", sorted(handled + [(f"relay {name}", [])] * relayed))
 
 
-def notice(kind: str) -> list[Node]:
-    return [(f"notice {kind}", [(f"mail {kind}", []), (f"push {kind}", [])])]
+def notice(kind: str, *, mailed: bool = True) -> list[Node]:
+    return [(f"notice {kind}", [(f"mail {kind}", [])] * mailed + [(f"push {kind}", [])])]
 
 
 def whole(node: Node) -> int:
@@ -70,7 +70,7 @@ SALE = (
             [
                 event("BidPlaced", {"auction-frames": []}, relayed=False),
                 event("SaleConfirmed", {"sagas": [SAGA]}, relayed=False),
-                event("Won", {"notifications": notice("won")}, relayed=False),
+                event("Won", {"notifications": notice("won", mailed=False)}, relayed=False),
                 ("push frame", []),
             ],
         )
