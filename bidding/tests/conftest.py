@@ -11,6 +11,7 @@ from django.conf import settings
 from auction_project.kernel import errors
 from auction_project.kernel.messaging.backends import memory
 from bidding import runtime
+from bidding.catalogue import catalogue
 from bidding.publishing import messages as log_messages
 from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import Pace
@@ -22,6 +23,14 @@ def pytest_asyncio_loop_factories(item):
     """The event loop of a test."""
     jumps = item.get_closest_marker("virtual_time") is not None
     return {"virtual": virtual_time.Loop} if jumps else {"real": asyncio.new_event_loop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience_with_redis():
+    """No result depends on how busy the machine is, on which all tests run at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "ANSWER_SECONDS", 30.0)
+        yield
 
 
 @pytest.fixture
