@@ -4,23 +4,15 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from auction_project.processes import services_api, services_page
+from auction_project import api_urls
+from auction_project.processes import services_page
 from auction_project.web import event_documents, openapi
 
-_API = {
-    "accounts": "auction_project.accounts.urls",
-    "bidding": "bidding.urls",
-    "inventory": "inventory.urls",
-    "orders": "orders.urls",
-    "notifications": "notifications.urls",
-    "sagas": "sagas.urls",
-}
-
-urlpatterns = [path("api/v1/", include(_API[service])) for service in settings.SERVICES]
+urlpatterns = [path("api/v1/", include(api_urls.APPS[service])) for service in settings.SERVICES]
 if "accounts" in settings.SERVICES:
     admin.autodiscover()
     urlpatterns += [
-        path("api/v1/services", services_api.ServicesView.as_view()),
+        api_urls.REGISTRY,
         *services_page.urlpatterns,
         path("admin/", admin.site.urls),
         path("accounts/", include("auction_project.accounts.page_urls")),

@@ -26,6 +26,8 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
+_WHOLE_API = "auction_project.api_urls"
+
 _rendering = threading.Lock()  # the generator is not safe in several threads
 _rendered: dict[str, bytes] = {}
 
@@ -34,7 +36,7 @@ def document() -> bytes:
     """The OpenAPI document as JSON."""
     with _rendering:
         if "document" not in _rendered:
-            schema = SchemaGenerator().get_schema(request=None, public=True)
+            schema = SchemaGenerator(urlconf=_WHOLE_API).get_schema(request=None, public=True)
             _rendered["document"] = OpenApiJsonRenderer().render(schema, renderer_context={})
         return _rendered["document"]
 

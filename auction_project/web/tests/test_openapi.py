@@ -1,6 +1,9 @@
 """The OpenAPI document: valid, without a guess, and each answer and problem described with an example that is one."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,6 +57,20 @@ def test_the_document_is_valid_and_made_without_a_guess(document: dict[str, Any]
 
     assert dict(drainage.GENERATOR_STATS._warn_cache) == {}
     assert dict(drainage.GENERATOR_STATS._error_cache) == {}
+
+
+def test_a_process_describes_the_whole_api_whichever_apps_it_serves(document: dict[str, Any]) -> None:
+    look = "from auction_project.web import openapi; print(openapi.document().decode())"
+    printed = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup(); {look}"],
+        env={**os.environ, "SERVICES": "accounts"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+    assert json.loads(printed)["paths"].keys() == document["paths"].keys()
 
 
 def test_what_needs_a_token_says_which_and_what_is_public_says_so(document: dict[str, Any]) -> None:
