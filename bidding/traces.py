@@ -45,22 +45,16 @@ def record_bid(
     trace_id = tracing.trace_id(command.correlation_id)
     if not (tracing.is_sampled(trace_id) or (entry is not None and _concerns_sale(entry))):
         return
-    now, status = time.time(), answer[0]
-    called_by = tracing.parse(caller)
-    tracing.record(
-        f"POST {BID_ROUTE}",
+    now = time.time()
+    tracing.record_request(
+        "POST",
+        BID_ROUTE,
         tracing.Context(trace_id, _bid_span(command)),
-        parent=called_by.span_id if called_by is not None and called_by.trace_id == trace_id else "",
+        caller=caller,
         start=now - (time.monotonic() - since),
         end=now,
-        kind="server",
-        error=str(status) if status >= 500 else "",
-        attributes={
-            "http.request.method": "POST",
-            "http.route": BID_ROUTE,
-            "http.response.status_code": status,
-            "gavel.auction_id": command.auction_id,
-        },
+        status=answer[0],
+        attributes={"gavel.auction_id": command.auction_id},
     )
 
 

@@ -4,7 +4,7 @@ Work goes in groups, so no span encloses a call. Instead, code that has just don
 follow from what the span describes: the trace from the correlation id, the span from a kind and the keys of the thing. So a
 parent needs no look-up, a message that comes twice makes the same span, and a process that dies leaves a span out at worst.
 
-A trace is kept or not as a whole. Its root decides: always for a sale, by TRACES_RATIO for anything else. Whatever follows
+A trace is kept or not as a whole. Its root decides: always for a sale, by TRACES_RATIO for anything else. What follows from it
 inherits the decision with the id of its parent: an empty id means that the trace is not kept.
 
 Without an OTLP endpoint `is_on` is False, nothing is recorded, and the exporter is never imported. Attributes hold no maximum, no
@@ -130,3 +130,34 @@ def record(
     if _exporter is not None:
         given = {name: value for name, value in attributes.items() if value is not None}
         _exporter.put(name, span.trace_id, span.span_id, parent, start, max(start, end), kind, error, given)
+
+
+def record_request(
+    method: str,
+    route: str | None,
+    span: Context,
+    *,
+    caller: str,
+    start: float,
+    end: float,
+    status: int,
+    attributes: Mapping[str, str | int | None] = MappingProxyType({}),
+) -> None:
+    """Record a request by its route, because an address may hold what no trace may. `caller` is the `traceparent` that came with
+    it: a parent if the trace is its own."""
+    called_by = parse(caller)
+    record(
+        method if route is None else f"{method} /{route.removeprefix('/')}",
+        span,
+        parent=called_by.span_id if called_by is not None and called_by.trace_id == span.trace_id else "",
+        start=start,
+        end=end,
+        kind="server",
+        error=str(status) if status >= 500 else "",
+        attributes={
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+            **attributes,
+        },
+    )

@@ -51,31 +51,17 @@ class CorrelationMiddleware:
         with logs.bound(correlation_id=correlation_id, span_id=span_id):
             response = self._get_response(request)
         if span_id:
-            _trace(request, response, tracing.Context(trace_id, span_id), caller=caller, began=began)
+            tracing.record_request(
+                str(request.method),
+                getattr(request.resolver_match, "route", None),
+                tracing.Context(trace_id, span_id),
+                caller=caller,
+                start=began,
+                end=time.time(),
+                status=response.status_code,
+            )
         response["X-Correlation-Id"] = correlation_id
         return response
-
-
-def _trace(
-    request: HttpRequest, response: HttpResponse, span: tracing.Context, *, caller: str, began: float
-) -> None:
-    """Record the request by its route: an address may hold what no trace may."""
-    route = getattr(request.resolver_match, "route", None)
-    called_by, status = tracing.parse(caller), response.status_code
-    tracing.record(
-        f"{request.method} /{route}" if route is not None else f"{request.method}",
-        span,
-        parent=called_by.span_id if called_by is not None and called_by.trace_id == span.trace_id else "",
-        start=began,
-        end=time.time(),
-        kind="server",
-        error=str(status) if status >= 500 else "",
-        attributes={
-            "http.request.method": request.method,
-            "http.route": route,
-            "http.response.status_code": status,
-        },
-    )
 
 
 class ProblemMiddleware:
