@@ -1,4 +1,4 @@
-"""Sagas on the Overview: the sales that failed today, by cause, and those that need an operator, whatever their age."""
+"""Sagas on the Overview: the sales that failed today, by cause, and all that need an operator."""
 
 from datetime import datetime
 

@@ -8,6 +8,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -92,18 +93,19 @@ def _postgres(alias: str) -> None:
             with connections[alias].cursor() as cursor:
                 cursor.execute("SELECT 1")
         else:
-            _check_migrations(alias)
+            if waiting := pending_migrations(connections[alias]):
+                raise errors.Unavailable(f"{waiting} migrations wait (run: manage.py migrate_all)")
             _migrated.add(alias)
     finally:
         connections[alias].close()
 
 
-def _check_migrations(alias: str) -> None:
-    executor = MigrationExecutor(connections[alias])
-    targets = [node for node in executor.loader.graph.leaf_nodes() if databases.database_of(node[0]) == alias]
-    plan = executor.migration_plan(targets)
-    if plan:
-        raise errors.Unavailable(f"{len(plan)} migrations wait (run: manage.py migrate_all)")
+def pending_migrations(connection: Any) -> int:
+    """How many migrations this code has that the database of a connection of Django's lacks."""
+    executor = MigrationExecutor(connection)
+    leaves = executor.loader.graph.leaf_nodes()
+    targets = [node for node in leaves if databases.database_of(node[0]) == connection.alias]
+    return len(executor.migration_plan(targets))
 
 
 def _redis(_name: str) -> None:

@@ -8,28 +8,13 @@ import prometheus_client
 import pytest
 from django.db import OperationalError
 
-from auction_project.kernel.messaging import dead_letters
 from auction_project.kernel.messaging import services as messaging
 from auction_project.kernel.messaging.backends import memory
+from auction_project.kernel.messaging.tests import letters
 from sagas import metrics, selectors
 from sagas.tests.conftest import NOW, saga
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
-
-
-def record_dead_letter(topic: str, sale_id: str):
-    dead_letter = dead_letters.DeadLetter(
-        topic=topic,
-        key=sale_id,
-        group="sagas",
-        partition=0,
-        position="1",
-        error="ValueError()",
-        attempts=5,
-        at=NOW,
-        value=b"{}",
-    )
-    return messaging.record_dead_letter(dead_letter=dead_letter)
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +30,8 @@ def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, fake_dispatche
     begin("commit_stock=refuse cancel_order=refuse")
     fake_dispatcher.deliver()
     begin()
-    dead_letter = record_dead_letter("sale-confirmed", "sale-1")
-    record_dead_letter("orders", "sale-2")
+    dead_letter = letters.record("sale-confirmed", "sale-1", group="sagas", at=NOW)
+    letters.record("orders", "sale-2", group="sagas", at=NOW)
 
     assert (selectors.count_parked(), gauge()) == (2, 2)
     assert list(selectors.dead_sales().values_list("key", flat=True)) == ["sale-1"]
@@ -62,7 +47,7 @@ def test_a_dead_sale_counts_as_parked_until_it_is_replayed(begin, fake_dispatche
 
 
 def test_a_dismissed_dead_sale_does_not_wait():
-    dead_letter = record_dead_letter("sale-confirmed", "sale-1")
+    dead_letter = letters.record("sale-confirmed", "sale-1", group="sagas", at=NOW)
     assert (selectors.count_parked(), gauge()) == (1, 1)
 
     messaging.dismiss_dead_letter(dead_letter_id=dead_letter.pk, by="operator", reason="A test.", now=NOW)

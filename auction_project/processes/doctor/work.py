@@ -7,14 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connections
-from django.db.migrations.executor import MigrationExecutor
 
 from auction_project.kernel import contracts, databases, instants
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import dead_letters, outbox
 from auction_project.kernel.messaging import selectors as messaging
 from auction_project.kernel.messaging import transport as transports
-from auction_project.processes import roles
+from auction_project.processes import needs, roles
 from auction_project.processes.doctor import checking, stores
 from bidding.store import mongo
 from sagas import definitions, dispatcher
@@ -85,11 +84,7 @@ def checks() -> list[checking.Check]:
 def migrations(alias: str) -> checking.Verdict:
     """Whether the tables of the database are those of this code."""
     with stores.session(alias) as connection:
-        executor = MigrationExecutor(connection)
-        targets = [
-            node for node in executor.loader.graph.leaf_nodes() if databases.database_of(node[0]) == alias
-        ]
-        pending = len(executor.migration_plan(targets))
+        pending = needs.pending_migrations(connection)
     if pending:
         return checking.fail(
             f"{pending} migrations wait. Roles that need this database do not start.",

@@ -143,10 +143,15 @@ def test_migrations_are_checked_once_and_no_connection_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checked: list[str] = []
-    check = needs._check_migrations
+    pending = needs.pending_migrations
     monkeypatch.setattr(needs, "_migrated", set())
-    monkeypatch.setattr(needs, "_check_migrations", lambda alias: (checked.append(alias), check(alias)))
     results: list[Any] = []
+
+    def check(connection: Any) -> int:
+        checked.append(connection.alias)
+        return pending(connection)
+
+    monkeypatch.setattr(needs, "pending_migrations", check)
 
     def check_thrice() -> None:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""What the doctor says of this machine and of the facts that stores have told it."""
+"""What the doctor says of this machine and of the facts that it has from the stores."""
 
 import shutil
 from collections import namedtuple

@@ -10,9 +10,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker as brokers
-from auction_project.kernel.messaging import dead_letters
-from auction_project.kernel.messaging import services as messaging
 from auction_project.kernel.messaging.backends import memory
+from auction_project.kernel.messaging.tests import letters
 from auction_project.processes.doctor import stores, work
 from auction_project.processes.doctor.checking import Outcome
 from orders import models as orders
@@ -22,30 +21,14 @@ NOW = datetime.now(UTC)
 ALL = ["default", "inventory", "orders", "notifications", "sagas"]
 
 
-def dead_letter(topic: str, key: str) -> None:
-    messaging.record_dead_letter(
-        dead_letter=dead_letters.DeadLetter(
-            topic=topic,
-            key=key,
-            group="orders",
-            partition=0,
-            position="1",
-            error="ValueError()",
-            attempts=5,
-            at=NOW,
-            value=b"{}",
-        )
-    )
-
-
 @pytest.mark.django_db(databases=ALL)
 def test_dead_letters_and_dead_sales_wait_for_an_operator() -> None:
     assert (work.dead().outcome, work.parked().outcome) == (Outcome.OK, Outcome.OK)
 
-    dead_letter("orders", "order-1")
+    letters.record("orders", "order-1", group="orders", at=NOW)
     assert (work.dead().says, work.parked().outcome) == ("1 dead letters wait for an operator.", Outcome.OK)
 
-    dead_letter("sale-confirmed", "sale-1")
+    letters.record("sale-confirmed", "sale-1", group="orders", at=NOW)
     assert (work.dead().outcome, work.parked().says) == (Outcome.WARN, "1 sales wait for an operator.")
 
 
