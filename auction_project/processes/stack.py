@@ -23,7 +23,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 
@@ -34,9 +34,8 @@ from auction_project.processes import health, registry, roles
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
-GATEWAY_SECONDS = (
-    10.0  # for what is under way in a gateway that has a successor; streams are cut then, and resume
-)
+# For what is under way in a gateway that has a successor; then streams are cut, and resume.
+GATEWAY_SECONDS = 10.0
 RESTART_SECONDS = 0.5
 POLL_SECONDS = 0.1
 READY_ANSWER_SECONDS = 2.0
@@ -215,11 +214,7 @@ class Process:
             old = self._popen
             self.environment[health.INSTANCE] = uuid.uuid4().hex
             self._spawn({})
-        deadline = time.monotonic() + READY_SECONDS
-        while not self.ready():
-            if time.monotonic() > deadline:
-                raise NotReady(f"{self.name} is not ready:\n{self.tail()}")
-            time.sleep(POLL_SECONDS)
+        self.wait_until(self.ready, time.monotonic() + READY_SECONDS)
         if old is not None and old.poll() is None:
             os.killpg(old.pid, signal.SIGUSR1)
             try:
@@ -228,6 +223,13 @@ class Process:
                 log.warning("role_killed", role=self.name, waited_seconds=seconds)
                 os.killpg(old.pid, signal.SIGKILL)
                 old.wait()
+
+    def wait_until(self, is_ready: Callable[[], bool], deadline: float) -> None:
+        """Wait until it is ready, while it should run. Raises NotReady with the tail of its log at `deadline` (monotonic)."""
+        while self.should_run and not is_ready():
+            if time.monotonic() > deadline:
+                raise NotReady(f"{self.name} is not ready:\n{self.tail()}")
+            time.sleep(POLL_SECONDS)
 
     def wait(self, seconds: float) -> None:
         """Wait for its end; after `seconds`, kill it."""
@@ -432,15 +434,12 @@ class Stack:
         the log."""
         deadline = time.monotonic() + seconds
         for process in self.processes.values():
-            while process.should_run and not (process.ready() and self._is_routed(process)):
-                if time.monotonic() > deadline:
-                    raise NotReady(f"{process.name} is not ready:\n{process.tail()}")
-                time.sleep(POLL_SECONDS)
+            process.wait_until(lambda one=process: one.ready() and self._is_routed(one), deadline)  # type: ignore[misc]
 
     def _is_routed(self, process: Process) -> bool:
         """Whether the gateway, if there is one, has found a web process ready. It looks every second."""
-        pool, number = process.name.partition("-")[0], process.name.partition("-")[2] or "1"
-        if pool not in self._pools or not self.processes["gateway"].should_run:
+        name, _, number = process.name.partition("-")
+        if name not in self._pools or not self.processes["gateway"].should_run:
             return True
         url = f"http://127.0.0.1:{self.processes['gateway'].health_port}/;csv"
         try:
@@ -450,7 +449,7 @@ class Stack:
             return False
         status = rows[0].index("status")
         up = {row[1] for row in rows if len(row) > status and row[status].startswith("UP")}
-        return all(f"{served}-{number}" in up for served in self._pools[pool])
+        return all(f"{pool}-{number or 1}" in up for pool in self._pools[name])
 
     def stop(self) -> None:
         """End every role; a role that does not drain in STOP_SECONDS is killed."""
