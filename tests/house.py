@@ -111,6 +111,15 @@ class House:
             self.call("report_card", user_id=user_id)
         return Person(self, user_id, email, password or "", roles)
 
+    def new_staff(self, *options: str) -> "Person":
+        """An account for the admin, made with these options of `manage.py create_account`."""
+        email = f"staff-{uuid.uuid4().hex[:8]}@example.org"
+        command = self.manage(
+            "create_account", "--email", email, "--password", PASSWORD, "--verified", *options
+        )
+        assert command.returncode == 0, command.stderr
+        return Person(self, "", email, PASSWORD, ())
+
     def stranger(self, *roles: str) -> "Person":
         """A bidder with a valid token and a reported card, and no account: cheap, for crowds that never pay."""
         person = Person(self, uuid.uuid4().hex, "", "", roles or ("bidder",))
@@ -156,6 +165,12 @@ class House:
                 pass  # some tests cause an outage
             time.sleep(0.1)
         raise AssertionError(f"waited {seconds:g} s for {what}")
+
+    @staticmethod
+    def let_pass(seconds: float) -> None:
+        """Wait until so much time has passed, for which a fault lasts."""
+        until = time.monotonic() + seconds
+        House.wait_until(lambda: time.monotonic() >= until, "time to pass", seconds=seconds + 5)
 
 
 class Person:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from auction_project.kernel import instants
+from auction_project.tools.load import answers as records
 from tests.house import House, Person
 
 PATIENCE_SECONDS = 90.0
@@ -41,18 +41,18 @@ class AnswersFile:
     def add(
         self, auction_id: str, actor: str, key: str, body: dict[str, Any], sent: float, answer: httpx.Response
     ) -> None:
-        line = {
-            "auction_id": auction_id,
-            "actor": actor,
-            "key": key,
-            "at_sent": int(sent * 1000),
-            "at_answered": instants.now(),
-            "body": body,
-            "status": answer.status_code,
-            "answer": answer.json(),
-        }
+        line = records.line(
+            auction_id=auction_id,
+            actor=actor,
+            key=key,
+            body=body,
+            sent=sent,
+            answered=time.time(),
+            status=answer.status_code,
+            answer=answer.json(),
+        )
         with self._lock, self.path.open("ab") as file:
-            file.write(msgspec.json.encode(line) + b"\n")
+            file.write(line)
 
 
 class Client:

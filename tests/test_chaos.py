@@ -1,6 +1,6 @@
 """What users see while a process dies or hangs, or a store is away: through the gateway, under steady traffic.
 
-Each fault happens to one running stack, one after the other. Nothing that was acknowledged is lost, whatever happens.
+Each fault happens to one running stack, one after the other. No fault loses what was acknowledged.
 `make chaos` runs it: it takes ten minutes and both cores, so `make test` has `tests/test_faults.py` in its place.
 GAVEL_RELIABILITY names the file in which it writes what users saw. Times are reported there and not tested.
 """
@@ -68,13 +68,8 @@ def _faults(house: House) -> Iterator[Fault]:
 
 
 def _pause_after(fault: Fault) -> Iterator[Fault]:
-    _last(BETWEEN_SECONDS)
+    House.let_pass(BETWEEN_SECONDS)
     yield fault
-
-
-def _last(seconds: float) -> None:
-    until = time.monotonic() + seconds
-    House.wait_until(lambda: time.monotonic() >= until, "time to pass", seconds=seconds + 5)
 
 
 def _kill(house: House, name: str) -> Fault:
@@ -93,7 +88,7 @@ def _hang(house: House, name: str) -> Fault:
     pid, began = house.stack[name].pid, time.monotonic()
     os.killpg(pid, signal.SIGSTOP)
     try:
-        _last(HANG_SECONDS)
+        house.let_pass(HANG_SECONDS)
     finally:
         os.killpg(pid, signal.SIGCONT)
     healed = time.monotonic()
@@ -105,7 +100,7 @@ def _outage(house: House, service: str) -> Fault:
     began = time.monotonic()
     house.control("kill", service)
     try:
-        _last(OUTAGE_SECONDS)
+        house.let_pass(OUTAGE_SECONDS)
     finally:
         house.control("start", service)
     healed = time.monotonic()

@@ -84,12 +84,6 @@ def die_at_each(
     return sales
 
 
-def last_for(house: House, seconds: float) -> None:
-    """Wait until an outage has lasted so long."""
-    until = time.monotonic() + seconds
-    house.wait_until(lambda: time.monotonic() >= until, "the outage to last", seconds=seconds + 5)
-
-
 # --- kill -9 in mid-flow ---------------------------------------------------------------------------------------------
 
 
@@ -309,7 +303,7 @@ def test_bids_go_on_without_it_and_the_sales_catch_up(
     house.control("kill", service)
     began = time.monotonic()
     during = market.sell(2)
-    last_for(house, OUTAGE_SECONDS)
+    house.let_pass(OUTAGE_SECONDS)
     attempts = crowd.since(began, until=time.monotonic())
     read = house.operator.get(path)
     house.control("start", service)
@@ -328,7 +322,7 @@ def test_without_the_bid_log_bids_get_503_in_time_and_bidding_resumes_by_itself(
     before = market.sell(2)
     house.control(stop, "mongodb")
     began = time.monotonic()
-    last_for(house, OUTAGE_SECONDS)
+    house.let_pass(OUTAGE_SECONDS)
     attempts = crowd.since(began, until=time.monotonic())
     read = house.http.get(f"/api/v1/auctions/{market.listing}")
     house.control(start, "mongodb")

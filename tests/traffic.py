@@ -6,6 +6,7 @@ its key after Retry-After; a socket that closes is opened again, and asks for wh
 """
 
 import asyncio
+import functools
 import itertools
 import json
 import subprocess
@@ -19,22 +20,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 import websockets
 
-from auction_project.kernel import money, tokens
-from auction_project.tools.load import http
+from auction_project.kernel import money
+from auction_project.tools.load import answers as records
+from auction_project.tools.load import crowd, http
 
 if TYPE_CHECKING:
     from tests.house import House
 
 ROOT = Path(__file__).resolve().parents[1]
-RISE = 210_00
 UNITS, BUYERS = 5_000, 20
 WORKERS = 64  # requests of one kind in flight
 RETRY_SECONDS = 0.1  # after no answer
 CONNECTING_AT_ONCE = 25
 CONNECT_SECONDS = 60.0
 CATCH_UP_SECONDS = 30.0
-OLD_ACCOUNT_SECONDS = 10_000_000
-TOKEN_SECONDS = 3600.0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -197,7 +196,7 @@ class _Client:
         return http.post(
             f"/api/v1/auctions/{auction_id}/bids",
             self._address[0],
-            f"Authorization: Bearer {_token(user)}\r\nIdempotency-Key: {key}\r\n",
+            f"{_authorization(user)}Idempotency-Key: {key}\r\n",
             msgspec.json.encode(body),
         )
 
@@ -211,20 +210,21 @@ class _Client:
         status: int,
         answer: bytes,
     ) -> None:
-        line = {
-            "auction_id": auction_id,
-            "actor": user,
-            "key": key,
-            "at_sent": int(sent * 1000),
-            "at_answered": int(time.time() * 1000),
-            "body": body,
-            "status": status,
-            "answer": msgspec.json.decode(answer),
-        }
-        self._answers.write(msgspec.json.encode(line) + b"\n")
-        self.noted(line)
+        decoded = msgspec.json.decode(answer)
+        line = records.line(
+            auction_id=auction_id,
+            actor=user,
+            key=key,
+            body=body,
+            sent=sent,
+            answered=time.time(),
+            status=status,
+            answer=decoded,
+        )
+        self._answers.write(line)
+        self.noted(status, decoded)
 
-    def noted(self, line: dict[str, Any]) -> None:
+    def noted(self, status: int, answer: Any) -> None:
         """Look at an answer."""
 
 
@@ -234,7 +234,7 @@ class _Bids(_Client):
     def requests(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         for number in itertools.count():
             lot, round_ = number % len(self._plan.lots), number // len(self._plan.lots)
-            amount = money.format(self._plan.start_price + RISE * round_, "EUR")
+            amount = money.format(self._plan.start_price + crowd.RISE * round_, "EUR")
             bidder = self._plan.bidders[number % len(self._plan.bidders)]
             yield bidder, self._plan.lots[lot], {"amount": amount, "currency": "EUR"}
 
@@ -250,9 +250,9 @@ class _Sales(_Client):
         for buyer in itertools.cycle(self._plan.buyers):
             yield buyer, self._plan.listing, {"quantity": 1}
 
-    def noted(self, line: dict[str, Any]) -> None:
-        if line["status"] == 201:
-            self.sales[line["answer"]["sale_id"]] = time.time()
+    def noted(self, status: int, answer: Any) -> None:
+        if status == 201:
+            self.sales[answer["sale_id"]] = time.time()
 
 
 class _Sockets:
@@ -318,20 +318,9 @@ async def _holds(condition: Callable[[], bool], seconds: float) -> bool:
     return condition()
 
 
-_tokens: dict[str, str] = {}
-
-
-def _token(user: str) -> str:
-    if user not in _tokens:
-        now = time.time()
-        _tokens[user] = tokens.sign(
-            sub=user,
-            roles=["bidder"],
-            created_at=int(now) - OLD_ACCOUNT_SECONDS,
-            now=now,
-            seconds=TOKEN_SECONDS,
-        )
-    return _tokens[user]
+@functools.cache
+def _authorization(user: str) -> str:
+    return crowd.authorization(user, now=time.time())
 
 
 async def _run(plan: Plan, answers: BinaryIO) -> Report:

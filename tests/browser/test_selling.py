@@ -193,12 +193,7 @@ def test_the_admins_menu_shows_what_its_user_may_see(house: houses.House, open_w
         ("clerk", ["--group", "stock clerk"]),
         ("chief", ["--superuser", "--roles", "operator"]),
     ):
-        email = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
-        command = house.manage(
-            "create_account", "--email", email, "--password", houses.PASSWORD, "--verified", *options
-        )
-        assert command.returncode == 0, command.stderr
-        window = open_window(houses.Person(house, "", email, houses.PASSWORD, ()))
+        window = open_window(house.new_staff(*options))
         window.page.goto("/admin/")
         texts = window.page.locator("#nav-sidebar a, nav a, aside a").all_inner_texts()
         entries[name] = {line.strip() for text in texts for line in text.split("\n")}  # icon, name, badge

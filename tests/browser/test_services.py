@@ -1,7 +1,6 @@
 """The page "Services" of the admin refreshes itself, can be paused by the keyboard, and says so when it cannot refresh."""
 
 import re
-import uuid
 from collections.abc import Callable
 
 from playwright import sync_api
@@ -15,12 +14,7 @@ TABLE = "**/admin/services/table/"
 
 
 def test_the_page_of_services_is_live_and_can_be_paused(house: houses.House, open_window: Open) -> None:
-    email = f"chief-{uuid.uuid4().hex[:8]}@example.org"
-    command = house.manage(
-        "create_account", "--email", email, "--password", houses.PASSWORD, "--verified", "--superuser"
-    )
-    assert command.returncode == 0, command.stderr
-    window = open_window(houses.Person(house, "", email, houses.PASSWORD, ()))
+    window = open_window(house.new_staff("--superuser"))
     page = window.page
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/table/" in request.url else None)

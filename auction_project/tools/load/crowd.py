@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from auction_project.kernel import money, tokens
+from auction_project.tools.load import answers as records
 from auction_project.tools.load import http
 
 RISE = 210_00
@@ -48,18 +49,15 @@ class Tally(msgspec.Struct):
 def make_bidders(count: int, *, now: float) -> list[Bidder]:
     """Bidders whose tokens are signed here, because the machine holds the key. They have no cards, and their auctions
     need none."""
-    bidders = []
-    for _ in range(count):
-        user_id = uuid.uuid4().hex
-        token = tokens.sign(
-            sub=user_id,
-            roles=["bidder"],
-            created_at=int(now) - _OLD_ACCOUNT_SECONDS,
-            now=now,
-            seconds=TOKEN_SECONDS,
-        )
-        bidders.append(Bidder(user_id, f"Authorization: Bearer {token}\r\n"))
-    return bidders
+    user_ids = [uuid.uuid4().hex for _ in range(count)]
+    return [Bidder(user_id, authorization(user_id, now=now)) for user_id in user_ids]
+
+
+def authorization(user_id: str, *, now: float) -> str:
+    """The header line of a bidder whose account is old, with a token for TOKEN_SECONDS."""
+    created_at = int(now) - _OLD_ACCOUNT_SECONDS
+    token = tokens.sign(sub=user_id, roles=["bidder"], created_at=created_at, now=now, seconds=TOKEN_SECONDS)
+    return f"Authorization: Bearer {token}\r\n"
 
 
 class Crowd:
@@ -168,17 +166,18 @@ class Crowd:
         self.tally.accepted += status == 201
         self.tally.outcomes["accepted" if status == 201 else str(decoded.get("code", status))] += 1
         if self._answers is not None:
-            line = {
-                "auction_id": target.auction_id,
-                "actor": bidder.user_id,
-                "key": key,
-                "at_sent": int(sent * 1000),
-                "at_answered": int(answered * 1000),
-                "body": body,
-                "status": status,
-                "answer": decoded,
-            }
-            self._answers.write(msgspec.json.encode(line) + b"\n")
+            self._answers.write(
+                records.line(
+                    auction_id=target.auction_id,
+                    actor=bidder.user_id,
+                    key=key,
+                    body=body,
+                    sent=sent,
+                    answered=answered,
+                    status=status,
+                    answer=decoded,
+                )
+            )
 
 
 def _confirmation(answer: bytes) -> str | None:
