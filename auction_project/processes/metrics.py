@@ -1,4 +1,4 @@
-"""The metrics that every process has, whatever its role, and those of the stores."""
+"""The metrics that the processes of all roles have, and those of the stores."""
 
 from collections.abc import Mapping
 

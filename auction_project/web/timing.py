@@ -1,6 +1,6 @@
 """Counts requests by route, status and time, whichever way they take through this process.
 
-There are few routes, whatever addresses clients make up. An answer counts when it begins: what comes after depends on how
+There are few routes, also when clients make addresses up. An answer counts when it begins: what comes after depends on how
 fast the client reads, and a stream goes on for hours.
 """
 

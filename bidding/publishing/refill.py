@@ -41,17 +41,15 @@ class Refill:
         self._pace = pace
         self._since = since
         self._topics: set[str] = set()  # of what it has published
-        self._go_on_at = 0.0  # whatever the readers do
+        self._go_on_at = 0.0  # monotonic: from then on no reader is waited for
         self._read = 0  # auctions
-        # By auction, the mark up to which it is to be published again:
-        self._asked_for: dict[
-            str, int
-        ] = {}  # it has new entries; whether it has moved since is not known yet
-        self._first: dict[str, int] = {}  # it has new entries
+        # By auction, the mark up to which it is to be published again. Those asked for have new entries, and it is not known
+        # yet whether they have moved since; the first have moved.
+        self._asked_for: dict[str, int] = {}
+        self._first: dict[str, int] = {}
         self._waiting: dict[str, int] = {}
-        self._states: dict[
-            str, rules.State
-        ] = {}  # of those that were begun: as far as they are published again
+        # Of those that were begun: as far as they are published again.
+        self._states: dict[str, rules.State] = {}
         self._done: set[str] = set()
         self.messages = 0
         transport.begin_epoch(EPOCH)

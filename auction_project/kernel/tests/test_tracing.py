@@ -23,8 +23,8 @@ def receiver() -> Iterator[spans.Receiver]:
 
 
 def _record(span_id: str = SPAN, **options: object) -> None:
-    told: dict[str, object] = {"parent": "", "start": 1.5, "end": 2.25} | options
-    tracing.record("step", tracing.Context(TRACE, span_id), **told)  # type: ignore[arg-type]
+    arguments: dict[str, object] = {"parent": "", "start": 1.5, "end": 2.25} | options
+    tracing.record("step", tracing.Context(TRACE, span_id), **arguments)  # type: ignore[arg-type]
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------
