@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Case, Count, Min, Q, QuerySet, When
 
 from auction_project.kernel.contracts import events
+from auction_project.kernel.messaging import groups
 from auction_project.kernel.messaging import models as messaging
 from auction_project.kernel.messaging import selectors as dead_letters
 from sagas import definitions, engine, models
@@ -20,6 +21,22 @@ def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[mo
         sendable |= Q(definition=definition.name, version=definition.version, position__in=positions)
     live = sorted(status.value for status in engine.LIVE)
     return models.Saga.objects.filter(sendable, status__in=live, due_at__lte=now).order_by("due_at")
+
+
+def list_for_task(saga_ids: Collection[str], step: str, *, now: datetime) -> QuerySet[models.Saga]:
+    """The sagas of a task for `step`, and, as far as its group has room, those whose own task for the same step is still on its
+    way, the oldest first. Not among these: one that has tried the step before, because it may delay the others; and one before
+    its first step, because that comes by turns."""
+    at_step = Q(pk__in=[])
+    for definition in definitions.KNOWN.values():
+        positions = [index for index, one in enumerate(definition.steps) if one.name == step]
+        at_step |= Q(definition=definition.name, version=definition.version, position__in=positions)
+    running = Q(status=engine.Status.RUNNING.value) & ~models.BEGINNING
+    waiting = running & at_step & Q(started_at=None, tries=0, due_at__gt=now)
+    own = Q(pk__in=saga_ids)
+    ranks = Case(When(own, then=0), default=1)
+    most = max(len(saga_ids), groups.MAX_MEMBERS)
+    return models.Saga.objects.filter(own | waiting).order_by(ranks, "created_at", "sale_id")[:most]
 
 
 def list_under_way() -> QuerySet[models.Saga]:

@@ -88,12 +88,13 @@ def start_sagas(*, sales: Sequence[Sale], now: datetime) -> int:
 def begin_attempts(*, saga_ids: Sequence[str], leg: str, worker: str, now: datetime) -> list[Attempt]:
     """Store that the calls named `leg` are under way, for those of the sagas of which they are due; their attempts.
 
-    Do nothing about the others.
+    Do nothing about the others. A group that has room takes along sagas whose own tasks for the same call still wait: when
+    the workers are busy, what has gathered goes together. Those tasks then find nothing to do.
     """
-    sagas = models.Saga.objects.in_bulk(saga_ids)
+    sagas = {saga.pk: saga for saga in selectors.list_for_task(saga_ids, leg, now=now)}
     attempts = [
         attempt
-        for saga_id in dict.fromkeys(saga_ids)
+        for saga_id in dict.fromkeys([*saga_ids, *sagas])
         if (attempt := _attempt_at(sagas.get(saga_id), saga_id))
     ]
     lost = [attempt for attempt in attempts if attempt.saga.has_lost_its_attempt(now)]
@@ -101,6 +102,8 @@ def begin_attempts(*, saga_ids: Sequence[str], leg: str, worker: str, now: datet
         outcomes=[Outcome(attempt=attempt, kind=engine.Outcome.LOST) for attempt in lost], now=now
     )
     due = [attempt for attempt in attempts if _is_due(attempt, leg)]
+    if not any(attempt.saga.pk in saga_ids for attempt in due):
+        return []  # other tasks have taken them along
     moves = [
         saga_log.move(
             attempt.saga, engine.begin(attempt.definition, attempt.saga.state), now=now, worker=worker

@@ -22,8 +22,8 @@ log = logs.get(__name__)
 
 @celery.shared_task(name=dispatcher.RUN_STEP, bind=True)
 def run_step(self: celery.Task, *, saga_ids: list[str], step: str) -> None:
-    """Attempt the call `step` (of a step or a compensation) for those of the sagas of which it is due, and then all calls
-    that follow on its queue."""
+    """Attempt the call `step` (of a step or a compensation) for those of the sagas of which it is due, and for others that
+    wait for the same; then all calls that follow on its queue."""
     try:
         attempts = services.begin_attempts(
             saga_ids=saga_ids, leg=step, worker=str(self.request.hostname), now=datetime.now(UTC)
@@ -35,10 +35,9 @@ def run_step(self: celery.Task, *, saga_ids: list[str], step: str) -> None:
             raise
         log.warning("saga_log_unavailable", saga_ids=saga_ids, step=step, error=repr(error))
         raise Ignore from error
-    # The rest of the chain makes the next calls of the sagas that go on in their direction.
-    in_chain = [
-        saga.pk for saga, _ in waiting if self.request.chain and directions[saga.pk] == saga.direction
-    ]
+    # The rest of the chain makes the next calls of its own sagas that go on in their direction.
+    own = set(saga_ids) if self.request.chain else set()
+    in_chain = [saga.pk for saga, _ in waiting if saga.pk in own and directions[saga.pk] == saga.direction]
     saga_log.send([(saga, legs) for saga, legs in waiting if saga.pk not in in_chain])
     if not in_chain:
         raise Ignore

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from auction_project.kernel.messaging import groups
 from sagas import engine, models, operators, services, tasks
 from sagas.tests import participants
-from sagas.tests.conftest import make_sale, published, run_group, saga, start, timeline
+from sagas.tests.conftest import make_sale, published, run, run_group, saga, start, timeline
 
 pytestmark = pytest.mark.django_db(databases=["default", "sagas"])
 ALL = list(participants.ACTIONS)
@@ -122,6 +122,71 @@ def test_a_task_leaves_those_alone_of_which_its_call_is_not_due(begin_group, fak
     assert {sale: saga(sale).revision for sale in sales[:2]} == before
     assert timeline(sales[2]) == ["reserve_stock DONE"]
     assert participants.calls(sales[2]) == ["reserve_stock"]
+
+
+def test_a_task_takes_along_those_that_wait_for_the_same_call_and_their_own_tasks_find_nothing(
+    begin_group, fake_dispatcher
+):
+    sales = begin_group("", "", "")
+    for sale in sales:
+        run(sale, "reserve_stock")
+    fake_dispatcher.lose()
+
+    run(sales[1], "assess_risk")
+    before = {sale: saga(sale).revision for sale in sales}
+    for sale in (sales[0], sales[2]):
+        run(sale, "assess_risk")
+
+    assert {sale: saga(sale).revision for sale in sales} == before
+    assert [participants.calls(sale).count("assess_risk") for sale in sales] == [1, 1, 1]
+    assert [legs[0] for _, legs in fake_dispatcher.chains] == ["commit_stock"]
+    assert sorted(fake_dispatcher.chains[0][0]) == sorted(sales)
+
+
+def test_those_that_a_task_took_along_get_a_chain_of_their_own(begin_group, fake_dispatcher):
+    sales = begin_group("", "")
+    for sale in sales:
+        run(sale, "reserve_stock")
+    fake_dispatcher.lose()
+
+    tasks.run_step.push_request(chain=["the next task"])
+    try:
+        tasks.run_step.run(saga_ids=[sales[0]], step="assess_risk")  # goes on in its chain: it raises no Ignore
+    finally:
+        tasks.run_step.pop_request()
+
+    assert [ids for ids, _ in fake_dispatcher.chains] == [(sales[1],)]
+
+
+@pytest.mark.parametrize("script", ["assess_risk=fail:1", "assess_risk=away:1"])
+def test_one_that_has_tried_the_call_before_goes_by_itself(begin_group, fake_dispatcher, script):
+    failed, other = begin_group(script, "")
+    for sale in (failed, other):
+        run(sale, "reserve_stock")
+    run_group([failed], "assess_risk")  # takes the other one along
+    late = begin_group("")[0]
+    run(late, "reserve_stock")
+
+    run(late, "assess_risk")
+
+    assert (saga(late).position, saga(other).position) == (4, 4)
+    assert participants.calls(failed).count("assess_risk") == 1
+
+
+def test_a_task_takes_nobody_along_that_waits_for_a_turn_or_that_it_has_no_room_for(
+    begin_group, fake_dispatcher, monkeypatch
+):
+    monkeypatch.setattr(groups, "MAX_MEMBERS", 2)
+    sales = begin_group("", "", "")
+    run(sales[0], "reserve_stock")
+    assert [saga(sale).position for sale in sales] == [1, 0, 0]
+    for sale in sales[1:]:
+        run(sale, "reserve_stock")
+
+    run(sales[2], "assess_risk")
+
+    assert saga(sales[2]).position == 4
+    assert sorted(saga(sale).position for sale in sales[:2]) == [1, 4]
 
 
 def test_a_member_that_another_writer_has_moved_is_not_stored_and_the_others_are(begin_group):
