@@ -44,7 +44,9 @@ class Runtime:
         self._announcer = announcer
         self.store = mongo.MongoStore(settings.MONGODB_URL, settings.MONGODB_DATABASE)
         self._notifier = wakeup.Notifier()
-        self.committer = committer.Committer(self.store, on_stored=self._on_stored)
+        self.committer = committer.Committer(
+            self.store, on_stored=self._on_stored, on_batch=self._notifier.notify
+        )
         self.committer.start()
         self.catalogue = catalogue.Catalogue(settings.REDIS_URL, settings.MONGODB_DATABASE)
         self.cards = reports.Cards(self.store)
@@ -52,8 +54,7 @@ class Runtime:
         metrics.waiting_commands.measure_by(lambda: {(): self.committer.waiting})
         metrics.stalled.measure_by(lambda: {(): self.committer.stalled})
 
-    def _on_stored(self, incarnation: str, stored: Sequence[rounds.Proposal]) -> None:
-        self._notifier.notify(incarnation)
+    def _on_stored(self, stored: Sequence[rounds.Proposal]) -> None:
         try:
             if self._announcer is not None:
                 self._announcer.announce(stored)

@@ -7,34 +7,22 @@ from collections.abc import Mapping
 
 LOOK_AHEAD_BATCHES = 2
 MAX_LOOK_AHEAD_BATCHES = 32
-FULL_LOOK_EVERY = 4  # polls of a writer that has nothing new; in between, only its next number is asked for
 
 
 class Writer:
     """One incarnation, as far as its batches are known. Times are monotonic seconds.
 
-    All batches before `floor` are done with. The batch `floor` is asked for until an earlier poll has seen its successor,
-    because a bulk may become visible piece by piece.
+    All batches before `floor` are done with. A batch that its writer has named is complete, and is asked for once. Any other is
+    asked for until an earlier poll has seen its successor, because a bulk may become visible piece by piece.
     """
 
-    __slots__ = (
-        "_counts",
-        "_idle_after_seconds",
-        "asked_at",
-        "floor",
-        "heard_at",
-        "quiet_polls",
-        "seen",
-        "width",
-    )
+    __slots__ = ("_counts", "complete", "floor", "polled_at", "seen", "width")
 
-    def __init__(self, registered: int, *, now: float, idle_after_seconds: float) -> None:
+    def __init__(self, registered: int) -> None:
         self.floor = self.seen = registered
+        self.complete = registered - 1
         self.width = LOOK_AHEAD_BATCHES
-        self.quiet_polls = 0
-        self.asked_at = float("-inf")
-        self.heard_at = now
-        self._idle_after_seconds = idle_after_seconds
+        self.polled_at = float("-inf")
         self._counts: dict[int, int] = {}
 
     def registered(self, number: int) -> None:
@@ -42,39 +30,32 @@ class Writer:
         self.floor = max(self.floor, number)
         self.seen = max(self.seen, number)
 
-    def is_idle(self, now: float) -> bool:
-        return now - self.heard_at > self._idle_after_seconds
+    def completed(self, number: int) -> None:
+        """It has named this batch."""
+        self.complete = max(self.complete, number)
 
-    def wake(self, now: float) -> None:
-        """It has written: ask for it at once, and often for a while."""
-        self.heard_at = now
-        self.asked_at = float("-inf")
-        self.quiet_polls = 0
-
-    def next_numbers(self, now: float, idle_poll_seconds: float) -> range:
-        """The batch numbers to ask for now; for an idle writer none until `idle_poll_seconds` have passed."""
-        if self.is_idle(now) and now - self.asked_at < idle_poll_seconds:
+    def next_numbers(self, now: float, poll_seconds: float) -> range:
+        """The batch numbers to ask for now: those that are complete, else every `poll_seconds` those that may come next."""
+        if self.complete >= self.floor:
+            return range(self.floor, min(self.complete, self.floor + MAX_LOOK_AHEAD_BATCHES) + 1)
+        if now - self.polled_at < poll_seconds:
             return range(0)
-        self.asked_at = now
-        if self.quiet_polls % FULL_LOOK_EVERY:
-            return range(self.seen + 1, self.seen + 2)
+        self.polled_at = now
         return range(self.floor, self.floor + self.width + 1)
 
     def known(self, number: int) -> int:
         """How many entries of that batch were seen."""
         return self._counts.get(number, 0)
 
-    def saw(self, counts: Mapping[int, int], now: float) -> None:
-        """By number, how many entries this poll saw of the batches that have grown. What an earlier poll had seen was complete
-        before this one began."""
-        self.floor = self.seen
-        self._counts = {n: count for n, count in {**self._counts, **counts}.items() if n >= self.floor}
+    def saw(self, numbers: range, counts: Mapping[int, int]) -> None:
+        """These numbers were asked for. By number, how many entries there are of the batches that have grown. What an earlier
+        poll had seen was complete before this one began."""
         highest = max(counts, default=0)
-        if highest > self.seen:
-            self.heard_at = now
-            self.width = min(MAX_LOOK_AHEAD_BATCHES, self.width * 2)
-            self.seen = highest
-            self.quiet_polls = 0
+        grew = highest > self.seen
+        if numbers[-1] <= self.complete:
+            self.floor = numbers[-1] + 1
         else:
-            self.width = LOOK_AHEAD_BATCHES
-            self.quiet_polls += 1
+            self.floor = max(self.floor, self.seen)
+            self.width = min(MAX_LOOK_AHEAD_BATCHES, self.width * 2) if grew else LOOK_AHEAD_BATCHES
+        self.seen = max(self.seen, highest)
+        self._counts = {n: count for n, count in {**self._counts, **counts}.items() if n >= self.floor}

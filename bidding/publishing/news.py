@@ -1,7 +1,7 @@
 """Which auctions have entries that are not published yet.
 
-The relay learns it from the numbers of the writers' batches (a hint, asked for every few milliseconds while they write) and
-from a slow sweep that compares the ends of the logs with the marks, slice by slice (the truth). The entries of a batch are kept
+The relay learns it from the writers' batches (a hint: they name those that are complete, and the relay asks for the next ones now
+and then) and from a slow sweep that compares the ends of the logs with the marks, slice by slice (the truth). The entries of a batch are kept
 until they are published, so that most are read once.
 """
 
@@ -58,10 +58,11 @@ class News:
             if auction_id not in self._set_aside:
                 self.waiting[auction_id] = None
 
-    async def ask_writers(self, idle_poll_seconds: float) -> None:
-        """Note the auctions that the writers' next batches touch. Raises errors.Unavailable."""
+    async def ask_writers(self, poll_seconds: float) -> None:
+        """Note the auctions that the writers' next batches touch: those that are complete, and each `poll_seconds` those that may
+        be. Raises errors.Unavailable."""
         now = self._clocks.monotonic()
-        numbers = {name: writer.next_numbers(now, idle_poll_seconds) for name, writer in self.writers.items()}
+        numbers = {name: writer.next_numbers(now, poll_seconds) for name, writer in self.writers.items()}
         known = {
             bid_log.batch_name(name, number): self.writers[name].known(number)
             for name, of_writer in numbers.items()
@@ -73,7 +74,7 @@ class News:
             counts[name][number] = batch.count
             self._note_batch(batch)
         for name, of_writer in counts.items():
-            self.writers[name].saw(of_writer, now)
+            self.writers[name].saw(numbers[name], of_writer)
 
     def _note_batch(self, batch: bid_log.Batch) -> None:
         self.note(
@@ -109,15 +110,17 @@ class News:
         if ahead:
             self._entries[auction_id] = ahead
 
-    def are_writers_idle(self, now: float) -> bool:
-        return all(writer.is_idle(now) for writer in self.writers.values())
-
-    def wake(self, name: str) -> None:
-        """The writer `name` has written. One that is not known yet is met at once. Raises errors.Unavailable."""
-        if name and name not in self.writers:
-            runtime.call(self._meet_writers())
-        if writer := self.writers.get(name):
-            writer.wake(self._clocks.monotonic())
+    def hear(self, batch_names: Iterable[str]) -> None:
+        """These batches are complete. A writer that is not known yet is met at once. Raises errors.Unavailable."""
+        for batch_name in batch_names:
+            try:
+                name, number = bid_log.batch_of(batch_name)
+            except ValueError:  # no writer's message
+                continue
+            if name not in self.writers:
+                runtime.call(self._meet_writers())
+            if writer := self.writers.get(name):
+                writer.completed(number)
 
     def sweep(self) -> None:
         """Compare a slice, when it is time. If this fails, the relay still publishes what it learns from the writers."""
@@ -171,12 +174,7 @@ class News:
         living = await writers.living(since=since)
         self.writers = {name: writer for name, writer in self.writers.items() if name in living}
         for name, number in living.items():
-            self.writers.setdefault(name, self._writer(number)).registered(number)
-
-    def _writer(self, number: int) -> batches.Writer:
-        return batches.Writer(
-            number, now=self._clocks.monotonic(), idle_after_seconds=self._pace.writer_idle_after_seconds
-        )
+            self.writers.setdefault(name, batches.Writer(number)).registered(number)
 
     def _is_published(self, auction_id: str, seq: int) -> bool:
         published = self._documents.seq(auction_id)

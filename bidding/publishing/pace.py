@@ -2,13 +2,12 @@
 
 import msgspec
 
-from bidding.writer import wakeup
-
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """The defaults are those of production. Tests pass others, to see one part at work without the rest."""
 
-    poll_seconds: float = 0.025  # between two steps while writers write
+    poll_seconds: float = 0.025  # between two steps while the writers cannot be heard
+    saving_step_seconds: float = 0.1  # between two steps while documents wait for their save
     idle_step_seconds: float = (
         0.5  # of a step in which nothing happens; what is due is late by that much at most
     )
@@ -18,9 +17,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     follower_seconds: float = 0.5  # before a relay that does not have the lease asks for it again
 
     # News: from the writers, and from the sweep.
-    writer_idle_after_seconds: float = 2 * wakeup.NOTIFY_SECONDS
-    idle_poll_seconds: float = 1.0  # of an idle writer that will wake the relay
-    unheard_poll_seconds: float = 0.1  # of an idle writer while none can wake it
+    heard_poll_seconds: float = 1.0  # of writers that name their batches: a name may be lost
+    unheard_poll_seconds: float = 0.05  # of writers that cannot be heard
     sweep_seconds: float = 2.0  # from the beginning of one round to that of the next, if it takes no longer
     sweep_rest: float = (
         19.0  # after a slice, times what it took: the store is left to the bids; but the first round is fast

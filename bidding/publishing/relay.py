@@ -2,8 +2,8 @@
 
 It is a loop over six parts: `lease` (any number of relays may run; one works), `news` (which auctions have entries that
 are not published), `publisher` (from these to the transport), `documents` (the fold at each mark), `catalogue_keeper`
-(what lists show) and `handled` (what a transport that is emptied need not have again). A writer that begins
-again after a pause wakes it (`wakeup`), so that a quiet site is asked seldom. If a relay dies, the next one begins at the
+(what lists show) and `handled` (what a transport that is emptied need not have again). The writers
+wake it (`wakeup`), so that it asks for nothing that is not there. If a relay dies, the next one begins at the
 stored marks and repeats at most what was published within a second of the last save.
 
 Every step is bounded, however much waits: one pass over what has news, a piece of each. An auction whose log or document is
@@ -75,7 +75,7 @@ class LogRelay:
             return True
         is_filling = self._catalogue.is_due and runtime.call(self._catalogue.step())
         try:
-            runtime.call(self._news.ask_writers(self._idle_poll_seconds()))
+            runtime.call(self._news.ask_writers(self._writers_poll_seconds()))
             if self._refill is None:
                 self._check_epoch()
             published = self._publisher.publish(self._refill)
@@ -110,18 +110,18 @@ class LogRelay:
     def _rest(self) -> None:
         """Until there may be something to do."""
         now = self._clocks.monotonic()
-        is_idle = self._refill is None and self._listener.is_listening and self._news.are_writers_idle(now)
-        self._news.wake(self._listener.wait(self._idle_seconds(now) if is_idle else self._pace.poll_seconds))
+        is_idle = self._refill is None and self._listener.is_listening
+        self._news.hear(self._listener.wait(self._idle_seconds(now) if is_idle else self._pace.poll_seconds))
 
     def _idle_seconds(self, now: float) -> float:
         """As long as nothing is due: documents that wait for their second, the next slice of the sweep."""
-        poll = self._pace.poll_seconds
-        due = self._pace.idle_step_seconds if self._documents.are_saved else poll
-        return max(poll, min(due, self._news.next_slice - now))
-
-    def _idle_poll_seconds(self) -> float:
         pace = self._pace
-        return pace.idle_poll_seconds if self._listener.is_listening else pace.unheard_poll_seconds
+        due = pace.idle_step_seconds if self._documents.are_saved else pace.saving_step_seconds
+        return max(pace.poll_seconds, min(due, self._news.next_slice - now))
+
+    def _writers_poll_seconds(self) -> float:
+        pace = self._pace
+        return pace.heard_poll_seconds if self._listener.is_listening else pace.unheard_poll_seconds
 
     # --- an emptied transport --------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ async def announced(scripted):
 
 @pytest.fixture
 async def writer(scripted, announced):
-    def on_stored(_incarnation, stored):
+    def on_stored(stored):
         for proposal in stored:
             entry = proposal.entry
             assert scripted.entries[entry.auction_id, entry.seq] == entry

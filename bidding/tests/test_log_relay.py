@@ -123,10 +123,8 @@ def test_each_entry_of_a_batch_is_read_once(log, make_relay, transport, monkeypa
     assert (read, relay._news._kept, relay._news._entries) == ([], 0, {})
 
 
-def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time_for_more(
-    log, make_relay, monkeypatch
-):
-    relay = make_relay(sweep_seconds=3600.0, writer_idle_after_seconds=3600.0)
+def test_a_writer_with_nothing_new_is_asked_for_its_next_numbers_and_no_others(log, make_relay, monkeypatch):
+    relay = make_relay(sweep_seconds=3600.0)
     log.register(number=7)
     step_until(relay, lambda: relay._news.writers)
     polls, find = [], log.store.bids.batches
@@ -136,11 +134,10 @@ def test_a_writer_with_nothing_new_is_asked_for_one_number_and_every_fourth_time
         return await find(known)
 
     monkeypatch.setattr(log.store.bids, "batches", recording)
-    for _ in range(8):
+    for _ in range(3):
         relay.step()
 
-    wide, narrow = ["w:7", "w:8", "w:9"], ["w:8"]
-    assert polls == [wide, narrow, narrow, narrow] * 2
+    assert polls == [["w:7", "w:8", "w:9"]] * 3
 
 
 def test_the_sweep_finds_what_batch_numbers_missed(log, relay, transport):

@@ -26,7 +26,8 @@ class Appender:
     """One writer's batches. `number` is that of the last batch, `limit` the most entries of the next one, `stalled_since`
     the monotonic time since when the store has left outcomes open (None: it does not).
 
-    `on_stored` is called after each bulk with the incarnation and what it has stored. It must not wait, and not raise.
+    `on_stored` is called after each bulk with what it has stored, `on_batch` with the name of a batch that is complete. They
+    must not wait, and not raise.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Appender:
         competition: fairness.Fairness,
         *,
         clocks: Clocks,
-        on_stored: Callable[[str, Sequence[rounds.Proposal]], None],
+        on_stored: Callable[[Sequence[rounds.Proposal]], None],
+        on_batch: Callable[[str], None],
     ) -> None:
         self._bids = bids
         self._fairness = competition
         self._clocks = clocks
         self._on_stored = on_stored
+        self._on_batch = on_batch
         self.incarnation = incarnation
         self.number = 0
         self.limit = MAX_BATCH
@@ -86,13 +89,15 @@ class Appender:
             stored = proposals[done : done + ours]
             for proposal in stored:
                 settle(proposal)
-            self._on_stored(self.incarnation, stored)
+            self._on_stored(stored)
             done += ours
             if appended.conflict and ours == appended.stored:
                 metrics.conflicts.inc()
                 break
             self._fairness.won()
-        if not done and not tries:
+        if done or tries:
+            self._on_batch(batch)
+        else:
             self.number -= 1  # no entry has it, and a number that stored nothing would be a hole
         return done
 

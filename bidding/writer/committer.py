@@ -33,14 +33,16 @@ logger = logs.get(__name__)
 class Committer:
     """What waits for its outcome, and the loop that commits it. Make and use it within one event loop.
 
-    `on_stored` is called after each bulk with the incarnation and what it has stored. It must not wait, and not raise.
+    `on_stored` is called after each bulk with what it has stored, `on_batch` with the name of a batch that is complete. They
+    must not wait, and not raise.
     """
 
     def __init__(
         self,
         log_store: protocols.LogStore,
         *,
-        on_stored: Callable[[str, Sequence[rounds.Proposal]], None] = lambda _, __: None,
+        on_stored: Callable[[Sequence[rounds.Proposal]], None] = lambda _: None,
+        on_batch: Callable[[str], None] = lambda _: None,
         clocks: Clocks = SYSTEM,
         pauses: fairness.Pauses = fairness.PAUSES,
     ) -> None:
@@ -55,7 +57,12 @@ class Committer:
         self._auctions = auction_cache.AuctionCache(log_store)
         self._fairness = fairness.Fairness(log_store.writers, self.incarnation, clocks=clocks, pauses=pauses)
         self._appender = appender.Appender(
-            log_store.bids, self.incarnation, self._fairness, clocks=clocks, on_stored=on_stored
+            log_store.bids,
+            self.incarnation,
+            self._fairness,
+            clocks=clocks,
+            on_stored=on_stored,
+            on_batch=on_batch,
         )
         self._heartbeat = heartbeat.Heartbeat(log_store, self._appender, clocks=clocks)
         self._group_commit = group_commit.GroupCommit(

@@ -1,7 +1,7 @@
-"""Wakes the relay of the bid log as soon as a writer has stored something after a pause.
+"""Tells the relay of the bid log which batches are complete, so that it reads each once and asks for no other.
 
-Best effort, over Redis: a message names the writer, and carries nothing else. A relay that misses it finds the entries by
-its slow poll; one that cannot listen polls fast instead.
+Best effort, over Redis: a message is the name of a batch, after which its writer stores nothing more under that name or an
+earlier one. A relay that misses it finds the entries by its slow poll; one that cannot listen polls faster.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from redis.asyncio import retry as async_retry
 
 from auction_project.kernel import logs
 
-NOTIFY_SECONDS = 0.5  # between two messages of a writer: the relay polls fast for longer than that
 CONNECT_SECONDS = 1.0
 RETRY_SECONDS = 1.0  # before Redis is tried again
 MAX_NAME_CHARACTERS = 64
@@ -29,7 +28,9 @@ def channel() -> str:
 
 
 class Notifier:
-    """The writer's end. Make and use it within one event loop; `notify` never waits and never raises."""
+    """The writer's end. Make and use it within one event loop; `notify` never waits and never raises.
+
+    One message is on its way at a time. The next one names the last batch that is complete by then."""
 
     def __init__(self) -> None:
         self._client = redis.asyncio.Redis.from_url(
@@ -39,15 +40,16 @@ class Notifier:
             retry=async_retry.Retry(backoff.NoBackoff(), 0),
             protocol=2,
         )
-        self._next = 0.0
+        self._silent_until = 0.0
+        self._batch = ""  # to be sent
         self._publishing: asyncio.Task[None] | None = None
 
-    def notify(self, name: str) -> None:
-        """The writer `name` has stored something."""
-        now = time.monotonic()
-        if now >= self._next and (self._publishing is None or self._publishing.done()):
-            self._next = now + NOTIFY_SECONDS
-            self._publishing = asyncio.get_running_loop().create_task(self._publish(name))
+    def notify(self, batch: str) -> None:
+        """The batch of that name is complete."""
+        self._batch = batch
+        is_publishing = self._publishing is not None and not self._publishing.done()
+        if not is_publishing and time.monotonic() >= self._silent_until:
+            self._publishing = asyncio.get_running_loop().create_task(self._publish())
 
     async def close(self) -> None:
         if self._publishing is not None:
@@ -55,11 +57,13 @@ class Notifier:
             await asyncio.gather(self._publishing, return_exceptions=True)
         await self._client.aclose()
 
-    async def _publish(self, name: str) -> None:
+    async def _publish(self) -> None:
         try:
-            await self._client.publish(channel(), name)
+            while self._batch:
+                batch, self._batch = self._batch, ""
+                await self._client.publish(channel(), batch)
         except (redis.RedisError, OSError) as error:
-            self._next = time.monotonic() + RETRY_SECONDS
+            self._silent_until = time.monotonic() + RETRY_SECONDS
             log.warning("relay_not_woken", error=repr(error))
 
 
@@ -75,23 +79,28 @@ class Listener:
     def is_listening(self) -> bool:
         return self._pubsub is not None
 
-    def wait(self, seconds: float) -> str:
-        """Sleep for `seconds` at most, or until a writer has stored something; the writer's name, or "".
+    def wait(self, seconds: float) -> list[str]:
+        """Sleep for `seconds` at most, or until a batch is complete; the names of all that have come by then.
 
         Never raises because of Redis. Messages from before it listened are lost, so look at the log once after it begins to.
         """
         deadline = time.monotonic() + seconds
         if self._pubsub is None and time.monotonic() >= self._next_try:
             self._listen()
+        names: list[str] = []
         try:
-            while self._pubsub is not None and (left := deadline - time.monotonic()) > 0:
-                message = self._pubsub.get_message(timeout=left)
+            while self._pubsub is not None:
+                left = 0.0 if names else deadline - time.monotonic()
+                message = self._pubsub.get_message(timeout=max(0.0, left))
                 if message is not None and message["type"] == "message":
-                    return bytes(message["data"])[:MAX_NAME_CHARACTERS].decode(errors="replace")
+                    names.append(bytes(message["data"])[:MAX_NAME_CHARACTERS].decode(errors="replace"))
+                elif left <= 0:
+                    return names
         except (redis.RedisError, OSError) as error:
             self._lose(error)
-        time.sleep(max(0.0, deadline - time.monotonic()))
-        return ""
+        if not names:
+            time.sleep(max(0.0, deadline - time.monotonic()))
+        return names
 
     def close(self) -> None:
         if self._pubsub is not None and self._client is not None:
