@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -32,8 +33,8 @@ _OTHER_DESCRIPTORS = 500  # logs, checks and listeners; each connection takes tw
 _COMPANION = "auction_project.processes.gateway_companion"
 
 
-def run(arguments: Sequence[str]) -> None:
-    """What `manage.py gateway` does with these arguments."""
+def run(arguments: Sequence[str]) -> NoReturn:
+    """What `manage.py gateway` does with these arguments. It ends in HAProxy."""
     parser = argparse.ArgumentParser(
         prog="manage.py gateway",
         description="Route, authenticate, limit and balance requests: run HAProxy in this process. Probes, metrics and the "
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _start_companion(*, address: str) -> None:
-    """Start it as a child of this process, which becomes HAProxy next."""
+    """Start what keeps the gateway in the registry, as a child of this process, which becomes HAProxy next."""
     instance = os.environ.get("GAVEL_INSTANCE", "")  # what `/readyz` answers of the gateway
     environment = {
         **os.environ,
