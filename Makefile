@@ -70,6 +70,7 @@ endif
 # another directory made, has no stamp of its own, and is made anew.
 $(STAMP): requirements/development.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "Gavel needs Python 3.11 to 3.14, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v)'
+	@[ ! -L .venv ] || { echo ".venv is a link, and the installation would empty the directory that it points to: remove the link first." >&2; exit 1; }
 	@echo "Installing into .venv (once; one to three minutes) ..."
 	@rm -f $(STAMP)
 	@$(PYTHON) -m venv --clear .venv || { echo "python3 cannot make a virtual environment (Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }

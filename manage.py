@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""The command line of Gavel: `python manage.py help` lists the commands, roles among them."""
+"""The command line of Gavel: `python manage.py help` lists the commands, roles among them.
+
+The gateway is none of Django's commands, because it needs no app: without them it is back sooner after it has died.
+"""
 
 import os
 import sys
@@ -7,9 +10,14 @@ import sys
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
 
     try:
+        if sys.argv[1:2] == ["gateway"]:
+            from auction_project.processes import gateway
+
+            gateway.run(sys.argv[2:])
+        from django.core.management import execute_from_command_line
+
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as refused:
         print(f"The settings are refused:\n{refused}", file=sys.stderr)

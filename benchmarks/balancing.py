@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from auction_project.management.commands import gateway
-from auction_project.processes import roles
+from auction_project.processes import gateway, roles
 from auction_project.tools.load import crowd
 from benchmarks import market, processes
 from benchmarks.figures import Figure

@@ -16,7 +16,8 @@ from auction_project.kernel.tests import spans
 from auction_project.processes.stack import SMALL_HOUSE, Stack
 from tests import house
 
-LAST = ("test_faults", "test_hot_auctions", "test_contract")  # their data slows the tests after them
+# Their data slows the tests after them.
+LAST = ("test_faults", "test_hot_auctions", "test_contract", "test_rolling")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,27 +1,25 @@
 """What users see while a process dies or hangs, or a store is away: through the gateway, under steady traffic.
 
-Each fault happens to one running stack, one after the other. No fault loses what was acknowledged.
-`make chaos` runs it: it takes ten minutes and both cores, so `make test` has `tests/test_faults.py` in its place.
-GAVEL_RELIABILITY names the file in which it writes what users saw. Times are reported there and not tested.
+Each fault happens to one running stack, one after the other. No fault loses what was acknowledged. A Trial says which faults, how
+long each lasts, and under which load: there is one for `make test`, and a longer one for `make chaos`, which writes what users saw
+into the file that GAVEL_RELIABILITY names. Times are reported there and not tested.
 """
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import pytest
 from django.conf import settings
 
 from tests import traffic
 from tests.house import House
 
 REPORT = os.environ.get("GAVEL_RELIABILITY", "")
-HANG_SECONDS, OUTAGE_SECONDS, BETWEEN_SECONDS = 10.0, 20.0, 4.0
-LOAD = {"lots": 10, "bids_per_second": 20.0, "sales_per_second": 2.0, "sockets": 50}
 SLOW_SECONDS = 1.0  # a slower answer counts as part of the fault
 ANSWERS = (201, 409, 503)
 
@@ -34,14 +32,12 @@ class Fault(msgspec.Struct, frozen=True):
     healed: float
 
 
-pytestmark = pytest.mark.skipif(not REPORT, reason="make chaos runs it")
-
-
 def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> None:
-    plan = traffic.plan(house, tmp_path / "answers.jsonl", **LOAD)
+    trial = CHAOS if REPORT else SUITE
+    plan = traffic.plan(house, tmp_path / "answers.jsonl", **trial.load)
     running = traffic.Traffic(plan, house.stack.environment)
 
-    faults = list(_faults(house))
+    faults = [fault for happen in trial.faults for fault in happen(house, trial)]
     report = running.stop()
 
     assert {attempt.status for attempt in report.attempts} <= {0, *ANSWERS}
@@ -49,27 +45,59 @@ def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> N
     assert (report.gaps, report.behind) == (0, 0)
     traffic.assert_settled(house, report)
     house.assert_verified("--answers", plan.answers)
-    Path(REPORT).write_text(_document(house, faults, report))
+    if REPORT:
+        Path(REPORT).write_text(_document(house, trial, faults, report))
 
 
-def _faults(house: House) -> Iterator[Fault]:
-    """Let them happen, one after the other."""
-    names = list(house.stack.processes)
-    for name in names:
-        yield from _pause_after(_kill(house, name))
-    for name in names:
-        yield from _pause_after(_hang(house, name))
+def _kills(house: House, trial: "Trial") -> Iterator[Fault]:
+    for name in list(house.stack.processes):
+        yield _kill(house, name)
+        House.let_pass(trial.between_seconds)
+
+
+def _hangs(house: House, trial: "Trial") -> Iterator[Fault]:
+    for name in list(house.stack.processes):
+        yield _hang(house, name, trial.hang_seconds)
+        House.let_pass(trial.between_seconds)
+
+
+def _restarts(house: House, _trial: "Trial") -> Iterator[Fault]:
     began = time.monotonic()
     for name in house.stack.roll():
         yield Fault(f"rolling restart: {name}", began, time.monotonic())
         began = time.monotonic()
-    for service in _stores():
-        yield from _pause_after(_outage(house, service))
 
 
-def _pause_after(fault: Fault) -> Iterator[Fault]:
-    House.let_pass(BETWEEN_SECONDS)
-    yield fault
+def _outages(house: House, trial: "Trial") -> Iterator[Fault]:
+    for store in ("redis", "postgres", "mongodb", *(["kafka"] if settings.KAFKA_BOOTSTRAP_SERVERS else [])):
+        yield _outage(house, store, trial.outage_seconds)
+        House.let_pass(trial.between_seconds)
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """Which faults happen, under which load, and how long they last."""
+
+    faults: tuple[Callable[[House, "Trial"], Iterator[Fault]], ...]
+    load: dict[str, Any]
+    hang_seconds: float
+    outage_seconds: float
+    between_seconds: float
+
+
+SUITE = Trial(
+    faults=(_kills, _hangs, _outages),  # `test_rolling` restarts
+    load={"lots": 5, "bids_per_second": 10.0, "sales_per_second": 1.0, "sockets": 20},
+    hang_seconds=3.0,
+    outage_seconds=6.0,
+    between_seconds=0.5,
+)
+CHAOS = Trial(
+    faults=(_kills, _hangs, _restarts, _outages),
+    load={"lots": 10, "bids_per_second": 20.0, "sales_per_second": 2.0, "sockets": 50},
+    hang_seconds=10.0,
+    outage_seconds=20.0,
+    between_seconds=4.0,
+)
 
 
 def _kill(house: House, name: str) -> Fault:
@@ -83,43 +111,39 @@ def _kill(house: House, name: str) -> Fault:
     return Fault(f"kill -9 of {name}", began, began)
 
 
-def _hang(house: House, name: str) -> Fault:
+def _hang(house: House, name: str, seconds: float) -> Fault:
     """The process stands still, and goes on as if nothing had been."""
     pid, began = house.stack[name].pid, time.monotonic()
     os.killpg(pid, signal.SIGSTOP)
     try:
-        house.let_pass(HANG_SECONDS)
+        house.let_pass(seconds)
     finally:
         os.killpg(pid, signal.SIGCONT)
     healed = time.monotonic()
     house.stack.wait_ready()
-    return Fault(f"{name} hangs for {HANG_SECONDS:g} s", began, healed)
+    return Fault(f"{name} hangs for {seconds:g} s", began, healed)
 
 
-def _outage(house: House, service: str) -> Fault:
+def _outage(house: House, service: str, seconds: float) -> Fault:
     began = time.monotonic()
     house.control("kill", service)
     try:
-        house.let_pass(OUTAGE_SECONDS)
+        house.let_pass(seconds)
     finally:
         house.control("start", service)
     healed = time.monotonic()
     house.stack.wait_ready()
-    return Fault(f"{service} away for {OUTAGE_SECONDS:g} s", began, healed)
+    return Fault(f"{service} away for {seconds:g} s", began, healed)
 
 
-def _stores() -> tuple[str, ...]:
-    return ("redis", "postgres", "mongodb", *(["kafka"] if settings.KAFKA_BOOTSTRAP_SERVERS else []))
-
-
-def _document(house: House, faults: list[Fault], report: traffic.Report) -> str:
+def _document(house: House, trial: Trial, faults: list[Fault], report: traffic.Report) -> str:
     """docs/reliability.md: one row for each fault."""
     settled = _settled_at(house, list(report.sales))
     ends = [fault.began for fault in faults[1:]] + [float("inf")]
     rows = [_row(fault, until, report, settled) for fault, until in zip(faults, ends, strict=True)]
     load = (
-        f"{LOAD['bids_per_second']:g} bids/s on {LOAD['lots']} lots, {LOAD['sales_per_second']:g} sales/s, "
-        f"{LOAD['sockets']} WebSockets"
+        f"{trial.load['bids_per_second']:g} bids/s on {trial.load['lots']} lots, {trial.load['sales_per_second']:g} sales/s, "
+        f"{trial.load['sockets']} WebSockets"
     )
     lines = [
         "# What users see of a fault",

@@ -5,9 +5,6 @@ Bidding has no line because it does not use PostgreSQL.
 
 from typing import Any
 
-import psycopg
-from psycopg.types.array import ListBinaryDumper
-
 DATABASE_OF_APP = {
     "inventory": "inventory",
     "orders": "orders",
@@ -24,6 +21,9 @@ def database_of(app_label: str) -> str:
 
 def send_arrays_in_binary() -> None:
     """For all connections from now on. As text, an array's elements are quoted one by one, at up to twelve times the cost."""
+    import psycopg  # here, because the settings read this module, and the gateway reads the settings
+    from psycopg.types.array import ListBinaryDumper
+
     psycopg.adapters.register_dumper(list, ListBinaryDumper)
 
 

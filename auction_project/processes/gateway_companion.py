@@ -8,10 +8,7 @@ import argparse
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 from auction_project.kernel import logs
 from auction_project.processes import registry
@@ -19,20 +16,6 @@ from auction_project.processes import registry
 LOOK_SECONDS = 0.5  # between two looks at whether the gateway runs
 ANSWER_SECONDS = 1.0
 MAX_ANSWER_BYTES = 4096
-
-
-def start(
-    *, address: str, private_address: str, instance: str, redis_url: str, log_level: str, log_format: str
-) -> None:
-    """Start it as a child of this process, which becomes HAProxy next. `instance`: what `/readyz` answers of it."""
-    argv = [sys.executable, "-m", __name__, str(os.getpid()), address, private_address, instance]
-    environment = {**os.environ, "REDIS_URL": redis_url, "GAVEL_LOG_LEVEL": log_level}
-    subprocess.Popen(
-        argv,
-        cwd=Path(__file__).resolve().parents[2],
-        env={**environment, "GAVEL_LOG_FORMAT": log_format},
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def answers(private_address: str, instance: str) -> bool:

@@ -7,9 +7,6 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from auction_project import VERSION
 from auction_project.kernel import databases, logs
 from auction_project.settings import development_keys, environment, traces
@@ -199,11 +196,7 @@ CACHES = {
     "default": {
         "BACKEND": "auction_project.web.cache.OptionalCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {
-            "socket_timeout": 0.3,
-            "socket_connect_timeout": 0.3,
-            "retry": Retry(NoBackoff(), 0),  # what comes late is a miss
-        },
+        "OPTIONS": {"socket_timeout": 0.3, "socket_connect_timeout": 0.3},  # what comes late is a miss
     }
 }
 

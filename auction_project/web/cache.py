@@ -11,6 +11,8 @@ from typing import Any
 import redis
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from auction_project.kernel import logs
 
@@ -27,7 +29,8 @@ class OptionalCache(RedisCache):
     _unavailable_until = 0.0  # of the process: Django makes a cache for each thread
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
-        super().__init__(server, params)
+        once = {"retry": Retry(NoBackoff(), 0)}
+        super().__init__(server, params | {"OPTIONS": params.get("OPTIONS", {}) | once})
         # By name, one of the process.
         self._limits = LocMemCache("limits-without-redis", {"OPTIONS": {"MAX_ENTRIES": MAX_LIMITS_IN_MEMORY}})
 

@@ -54,6 +54,13 @@ async def log_store(database_name):
 
 
 @pytest.fixture
+def raw(log_store, database_name):
+    """The server without our code between."""
+    with pymongo.MongoClient(settings.MONGODB_URL) as client:
+        yield client[database_name]
+
+
+@pytest.fixture
 def bid_log(database_name, settings):
     """The process's runtime on a database of its own, its loop in a thread."""
     runtime.current.close()

@@ -189,7 +189,6 @@ STORES = (
     rates("Dead letters", "gavel_messages_dead_lettered_total", "group"),
     gauges("Groups that have stopped", "gavel_consumer_halted", "group"),
     gauges("Messages of outboxes that wait", "gavel_outbox_waiting_messages", "database"),
-    gauges("Rows that a relay has yet to publish", "gavel_outbox_unpublished_messages", "source"),
     rates("Spans lost", "gavel_spans_lost_total", "role"),
     gauges("Age of the oldest of them", "gavel_outbox_oldest_seconds", "database", SECONDS),
     rates("Entries of the bid log published", "gavel_bid_log_published_total", "instance"),

@@ -10,12 +10,6 @@ PUBLISHED = metrics.counter(
     ["topic"],
     roles=("relay",),
 )
-UNPUBLISHED = metrics.gauge(
-    "gavel_outbox_unpublished_messages",
-    "Messages that this relay found unpublished at its last look, up to one batch.",
-    ["source"],
-    roles=("relay",),
-)
 CONSUMED = metrics.counter(
     "gavel_messages_consumed_total",
     "Messages handled and acknowledged, repeats included.",

@@ -52,7 +52,7 @@ def _measure_backlogs() -> None:
 
 
 def _unpublished() -> registry.Figure:
-    waiting = figures.total(metrics.UNPUBLISHED) + figures.total(bidding.entries_unpublished)
+    waiting = relay.unpublished() + figures.total(bidding.entries_unpublished)
     return registry.Figure(waiting, "events")
 
 

@@ -1,219 +1,35 @@
-"""The gateway as a real HAProxy with the project's configuration, in front of servers that note what reaches them."""
+"""Where the gateway sends requests, and how it runs: a real HAProxy with the project's configuration."""
 
-import contextlib
-import functools
 import http.client
 import http.server
-import json
 import os
 import re
-import socket
 import ssl
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jwt
 import pytest
 import yaml
 from django.conf import settings
 from django.test import override_settings
-from websockets.sync import client as websocket_client
-from websockets.sync import server as websocket_server
 
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import problems
-from auction_project.management.commands import gateway
-from auction_project.processes import gateway_companion, health, registry, roles, stack
-from auction_project.settings import development_keys
-from auction_project.web import http_protocol
-
-AUCTIONS = [f"{number:032x}" for number in range(1, 40)]
-AUCTION = AUCTIONS[0]
-INSTANCE = "the gateway under test"
-
-
-class Answer(NamedTuple):
-    """What the client got."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> dict[str, Any]:
-        parsed: dict[str, Any] = json.loads(self.body)
-        return parsed
-
-
-class _Quiet(http.server.ThreadingHTTPServer):
-    """Says nothing of a check that hangs up before its answer."""
-
-    daemon_threads = True
-
-    def handle_error(self, *_args: object) -> None:
-        pass
-
-
-class Pool:
-    """A web process in name only: it answers its name to everything, and notes the requests that it got."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.requests: list[tuple[str, dict[str, str]]] = []
-        self.hangs_up = False
-        pool = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.close_connection = "Transfer-Encoding" in self.headers  # it does not read chunks
-                if self.path != "/readyz":
-                    pool.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
-                    if pool.hangs_up:
-                        self.close_connection = True
-                        return
-                body = json.dumps({"pool": pool.name}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_GET = do_POST = answer
-
-            def log_message(self, *_args: object) -> None:
-                pass
-
-        self._server = _Quiet(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class Gateway:
-    """HAProxy with the values of the settings, and the pools behind it by name."""
-
-    def __init__(self, directory: Path, **environment: str) -> None:
-        self.pools = {name: Pool(name) for name in ("bids", "bids-2", "push", "site", "stock", "orders")}
-        self.port, self.private_port = stack.free_port(), stack.free_port()
-        self._environment = {
-            "GATEWAY_BIDS_2": self.pools["bids-2"].address,
-            **{f"GATEWAY_{name.upper()}_1": self.pools[name].address for name in roles.POOLS},
-            "GATEWAY_PRIVATE_BIND": f"127.0.0.1:{self.private_port}",
-            health.INSTANCE: INSTANCE,
-            **environment,
-        }
-        self._log = directory / f"gateway-{self.port}.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        values = gateway.values(bind=f"127.0.0.1:{self.port}") | self._environment
-        argv = [gateway.binary(), "-db", "-f", str(gateway.DIRECTORY / "haproxy.cfg")]
-        with self._log.open("wb") as output:
-            self._process = subprocess.Popen(argv, env=values, stdout=output, stderr=output)
-        wait_until(self._is_ready)
-
-    def _is_ready(self) -> bool:
-        """Whether it answers; it takes its pools for good until a check says otherwise."""
-        with contextlib.suppress(OSError):
-            return self.ask("GET", "/readyz", port=self.private_port).json["instance"] == INSTANCE
-        return False
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        for pool in self.pools.values():
-            pool.close()
-
-    def ask(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, *, port: int = 0
-    ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=15)
-        try:
-            connection.request(method, path, headers=dict(headers or {}))
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
-
-    def send(self, raw: bytes) -> bytes:
-        """The first bytes of the answer to `raw`, empty if the connection is closed without one."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=15) as connection:
-            connection.sendall(raw)
-            return connection.recv(65_536)
-
-    def seen(self) -> list[tuple[str, dict[str, str]]]:
-        """All requests that reached a pool."""
-        return [request for pool in self.pools.values() for request in pool.requests]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def token(**changed: Any) -> str:
-    return tokens.sign(
-        sub=changed.pop("sub", "u1"),
-        roles=["bidder"],
-        created_at=0,
-        now=time.time(),
-        seconds=300,
-        changed=changed,
-    )
-
-
-def bearer(access: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {access}"}
-
-
-Start = Callable[..., Gateway]
-
-
-@pytest.fixture(name="start")
-def start_one(tmp_path: Path, settings: Any) -> Iterator[Start]:
-    """Starts a gateway with pools of its own, and with these settings. Variables of its environment begin with GATEWAY_."""
-    started: list[Gateway] = []
-
-    def start(**changed: Any) -> Gateway:
-        settings.VAR_DIR = tmp_path
-        for name, value in changed.items():
-            setattr(settings, name, value)
-        one = Gateway(
-            tmp_path, **{name: value for name, value in changed.items() if name.startswith("GATEWAY_")}
-        )
-        started.append(one)
-        one.start()
-        return one
-
-    yield start
-    for one in started:
-        one.stop()
-
-
-@pytest.fixture(name="front", scope="module")
-def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """For tests that change nothing in it. The settings of tests have no limits but those of streams and of log-ins."""
-    directory = tmp_path_factory.mktemp("gateway")
-    with override_settings(VAR_DIR=directory, SIGN_INS_PER_MINUTE=0):
-        one = Gateway(directory)
-        one.start()
-    yield one
-    one.stop()
+from auction_project.processes import gateway, gateway_companion, health, registry, roles, stack
+from auction_project.processes.tests.gateways import (
+    AUCTION,
+    AUCTIONS,
+    INSTANCE,
+    Gateway,
+    Pool,
+    Start,
+    wait_until,
+)
 
 
 @pytest.mark.parametrize(
@@ -266,104 +82,6 @@ def test_all_bids_of_an_auction_go_to_one_process_and_auctions_are_spread(front:
     assert {process for processes in by_auction.values() for process in processes} == {"bids", "bids-2"}
 
 
-@functools.cache
-def another_key() -> str:
-    """A private key that is not the house's."""
-    with tempfile.TemporaryDirectory() as directory:
-        return development_keys.jwt_private_key(Path(directory))
-
-
-def forged(**headers: Any) -> str:
-    """A token with good claims that another RSA key has signed."""
-    stranger = another_key()
-    claims = jwt.decode(token(), options={"verify_signature": False})
-    return jwt.encode(
-        claims, stranger, algorithm="RS256", headers={"kid": tokens.key_id(settings.JWT_PUBLIC_KEY)} | headers
-    )
-
-
-BAD_TOKENS: dict[str, Callable[[], str]] = {
-    "no token at all": lambda: "",
-    "three words": lambda: "a.b.c",
-    "expired": lambda: token(exp=int(time.time()) - 1),
-    "without an expiry": lambda: token(exp=None),
-    "for refreshing": lambda: token(token_use="refresh"),
-    "by a key that is not ours": forged,
-    "by a key that names itself": lambda: forged(kid="mine"),
-    "without a signature": lambda: jwt.encode({"sub": "u1", "exp": time.time() + 60}, "", algorithm="none"),
-    "by our public key as a password": lambda: hs256(),
-    "with one letter changed": lambda: token()[:-8] + "AAAAAAAA",
-}
-
-
-def hs256() -> str:
-    """The public key, which everybody knows, as the secret of an HMAC."""
-    import base64
-    import hashlib
-    import hmac
-
-    def part(of: bytes) -> str:
-        return base64.urlsafe_b64encode(of).rstrip(b"=").decode()
-
-    _, claims, _ = token().split(".")
-    header = json.dumps({"alg": "HS256", "kid": tokens.key_id(settings.JWT_PUBLIC_KEY)}).encode()
-    signed = f"{part(header)}.{claims}"
-    return f"{signed}.{part(hmac.digest(settings.JWT_PUBLIC_KEY.encode(), signed.encode(), hashlib.sha256))}"
-
-
-@pytest.mark.parametrize("kind", BAD_TOKENS)
-def test_no_service_sees_a_request_with_a_bad_token(front: Gateway, kind: str) -> None:
-    before = len(front.seen())
-
-    answer = front.ask("POST", f"/api/v1/auctions/{AUCTION}/bids", bearer(BAD_TOKENS[kind]()))
-
-    assert answer.status == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.json == problems.problem(tokens.InvalidToken())[1]
-    assert len(front.seen()) == before
-
-
-def test_another_scheme_than_bearer_is_refused(front: Gateway) -> None:
-    assert front.ask("GET", "/api/v1/time", {"Authorization": "Basic dTE6cHc="}).status == 401
-
-
-def test_a_good_token_and_no_token_reach_the_service_unchanged(front: Gateway) -> None:
-    access = token()
-
-    assert front.ask("GET", "/api/v1/orders", bearer(access)).status == 200
-    assert front.ask("GET", "/api/v1/orders").status == 200
-
-    (_, with_token), (_, without) = front.pools["orders"].requests[-2:]
-    assert with_token["authorization"] == f"Bearer {access}"
-    assert "authorization" not in without
-
-
-def test_during_a_rotation_tokens_of_both_keys_pass_and_each_must_be_signed_by_the_key_that_it_names(
-    start: Start,
-) -> None:
-    second = another_key()
-    second_public = development_keys.public_key_of(second)
-    front = start(JWT_SECOND_PUBLIC_KEY=second_public)
-    claims = jwt.decode(token(), options={"verify_signature": False})
-
-    def signed(kid: str) -> dict[str, str]:
-        return bearer(jwt.encode(claims, second, algorithm="RS256", headers={"kid": kid}))
-
-    assert front.ask("GET", "/", bearer(token())).status == 200
-    assert front.ask("GET", "/", signed(tokens.key_id(second_public))).status == 200
-    assert front.ask("GET", "/", signed(tokens.key_id(settings.JWT_PUBLIC_KEY))).status == 401
-
-
-def test_the_name_of_a_key_may_begin_with_a_dash(start: Start) -> None:
-    """One key in 64 has such a name."""
-    front = start(GATEWAY_FIRST_KEY_ID="-R8n", GATEWAY_SECOND_KEY_ID="-m")
-    claims = jwt.decode(token(), options={"verify_signature": False})
-    signed = jwt.encode(claims, settings.JWT_PRIVATE_KEY, algorithm="RS256", headers={"kid": "-R8n"})
-
-    assert front.ask("GET", "/", bearer(signed)).status == 200
-    assert front.ask("GET", "/", bearer(token())).status == 401
-
-
 def test_where_a_request_comes_from_is_said_by_the_gateway_alone(front: Gateway) -> None:
     lies = {
         "X-Forwarded-For": "6.6.6.6",
@@ -379,22 +97,6 @@ def test_where_a_request_comes_from_is_said_by_the_gateway_alone(front: Gateway)
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "http"
     assert headers.keys().isdisjoint({"x-forwarded-host", "forwarded", "x-real-ip"})
-
-
-def test_the_targets_of_prometheus_are_not_reachable_from_outside(front: Gateway) -> None:
-    before = len(front.seen())
-
-    assert front.ask("GET", "/targets").status == 404
-    assert len(front.seen()) == before
-
-
-@pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz"])
-def test_probes_and_metrics_are_on_the_private_port_alone(front: Gateway, path: str) -> None:
-    before = len(front.seen())
-
-    assert front.ask("GET", path).status == 404
-    assert len(front.seen()) == before
-    assert front.ask("GET", path, port=front.private_port).status == 200
 
 
 def test_a_pool_that_is_down_answers_503_and_takes_nothing_else_with_it(start: Start) -> None:
@@ -422,6 +124,38 @@ def test_when_a_process_refuses_connections_the_other_one_of_its_pool_takes_its_
     assert {answer.json["pool"] for answer in answers} == {"bids-2"}
 
 
+@pytest.mark.parametrize(
+    ("pool", "path"),
+    [
+        ("push", "/api/v1/notifications"),
+        ("site", "/"),
+        ("stock", "/api/v1/products"),
+        ("orders", "/api/v1/orders"),
+    ],
+)
+def test_a_process_that_is_new_warms_up_before_it_gets_its_share(start: Start, pool: str, path: str) -> None:
+    """In each pool that is balanced by connections; the share of one of two would be half of the ten."""
+    new = Pool(f"{pool}-2")
+    new.is_ready = False
+    front = start(**{f"GATEWAY_{pool.upper()}_2": new.address})
+    wait_until(lambda: not front.is_up(new.name))
+    both = [front.pools[pool], new]
+    for process in both:
+        process.answers.clear()
+
+    new.is_ready = True
+    wait_until(lambda: front.is_up(new.name))
+    with futures.ThreadPoolExecutor(10) as clients:
+        for _ in range(10):
+            clients.submit(front.ask, "GET", path)
+        wait_until(lambda: sum(len(process.requests) for process in both) == 10)
+        for process in both:
+            process.answers.set()
+    new.close()
+
+    assert len(new.requests) <= 3
+
+
 def test_a_request_that_was_sent_is_never_sent_again(start: Start) -> None:
     front = start()
     for name in ("bids", "bids-2"):
@@ -432,116 +166,6 @@ def test_a_request_that_was_sent_is_never_sent_again(start: Start) -> None:
     assert (answer.status, answer.json) == (503, problems.problem(errors.Unavailable())[1])
     assert answer.headers["retry-after"] == "1"
     assert len(front.seen()) == 1
-
-
-@pytest.mark.parametrize(
-    ("limits", "method", "path", "user", "allowed"),
-    [
-        ({"USER_REQUESTS_PER_SECOND": 1}, "GET", "/api/v1/orders", "u1", 10),
-        ({"ANONYMOUS_REQUESTS_PER_SECOND": 1.5}, "GET", "/api/v1/products", "", 15),
-        ({"BIDS_PER_SECOND": 0.2}, "POST", f"/api/v1/auctions/{AUCTION}/bids", "u1", 3),
-        ({"SIGN_INS_PER_MINUTE": 4}, "POST", "/_allauth/app/v1/auth/login", "", 4),
-        ({"STREAMS_PER_SECOND": 0.1, "STREAMS_PER_ADDRESS": 2}, "GET", "/api/v1/stream", "", 3),
-    ],
-)
-def test_beyond_its_limit_a_client_gets_429_and_no_service_sees_it(
-    start: Start, limits: dict[str, float], method: str, path: str, user: str, allowed: int
-) -> None:
-    front = start(**limits)
-    headers = bearer(token(sub=user)) if user else {}
-
-    answers = [front.ask(method, path, headers) for _ in range(allowed + 2)]
-
-    assert [answer.status for answer in answers] == [200] * allowed + [429] * 2
-    assert answers[-1].headers["retry-after"] == "1"
-    assert answers[-1].json == problems.problem(errors.TooOften(retry_after_seconds=1))[1]
-    assert len(front.seen()) == allowed
-    if user:
-        assert front.ask(method, path, bearer(token(sub="u2"))).status == 200  # each user has an own budget
-
-
-def test_so_many_streams_of_an_address_may_be_open_at_once(start: Start) -> None:
-    opened = threading.Semaphore(0)
-
-    def echo(connection: websocket_server.ServerConnection) -> None:
-        opened.release()
-        for text in connection:
-            connection.send(text)
-
-    with websocket_server.serve(echo, "127.0.0.1", 0) as push:
-        threading.Thread(target=push.serve_forever, daemon=True).start()
-        # The check of a WebSocket server is its own affair: it answers 426 to /readyz.
-        front = start(
-            GATEWAY_PUSH_1=f"127.0.0.1:{push.socket.getsockname()[1]}",
-            STREAMS_PER_ADDRESS=2,
-        )
-        url = f"ws://127.0.0.1:{front.port}/ws/v1/stream"
-        with websocket_client.connect(url) as one, websocket_client.connect(url) as two:
-            for connection in (one, two):
-                connection.send("hello")
-                assert connection.recv(timeout=5) == "hello"
-            assert front.ask("GET", "/ws/v1/stream").status == 429
-        push.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("raw", "status", "problem"),
-    [
-        (
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * 40_000 + b"\r\n\r\n",
-            431,
-            http_protocol.HeadTooLarge(limit_bytes=32_768, limit_lines=100),
-        ),
-        (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 404, errors.NotFound()),
-    ],
-    ids=["a large head", "a private path"],
-)
-def test_what_the_gateway_refuses_itself_looks_like_every_other_error(
-    front: Gateway, raw: bytes, status: int, problem: errors.DomainError
-) -> None:
-    before = len(front.seen())
-
-    head, _, body = front.send(raw).partition(b"\r\n\r\n")
-
-    assert head.startswith(f"HTTP/1.1 {status} ".encode())
-    assert b"application/problem+json" in head
-    assert json.loads(body) == problems.problem(problem)[1]
-    assert len(front.seen()) == before
-
-
-def test_the_words_of_all_its_errors_are_those_of_the_house() -> None:
-    own = {
-        401: tokens.InvalidToken(),
-        404: errors.NotFound(),
-        429: errors.TooOften(retry_after_seconds=1),
-        431: http_protocol.HeadTooLarge(limit_bytes=32_768, limit_lines=100),
-        500: errors.Fault(),
-        503: errors.Unavailable(),
-    }
-    text = (gateway.DIRECTORY / "haproxy.cfg").read_text()
-
-    written = [json.loads(body) for body in re.findall(r"\{[^{}\n]*\"status\":[^{}\n]*\}", text)]
-    words = {status: problems.problem(problem)[1] | {"status": status} for status, problem in own.items()}
-
-    assert {body["status"] for body in written} == words.keys()
-    assert [body for body in written if body != words[body["status"]]] == []
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345",
-        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * 80_000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nX y: b\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-    ],
-    ids=["two lengths", "a huge head", "no header", "two hosts"],
-)
-def test_no_service_sees_what_is_no_request(front: Gateway, raw: bytes) -> None:
-    before = len(front.seen())
-
-    assert front.send(raw).startswith(b"HTTP/1.1 400 ")
-    assert len(front.seen()) == before
 
 
 def test_a_body_in_chunks_and_with_a_length_arrives_as_one_request_of_the_chunks(front: Gateway) -> None:
@@ -557,10 +181,6 @@ def test_a_body_in_chunks_and_with_a_length_arrives_as_one_request_of_the_chunks
     assert [path for path, _ in requests[before:]] == ["/one"]
     assert requests[-1][1].keys() >= {"transfer-encoding"}
     assert "content-length" not in requests[-1][1]
-
-
-def test_a_head_that_comes_too_slowly_gets_408(front: Gateway) -> None:
-    assert front.send(b"GET / HTTP/1.1\r\nHost: a\r\n").startswith(b"HTTP/1.1 408 ")
 
 
 def test_with_a_certificate_it_speaks_tls_and_plain_http_redirects(start: Start, tmp_path: Path) -> None:
@@ -636,6 +256,26 @@ def test_a_gateway_that_drains_is_not_ready_though_its_successor_answers(front: 
     assert gateway_companion.answers(private, INSTANCE)
     assert not gateway_companion.answers(private, "the one before it")
     assert not gateway_companion.answers("127.0.0.1:1", INSTANCE)
+
+
+def test_the_command_loads_the_settings_and_neither_an_app_nor_a_driver(tmp_path: Path) -> None:
+    """While a gateway starts, nobody gets an answer."""
+    argv = [sys.executable, "-X", "importtime", "manage.py", "gateway", "--check"]
+    environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path)}
+
+    started = subprocess.run(
+        argv, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=False
+    )
+
+    loaded = {
+        line.rpartition("|")[2].strip()
+        for line in started.stderr.splitlines()
+        if line.startswith("import time")
+    }
+    assert {"auction_project.settings.base", "auction_project.processes.gateway"} <= loaded
+    assert loaded.isdisjoint(
+        {"django.db", "django.core.management", "psycopg", "redis", "celery", "bidding", "orders"}
+    )
 
 
 def test_the_command_checks_its_configuration(tmp_path: Path) -> None:

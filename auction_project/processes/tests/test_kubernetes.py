@@ -14,8 +14,8 @@ import yaml
 from django.conf import settings
 
 from auction_project.kernel.messaging import metrics
-from auction_project.management.commands import gateway, web
-from auction_project.processes import roles, running
+from auction_project.management.commands import web
+from auction_project.processes import gateway, roles, running
 
 VERSION = "1.35"  # of the schemas: the oldest one that is still maintained
 DIRECTORY = Path(settings.BASE_DIR) / "docker" / "kubernetes"

