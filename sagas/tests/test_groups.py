@@ -151,7 +151,9 @@ def test_those_that_a_task_took_along_get_a_chain_of_their_own(begin_group, fake
 
     tasks.run_step.push_request(chain=["the next task"])
     try:
-        tasks.run_step.run(saga_ids=[sales[0]], step="assess_risk")  # goes on in its chain: it raises no Ignore
+        tasks.run_step.run(
+            saga_ids=[sales[0]], step="assess_risk"
+        )  # goes on in its chain: it raises no Ignore
     finally:
         tasks.run_step.pop_request()
 
