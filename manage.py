@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """The command line of Gavel: `python manage.py help` lists the commands, roles among them.
 
-The gateway is none of Django's commands, because it needs no app: without them it is back sooner after it has died.
+The gateway runs without Django's apps, because it needs none: so it is back sooner after it has died.
 """
 
 import os
