@@ -39,7 +39,7 @@ CALLS_IN_WORDS = {
     "commit_stock": "Commit the stock",
     "confirm_order": "Confirm the order",
     "release_stock": "Release the stock",
-    "refund_payment": "Refund the payment",
+    "refund_payment": "Cancel or refund the payment",
     "cancel_order": "Cancel the order",
     "restock": "Put the stock back",
 }
@@ -191,7 +191,9 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
             {
                 "fields": (
                     ("title", "quantity", "price_text"),
-                    ("buyer", "auction", "product"),
+                    "buyer",
+                    "auction",
+                    "product",
                     ("order", "payment"),
                 )
             },

@@ -67,7 +67,7 @@ def test_operators_finance_and_viewers_see_the_list_and_the_timeline(client, sig
     assert saga(waiting).order_number in listed
     assert saga(parked).order_number in listed
     assert "Reserve the stock" in shown
-    assert "Refund the payment" in shown
+    assert "Cancel or refund the payment" in shown
     assert "refund_payment was declined" in shown
     assert str(saga(parked).timeline.first()) not in shown
 

@@ -164,6 +164,24 @@ def test_a_purchase_becomes_an_order_that_the_page_follows(
     assert window.faults == []
 
 
+def test_each_purchase_leads_to_its_own_order(
+    house: houses.House, open_window: Open, bidders: Bidders, product: str
+) -> None:
+    auction_id = house.new_auction(product, format="buy_now", start_price="40.00", quantity=5)
+    window = open_window(bidders[0])
+    window.see_auction(auction_id)
+
+    for purchases in (1, 2):
+        with window.page.expect_response(lambda response: visitor.is_bid(response.request)) as response:
+            window.page.get_by_role("button", name="Buy now for €40.00").click()
+        number = ids.order_number(response.value.json()["sale_id"])
+        window.expect_text("#meta", f"{5 - purchases} of 5 left")
+
+        window.expect_text("#standing a", f"Open order {number}")
+
+    assert window.faults == []
+
+
 def test_a_page_does_not_request_an_order_before_it_exists(
     house: houses.House, open_window: Open, bidders: Bidders, product: str
 ) -> None:

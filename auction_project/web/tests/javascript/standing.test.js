@@ -78,7 +78,11 @@ test("every state, standing and outcome has its one sentence", () => {
 test("the sentence has the figures of its state", () => {
   const texts = [
     [lot("OPEN", null, "english"), "leading", "Your maximum is €2,000.00. Only you see it."],
-    [lot("OPEN", null, "english"), "outbid", "Another bidder has a higher maximum. Bid €96.00 or more to lead."],
+    [
+      lot("OPEN", null, "english"),
+      "outbid",
+      "Another bidder's maximum is at least yours. The next bid is €96.00 or more.",
+    ],
     [lot("CLOSED", "sold", "english"), "lost", "It was sold for €95.00."],
     [
       lot("CLOSED", "sold", "english"),

@@ -119,6 +119,8 @@ export interface BidAnswer {
   ends_at: number;
   reserve_met: boolean;
   quantity_left: number;
+  /** Of a purchase. */
+  sale_id: string | null;
   receipt: { opening: { maximum?: number } };
 }
 

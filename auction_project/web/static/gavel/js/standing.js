@@ -83,7 +83,7 @@ function whileOpen(lot, own) {
     return said(
       "bad",
       "You were outbid",
-      `Another bidder has a higher maximum. Bid ${money(lot.minimum, lot.currency)} or more to lead.`,
+      `Another bidder's maximum is at least yours. The next bid is ${money(lot.minimum, lot.currency)} or more.`,
     );
   }
   return null;

@@ -29,7 +29,7 @@ export const buyNow = {
   bidAmount: () => "",
 
   boughtAt: () => "",
-  whyUnsold: () => "No unit was sold.",
+  whyUnsold: (lot) => (lot.quantity_left ? "No unit was sold." : "The stock ran out before a sale was complete."),
   soldTo: () => ["This listing has ended", ""],
 
   rules: (terms) => [

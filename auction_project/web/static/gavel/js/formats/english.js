@@ -75,7 +75,7 @@ export const english = {
       "You can't take a bid back. While you lead you may raise your maximum at any time, or lower it as far as the current price. Neither counts as a bid, and neither extends the auction.",
       "We ask you to confirm a bid above five times the minimum, and one that lowers your maximum.",
       terms.has_reserve
-        ? "There is a hidden reserve. Below it the lot is not sold; we show whether it has been met."
+        ? "There is a hidden reserve. Below it the lot is not sold; we show whether it has been met. A maximum at or above it raises the price to it."
         : "There is no reserve: the highest bid wins.",
       softClose(terms.soft_close),
       "The winner's card is charged immediately. If that fails, all bids of that bidder are struck and the price is computed again without them. The lot is offered to the next bidder at that price, and their card is charged.",

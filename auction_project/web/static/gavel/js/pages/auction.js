@@ -48,6 +48,7 @@ let lastCheck = 0;
 const form = new BidForm(id, {
   onAnswer(answer) {
     lastAnswer = answer;
+    orderNumber = "";
     standing = { ...standing, standing: answer.standing, alias: answer.bidder, maximum: ownMaximum(answer) };
     if (answer.seq > lot.seq) {
       const { seq, hash, price, minimum, ends_at, reserve_met } = answer;
@@ -92,11 +93,14 @@ async function loadStanding() {
   }
 }
 
-/** The reader's newest order of this lot. There is none until the stock is reserved and the card is charged. */
+/** The order of the last purchase from this page, else the reader's newest one of this lot. There is none until the stock is
+ * reserved and the card is charged. */
 async function loadOrder() {
   /** @type {Page<Order>} */
-  const { items } = await get(withQuery("/api/v1/orders", { auction_id: id, page_size: 1 }));
-  orderNumber = items[0]?.number ?? "";
+  const { items } = await get(withQuery("/api/v1/orders", { auction_id: id }));
+  const sale = lastAnswer?.sale_id;
+  const order = sale ? items.find((item) => item.sale_id === sale) : items[0];
+  orderNumber = order?.number ?? "";
   showStanding();
 }
 
@@ -255,7 +259,7 @@ function standingNote() {
   if (!words) return receipt;
   const link =
     words.orders &&
-    (orderNumber
+    (orderNumber && standing.standing !== "failed"
       ? h("p", {}, h("a", { href: `/orders/${orderNumber}` }, `Open order ${orderNumber}`))
       : h("p", {}, h("a", { href: "/orders" }, words.orders)));
   return note(words.mood, words.title, words.text, link, receipt);

@@ -36,7 +36,7 @@ function show(lots) {
       h(
         "th",
         { class: `${line} font-normal text-left`, scope: "row" },
-        h("a", { class: "hover:underline", href: `/sell/auctions/${lot.id}` }, nameOf(lot)),
+        h("a", { class: "hover:underline", href: `/auctions/${lot.id}` }, nameOf(lot)),
       ),
       h("td", { class: `${line} px-3 text-right whitespace-nowrap` }, formatOf(lot).price(lot).amount),
       time,
