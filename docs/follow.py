@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import sys
+import urllib.error
 import urllib.request
 
 import websockets
@@ -16,8 +17,11 @@ def get_ticket() -> str:
     request = urllib.request.Request(
         f"{url}/api/v1/notifications/ticket", method="POST", headers={"Authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(request) as answer:
-        return str(json.load(answer)["ticket"])
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return str(json.load(answer)["ticket"])
+    except urllib.error.HTTPError as error:
+        sys.exit(f"The ticket was refused with {error.code}. A token lives five minutes: get a new one.")
 
 
 async def follow(ticket: str) -> None:
