@@ -30,7 +30,7 @@ def test_two_bidders_see_each_others_bids_at_once(
     second.expect_text("#standing", "You're the highest bidder")
     second.expect_text("#standing", "Your maximum is €25.00")
     first.expect_text("#standing", "You were outbid")
-    first.expect_text("#standing", "Bid €21.00 or more to lead.")
+    first.expect_text("#standing", "The next bid is €21.00 or more.")
     sync_api.expect(first.page.locator("#bid-error")).to_be_empty()
     for window in (first, second):
         window.expect_text("#price", "€20.50")
