@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from auction_project.processes import stack
 from tests import traffic
 from tests.house import House
 
@@ -34,6 +35,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> None:
     trial = CHAOS if REPORT else SUITE
+    house.stack.scale("bids", stack.COPIES_OF_SMALL_HOUSE["bids"])
     plan = traffic.plan(house, tmp_path / "answers.jsonl", **trial.load)
     running = traffic.Traffic(plan, house.stack.environment)
 
@@ -45,20 +47,26 @@ def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> N
     assert (report.gaps, report.behind) == (0, 0)
     traffic.assert_settled(house, report)
     house.assert_verified("--answers", plan.answers)
+    house.stack.scale("bids", 1)
     if REPORT:
         Path(REPORT).write_text(_document(house, trial, faults, report))
 
 
 def _kills(house: House, trial: "Trial") -> Iterator[Fault]:
-    for name in list(house.stack.processes):
+    for name in _one_of_each(house):
         yield _kill(house, name)
         House.let_pass(trial.between_seconds)
 
 
 def _hangs(house: House, trial: "Trial") -> Iterator[Fault]:
-    for name in list(house.stack.processes):
+    for name in _one_of_each(house):
         yield _hang(house, name, trial.hang_seconds)
         House.let_pass(trial.between_seconds)
+
+
+def _one_of_each(house: House) -> list[str]:
+    """The first copy of every process."""
+    return [name for name in house.stack.processes if "-" not in name]
 
 
 def _restarts(house: House, _trial: "Trial") -> Iterator[Fault]:
@@ -148,7 +156,7 @@ def _document(house: House, trial: Trial, faults: list[Fault], report: traffic.R
     lines = [
         "# What users see of a fault",
         "",
-        f"Written by `make chaos` on {datetime.now().astimezone():%d %B %Y}; do not edit. All requests go through the gateway: {load}. A client",
+        f"Written by `make chaos` on {datetime.now().astimezone():%d %B %Y}; do not edit. All requests go through the gateway, behind which two processes take bids: {load}. A client",
         "repeats a request that got no answer, or 503, under its key after Retry-After.",
         "",
         "* **bids**: attempts with an answer by the rules / answered 503 / without an answer; the slowest answer.",

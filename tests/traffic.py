@@ -103,8 +103,10 @@ class Report(msgspec.Struct, frozen=True):
     sales: dict[str, float]
 
     def of(self, kind: str, *, since: float = 0.0, until: float = float("inf")) -> list[Attempt]:
-        """The attempts of a kind that were sent in that time."""
-        return [each for each in self.attempts if each.kind == kind and since <= each.sent < until]
+        """The attempts of a kind that ended in that time."""
+        return [
+            each for each in self.attempts if each.kind == kind and since <= each.sent + each.seconds < until
+        ]
 
 
 class Traffic:

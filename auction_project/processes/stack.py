@@ -5,8 +5,9 @@ RESTART_SECONDS, as an init system would do. The children end with `stop()`, and
 
 With `pools`, a gateway serves the port of the stack, and the web processes stand behind it.
 
-The parent binds the ports of the gateway and of the web role, keeps them and passes them to its children, so that no other program can take
-one, not even while the role restarts. A role is ready only if its answer names the INSTANCE that this stack gave it.
+The parent keeps the port of the stack and hands it to its child: no other program takes it, and connections wait while the child
+restarts. A web process behind the gateway is alone on its port: when it dies, connections are refused, and the gateway turns to
+another copy at once. A role is ready only if its answer names the INSTANCE that this stack gave it.
 """
 
 import contextlib
@@ -44,6 +45,7 @@ NEAR_PORTS = 20  # the preferred port and those that follow it, which are tried 
 BACKLOG = 4096  # connections that may wait while the web role restarts
 # The web processes of one machine behind a gateway, and the pools of each.
 SMALL_HOUSE = {"bids": ("bids",), "push": ("push",), "site": ("site", "stock", "orders")}
+COPIES_OF_SMALL_HOUSE = {"bids": 2}
 # Below the ephemeral range, so that no outgoing connection takes the port of a role that restarts.
 _PORTS = range(15_000, 32_768)
 _given: set[int] = set()  # a role binds its port seconds later, and until then the port looks free
@@ -85,19 +87,28 @@ def listen(preferred: int = 0) -> socket.socket:
 
 
 def _listen_on(port: int) -> socket.socket:
-    listener = socket.socket()
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
+    listener = _bind(port)
+    listener.listen(BACKLOG)
     return listener
 
 
+def _bind(port: int) -> socket.socket:
+    """A socket on a port of the loopback address that refuses connections until it listens. Raises OSError."""
+    bound = socket.socket()
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
 class Process:
-    """The process of one role. `name` is unique in the stack (`web`, `web-2`); `listener` is the socket that it serves on.
+    """The process of one role. `name` is unique in the stack (`web`, `web-2`).
+
+    It serves on `listener`, which this process keeps, so that connections wait while the role restarts; or on `port`, which
+    the role has alone, so that connections are refused while it is dead; or on no port.
 
     `should_run`: from its start to its `end` or `kill`. `restarts` counts the restarts after it had died by itself.
     """
@@ -110,6 +121,7 @@ class Process:
         log_file: Path,
         health_port: int,
         listener: socket.socket | None = None,
+        port: int = 0,
     ) -> None:
         self.name = name
         self.argv = argv
@@ -117,7 +129,7 @@ class Process:
         self.log_file = log_file
         self.health_port = health_port
         self._listener = listener
-        self.port = listener.getsockname()[1] if listener else 0
+        self.port = listener.getsockname()[1] if listener else port
         self.should_run = False
         self.restarts = 0
         self._popen: subprocess.Popen[bytes] | None = None
@@ -148,8 +160,12 @@ class Process:
             return True
 
     def _spawn(self, overrides: Mapping[str, str]) -> None:
-        inherited = self._listen()
-        with self.log_file.open("ab") as output:
+        """Start the child with the socket that it inherits, if it serves on one. Raises OSError."""
+        if self._listener is not None and self._listener.fileno() == -1:  # `kill` has released the port
+            self._listener = _listen_on(self.port)
+        alone = _bind(self.port) if self.port and self._listener is None else None
+        inherited = [served.fileno() for served in (self._listener, alone) if served is not None]
+        with alone or contextlib.nullcontext(), self.log_file.open("ab") as output:
             self._popen = subprocess.Popen(
                 [*self.argv, *(word for number in inherited for word in ("--fd", str(number)))],
                 cwd=_ROOT,
@@ -162,14 +178,6 @@ class Process:
                 pass_fds=inherited,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
-
-    def _listen(self) -> list[int]:
-        """The file descriptor that the child inherits, if it serves on one. Raises OSError."""
-        if self._listener is None:
-            return []
-        if self._listener.fileno() == -1:  # `kill` has released the port
-            self._listener = _listen_on(self.port)
-        return [self._listener.fileno()]
 
     def ready(self) -> bool:
         """Whether this very process answers that it is ready. Another process on its port does not know its instance."""
@@ -341,7 +349,7 @@ class Stack:
             if copy not in self.processes:
                 services = [service for pool in self._pools[name] for service in roles.POOLS[pool]]
                 environment = {"SERVICES": ",".join(services), "TRUSTED_PROXY_COUNT": "1"}
-                return self._add(copy, "web", listener=_listen_on(port), environment=environment)
+                return self._add(copy, "web", port=port, environment=environment)
         raise NotReady(f"the gateway knows {len(self._ports[name])} copies of {name} at most")
 
     def copies(self, name: str) -> list[str]:
@@ -399,6 +407,7 @@ class Stack:
         role_name: str,
         *,
         listener: socket.socket | None = None,
+        port: int = 0,
         environment: Mapping[str, str] | None = None,
     ) -> Process:
         argv, health_port = roles.BY_NAME[role_name].argv(), free_port()
@@ -411,7 +420,7 @@ class Stack:
             health.INSTANCE: uuid.uuid4().hex,
             registry.COPY: name,
         }
-        process = Process(name, argv, whole, self.directory / f"{name}.log", health_port, listener)
+        process = Process(name, argv, whole, self.directory / f"{name}.log", health_port, listener, port)
         self.processes[name] = process
         return process
 

@@ -67,7 +67,7 @@ class Command(running.RoleCommand):
         parser.add_argument(
             "--fd",
             type=int,
-            help="a listening socket that this process inherits, in place of --host and --port",
+            help="a socket that this process inherits, in place of --host and --port",
         )
 
     def handle(self, *_args: object, **options: object) -> None:

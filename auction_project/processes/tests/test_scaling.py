@@ -34,6 +34,7 @@ def serve(sock):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
     server.daemon_threads = True
     server.socket = sock
+    server.server_activate()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

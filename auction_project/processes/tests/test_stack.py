@@ -5,6 +5,7 @@ import json
 import socket
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
 server.socket = socket.socket(fileno=int(sys.argv[2]))
+server.server_activate()
 server.serve_forever()
 """
 
@@ -75,10 +77,7 @@ def role_on_an_inherited_socket(tmp_path: Path) -> Iterator[stack.Process]:
 
 
 def _until_ready(process: stack.Process) -> None:
-    for _ in range(100):
-        if process.ready():
-            return
-    raise AssertionError(process.tail())
+    process.wait_until(process.ready, time.monotonic() + 20)
 
 
 def test_a_client_that_comes_while_the_role_restarts_waits_and_is_answered(web: stack.Process) -> None:
@@ -95,6 +94,24 @@ def test_a_client_that_comes_while_the_role_restarts_waits_and_is_answered(web: 
     client.join(30)
 
     assert [json.loads(answer) for answer in answers] == [{"instance": "ours"}]
+
+
+def test_behind_a_gateway_a_role_that_dies_refuses_at_once_and_comes_back_on_its_port(tmp_path: Path) -> None:
+    port = stack.free_port()
+    argv = [sys.executable, "-c", SERVER]
+    copy = stack.Process("bids", argv, {health.INSTANCE: "ours"}, tmp_path / "bids.log", port, port=port)
+    try:
+        copy.start()
+        _until_ready(copy)
+
+        copy._popen.kill()
+        copy._popen.wait()
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
+            pass
+        assert copy.restart_if_dead()
+        _until_ready(copy)
+    finally:
+        copy.kill()
 
 
 def test_a_role_that_was_killed_refuses_until_it_is_started_again(web: stack.Process) -> None:

@@ -37,7 +37,6 @@ REFRESH_SECONDS = 1.0
 FIGURES_SECONDS = 5.0
 SERVICES_SECONDS = 2.0
 SEED = 20
-COPIES = {"bids": 2}
 _VAR = settings.VAR_DIR
 _SERVICES = (
     *("MONGODB_URL", "MONGODB_DATABASE", "REDIS_URL", "CELERY_BROKER_URL", "KAFKA_BOOTSTRAP_SERVERS"),
@@ -144,7 +143,11 @@ class _Run:
             or "auction_project.tools.demo.mailbox.EmailBackend",
         }
         self._stack = stack.Stack(
-            _VAR / "demo", environment=environment, web_port=port, pools=stack.SMALL_HOUSE, copies=COPIES
+            _VAR / "demo",
+            environment=environment,
+            web_port=port,
+            pools=stack.SMALL_HOUSE,
+            copies=stack.COPIES_OF_SMALL_HOUSE,
         )
         settings.BANK_URL = self._stack.environment["BANK_URL"]
         settings.MEDIA_ROOT = self._stack.environment["MEDIA_ROOT"]
