@@ -11,6 +11,7 @@ one, not even while the role restarts. A role is ready only if its answer names 
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import random
@@ -434,7 +435,11 @@ class Stack:
         the log."""
         deadline = time.monotonic() + seconds
         for process in self.processes.values():
-            process.wait_until(lambda one=process: one.ready() and self._is_routed(one), deadline)  # type: ignore[misc]
+            process.wait_until(functools.partial(self._serves, process), deadline)
+
+    def _serves(self, process: Process) -> bool:
+        """Whether it is ready and gets requests."""
+        return process.ready() and self._is_routed(process)
 
     def _is_routed(self, process: Process) -> bool:
         """Whether the gateway, if there is one, has found a web process ready. It looks every second."""
