@@ -31,7 +31,7 @@ from pathlib import Path
 from django.conf import settings
 
 from auction_project.kernel import logs
-from auction_project.processes import health, registry, roles
+from auction_project.processes import identity, roles
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
@@ -183,7 +183,7 @@ class Process:
             return False
         except (OSError, ValueError):
             return False
-        return bool(body.get("instance") == self.environment[health.INSTANCE])
+        return bool(body.get("instance") == self.environment[identity.INSTANCE])
 
     def kill(self) -> None:
         """End it as a crash does. Until the next start it stays dead, and its port refuses connections."""
@@ -213,7 +213,7 @@ class Process:
         under way, and ends within `seconds`. Raises NotReady."""
         with self._changing:
             old = self._popen
-            self.environment[health.INSTANCE] = uuid.uuid4().hex
+            self.environment[identity.INSTANCE] = uuid.uuid4().hex
             self._spawn({})
         self.wait_until(self.ready, time.monotonic() + READY_SECONDS)
         if old is not None and old.poll() is None:
@@ -409,8 +409,8 @@ class Stack:
             **self.environment,
             **(environment or {}),
             "GAVEL_HEALTH_PORT": str(health_port),
-            health.INSTANCE: uuid.uuid4().hex,
-            registry.COPY: name,
+            identity.INSTANCE: uuid.uuid4().hex,
+            identity.COPY: name,
         }
         process = Process(name, argv, whole, self.directory / f"{name}.log", health_port, listener)
         self.processes[name] = process

@@ -8,7 +8,7 @@ from auction_project.processes import gateway
 
 
 class Command(BaseCommand):
-    help = "Route, authenticate, limit and balance requests: run HAProxy in this process."
+    help = gateway.HELP
 
     def run_from_argv(self, argv: list[str]) -> NoReturn:
         gateway.run(argv[2:])

@@ -14,14 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from auction_project.kernel import tokens
-from auction_project.processes import gateway, health, roles, stack
+from auction_project.processes import gateway, identity, roles, stack
 
 AUCTIONS = [f"{number:032x}" for number in range(1, 40)]
-
-
 AUCTION = AUCTIONS[0]
-
-
 INSTANCE = "the gateway under test"
 
 
@@ -101,7 +97,7 @@ class Gateway:
             "GATEWAY_BIDS_2": self.pools["bids-2"].address,
             **{f"GATEWAY_{name.upper()}_1": self.pools[name].address for name in roles.POOLS},
             "GATEWAY_PRIVATE_BIND": f"127.0.0.1:{self.private_port}",
-            health.INSTANCE: INSTANCE,
+            identity.INSTANCE: INSTANCE,
             **environment,
         }
         self._log = directory / f"gateway-{self.port}.log"

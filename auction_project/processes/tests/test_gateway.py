@@ -20,7 +20,7 @@ from django.test import override_settings
 
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import problems
-from auction_project.processes import gateway, gateway_companion, health, registry, roles, stack
+from auction_project.processes import gateway, gateway_companion, identity, registry, roles, stack
 from auction_project.processes.tests.gateways import (
     AUCTION,
     AUCTIONS,
@@ -227,7 +227,7 @@ def test_the_gateway_is_in_the_registry_as_long_as_it_runs(tmp_path: Path) -> No
     port, private_port = stack.free_port(), stack.free_port()
     environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path), "GAVEL_HEALTH_PORT": str(private_port)}
     environment |= {f"GATEWAY_{name.upper()}_1": "127.0.0.1:1" for name in roles.POOLS}
-    environment |= {registry.COPY: copy, "REDIS_URL": settings.REDIS_URL, health.INSTANCE: INSTANCE}
+    environment |= {identity.COPY: copy, "REDIS_URL": settings.REDIS_URL, identity.INSTANCE: INSTANCE}
     argv = [sys.executable, "manage.py", "gateway", "--bind", f"127.0.0.1:{port}"]
 
     def listed() -> list[registry.Process]:
