@@ -18,7 +18,8 @@ from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import Pace
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN
-from bidding.tests.relaying import bids_on, published, resealed, step_until
+from bidding.tests.relaying import published, resealed, step_until
+from bidding.tests.stored import bids_on
 from bidding.writer.clocks import Clocks
 
 NEVER = 3600.0

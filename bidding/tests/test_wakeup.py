@@ -10,7 +10,8 @@ from auction_project.kernel import instants
 from bidding import rules, runtime
 from bidding.rules import kinds
 from bidding.tests import lots
-from bidding.tests.relaying import document, published, step_until
+from bidding.tests.relaying import published, step_until
+from bidding.tests.stored import a_document
 from bidding.writer import wakeup
 
 DEAD_REDIS = "redis://127.0.0.1:1/0"
@@ -19,7 +20,7 @@ DEAD_REDIS = "redis://127.0.0.1:1/0"
 def ask_for_a_lot(log):
     """The first entry of a writer, through the runtime of this process."""
     now = instants.now()
-    log.call(log.store.auctions.insert(document("x")))
+    log.call(log.store.auctions.insert(a_document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     command = kinds.Request(auction_id="x", salt="s", at=now, actor=lots.SELLER, key="k", terms=terms)
     assert isinstance(runtime.submit(command), rules.Entry)
