@@ -19,7 +19,6 @@ from django.conf import settings
 from tests import traffic
 from tests.house import House
 
-REPORT = os.environ.get("GAVEL_RELIABILITY", "")
 SLOW_SECONDS = 1.0  # a slower answer counts as part of the fault
 ANSWERS = (201, 409, 503)
 
@@ -33,7 +32,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> None:
-    trial = CHAOS if REPORT else SUITE
+    trial = CHAOS if traffic.REPORT else SUITE
     plan = traffic.plan(house, tmp_path / "answers.jsonl", **trial.load)
     running = traffic.Traffic(plan, house.stack.environment)
 
@@ -45,8 +44,8 @@ def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> N
     assert (report.gaps, report.behind) == (0, 0)
     traffic.assert_settled(house, report)
     house.assert_verified("--answers", plan.answers)
-    if REPORT:
-        Path(REPORT).write_text(_document(house, trial, faults, report))
+    if traffic.REPORT:
+        Path(traffic.REPORT).write_text(_document(house, trial, faults, report))
 
 
 def _kills(house: House, trial: "Trial") -> Iterator[Fault]:
