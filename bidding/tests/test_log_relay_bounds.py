@@ -28,7 +28,7 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 
 @pytest.fixture
 def raw(log, database_name):
-    """The server without our code between, to edit the database by hand."""
+    """The collection itself, to edit the database by hand."""
     with pymongo.MongoClient(gavel.MONGODB_URL) as client:
         yield client[database_name]["bids"]
 

@@ -34,7 +34,7 @@ def name(batch):
 
 @pytest.fixture
 def relay(make_relay):
-    """One that looks at the log again only after an hour, unless it hears of a batch or cannot."""
+    """A relay that reads a batch only when its writer names it, or when it cannot listen: its other looks are an hour apart."""
     return make_relay(sweep_seconds=3600.0, heard_poll_seconds=3600.0)
 
 
@@ -88,8 +88,7 @@ async def test_a_notifier_names_the_last_batch_that_is_complete_and_one_at_a_tim
     await notifier.close()
 
 
-def test_a_batch_that_is_named_is_read_once_and_nothing_beside_it(log, make_relay, transport, monkeypatch):
-    relay = make_relay(sweep_seconds=3600.0, heard_poll_seconds=3600.0)
+def test_a_batch_that_is_named_is_read_once_and_nothing_beside_it(log, relay, transport, monkeypatch):
     log.register("w")
     step_until(relay, lambda: relay._listener.is_listening and relay._news.writers)
     relay.step()

@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class _Quiet(http.server.ThreadingHTTPServer):
-    """Says nothing of a check that hangs up before its answer."""
+    """Does not report a check that hangs up before its answer."""
 
     daemon_threads = True
 
@@ -44,7 +44,7 @@ class _Quiet(http.server.ThreadingHTTPServer):
 
 
 class Pool:
-    """A web process in name only: it answers its name to everything, and notes the requests that it got."""
+    """Stands in for a web process: it answers each request with its name, and notes the requests that it got."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -111,7 +111,7 @@ class Gateway:
         wait_until(self._is_ready)
 
     def _is_ready(self) -> bool:
-        """Whether it answers; it takes its pools for good until a check says otherwise."""
+        """Whether it answers. It takes its pools for ready until a check says otherwise."""
         with contextlib.suppress(OSError):
             return self.ask("GET", "/readyz", port=self.private_port).json["instance"] == INSTANCE
         return False

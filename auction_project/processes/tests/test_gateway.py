@@ -134,7 +134,8 @@ def test_when_a_process_refuses_connections_the_other_one_of_its_pool_takes_its_
     ],
 )
 def test_a_process_that_is_new_warms_up_before_it_gets_its_share(start: Start, pool: str, path: str) -> None:
-    """In each pool that is balanced by connections; the share of one of two would be half of the ten."""
+    """In each pool that is balanced by connections, two processes share ten requests. Without the warm-up the new one would
+    get five."""
     new = Pool(f"{pool}-2")
     new.is_ready = False
     front = start(**{f"GATEWAY_{pool.upper()}_2": new.address})
@@ -259,7 +260,7 @@ def test_a_gateway_that_drains_is_not_ready_though_its_successor_answers(front: 
 
 
 def test_the_command_loads_the_settings_and_neither_an_app_nor_a_driver(tmp_path: Path) -> None:
-    """While a gateway starts, nobody gets an answer."""
+    """No request gets an answer while a gateway starts, so the start must be fast."""
     argv = [sys.executable, "-X", "importtime", "manage.py", "gateway", "--check"]
     environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path)}
 
