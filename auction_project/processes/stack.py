@@ -5,8 +5,9 @@ RESTART_SECONDS, as an init system would do. The children end with `stop()`, and
 
 With `pools`, a gateway serves the port of the stack, and the web processes stand behind it.
 
-The parent binds the ports of the gateway and of the web role, keeps them and passes them to its children, so that no other program can take
-one, not even while the role restarts. A role is ready only if its answer names the INSTANCE that this stack gave it.
+The parent binds the ports of the gateway and of the web role, keeps them and passes them to its children, so that no other
+program can take one, not even while the role restarts. A role is ready only if its answer names the INSTANCE that this stack
+gave it.
 """
 
 import contextlib

@@ -1,4 +1,5 @@
-"""`gateway` among Django's commands, so that `manage.py help` lists it. `manage.py` runs it without Django (processes/gateway.py)."""
+"""`gateway` among Django's commands, so that `manage.py help` lists it. `manage.py` runs it without Django: see
+processes/gateway.py."""
 
 from typing import NoReturn
 
