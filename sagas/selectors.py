@@ -1,6 +1,6 @@
 """Reads of the saga log."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from django.db.models import Case, Count, Min, Q, QuerySet, When
@@ -15,10 +15,7 @@ from sagas import definitions, engine, models
 def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[models.Saga]:
     """The sagas for the sweep to send, the longest due first: of definitions that this release knows, and none whose next
     call is on one of `full_queues`."""
-    sendable = Q(pk__in=[])
-    for definition in definitions.KNOWN.values():
-        positions = [index for index, step in enumerate(definition.steps) if step.queue not in full_queues]
-        sendable |= Q(definition=definition.name, version=definition.version, position__in=positions)
+    sendable = _at_steps(lambda step: step.queue not in full_queues)
     live = sorted(status.value for status in engine.LIVE)
     return models.Saga.objects.filter(sendable, status__in=live, due_at__lte=now).order_by("due_at")
 
@@ -27,12 +24,8 @@ def list_for_task(saga_ids: Collection[str], step: str, *, now: datetime) -> Que
     """The sagas of a task for `step`, and, as far as its group has room, those whose own task for the same step is still on its
     way, the oldest first. Not among these: one that has tried the step before, because it may delay the others; and one before
     its first step, because that comes by turns."""
-    at_step = Q(pk__in=[])
-    for definition in definitions.KNOWN.values():
-        positions = [index for index, one in enumerate(definition.steps) if one.name == step]
-        at_step |= Q(definition=definition.name, version=definition.version, position__in=positions)
     running = Q(status=engine.Status.RUNNING.value) & ~models.BEGINNING
-    waiting = running & at_step & Q(started_at=None, tries=0, due_at__gt=now)
+    waiting = running & _at_steps(lambda one: one.name == step) & Q(started_at=None, tries=0, due_at__gt=now)
     own = Q(pk__in=saga_ids)
     ranks = Case(When(own, then=0), default=1)
     most = max(len(saga_ids), groups.MAX_MEMBERS)
@@ -71,3 +64,12 @@ def count_failures(*, since: datetime) -> dict[str, int]:
 def dead_sales() -> QuerySet[messaging.DeadLetter]:
     """The dead letters of sales that have no saga. The key of such a dead letter is the sale's id."""
     return dead_letters.list_waiting(topic=events.SaleConfirmed.TOPIC)
+
+
+def _at_steps(is_wanted: Callable[[engine.Step], bool]) -> Q:
+    """The sagas that are at one of the wanted steps, of the definitions that this release knows."""
+    at_steps = Q(pk__in=[])
+    for definition in definitions.KNOWN.values():
+        positions = [index for index, step in enumerate(definition.steps) if is_wanted(step)]
+        at_steps |= Q(definition=definition.name, version=definition.version, position__in=positions)
+    return at_steps

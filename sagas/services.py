@@ -102,7 +102,7 @@ def begin_attempts(*, saga_ids: Sequence[str], leg: str, worker: str, now: datet
         outcomes=[Outcome(attempt=attempt, kind=engine.Outcome.LOST) for attempt in lost], now=now
     )
     due = [attempt for attempt in attempts if _is_due(attempt, leg)]
-    if not any(attempt.saga.pk in saga_ids for attempt in due):
+    if {attempt.saga.pk for attempt in due}.isdisjoint(saga_ids):
         return []  # other tasks have taken them along
     moves = [
         saga_log.move(

@@ -1,8 +1,7 @@
 """The tasks of the sagas: one attempt at one step for a group of sagas, and the sweep. The clock is read here; `services` keeps the log.
 
 A saga of which the call is not due is left alone, because its row knows what is due; a chain without a saga that goes on is
-cut. A worker may die on
-any line: the row then says that an attempt has begun, and the sweep sends it again.
+cut. A worker may die on any line: the row then says that an attempt has begun, and the sweep sends it again.
 """
 
 from collections.abc import Sequence

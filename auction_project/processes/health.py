@@ -16,16 +16,15 @@ import prometheus_client
 from django.conf import settings
 
 from auction_project.kernel import errors
-from auction_project.processes import metrics, registry
+from auction_project.processes import identity, metrics, registry
 
-INSTANCE = "GAVEL_INSTANCE"  # an environment variable: `/readyz` answers its value, so that a parent recognises its child
 STALE_SECONDS = 60.0
 REQUEST_SECONDS = 5.0
 
 
 def readiness(role: str, *, ready: bool) -> dict[str, Any]:
     """The body of `/readyz`."""
-    instance = os.environ.get(INSTANCE)
+    instance = os.environ.get(identity.INSTANCE)
     return {"role": role, "ready": ready} | ({"instance": instance} if instance else {})
 
 

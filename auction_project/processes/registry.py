@@ -24,8 +24,8 @@ from redis import backoff, retry
 
 import auction_project
 from auction_project.kernel import errors, logs
+from auction_project.processes import identity
 
-COPY = "GAVEL_COPY"  # an environment variable: the name of this copy. Default: that of its machine
 KEY = "gavel:processes"
 TTL_SECONDS = 5.0
 RENEW_SECONDS = 1.5
@@ -162,7 +162,7 @@ class Registration:
         self._ttl_ms = int(ttl_seconds * 1000)
         self._renew_seconds = renew_seconds
         host = socket.gethostname()
-        copy = os.environ.get(COPY) or host
+        copy = os.environ.get(identity.COPY) or host
         self._entry = Process(
             id=f"{role}:{copy}:{uuid.uuid4().hex[:8]}",
             role=role,

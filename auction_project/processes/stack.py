@@ -12,6 +12,7 @@ another copy at once. A role is ready only if its answer names the INSTANCE that
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import random
@@ -31,7 +32,7 @@ from pathlib import Path
 from django.conf import settings
 
 from auction_project.kernel import logs
-from auction_project.processes import health, registry, roles
+from auction_project.processes import identity, roles
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 25.0
@@ -190,7 +191,7 @@ class Process:
             return False
         except (OSError, ValueError):
             return False
-        return bool(body.get("instance") == self.environment[health.INSTANCE])
+        return bool(body.get("instance") == self.environment[identity.INSTANCE])
 
     def kill(self) -> None:
         """End it as a crash does. Until the next start it stays dead, and its port refuses connections."""
@@ -220,7 +221,7 @@ class Process:
         under way, and ends within `seconds`. Raises NotReady."""
         with self._changing:
             old = self._popen
-            self.environment[health.INSTANCE] = uuid.uuid4().hex
+            self.environment[identity.INSTANCE] = uuid.uuid4().hex
             self._spawn({})
         self.wait_until(self.ready, time.monotonic() + READY_SECONDS)
         if old is not None and old.poll() is None:
@@ -417,8 +418,8 @@ class Stack:
             **self.environment,
             **(environment or {}),
             "GAVEL_HEALTH_PORT": str(health_port),
-            health.INSTANCE: uuid.uuid4().hex,
-            registry.COPY: name,
+            identity.INSTANCE: uuid.uuid4().hex,
+            identity.COPY: name,
         }
         process = Process(name, argv, whole, self.directory / f"{name}.log", health_port, listener, port)
         self.processes[name] = process
@@ -443,7 +444,11 @@ class Stack:
         the log."""
         deadline = time.monotonic() + seconds
         for process in self.processes.values():
-            process.wait_until(lambda one=process: one.ready() and self._is_routed(one), deadline)  # type: ignore[misc]
+            process.wait_until(functools.partial(self._serves, process), deadline)
+
+    def _serves(self, process: Process) -> bool:
+        """Whether it is ready and gets requests."""
+        return process.ready() and self._is_routed(process)
 
     def _is_routed(self, process: Process) -> bool:
         """Whether the gateway, if there is one, has found a web process ready. It looks every second."""

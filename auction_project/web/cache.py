@@ -29,6 +29,7 @@ class OptionalCache(RedisCache):
     _unavailable_until = 0.0  # of the process: Django makes a cache for each thread
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        # Here and not in the settings, because the gateway reads those and needs no driver (ADR 49).
         once = {"retry": Retry(NoBackoff(), 0)}
         super().__init__(server, params | {"OPTIONS": params.get("OPTIONS", {}) | once})
         # By name, one of the process.

@@ -12,8 +12,9 @@ MAX_LOOK_AHEAD_BATCHES = 32
 class Writer:
     """One incarnation, as far as its batches are known. Times are monotonic seconds.
 
-    All batches before `floor` are done with. A batch that its writer has named is complete, and is asked for once. Any other is
-    asked for until an earlier poll has seen its successor, because a bulk may become visible piece by piece.
+    All batches before `floor` are done with, and `seen` is the last one of which a poll has seen entries. Those up to `complete`
+    are complete, because their writer has named that one, and are asked for once. Any other is asked for until an earlier poll
+    has seen its successor, because a bulk may become visible piece by piece.
     """
 
     __slots__ = ("_counts", "complete", "floor", "polled_at", "seen", "width")

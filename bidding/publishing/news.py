@@ -1,8 +1,8 @@
 """Which auctions have entries that are not published yet.
 
-The relay learns it from the writers' batches (a hint: they name those that are complete, and the relay asks for the next ones now
-and then) and from a slow sweep that compares the ends of the logs with the marks, slice by slice (the truth). The entries of a batch are kept
-until they are published, so that most are read once.
+The relay learns it from the writers' batches (a hint: they name those that are complete, and the relay asks for the next
+ones now and then) and from a slow sweep that compares the ends of the logs with the marks, slice by slice (the truth). The
+entries of a batch are kept until they are published, so that most are read once.
 """
 
 from collections.abc import Iterable
@@ -59,8 +59,8 @@ class News:
                 self.waiting[auction_id] = None
 
     async def ask_writers(self, poll_seconds: float) -> None:
-        """Note the auctions that the writers' next batches touch: those that are complete, and each `poll_seconds` those that may
-        be. Raises errors.Unavailable."""
+        """Note the auctions that the writers' next batches touch: the batches that are complete, and every `poll_seconds` those
+        that may come next. Raises errors.Unavailable."""
         now = self._clocks.monotonic()
         numbers = {name: writer.next_numbers(now, poll_seconds) for name, writer in self.writers.items()}
         known = {

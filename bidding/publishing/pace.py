@@ -6,7 +6,8 @@ import msgspec
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """The defaults are those of production. Tests pass others, to see one part at work without the rest."""
 
-    poll_seconds: float = 0.025  # between two steps while the writers cannot be heard
+    # The shortest rest between two steps. It is the only one during a refill, and while no writer can be heard.
+    poll_seconds: float = 0.025
     saving_step_seconds: float = 0.1  # between two steps while documents wait for their save
     idle_step_seconds: float = (
         0.5  # of a step in which nothing happens; what is due is late by that much at most

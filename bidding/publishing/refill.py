@@ -43,8 +43,8 @@ class Refill:
         self._topics: set[str] = set()  # of what it has published
         self._go_on_at = 0.0  # monotonic: from then on no reader is waited for
         self._read = 0  # auctions
-        # By auction, the mark up to which it is to be published again. Those asked for have new entries, and it is not known
-        # yet whether they have moved since; the first have moved.
+        # By auction, the mark up to which it is published again. Those asked for and the first have new entries that wait for
+        # this. Whether those asked for have moved since is still to be read.
         self._asked_for: dict[str, int] = {}
         self._first: dict[str, int] = {}
         self._waiting: dict[str, int] = {}

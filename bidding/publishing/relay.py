@@ -2,9 +2,9 @@
 
 It is a loop over six parts: `lease` (any number of relays may run; one works), `news` (which auctions have entries that
 are not published), `publisher` (from these to the transport), `documents` (the fold at each mark), `catalogue_keeper`
-(what lists show) and `handled` (what a transport that is emptied need not have again). The writers
-wake it (`wakeup`), so that it asks for nothing that is not there. If a relay dies, the next one begins at the
-stored marks and repeats at most what was published within a second of the last save.
+(what lists show) and `handled` (what a transport that is emptied need not have again). The writers wake it (`wakeup`), so
+that it asks for nothing that is not there. If a relay dies, the next one begins at the stored marks and repeats at most what
+was published within a second of the last save.
 
 Every step is bounded, however much waits: one pass over what has news, a piece of each. An auction whose log or document is
 unreadable (the database was edited outside Gavel) is set aside, and holds up no other.

@@ -55,7 +55,7 @@ async def log_store(database_name):
 
 @pytest.fixture
 def raw(log_store, database_name):
-    """The server without our code between."""
+    """The server itself, without our code in between."""
     with pymongo.MongoClient(settings.MONGODB_URL) as client:
         yield client[database_name]
 

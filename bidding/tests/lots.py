@@ -36,6 +36,23 @@ def terms(**changes: Any) -> rules.Terms:
     return rules.Terms(**(plain | changes))
 
 
+def bid(
+    actor: str, amount: int, *, auction: str = "x", key: str = "k", at: int = T0 + MINUTE, salt: str = "salt"
+) -> commands.PlaceBid:
+    """The command for a bid that is confirmed already, of a bidder with a card."""
+    return commands.PlaceBid(
+        auction_id=auction,
+        actor=actor,
+        key=key,
+        at=at,
+        salt=salt,
+        amount=amount,
+        currency="EUR",
+        has_card=True,
+        confirmed="far_above_minimum",
+    )
+
+
 class Lot:
     """One auction under the rules alone: `do` decides and applies; entries and refusals are kept."""
 

@@ -5,9 +5,7 @@ import time
 from auction_project.kernel import contracts, instants
 from auction_project.kernel.contracts import events
 from bidding import rules
-from bidding.store import auctions
-from bidding.tests import lots
-from bidding.tests.lots import ANN, BEN, T0
+from bidding.tests import stored
 
 
 class Log:
@@ -21,27 +19,13 @@ class Log:
 
     def append(self, entries, *, batch="w:1"):
         for auction_id in sorted({entry.auction_id for entry in entries}):
-            self.call(self.store.auctions.insert(document(auction_id)))
+            self.call(self.store.auctions.insert(stored.a_document(auction_id)))
         for start in range(0, len(entries), 100):
             bulk = entries[start : start + 100]
             assert self.call(self.store.bids.append(bulk, batch=batch)).stored == len(bulk)
 
     def document(self, auction_id):
         return self.call(self.store.auctions.get(auction_id))
-
-
-def document(auction_id):
-    return auctions.AuctionDocument(
-        id=auction_id,
-        product_id="p",
-        requested_by=lots.SELLER,
-        format="english",
-        currency="EUR",
-        starts_at=T0,
-        ends_at=T0,
-        created_at=T0,
-        due_at=T0,
-    )
 
 
 def published(transport, auction_id):
@@ -52,13 +36,6 @@ def published(transport, auction_id):
         if event.auction_id == auction_id and not isinstance(event, events.AuctionExtended):
             seqs.append(event.seq)
     return seqs
-
-
-def bids_on(auction_id, count, **changes):
-    lot = lots.open_lot(auction_id, **changes)
-    for i in range(count):
-        lot.bid((ANN, BEN)[i % 2], 20_00 + i * 100_00, at=T0 + i)
-    return lot
 
 
 def step_until(relay, condition, seconds=15.0):

@@ -21,23 +21,6 @@ from bidding.writer.clocks import Clocks
 NOW = lots.T0 + lots.MINUTE  # the writer's clock
 
 
-def bid(
-    actor: str, amount: int, *, auction: str = "x", key: str = "k", at: int = NOW, salt: str = "salt"
-) -> commands.PlaceBid:
-    """A bid that is confirmed already, of a bidder with a card."""
-    return commands.PlaceBid(
-        auction_id=auction,
-        actor=actor,
-        key=key,
-        at=at,
-        salt=salt,
-        amount=amount,
-        currency="EUR",
-        has_card=True,
-        confirmed="far_above_minimum",
-    )
-
-
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One append: `foreign` is called with (store, entry) before the entry at index `foreign_at` goes in. `stored`
     entries from the front are tried at once (None: all), the rest when `rest_lands` says. `unknown`: the caller gets
@@ -54,7 +37,7 @@ def another_bid(actor: str, amount: int) -> Callable[["ScriptedStore", log.Entry
     """Another writer's bid takes the seq of the entry."""
 
     def place(scripted: "ScriptedStore", entry: log.Entry) -> None:
-        other = bid(
+        other = lots.bid(
             actor, amount, auction=entry.auction_id, key=f"elsewhere-{entry.seq}", at=entry.at, salt="other"
         )
         scripted.commit_elsewhere(other)
@@ -70,7 +53,7 @@ def another_writer(command: commands.Command) -> Callable[["ScriptedStore", log.
 def same_key_elsewhere(scripted: "ScriptedStore", entry: log.Entry) -> None:
     """Another writer committed the same request (its client asked both)."""
     assert isinstance(entry.facts, kinds.Bid)
-    same = bid(
+    same = lots.bid(
         entry.actor,
         entry.hidden.maximum,
         auction=entry.auction_id,

@@ -5,9 +5,9 @@ from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
 
 
-def bids_on(auction_id, count):
-    """A whole log with `count` bids."""
-    lot = lots.open_lot(auction_id)
+def bids_on(auction_id, count, **changes):
+    """A whole log with `count` bids; the lot may have other terms."""
+    lot = lots.open_lot(auction_id, **changes)
     for i in range(count):
         lot.bid((ANN, BEN)[i % 2], 20_00 + i * 100_00, at=T0 + i)
     return lot

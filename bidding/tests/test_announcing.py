@@ -5,8 +5,8 @@ import pytest
 from auction_project.kernel.contracts import events
 from bidding.publishing import events as log_events
 from bidding.tests import lots, scripted_store
-from bidding.tests.lots import ANN, BEN, CID
-from bidding.tests.scripted_store import Step, bid
+from bidding.tests.lots import ANN, BEN, CID, bid
+from bidding.tests.scripted_store import Step
 from bidding.writer import committer
 from bidding.writer.clocks import Clocks
 

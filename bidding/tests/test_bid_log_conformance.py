@@ -13,7 +13,7 @@ from django.conf import settings
 
 from auction_project.kernel import errors
 from bidding import rules
-from bidding.rules import commands, kinds
+from bidding.rules import kinds
 from bidding.store import bid_log, client, mongo
 from bidding.tests import cutting_proxy, lots
 from bidding.tests.lots import ANN, BEN, T0
@@ -319,7 +319,7 @@ async def test_a_committer_over_lost_answers_stores_each_bid_once(proxied, log_s
     await writer.look("x")
 
     proxy.lose = "answers"
-    futures = [writer.submit(a_bid(ANN, 20_00 + i * 1_000, f"{i}")) for i in range(5)]
+    futures = [writer.submit(lots.bid(ANN, 20_00 + i * 1_000, key=f"{i}", at=T0)) for i in range(5)]
     await at_least(1, log_store, "x", 3)
     proxy.lose = "nothing"
     entries = await asyncio.wait_for(asyncio.gather(*futures), 5)
@@ -328,17 +328,3 @@ async def test_a_committer_over_lost_answers_stores_each_bid_once(proxied, log_s
     assert [entry.seq for entry in entries] == [4, 5, 6, 7, 8]
     stored = await log_store.bids.read_from("x", 0, 20)
     assert (stored[3:], rules.verify_chain(stored)) == (entries, None)
-
-
-def a_bid(actor, amount, key):
-    return commands.PlaceBid(
-        auction_id="x",
-        actor=actor,
-        key=key,
-        at=T0,
-        salt="s",
-        amount=amount,
-        currency="EUR",
-        has_card=True,
-        confirmed="far_above_minimum",
-    )

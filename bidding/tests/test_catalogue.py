@@ -17,8 +17,9 @@ from bidding.publishing.pace import Pace
 from bidding.store import auctions, bid_log
 from bidding.tests import web
 from bidding.tests.lots import ANN, BEN
-from bidding.tests.relaying import bids_on, step_until
+from bidding.tests.relaying import step_until
 from bidding.tests.running import fill_catalogue, open_auction
+from bidding.tests.stored import bids_on
 
 _ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
 

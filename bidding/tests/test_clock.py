@@ -3,12 +3,12 @@
 import itertools
 import time
 
-import msgspec
 import pytest
 
 from auction_project.kernel import errors, instants
 from bidding import clock, rules, runtime
-from bidding.tests import lots, relaying
+from bidding.tests import lots
+from bidding.tests.stored import a_document
 from bidding.writer.clocks import Clocks
 
 
@@ -45,7 +45,7 @@ def looks(log, monkeypatch, passing):
 
 
 def _insert(log, auction_id, *, due_at):
-    document = msgspec.structs.replace(relaying.document(auction_id), due_at=due_at)
+    document = a_document(auction_id, due_at=due_at)
     log.call(log.store.auctions.insert(document))
 
 

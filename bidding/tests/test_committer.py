@@ -9,8 +9,8 @@ import pytest
 from auction_project.kernel import errors
 from bidding.rules import commands, kinds
 from bidding.tests import lots, scripted_store
-from bidding.tests.lots import ANN, BEN, CID, DOT, T0
-from bidding.tests.scripted_store import Step, bid
+from bidding.tests.lots import ANN, BEN, CID, DOT, T0, bid
+from bidding.tests.scripted_store import Step
 from bidding.writer import failures
 
 pytestmark = pytest.mark.virtual_time

@@ -9,8 +9,8 @@ from auction_project.kernel import errors
 from bidding import rules
 from bidding.store import mongo
 from bidding.tests import lots, scripted_store
-from bidding.tests.lots import ANN, BEN, CID, T0
-from bidding.tests.scripted_store import Step, bid
+from bidding.tests.lots import ANN, BEN, CID, T0, bid
+from bidding.tests.scripted_store import Step
 from bidding.writer import auction_cache, auction_fold
 
 pytestmark = pytest.mark.virtual_time

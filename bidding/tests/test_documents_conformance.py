@@ -1,5 +1,5 @@
-"""What the documents beside the bid log need of a MongoDB protocol server, checked on the one that MONGODB_URL names. The default run
-checks the embedded server; `make services-test` the other one."""
+"""What the documents beside the bid log need of a MongoDB protocol server, checked on the one that MONGODB_URL names. The
+default run checks the embedded server; `make services-test` the other one."""
 
 import asyncio
 

@@ -12,7 +12,7 @@ from auction_project.kernel import contracts, ids, instants
 from auction_project.kernel.messaging import consuming
 from bidding import rules, runtime
 from bidding.rules import commands, kinds
-from bidding.tests import lots, relaying
+from bidding.tests import lots, relaying, stored
 from bidding.tests.lots import ANN, BEN
 from notifications import handlers, redis_clients
 
@@ -36,7 +36,7 @@ runtime.current.close()
 @pytest.fixture
 def auction_id(log):
     fresh = ids.new_id()
-    log.call(log.store.auctions.insert(relaying.document(fresh)))
+    log.call(log.store.auctions.insert(stored.a_document(fresh)))
     yield fresh
     redis_clients.blocking().delete(redis_clients.frames_key(fresh))
 

@@ -17,7 +17,8 @@ from bidding.rules import commands, kinds, snapshots
 from bidding.store import bid_log
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, T0
-from bidding.tests.relaying import bids_on, document, published, resealed, step_until
+from bidding.tests.relaying import published, resealed, step_until
+from bidding.tests.stored import a_document, bids_on
 from bidding.writer.clocks import Clocks
 
 
@@ -316,7 +317,7 @@ def test_a_transport_that_is_emptied_in_the_middle_of_a_refill_is_refilled_whole
 def test_the_committers_own_batches_reach_the_transport(log, relay, transport):
     """End to end in one process: commands through the runtime, events out of the broker."""
     now = instants.now()
-    log.call(log.store.auctions.insert(document("x")))
+    log.call(log.store.auctions.insert(a_document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     common = {"auction_id": "x", "salt": "s", "at": now}
     for command in (

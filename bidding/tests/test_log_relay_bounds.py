@@ -18,7 +18,8 @@ from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import Pace
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN
-from bidding.tests.relaying import bids_on, published, resealed, step_until
+from bidding.tests.relaying import published, resealed, step_until
+from bidding.tests.stored import bids_on
 from bidding.writer.clocks import Clocks
 
 NEVER = 3600.0
@@ -27,7 +28,7 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 
 @pytest.fixture
 def raw(log, database_name):
-    """The server without our code between, to edit the database by hand."""
+    """The collection itself, to edit the database by hand."""
     with pymongo.MongoClient(gavel.MONGODB_URL) as client:
         yield client[database_name]["bids"]
 

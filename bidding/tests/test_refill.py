@@ -11,7 +11,8 @@ from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import PACE, Pace
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN
-from bidding.tests.relaying import bids_on, published, step_until
+from bidding.tests.relaying import published, step_until
+from bidding.tests.stored import bids_on
 from bidding.writer.clocks import Clocks
 
 CROWDED, QUIET, NEW = "a", "b", "c"  # in this order the refill goes through them

@@ -64,17 +64,8 @@ async def client(rng, witness, writers, number):
         auction = rng.choice(AUCTIONS)
         state = witness.scripted.state_of(auction)
         low = rules.formats.of(state).minimum(state)
-        command = commands.PlaceBid(
-            auction_id=auction,
-            actor=BIDDERS[number],
-            key=f"{i}",
-            at=NOW,
-            salt="none",
-            amount=low + rng.randrange(-100, 400),
-            has_card=True,
-            confirmed="far_above_minimum",
-            currency="EUR",
-        )
+        amount = low + rng.randrange(-100, 400)
+        command = lots.bid(BIDDERS[number], amount, auction=auction, key=f"{i}")
         repeats = [witness.ask(rng.choice(writers), command) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
         await asyncio.gather(*repeats)
         if rng.random() < 0.2:
@@ -126,14 +117,14 @@ async def test_a_slow_writer_beside_a_busy_one_gets_its_turn():
     async def press(number):
         with contextlib.suppress(asyncio.CancelledError):
             for i in range(100_000):
-                await busy.submit(a_bid(BIDDERS[0], 20_00 + i * 10 + number, f"{number}-{i}"))
+                await busy.submit(lots.bid(BIDDERS[0], 20_00 + i * 10 + number, key=f"{number}-{i}"))
 
     pressing = [asyncio.create_task(press(number)) for number in range(8)]
     await scripted_store.until(lambda: scripted.head("x") > 10)
 
     try:
         outcomes = [
-            await slow.submit(a_bid(BIDDERS[1], 1_000_000_00 + i * 1_000_00, f"{i}")) for i in range(5)
+            await slow.submit(lots.bid(BIDDERS[1], 1_000_000_00 + i * 1_000_00, key=f"{i}")) for i in range(5)
         ]
     finally:
         for task in pressing:
@@ -152,7 +143,7 @@ async def never_idle(scripted):
     scripted.pause = lambda: asyncio.sleep(0.001)
     writer = scripted_store.writer_on(scripted, pauses=pauses)
     writer.start()
-    assert (await writer.submit(a_bid(BIDDERS[0], 20_00, "first"))).seq == 4
+    assert (await writer.submit(lots.bid(BIDDERS[0], 20_00, key="first"))).seq == 4
     yield writer
     await writer.stop()
     assert scripted_store.flaw(scripted) is None
@@ -164,14 +155,14 @@ async def test_a_busy_writer_does_not_pause_unless_asked(never_idle, scripted, a
     if asked_ms_ago is not None:
         scripted.crowded["another"] = NOW - asked_ms_ago
 
-    assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
+    assert (await asyncio.wait_for(never_idle.submit(lots.bid(BIDDERS[0], 30_00, key="next")), 10)).seq == 5
 
 
 async def test_a_busy_writer_pauses_for_one_that_asked(never_idle, scripted):
     scripted.crowded["another"] = NOW - 2000
 
     with pytest.raises(errors.Unavailable):
-        await never_idle.submit(a_bid(BIDDERS[0], 30_00, "next"))
+        await never_idle.submit(lots.bid(BIDDERS[0], 30_00, key="next"))
 
     assert scripted.head("x") == 4
 
@@ -182,7 +173,7 @@ async def test_a_busy_writer_that_cannot_learn_of_requests_goes_on(never_idle, s
 
     scripted.is_back_off_requested = broken
 
-    assert (await asyncio.wait_for(never_idle.submit(a_bid(BIDDERS[0], 30_00, "next")), 10)).seq == 5
+    assert (await asyncio.wait_for(never_idle.submit(lots.bid(BIDDERS[0], 30_00, key="next")), 10)).seq == 5
 
 
 async def test_a_writer_asks_others_to_back_off_when_it_has_lost_two_races_in_a_row(writer, scripted):
@@ -190,26 +181,12 @@ async def test_a_writer_asks_others_to_back_off_when_it_has_lost_two_races_in_a_
         scripted.script.append(Step(foreign=scripted_store.another_bid(BIDDERS[1], amount)))
 
     lose(30_00)
-    assert isinstance(await writer.submit(a_bid(BIDDERS[0], 40_00, "1")), log.Entry)
+    assert isinstance(await writer.submit(lots.bid(BIDDERS[0], 40_00, key="1")), log.Entry)
     lose(50_00)
-    assert isinstance(await writer.submit(a_bid(BIDDERS[0], 60_00, "2")), log.Entry)
+    assert isinstance(await writer.submit(lots.bid(BIDDERS[0], 60_00, key="2")), log.Entry)
     assert scripted.crowded == {}
     lose(70_00)
     lose(90_00)
-    assert isinstance(await writer.submit(a_bid(BIDDERS[0], 200_00, "last")), log.Entry)
+    assert isinstance(await writer.submit(lots.bid(BIDDERS[0], 200_00, key="last")), log.Entry)
 
     assert scripted.crowded == {writer.incarnation: NOW}
-
-
-def a_bid(actor, amount, key):
-    return commands.PlaceBid(
-        auction_id="x",
-        actor=actor,
-        key=key,
-        at=NOW,
-        salt="s",
-        amount=amount,
-        currency="EUR",
-        has_card=True,
-        confirmed="far_above_minimum",
-    )

@@ -10,7 +10,8 @@ from auction_project.kernel import instants
 from bidding import rules, runtime
 from bidding.rules import kinds
 from bidding.tests import lots
-from bidding.tests.relaying import document, published, step_until
+from bidding.tests.relaying import published, step_until
+from bidding.tests.stored import a_document
 from bidding.writer import wakeup
 
 DEAD_REDIS = "redis://127.0.0.1:1/0"
@@ -19,7 +20,7 @@ DEAD_REDIS = "redis://127.0.0.1:1/0"
 def ask_for_a_lot(log):
     """The first entry of a writer, through the runtime of this process."""
     now = instants.now()
-    log.call(log.store.auctions.insert(document("x")))
+    log.call(log.store.auctions.insert(a_document("x")))
     terms = lots.terms(starts_at=now, ends_at=now + lots.HOUR)
     command = kinds.Request(auction_id="x", salt="s", at=now, actor=lots.SELLER, key="k", terms=terms)
     assert isinstance(runtime.submit(command), rules.Entry)
@@ -33,7 +34,7 @@ def name(batch):
 
 @pytest.fixture
 def relay(make_relay):
-    """One that looks at the log again only after an hour, unless it hears of a batch or cannot."""
+    """A relay that reads a batch only when its writer names it, or when it cannot listen: its other looks are an hour apart."""
     return make_relay(sweep_seconds=3600.0, heard_poll_seconds=3600.0)
 
 
@@ -87,8 +88,7 @@ async def test_a_notifier_names_the_last_batch_that_is_complete_and_one_at_a_tim
     await notifier.close()
 
 
-def test_a_batch_that_is_named_is_read_once_and_nothing_beside_it(log, make_relay, transport, monkeypatch):
-    relay = make_relay(sweep_seconds=3600.0, heard_poll_seconds=3600.0)
+def test_a_batch_that_is_named_is_read_once_and_nothing_beside_it(log, relay, transport, monkeypatch):
     log.register("w")
     step_until(relay, lambda: relay._listener.is_listening and relay._news.writers)
     relay.step()

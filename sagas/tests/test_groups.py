@@ -151,9 +151,8 @@ def test_those_that_a_task_took_along_get_a_chain_of_their_own(begin_group, fake
 
     tasks.run_step.push_request(chain=["the next task"])
     try:
-        tasks.run_step.run(
-            saga_ids=[sales[0]], step="assess_risk"
-        )  # goes on in its chain: it raises no Ignore
+        # It goes on in its chain, so it raises no Ignore.
+        tasks.run_step.run(saga_ids=[sales[0]], step="assess_risk")
     finally:
         tasks.run_step.pop_request()
 
@@ -161,7 +160,7 @@ def test_those_that_a_task_took_along_get_a_chain_of_their_own(begin_group, fake
 
 
 @pytest.mark.parametrize("script", ["assess_risk=fail:1", "assess_risk=away:1"])
-def test_one_that_has_tried_the_call_before_goes_by_itself(begin_group, fake_dispatcher, script):
+def test_a_saga_that_has_tried_the_call_before_goes_by_itself(begin_group, fake_dispatcher, script):
     failed, other = begin_group(script, "")
     for sale in (failed, other):
         run(sale, "reserve_stock")
@@ -175,7 +174,7 @@ def test_one_that_has_tried_the_call_before_goes_by_itself(begin_group, fake_dis
     assert participants.calls(failed).count("assess_risk") == 1
 
 
-def test_a_task_takes_nobody_along_that_waits_for_a_turn_or_that_it_has_no_room_for(
+def test_a_task_takes_along_no_saga_that_waits_for_a_turn_and_no_more_than_its_group_has_room_for(
     begin_group, fake_dispatcher, monkeypatch
 ):
     monkeypatch.setattr(groups, "MAX_MEMBERS", 2)

@@ -27,18 +27,15 @@ EPOCH_CHECK_SECONDS = 1.0
 _LOCK_ID = 0x6176656C  # one number for all: each database has its own lock space
 
 _Row = tuple[int, str, str, bytes]
-_found: dict[str, int] = {}  # by source, the rows that its relay found unpublished at its last look
 
 log = logs.get(__name__)
 
 
-def unpublished() -> int:
-    """The rows that the relays of this process found unpublished at their last look, up to one batch each. It asks no database."""
-    return sum(list(_found.values()))  # a copy, because the relays run in threads
-
-
 class OutboxRelay:
-    """`step()` publishes one batch; see the module."""
+    """`step()` publishes one batch; see the module.
+
+    `unpublished`: the rows that it found unpublished at its last look, up to one batch; 0 while another relay works.
+    """
 
     def __init__(self, table: type[outbox.OutboxRow], broker: brokers.Broker) -> None:
         self._table = table
@@ -48,6 +45,7 @@ class OutboxRelay:
         self._leads = False
         self._refilled_to: int | None = None  # the id up to which a refill has come
         self._next_epoch_check = 0.0
+        self.unpublished = 0
         self.source = table._meta.app_label
         self.name = f"relay:{self.source}"
 
@@ -62,7 +60,7 @@ class OutboxRelay:
             self._refill(self._refilled_to)
             return True
         rows = self._rows("published_at IS NULL")
-        _found[self.source] = len(rows)
+        self.unpublished = len(rows)
         if not rows and time.monotonic() < self._next_epoch_check:
             self._wait_for_commit()
             return True
@@ -83,7 +81,7 @@ class OutboxRelay:
 
     def close(self) -> None:
         self._leads = False
-        _found[self.source] = 0  # another relay knows now
+        self.unpublished = 0  # another relay knows now
         if self._session is not None:
             self._session.close()
             self._session = None

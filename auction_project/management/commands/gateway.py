@@ -1,4 +1,5 @@
-"""`gateway` among Django's commands, so that `manage.py help` lists it. `manage.py` runs it without Django (processes/gateway.py)."""
+"""`gateway` among Django's commands, so that `manage.py help` lists it. `manage.py` runs it without Django: see
+processes/gateway.py."""
 
 from typing import NoReturn
 
@@ -8,7 +9,7 @@ from auction_project.processes import gateway
 
 
 class Command(BaseCommand):
-    help = "Route, authenticate, limit and balance requests: run HAProxy in this process."
+    help = gateway.HELP
 
     def run_from_argv(self, argv: list[str]) -> NoReturn:
         gateway.run(argv[2:])

@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from auction_project.accounts import retention as accounts
@@ -51,8 +51,8 @@ def _measure_backlogs() -> None:
     metrics.DEAD_LETTERS.measure_by(lambda: {(): selectors.list_waiting().count()})
 
 
-def _unpublished() -> registry.Figure:
-    waiting = relay.unpublished() + figures.total(bidding.entries_unpublished)
+def _unpublished(relays: Sequence[relay.OutboxRelay]) -> registry.Figure:
+    waiting = sum(each.unpublished for each in relays) + figures.total(bidding.entries_unpublished)
     return registry.Figure(waiting, "events")
 
 
@@ -70,14 +70,21 @@ class Command(running.RoleCommand):
     def handle(self, *_args: object, **_options: object) -> None:
         transport = transports.from_settings()
         required = roles.BY_NAME["relay"].needs
+        relays: list[relay.OutboxRelay] = []  # as far as their threads have made them
+
+        def make_relay(table: type[outbox.OutboxRow]) -> relay.OutboxRelay:
+            made = relay.OutboxRelay(table, transport)
+            relays.append(made)
+            return made
+
         _measure_backlogs()
         loops: list[Callable[[], running.Loop]] = [
-            functools.partial(relay.OutboxRelay, table, transport) for table in roles.outboxes()
+            functools.partial(make_relay, table) for table in roles.outboxes()
         ]
         loops += [
             lambda: log_relay.LogRelay(transport, readers=_readers()),
             _maintenance,
             lambda: store_probe.StoreProbe((*required, "redis", "celery")),
         ]
-        about = registry.About(lag=_unpublished, work=_published)
+        about = registry.About(lag=functools.partial(_unpublished, relays), work=_published)
         sys.exit(running.run("relay", required, loops, running.stop_on_signals(), about=about))

@@ -33,7 +33,7 @@ def start_one(tmp_path: Path, settings: Any) -> Iterator[Start]:
 
 @pytest.fixture(name="front", scope="module")
 def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """For tests that change nothing in it. The settings of tests have no limits but those of streams and of log-ins."""
+    """Shared by the tests that change nothing in it. The settings of tests have no limits but those of streams and of log-ins."""
     directory = tmp_path_factory.mktemp("gateway")
     with override_settings(VAR_DIR=directory, SIGN_INS_PER_MINUTE=0):
         one = Gateway(directory)

@@ -14,14 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from auction_project.kernel import tokens
-from auction_project.processes import gateway, health, roles, stack
+from auction_project.processes import gateway, identity, roles, stack
 
 AUCTIONS = [f"{number:032x}" for number in range(1, 40)]
-
-
 AUCTION = AUCTIONS[0]
-
-
 INSTANCE = "the gateway under test"
 
 
@@ -39,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class _Quiet(http.server.ThreadingHTTPServer):
-    """Says nothing of a check that hangs up before its answer."""
+    """Does not report a check that hangs up before its answer."""
 
     daemon_threads = True
 
@@ -48,7 +44,7 @@ class _Quiet(http.server.ThreadingHTTPServer):
 
 
 class Pool:
-    """A web process in name only: it answers its name to everything, and notes the requests that it got."""
+    """Stands in for a web process: it answers each request with its name, and notes the requests that it got."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -101,7 +97,7 @@ class Gateway:
             "GATEWAY_BIDS_2": self.pools["bids-2"].address,
             **{f"GATEWAY_{name.upper()}_1": self.pools[name].address for name in roles.POOLS},
             "GATEWAY_PRIVATE_BIND": f"127.0.0.1:{self.private_port}",
-            health.INSTANCE: INSTANCE,
+            identity.INSTANCE: INSTANCE,
             **environment,
         }
         self._log = directory / f"gateway-{self.port}.log"
@@ -115,7 +111,7 @@ class Gateway:
         wait_until(self._is_ready)
 
     def _is_ready(self) -> bool:
-        """Whether it answers; it takes its pools for good until a check says otherwise."""
+        """Whether it answers. It takes its pools for ready until a check says otherwise."""
         with contextlib.suppress(OSError):
             return self.ask("GET", "/readyz", port=self.private_port).json["instance"] == INSTANCE
         return False

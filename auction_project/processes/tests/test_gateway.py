@@ -20,7 +20,7 @@ from django.test import override_settings
 
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import problems
-from auction_project.processes import gateway, gateway_companion, health, registry, roles, stack
+from auction_project.processes import gateway, gateway_companion, identity, registry, roles, stack
 from auction_project.processes.tests.gateways import (
     AUCTION,
     AUCTIONS,
@@ -134,7 +134,8 @@ def test_when_a_process_refuses_connections_the_other_one_of_its_pool_takes_its_
     ],
 )
 def test_a_process_that_is_new_warms_up_before_it_gets_its_share(start: Start, pool: str, path: str) -> None:
-    """In each pool that is balanced by connections; the share of one of two would be half of the ten."""
+    """In each pool that is balanced by connections, two processes share ten requests. Without the warm-up the new one would
+    get five."""
     new = Pool(f"{pool}-2")
     new.is_ready = False
     front = start(**{f"GATEWAY_{pool.upper()}_2": new.address})
@@ -227,7 +228,7 @@ def test_the_gateway_is_in_the_registry_as_long_as_it_runs(tmp_path: Path) -> No
     port, private_port = stack.free_port(), stack.free_port()
     environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path), "GAVEL_HEALTH_PORT": str(private_port)}
     environment |= {f"GATEWAY_{name.upper()}_1": "127.0.0.1:1" for name in roles.POOLS}
-    environment |= {registry.COPY: copy, "REDIS_URL": settings.REDIS_URL, health.INSTANCE: INSTANCE}
+    environment |= {identity.COPY: copy, "REDIS_URL": settings.REDIS_URL, identity.INSTANCE: INSTANCE}
     argv = [sys.executable, "manage.py", "gateway", "--bind", f"127.0.0.1:{port}"]
 
     def listed() -> list[registry.Process]:
@@ -259,7 +260,7 @@ def test_a_gateway_that_drains_is_not_ready_though_its_successor_answers(front: 
 
 
 def test_the_command_loads_the_settings_and_neither_an_app_nor_a_driver(tmp_path: Path) -> None:
-    """While a gateway starts, nobody gets an answer."""
+    """No request gets an answer while a gateway starts, so the start must be fast."""
     argv = [sys.executable, "-X", "importtime", "manage.py", "gateway", "--check"]
     environment = {**os.environ, "GAVEL_VAR_DIR": str(tmp_path)}
 

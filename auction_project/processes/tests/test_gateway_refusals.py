@@ -26,13 +26,13 @@ from auction_project.web import http_protocol
 
 @functools.cache
 def another_key() -> str:
-    """A private key that is not the house's."""
+    """A private key that the settings do not name."""
     with tempfile.TemporaryDirectory() as directory:
         return development_keys.jwt_private_key(Path(directory))
 
 
 def forged(**headers: Any) -> str:
-    """A token with good claims that another RSA key has signed."""
+    """A token with good claims, signed with another RSA key."""
     stranger = another_key()
     claims = jwt.decode(token(), options={"verify_signature": False})
     return jwt.encode(
@@ -55,7 +55,7 @@ BAD_TOKENS: dict[str, Callable[[], str]] = {
 
 
 def hs256() -> str:
-    """The public key, which everybody knows, as the secret of an HMAC."""
+    """A token that is signed with the public key as the secret of an HMAC."""
     import base64
     import hashlib
     import hmac

@@ -22,7 +22,7 @@ from django.test import override_settings
 
 import auction_project
 from auction_project.kernel import errors
-from auction_project.processes import figures, health, registry, running
+from auction_project.processes import figures, health, identity, registry, running
 from auction_project.tools.embedded import valkey
 
 Register = Callable[..., registry.Registration]
@@ -110,7 +110,7 @@ def put(key: str, name: bytes, text: bytes) -> None:
 def test_an_entry_says_what_the_process_is(
     register: Register, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(registry.COPY, "bids-2")
+    monkeypatch.setenv(identity.COPY, "bids-2")
     before = time.time() * 1000
     about = registry.About(
         services=["bidding"],
@@ -191,7 +191,7 @@ def test_processes_are_listed_by_role_and_copy(
     register: Register, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for role, copy in (("web", "site"), ("clock", "clock"), ("web", "bids-2"), ("web", "bids")):
-        monkeypatch.setenv(registry.COPY, copy)
+        monkeypatch.setenv(identity.COPY, copy)
         register(role)
 
     wait_until(lambda: len(listed(key)) == 4)
@@ -329,7 +329,7 @@ def test_prometheus_reads_its_targets_from_the_private_port(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = f"test-{uuid.uuid4().hex}"
-    monkeypatch.setenv(registry.COPY, copy)
+    monkeypatch.setenv(identity.COPY, copy)
     register("web", registry.About(services=["bidding", "orders"]), key=registry.KEY)
     register("bank", private_address="", key=registry.KEY)
     wait_until(lambda: len(listed_as(copy)) == 2)
@@ -380,7 +380,7 @@ def test_a_figure_is_shown_with_one_decimal_at_most(value: float, text: str) -> 
 
 def test_a_role_is_listed_as_long_as_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     copy = f"test-{uuid.uuid4().hex}"
-    monkeypatch.setenv(registry.COPY, copy)
+    monkeypatch.setenv(identity.COPY, copy)
     stop = threading.Event()
     seen: list[registry.Process] = []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from auction_project.processes import roles, stack
+from auction_project.processes import identity, roles, stack
 
 # It answers its name. After SIGUSR1 it serves and is not ready for a while, then ends, as the web role does.
 SERVER = """
@@ -121,7 +121,7 @@ def test_a_pool_grows_and_shrinks_while_no_request_fails(running: stack.Stack) -
 
     running.scale("bids", 4)
     assert running.copies("bids") == ["bids", "bids-2", "bids-3", "bids-4"]
-    grown = {running[name].environment["GAVEL_INSTANCE"] for name in running.copies("bids")}
+    grown = {running[name].environment[identity.INSTANCE] for name in running.copies("bids")}
     client.wait_for(grown)
     running.scale("bids", 1)
     client.stop()

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from auction_project.accounts import services as accounts
 from auction_project.kernel import databases, tokens
-from auction_project.processes import registry, services_page
+from auction_project.processes import identity, registry, services_page
 
 API, PAGE, TABLE = "/api/v1/services", "/admin/services/", "/admin/services/table/"
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -46,7 +46,7 @@ def signed_in(name: str, **options: Any) -> Client:
 def copy(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The name of a consumer that runs during the test, with three messages before it."""
     name = f"{SECRET_SCRIPT}{uuid.uuid4().hex}"
-    monkeypatch.setenv(registry.COPY, name)
+    monkeypatch.setenv(identity.COPY, name)
     entry = registry.Registration(
         "consume",
         registry.About(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from auction_project.processes import health, stack
+from auction_project.processes import identity, stack
 
 # A server on an inherited socket, in place of the web role: it answers every request with its own instance.
 SERVER = """
@@ -69,7 +69,7 @@ def role_on_an_inherited_socket(tmp_path: Path) -> Iterator[stack.Process]:
     listener = stack.listen()
     argv = [sys.executable, "-c", SERVER]
     process = stack.Process(
-        "web", argv, {health.INSTANCE: "ours"}, tmp_path / "web.log", port_of(listener), listener
+        "web", argv, {identity.INSTANCE: "ours"}, tmp_path / "web.log", port_of(listener), listener
     )
     yield process
     process.kill()
@@ -99,7 +99,7 @@ def test_a_client_that_comes_while_the_role_restarts_waits_and_is_answered(web: 
 def test_behind_a_gateway_a_role_that_dies_refuses_at_once_and_comes_back_on_its_port(tmp_path: Path) -> None:
     port = stack.free_port()
     argv = [sys.executable, "-c", SERVER]
-    copy = stack.Process("bids", argv, {health.INSTANCE: "ours"}, tmp_path / "bids.log", port, port=port)
+    copy = stack.Process("bids", argv, {identity.INSTANCE: "ours"}, tmp_path / "bids.log", port, port=port)
     try:
         copy.start()
         _until_ready(copy)
@@ -138,7 +138,7 @@ def test_two_stacks_in_two_directories_have_ports_data_and_web_processes_of_thei
     try:
         for running in both:
             _until_ready(running["web"])
-        instances = [running["web"].environment[health.INSTANCE] for running in both]
+        instances = [running["web"].environment[identity.INSTANCE] for running in both]
         answers = [
             json.load(urllib.request.urlopen(f"http://127.0.0.1:{running.web_port}/", timeout=30))
             for running in both
@@ -181,7 +181,9 @@ def test_another_process_on_the_port_is_not_mistaken_for_the_role(tmp_path: Path
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        process = stack.Process("web", [], {health.INSTANCE: "ours"}, tmp_path / "web.log", other.server_port)
+        process = stack.Process(
+            "web", [], {identity.INSTANCE: "ours"}, tmp_path / "web.log", other.server_port
+        )
         assert not process.ready()
         Other.body = Other.body.replace(b"theirs", b"ours")
         assert process.ready()

@@ -159,10 +159,10 @@ def test_a_relay_says_how_many_rows_wait(open_relay: OpenRelay, memory_broker: m
         _publish("lamp", version)
 
     relay_of_outbox.step()
-    found = relay.unpublished()
+    found = relay_of_outbox.unpublished
     relay_of_outbox.step()
 
-    assert (found, relay.unpublished()) == (3, 0)
+    assert (found, relay_of_outbox.unpublished) == (3, 0)
 
 
 def test_an_unanswered_batch_stays_unmarked_and_goes_again(open_relay: OpenRelay) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings as installed
 from auction_project.processes.doctor import work
 from auction_project.processes.doctor.checking import Outcome
 from bidding.store import mongo
-from bidding.tests import lots, relaying
+from bidding.tests import lots, stored
 
 
 @pytest_asyncio.fixture
@@ -39,7 +39,7 @@ async def test_entries_that_are_not_published_are_named(
 ) -> None:
     await store.prepare()
     entries = lots.open_lot("x").entries
-    await store.auctions.insert(relaying.document("x"))
+    await store.auctions.insert(stored.a_document("x"))
     await store.bids.append(entries, batch="w:1")
 
     verdict = await work.bid_log(now=entries[0].at + seconds * 1000)

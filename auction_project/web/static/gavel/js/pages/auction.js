@@ -96,8 +96,10 @@ async function loadStanding() {
 /** The order of the last purchase from this page, else the reader's newest one of this lot. There is none until the stock is
  * reserved and the card is charged. */
 async function loadOrder() {
+  // The API has no filter for a sale, and another tab may have bought since: the order of a known sale takes a page.
+  const page_size = lastAnswer?.sale_id ? null : 1;
   /** @type {Page<Order>} */
-  const { items } = await get(withQuery("/api/v1/orders", { auction_id: id }));
+  const { items } = await get(withQuery("/api/v1/orders", { auction_id: id, page_size }));
   const sale = lastAnswer?.sale_id;
   const order = sale ? items.find((item) => item.sale_id === sale) : items[0];
   orderNumber = order?.number ?? "";
