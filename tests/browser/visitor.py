@@ -6,7 +6,8 @@ from playwright import sync_api
 
 from tests import house as houses
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 1000 * houses.WAIT_SECONDS  # some conditions wait for the end of a lot and its sale
+sync_api.expect.set_options(timeout=PATIENCE_MS)
 _REFUSAL = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
 
 
@@ -46,7 +47,7 @@ class Window:
         self.page.get_by_role("button", name="Place bid").click()
 
     def expect_text(self, selector: str, text: str | re.Pattern[str]) -> None:
-        sync_api.expect(self.page.locator(selector)).to_contain_text(text, timeout=PATIENCE_MS)
+        sync_api.expect(self.page.locator(selector)).to_contain_text(text)
 
 
 def is_bid(sent: sync_api.Request) -> bool:
