@@ -1,4 +1,4 @@
-"""Stock on the Overview: of the products that are low, those with the fewest units."""
+"""Stock on the Overview: of the products of which units are missing, those with the fewest."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ MAX_PRODUCTS = 5
 
 
 def _rows(_day: datetime) -> list[overview.Row]:
-    products = selectors.list_low()
+    products = selectors.list_short()
     rows = [
         overview.Row(
             label=product.title,
@@ -27,5 +27,8 @@ def _rows(_day: datetime) -> list[overview.Row]:
 
 
 PANEL = overview.Panel(
-    title="Low stock", permission="inventory.view_product", rows=_rows, none="No product is low."
+    title="Low stock",
+    permission="inventory.view_product",
+    rows=_rows,
+    none="No product is at its threshold or below, and none on sale is depleted.",
 )

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 from django.core.files.storage import default_storage
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
 from auction_project.kernel import errors, ids
@@ -43,9 +43,21 @@ def list_products(*, owner_id: str | None = None, text: str = "") -> QuerySet[mo
     return with_figures(products)
 
 
-def list_low() -> QuerySet[models.Product]:
-    """The products that are low, with their figures, the fewest available units first."""
-    return list_products().filter(is_low=True).order_by("available", "sku")
+def list_short() -> QuerySet[models.Product]:
+    """The products of which units are missing (see `with_levels`), with their figures, the fewest available units first."""
+    return with_levels(list_products()).filter(is_short=True).order_by("available", "sku")
+
+
+def with_levels(products: QuerySet[models.Product]) -> QuerySet[models.Product]:
+    """The same products with their figures, each with `is_short`: it is at or below its threshold, or, threshold or none,
+    it is depleted while a lot still sells it. A single piece that is sold and listed no more is missing to nobody."""
+    lots = models.Reservation.objects.filter(
+        product=OuterRef("pk"), kind=models.ReservationKind.LOT, state=models.ReservationState.HELD
+    )
+    is_short = Q(is_low=True) | (Q(available=0, reserved=0) & Exists(lots))
+    return with_figures(products).annotate(
+        is_short=Case(When(is_short, then=True), default=False, output_field=BooleanField())
+    )
 
 
 def with_figures(products: QuerySet[models.Product]) -> QuerySet[models.Product]:

@@ -21,7 +21,6 @@ from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, money
 from orders import models, selectors, services
 
-SHOWN_CHARACTERS = 8  # of an id
 PASSED, REFUSED = "Passed", "Refused"
 STATUS_COLOURS = {
     models.OrderFact.Kind.PLACED.label: "info",
@@ -111,17 +110,13 @@ def _sums(rows: QuerySet[Any]) -> list[tuple[str, str]]:
     ]
 
 
-def buyer_of(row: models.Order | models.Payment | models.RiskAssessment) -> str:
-    """A link to the account, with the beginning of its id. There is no e-mail address here, because each look at one is
-    recorded, on the page of the account."""
-    return base_admin.link("admin:accounts_user_change", row.user_id, f"{row.user_id[:SHOWN_CHARACTERS]}…")
-
-
 @admin.register(models.Order)
-class OrderAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
+class OrderAdmin(base_admin.NamesPeople, base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
     list_display = ("number", "title", total, "state", "buyer", "placed_at")
     list_filter = (StatusFilter, "placed_at", "currency")
     search_fields = ("number", "sale_id", "user_id", "auction_id", "title")
+    search_help_text = "Order number, title, the buyer's e-mail address, or the id of a sale, auction or user"
+    people = ("user_id",)
     ordering = ("-placed_at", "number")
     fields = (
         "number",
@@ -146,9 +141,7 @@ class OrderAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin
     def figures(self, rows: QuerySet[models.Order]) -> list[tuple[str, str]]:
         return _sums(rows)
 
-    @admin.display(description="buyer", ordering="user_id")
-    def buyer(self, order: models.Order) -> str:
-        return buyer_of(order)
+    buyer = base_admin.person("user_id", "buyer")
 
     @unfold.display(description="status", label=STATUS_COLOURS)
     def state(self, order: models.Order) -> str:
@@ -184,10 +177,12 @@ class OrderAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin
 
 
 @admin.register(models.Payment)
-class PaymentAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
+class PaymentAdmin(base_admin.NamesPeople, base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
     list_display = ("order_number", total, "state", "timeouts", "buyer", "started_at", "changed_at")
     list_filter = ("state", "started_at", "currency")
     search_fields = ("order_number", "key", "user_id", "sale_id")
+    search_help_text = "Order number, the buyer's e-mail address, or the id of a sale or user"
+    people = ("user_id",)
     ordering = ("-started_at", "order_number")
     fields = (
         "order_number",
@@ -209,9 +204,7 @@ class PaymentAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdm
     def figures(self, rows: QuerySet[models.Payment]) -> list[tuple[str, str]]:
         return _sums(rows)
 
-    @admin.display(description="buyer", ordering="user_id")
-    def buyer(self, payment: models.Payment) -> str:
-        return buyer_of(payment)
+    buyer = base_admin.person("user_id", "buyer")
 
     @admin.display(description="order")
     def order(self, payment: models.Payment) -> str:
@@ -309,10 +302,12 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(models.RiskAssessment)
-class RiskAssessmentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
+class RiskAssessmentAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelAdmin):
     list_display = ("order_number", "outcome", "score", "explained", total, "buyer", "at")
     list_filter = (OutcomeFilter, "at", "policy")
     search_fields = ("order_number", "user_id")
+    search_help_text = "Order number, the buyer's e-mail address or id"
+    people = ("user_id",)
     ordering = ("-at", "order_number")
     fields = ("order_number", "outcome", "score", "explained", total, "buyer", "policy", "at")
     readonly_fields = fields
@@ -321,9 +316,7 @@ class RiskAssessmentAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     def outcome(self, assessment: models.RiskAssessment) -> str:
         return REFUSED if assessment.refused else PASSED
 
-    @admin.display(description="buyer", ordering="user_id")
-    def buyer(self, assessment: models.RiskAssessment) -> str:
-        return buyer_of(assessment)
+    buyer = base_admin.person("user_id", "buyer")
 
     @admin.display(description="reasons")
     def explained(self, assessment: models.RiskAssessment) -> str:

@@ -159,7 +159,7 @@ def _milliseconds(span: timedelta) -> str:
 
 
 @admin.register(models.Saga)
-class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
+class SagaAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelAdmin):
     list_display = (
         "order_number",
         "coloured_status",
@@ -173,7 +173,10 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     )
     list_filter = (WaitFilter, "status", CauseFilter, "definition", "version")
     search_fields = ("=order_number", "=sale_id", "=auction_id", "=user_id", "=product_id", "=correlation_id")
-    search_help_text = "Order number, or the id of a sale, auction, user, product or request"
+    search_help_text = (
+        "Order number, the buyer's e-mail address, or the id of a sale, auction, user, product or request"
+    )
+    people = ("user_id",)
     list_per_page = 50
     show_full_result_count = False
     fieldsets = (
@@ -258,9 +261,7 @@ class SagaAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     def took(self, saga: models.Saga) -> str:
         return f"{(saga.finished_at - saga.created_at).total_seconds():.2f} s" if saga.finished_at else "–"
 
-    @admin.display(description="buyer")
-    def buyer(self, saga: models.Saga) -> str:
-        return base_admin.link("admin:accounts_user_change", saga.user_id, saga.user_id)
+    buyer = base_admin.person("user_id", "buyer")
 
     @admin.display(description="auction")
     def auction(self, saga: models.Saga) -> str:

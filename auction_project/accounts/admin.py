@@ -85,19 +85,29 @@ class PasswordForm(unfold_forms.AdminPasswordChangeForm):
 
 class ActionInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.AccountAction
-    fields = ("at", "act", "detail", "reason", "actor")
+    fields = ("at", "act", "detail", "reason", "by")
     readonly_fields = fields
+    people = ("actor",)
     extra = 0
     verbose_name_plural = "account history"
 
+    by = base_admin.person("actor", "by")
+
 
 @admin.register(models.PersonalDataView)
-class PersonalDataViewAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
+class PersonalDataViewAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelAdmin):
     """Who looked at whose personal data. For superusers alone."""
 
-    list_display = ("at", "actor", "page", "subject", "query")
+    list_display = ("at", "by", "page", "of", "query")
     list_filter = ("page",)
     search_fields = ("=actor", "=subject")
+    search_help_text = "E-mail address or id, of the one who looked or whose data it was"
+    fields = list_display
+    readonly_fields = fields
+    people = ("actor", "subject")
+
+    by = base_admin.person("actor", "by")
+    of = base_admin.person("subject", "of")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
@@ -115,7 +125,7 @@ class GroupAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
 
 
 @admin.register(models.User)
-class AccountAdmin(base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin):
+class AccountAdmin(base_admin.NamesPeople, base_admin.Lookups, auth_admin.UserAdmin, unfold_admin.ModelAdmin):
     change_password_form = PasswordForm
     list_display = ("email", "state", "email_verified", "roles", "is_staff", "date_joined")
     list_filter = ("state", "email_verified", "groups", "is_staff")

@@ -1,10 +1,12 @@
-"""Shared by the admin of all apps: read-only models, lists with sums, and dialogs whose actions ask for a reason."""
+"""Shared by the admin of all apps: read-only models, lists with sums, ids of accounts shown as people, and dialogs whose
+actions ask for a reason."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import django.db
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
@@ -16,7 +18,10 @@ from django.utils.safestring import SafeString
 from unfold import forms as unfold_forms
 from unfold import widgets
 
+from auction_project.kernel import ids, people
+
 MAX_REASON_CHARACTERS = 500
+SHOWN_CHARACTERS = 8  # of the id of an account that the reader may not see
 
 
 class Lookups:
@@ -65,6 +70,74 @@ class Summed:
         if "cl" in shown:  # not a redirect
             shown["figures"] = self.figures(shown["cl"].queryset.order_by())
         return response
+
+
+class NamesPeople:
+    """Shows the accounts whose ids the fields `people` hold, by columns that `person` makes. Those of a list or a page are
+    looked up together, when it is shown. An inline names its fields, too, and stands on a page that names people."""
+
+    people: ClassVar[Sequence[str]] = ()
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
+        self._name(request, ((row, self.people) for row in changelist.result_list), is_list=True)
+        return changelist
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        page = [(context["original"], self.people)] if context.get("original") else []
+        inlines = [
+            (form.instance, getattr(inline.opts, "people", ()))
+            for inline in context["inline_admin_formsets"]
+            for form in inline.formset.forms
+        ]
+        self._name(request, page + inlines, is_list=False)
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """An address finds what the list would show with it."""
+        found = people.directory().find
+        words = (
+            (found(request, word) or word) if self.people and "@" in word else word
+            for word in search_term.split(" ")
+        )
+        return super().get_search_results(request, queryset, " ".join(words))  # type: ignore[misc]
+
+    def _name(
+        self, request: HttpRequest, rows: Iterable[tuple[Any, Sequence[str]]], *, is_list: bool
+    ) -> None:
+        """Look up everybody in the `rows`, each with the names of its fields, and leave the answer on each row."""
+        rows = list(rows)
+        user_ids = {getattr(row, field) for row, fields in rows for field in fields}
+        if known := [user_id for user_id in user_ids if ids.is_id(user_id)]:
+            page = str(self.opts.verbose_name_plural if is_list else self.opts.verbose_name)  # type: ignore[attr-defined]
+            named = people.directory().look_up(request, known, page=page, is_list=is_list)
+            for row, _ in rows:
+                row.named_people = named
+
+
+def person(field: str, description: str) -> Callable[..., str]:
+    """A column with the account whose id is in `field`: its address, and a link to its page, where the reader may see them;
+    else the beginning of the id. A name such as `command` is shown as it is."""
+
+    @admin.display(description=description, ordering=field)
+    def column(_admin: Any, row: Any) -> str:
+        user_id: str = getattr(row, field)
+        if not ids.is_id(user_id):
+            return {ids.HOUSE: "The house", "": "–"}.get(user_id, user_id)
+        named: Mapping[str, people.Person] = getattr(row, "named_people", {})
+        found = named.get(user_id)
+        if found is None:
+            return format_html('<span title="{}">{}…</span>', user_id, user_id[:SHOWN_CHARACTERS])
+        if not found.has_page:
+            return format_html("{}", found.name)
+        return link("admin:accounts_user_change", user_id, found.name)
+
+    return column
 
 
 class ReasonForm(unfold_forms.BaseDialogForm):

@@ -109,7 +109,7 @@ class AmountOutOfRange(errors.Invalid):
 
 
 class QuantityOutOfRange(errors.Invalid):
-    """A quantity is a whole number, 1 or more."""
+    """Buy 1 unit or more, in whole units."""
 
 
 class QuantityNotAllowed(errors.Invalid):

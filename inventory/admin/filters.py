@@ -19,15 +19,15 @@ class StockFilter(admin.SimpleListFilter):
         "free": {"available__gt": 0},
         "reserved": {"available": 0, "reserved__gt": 0},
         "depleted": {"available": 0, "reserved": 0},
-        "low": {"is_low": True},
+        "low": {"is_short": True},
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
             ("free", "Available"),
             ("reserved", "All reserved"),
-            ("depleted", "Sold out"),
-            ("low", "Low"),
+            ("depleted", "Depleted"),
+            ("low", "Low stock"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:

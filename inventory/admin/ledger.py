@@ -18,7 +18,7 @@ SHOWN_CHARACTERS = 14
 
 
 @admin.register(models.Move)
-class MoveAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
+class MoveAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelAdmin):
     """The ledger."""
 
     list_display = (
@@ -33,9 +33,12 @@ class MoveAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
         "cause",
     )
     list_display_links = None
+    fields = list_display
+    readonly_fields = fields
     list_filter = ("kind", "source_warehouse", "destination_warehouse")
     search_fields = ("product__sku", "product__title", "reference", "actor")
-    search_help_text = "Product, reference (lot:…, sale:…) or who"
+    search_help_text = "Product, reference (lot:…, sale:…), or the e-mail address or id of who did it"
+    people = ("actor",)
     list_select_related = ("product", "source_warehouse", "destination_warehouse")
     date_hierarchy = "at"
     show_full_result_count = False
@@ -44,9 +47,7 @@ class MoveAdmin(base_admin.ReadOnly, unfold_admin.ModelAdmin):
     def when(self, move: models.Move) -> str:
         return format_html('<span class="whitespace-nowrap">{}</span>', f"{move.at:%Y-%m-%d %H:%M:%S}")
 
-    @admin.display(description="by")
-    def who(self, move: models.Move) -> str:
-        return _shortened(move.actor)
+    who = base_admin.person("actor", "by")
 
     @admin.display(description="reference")
     def cause(self, move: models.Move) -> str:

@@ -33,10 +33,13 @@ class BalanceInline(base_admin.ReadOnly, unfold_admin.TabularInline):
 
 class CorrectionInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     model = models.Correction
-    fields = ("title", "condition", "description", "actor", "at")
+    fields = ("title", "condition", "description", "who", "at")
     readonly_fields = fields
+    people = ("actor",)
     extra = 0
     verbose_name_plural = "edit history"
+
+    who = base_admin.person("actor", "by")
 
 
 def _figure(name: str, description: str) -> Callable[..., int]:
@@ -50,7 +53,7 @@ def _figure(name: str, description: str) -> Callable[..., int]:
 
 
 @admin.register(models.Product)
-class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
+class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.ModelAdmin):
     list_display = (
         "shown_picture",
         "sku",
@@ -69,10 +72,11 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
     ordering = ("sku",)
     list_per_page = 50
     actions = None
+    people = ("owner_id",)
     inlines: ClassVar = [BalanceInline, CorrectionInline]
     form = forms.ProductForm
     add_fieldsets = ((None, {"fields": ("sku", "title", "description", "condition", "owner_id", "picture")}),)
-    described = ("shown_picture", "sku", "title", "description", "condition", "owner_id", "id")
+    described = ("shown_picture", "sku", "title", "description", "condition", "owner", "id")
     corrected = ("title", "description", "condition")
     fieldsets = (
         (None, {"fields": described}),
@@ -99,6 +103,7 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
     reserved = _figure("reserved", "reserved")
     committed = _figure("committed", "committed")
     set_aside = _figure("set_aside", "set aside")
+    owner = base_admin.person("owner_id", "owner")
 
     @admin.display(description="picture")
     def shown_picture(self, product: models.Product) -> str:
@@ -110,9 +115,11 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
 
     @unfold.display(description="level", label={"Low": "danger", "Depleted": "danger"})
     def level(self, product: models.Product) -> str | None:
-        if not any(getattr(product, state) for state in ("available", "reserved")):
-            return "Depleted"
-        return "Low" if product.is_low else None
+        """What is red is on the Overview, too."""
+        is_empty = product.available + product.reserved == 0
+        if product.is_short:
+            return "Depleted" if is_empty else "Low"
+        return "Depleted, not on sale" if is_empty else None
 
     @admin.display(description="ledger")
     def ledger(self, product: models.Product) -> str:
@@ -124,7 +131,7 @@ class ProductAdmin(base_admin.Lookups, unfold_admin.ModelAdmin):
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[models.Product]:
-        return selectors.with_figures(super().get_queryset(request))
+        return selectors.with_levels(super().get_queryset(request))
 
     # --- who may -------------------------------------------------------------------------------------------------
 

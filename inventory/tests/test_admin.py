@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from auction_project.kernel import ids
-from inventory import models, services
+from inventory import models, selectors, services
 from inventory.tests import sales
 from inventory.tests.conftest import NOW, figures, in_warehouses, list_lot, published_names, reserve
 from inventory.tests.pictures import upload
@@ -57,13 +57,46 @@ def test_the_roles_of_the_desk_see_everything(client, sign_in, make_product, gro
         assert client.get(f"/admin/inventory/{model._meta.model_name}/{row.pk}/change/").status_code == 200
 
 
-def test_a_product_without_a_unit_is_depleted(client, sign_in, make_product):
-    make_product()
-    make_product(CENTRAL=2)
-    reserve(make_product(CENTRAL=1))
+def test_the_list_and_the_overview_agree_on_what_is_low(client, sign_in, make_product):
+    """A product without a threshold is low, too, when it is depleted while a lot sells it."""
+    products = {
+        "free": make_product(CENTRAL=2),
+        "reserved": make_product(CENTRAL=1),
+        "over": make_product(),
+        "on sale": make_product(CENTRAL=1),
+        "below its threshold": make_product(CENTRAL=1, threshold=3),
+        "with nothing and a threshold": make_product(CENTRAL=1, threshold=3),
+    }
+    reserve(products["reserved"])
+    list_lot(products["on sale"], allocate="on_sale")
+    for name in ("on sale", "with nothing and a threshold"):
+        services.adjust_stock(
+            key=ids.new_id(),
+            product_id=products[name].id,
+            warehouse="CENTRAL",
+            counted=0,
+            expected=1,
+            reason="broken",
+            actor="test",
+            confirmation=None,
+            now=NOW,
+        )
     sign_in("stock clerk")
+    listed = client.get("/admin/inventory/product/").context["cl"]
+    levels = {row.pk: listed.model_admin.level(row) for row in listed.result_list}
 
-    assert client.get("/admin/inventory/product/").content.decode().count("Depleted") == 1
+    assert {name: levels[product.pk] for name, product in products.items()} == {
+        "free": None,
+        "reserved": None,
+        "over": "Depleted, not on sale",
+        "on sale": "Depleted",
+        "below its threshold": "Low",
+        "with nothing and a threshold": "Depleted",
+    }
+    short = {products[name].pk for name in ("on sale", "below its threshold", "with nothing and a threshold")}
+    assert {row.pk for row in selectors.list_short()} == short
+    filtered = client.get("/admin/inventory/product/?stock=low").context["cl"].result_list
+    assert {row.pk for row in filtered} == short
 
 
 @pytest.mark.parametrize("group", ["finance", "bidder", "seller"])

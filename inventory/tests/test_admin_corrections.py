@@ -42,6 +42,7 @@ def test_a_clerk_corrects_text_and_picture_and_is_recorded(client, sign_in, make
     page = client.get(f"/admin/inventory/product/{product.id}/change/").content.decode()
     assert "edit history" in page.lower()
     assert "Brass sextant" in page
+    assert user.email in page.partition("dit history")[2]
 
 
 @pytest.mark.parametrize("group", ["auction operator", "viewer", "finance"])

@@ -167,11 +167,9 @@ def test_an_order_and_a_payment_link_to_what_they_are_about() -> None:
     order = client.get(pages(models.Order, sale.order_number)[1]).content.decode()
     payment = client.get(pages(models.Payment, sale.order_number)[1]).content.decode()
 
-    account = reverse("admin:accounts_user_change", args=[sale.user_id])
-    for path in (account, f"/auctions/{sale.auction_id}", pages(models.Payment, sale.order_number)[1]):
+    for path in (f"/auctions/{sale.auction_id}", pages(models.Payment, sale.order_number)[1]):
         assert f'href="{path}"' in order
-    for path in (account, pages(models.Order, sale.order_number)[1]):
-        assert f'href="{path}"' in payment
+    assert f'href="{pages(models.Order, sale.order_number)[1]}"' in payment
 
 
 def test_a_payment_of_no_order_links_to_none() -> None:

@@ -238,20 +238,33 @@ def test_undo_works_on_a_parked_saga_before_the_pivot_and_not_past_it(
     assert models.Saga.objects.filter(pk=stuck).values().get() == before
 
 
-def test_the_page_links_to_the_order_the_payment_the_buyer_and_the_lot(client, sign_in, waiting):
+def test_the_page_links_to_the_order_the_payment_and_the_lot(client, sign_in, waiting):
     sign_in("viewer")
     shown, row = client.get(page(waiting)).content.decode(), saga(waiting)
 
     for path in (
         f"/admin/orders/order/{row.order_number}/change/",
         f"/admin/orders/payment/{row.order_number}/change/",
-        f"/admin/accounts/user/{row.user_id}/change/",
         f"/admin/inventory/product/{row.product_id}/change/",
         f"/auctions/{row.auction_id}",
     ):
         assert f'href="{path}"' in shown
     models.Saga.objects.filter(pk=waiting).update(auction_id="no id")
     assert "no id" in client.get(page(waiting)).content.decode()
+
+
+def test_the_buyer_is_named_to_those_who_may_view_accounts(client, sign_in, waiting):
+    buyer = get_user_model().objects.create_user("ada@example.org", "secret", id=saga(waiting).user_id)
+    link = f'href="/admin/accounts/user/{buyer.pk}/change/">ada@example.org</a>'
+
+    sign_in("finance")
+    unnamed = client.get(page(waiting)).content.decode()
+    sign_in("auction operator")
+    named = client.get(page(waiting)).content.decode()
+
+    assert link in named
+    assert "ada@example.org" not in unnamed
+    assert f"{buyer.pk[:8]}…" in unnamed
 
 
 def test_the_list_is_filtered_and_searched(client, sign_in, waiting, parked):

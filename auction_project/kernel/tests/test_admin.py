@@ -1,15 +1,19 @@
-"""Addresses of the admin with values that no database can compare: every list is shown without its filter."""
+"""All lists and pages of the admin: a value that no database can compare is left out of a filter, and ids of people are
+shown as people."""
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin import checks
+from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.auth import get_user_model
 from django.db import models
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from auction_project import urls  # noqa: F401 - it loads the apps' admins
 
 HUGE = "9" * 40
+PEOPLE = {"user_id", "owner_id", "actor", "subject"}  # fields that hold the id of an account
 DESKS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -29,6 +33,22 @@ def test_every_admin_passes_djangos_checks() -> None:
     """`manage.py check` may look before the URLs have loaded the admins."""
     assert len(DESKS) > 10
     assert checks.check_admin_app(app_configs=None) == []
+
+
+@pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize("model", DESKS, ids=lambda model: model._meta.label)
+def test_no_list_or_page_shows_the_raw_id_of_a_person(model: type[models.Model], rf: RequestFactory) -> None:
+    page = admin.site._registry[model]
+    request = rf.get("/")
+    request.user = get_user_model()(is_superuser=True, is_staff=True)
+    row = model()
+    parts = [(page, {*page.get_list_display(request), *flatten_fieldsets(page.get_fieldsets(request, row))})]
+    parts += [(inline, set(inline.fields)) for inline in page.get_inlines(request, row)]
+
+    assert {name for _, shown in parts for name in shown} & PEOPLE == set()
+    for part, _ in parts:
+        held = PEOPLE & {field.name for field in part.model._meta.get_fields()}
+        assert held == set(getattr(part, "people", ())), part
 
 
 @pytest.mark.django_db(databases="__all__")

@@ -20,6 +20,9 @@ from auction_project.verification import words
 SETTLE_SECONDS = 90.0  # longer than a task that died with its worker takes to be sent again
 VIOLATED, STORE_UNAVAILABLE, STILL_BEHIND = 1, 2, 3
 MAX_SHOWN = 20  # violations of one invariant
+FROM_ANSWERS, IN_QUIET = {"B1", "B4"}, {"E4"}
+ANSWERS_MISSING = "  (needs the answers that clients got: manage.py load writes them, then --answers FILE)"
+SETTLED_MISSING = "  (is judged in quiet only: --settled)"
 
 
 class Command(BaseCommand):
@@ -55,7 +58,7 @@ class Command(BaseCommand):
                 f"not verified, a store is unavailable: {error}", returncode=STORE_UNAVAILABLE
             ) from error
         for finding in report.findings:
-            self._print(finding)
+            self._print(finding, _missing(finding, options))
         held = all(not finding.violations for finding in report.findings)
         self.stdout.write(
             f"set aside as unfinished: {report.set_aside} sales, {report.parked} of them wait for an operator"
@@ -68,13 +71,24 @@ class Command(BaseCommand):
             Path(str(options["json"])).write_bytes(msgspec.json.encode(report))
         sys.exit(VIOLATED if not held else STILL_BEHIND if report.behind else 0)
 
-    def _print(self, finding: findings.Finding) -> None:
+    def _print(self, finding: findings.Finding, missing: str) -> None:
         if finding.violations:
             verdict = f"VIOLATED {len(finding.violations)}"
         else:
             verdict = "ok" if finding.checked else "-"
         checked = f"{finding.checked:>9} checked" if finding.checked else f"{'nothing to check':>17}"
         meaning = words.WORDS.get(finding.invariant, "")
-        self.stdout.write(f"{finding.invariant:<4} {verdict:<12} {checked}   {meaning}")
+        self.stdout.write(f"{finding.invariant:<4} {verdict:<12} {checked}   {meaning}{missing}")
         for violation in finding.violations[:MAX_SHOWN]:
             self.stdout.write(f"       {violation}")
+
+
+def _missing(finding: findings.Finding, options: dict[str, object]) -> str:
+    """Which option gives a reason to check what was not checked."""
+    if finding.checked or finding.violations:
+        return ""
+    if finding.invariant in FROM_ANSWERS and not options["answers"]:
+        return ANSWERS_MISSING
+    if finding.invariant in IN_QUIET and not options["settled"]:
+        return SETTLED_MISSING
+    return ""

@@ -107,7 +107,31 @@ def test_what_was_not_checked_is_not_called_ok(monkeypatch, checked, violations,
         command.handle(settled=False, answers=None, json=None)
 
     line = command.stdout._out.getvalue().splitlines()[0]
-    assert re.split(r"\s{2,}", line) == [*shown, words.WORDS["B1"]]
+    missing = [] if checked or violations else [verify.ANSWERS_MISSING.strip()]
+    assert re.split(r"\s{2,}", line) == [*shown, words.WORDS["B1"], *missing]
+
+
+@pytest.mark.parametrize(
+    ("invariant", "settled", "answers", "missing"),
+    [
+        ("B4", False, None, "--answers FILE"),
+        ("B4", False, "answers.jsonl", ""),
+        ("E4", False, None, "--settled"),
+        ("E4", True, None, ""),
+        ("S1", False, None, ""),
+    ],
+)
+def test_what_an_option_would_check_names_the_option(monkeypatch, invariant, settled, answers, missing):
+    judged = verification.Report((Finding(invariant, 0, ()),), 0, 0)
+    monkeypatch.setattr(verification, "verify", lambda **_: judged)
+    command = verify.Command(stdout=io.StringIO())
+
+    with pytest.raises(SystemExit):
+        command.handle(settled=settled, answers=answers, json=None)
+
+    line = command.stdout._out.getvalue().splitlines()[0]
+    assert missing in line
+    assert ("--" in line) == bool(missing)
 
 
 def test_every_invariant_that_a_checker_names_is_explained():

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from auction_project.tools.demo import instance
 from auction_project.tools.management.commands import demo
@@ -21,6 +21,22 @@ here.write({"url": "http://house", "services": {"REDIS_URL": "redis://x"}})
 print("held", flush=True)
 time.sleep(600)
 """
+
+
+def test_a_scale_without_a_pool_names_the_pools_and_their_processes(monkeypatch):
+    running = {"processes": dict.fromkeys(("bids", "bids-2", "push", "site", "gateway", "relay"), 1)}
+    monkeypatch.setattr(instance.Instance, "read", lambda _: running)
+
+    with pytest.raises(CommandError) as refusal:
+        call_command("demo", "--scale")
+
+    assert str(refusal.value).splitlines() == [
+        "say which pool, for example: make scale bids=4",
+        "processes now:",
+        "  bids  2",
+        "  push  1",
+        "  site  1",
+    ]
 
 
 @pytest.fixture(name="here")

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--scale",
-            nargs="+",
+            nargs="*",
             metavar="POOL=COPIES",
             help="change how many web processes the demo in another terminal has behind its gateway: bids, push, site",
         )
@@ -98,6 +98,8 @@ class Command(BaseCommand):
             if options["stop"]:
                 here.stop()
                 return
+            if options["scale"] == []:
+                raise CommandError(_pools(here.read()["processes"]))
             if options["scale"] or options["rolling"]:
                 for line in here.ask(
                     {"scale": _copies(options["scale"] or []), "rolling": options["rolling"]}
@@ -281,6 +283,15 @@ class _Run:
 
     def close(self) -> None:
         self._stack.stop()
+
+
+def _pools(processes: Collection[str]) -> str:
+    """What `--scale` can change, and how many processes each pool has now."""
+    counts = (
+        f"  {pool:<5} {sum(name.partition('-')[0] == pool for name in processes)}"
+        for pool in stack.SMALL_HOUSE
+    )
+    return "\n".join(("say which pool, for example: make scale bids=4", "processes now:", *counts))
 
 
 def _copies(wanted: Sequence[str]) -> dict[str, int]:

@@ -78,7 +78,7 @@ def test_without_anything_each_panel_says_so(browser: Client) -> None:
     for text in (
         "No order was placed today.",
         "No sale failed today.",
-        "No product is low.",
+        "No product is at its threshold or below, and none on sale is depleted.",
         "Every message was handled.",
         "Lots closing next",
     ):

@@ -87,7 +87,7 @@ test("the sentence has the figures of its state", () => {
     [
       lot("CLOSED", "sold", "english"),
       "won",
-      "Your price is €95.00. Your card is charged at once. You don't need to do anything.",
+      "Your price is €95.00. You don't need to do anything: My orders says when your card is charged.",
     ],
     [lot("CLOSED", "sold", "english", { leader: "Bidder 2" }), "failed", "You pay nothing. My orders says why."],
     [lot("CLOSED", "unsold", "english"), "not_sold", "Bidding reached €95.00, below the reserve."],

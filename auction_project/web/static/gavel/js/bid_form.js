@@ -221,7 +221,7 @@ export class BidForm {
   #showTotal() {
     const { quantity_left: left, currency } = this.#lot;
     this.quantity.max = String(left);
-    setText(byId("quantity-hint"), `${plural(left, "unit")} left. Your card is charged immediately.`);
+    setText(byId("quantity-hint"), `${plural(left, "unit")} left. We reserve yours first, then charge your card.`);
     const total = this.#total();
     setText(this.button, total ? `Buy now for ${money(total, currency)}` : "Buy now");
   }
@@ -246,7 +246,7 @@ export class BidForm {
     if (!formatOf(this.#lot).isContest) {
       const total = this.#total();
       if (total) return { amount: total, currency, quantity: Number(this.quantity.value) };
-      return this.#refuseInput(input, "That is not a valid number", "Enter a whole number of units.");
+      return this.#refuseInput(input, "How many units?", "Enter a whole number, 1 or more.");
     }
     const amount = readAmount(this.amount.value, currency);
     if (!amount)

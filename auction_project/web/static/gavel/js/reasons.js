@@ -8,3 +8,13 @@ export const REASONS = {
   step_failed: "something went wrong on our side",
   operator: "an operator cancelled it",
 };
+
+/**
+ * What a cause says to a reader, whether it is a code, as the detail of a cancelled order is, or words already.
+ * @param {string} cause
+ */
+export function inSentence(cause) {
+  const words = REASONS[cause] ?? cause;
+  const sentence = `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+}

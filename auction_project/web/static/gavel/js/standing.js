@@ -45,7 +45,7 @@ function bought(lot, own) {
   const after =
     lot.status === "CANCELLED"
       ? "The auction was cancelled since; your purchase goes on."
-      : "Your card is charged at once. You don't need to do anything.";
+      : "You don't need to do anything: My orders says when your card is charged.";
   return said(
     "good",
     title,

@@ -35,6 +35,6 @@ export const buyNow = {
   rules: (terms) => [
     `Each unit costs ${money(terms.start_price, terms.currency)}; the price is fixed.`,
     `${plural(Number(terms.quantity) || 1, "unit is", "units are")} offered while stock lasts, first come, first served.`,
-    "Buying is binding: your card is charged immediately. If the payment or the stock fails, the sale is undone completely.",
+    "Buying is binding. After your purchase we reserve the units, check the risk, and then charge your card. If one of these fails, the sale is undone completely, and you pay nothing.",
   ],
 };

@@ -78,7 +78,7 @@ export const english = {
         ? "There is a hidden reserve. Below it the lot is not sold; we show whether it has been met. A maximum at or above it raises the price to it."
         : "There is no reserve: the highest bid wins.",
       softClose(terms.soft_close),
-      "The winner's card is charged immediately. If that fails, all bids of that bidder are struck and the price is computed again without them. The lot is offered to the next bidder at that price, and their card is charged.",
+      "After the end we check the risk, and then charge the winner's card. If either fails, all bids of that bidder are struck and the price is computed again without them. The lot is offered to the next bidder at that price, and their card is charged.",
     ];
     if (relistings > 0) lines.push(`If no bidder pays, the lot is relisted up to ${plural(relistings, "time")}.`);
     return lines;

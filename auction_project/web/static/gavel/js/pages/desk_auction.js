@@ -80,9 +80,8 @@ function show(next) {
   document.title = `${nameOf(lot)} · Gavel`;
   setText(byId("status"), word);
   byId("status").className = `chip ${mood}`;
-  const isMine = me.has("operator") || lot.seller_id === me.id || !lot.seller_id;
-  byId("open").hidden = !(isMine && lot.status === "SCHEDULED");
-  byId("cancel").hidden = !(isMine && ["REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT"].includes(lot.status));
+  byId("open").hidden = !(isMine() && lot.status === "SCHEDULED");
+  byId("cancel").hidden = !(isMine() && ["REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT"].includes(lot.status));
   showState();
   const price = formatOf(lot).price(lot);
   /** @type {[name: string, value: HTMLElement | string][]} */
@@ -102,6 +101,8 @@ function show(next) {
   showLog();
 }
 
+const isMine = () => me.has("operator") || lot.seller_id === me.id || !lot.seller_id;
+
 function showState() {
   const container = byId("state");
   const content = stateNote();
@@ -117,7 +118,7 @@ function stateNote() {
         "The auction is listed as soon as stock is reserved. This page updates automatically.",
       );
     case "SCHEDULED":
-      return note("", `It opens on ${longDate(lot.starts_at)}`, "You can open it now.");
+      return note("", `Opens by itself on ${longDate(lot.starts_at)}`, isMine() ? "“Open now” opens it earlier." : "");
     case "OPEN":
       return note(
         "good",

@@ -8,6 +8,7 @@ import { isNotFound } from "../errors.js";
 import { money, plural } from "../format.js";
 import { showProblem } from "../lists.js";
 import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
+import { inSentence } from "../reasons.js";
 import { stream } from "../stream.js";
 
 /** @import {Label, Order, OrderFact} from "../bodies.d.ts" */
@@ -49,7 +50,7 @@ function fact({ at, about, kind, detail }) {
     "li",
     { class: mood },
     h("p", {}, h("strong", {}, word)),
-    detail && h("p", {}, detail),
+    detail && h("p", {}, inSentence(detail)),
     h("p", { class: "muted small figure" }, shortDate(at)),
   );
 }
@@ -111,7 +112,7 @@ function outcome(order) {
   if (order.status === "CONFIRMED") return note("good", "Order confirmed", "Paid and reserved for you.");
   if (order.status !== "CANCELLED") return note("", "In progress", "This page updates automatically.");
   const isRefunded = order.payment === "REFUNDED";
-  const reason = order.reason ? `${order.reason.charAt(0).toUpperCase()}${order.reason.slice(1)}. ` : "";
+  const reason = order.reason ? `${inSentence(order.reason)} ` : "";
   const money = isRefunded
     ? "Your payment has been refunded."
     : "You pay nothing: if your card was charged, you get a full refund.";

@@ -1,0 +1,56 @@
+"""Who stands behind the id of an account, for the admin of every app.
+
+Accounts alone knows addresses: it installs the directory, which decides who may see which address and records who looked.
+An app holds ids, and shows them by `kernel/admin.py`.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import msgspec
+from django.http import HttpRequest
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """An account as a reader may see it. `has_page`: the reader may open its page."""
+
+    name: str
+    has_page: bool
+
+
+class Directory(Protocol):
+    def look_up(
+        self, request: HttpRequest, user_ids: Collection[str], *, page: str, is_list: bool
+    ) -> Mapping[str, Person]:
+        """Those of the accounts that the reader may see, by id. Call it only to show them on `page`, because it records
+        the look."""
+        ...
+
+    def find(self, request: HttpRequest, address: str) -> str | None:
+        """The id of the account with this address, if the reader may see it."""
+        ...
+
+
+class _Nobody:
+    """The directory of a process without accounts."""
+
+    def look_up(
+        self, request: HttpRequest, user_ids: Collection[str], *, page: str, is_list: bool
+    ) -> Mapping[str, Person]:
+        return {}
+
+    def find(self, request: HttpRequest, address: str) -> str | None:
+        return None
+
+
+_directory: Directory = _Nobody()
+
+
+def directory() -> Directory:
+    return _directory
+
+
+def install(directory: Directory) -> None:
+    """Accounts calls it once, when its app is ready."""
+    global _directory
+    _directory = directory
