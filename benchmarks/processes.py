@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from auction_project.processes import stack
+from benchmarks import profiles
 from benchmarks.figures import Figure
 from bidding import runtime
 from bidding.store import mongo
@@ -272,6 +273,7 @@ def whole(
         )
         try:
             running.start()
-            yield House(running)
+            with profiles.of_house(running):
+                yield House(running)
         finally:
             running.stop()
