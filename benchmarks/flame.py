@@ -18,7 +18,7 @@ LEAST_SHARES = (0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05)
 MOST_BYTES = 100_000
 NAMED = 5  # functions that the description names
 WIDTH, MARGIN, TOP, ROW = 1200, 10, 58, 18  # pixels
-_LETTER = 6.3  # pixels of one, about
+_LETTER = 6.7  # pixels of one, about
 OURS = frozenset(
     {"auction_project", "bidding", "inventory", "orders", "notifications", "sagas", "benchmarks"}
 )
@@ -135,9 +135,11 @@ def _box(frame: Frame, depth: int, before: int, samples: int) -> str:
 
 
 def _label(name: str, x: float, y: int, width: float) -> str:
-    """As much of the name as fits, from its end, because that is the function."""
+    """As much of the name as fits: the function without the first parts of its module, or the beginning of the function."""
     letters = int((width - 4) / _LETTER)
     if letters < 3:
         return ""
-    text = name if len(name) <= letters else f"…{name[-(letters - 1) :]}"
+    while len(name) > letters and "." in name:
+        name = name.partition(".")[2]
+    text = name if len(name) <= letters else f"{name[: letters - 1]}…"
     return f'<text x="{x + 2:.1f}" y="{y + 13}">{escape(text)}</text>'

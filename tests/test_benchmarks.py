@@ -238,6 +238,15 @@ def test_a_callee_lies_below_its_caller_and_within_its_width():
     assert other["x"] + other["width"] == pytest.approx(serve["x"] + serve["width"], abs=0.2)
 
 
+def test_a_label_that_is_too_long_keeps_the_function():
+    stacks = ["main (a.py);Committer.commit (bidding/writer/committer.py) 10", "main (a.py);rest (b.py) 90"]
+
+    tree = ElementTree.fromstring(flame.draw(flame.fold(stacks), title="t"))  # noqa: S314 - our own text
+
+    labels = [label.text for label in tree.iter(f"{SVG}text") if label.get("class") is None]
+    assert labels == ["all", "a.main", "Committer.commit", "b.rest"]
+
+
 def test_a_flame_graph_leaves_small_frames_out_until_it_is_small_enough():
     many = [f"main (a.py);step_{number} (b.py) 1" for number in range(40)]
 
