@@ -52,6 +52,11 @@ def doubt(program: str = PROGRAM) -> str:
     return "py-spy may not read other processes here: run as root, or with the capability SYS_PTRACE"
 
 
+def are_recorded() -> bool:
+    """Whether the environment asks for it."""
+    return DIRECTORY in os.environ
+
+
 class Recorder:
     """Records processes until each ends or `stop`, into files NAME.PID.raw. Best effort: a failure is said, and hinders no load."""
 
@@ -100,7 +105,7 @@ def _is_python(pid: int) -> bool:
 @contextlib.contextmanager
 def of_house(running: stack.Stack) -> Iterator[None]:
     """Record the roles of a house for the time of the block, also those that start in it, if the environment asks for it."""
-    if DIRECTORY not in os.environ:
+    if not are_recorded():
         yield
         return
     recorder, ended = Recorder(Path(os.environ[DIRECTORY])), threading.Event()
@@ -125,7 +130,7 @@ def of_house(running: stack.Stack) -> Iterator[None]:
 @contextlib.contextmanager
 def of_this_process() -> Iterator[None]:
     """Record this process for the time of the block, if the environment asks for it."""
-    if DIRECTORY not in os.environ:
+    if not are_recorded():
         yield
         return
     recorder = Recorder(Path(os.environ[DIRECTORY]))
