@@ -1,6 +1,7 @@
 """The arithmetic of the benchmarks: percentiles, goals, repeats, the table, the files and the plot. No figure is measured."""
 
 import importlib
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from benchmarks import figures, flame, plot, profiles, report, scenarios, worlds
 from benchmarks.__main__ import save
 from benchmarks.figures import Figure
 
+KEPT = worlds.ROOT / "docs" / "benchmarks"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -371,6 +373,30 @@ def test_the_profiler_reads_a_process_of_ours_by_its_id_and_no_other(tmp_path):
 
     assert list(profiles.fold(tmp_path)) == ["web"]
     assert profiles.fold(tmp_path)["web"].samples > 20
+
+
+def test_each_kept_figure_that_misses_its_goal_has_its_graphs_and_a_next_idea():
+    results = report.read(KEPT / "embedded.json")
+    rows = [
+        line.strip("| \n").split(" | ")
+        for line in (KEPT / "README.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    told = {name: (graphs, idea) for name, _figures, graphs, idea in rows[2:]}
+
+    for name in (name for name, scenario in results.items() if report.missed(scenario)):
+        graphs, idea = told[name]
+        linked = {KEPT / link for link in re.findall(r"\((.*?)\)", graphs)}
+        assert linked == set(profiles.of_scenario(name, KEPT / profiles.FOLDER))
+        assert idea.endswith(".")
+
+
+@pytest.mark.parametrize("graph", sorted((KEPT / profiles.FOLDER).glob("*.svg")), ids=lambda path: path.stem)
+def test_a_kept_graph_is_small_and_names_no_path(graph):
+    tree = ElementTree.fromstring(graph.read_text())  # noqa: S314 - our own text
+
+    assert graph.stat().st_size <= flame.MOST_BYTES
+    assert not [title.text for title in tree.iter(f"{SVG}title") if "/" in title.text]
 
 
 @pytest.mark.parametrize("scenario", scenarios.SCENARIOS.values(), ids=scenarios.SCENARIOS)
