@@ -61,6 +61,8 @@ def fold(stacks: Iterable[str]) -> Frame:
     root = Frame("all")
     for line in stacks:
         stack, _, count = line.rpartition(" ")
+        if not stack:
+            continue  # a thread outside Python, as at the end of its process
         samples = int(count)
         frame = root
         frame.samples += samples

@@ -203,6 +203,10 @@ def test_stacks_fold_into_one_tree_in_which_lines_of_a_function_are_one_frame():
     assert flame.busiest(root)[:2] == [("bidding.rest.bid_endpoint.bid", 0.6), ("secret.<lambda>", 0.38)]
 
 
+def test_a_stack_without_a_frame_does_not_count():
+    assert flame.fold([" 28", *STACKS]) == flame.fold(STACKS)
+
+
 def test_a_flame_graph_is_well_formed_and_names_each_frame_without_a_script_or_a_path():
     drawn = flame.draw(flame.fold(STACKS), title="bids & web")
 
