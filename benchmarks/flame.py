@@ -22,7 +22,8 @@ _LETTER = 6.7  # pixels of one, about
 OURS = frozenset(
     {"auction_project", "bidding", "inventory", "orders", "notifications", "sagas", "benchmarks"}
 )
-_PYTHON_FRAME = re.compile(r"(?P<function>.*) \((?P<path>.*?)(?::\d+)?\)")
+_STACK = re.compile(r"(?P<frames>.+) (?P<samples>\d+)")
+_FRAME = re.compile(r"(?P<function>[\w.<>]+) \((?P<path>[^()]+?)(?::\d+)?\)")
 _BELOW = re.compile(r".*/(?:site-packages|python3\.\d+)/")
 _STYLE = """
 text { font: 11px ui-monospace, monospace; fill: #1f2328 }
@@ -43,9 +44,11 @@ class Frame(msgspec.Struct):
 
 
 def frame_name(frame: str) -> str:
-    """module.function of a frame as py-spy writes it: `function (path:line)`."""
-    found = _PYTHON_FRAME.fullmatch(frame)
-    return f"{_module(found['path'])}.{found['function']}" if found else frame
+    """module.function of a frame as py-spy writes it: `function (path:line)`. Raises ValueError for anything else."""
+    found = _FRAME.fullmatch(frame)
+    if found is None:
+        raise ValueError(f"no frame: {frame}")
+    return f"{_module(found['path'])}.{found['function']}"
 
 
 def _module(path: str) -> str:
@@ -57,16 +60,20 @@ def _module(path: str) -> str:
 
 
 def fold(stacks: Iterable[str]) -> Frame:
-    """The tree of stacks, each a line `outermost;...;innermost samples`."""
+    """The tree of stacks, each a line `outermost;...;innermost samples`. Other lines do not count: of a thread that is outside
+    Python, and those that the process changed while they were read, so that a name in them may be any text."""
     root = Frame("all")
     for line in stacks:
-        stack, _, count = line.rpartition(" ")
-        if not stack:
-            continue  # a thread outside Python, as at the end of its process
-        samples = int(count)
-        frame = root
+        stack = _STACK.fullmatch(line)
+        if stack is None:
+            continue
+        try:
+            names = [frame_name(frame) for frame in stack["frames"].split(";")]
+        except ValueError:
+            continue
+        samples, frame = int(stack["samples"]), root
         frame.samples += samples
-        for name in map(frame_name, stack.split(";")):
+        for name in names:
             frame = frame.callees.setdefault(name, Frame(name))
             frame.samples += samples
     return root

@@ -179,7 +179,6 @@ STACKS = [
         ("wait (/usr/lib/python3.12/threading.py:9)", "threading.wait"),
         ("main (/home/someone/elsewhere/script.py)", "script.main"),
         ("_run_code (<frozen runpy>)", "runpy._run_code"),
-        ("process 7", "process 7"),
     ],
 )
 def test_a_frame_is_named_by_module_and_function_without_a_path_of_the_machine(frame, name):
@@ -203,8 +202,19 @@ def test_stacks_fold_into_one_tree_in_which_lines_of_a_function_are_one_frame():
     assert flame.busiest(root)[:2] == [("bidding.rest.bid_endpoint.bid", 0.6), ("secret.<lambda>", 0.38)]
 
 
-def test_a_stack_without_a_frame_does_not_count():
-    assert flame.fold([" 28", *STACKS]) == flame.fold(STACKS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        " 28",
+        "",
+        "main (a.py);Reads a file of the operating",
+        "system.",
+        "main (a.py);/home/someone/gavel (b.py) 7",
+        "main (a.py);torn 7",
+    ],
+)
+def test_a_line_that_is_no_whole_stack_does_not_count(line):
+    assert flame.fold([line, *STACKS]) == flame.fold(STACKS)
 
 
 def test_a_flame_graph_is_well_formed_and_names_each_frame_without_a_script_or_a_path():
