@@ -3,6 +3,7 @@
 The environment names the stores, which are empty.
 """
 
+import contextlib
 import importlib
 import os
 import sys
@@ -16,12 +17,15 @@ import msgspec
 
 django.setup()
 
-from benchmarks import scenarios
+from benchmarks import profiles, scenarios
 
 
 def main(name: str, file: str) -> None:
-    module, _, function = scenarios.SCENARIOS[name].function.partition(":")
-    figures = getattr(importlib.import_module(f"benchmarks.{module}"), function)()
+    scenario = scenarios.SCENARIOS[name]
+    module, _, function = scenario.function.partition(":")
+    run = getattr(importlib.import_module(f"benchmarks.{module}"), function)
+    with profiles.of_this_process() if profiles.MEASURE in scenario.profiled else contextlib.nullcontext():
+        figures = run()
     Path(file).write_bytes(msgspec.json.encode(figures))
 
 

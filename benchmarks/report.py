@@ -96,8 +96,15 @@ def table(results: Mapping[str, Measured]) -> Table:
     return drawn
 
 
-def markdown(results: Mapping[str, Measured], *, servers: str) -> str:
-    """For docs/benchmarks/."""
+def missed(scenario: Measured) -> list[str]:
+    """The figures whose median misses its goal."""
+    return [series.name for series in scenario.figures if series.is_met is False]
+
+
+def markdown(
+    results: Mapping[str, Measured], *, servers: str, graphs: Mapping[str, Sequence[Path]] | None = None
+) -> str:
+    """For docs/benchmarks/. A figure that misses its goal links to the `graphs` of its scenario: what the CPU did."""
     lines = [
         f"# Figures of one machine, {servers} servers",
         "",
@@ -108,6 +115,7 @@ def markdown(results: Mapping[str, Measured], *, servers: str) -> str:
         f"![Each figure as a share of its goal]({servers}.svg)",
     ]
     for name, scenario in results.items():
+        links = [f"[{path.stem.removeprefix(f'{name}-')}]({path})" for path in (graphs or {}).get(name, ())]
         repeats = max((len(series.values) for series in scenario.figures), default=0)
         where = (
             f"{scenario.cores} cores ({scenario.processor})"
@@ -123,7 +131,7 @@ def markdown(results: Mapping[str, Measured], *, servers: str) -> str:
             f"| {' | '.join(COLUMNS)} |",
             "|" + "---|" * len(COLUMNS),
             *(
-                f"| {' | '.join(cell.replace('|', '/') for cell in row(series))} |"
+                f"| {' | '.join(cell.replace('|', '/') for cell in _linked(series, links))} |"
                 for series in scenario.figures
             ),
         ]
@@ -131,3 +139,8 @@ def markdown(results: Mapping[str, Measured], *, servers: str) -> str:
             if series.parts:
                 lines += ["", f"{series.name}: {parts(series)}{series.unit and f' ({series.unit})'}."]
     return "\n".join(lines) + "\n"
+
+
+def _linked(series: Series, links: Sequence[str]) -> tuple[str, ...]:
+    *cells, verdict = row(series)
+    return (*cells, f"{verdict}: {', '.join(links)}" if links and series.is_met is False else verdict)

@@ -1,15 +1,22 @@
 """The arithmetic of the benchmarks: percentiles, goals, repeats, the table, the files and the plot. No figure is measured."""
 
 import importlib
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from auction_project.kernel import databases
-from benchmarks import figures, plot, report, scenarios, worlds
+from benchmarks import __main__ as command
+from benchmarks import figures, flame, plot, profiles, report, scenarios, worlds
 from benchmarks.__main__ import save
 from benchmarks.figures import Figure
 
+KEPT = worlds.ROOT / "docs" / "benchmarks"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -153,6 +160,257 @@ def test_a_scenario_that_was_not_measured_keeps_its_figures_in_the_files(tmp_pat
     }
     assert "| a figure of writer | 2 |" in (tmp_path / "embedded.md").read_text()
     assert (tmp_path / "embedded.svg").exists()
+
+
+STACKS = [
+    "<module> (manage.py);serve (/home/someone/gavel/.venv/lib/python3.11/site-packages/uvicorn/server.py:12);bid (bidding/rest/bid_endpoint.py:3) 60",
+    "<module> (manage.py);serve (/home/someone/gavel/.venv/lib/python3.11/site-packages/uvicorn/server.py:9);<lambda> (/home/someone/secret.py:1) 38",
+    "<module> (manage.py);main (<frozen runpy>) 2",
+]
+
+
+@pytest.mark.parametrize(
+    ("frame", "name"),
+    [
+        ("bid (bidding/rest/bid_endpoint.py)", "bidding.rest.bid_endpoint.bid"),
+        ("Committer._run (bidding/writer/committer.py:120)", "bidding.writer.committer.Committer._run"),
+        ("connect (redis/asyncio/__init__.py)", "redis.asyncio.connect"),
+        ("run (/home/someone/.venv/lib/python3.11/site-packages/uvicorn/server.py:7)", "uvicorn.server.run"),
+        ("wait (/usr/lib/python3.12/threading.py:9)", "threading.wait"),
+        ("main (/home/someone/elsewhere/script.py)", "script.main"),
+        ("_run_code (<frozen runpy>)", "runpy._run_code"),
+    ],
+)
+def test_a_frame_is_named_by_module_and_function_without_a_path_of_the_machine(frame, name):
+    assert flame.frame_name(frame) == name
+
+
+def test_stacks_fold_into_one_tree_in_which_lines_of_a_function_are_one_frame():
+    root = flame.fold(STACKS)
+
+    (module,) = root.callees.values()
+    assert (root.samples, module.name, module.samples) == (100, "manage.<module>", 100)
+    assert {name: frame.samples for name, frame in module.callees.items()} == {
+        "uvicorn.server.serve": 98,
+        "runpy.main": 2,
+    }
+    serve = module.callees["uvicorn.server.serve"]
+    assert {name: frame.samples for name, frame in serve.callees.items()} == {
+        "bidding.rest.bid_endpoint.bid": 60,
+        "secret.<lambda>": 38,
+    }
+    assert flame.busiest(root)[:2] == [("bidding.rest.bid_endpoint.bid", 0.6), ("secret.<lambda>", 0.38)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " 28",
+        "",
+        "main (a.py);Reads a file of the operating",
+        "system.",
+        "main (a.py);/home/someone/gavel (b.py) 7",
+        "main (a.py);torn 7",
+    ],
+)
+def test_a_line_that_is_no_whole_stack_does_not_count(line):
+    assert flame.fold([line, *STACKS]) == flame.fold(STACKS)
+
+
+def test_a_flame_graph_is_well_formed_and_names_each_frame_without_a_script_or_a_path():
+    drawn = flame.draw(flame.fold(STACKS), title="bids & web")
+
+    tree = ElementTree.fromstring(drawn)  # noqa: S314 - our own text
+    assert tree.findtext(f"{SVG}title") == "bids & web"
+    assert "What ran most: bidding.rest.bid_endpoint.bid 60.0 %;" in tree.findtext(f"{SVG}desc")
+    assert [frame.findtext(f"{SVG}title") for frame in tree.iter(f"{SVG}g")] == [
+        "all: 100.0 %",
+        "manage.<module>: 100.0 %",
+        "runpy.main: 2.0 %",
+        "uvicorn.server.serve: 98.0 %",
+        "secret.<lambda>: 38.0 %",
+        "bidding.rest.bid_endpoint.bid: 60.0 %",
+    ]
+    assert not list(tree.iter(f"{SVG}script"))
+    assert "someone" not in drawn
+    assert "site-packages" not in drawn
+
+
+def test_a_callee_lies_below_its_caller_and_within_its_width():
+    tree = ElementTree.fromstring(flame.draw(flame.fold(STACKS), title="t"))  # noqa: S314 - our own text
+
+    boxes = {
+        frame.findtext(f"{SVG}title").partition(":")[0]: {
+            side: float(frame.find(f"{SVG}rect").get(side)) for side in ("x", "y", "width")
+        }
+        for frame in tree.iter(f"{SVG}g")
+    }
+    serve, bid, other = (
+        boxes[name] for name in ("uvicorn.server.serve", "bidding.rest.bid_endpoint.bid", "secret.<lambda>")
+    )
+    assert bid["y"] == other["y"] == serve["y"] + flame.ROW
+    assert bid["x"] == serve["x"]
+    assert other["x"] == pytest.approx(bid["x"] + bid["width"], abs=0.2)
+    assert other["x"] + other["width"] == pytest.approx(serve["x"] + serve["width"], abs=0.2)
+
+
+def test_a_label_that_is_too_long_keeps_the_function():
+    stacks = ["main (a.py);Committer.commit (bidding/writer/committer.py) 10", "main (a.py);rest (b.py) 90"]
+
+    tree = ElementTree.fromstring(flame.draw(flame.fold(stacks), title="t"))  # noqa: S314 - our own text
+
+    labels = [label.text for label in tree.iter(f"{SVG}text") if label.get("class") is None]
+    assert labels == ["all", "a.main", "Committer.commit", "b.rest"]
+
+
+def test_a_flame_graph_leaves_small_frames_out_until_it_is_small_enough():
+    many = [f"main (a.py);step_{number} (b.py) 1" for number in range(40)]
+
+    few = flame.draw(flame.fold([*many, "main (a.py);rest (b.py) 9960"]), title="t")
+    large = flame.draw(
+        flame.fold(
+            ";".join(f"a_function_with_a_long_name_{number}_{depth} (b.py)" for depth in range(40)) + " 1"
+            for number in range(150)
+        ),
+        title="t",
+    )
+
+    assert "step_7" not in few
+    assert "b.rest: 99.6 %" in few
+    assert len(large.encode()) <= flame.MOST_BYTES
+
+
+def test_copies_of_a_role_are_one_and_its_graphs_replace_the_earlier_ones(tmp_path):
+    for name in ("web.7", "web-2.8", "relay.9"):
+        (tmp_path / f"{name}.raw").write_text("main (a.py) 5\n")
+    (tmp_path / "bids-clock.svg").touch()
+    (tmp_path / "lots-clock.svg").touch()
+
+    roles = profiles.fold(tmp_path)
+    profiles.draw("bids", {"web": roles["web"]}, tmp_path)
+
+    assert {role: root.samples for role, root in roles.items()} == {"web": 10, "relay": 5}
+    assert sorted(path.name for path in tmp_path.glob("*.svg")) == ["bids-web.svg", "lots-clock.svg"]
+
+
+class _NoStores:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        pass
+
+
+def _profiled(_name, _stores, more):
+    """What a repeat of a scenario leaves under the profiler."""
+    Path(more[profiles.DIRECTORY], "web.7.raw").write_text("\n".join(STACKS))
+    return [Figure(name="bids", value=1, goal=figures.at_least(10))]
+
+
+def test_a_profiled_run_writes_graphs_and_leaves_the_figures_as_they_were(tmp_path, monkeypatch, capsys):
+    save({"bids": report.measured(figures.join([[Figure(name="bids", value=7, goal=figures.at_least(10))]]))},
+         tmp_path, "embedded")  # fmt: skip
+    before = report.read(tmp_path / "embedded.json")
+    monkeypatch.setattr(worlds, "Worlds", _NoStores)
+    monkeypatch.setattr(profiles, "doubt", lambda: "")
+    monkeypatch.setattr(command, "_measure", _profiled)
+    monkeypatch.setattr(
+        sys, "argv", ["bench", "bids", "--profile", "--servers", "embedded", "--output", str(tmp_path)]
+    )
+
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+
+    assert ended.value.code == 0
+    assert report.read(tmp_path / "embedded.json") == before
+    assert "someone" not in (tmp_path / "profiles" / "bids-web.svg").read_text()
+    assert (
+        "| bids | 7 |  |  |  | >= 10 | NO: [web](profiles/bids-web.svg) |"
+        in (tmp_path / "embedded.md").read_text()
+    )
+    assert "not kept" in capsys.readouterr().out
+
+
+def test_a_figure_that_keeps_its_goal_links_no_graph():
+    met = report.measured(figures.join([[Figure(name="bids", value=12, goal=figures.at_least(10))]]))
+
+    written = report.markdown(
+        {"bids": met}, servers="embedded", graphs={"bids": [Path("profiles/bids-web.svg")]}
+    )
+
+    assert "profiles/" not in written
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [("false", "may not read other processes"), ("no-such-profiler", "py-spy does not run here")],
+)
+def test_where_the_profiler_cannot_attach_nothing_is_measured(program, reason, monkeypatch, capsys):
+    doubt = profiles.doubt(program)
+    monkeypatch.setattr(profiles, "doubt", lambda: doubt)
+    monkeypatch.setattr(worlds, "Worlds", lambda: pytest.fail("stores were made"))
+    monkeypatch.setattr(sys, "argv", ["bench", "bids", "--profile"])
+
+    with pytest.raises(SystemExit, match=reason) as ended:
+        command.main()
+
+    assert "\n" not in ended.value.code
+
+
+def test_without_being_asked_nothing_is_recorded(monkeypatch):
+    monkeypatch.delenv(profiles.DIRECTORY, raising=False)
+    monkeypatch.setattr(profiles, "Recorder", lambda _directory: pytest.fail("a recorder was made"))
+
+    with profiles.of_this_process():
+        pass
+
+
+def test_the_profiler_reads_a_process_of_ours_by_its_id_and_no_other(tmp_path):
+    if profiles.doubt():
+        pytest.skip("the profiler may not read other processes here")
+    recorder = profiles.Recorder(tmp_path)
+    busy = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True)\nwhile True: sum(range(999))"], stdout=subprocess.PIPE
+    )
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        busy.stdout.readline()
+        recorder.record("web", busy.pid)
+        recorder.record("gateway", other.pid)
+        time.sleep(1.0)
+        recorder.stop()
+    finally:
+        for process in (busy, other):
+            process.kill()
+            process.wait()
+        busy.stdout.close()
+
+    assert list(profiles.fold(tmp_path)) == ["web"]
+    assert profiles.fold(tmp_path)["web"].samples > 20
+
+
+def test_each_kept_figure_that_misses_its_goal_has_its_graphs_and_a_next_idea():
+    results = report.read(KEPT / "embedded.json")
+    rows = [
+        line.strip("| \n").split(" | ")
+        for line in (KEPT / "README.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    told = {name: (graphs, idea) for name, _figures, graphs, idea in rows[2:]}
+
+    for name in (name for name, scenario in results.items() if report.missed(scenario)):
+        graphs, idea = told[name]
+        linked = {KEPT / link for link in re.findall(r"\((.*?)\)", graphs)}
+        assert linked == set(profiles.of_scenario(name, KEPT / profiles.FOLDER))
+        assert idea.endswith(".")
+
+
+@pytest.mark.parametrize("graph", sorted((KEPT / profiles.FOLDER).glob("*.svg")), ids=lambda path: path.stem)
+def test_a_kept_graph_is_small_and_names_no_path(graph):
+    tree = ElementTree.fromstring(graph.read_text())  # noqa: S314 - our own text
+
+    assert graph.stat().st_size <= flame.MOST_BYTES
+    assert not [title.text for title in tree.iter(f"{SVG}title") if "/" in title.text]
 
 
 @pytest.mark.parametrize("scenario", scenarios.SCENARIOS.values(), ids=scenarios.SCENARIOS)
