@@ -9,6 +9,7 @@ the next change.
 """
 
 import contextlib
+import select
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -151,8 +152,15 @@ class OutboxRelay:
         return session
 
     def _wait_for_commit(self) -> None:
+        """Wait at the socket, because `notifies` with a time-out wakes ten times a second."""
+        connection = self._session.connection
         try:
-            for _ in self._session.connection.notifies(timeout=WAIT_SECONDS, stop_after=1):
+            if any(True for _ in connection.notifies(timeout=0)):
+                return
+            socket = select.poll()
+            socket.register(connection, select.POLLIN)
+            socket.poll(1000 * WAIT_SECONDS)
+            for _ in connection.notifies(timeout=0):
                 pass
         except psycopg.Error as error:
             self._give_up(error)
