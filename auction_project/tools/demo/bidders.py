@@ -8,14 +8,17 @@ They bid seldom, because a buyer of ten lots in ten minutes is refused for risk.
 import asyncio
 import contextlib
 import random
+import time
+import uuid
 from collections import Counter
 from collections.abc import Coroutine
-from typing import Any
+from typing import IO, Any
 
 from auction_project.kernel import instants
 from auction_project.tools.demo import shop, turns
 from auction_project.tools.demo.client import Client
 from auction_project.tools.demo.seed import Account, House
+from auction_project.tools.load import answers as records
 
 PAUSE_SECONDS = (6.0, 24.0)
 HURRY_SECONDS = (4.0, 9.0)
@@ -25,7 +28,8 @@ MAX_FACTOR = 1.25  # of the minimum: far below a bid that has to be confirmed
 
 
 class Crowd:
-    """All simulated bidders. `answers` counts the answers to their bids: accepted, or the code of the refusal.
+    """All simulated bidders. `answers` counts the answers to their bids: accepted, or the code of the refusal. `record` gets each
+    answer, for `verify`.
 
     With a `pace` above 1 they buy that many times as often.
     """
@@ -37,12 +41,15 @@ class Crowd:
         window: shop.Window,
         answers: Counter[str],
         *,
+        record: IO[bytes],
         seed: int,
         pace: float = 1.0,
     ) -> None:
         self.answers = answers
         self._bidders = [
-            Bidder(Client(url, account), account, window, answers, seed=seed + number, pace=pace)
+            Bidder(
+                Client(url, account), account, window, answers, record=record, seed=seed + number, pace=pace
+            )
             for number, account in enumerate(house.of("bidder"))
         ]
 
@@ -64,11 +71,14 @@ class Bidder:
         window: shop.Window,
         answers: Counter[str],
         *,
+        record: IO[bytes],
         seed: int,
         pace: float,
     ) -> None:
         self.client = client
+        self._user_id = account.user_id
         self._person = account.person
+        self._record = record
         self._window = window
         self._answers = answers
         self._random = random.Random(seed)  # noqa: S311 - a crowd, not a secret
@@ -92,7 +102,20 @@ class Bidder:
         if chosen is None:
             return
         lot_id, body = chosen
-        status, answer = await self.client.post(f"/api/v1/auctions/{lot_id}/bids", body)
+        key, sent = uuid.uuid4().hex, time.time()
+        status, answer = await self.client.post(f"/api/v1/auctions/{lot_id}/bids", body, key)
+        self._record.write(
+            records.line(
+                auction_id=lot_id,
+                actor=self._user_id,
+                key=key,
+                body=body,
+                sent=sent,
+                answered=time.time(),
+                status=status,
+                answer=answer,
+            )
+        )
         code = "accepted" if status == 201 else str(answer.get("code", status))
         self._answers[code] += 1
         if code == "accepted":

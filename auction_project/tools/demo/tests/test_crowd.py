@@ -1,5 +1,6 @@
 """The crowd and the market bid and list as a house that runs well needs it, against a house that answers by script."""
 
+import io
 import json
 from collections import Counter
 
@@ -65,10 +66,27 @@ def make_bidder(house, monkeypatch):
     def make(*lots, **changes):
         who = account(**changes)
         asking = client.Client("http://house", who, transport=httpx.MockTransport(house))
-        return bidders.Bidder(asking, who, window_of(*lots), Counter(), seed=1, pace=1.0)
+        return bidders.Bidder(asking, who, window_of(*lots), Counter(), record=io.BytesIO(), seed=1, pace=1.0)
 
     monkeypatch.setattr(bidders, "BUY_CHANCE", 0.0)
     return make
+
+
+async def test_each_answer_is_kept_for_the_verification(house, bidder):
+    given = [(201, {"seq": 7}), (409, {"code": "bid_too_low", "seq": 8})]
+    house.answers["POST", "/api/v1/auctions/lot/bids"] = list(given)
+    one = bidder(ENGLISH)
+
+    for _ in given:
+        one._maxima.clear()
+        await one.take_turn()
+
+    kept = [json.loads(line) for line in one._record.getvalue().splitlines()]
+    assert [(line["status"], line["answer"]) for line in kept] == given
+    assert [(line["auction_id"], line["actor"]) for line in kept] == [("lot", "bidder")] * 2
+    assert [(line["key"], line["body"]) for line in kept] == [
+        (key, body) for key, (_, _, body) in zip(house.keys, house.requests, strict=True)
+    ]
 
 
 async def test_a_bid_is_at_least_the_minimum_and_never_so_high_that_it_has_to_be_confirmed(house, bidder):

@@ -106,7 +106,10 @@ def test_verify_becomes_the_verification_of_the_stores_of_the_demo_that_runs(run
         call_command("demo", "--verify", "--settled")
 
     argv, redis_url = replaced.value.args
-    assert (argv[0].rpartition("/")[2], argv[1:]) == ("manage.py", ["verify", "--settled"])
+    assert (argv[0].rpartition("/")[2], argv[1:]) == (
+        "manage.py",
+        ["verify", "--answers", str(demo.ANSWERS), "--settled"],
+    )
     assert redis_url == "redis://x"
 
 

@@ -38,6 +38,7 @@ FIGURES_SECONDS = 5.0
 SERVICES_SECONDS = 2.0
 SEED = 20
 _VAR = settings.VAR_DIR
+ANSWERS = _VAR / "demo" / "answers.jsonl"  # what the crowd of this run got, for `verify`
 _SERVICES = (
     *("MONGODB_URL", "MONGODB_DATABASE", "REDIS_URL", "CELERY_BROKER_URL", "KAFKA_BOOTSTRAP_SERVERS"),
     *("EVENTS_NAMESPACE", "BANK_URL", "GAVEL_SERVICE_CONTROL"),
@@ -108,7 +109,8 @@ class Command(BaseCommand):
                 return
             for command in ("verify", "doctor"):
                 if options[command] is not None:
-                    _replace_by(command, options[command], here.read()["services"])
+                    known = ["--answers", str(ANSWERS)] if command == "verify" else []
+                    _replace_by(command, [*known, *options[command]], here.read()["services"])
             here.hold()
         except (instance.NotRunning, instance.AlreadyRunning, TimeoutError, ValueError) as refusal:
             raise CommandError(str(refusal)) from refusal
@@ -154,6 +156,7 @@ class _Run:
         settings.BANK_URL = self._stack.environment["BANK_URL"]
         settings.MEDIA_ROOT = self._stack.environment["MEDIA_ROOT"]
         self._answers: Counter[str] = Counter()
+        self._record = ANSWERS.open("wb", buffering=0)
         self._latest: figures.Figures | None = None
         self._found_at = time.monotonic()
         self._processes: list[registry.Process] | None = []
@@ -181,7 +184,7 @@ class _Run:
         looker = Client(url, house.of("collector")[0])
         window = shop.Window(looker, answers)
         house_market = market.Market(url, house, window, answers, seed=SEED, pace=pace)
-        crowd = bidders.Crowd(url, house, window, answers, seed=SEED, pace=pace)
+        crowd = bidders.Crowd(url, house, window, answers, record=self._record, seed=SEED, pace=pace)
         work = [
             window.run(),
             house_market.run(),
@@ -272,7 +275,7 @@ class _Run:
     def _verdict(self) -> int:
         """Verify what happened: 0 if all holds and there were enough sales."""
         try:
-            call_command("verify", settled=True)
+            call_command("verify", settled=True, answers=ANSWERS)
         except SystemExit as end:
             if end.code:
                 return int(end.code)
@@ -283,6 +286,7 @@ class _Run:
 
     def close(self) -> None:
         self._stack.stop()
+        self._record.close()
 
 
 def _pools(processes: Collection[str]) -> str:
