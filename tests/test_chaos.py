@@ -152,11 +152,12 @@ def _document(house: House, trial: Trial, faults: list[Fault], report: traffic.R
         f"{trial.load['bids_per_second']:g} bids/s on {trial.load['lots']} lots, {trial.load['sales_per_second']:g} sales/s, "
         f"{trial.load['sockets']} WebSockets"
     )
+    transport = "Kafka" if settings.KAFKA_BOOTSTRAP_SERVERS else "Redis Streams"
     lines = [
         "# What users see of a fault",
         "",
         f"Written by `make chaos` on {datetime.now().astimezone():%d %B %Y}; do not edit. All requests go through the gateway, behind which two processes take bids: {load}. A client",
-        "repeats a request that got no answer, or 503, under its key after Retry-After.",
+        f"repeats a request that got no answer, or 503, under its key after Retry-After. Events go over {transport}.",
         "",
         "* **bids**: attempts with an answer by the rules / answered 503 / without an answer; the slowest answer.",
         "* **bids again after**: from the end of the fault (of the death, for kill -9) to the end of the last attempt that failed or took",
