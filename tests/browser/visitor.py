@@ -6,7 +6,7 @@ from playwright import sync_api
 
 from tests import house as houses
 
-PATIENCE_MS = 1000 * houses.WAIT_SECONDS  # some conditions wait for the end of a lot and its sale
+PATIENCE_MS = int(1000 * houses.WAIT_SECONDS)  # some conditions wait for the end of a lot and its sale
 sync_api.expect.set_options(timeout=PATIENCE_MS)
 _REFUSAL = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
 
