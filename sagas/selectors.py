@@ -66,6 +66,11 @@ def dead_sales() -> QuerySet[messaging.DeadLetter]:
     return dead_letters.list_waiting(topic=events.SaleConfirmed.TOPIC)
 
 
+def of_known_definitions() -> Q:
+    """The sagas of the definitions that this release knows."""
+    return _at_steps(lambda _step: True)
+
+
 def _at_steps(is_wanted: Callable[[engine.Step], bool]) -> Q:
     """The sagas that are at one of the wanted steps, of the definitions that this release knows."""
     at_steps = Q(pk__in=[])
