@@ -19,7 +19,7 @@ from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, money
-from orders import models, selectors, services
+from orders import models, provider, selectors, services
 
 SHOWN_CHARACTERS = 8  # of an id
 PASSED, REFUSED = "Passed", "Refused"
@@ -253,6 +253,8 @@ class PaymentAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdm
             messages.success(request, f"{object_id} is {models.PaymentState(state).label.lower()}.")
         except errors.DomainError as error:
             messages.error(request, error.detail)
+        except provider.ProviderFault as error:
+            messages.error(request, f"The payment provider did not settle it. {error}")
         # The dialog is part of the page, so htmx must load the page again.
         return HttpResponse(headers={"HX-Redirect": reverse("admin:orders_payment_change", args=[object_id])})
 
