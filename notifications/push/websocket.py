@@ -50,9 +50,15 @@ class Stream(AsyncWebsocketConsumer):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One message after the other: Channels would make a task for each, to listen to a channel layer as well."""
         self.scope, self.base_send = scope, send
-        with contextlib.suppress(StopConsumer):
-            while True:
-                await self.dispatch(await receive())
+        try:
+            with contextlib.suppress(StopConsumer):
+                while True:
+                    await self.dispatch(await receive())
+        finally:  # also after an error, or the stream would keep its place for ever
+            if self._pump is not None:
+                self._pump.cancel()
+            if self._socket is not None:
+                self._hub.disconnect(self._socket)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Straight to the method: Channels would take a thread for each message, to close connections to databases
@@ -63,8 +69,7 @@ class Stream(AsyncWebsocketConsumer):
         if self._pump is not None:
             self._pump.cancel()
         if self._socket is not None:
-            await self._hub.turns.step()
-            self._hub.disconnect(self._socket)
+            await self._hub.turns.step()  # a crowd that leaves at once delays no bid
         raise StopConsumer
 
     async def connect(self) -> None:

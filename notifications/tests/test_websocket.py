@@ -319,6 +319,21 @@ async def test_subscriptions_end_with_the_connection(
     assert (running_hub.auctions.feeds, running_hub.users.feeds) == ({}, {})
 
 
+async def test_a_stream_that_fails_gives_its_place_back(
+    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_text: str) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(requests, "decode", fail)
+    with pytest.raises(KeyError):
+        async with streams.websocket(user_id) as client:
+            await client.say(type="ping")
+            await client.hear()
+
+    assert (running_hub.sockets, running_hub.users.feeds) == (set(), {})
+
+
 async def test_one_socket_watches_so_many_auctions_and_no_more(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
