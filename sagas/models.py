@@ -38,7 +38,7 @@ _MOVING = {
     "failure_reason": "text",
     **dict.fromkeys(_TEXTS, "text"),
 }
-_LIVE = sorted(status.value for status in engine.LIVE)
+LIVE = sorted(status.value for status in engine.LIVE)
 _FINAL = sorted(status.value for status in engine.FINAL)
 
 
@@ -125,7 +125,7 @@ class Saga(models.Model):
         permissions = [("operate_saga", "Can retry, undo and resume sagas")]
         default_permissions = ("view",)
         indexes = [
-            models.Index(fields=["due_at"], name="sagas_due", condition=models.Q(status__in=_LIVE)),
+            models.Index(fields=["due_at"], name="sagas_due", condition=models.Q(status__in=LIVE)),
             models.Index(fields=["product_id"], name="sagas_turns_product", condition=BEGINNING),
             models.Index(fields=["user_id"], name="sagas_turns_user", condition=BEGINNING),
             models.Index(fields=["sale_id"], name="sagas_parked", condition=models.Q(status="PARKED")),
@@ -141,8 +141,8 @@ class Saga(models.Model):
             ),
             models.CheckConstraint(
                 name="saga_is_due_while_it_lives",
-                condition=models.Q(status__in=_LIVE, due_at__isnull=False)
-                | models.Q(~models.Q(status__in=_LIVE), due_at__isnull=True, started_at__isnull=True),
+                condition=models.Q(status__in=LIVE, due_at__isnull=False)
+                | models.Q(~models.Q(status__in=LIVE), due_at__isnull=True, started_at__isnull=True),
             ),
             models.CheckConstraint(
                 name="saga_finishes_with_its_final_status",
