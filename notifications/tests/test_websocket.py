@@ -325,11 +325,14 @@ async def test_a_stream_that_fails_gives_its_place_back(
     def fail(_text: str) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(requests, "decode", fail)
-    with pytest.raises(KeyError):
+    async def ping() -> None:
         async with streams.websocket(user_id) as client:
             await client.say(type="ping")
             await client.hear()
+
+    monkeypatch.setattr(requests, "decode", fail)
+    with pytest.raises(KeyError):
+        await ping()
 
     assert (running_hub.sockets, running_hub.users.feeds) == (set(), {})
 
