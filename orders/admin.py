@@ -19,7 +19,7 @@ from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, money
-from orders import models, selectors, services
+from orders import models, provider, selectors, services
 
 PASSED, REFUSED = "Passed", "Refused"
 STATUS_COLOURS = {
@@ -246,6 +246,8 @@ class PaymentAdmin(base_admin.NamesPeople, base_admin.ReadOnly, base_admin.Summe
             messages.success(request, f"{object_id} is {models.PaymentState(state).label.lower()}.")
         except errors.DomainError as error:
             messages.error(request, error.detail)
+        except provider.ProviderFault as error:
+            messages.error(request, f"The payment provider did not settle it. {error}")
         # The dialog is part of the page, so htmx must load the page again.
         return HttpResponse(headers={"HX-Redirect": reverse("admin:orders_payment_change", args=[object_id])})
 

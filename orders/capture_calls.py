@@ -72,10 +72,7 @@ class Calls:
         what `conclude` returned for the key or raised, or errors.Unavailable when no answer came in time. The keys differ.
         """
         conclusions, new = self._enter(calls)
-        futures = {
-            call.key: (self._slow_threads if call.is_slow else self._threads).submit(call.send)
-            for call in new
-        }
+        futures = {call.key: self._start(call) for call in new}
         awaited = [futures[call.key] for call in new if not call.is_slow] or list(futures.values())
         self._wait(awaited)
         answered = {key: future for key, future in futures.items() if future.done()}
@@ -106,6 +103,15 @@ class Calls:
                     new.append(call)
                 conclusions[call.key] = self._open[call.key]
         return conclusions, new
+
+    def _start(self, call: Call) -> "concurrent.futures.Future[provider.Result]":
+        """The answer to come. Without a thread it is errors.Unavailable at once, so that the key is free again."""
+        try:
+            return (self._slow_threads if call.is_slow else self._threads).submit(call.send)
+        except RuntimeError as error:
+            answer: concurrent.futures.Future[provider.Result] = concurrent.futures.Future()
+            answer.set_exception(errors.Unavailable(f"No thread can make the call: {error}"))
+            return answer
 
     def _wait(self, futures: "Sequence[concurrent.futures.Future[provider.Result]]") -> None:
         """Wait for the answers as long as they come."""

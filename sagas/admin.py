@@ -74,7 +74,7 @@ class WaitFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[models.Saga]) -> QuerySet[models.Saga]:
-        live = queryset.filter(status__in=sorted(status.value for status in engine.LIVE))
+        live = queryset.filter(status__in=models.LIVE)
         match self.value():
             case "open":
                 return live

@@ -18,6 +18,7 @@ from sagas import engine
 
 LEASE_SECONDS = 10.0  # an attempt without an outcome counts as lost after this time
 MAX_TEXT_CHARACTERS = 2000
+MAX_WHO_CHARACTERS = 254  # of an e-mail address, which names an operator
 
 # The first step is still ahead, or under way (see engine.Transition.leaves_beginning).
 BEGINNING = models.Q(status=engine.Status.RUNNING.value, position=0)
@@ -37,7 +38,7 @@ _MOVING = {
     "failure_reason": "text",
     **dict.fromkeys(_TEXTS, "text"),
 }
-_LIVE = sorted(status.value for status in engine.LIVE)
+LIVE = sorted(status.value for status in engine.LIVE)
 _FINAL = sorted(status.value for status in engine.FINAL)
 
 
@@ -124,7 +125,7 @@ class Saga(models.Model):
         permissions = [("operate_saga", "Can retry, undo and resume sagas")]
         default_permissions = ("view",)
         indexes = [
-            models.Index(fields=["due_at"], name="sagas_due", condition=models.Q(status__in=_LIVE)),
+            models.Index(fields=["due_at"], name="sagas_due", condition=models.Q(status__in=LIVE)),
             models.Index(fields=["product_id"], name="sagas_turns_product", condition=BEGINNING),
             models.Index(fields=["user_id"], name="sagas_turns_user", condition=BEGINNING),
             models.Index(fields=["sale_id"], name="sagas_parked", condition=models.Q(status="PARKED")),
@@ -140,8 +141,8 @@ class Saga(models.Model):
             ),
             models.CheckConstraint(
                 name="saga_is_due_while_it_lives",
-                condition=models.Q(status__in=_LIVE, due_at__isnull=False)
-                | models.Q(~models.Q(status__in=_LIVE), due_at__isnull=True, started_at__isnull=True),
+                condition=models.Q(status__in=LIVE, due_at__isnull=False)
+                | models.Q(~models.Q(status__in=LIVE), due_at__isnull=True, started_at__isnull=True),
             ),
             models.CheckConstraint(
                 name="saga_finishes_with_its_final_status",
@@ -321,7 +322,7 @@ class SagaStep(models.Model):
     attempt = models.PositiveIntegerField()
     event = models.CharField(max_length=10, choices=Event.choices)
     error = models.CharField(max_length=MAX_TEXT_CHARACTERS, blank=True, default="")
-    who = models.CharField(max_length=150)
+    who = models.CharField(max_length=MAX_WHO_CHARACTERS)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
 

@@ -16,8 +16,7 @@ def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[mo
     """The sagas for the sweep to send, the longest due first: of definitions that this release knows, and none whose next
     call is on one of `full_queues`."""
     sendable = _at_steps(lambda step: step.queue not in full_queues)
-    live = sorted(status.value for status in engine.LIVE)
-    return models.Saga.objects.filter(sendable, status__in=live, due_at__lte=now).order_by("due_at")
+    return models.Saga.objects.filter(sendable, status__in=models.LIVE, due_at__lte=now).order_by("due_at")
 
 
 def list_for_task(saga_ids: Collection[str], step: str, *, now: datetime) -> QuerySet[models.Saga]:
@@ -34,8 +33,7 @@ def list_for_task(saga_ids: Collection[str], step: str, *, now: datetime) -> Que
 
 def list_under_way() -> QuerySet[models.Saga]:
     """The sagas that go on by themselves, the longest due first."""
-    live = sorted(status.value for status in engine.LIVE)
-    return models.Saga.objects.filter(status__in=live).order_by("due_at")
+    return models.Saga.objects.filter(status__in=models.LIVE).order_by("due_at")
 
 
 def oldest_seconds(now: datetime) -> float:
@@ -64,6 +62,11 @@ def count_failures(*, since: datetime) -> dict[str, int]:
 def dead_sales() -> QuerySet[messaging.DeadLetter]:
     """The dead letters of sales that have no saga. The key of such a dead letter is the sale's id."""
     return dead_letters.list_waiting(topic=events.SaleConfirmed.TOPIC)
+
+
+def of_known_definitions() -> Q:
+    """The sagas of the definitions that this release knows."""
+    return _at_steps(lambda _step: True)
 
 
 def _at_steps(is_wanted: Callable[[engine.Step], bool]) -> Q:

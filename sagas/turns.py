@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from auction_project.kernel.messaging import groups
-from sagas import models
+from sagas import models, selectors
 
 MAX_ENTERING = 2  # groups of a product, or of a buyer: one at work, and one that waits for it
 LOOK_AHEAD = 2 * groups.MAX_MEMBERS  # waiting sagas among which those that may enter are searched
@@ -44,12 +44,14 @@ def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[m
 
 
 def list_followers(sagas: Sequence[models.Saga], *, now: datetime) -> list[models.Saga]:
-    """The sagas of the same products or buyers that may enter now that `sagas` are past their first step. Locks them."""
+    """The sagas of the same products or buyers that may enter now that `sagas` are past their first step. Locks them. A saga
+    whose definition this release does not know is left to a newer one."""
     same = Q(product_id__in={saga.product_id for saga in sagas}) | Q(
         user_id__in={saga.user_id for saga in sagas}
     )
+    known = selectors.of_known_definitions()
     return _choose(
-        models.Saga.objects.filter(models.BEGINNING, same, due_at__lte=now), now=now, most=LOOK_AHEAD
+        models.Saga.objects.filter(models.BEGINNING, same, known, due_at__lte=now), now=now, most=LOOK_AHEAD
     )
 
 

@@ -134,20 +134,22 @@ def _position(scope: Any) -> Position:
 
 
 def _continue(position: Position, seqs: list[str]) -> None:
-    if len(seqs) != len(position.seqs) or not all(
-        seq == "" or (seq.isdecimal() and len(seq) < 13) for seq in seqs
-    ):
+    if len(seqs) != len(position.seqs) or not all(map(_is_seq_or_empty, seqs)):
         raise PositionInvalid(field="Last-Event-ID")
     for auction_id, seq in zip(position.seqs, seqs, strict=True):
         if seq:
             position.seqs[auction_id] = int(seq)
 
 
+def _is_seq_or_empty(text: str) -> bool:
+    return text == "" or (text.isdecimal() and len(text) < 13)
+
+
 def _auctions(text: str) -> dict[str, int | None]:
     seqs: dict[str, int | None] = {}
     for part in filter(None, text.split(",")):
         auction_id, _, seq = part.partition(":")
-        if not requests.is_auction_id(auction_id) or not (seq == "" or (seq.isdecimal() and len(seq) < 13)):
+        if not (requests.is_auction_id(auction_id) and _is_seq_or_empty(seq)):
             raise AuctionsInvalid(field="auctions")
         seqs[auction_id] = int(seq) if seq else None
     if len(seqs) > watched_auctions.MAX_WATCHED:
@@ -242,12 +244,15 @@ async def _chunk(send: Any, body: bytes) -> None:
 
 
 async def _until_either(first: Any, second: Any) -> None:
-    """Wait until one of them has ended, and cancel the other."""
+    """Wait until one of them has ended, and cancel the other. Raises their errors, but none of a client that has gone."""
     tasks = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await background.cancel(*tasks)
+        failures = await background.cancel(*tasks)
+    for error in failures:
+        if not isinstance(error, OSError):
+            raise error
 
 
 def _header(scope: Any, header: bytes) -> str:

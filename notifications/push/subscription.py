@@ -2,7 +2,7 @@
 
 It does not promise that a message arrives. It promises to call `on_open(channel)` whenever messages of a channel begin to
 arrive, at first and after every break, so that its owner then reads what it may have missed. A connection that is silent
-for SILENT_SECONDS, although it is pinged, counts as broken.
+for SILENT_SECONDS, although it is pinged, counts as broken, and so does one with a message that cannot be handled.
 """
 
 import asyncio
@@ -74,9 +74,10 @@ class Subscription:
             try:
                 async with client, client.pubsub() as pubsub:
                     await self._use(pubsub)
-            except (redis.RedisError, OSError, RuntimeError) as error:
+            except Exception as error:  # nothing but a cancellation may end the one subscription
                 breaks = 1 if self.is_open else breaks + 1
-                log.warning("subscription_broken", error=repr(error))
+                is_outage = isinstance(error, (redis.RedisError, OSError, RuntimeError))
+                log.warning("subscription_broken", error=repr(error), exc_info=not is_outage)
             if self.is_open:
                 metrics.subscription_losses.inc()
             self.is_open = False

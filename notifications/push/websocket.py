@@ -50,9 +50,15 @@ class Stream(AsyncWebsocketConsumer):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One message after the other: Channels would make a task for each, to listen to a channel layer as well."""
         self.scope, self.base_send = scope, send
-        with contextlib.suppress(StopConsumer):
-            while True:
-                await self.dispatch(await receive())
+        try:
+            with contextlib.suppress(StopConsumer):
+                while True:
+                    await self.dispatch(await receive())
+        finally:  # also after an error, or the stream would keep its place for ever
+            if self._pump is not None:
+                self._pump.cancel()
+            if self._socket is not None:
+                self._hub.disconnect(self._socket)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Straight to the method: Channels would take a thread for each message, to close connections to databases
@@ -63,8 +69,7 @@ class Stream(AsyncWebsocketConsumer):
         if self._pump is not None:
             self._pump.cancel()
         if self._socket is not None:
-            await self._hub.turns.step()
-            self._hub.disconnect(self._socket)
+            await self._hub.turns.step()  # a crowd that leaves at once delays no bid
         raise StopConsumer
 
     async def connect(self) -> None:
@@ -168,9 +173,15 @@ class Stream(AsyncWebsocketConsumer):
     async def _send_all(self, socket: sockets.Socket) -> None:
         """Send what the socket holds until it is closed. A connection that breaks ends by `websocket.disconnect`."""
         with contextlib.suppress(OSError, RuntimeError):
-            while (entry := await socket.next()) is not None:
-                await self._send(socket, entry)
-                socket.sent(entry)
+            try:
+                while (entry := await socket.next()) is not None:
+                    await self._send(socket, entry)
+                    socket.sent(entry)
+            except (OSError, RuntimeError):
+                raise
+            except Exception:  # a stream that sends nothing more must not stay open
+                log.exception("stream_failed", user_id=socket.user_id)
+                socket.close(sockets.FAILED)
             assert socket.code is not None  # noqa: S101 - next() ends with one
             await self.close(socket.code, sockets.REASONS[socket.code])
 

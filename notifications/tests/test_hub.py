@@ -293,6 +293,28 @@ async def test_a_channel_that_is_dropped_and_added_again_at_once_is_open_again()
     await background.cancel(running)
 
 
+async def test_a_message_that_cannot_be_handled_costs_a_break_and_no_more() -> None:
+    opened: list[str] = []
+    heard: list[bytes] = []
+
+    async def fail_once(_channel: str, data: bytes) -> None:
+        heard.append(data)
+        if len(heard) == 1:
+            raise ValueError("of another release")
+
+    channels = subscription.Subscription(on_open=opened.append, on_message=fail_once, on_break=lambda: None)
+    running = asyncio.create_task(channels.run())
+    channels.want("gavel:user:test")
+    await streams.until(lambda: opened == ["gavel:user:test"])
+
+    await bridge.call(redis_clients.blocking().publish, "gavel:user:test", b"1")
+    await streams.until(lambda: opened == ["gavel:user:test"] * 2)
+    await bridge.call(redis_clients.blocking().publish, "gavel:user:test", b"2")
+
+    await streams.until(lambda: heard == [b"1", b"2"])
+    await background.cancel(running)
+
+
 # --- an outage of PostgreSQL -------------------------------------------------------------------------------------
 
 

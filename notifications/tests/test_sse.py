@@ -319,3 +319,15 @@ async def test_a_stop_ends_the_streams() -> None:
         await hub.stop()
 
         await stream.ended()
+
+
+async def test_a_stream_that_fails_raises_its_error(
+    running_hub: hub.Hub, auction_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_position: sse.Position, _frame: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(sse.Position, "follow", fail)
+    with pytest.raises(KeyError):
+        async with streams.server_sent_events(query={"auctions": auction_id}):
+            await streams.until(lambda: not running_hub.sockets)

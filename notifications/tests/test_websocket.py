@@ -319,6 +319,37 @@ async def test_subscriptions_end_with_the_connection(
     assert (running_hub.auctions.feeds, running_hub.users.feeds) == ({}, {})
 
 
+async def test_a_stream_that_fails_gives_its_place_back(
+    running_hub: hub.Hub, user_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_text: str) -> None:
+        raise KeyError("a bug")
+
+    async def ping() -> None:
+        async with streams.websocket(user_id) as client:
+            await client.say(type="ping")
+            await client.hear()
+
+    monkeypatch.setattr(requests, "decode", fail)
+    with pytest.raises(KeyError):
+        await ping()
+
+    assert (running_hub.sockets, running_hub.users.feeds) == (set(), {})
+
+
+async def test_a_stream_that_cannot_send_is_closed(
+    running_hub: hub.Hub, auction_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_socket: sockets.Socket, _entry: object) -> None:
+        raise KeyError("a bug")
+
+    async with streams.websocket() as client:
+        monkeypatch.setattr(sockets.Socket, "sent", fail)
+        await client.say(type="watch", auction_id=auction_id)
+
+        assert await client.closed() == 1011
+
+
 async def test_one_socket_watches_so_many_auctions_and_no_more(
     running_hub: hub.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

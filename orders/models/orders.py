@@ -1,6 +1,6 @@
 """Orders, and the facts of what happens to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -42,7 +42,7 @@ class Order(models.Model):
         return self.number
 
     @classmethod
-    def locked(cls, numbers: Iterable[str]) -> dict[str, "Order"]:
+    def locked(cls, numbers: Collection[str]) -> dict[str, "Order"]:
         """The orders by number, with their facts, locked in the order of the numbers until the transaction ends. Raises
         OrderNotFound."""
         rows = cls.objects.filter(number__in=set(numbers)).order_by("number").select_for_update()

@@ -13,7 +13,7 @@ from django.urls import reverse
 from auction_project import urls  # noqa: F401 - it loads the apps' admins
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors
-from orders import models
+from orders import models, provider
 from orders.tests import bank_process, sales
 
 MODELS = [models.Order, models.Payment, models.JournalEntry, models.RiskAssessment]
@@ -244,3 +244,24 @@ def test_finance_settles_a_hanging_payment_with_a_reason(
     assert settled.headers["HX-Redirect"] == reverse("admin:orders_payment_change", args=[sale.order_number])
     assert sale.payment().state == "CANCELLED"
     assert "finance@example.org: It hangs." in models.PaymentFact.objects.get(kind="RESOLVED").detail
+
+
+@pytest.mark.django_db(databases=["default", "orders"], transaction=True)
+def test_finance_reads_why_the_provider_settles_nothing(
+    bank: bank_process.BankProcess, sale: sales.Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale.pay_with(sales.TIMEOUT_NOT_DONE)
+    with pytest.raises(errors.Unavailable):
+        sale.capture()
+    finance = client_with(*VIEWS, "resolve_payment")
+    path = reverse("admin:orders_payment_settle", args=[sale.order_number])
+
+    def refuse(_bank: provider.PaymentProvider, *, key: str) -> provider.Result:
+        raise provider.ProviderFault("POST cancel: 401")
+
+    monkeypatch.setattr(type(provider.current()), "cancel", refuse)
+    answer = finance.post(path, {"reason": "It hangs.", "_form_submitted": "True"})
+
+    assert answer.headers["HX-Redirect"] == reverse("admin:orders_payment_change", args=[sale.order_number])
+    assert "POST cancel: 401" in finance.get(pages(models.Payment, sale.order_number)[1]).content.decode()
+    assert sale.payment().state == "CANCELLING"

@@ -97,6 +97,21 @@ def test_a_repeat_that_comes_while_the_call_is_under_way_gets_the_same_conclusio
     assert (held.made, held.concluded) == (1, [CAPTURED])
 
 
+def test_a_call_for_which_no_thread_starts_can_be_made_again(held: Held) -> None:
+    calls = new_calls()
+    held.go.set()
+
+    def refuse(_send: Callable[[], provider.Result]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.MonkeyPatch.context() as exhausted:
+        exhausted.setattr(calls._threads, "submit", refuse)
+        with pytest.raises(errors.Unavailable):
+            make(calls, "a", held)
+
+    assert make(calls, "a", held).order_number == "1"
+
+
 def test_cards_that_were_slow_before_take_no_thread_from_others(held: Held) -> None:
     calls, other = new_calls(), Held()
     with pytest.MonkeyPatch.context() as waits:

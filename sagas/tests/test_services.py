@@ -257,6 +257,16 @@ def test_retry_does_not_wait_for_the_pause(begin, fake_dispatcher):
     assert models.SagaStep.objects.get(event="RETRIED").who == "ann"
 
 
+def test_the_timeline_keeps_an_operator_of_the_longest_e_mail_address(begin, fake_dispatcher):
+    sale = begin("capture_payment=away:1")
+    fake_dispatcher.deliver()
+    ann = f"{'a' * 242}@example.org"
+
+    operators.retry_saga(saga_id=sale, who=ann, reason="the bank is back", now=datetime.now(UTC))
+
+    assert models.SagaStep.objects.get(event="RETRIED").who == ann
+
+
 # --- constraints -----------------------------------------------------------------------------------------------------
 
 

@@ -148,3 +148,15 @@ def test_a_sale_that_waits_is_stuck_only_when_those_before_it_do_not_move(start,
     pass_time(rush[0], invariants.STUCK_SECONDS + 1)
     assert not turns.is_moving(saga(rush[-1]), since=now - timedelta(seconds=invariants.STUCK_SECONDS))
     assert not turns.is_moving(saga(start()), since=NOW)
+
+
+def test_a_follower_of_an_unknown_version_is_left_alone(start, fake_dispatcher):
+    rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING + 2)]
+    newer = rush[turns.MAX_ENTERING]
+    models.Saga.objects.filter(pk=newer).update(version=99)
+    fake_dispatcher.lose()
+
+    conftest.run(rush[0], "reserve_stock")
+
+    assert let_in(fake_dispatcher) == [rush[-1]]
+    assert saga(rush[0]).position == 1

@@ -28,10 +28,13 @@ _OUTAGES = (
     psycopg.InterfaceError,
     redis.ConnectionError,
     redis.TimeoutError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
     kombu.exceptions.OperationalError,
     ConnectionError,
     TimeoutError,
 )
+_REDIS_OUTAGE_CODES = ("MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")
 
 
 class Fate(enum.Enum):
@@ -49,9 +52,11 @@ class Fate(enum.Enum):
 
 
 def classify(error: BaseException) -> Fate:
-    """The fate of `error`, by its type: OUTAGE for errors.Unavailable, for lost connections and for time-outs of stores
-    and brokers; REFUSED for any other errors.DomainError; FAULT for the rest. Never raises."""
+    """The fate of `error`, by its type: OUTAGE for errors.Unavailable, for lost connections and time-outs of stores and
+    brokers, and for a Redis that cannot write; REFUSED for any other errors.DomainError; FAULT for the rest. Never raises."""
     if isinstance(error, _OUTAGES):
+        return Fate.OUTAGE
+    if isinstance(error, redis.ResponseError) and str(error).startswith(_REDIS_OUTAGE_CODES):
         return Fate.OUTAGE
     if isinstance(error, errors.DomainError):
         return Fate.REFUSED

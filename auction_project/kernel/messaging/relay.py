@@ -82,6 +82,7 @@ class OutboxRelay:
 
     def close(self) -> None:
         self._leads = False
+        self._refilled_to = None  # another relay may begin a refill of its own, so this one begins anew
         self.unpublished = 0  # another relay knows now
         if self._session is not None:
             self._session.close()

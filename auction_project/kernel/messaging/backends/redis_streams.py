@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from auction_project.kernel import errors
-from auction_project.kernel.messaging import broker
+from auction_project.kernel.messaging import broker, failure
 from auction_project.kernel.messaging.backends import redis_consumer
 
 SOCKET_TIMEOUT_SECONDS = 5.0
@@ -32,13 +32,6 @@ if KEYS[1] ~= '' and redis.call('EXISTS', KEYS[1]) == 0 then return redis.error_
 for i = 2, #KEYS do redis.call('XADD', KEYS[i], '*', 'k', ARGV[2*i-3], 'v', ARGV[2*i-2]) end
 return #KEYS - 1
 """
-_OUTAGES = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.OutOfMemoryError,
-)
-_OUTAGE_CODES = ("MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")
 
 
 class RedisStreamsBroker:
@@ -210,11 +203,9 @@ def call(operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Run one Redis operation. Raises errors.Unavailable when the server is lost, is too slow or cannot write."""
     try:
         return operation(*args, **options)
-    except _OUTAGES as error:
-        raise errors.Unavailable(f"Redis does not answer: {error}") from error
-    except redis.ResponseError as error:
-        if str(error).startswith(_OUTAGE_CODES):
-            raise errors.Unavailable(f"Redis cannot write: {error}") from error
+    except redis.RedisError as error:
+        if failure.classify(error) is failure.Fate.OUTAGE:
+            raise errors.Unavailable(f"Redis does not answer, or cannot write: {error}") from error
         raise
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import django.db
 import prometheus_client
 import pytest
+import redis
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
@@ -384,6 +385,10 @@ def test_pauses_double_and_stay_below_fifteen_seconds(monkeypatch: pytest.Monkey
         (django.db.InterfaceError(), failure.Fate.OUTAGE),
         (ConnectionResetError(), failure.Fate.OUTAGE),
         (TimeoutError(), failure.Fate.OUTAGE),
+        (redis.exceptions.ReadOnlyError(), failure.Fate.OUTAGE),
+        (redis.exceptions.OutOfMemoryError(), failure.Fate.OUTAGE),
+        (redis.ResponseError("MISCONF Redis is configured to save RDB snapshots"), failure.Fate.OUTAGE),
+        (redis.ResponseError("WRONGTYPE Operation against a key"), failure.Fate.FAULT),
         (SoldOut(), failure.Fate.REFUSED),
         (errors.NotFound(), failure.Fate.REFUSED),
         (django.db.IntegrityError(), failure.Fate.FAULT),

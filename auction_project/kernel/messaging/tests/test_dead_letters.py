@@ -308,6 +308,20 @@ def test_a_dead_letter_is_dismissed_once_until_it_comes_back() -> None:
     assert _row().status == "DISMISSED"
 
 
+def test_an_operator_of_the_longest_e_mail_address_replays_and_dismisses(
+    memory_broker: memory.MemoryBroker,
+) -> None:
+    row = services.record_dead_letter(dead_letter=_dead_letter())
+    ann = f"{'a' * 242}@example.org"
+
+    services.replay_dead_letter(
+        dead_letter_id=row.pk, by=ann, reason="The bug is mended.", now=NOW, transport=memory_broker
+    )
+    services.dismiss_dead_letter(dead_letter_id=row.pk, by=ann, reason="Known.", now=NOW)
+
+    assert [models.Replay.objects.get().by, models.Dismissal.objects.get().by] == [ann, ann]
+
+
 def test_an_unknown_dead_letter_cannot_be_dismissed() -> None:
     with pytest.raises(selectors.NoSuchDeadLetter):
         services.dismiss_dead_letter(dead_letter_id=77, by="operator", reason="Gone.", now=NOW)

@@ -322,6 +322,35 @@ def test_a_transport_emptied_again_during_the_refill_is_refilled_from_the_start(
     assert _values(memory_broker) == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_a_relay_that_leads_again_begins_its_refill_from_the_start(
+    memory_broker: memory.MemoryBroker, open_relay: OpenRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transport may have been emptied once more while another relay led and began to refill it."""
+    monkeypatch.setattr(relay, "BATCH_ROWS", 2)
+    monkeypatch.setattr(relay, "EPOCH_CHECK_SECONDS", 0.0)
+    for version in range(1, 7):
+        _publish("lamp", version)
+    first, second = open_relay(memory_broker), open_relay(memory_broker)
+    for _ in range(3):
+        first.step()
+    memory_broker.wipe()
+    for _ in range(3):
+        first.step()
+    assert _values(memory_broker) == [1, 2, 3, 4]
+    first.close()
+
+    memory_broker.wipe()
+    _step_until_it_leads(second)
+    second.step()
+    assert _values(memory_broker) == [1, 2]
+    second.close()
+    _step_until_it_leads(first)
+    for _ in range(6):
+        first.step()
+
+    assert sorted(set(_values(memory_broker))) == [1, 2, 3, 4, 5, 6]
+
+
 def test_only_published_rows_past_their_days_are_deleted(memory_broker: memory.MemoryBroker) -> None:
     today = datetime.now(UTC)
     for version, created, published in ((1, 8, 8), (2, 8, 6), (3, 6, 6), (4, 8, None)):
