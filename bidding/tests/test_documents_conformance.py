@@ -195,6 +195,23 @@ async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):
     assert await log_store.auctions.unfinished_marks(skip=3, limit=4) == {}
 
 
+# --- reports ---------------------------------------------------------------------------------------------------------------------
+
+
+async def test_of_the_first_two_reports_of_a_user_at_once_the_newer_one_stays(log_store, raw, monkeypatch):
+    cards = log_store.reports._cards
+    insert = cards.insert_one
+
+    async def insert_too_late(fields):
+        raw["cards"].insert_one({"_id": ANN, "usable": True, "version": 1})
+        return await insert(fields)
+
+    monkeypatch.setattr(cards, "insert_one", insert_too_late)
+    await log_store.reports.save_card(ANN, usable=False, version=2)
+
+    assert await log_store.reports.usable_cards([ANN]) == set()
+
+
 # --- writers, leases, clock -----------------------------------------------------------------------------------------------------
 
 
