@@ -250,6 +250,16 @@ async def test_a_lease_has_one_owner_until_it_ends(log_store):
     assert await log_store.leases.hold("other", "one", now=302, until=500) is True
 
 
+async def test_a_lease_is_renewed_also_after_its_end_unless_another_has_had_it(log_store):
+    assert await log_store.leases.renew("relay", "one", until=200) is False
+    assert await log_store.leases.hold("relay", "one", now=100, until=200) is True
+    assert await log_store.leases.renew("relay", "one", until=300) is True
+    assert await log_store.leases.hold("relay", "two", now=300, until=400) is False
+    assert await log_store.leases.hold("relay", "two", now=301, until=400) is True
+    assert await log_store.leases.renew("relay", "one", until=500) is False
+    assert await log_store.leases.hold("relay", "one", now=401, until=500) is True
+
+
 async def test_the_owner_of_a_lease_leaves_a_number_to_the_next(log_store):
     assert await log_store.leases.note("relay", "one", 5) is False
     assert await log_store.leases.hold("relay", "one", now=100, until=200)
