@@ -37,6 +37,8 @@ _UNAVAILABLE = (
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
 )
+# How an error begins that Redis gives while it cannot write, has lost its master, or runs a script for too long.
+_UNAVAILABLE_CODES = ("MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")
 
 log = logs.get(__name__)
 
@@ -234,7 +236,9 @@ class Catalogue:
             raise errors.Unavailable("Redis does not answer.")
         try:
             return await ask()
-        except _UNAVAILABLE as error:
+        except (*_UNAVAILABLE, redis.ResponseError) as error:
+            if not isinstance(error, _UNAVAILABLE) and not str(error).startswith(_UNAVAILABLE_CODES):
+                raise
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("catalogue_unavailable", error=repr(error))
             raise errors.Unavailable("Redis does not answer.") from error

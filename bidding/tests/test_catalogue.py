@@ -6,6 +6,7 @@ from io import StringIO
 
 import msgspec
 import pytest
+import redis
 from django.core.management import call_command
 
 from auction_project.kernel import errors
@@ -418,6 +419,18 @@ def test_without_redis_lists_come_from_the_store_one_at_a_time(no_redis, bid_log
     with selectors._store_lists:
         busy = client.get("/api/v1/auctions")
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
+
+
+def test_while_redis_cannot_write_lists_come_from_the_store(log, client, monkeypatch):
+    log.call(log.store.auctions.insert(a_lot("a")))
+
+    async def refuse(**_arguments):
+        raise redis.ResponseError("MISCONF Redis is configured to save RDB snapshots")
+
+    monkeypatch.setitem(runtime.current().catalogue._scripts, scripts.FIND, refuse)
+    listed = client.get("/api/v1/auctions")
+
+    assert (listed.status_code, listed.json()["total"]) == (200, 1)
 
 
 def test_searches_take_turns_and_those_that_wait_too_long_do_not_ask_the_store(log, client, monkeypatch):
