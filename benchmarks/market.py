@@ -120,6 +120,9 @@ class Links:
             status, body = await link.send(request)
         except OSError:
             return 0, {}
+        except BaseException:  # it was given up: the next request must not get its answer
+            link.close()
+            raise
         finally:
             self._free.put_nowait(link)
         return status, msgspec.json.decode(body) if body else {}
