@@ -25,8 +25,6 @@ from bidding.tests.running import head, open_auction
 from bidding.tests.web import GOOD, problem
 from bidding.writer import committer
 
-NO_DECIMALS = "100000000"
-
 
 @pytest.fixture
 def auction(bid_log):
