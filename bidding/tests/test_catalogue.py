@@ -397,6 +397,25 @@ def test_a_bid_that_comes_while_my_bids_are_read_is_not_lost(log):
     assert log.call(found.find_own(BEN, skip=0, limit=9)) == catalogue.OwnPage("e")
 
 
+def test_what_is_noted_goes_to_redis_in_bounded_pieces(log, monkeypatch):
+    found, sizes = runtime.current().catalogue, []
+    script = found._scripts[scripts.NOTE]
+
+    async def count(*, keys, args):
+        sizes.append(len(args))
+        return await script(keys=keys, args=args)
+
+    log.call(found.begin_epoch("e", server="s"))
+    log.call(found.find_own(ANN, skip=0, limit=9))
+    monkeypatch.setitem(found._scripts, scripts.NOTE, count)
+    acts = [(ANN, number, f"{number}") for number in range(1201)]
+    log.call(found.note("e", acts))
+    log.call(found.fill_own("e", ANN, {}))
+
+    assert sizes == [1501, 1501, 604]  # the epoch, and three values of each act
+    assert log.call(found.find_own(ANN, skip=0, limit=2)) == catalogue.OwnPage("e", 1201, ["1200", "1199"])
+
+
 # --- without Redis -----------------------------------------------------------------------------------------------------
 
 
