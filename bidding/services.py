@@ -123,9 +123,8 @@ def record_stock(changes: Sequence[events.StockChanged]) -> None:
     if not changes:
         return
     runtime.call(reports.record_stock(runtime.current().store, changes))
-    with contextlib.suppress(
-        errors.Unavailable
-    ):  # the relay fills the catalogue again after an outage of Redis
+    # After an outage of Redis the relay fills the catalogue again.
+    with contextlib.suppress(errors.Unavailable):
         runtime.call(_show_stock({change.product_id: change for change in changes}.values()))
 
 

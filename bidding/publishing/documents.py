@@ -65,9 +65,8 @@ class Documents:
         self._progress: dict[str, _Progress] = {}
         self._unsaved: dict[str, None] = {}
         self._to_put: dict[str, None] = {}  # a part of these
-        self._acts: dict[
-            tuple[str, str], int
-        ] = {}  # (user, auction): the time of the last entry since the last put
+        # By (user, auction): the time of the last entry since the last put.
+        self._acts: dict[tuple[str, str], int] = {}
 
     @property
     def are_saved(self) -> bool:

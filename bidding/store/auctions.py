@@ -70,9 +70,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     seller_id: str | None = None
     search: str | None = None  # a part of the title, in any case
     unlisted: bool = False  # also lots that wait for stock or were refused: these have no title
-    order: str = (
-        "ends_at"  # a field, or "price"; "-" before it: descending. By price, currencies follow one another
-    )
+    # A field, or "price", by which currencies follow one another; "-" before it: descending.
+    order: str = "ends_at"
     skip: int = 0
     limit: int = 24
 
