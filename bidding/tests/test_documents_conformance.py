@@ -195,6 +195,22 @@ async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):
     assert await log_store.auctions.unfinished_marks(skip=3, limit=4) == {}
 
 
+async def test_the_ids_of_all_auctions_are_read_in_pages(log_store, monkeypatch):
+    limits, marks = [], log_store.auctions.marks
+
+    async def recording(*, skip, limit):
+        limits.append((skip, limit))
+        return await marks(skip=skip, limit=limit)
+
+    monkeypatch.setattr(auctions, "PAGE_IDS", 2)
+    monkeypatch.setattr(log_store.auctions, "marks", recording)
+    for auction_id in "cadbe":
+        await log_store.auctions.insert(a_document(auction_id))
+
+    assert await log_store.auctions.all_ids() == ["a", "b", "c", "d", "e"]
+    assert limits == [(0, 2), (2, 2), (4, 2), (5, 2)]
+
+
 # --- reports ---------------------------------------------------------------------------------------------------------------------
 
 
