@@ -64,6 +64,7 @@ class Runtime:
             logger.exception("not_announced", entries=len(stored))
 
     async def close(self) -> None:
+        """Finish what waits, for as long as a client may wait, then close every connection."""
         await self.committer.stop()
         await self._notifier.close()
         if self._announcer is not None:

@@ -177,6 +177,8 @@ class Catalogue:
             await self._run(scripts.NOTE, epoch, *arguments)
 
     async def marker(self) -> Marker:
+        """The marker, and which run of Redis answers."""
+
         async def read() -> Marker:
             fields: Any = await self._redis.hgetall(self._marker)
             server = (await self._redis.info("server"))["run_id"]

@@ -70,6 +70,7 @@ class Documents:
 
     @property
     def are_saved(self) -> bool:
+        """Whether all that is published is saved."""
         return not self._unsaved
 
     def seq(self, auction_id: str) -> int | None:
@@ -122,6 +123,7 @@ class Documents:
         await self._save(due[: self._pace.saves_at_once])
 
     async def save_all(self) -> None:
+        """Save each document that is behind; one that cannot be saved stays unsaved."""
         await self._put([])
         await self._save(list(self._unsaved))
 

@@ -85,6 +85,7 @@ class Auctions:
         self._pieces = database["snapshot_pieces"]
 
     async def create_indexes(self) -> None:
+        """Idempotent."""
         await self._pieces.create_index("auction_id")
         for field in ("product_id", "due_at", "status", "seller_id", "requested_by", "ends_at", "ended"):
             await self._auctions.create_index(field)

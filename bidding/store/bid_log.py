@@ -50,6 +50,7 @@ class BidLog:
         self._bids = database["bids"]
 
     async def create_indexes(self) -> None:
+        """Idempotent. The one on `idem` is the guard against a key that is used twice."""
         await self._bids.create_index("idem", unique=True)
         await self._bids.create_index("batch")
         await self._bids.create_index("actor")
@@ -170,6 +171,7 @@ def batch_of(name: str) -> tuple[str, int]:
 
 
 def entry_id(auction_id: str, seq: int) -> str:
+    """The `_id` of an entry, whose uniqueness is the fence. As text those of an auction are in the order of its seqs."""
     return f"{auction_id}:{seq:012d}"
 
 
