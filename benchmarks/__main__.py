@@ -142,6 +142,7 @@ def _measure(name: str, stores: worlds.Worlds, more: Mapping[str, str] | None = 
 
 
 def save(measured: report.Results, directory: Path, servers: str) -> None:
+    """Write JSON, Markdown and the plot. Scenarios that were not measured keep the figures of an earlier run."""
     directory.mkdir(parents=True, exist_ok=True)
     earlier = report.read(directory / f"{servers}.json")
     known = earlier | measured

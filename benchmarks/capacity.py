@@ -53,8 +53,24 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    day, site = sizing.Demand(bids=0, sales=0, lists=0), sizing.Site()
+    _add_day(parser)
+    _add_site(parser)
     add = parser.add_argument
+    add(
+        "--figures",
+        type=Path,
+        default=RESULTS,
+        metavar="FILE",
+        help="what was measured (default: %(default)s)",
+    )
+    add("--plot", type=Path, metavar="FILE", help="draw processes by bids a day as SVG into this file")
+    add("--markdown", action="store_true", help="print Markdown")
+    return parser.parse_args(arguments)
+
+
+def _add_day(parser: argparse.ArgumentParser) -> None:
+    """The assumptions about the day: sizing.Demand."""
+    add, day = parser.add_argument, sizing.Demand(bids=0, sales=0, lists=0)
     add(
         "bids",
         nargs="*",
@@ -104,6 +120,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="S",
         help="share of the bids in these seconds that go to the hottest lot (default: %(default)g)",
     )
+
+
+def _add_site(parser: argparse.ArgumentParser) -> None:
+    """What the site has and wants: sizing.Site."""
+    add, site = parser.add_argument, sizing.Site()
     add(
         "--utilisation",
         type=_share,
@@ -125,16 +146,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="N",
         help="entries a second that your MongoDB takes (default: %(default)g, an assumption)",
     )
-    add(
-        "--figures",
-        type=Path,
-        default=RESULTS,
-        metavar="FILE",
-        help="what was measured (default: %(default)s)",
-    )
-    add("--plot", type=Path, metavar="FILE", help="draw processes by bids a day as SVG into this file")
-    add("--markdown", action="store_true", help="print Markdown")
-    return parser.parse_args(arguments)  # fmt: skip
 
 
 def _positive(text: str) -> float:

@@ -109,6 +109,7 @@ class Links:
         return await self._send(http.post(path, self._host, headers, msgspec.json.encode(body)))
 
     async def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status and body. Status 0: the connection was lost before the answer."""
         return await self._send(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
 
     async def _send(self, request: bytes) -> tuple[int, dict[str, Any]]:
@@ -120,6 +121,9 @@ class Links:
             status, body = await link.send(request)
         except OSError:
             return 0, {}
+        except BaseException:  # it was given up: the next request must not get its answer
+            link.close()
+            raise
         finally:
             self._free.put_nowait(link)
         return status, msgspec.json.decode(body) if body else {}
@@ -127,6 +131,7 @@ class Links:
 
 @contextlib.asynccontextmanager
 async def links(url: str, count: int = 64) -> AsyncIterator[Links]:
+    """`count` connections for the time of the block."""
     opened = Links(url)
     await opened.open(count)
     try:

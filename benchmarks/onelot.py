@@ -27,9 +27,8 @@ class Rush(msgspec.Struct):
 
     began: float
     milliseconds: list[float]
-    lost: collections.Counter[str] = msgspec.field(
-        default_factory=collections.Counter
-    )  # by status, 0: no answer
+    # By status; 0: no answer.
+    lost: collections.Counter[str] = msgspec.field(default_factory=collections.Counter)
     answered: float = 0.0  # the last of them
 
 

@@ -33,10 +33,8 @@ MISSED = 3  # frames
 WAIT_SECONDS = 60.0
 Result = TypeVar("Result")
 _SEQ = re.compile(rb'"seq":(\d+)')
-_START, _STEP = (
-    1_000,
-    100,
-)  # whole euros; each bid is below five times the minimum, so that none must be confirmed
+# Whole euros. Each bid is below five times the minimum, so that none must be confirmed.
+_START, _STEP = 1_000, 100
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -249,10 +247,8 @@ async def _bids(server: processes.Server) -> Spread:
 
 
 def run_clients(measurement: Coroutine[Any, Any, Result]) -> Result:
-    """In this process."""
-    with asyncio.Runner(
-        loop_factory=uvloop.new_event_loop
-    ) as runner:  # the clients share the cores with the servers
+    """Run it in this process, on the leanest loop, because the clients share the cores with the servers."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(measurement)
 
 

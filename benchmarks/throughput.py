@@ -18,10 +18,8 @@ from benchmarks.figures import Figure
 AUCTIONS, BIDDERS = 1_000, 2_000
 CONNECTIONS, HOT_CONNECTIONS = 256, 64
 SECONDS, WARM_UP_SECONDS = 10.0, 2.0
-OVERLOAD, OVERLOAD_CONNECTIONS = (
-    2.0,
-    2_000,
-)  # times the peak; so many can wait, so that the rate does not fall
+# Times the peak; so many bids can wait that the rate does not fall.
+OVERLOAD, OVERLOAD_CONNECTIONS = 2.0, 2_000
 IN_FLIGHT = 10_000
 RISE = 10**9  # minor units between the phases, so that an earlier phase refuses no bid
 

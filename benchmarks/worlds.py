@@ -71,9 +71,8 @@ class Worlds:
             try:
                 _execute(alias, drop + sql.SQL(" WITH (FORCE)"))
             except psycopg.errors.InsufficientPrivilege:
-                _execute(
-                    alias, drop
-                )  # an autovacuum is at work there: FORCE may not end it, a plain DROP does
+                # An autovacuum is at work there. FORCE may not end it; a plain DROP does.
+                _execute(alias, drop)
         client: pymongo.MongoClient[Any]
         with pymongo.MongoClient(os.environ["MONGODB_URL"]) as client:
             client.drop_database(name)

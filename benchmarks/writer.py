@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import pymongo
+from django.conf import settings
 
 from auction_project.kernel import ids, instants
 from auction_project.tools.load import crowd
@@ -45,44 +46,45 @@ def run() -> list[Figure]:
 def open_auctions(count: int) -> list[crowd.Target]:
     """Auctions brought to OPEN by commands, without the other services."""
     runtime.call(runtime.current().store.prepare())
-    now = instants.now()
-    targets = []
-    for _ in range(count):
-        auction_id = ids.new_id()
-        terms = rules.Terms(
-            format="english",
-            product_id=ids.new_id(),
-            as_operator=True,
-            currency="EUR",
-            start_price=10_00,
-            card_required=False,
-            starts_at=now,
-            ends_at=now + 3_600_000,
-            soft_close=rules.SoftClose(window_ms=0),
+    return [crowd.Target(_open_auction(instants.now()), "EUR", 10_00) for _ in range(count)]
+
+
+def _open_auction(now: int) -> str:
+    """The id of one that opens at `now` (milliseconds since 1970 UTC)."""
+    auction_id = ids.new_id()
+    terms = rules.Terms(
+        format="english",
+        product_id=ids.new_id(),
+        as_operator=True,
+        currency="EUR",
+        start_price=10_00,
+        card_required=False,
+        starts_at=now,
+        ends_at=now + 3_600_000,
+        soft_close=rules.SoftClose(window_ms=0),
+    )
+    document = auctions.AuctionDocument(
+        id=auction_id,
+        product_id=terms.product_id,
+        requested_by="bench",
+        format="english",
+        currency="EUR",
+        starts_at=now,
+        ends_at=terms.ends_at,
+        created_at=now,
+        due_at=now,
+    )
+    runtime.call(runtime.current().store.auctions.insert(document))
+    common: dict[str, Any] = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
+    runtime.submit(kinds.Request(actor="bench", key="request", terms=terms, **common))
+    runtime.submit(
+        kinds.Schedule(
+            actor=commands.EVENT, key="schedule", title="Bench", text="", thumbnail="", seller_id="bench",
+            stock_version=1, **common,
         )
-        document = auctions.AuctionDocument(
-            id=auction_id,
-            product_id=terms.product_id,
-            requested_by="bench",
-            format="english",
-            currency="EUR",
-            starts_at=now,
-            ends_at=terms.ends_at,
-            created_at=now,
-            due_at=now,
-        )
-        runtime.call(runtime.current().store.auctions.insert(document))
-        common: dict[str, Any] = {"auction_id": auction_id, "at": now, "salt": secrets.token_hex(16)}
-        runtime.submit(kinds.Request(actor="bench", key="request", terms=terms, **common))
-        runtime.submit(
-            kinds.Schedule(
-                actor=commands.EVENT, key="schedule", title="Bench", text="", thumbnail="", seller_id="bench",
-                stock_version=1, **common,
-            )
-        )  # fmt: skip
-        runtime.submit(kinds.Open(actor="bench", key="open", early=True, by_operator=True, **common))
-        targets.append(crowd.Target(auction_id, "EUR", 10_00))
-    return targets
+    )  # fmt: skip
+    runtime.submit(kinds.Open(actor="bench", key="open", early=True, by_operator=True, **common))
+    return auction_id
 
 
 async def _submit(targets: list[crowd.Target], submitters: int) -> float:
@@ -122,8 +124,6 @@ async def _submit(targets: list[crowd.Target], submitters: int) -> float:
 def _raw(entries: list[rules.Entry]) -> float:
     """Documents per second of bulks of the same documents, with the same write concern, in a collection of their
     own."""
-    from django.conf import settings
-
     shapes = [bid_log.document_of(entry, "raw:1") for entry in entries]
     client: pymongo.MongoClient[Any]
     with pymongo.MongoClient(settings.MONGODB_URL, w="majority", journal=True) as client:

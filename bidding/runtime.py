@@ -64,6 +64,7 @@ class Runtime:
             logger.exception("not_announced", entries=len(stored))
 
     async def close(self) -> None:
+        """Finish what waits, for as long as a client may wait, then close every connection."""
         await self.committer.stop()
         await self._notifier.close()
         if self._announcer is not None:
@@ -100,8 +101,10 @@ def on_a_thread(make_announcer: Callable[[], Announcer] | None = None) -> Iterat
     try:
         yield runtime
     finally:
-        asyncio.run_coroutine_threadsafe(runtime.close(), loop).result(CALL_SECONDS)
-        loop.call_soon_threadsafe(loop.stop)
+        try:
+            asyncio.run_coroutine_threadsafe(runtime.close(), loop).result(CALL_SECONDS)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
@@ -145,7 +148,11 @@ def submit_all(
 
 def look(auction_id: str) -> rules.State:
     """The state of an auction as it is now. Raises errors.NotFound, errors.Unavailable."""
-    outcome = call(_await(lambda: current().committer.look(auction_id)))
+
+    async def state() -> rounds.Outcome:
+        return await current().committer.look(auction_id)
+
+    outcome = call(state())
     assert isinstance(outcome, rules.State)  # noqa: S101
     return outcome
 
@@ -158,7 +165,3 @@ def ping() -> None:
     offset = call(found.store.clock_offset_ms())
     if abs(offset) > heartbeat.MAX_CLOCK_OFFSET_MS:
         raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")
-
-
-async def _await(begin: Callable[[], rounds.Awaited]) -> rounds.Outcome:
-    return await begin()

@@ -19,7 +19,6 @@ from auction_project.kernel.messaging import consuming
 from bidding import reports, rules, runtime
 from bidding.rules import commands, kinds, log
 from bidding.store import auctions
-from bidding.writer import failures
 
 PAGE_AUCTIONS = 500
 GROUP = "bidding"  # of consumers
@@ -124,9 +123,8 @@ def record_stock(changes: Sequence[events.StockChanged]) -> None:
     if not changes:
         return
     runtime.call(reports.record_stock(runtime.current().store, changes))
-    with contextlib.suppress(
-        errors.Unavailable
-    ):  # the relay fills the catalogue again after an outage of Redis
+    # After an outage of Redis the relay fills the catalogue again.
+    with contextlib.suppress(errors.Unavailable):
         runtime.call(_show_stock({change.product_id: change for change in changes}.values()))
 
 
@@ -168,7 +166,7 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
             reserve=ended.reserve,
             now=now,
         )
-    except (errors.Conflict, failures.KeyReused):
+    except errors.Conflict:  # also a key that is used, because the times of the terms differ
         logger.info("already_relisted", auction_id=relist_as)
 
 

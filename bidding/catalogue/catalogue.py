@@ -25,7 +25,7 @@ PAUSE_SECONDS = 1.0
 SEARCH_SHARE = 0.25  # of the time of Redis, for the searches of one process
 SEARCH_WAIT_SECONDS = 1.0
 MAX_CONNECTIONS = 16
-LOTS_PER_CALL = 50  # Redis serves no one else meanwhile
+LOTS_PER_CALL, ACTS_PER_CALL = 50, 500  # Redis serves no one else meanwhile
 OWN_SECONDS = 7 * 24 * 3600  # that the auctions of a user are kept after the last look
 VERSION = 1  # of the form: a new one is filled from nothing
 
@@ -37,6 +37,8 @@ _UNAVAILABLE = (
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
 )
+# How an error begins that Redis gives while it cannot write, has lost its master, or runs a script for too long.
+_UNAVAILABLE_CODES = ("MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")
 
 log = logs.get(__name__)
 
@@ -169,11 +171,14 @@ class Catalogue:
 
     async def note(self, epoch: str, acts: Iterable[tuple[str, int, str]]) -> None:
         """Note (user, time, auction) of what is published, for those users whose auctions are kept."""
-        arguments = [value for act in acts for value in act]
-        if arguments:
+        noted = list(acts)
+        for start in range(0, len(noted), ACTS_PER_CALL):
+            arguments = [value for act in noted[start : start + ACTS_PER_CALL] for value in act]
             await self._run(scripts.NOTE, epoch, *arguments)
 
     async def marker(self) -> Marker:
+        """The marker, and which run of Redis answers."""
+
         async def read() -> Marker:
             fields: Any = await self._redis.hgetall(self._marker)
             server = (await self._redis.info("server"))["run_id"]
@@ -234,7 +239,9 @@ class Catalogue:
             raise errors.Unavailable("Redis does not answer.")
         try:
             return await ask()
-        except _UNAVAILABLE as error:
+        except (*_UNAVAILABLE, redis.ResponseError) as error:
+            if not isinstance(error, _UNAVAILABLE) and not str(error).startswith(_UNAVAILABLE_CODES):
+                raise
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("catalogue_unavailable", error=repr(error))
             raise errors.Unavailable("Redis does not answer.") from error

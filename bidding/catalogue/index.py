@@ -102,9 +102,7 @@ def search_of(query: auctions.Query) -> Search:
 
 
 def _places(document: auctions.AuctionDocument) -> Places:
-    if document.status == "NEW":
-        scopes = ["NEW" if document.title else "NEW:untitled"]
-    elif document.title:
+    if document.title:
         scopes = ["listed", "every", document.status]
     else:
         scopes = ["every", f"{document.status}:untitled"]

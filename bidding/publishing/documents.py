@@ -65,12 +65,12 @@ class Documents:
         self._progress: dict[str, _Progress] = {}
         self._unsaved: dict[str, None] = {}
         self._to_put: dict[str, None] = {}  # a part of these
-        self._acts: dict[
-            tuple[str, str], int
-        ] = {}  # (user, auction): the time of the last entry since the last put
+        # By (user, auction): the time of the last entry since the last put.
+        self._acts: dict[tuple[str, str], int] = {}
 
     @property
     def are_saved(self) -> bool:
+        """Whether all that is published is saved."""
         return not self._unsaved
 
     def seq(self, auction_id: str) -> int | None:
@@ -123,6 +123,7 @@ class Documents:
         await self._save(due[: self._pace.saves_at_once])
 
     async def save_all(self) -> None:
+        """Save each document that is behind; one that cannot be saved stays unsaved."""
         await self._put([])
         await self._save(list(self._unsaved))
 

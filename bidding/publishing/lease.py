@@ -27,14 +27,18 @@ class Lease:
         return self._until > 0
 
     def hold(self) -> bool:
-        """Get the lease, or renew it when half of it is over; whether this relay has it. Raises errors.Unavailable."""
+        """Get the lease, or renew it when half of it is over; whether this relay has it. A relay whose lease another one has had
+        meanwhile hears so once before it can get it again, because what it remembers is old. Raises errors.Unavailable."""
         now = self._clocks.now()
         if now < self._until - self._pace.lease_ms // 2:
             return True
-        until = now + self._pace.lease_ms
-        held = runtime.call(runtime.current().store.leases.hold(_NAME, self._owner, now=now, until=until))
-        if held and not self._until:
-            logger.info("log_relay_leads")
+        leases, until = runtime.current().store.leases, now + self._pace.lease_ms
+        if self._until:
+            held = runtime.call(leases.renew(_NAME, self._owner, until=until))
+        else:
+            held = runtime.call(leases.hold(_NAME, self._owner, now=now, until=until))
+            if held:
+                logger.info("log_relay_leads")
         self._until = until if held else 0
         return held
 

@@ -9,9 +9,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     # The shortest rest between two steps. It is the only one during a refill, and while no writer can be heard.
     poll_seconds: float = 0.025
     saving_step_seconds: float = 0.1  # between two steps while documents wait for their save
-    idle_step_seconds: float = (
-        0.5  # of a step in which nothing happens; what is due is late by that much at most
-    )
+    idle_step_seconds: float = 0.5  # while nothing happens: what is due is late by that at most
 
     # The lease.
     lease_ms: int = 3_000
@@ -21,9 +19,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     heard_poll_seconds: float = 1.0  # of writers that name their batches: a name may be lost
     unheard_poll_seconds: float = 0.05  # of writers that cannot be heard
     sweep_seconds: float = 2.0  # from the beginning of one round to that of the next, if it takes no longer
-    sweep_rest: float = (
-        19.0  # after a slice, times what it took: the store is left to the bids; but the first round is fast
-    )
+    # After a slice, times what it took, so that the store is left to the bids. The first round has none.
+    sweep_rest: float = 19.0
     slice_seconds: float = 2.0  # that one slice may take
     slice_auctions: int = 256
     page_auctions: int = 512  # the embedded server takes 80 us a document

@@ -44,6 +44,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 def refuse(
     kind: type[errors.DomainError], *, detail: str = "", field: str | None = None, **figures: Any
 ) -> Refusal:
+    """A refusal by the rule `kind`. Its seq, hash and currency are filled in by `decide`."""
     return Refusal(kind=kind, detail=detail, field=field, figures=figures)
 
 

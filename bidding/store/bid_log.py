@@ -14,7 +14,7 @@ from bidding.rules import log
 from bidding.store import client
 
 MAX_BULK = 1000
-READ_CHUNK = 50  # ids or values that one read asks for
+READ_CHUNK = client.READ_CHUNK
 COUNT_SECONDS = 60.0
 _WRITE_CONCERN = {"w": "majority", "j": True}
 
@@ -50,6 +50,7 @@ class BidLog:
         self._bids = database["bids"]
 
     async def create_indexes(self) -> None:
+        """Idempotent. The one on `idem` is the guard against a key that is used twice."""
         await self._bids.create_index("idem", unique=True)
         await self._bids.create_index("batch")
         await self._bids.create_index("actor")
@@ -89,12 +90,8 @@ class BidLog:
     async def read(self, ids: Iterable[tuple[str, int]]) -> dict[tuple[str, int], log.Entry]:
         """The entries at these (auction, seq), without those that do not exist."""
         keys = [entry_id(auction_id, seq) for auction_id, seq in ids]
-        entries: dict[tuple[str, int], log.Entry] = {}
-        for start in range(0, len(keys), READ_CHUNK):
-            chunk = self._bids.find({"_id": {"$in": keys[start : start + READ_CHUNK]}})
-            for document in await client.guard(chunk.to_list()):
-                entries[document["auction_id"], document["seq"]] = _entry(document)
-        return entries
+        documents = await client.read_by_ids(self._bids, keys)
+        return {(document["auction_id"], document["seq"]): _entry(document) for document in documents}
 
     async def read_from(self, auction_id: str, after: int, limit: int) -> list[log.Entry]:
         """Up to `limit` entries after seq `after`, in order, without a gap."""
@@ -124,13 +121,9 @@ class BidLog:
         with pymongo.timeout(COUNT_SECONDS):
             return int(await client.guard(self._bids.count_documents({}), seconds=COUNT_SECONDS))
 
-    async def auctions_of_actor(self, actor: str, limit: int) -> list[str]:
-        """The ids of auctions that hold one of the latest `limit` entries of `actor`, latest first."""
-        latest = await self.last_acts_of(actor, limit)
-        return sorted(latest, key=lambda auction_id: -latest[auction_id])
-
     async def last_acts_of(self, actor: str, limit: int) -> dict[str, int]:
-        """The auctions that hold one of the latest `limit` entries of `actor`, each with the time of the latest there."""
+        """The auctions that hold one of the latest `limit` entries of `actor`, latest first, each with the time of the latest
+        there (milliseconds since 1970 UTC)."""
         cursor = self._bids.find({"actor": actor}, {"auction_id": 1, "at": 1})
         rows = await client.guard(cursor.sort("at", pymongo.DESCENDING).limit(limit).to_list())
         latest: dict[str, int] = {}
@@ -178,6 +171,7 @@ def batch_of(name: str) -> tuple[str, int]:
 
 
 def entry_id(auction_id: str, seq: int) -> str:
+    """The `_id` of an entry, whose uniqueness is the fence. As text those of an auction are in the order of its seqs."""
     return f"{auction_id}:{seq:012d}"
 
 

@@ -14,7 +14,7 @@ from pymongo.write_concern import WriteConcern
 from auction_project.kernel import errors
 
 OPERATION_SECONDS = 1.5
-READ_CHUNK = 50  # ids that one read asks for
+READ_CHUNK = 50  # ids or values that one read asks for
 DUPLICATE = 11000  # the code of a write error: the unique index has that value already
 
 Client: TypeAlias = AsyncMongoClient[dict[str, Any]]

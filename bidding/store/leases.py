@@ -24,12 +24,18 @@ class Leases:
             return False
         return True
 
+    async def renew(self, name: str, owner: str, *, until: int) -> bool:
+        """Let `owner` keep the lease `name` until `until` (milliseconds since the epoch); False if another one has had it since.
+        Raises errors.Unavailable."""
+        own = {"_id": name, "owner": owner}
+        result = await client.guard(self._leases.update_one(own, {"$set": {"until": until}}))
+        return bool(result.matched_count)
+
     async def note(self, name: str, owner: str, number: int) -> bool:
         """Keep `number` with the lease `name`, which `owner` has; False if another one has it. Raises errors.Unavailable."""
         own = {"_id": name, "owner": owner}
-        return (
-            await client.guard(self._leases.update_one(own, {"$set": {"noted": number}}))
-        ).matched_count > 0
+        result = await client.guard(self._leases.update_one(own, {"$set": {"noted": number}}))
+        return bool(result.matched_count)
 
     async def noted(self, name: str) -> int:
         """The number that was kept last with the lease `name`; 0 if none was. Raises errors.Unavailable."""

@@ -1,6 +1,5 @@
 """The collections `cards` and `stock`: what orders and inventory have reported, the newest version of each."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,5 +46,9 @@ async def _keep_newest(collection: client.Collection, key: str, fields: dict[str
     older = {"_id": key, "version": {"$lt": fields["version"]}}
     if (await client.guard(collection.replace_one(older, fields))).matched_count:
         return
-    with contextlib.suppress(pymongo.errors.DuplicateKeyError):  # the stored state is as new
+    try:
         await client.guard(collection.insert_one(fields | {"_id": key}))
+    except (
+        pymongo.errors.DuplicateKeyError
+    ):  # the stored state is as new, or an older one was inserted meanwhile
+        await client.guard(collection.replace_one(older, fields))

@@ -45,11 +45,6 @@ def another_bid(actor: str, amount: int) -> Callable[["ScriptedStore", log.Entry
     return place
 
 
-def another_writer(command: commands.Command) -> Callable[["ScriptedStore", log.Entry], None]:
-    """Another writer committed `command`."""
-    return lambda scripted, _entry: scripted.commit_elsewhere(command)
-
-
 def same_key_elsewhere(scripted: "ScriptedStore", entry: log.Entry) -> None:
     """Another writer committed the same request (its client asked both)."""
     assert isinstance(entry.facts, kinds.Bid)

@@ -25,8 +25,6 @@ from bidding.tests.running import head, open_auction
 from bidding.tests.web import GOOD, problem
 from bidding.writer import committer
 
-NO_DECIMALS = "100000000"
-
 
 @pytest.fixture
 def auction(bid_log):
@@ -402,7 +400,7 @@ def test_a_key_with_another_body_is_unprocessable_and_changes_nothing(auction):
     assert head(auction) == 4
 
 
-def test_before_the_opening_and_after_the_cancellation(bid_log):
+def test_a_cancelled_auction_takes_no_bid_and_says_why(bid_log):
     scheduled = open_auction("3" * 32, opened=False)
     runtime.submit(
         kinds.Cancel(

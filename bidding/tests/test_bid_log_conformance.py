@@ -191,9 +191,9 @@ async def test_the_auctions_of_a_bidder_latest_first(log_store):
         lot.bid(ANN if auction != "y" else BEN, 20_00, at=T0 + 10 * i)
         await log_store.bids.append(lot.entries, batch=f"w:{i}")
 
-    assert await log_store.bids.auctions_of_actor(ANN, 100) == ["z", "x"]
-    assert await log_store.bids.auctions_of_actor(ANN, 1) == ["z"]
-    assert await log_store.bids.auctions_of_actor("nobody", 100) == []
+    assert list(await log_store.bids.last_acts_of(ANN, 100)) == ["z", "x"]
+    assert list(await log_store.bids.last_acts_of(ANN, 1)) == ["z"]
+    assert list(await log_store.bids.last_acts_of("nobody", 100)) == []
 
 
 async def test_point_reads_at_30000_entries_take_at_most_3_times_those_at_1000(patience, database_name):

@@ -6,6 +6,7 @@ from io import StringIO
 
 import msgspec
 import pytest
+import redis
 from django.core.management import call_command
 
 from auction_project.kernel import errors
@@ -396,6 +397,25 @@ def test_a_bid_that_comes_while_my_bids_are_read_is_not_lost(log):
     assert log.call(found.find_own(BEN, skip=0, limit=9)) == catalogue.OwnPage("e")
 
 
+def test_what_is_noted_goes_to_redis_in_bounded_pieces(log, monkeypatch):
+    found, sizes = runtime.current().catalogue, []
+    script = found._scripts[scripts.NOTE]
+
+    async def count(*, keys, args):
+        sizes.append(len(args))
+        return await script(keys=keys, args=args)
+
+    log.call(found.begin_epoch("e", server="s"))
+    log.call(found.find_own(ANN, skip=0, limit=9))
+    monkeypatch.setitem(found._scripts, scripts.NOTE, count)
+    acts = [(ANN, number, f"{number}") for number in range(1201)]
+    log.call(found.note("e", acts))
+    log.call(found.fill_own("e", ANN, {}))
+
+    assert sizes == [1501, 1501, 604]  # the epoch, and three values of each act
+    assert log.call(found.find_own(ANN, skip=0, limit=2)) == catalogue.OwnPage("e", 1201, ["1200", "1199"])
+
+
 # --- without Redis -----------------------------------------------------------------------------------------------------
 
 
@@ -418,6 +438,18 @@ def test_without_redis_lists_come_from_the_store_one_at_a_time(no_redis, bid_log
     with selectors._store_lists:
         busy = client.get("/api/v1/auctions")
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
+
+
+def test_while_redis_cannot_write_lists_come_from_the_store(log, client, monkeypatch):
+    log.call(log.store.auctions.insert(a_lot("a")))
+
+    async def refuse(**_arguments):
+        raise redis.ResponseError("MISCONF Redis is configured to save RDB snapshots")
+
+    monkeypatch.setitem(runtime.current().catalogue._scripts, scripts.FIND, refuse)
+    listed = client.get("/api/v1/auctions")
+
+    assert (listed.status_code, listed.json()["total"]) == (200, 1)
 
 
 def test_searches_take_turns_and_those_that_wait_too_long_do_not_ask_the_store(log, client, monkeypatch):

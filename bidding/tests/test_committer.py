@@ -11,7 +11,7 @@ from bidding.rules import commands, kinds
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import ANN, BEN, CID, DOT, T0, bid
 from bidding.tests.scripted_store import Step
-from bidding.writer import failures
+from bidding.writer import committer, failures
 
 pytestmark = pytest.mark.virtual_time
 NOW = scripted_store.NOW
@@ -421,6 +421,20 @@ async def test_a_store_that_has_been_leaving_outcomes_open_for_long_is_answered_
 
     assert seconds < 0.1
     scripted.script.clear()
+
+
+async def test_a_fault_after_an_unknown_outcome_costs_its_own_batch_only(writer, scripted):
+    def fail(_store, _entry):
+        raise RuntimeError("a fault of the driver")
+
+    await writer.look("x")
+    scripted.script += [Step(stored=0, unknown=True), Step(foreign=fail)]
+    await failing(writer.submit(bid(ANN, 20_00)))
+    await asyncio.sleep(committer.ANSWER_SECONDS)
+
+    entry = await writer.submit(bid(BEN, 30_00))
+
+    assert (entry.seq, is_stored(scripted, entry)) == (4, True)
 
 
 async def test_a_bid_that_was_answered_503_may_be_stored_and_its_repeat_finds_it(writer, scripted):

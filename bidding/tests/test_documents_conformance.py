@@ -195,6 +195,39 @@ async def test_marks_come_in_slices_in_the_order_of_the_ids(log_store):
     assert await log_store.auctions.unfinished_marks(skip=3, limit=4) == {}
 
 
+async def test_the_ids_of_all_auctions_are_read_in_pages(log_store, monkeypatch):
+    limits, marks = [], log_store.auctions.marks
+
+    async def recording(*, skip, limit):
+        limits.append((skip, limit))
+        return await marks(skip=skip, limit=limit)
+
+    monkeypatch.setattr(auctions, "PAGE_IDS", 2)
+    monkeypatch.setattr(log_store.auctions, "marks", recording)
+    for auction_id in "cadbe":
+        await log_store.auctions.insert(a_document(auction_id))
+
+    assert await log_store.auctions.all_ids() == ["a", "b", "c", "d", "e"]
+    assert limits == [(0, 2), (2, 2), (4, 2), (5, 2)]
+
+
+# --- reports ---------------------------------------------------------------------------------------------------------------------
+
+
+async def test_of_the_first_two_reports_of_a_user_at_once_the_newer_one_stays(log_store, raw, monkeypatch):
+    cards = log_store.reports._cards
+    insert = cards.insert_one
+
+    async def insert_too_late(fields):
+        raw["cards"].insert_one({"_id": ANN, "usable": True, "version": 1})
+        return await insert(fields)
+
+    monkeypatch.setattr(cards, "insert_one", insert_too_late)
+    await log_store.reports.save_card(ANN, usable=False, version=2)
+
+    assert await log_store.reports.usable_cards([ANN]) == set()
+
+
 # --- writers, leases, clock -----------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +264,16 @@ async def test_a_lease_has_one_owner_until_it_ends(log_store):
     assert await log_store.leases.hold("relay", "two", now=301, until=400) is True
     assert await log_store.leases.hold("relay", "one", now=302, until=500) is False
     assert await log_store.leases.hold("other", "one", now=302, until=500) is True
+
+
+async def test_a_lease_is_renewed_also_after_its_end_unless_another_has_had_it(log_store):
+    assert await log_store.leases.renew("relay", "one", until=200) is False
+    assert await log_store.leases.hold("relay", "one", now=100, until=200) is True
+    assert await log_store.leases.renew("relay", "one", until=300) is True
+    assert await log_store.leases.hold("relay", "two", now=300, until=400) is False
+    assert await log_store.leases.hold("relay", "two", now=301, until=400) is True
+    assert await log_store.leases.renew("relay", "one", until=500) is False
+    assert await log_store.leases.hold("relay", "one", now=401, until=500) is True
 
 
 async def test_the_owner_of_a_lease_leaves_a_number_to_the_next(log_store):

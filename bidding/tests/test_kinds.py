@@ -131,7 +131,7 @@ def test_every_command_has_one_row_and_what_decides_it() -> None:
         ("sold_out", set()),
     ],
 )
-def test_what_a_kind_hides(kind: str, hidden: set[str]) -> None:
+def test_a_kind_hides_these_fields_and_no_other(kind: str, hidden: set[str]) -> None:
     english, cancelled, listing = lots.open_lot(reserve=20_00), lots.open_lot(), lots.listing()
     for bidder, amount in ((lots.ANN, 90_00), (lots.BEN, 80_00), (lots.ANN, 95_00)):
         english.bid(bidder, amount)

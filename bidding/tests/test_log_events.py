@@ -79,7 +79,9 @@ def an_end(lot: lots.Lot, relist_as: str | None = None) -> events.AuctionEnded:
         ),
     ],
 )
-def test_requested(terms: dict[str, Any], listing_fields: dict[str, Any]) -> None:
+def test_a_request_is_a_public_record_and_asks_inventory_for_the_units(
+    terms: dict[str, Any], listing_fields: dict[str, Any]
+) -> None:
     lot = lots.Lot()
 
     published = events_of(lot, "request", **terms)
@@ -92,7 +94,7 @@ def test_requested(terms: dict[str, Any], listing_fields: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("terms", [{}, {"format": "buy_now", "quantity": 3}])
-def test_scheduled_and_opened(terms: dict[str, Any]) -> None:
+def test_a_listing_and_an_opening_are_public_records_and_nothing_else(terms: dict[str, Any]) -> None:
     lot = lots.Lot()
     lot.request(**terms)
 
@@ -169,7 +171,7 @@ def test_a_late_bid_also_moves_the_end() -> None:
     ]
 
 
-def test_maximum_changed() -> None:
+def test_a_changed_maximum_is_a_public_record_without_a_notice() -> None:
     lot = open_lot(reserve=45_00)
     lot.bid(ANN, 40_00)
 
@@ -194,7 +196,7 @@ def closed(lot: lots.Lot, **facts: Any) -> events.AuctionClosed:
     return events.AuctionClosed(**record(lot, END + 50), currency="EUR", **facts)
 
 
-def test_closed_with_a_sale_and_a_runner_up() -> None:
+def test_a_close_sells_to_the_winner_and_tells_the_next_in_line() -> None:
     lot = open_lot()
     lot.bid(ANN, 80_00)
     lot.bid(BEN, 70_00)
@@ -207,7 +209,7 @@ def test_closed_with_a_sale_and_a_runner_up() -> None:
     ]
 
 
-def test_closed_with_a_sale_to_the_only_bidder() -> None:
+def test_a_close_with_one_bidder_has_no_next_in_line() -> None:
     lot = open_lot()
     lot.bid(ANN, 80_00)
 
@@ -221,7 +223,9 @@ def test_closed_with_a_sale_to_the_only_bidder() -> None:
     ("maximum", "missed_by_percent"),
     [(99_99, 5), (95_00, 5), (94_99, 10), (80_00, 25), (60_00, 50), (49_00, 100)],
 )
-def test_closed_below_the_reserve(maximum: int, missed_by_percent: int) -> None:
+def test_a_close_below_the_reserve_tells_the_highest_bidder_alone_by_how_much(
+    maximum: int, missed_by_percent: int
+) -> None:
     lot = open_lot(reserve=100_00)
     lot.bid(BEN, 20_00)
     lot.bid(ANN, maximum)
@@ -238,7 +242,7 @@ def test_closed_below_the_reserve(maximum: int, missed_by_percent: int) -> None:
     ]
 
 
-def test_closed_without_a_bid() -> None:
+def test_a_close_without_a_bid_is_a_notice_to_the_seller_alone() -> None:
     lot = open_lot()
 
     assert events_of(lot, "close") == [
@@ -276,7 +280,7 @@ def three_bidders(**changes: Any) -> lots.Lot:
     return lot
 
 
-def test_settled() -> None:
+def test_a_settled_sale_is_a_notice_to_the_seller_and_to_all_who_lost() -> None:
     lot = three_bidders()
 
     assert events_of(lot, "settle", "lot-7") == [
@@ -288,7 +292,7 @@ def test_settled() -> None:
     ]
 
 
-def test_sale_failed_with_a_runner_up() -> None:
+def test_a_failed_sale_with_a_runner_up_begins_the_next_sale() -> None:
     lot = three_bidders()
 
     assert events_of(lot, "fail", "lot-7") == [
@@ -307,7 +311,7 @@ def test_sale_failed_with_a_runner_up() -> None:
     ]
 
 
-def test_sale_failed_and_the_lot_is_listed_again() -> None:
+def test_a_failed_sale_without_a_runner_up_ends_the_lot_and_names_its_next_listing() -> None:
     lot = open_lot(reserve=75_00)
     lot.bid(BEN, 70_00)
     lot.bid(ANN, 80_00)
@@ -335,7 +339,7 @@ def test_sale_failed_and_the_lot_is_listed_again() -> None:
     ]
 
 
-def test_sale_failed_and_nothing_follows() -> None:
+def test_a_sale_that_fails_without_the_buyers_fault_ends_the_lot_unsold() -> None:
     lot = three_bidders()
 
     assert events_of(lot, "fail", "lot-7", "stock_refused") == [
@@ -371,7 +375,7 @@ def cancellation(
     )
 
 
-def test_an_english_lot_cancelled_with_bids() -> None:
+def test_a_cancelled_english_lot_is_a_notice_to_its_seller_and_each_bidder() -> None:
     lot = open_lot()
     lot.bid(BEN, 20_00)
     lot.bid(ANN, 30_00)
@@ -394,7 +398,7 @@ def test_a_lot_that_inventory_refuses_has_no_seller_so_the_notice_goes_to_the_us
     ]
 
 
-def test_a_listing_cancelled_with_sales() -> None:
+def test_a_cancelled_listing_is_a_notice_to_its_seller_and_the_buyers_whose_sale_is_under_way() -> None:
     lot = listing(quantity=3)
     lot.bid(ANN)
     lot.bid(BEN)
@@ -429,7 +433,7 @@ def test_a_purchase_is_a_bid_and_a_sale() -> None:
     ]
 
 
-def test_sold_out_while_a_sale_is_under_way_and_when_all_are_paid() -> None:
+def test_a_sold_out_listing_ends_once_no_sale_is_under_way() -> None:
     pending, paid = listing(quantity=9), listing(quantity=9)
     for lot in (pending, paid):
         lot.bid(ANN)
@@ -444,7 +448,7 @@ def test_sold_out_while_a_sale_is_under_way_and_when_all_are_paid() -> None:
     ]
 
 
-def test_a_listing_closed() -> None:
+def test_a_closed_listing_ends_unless_a_sale_is_under_way() -> None:
     unsold, pending, sold = (listing(quantity=3) for _ in range(3))
     pending.bid(ANN)
     sold.bid(ANN)
@@ -460,7 +464,7 @@ def test_a_listing_closed() -> None:
     assert events_of(sold, "close") == [closed(sold, **facts), an_end(sold)]
 
 
-def test_the_sales_of_a_listing_settled() -> None:
+def test_a_listing_ends_with_its_last_settled_sale() -> None:
     lot = listing(quantity=3)
     lot.bid(ANN, quantity=2)
     lot.bid(BEN)
@@ -481,7 +485,9 @@ def test_the_sales_of_a_listing_settled() -> None:
 @pytest.mark.parametrize(
     ("reason", "follows", "left"), [("payment_refused", "back_on_sale", 2), ("stock_refused", "nothing", 0)]
 )
-def test_a_sale_of_a_listing_failed(reason: str, follows: Any, left: int) -> None:
+def test_a_failed_sale_of_a_listing_gives_the_units_back_when_the_buyer_failed_and_else_ends_it(
+    reason: str, follows: Any, left: int
+) -> None:
     lot = listing(quantity=2)
     lot.bid(ANN, quantity=2)
 

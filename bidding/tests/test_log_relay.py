@@ -206,6 +206,27 @@ def test_one_relay_works_and_another_takes_over_when_it_has_gone(log, transport)
     assert published(transport, "x") == [1, 2, 3, 4, 5]
 
 
+def test_a_relay_that_slept_while_another_led_begins_from_what_is_stored(log, transport):
+    log.register()
+    ahead_ms = 0
+    first = log_relay.LogRelay(transport, readers={}, clocks=Clocks(now=lambda: instants.now() + ahead_ms))
+    later = Clocks(now=lambda: instants.now() + 10_000)
+    second = log_relay.LogRelay(transport, readers={}, clocks=later)
+    lot = bids_on("x", 1)
+    log.append(lot.entries)
+    step_until(first, lambda: published(transport, "x") == [1, 2, 3, 4])
+    runtime.call(first._documents.save_all())
+    log.append([lot.bid(BEN, 900_00)], batch="w:2")
+    step_until(second, lambda: published(transport, "x") == [1, 2, 3, 4, 5])
+    second.close()
+
+    ahead_ms = 20_000
+    log.append([lot.bid(ANN, 1900_00)], batch="w:3")
+    step_until(first, lambda: published(transport, "x")[-1] == 6)
+
+    assert published(transport, "x") == [1, 2, 3, 4, 5, 6]
+
+
 def test_the_document_is_the_fold_at_the_mark_and_snapshot_plus_tail_is_the_whole_fold(log, relay, transport):
     log.register()
     lot = bids_on("x", 5)

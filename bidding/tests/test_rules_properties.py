@@ -53,7 +53,7 @@ def play(lot, actions):
 
 @settings(max_examples=300)
 @given(st.sampled_from([None, 60_00]), english)
-def test_english(reserve, actions):
+def test_in_an_english_lot_the_highest_maximum_leads_and_the_price_never_falls(reserve, actions):
     lot = play(lots.open_lot(reserve=reserve), actions)
 
     check_log(lot)
@@ -82,7 +82,7 @@ def test_english(reserve, actions):
 
 @settings(max_examples=200)
 @given(st.integers(1, 6), listings)
-def test_buy_now(quantity, actions):
+def test_a_listing_never_sells_more_units_than_it_has(quantity, actions):
     lot = play(lots.open_lot(format="buy_now", quantity=quantity, allocate="on_sale"), actions)
 
     check_log(lot)

@@ -103,10 +103,11 @@ def test_a_relisted_lot_has_its_hard_stop_as_long_after_its_end_as_before(bid_lo
     assert again.soft_close.hard_stop_at == T0 + 6 * lots.HOUR + lots.MINUTE
 
 
-def test_a_hard_stop_before_the_end_is_refused():
+@pytest.mark.parametrize("hard_stop_at", [T0 + lots.HOUR - 1, 0])
+def test_a_hard_stop_before_the_end_is_refused(hard_stop_at):
     lot = lots.Lot()
 
-    refusal = lot.request(soft_close=rules.SoftClose(hard_stop_at=T0 + lots.HOUR - 1))
+    refusal = lot.request(soft_close=rules.SoftClose(hard_stop_at=hard_stop_at))
 
     assert (refusal.rule, refusal.field, lot.entries) == ("terms_invalid", "soft_close.hard_stop_at", [])
 

@@ -22,6 +22,7 @@ from bidding.verification import judging
 
 INVARIANTS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B9")
 READ_ENTRIES = 500
+ALL_IDS_SECONDS = 60.0
 CLOCK_TOLERANCE_MS = 100
 _OF_A_PROBLEM = {"type", "title", "status", "detail", "code", "field", "seq", "hash", "confirmation"}
 
@@ -64,7 +65,7 @@ def check(answers: Path | None = None, follow: Follow = unfollowed) -> list[find
     log_store = runtime.current().store
     in_all = runtime.call(log_store.bids.estimate_count())
     read = 0
-    for auction_id in sorted({*runtime.call(log_store.auctions.all_ids()), *answered}):
+    for auction_id in sorted({*_all_ids(log_store), *answered}):
         read += _check_auction(auction_id, answered.get(auction_id, []), verdicts, follow)
     if read < in_all:  # an estimate is no proof
         in_all, read = _count_again(log_store)
@@ -76,8 +77,12 @@ def _count_again(log_store: mongo.MongoStore) -> tuple[int, int]:
     """The exact number of entries, and how many of them the logs lead to."""
     in_all = runtime.call(log_store.bids.count(), seconds=bid_log.COUNT_SECONDS)
     unjudged = judging.Verdicts()
-    ids = runtime.call(log_store.auctions.all_ids())
-    return in_all, sum(_check_auction(auction_id, [], unjudged, unfollowed) for auction_id in ids)
+    read = sum(_check_auction(auction_id, [], unjudged, unfollowed) for auction_id in _all_ids(log_store))
+    return in_all, read
+
+
+def _all_ids(log_store: mongo.MongoStore) -> list[str]:
+    return runtime.call(log_store.auctions.all_ids(), seconds=ALL_IDS_SECONDS)
 
 
 def _read_answers(path: Path) -> dict[str, list[Answered]]:

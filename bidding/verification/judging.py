@@ -56,11 +56,13 @@ class Verdicts:
         self._violations: defaultdict[str, list[str]] = defaultdict(list)
 
     def look(self, invariant: str, holds: bool, words: str) -> None:
+        """One check was made; `words` say what is wrong unless it holds. At most MAX_VIOLATIONS are kept."""
         self._checked[invariant] += 1
         if not holds and len(self._violations[invariant]) < MAX_VIOLATIONS:
             self._violations[invariant].append(words)
 
     def finding(self, invariant: str) -> findings.Finding:
+        """How often the invariant was checked, and where it does not hold."""
         return findings.Finding(
             invariant, self._checked[invariant], tuple(self._violations.get(invariant, ()))
         )
@@ -83,6 +85,7 @@ class Judge:
         self._maxima: dict[str, tuple[int, int]] = {}
 
     def see(self, entry: log.Entry) -> None:
+        """Judge the next entry of the log, and fold it."""
         before, look = self.state, self._verdicts.look
         where = f"{before.auction_id}:{entry.seq}"
         look("B3", entry.seq == before.seq + 1, f"{where} follows {before.seq}")

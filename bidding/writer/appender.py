@@ -62,28 +62,23 @@ class Appender:
             rest = [proposal.entry for proposal in proposals[done:]]
             began = self._clocks.monotonic()
             try:
-                failpoints.reach("committer.before_append")
-                appended = await self._bids.append(rest, batch=batch)
-                failpoints.reach("committer.after_append")
-                ours = appended.stored
-                if appended.conflict:
-                    ours += await self._count_ours(rest[appended.stored :])
+                ours, is_beaten = await self._send(rest, batch)
             except errors.Unavailable as error:
-                if self.stalled_since is None:
-                    self.stalled_since = self._clocks.monotonic()
-                seconds = self._clocks.monotonic() - began
-                metrics.append_seconds.observe(seconds)
-                self._adapt_limit(len(rest), seconds)
                 pause = RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]
                 tries += 1
                 logger.warning("outcome_unknown", entries=len(rest), tries=tries, error=str(error))
+                if self.stalled_since is None:
+                    self.stalled_since = self._clocks.monotonic()
+                self._measure(len(rest), self._clocks.monotonic() - began)
                 await asyncio.sleep(pause)
                 continue
+            except BaseException:  # nothing is sent any more, so nothing else would end the stall
+                self.stalled_since = None
+                raise
             self.stalled_since = None
             seconds = self._clocks.monotonic() - began
             self._fairness.took(seconds)
-            self._adapt_limit(len(rest), seconds)
-            metrics.append_seconds.observe(seconds)
+            self._measure(len(rest), seconds)
             metrics.bulks_sent.inc()
             metrics.entries_stored.inc(ours)
             stored = proposals[done : done + ours]
@@ -91,7 +86,7 @@ class Appender:
                 settle(proposal)
             self._on_stored(stored)
             done += ours
-            if appended.conflict and ours == appended.stored:
+            if is_beaten:
                 metrics.conflicts.inc()
                 break
             self._fairness.won()
@@ -101,7 +96,20 @@ class Appender:
             self.number -= 1  # no entry has it, and a number that stored nothing would be a hole
         return done
 
-    def _adapt_limit(self, entries: int, seconds: float) -> None:
+    async def _send(self, entries: list[log.Entry], batch: str) -> tuple[int, bool]:
+        """Send one bulk: how many from the front are stored as ours, and whether the next one met another writer's entry.
+        Raises errors.Unavailable."""
+        failpoints.reach("committer.before_append")
+        appended = await self._bids.append(entries, batch=batch)
+        failpoints.reach("committer.after_append")
+        if not appended.conflict:
+            return appended.stored, False
+        earlier = await self._count_ours(entries[appended.stored :])
+        return appended.stored + earlier, not earlier
+
+    def _measure(self, entries: int, seconds: float) -> None:
+        """A bulk of so many entries took that long: the next one is smaller or larger."""
+        metrics.append_seconds.observe(seconds)
         if seconds > SLOW_BULK_SECONDS:
             self.limit = max(MIN_BATCH, min(self.limit, entries) // 2)
         elif entries >= self.limit and seconds < SLOW_BULK_SECONDS / 2:

@@ -44,9 +44,8 @@ class AuctionCache:
         """Load each auction that exists. Raises errors.Unavailable."""
         missing = [auction_id for auction_id in auction_ids if auction_id not in self._folds]
         self.damaged.difference_update(missing)
-        for start in range(
-            0, len(missing), bid_log.READ_CHUNK
-        ):  # what is loaded stays loaded if the next read fails
+        # What is loaded stays loaded if the next read fails.
+        for start in range(0, len(missing), bid_log.READ_CHUNK):
             await self._load_some(missing[start : start + bid_log.READ_CHUNK])
         for auction_id in auction_ids:
             if auction_id in self._folds:

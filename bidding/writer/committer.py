@@ -72,6 +72,7 @@ class Committer:
     # --- the outside ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        """Begin the loops. Call it within the event loop, once."""
         work = (self._run(), self._expire(), self._heartbeat.run())
         self._tasks = [asyncio.create_task(loop) for loop in work]
 

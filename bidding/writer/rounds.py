@@ -114,6 +114,7 @@ def is_final(answer: rules.Refusal | rules.State) -> bool:
 
 
 def failed(error: Exception) -> Awaited:
+    """A future that has failed already."""
     future = Awaited()
     future.set_exception(error)
     future.exception()

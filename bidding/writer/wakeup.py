@@ -103,6 +103,7 @@ class Listener:
         return names
 
     def close(self) -> None:
+        """Stop listening; `wait` would begin again."""
         if self._pubsub is not None and self._client is not None:
             self._pubsub.close()
             self._client.close()

@@ -72,7 +72,7 @@ def _flaws(terms: Terms, reserve: int | None, at: int) -> Iterator[Flaw]:
         (terms.ends_at > max(at, terms.starts_at), "ends_at", "after the start and after now"),
         (terms.ends_at - terms.starts_at <= MAX_DURATION_MS, "ends_at", "at most 90 days after the start"),
         (
-            (hard_stop_at or terms.ends_at) >= terms.ends_at,
+            hard_stop_at is None or hard_stop_at >= terms.ends_at,
             "soft_close.hard_stop_at",
             "at or after the end",
         ),
