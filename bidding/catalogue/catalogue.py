@@ -16,6 +16,7 @@ from redis import backoff
 from redis.asyncio import retry
 
 from auction_project.kernel import errors, logs
+from auction_project.kernel.messaging import failure
 from bidding.catalogue import index, scripts
 from bidding.store import auctions
 
@@ -28,17 +29,6 @@ MAX_CONNECTIONS = 16
 LOTS_PER_CALL, ACTS_PER_CALL = 50, 500  # Redis serves no one else meanwhile
 OWN_SECONDS = 7 * 24 * 3600  # that the auctions of a user are kept after the last look
 VERSION = 1  # of the form: a new one is filled from nothing
-
-# The last two: Redis is full, or has become a replica.
-_UNAVAILABLE = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    OSError,
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.ReadOnlyError,
-)
-# How an error begins that Redis gives while it cannot write, has lost its master, or runs a script for too long.
-_UNAVAILABLE_CODES = ("MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")
 
 log = logs.get(__name__)
 
@@ -239,8 +229,8 @@ class Catalogue:
             raise errors.Unavailable("Redis does not answer.")
         try:
             return await ask()
-        except (*_UNAVAILABLE, redis.ResponseError) as error:
-            if not isinstance(error, _UNAVAILABLE) and not str(error).startswith(_UNAVAILABLE_CODES):
+        except (redis.RedisError, OSError) as error:
+            if isinstance(error, redis.RedisError) and failure.classify(error) is not failure.Fate.OUTAGE:
                 raise
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("catalogue_unavailable", error=repr(error))
