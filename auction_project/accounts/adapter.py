@@ -2,9 +2,11 @@
 and counted, and an unavailable mail server is 503.
 """
 
+import contextlib
 import functools
 import hashlib
 import smtplib
+from collections.abc import Iterator
 from typing import Any
 
 from allauth.account import adapter
@@ -179,12 +181,10 @@ def site() -> str:
     return str(settings.PUBLIC_URL).rstrip("/")
 
 
-class _problems_as_answers:
+@contextlib.contextmanager
+def _problems_as_answers() -> Iterator[None]:
     """End one of allauth's flows with the problem as its answer, because allauth does not know our errors."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, errors.DomainError):
-            raise allauth_exceptions.ImmediateHttpResponse(problems.response(error)) from error
+    try:
+        yield
+    except errors.DomainError as error:
+        raise allauth_exceptions.ImmediateHttpResponse(problems.response(error)) from error

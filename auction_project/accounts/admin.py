@@ -224,10 +224,13 @@ class AccountAdmin(base_admin.NamesPeople, base_admin.Lookups, auth_admin.UserAd
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Only what changes this account as it is now. An action that comes too late is refused by its service."""
         account = self.get_object(request, object_id)
+        if account is None:
+            return []
+        possible = _possible_actions(account)
         return [
             action
             for action in super().get_actions_detail(request, object_id)
-            if account is not None and _is_possible(action.method.original_function_name, account)
+            if action.method.original_function_name in possible
         ]
 
     # --- actions -------------------------------------------------------------------------------------------------
@@ -336,15 +339,17 @@ class AccountAdmin(base_admin.NamesPeople, base_admin.Lookups, auth_admin.UserAd
         return HttpResponse(headers={"HX-Redirect": reverse("admin:accounts_user_change", args=[user_id])})
 
 
-def _is_possible(action: str, account: models.User) -> bool:
+def _possible_actions(account: models.User) -> set[str]:
+    """The names of the actions that would change the account as it is now."""
     is_seller: bool = account.groups.filter(name="seller").exists()
     is_closed = account.state == models.State.CLOSED
-    possible: dict[str, bool] = {
+    possible = {
         "grant_seller": account.is_active and not is_seller,
         "revoke_seller": is_seller,
         "bar_account": account.state == models.State.ACTIVE,
         "reinstate_account": account.state == models.State.BARRED,
+        "assign_admin_groups": not is_closed,
         "close_account": not is_closed,
         "erase_account": not account.is_erased,
     }
-    return possible.get(action, not is_closed)
+    return {action for action, is_possible in possible.items() if is_possible}

@@ -12,11 +12,9 @@ A program gets its tokens from allauth's headless API. The access token is `meta
 
 from typing import Any
 
-from allauth.account import adapter as allauth_adapter
 from allauth.core import ratelimit
 from allauth.headless import app_settings as headless_settings
 from django.conf import settings
-from django.core import exceptions
 from django.utils import timezone
 from drf_spectacular import utils as openapi
 from rest_framework import authentication, permissions, request, response, serializers, views
@@ -25,7 +23,6 @@ from auction_project.accounts import limits, models, personal, schemas, selector
 from auction_project.kernel import errors
 from auction_project.kernel.http import api_schemas, rest
 
-BY_THE_OWNER = "Asked for by the owner of the account."
 GRANTED_BY_OPERATORS = ("bidder", "seller")
 
 
@@ -78,25 +75,10 @@ class RoleChangeBody(rest.StrictSerializer):
         return attrs
 
 
-class WrongPassword(errors.Forbidden):
-    """Wrong password."""
-
-    remedy = "Send the password of the account."
-
-
 class ErasureBody(rest.StrictSerializer):
     """The password of the account, as it was typed."""
 
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
-
-
-def check_password(user: models.User, password: str) -> None:
-    """Check `password` within the limits of failed log-ins. Raises WrongPassword, TooOften."""
-    try:
-        if not allauth_adapter.get_adapter().reauthenticate(user, password):
-            raise WrongPassword(field="password")
-    except exceptions.ValidationError as error:
-        raise errors.TooOften(**limits.figures_of("login_failed")) from error
 
 
 class IsOperatorNow(permissions.BasePermission):
@@ -149,8 +131,7 @@ class ErasureView(views.APIView):
         """Delete my account. Needs the password, and can't be undone: orders stay, who you are is deleted."""
         body = ErasureBody.of(request.data)
         user = selectors.get_account(request.user.sub)
-        check_password(user, body["password"])
-        personal.erase(user_id=user.pk, reason=BY_THE_OWNER, actor=user.pk, now=timezone.now())
+        personal.erase_own(user=user, password=body["password"], now=timezone.now())
         return response.Response(status=204)
 
 

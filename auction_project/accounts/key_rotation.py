@@ -8,7 +8,6 @@ functions of its JWT strategy are replaced here. Without a rotation they work as
 import base64
 import binascii
 import hashlib
-import re
 from typing import Any
 
 import jwt
@@ -16,10 +15,10 @@ from allauth.headless.tokens.strategies.jwt import internal
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from django.conf import settings
 
+from auction_project.accounts import session_store
 from auction_project.kernel import tokens
 
 _VECTOR_BYTES = 16
-_SESSION_KEY = re.compile(rb"[0-9a-z]{32}")  # what Django gives a session; the wrong SECRET_KEY yields noise
 _decode_token = internal.decode_token
 
 
@@ -45,9 +44,9 @@ def session_key_from_sid(sid: str) -> str | None:
         return None
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         cipher = Cipher(algorithms.AES(hashlib.sha256(secret.encode()).digest()), modes.CTR(vector))
-        session_key = cipher.decryptor().update(encrypted)
-        if _SESSION_KEY.fullmatch(session_key):
-            return session_key.decode()
+        session_key = cipher.decryptor().update(encrypted).decode("latin-1")
+        if session_store.KEY_FORM.fullmatch(session_key):  # the wrong SECRET_KEY yields noise
+            return session_key
     return None
 
 

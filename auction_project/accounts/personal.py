@@ -8,18 +8,28 @@ AccountChanged: they overwrite their copies of the address and mail nothing any 
 from datetime import datetime
 from typing import Any
 
+from allauth.account import adapter as allauth_adapter
 from allauth.account import models as allauth_models
 from allauth.mfa import models as mfa_models
 from allauth.usersessions import models as usersession_models
+from django.core import exceptions
 from django.db import transaction
 
-from auction_project.accounts import models, sessions
+from auction_project.accounts import limits, models, sessions
 from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import outbox
 
 MAX_ROWS = 1_000  # of each list in an export, the newest
 
+_BY_THE_OWNER = "Asked for by the owner of the account."
+
 log = logs.get(__name__)
+
+
+class WrongPassword(errors.Forbidden):
+    """Wrong password."""
+
+    remedy = "Send the password of the account."
 
 
 class StaffAccount(errors.Conflict):
@@ -72,6 +82,17 @@ def export(user: models.User) -> dict[str, Any]:
             "notifications": "/api/v1/notifications",
         },
     }
+
+
+def erase_own(*, user: models.User, password: str, now: datetime) -> None:
+    """Erase the account of `user`, who asks for it with their password. Raises WrongPassword, TooOften, StaffAccount, AlreadyErased."""
+    try:
+        is_right = allauth_adapter.get_adapter().reauthenticate(user, password)
+    except exceptions.ValidationError as error:  # too many wrong ones, here or at the log-in
+        raise errors.TooOften(**limits.figures_of("login_failed")) from error
+    if not is_right:
+        raise WrongPassword(field="password")
+    erase(user_id=user.pk, reason=_BY_THE_OWNER, actor=user.pk, now=now)
 
 
 def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views import generic
 
-from auction_project.accounts import api, personal, sessions
+from auction_project.accounts import personal, sessions
 from auction_project.kernel import errors
 from auction_project.kernel.http import problems
 
@@ -27,19 +27,14 @@ class SessionsView(mixins.LoginRequiredMixin, generic.TemplateView):
         return super().get_context_data(section="account", sessions=newest, **context)
 
     def post(self, request: http.HttpRequest) -> http.HttpResponse:
-        current = request.session.session_key
-        keys = sessions.list_keys(request.user.pk)
+        user_id, current, now = request.user.pk, request.session.session_key, timezone.now()
         if "others" in request.POST:
-            keys = [key for key in keys if key != current]
-        else:
-            keys = [sessions.key_of(user_id=request.user.pk, number=request.POST.get("session", ""))]
-        sessions.end(
-            user_id=request.user.pk,
-            session_keys=[key for key in keys if key],
-            reason="ended_in_list",
-            now=timezone.now(),
-        )
-        if current in keys:
+            sessions.end_all(user_id=user_id, reason="ended_in_list", now=now, but=current)
+            return redirect("account_sessions")
+        key = sessions.key_of(user_id=user_id, number=request.POST.get("session", ""))
+        if key:
+            sessions.end(user_id=user_id, session_keys=[key], reason="ended_in_list", now=now)
+        if key == current:
             flows.logout.logout(request)
             return redirect("account_login")
         return redirect("account_sessions")
@@ -54,10 +49,10 @@ class PersonalDataPage(mixins.LoginRequiredMixin, generic.TemplateView):
         return super().get_context_data(section="account", **context)
 
     def post(self, request: http.HttpRequest) -> http.HttpResponse:
-        user = request.user
         try:
-            api.check_password(user, request.POST.get("password", ""))
-            personal.erase(user_id=user.pk, reason=api.BY_THE_OWNER, actor=user.pk, now=timezone.now())
+            personal.erase_own(
+                user=request.user, password=request.POST.get("password", ""), now=timezone.now()
+            )
         except errors.DomainError as error:
             page = self.render_to_response(self.get_context_data(problem=error.detail))
             page.status_code = problems.status_of(error)

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from typing import Any
+from urllib import parse
 
 import redis
 from celery import Celery, beat, bootsteps, signals
@@ -140,7 +141,7 @@ def _start(role: str) -> None:
 
 def _waiting_tasks(queues: Sequence[str]) -> registry.Figure | None:
     """The tasks that no worker has taken yet; None if the broker does not answer, or is no Redis."""
-    if not settings.CELERY_BROKER_URL.startswith(("redis", "unix")):
+    if not settings.CELERY_BROKER_URL.startswith("redis"):
         return None
     try:
         return registry.Figure(sum(_broker().ask(*(("LLEN", queue) for queue in queues))), "tasks")
@@ -150,4 +151,13 @@ def _waiting_tasks(queues: Sequence[str]) -> registry.Figure | None:
 
 @functools.cache
 def _broker() -> registry.Line:
-    return registry.Line(settings.CELERY_BROKER_URL)
+    return registry.Line(_redis_url(settings.CELERY_BROKER_URL))
+
+
+def _redis_url(broker_url: str) -> str:
+    """The URL of Celery's broker as redis-py reads it. For a Unix socket, kombu has a spelling of its own."""
+    parts = parse.urlsplit(broker_url)
+    if parts.scheme != "redis+socket":
+        return broker_url
+    database = parse.parse_qs(parts.query).get("virtual_host", ["0"])[0]
+    return f"unix://{parts.netloc}{parts.path}?db={database}"

@@ -443,7 +443,7 @@ class Stack:
         """Wait until all roles are ready, and the gateway gives requests to each web process. Raises NotReady with the tail of
         the log."""
         deadline = time.monotonic() + seconds
-        for process in self.processes.values():
+        for process in list(self.processes.values()):
             process.wait_until(functools.partial(self._serves, process), deadline)
 
     def _serves(self, process: Process) -> bool:
@@ -468,10 +468,11 @@ class Stack:
     def stop(self) -> None:
         """End every role; a role that does not drain in STOP_SECONDS is killed."""
         self._stopping.set()
-        for process in self.processes.values():
+        processes = list(self.processes.values())  # another thread may be scaling
+        for process in processes:
             process.end()
         deadline = time.monotonic() + STOP_SECONDS
-        for process in self.processes.values():
+        for process in processes:
             process.wait(max(0.1, deadline - time.monotonic()))
             process.release()
         self._stopped.set()

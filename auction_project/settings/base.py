@@ -303,6 +303,7 @@ BANK_TIMEOUT_SECONDS = env.float("BANK_TIMEOUT_SECONDS", default=2.0)
 PAYMENT_CALLS_IN_FLIGHT = env.int("PAYMENT_CALLS_IN_FLIGHT", default=32)
 
 # --- cookies and headers -----------------------------------------------------------------------------------------
+SESSION_ENGINE = "auction_project.accounts.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"

@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,11 @@ import httpx
 import pytest
 import redis
 from django.conf import settings
+from django.test import override_settings
 
 from auction_project import celery
 from auction_project.kernel.tests import conditions
-from auction_project.processes import registry, roles
+from auction_project.processes import celery_hooks, registry, roles
 
 # The application with short times, a task that hangs, and no need but the broker.
 _PROGRAM = """
@@ -190,6 +193,35 @@ def test_a_worker_is_in_the_registry_with_its_tasks_until_it_stops(
     assert entry.rate is not None
     assert entry.rate.unit == "tasks"
     assert _listed(worker) == []
+
+
+def test_a_worker_behind_a_unix_socket_counts_the_tasks_that_wait(tmp_path: Path) -> None:
+    answers = {"SELECT": b"+OK\r\n", "LLEN": b":3\r\n", "CLIENT": b"+OK\r\n"}
+    asked: list[list[str]] = []
+
+    class Redis(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while line := self.rfile.readline():
+                command = [
+                    self.rfile.read(int(self.rfile.readline()[1:]) + 2)[:-2] for _ in range(int(line[1:]))
+                ]
+                asked.append([part.decode() for part in command])
+                self.wfile.write(answers[asked[-1][0]])
+
+    path = tmp_path / "redis.sock"
+    with socketserver.ThreadingUnixStreamServer(str(path), Redis) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        celery_hooks._broker.cache_clear()
+        try:
+            with override_settings(CELERY_BROKER_URL=f"redis+socket://{path}?virtual_host=1"):
+                waiting = celery_hooks._waiting_tasks(["orders"])
+        finally:
+            celery_hooks._broker.cache_clear()
+            server.shutdown()
+
+    assert waiting == registry.Figure(3, "tasks")
+    assert [command for command in asked if command[0] != "CLIENT"] == [["SELECT", "1"], ["LLEN", "orders"]]
 
 
 def test_beat_is_live_as_long_as_it_ticks(tmp_path: Path, broker: redis.Redis) -> None:

@@ -90,14 +90,14 @@ _STANDING = {
     "currency": "EUR",
 }
 _ORDER = {
-    "number": "2026-000042",
+    "number": "GV-37AD-RM1A-M1MD",
     "status": "CONFIRMED",
     "title": "Sextant",
     "quantity": 1,
     "amount": "105.00",
     "currency": "EUR",
     "placed_at": _AT + 3_700_000,
-    "sale_id": f"{_AUCTION}:5",
+    "sale_id": f"{_AUCTION}-5",
     "auction_id": _AUCTION,
     "product_id": _PRODUCT,
     "payment": "CAPTURED",
@@ -158,7 +158,14 @@ EXAMPLES: dict[str, Any] = {
             {"ip": "192.0.2.7", "program": "Mozilla/5.0", "signed_in_at": "2026-11-18T11:06:40+00:00"}
         ],
         "second_factor": [],
-        "history": [{"at": "2026-11-18T11:06:40+00:00", "what": "SIGNED_UP", "detail": "", "reason": ""}],
+        "history": [
+            {
+                "at": "2026-11-18T11:06:40+00:00",
+                "what": "ROLE_GRANTED",
+                "detail": "seller",
+                "reason": "Sells clocks.",
+            }
+        ],
         "looked_at_by_the_auction_house": [],
         "elsewhere": {
             "orders": "/api/v1/orders",

@@ -198,3 +198,13 @@ def test_without_a_session_nothing_is_published(make: Make) -> None:
     sessions.end_all(user_id=ada.id, reason="x", now=NOW + timedelta(days=1))
 
     assert ended(ada.id) == []
+
+
+@pytest.mark.parametrize(
+    "key", [r'"\000aaaaaaaaa"', "a" * 31, "a" * 10_000, "\N{LATIN SMALL LETTER E WITH ACUTE}" * 32]
+)
+@pytest.mark.parametrize("path", [PAGE, "/", "/admin/", "/_allauth/browser/v1/auth/session"])
+def test_a_cookie_that_holds_no_key_of_a_session_signs_no_user_in(path: str, key: str) -> None:
+    answer = Client(raise_request_exception=False).get(path, headers={"Cookie": f"sessionid={key}"})
+
+    assert answer.status_code == Client().get(path).status_code

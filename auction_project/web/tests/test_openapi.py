@@ -12,6 +12,7 @@ import pytest
 from drf_spectacular import drainage, generators, renderers, validation
 from rest_framework import serializers
 
+from auction_project.kernel import ids
 from auction_project.kernel.http import idempotency, rest
 from auction_project.web import openapi_examples
 
@@ -104,6 +105,13 @@ def test_every_answer_has_a_schema_and_an_example_that_fits_it(document: dict[st
 
 def test_every_example_is_of_something(document: dict[str, Any]) -> None:
     assert set(openapi_examples.EXAMPLES) <= set(document["components"]["schemas"])
+
+
+def test_the_example_of_an_order_has_the_number_of_its_sale() -> None:
+    order = openapi_examples.EXAMPLES["OrderDetail"]
+
+    assert ids.auction_of_sale(order["sale_id"])[0] == order["auction_id"]
+    assert order["number"] == ids.order_number(order["sale_id"])
 
 
 def test_every_problem_is_described_and_the_common_ones_everywhere(document: dict[str, Any]) -> None:

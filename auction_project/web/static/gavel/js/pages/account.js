@@ -4,6 +4,7 @@ import { request } from "../api.js";
 import { loadCard } from "../card.js";
 import { byId, h, setText } from "../dom.js";
 import { showFieldError, showMissing, showProblem } from "../lists.js";
+import { ownPath } from "../own_path.js";
 
 /** @import {Card} from "../bodies.d.ts" */
 
@@ -16,14 +17,9 @@ const TEST_NUMBERS = [
   ["4000 0000 0000 4301", "timeout_lands_late", "Times out, charged later"],
 ];
 
-const next = pathOf(new URLSearchParams(location.search).get("next"));
+const next = ownPath(new URLSearchParams(location.search).get("next"), location.origin);
 const form = byId("card-form", HTMLFormElement);
 const number = byId("number", HTMLInputElement);
-
-/** The path, if it is one of this site; else "". @param {string | null} path */
-function pathOf(path) {
-  return path && /^\/(?![/\\])/.test(path) ? path : "";
-}
 
 /** @param {Card | null} card */
 function show(card) {

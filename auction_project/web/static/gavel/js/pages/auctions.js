@@ -6,6 +6,7 @@ import { byId, control, h, setText } from "../dom.js";
 import { plural } from "../format.js";
 import { empty, showPager, showProblem } from "../lists.js";
 import { after, Card } from "../lots.js";
+import { newest } from "../newest.js";
 import { stream } from "../stream.js";
 
 /** @import {Lot, Page} from "../bodies.d.ts" */
@@ -23,8 +24,7 @@ const status = control(form, "status", HTMLSelectElement);
 const order = control(form, "order", HTMLSelectElement);
 /** @type {Map<string, Card>} */
 let cards = new Map();
-/** Of the request that was sent last: an answer to an earlier one is out of date. */
-let requestNumber = 0;
+const begin = newest();
 
 function readAddress() {
   const fields = new URLSearchParams(location.search);
@@ -61,13 +61,12 @@ function writeAddress(fields) {
 }
 
 async function load(page = 1, { isQuiet = false } = {}) {
-  requestNumber += 1;
-  const number = requestNumber;
+  const isNewest = begin();
   const fields = filter(page);
   try {
     /** @type {Page<Lot>} */
     const lots = await get(withQuery("/api/v1/auctions", { ...fields, page_size: PAGE_SIZE }), { auth: false });
-    if (number !== requestNumber) return;
+    if (!isNewest()) return;
     showProblem(byId("problem"), null);
     show(lots.items);
     showPager(byId("pager"), lots, (target) => load(target).then(() => byId("content").focus()));
@@ -76,7 +75,7 @@ async function load(page = 1, { isQuiet = false } = {}) {
     if (!isQuiet) setText(byId("found"), `${plural(lots.total, "lot")} found`);
     writeAddress(fields);
   } catch (error) {
-    if (number === requestNumber && !isQuiet) showProblem(byId("problem"), error, { retry: () => load(page) });
+    if (isNewest() && !isQuiet) showProblem(byId("problem"), error, { retry: () => load(page) });
   }
 }
 

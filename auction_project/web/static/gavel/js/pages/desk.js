@@ -5,6 +5,7 @@ import { shortDate } from "../dates.js";
 import { byId, chip, control, h } from "../dom.js";
 import { formatOf } from "../formats.js";
 import { empty, pictureCell, showPager, showProblem, showTable } from "../lists.js";
+import { newest } from "../newest.js";
 import { nameOf, stateOf } from "../states.js";
 
 /** @import {Lot, Page, Product} from "../bodies.d.ts" */
@@ -19,6 +20,7 @@ const own = form.elements.namedItem("own");
 const isOperator = me.has("operator");
 let page = 1;
 let productPage = 1;
+const [beginAuctions, beginProducts] = [newest(), newest()];
 
 /** @param {Lot} lot */
 function auctionRow(lot) {
@@ -43,11 +45,13 @@ function auctionRow(lot) {
 }
 
 async function loadAuctions({ isQuiet = false } = {}) {
+  const isNewest = beginAuctions({ isRefresh: isQuiet });
   const seller = isOperator && !(own instanceof HTMLInputElement && own.checked) ? "" : me.id;
   try {
     const query = { status: status.value, seller, page, page_size: PAGE_SIZE, order: "-starts_at", unlisted: true };
     /** @type {Page<Lot>} */
     const lots = await get(withQuery("/api/v1/auctions", query), { auth: false });
+    if (!isNewest()) return;
     showTable(byId("auctions"), {
       caption: "Auctions",
       heads: ["", "Lot", "Status", "Format", "Price", "Interest", "Ends"],
@@ -59,7 +63,7 @@ async function loadAuctions({ isQuiet = false } = {}) {
       loadAuctions();
     });
   } catch (error) {
-    if (!isQuiet) showProblem(byId("problem"), error, { retry: () => loadAuctions() });
+    if (isNewest() && !isQuiet) showProblem(byId("problem"), error, { retry: () => loadAuctions() });
   }
 }
 
@@ -91,9 +95,11 @@ function productRow(product) {
 }
 
 async function loadProducts() {
+  const isNewest = beginProducts();
   try {
     /** @type {Page<Product>} */
     const products = await get(withQuery("/api/v1/products", { page: productPage, page_size: PAGE_SIZE }));
+    if (!isNewest()) return;
     showTable(byId("products"), {
       caption: "Products",
       heads: ["", "Title", "SKU", "Available", "Reserved", "", ""],
@@ -105,7 +111,7 @@ async function loadProducts() {
       loadProducts();
     });
   } catch (error) {
-    showProblem(byId("problem"), error, { retry: loadProducts });
+    if (isNewest()) showProblem(byId("problem"), error, { retry: loadProducts });
   }
 }
 

@@ -8,6 +8,7 @@ import { isNotFound } from "../errors.js";
 import { duration, plural } from "../format.js";
 import { formatOf, rulesOf } from "../formats.js";
 import { clearFieldErrors, showFieldError, showMissing, showProblem } from "../lists.js";
+import { newest } from "../newest.js";
 
 /** @import {FormatName, Page, Product, RuleFigures} from "../bodies.d.ts" */
 
@@ -98,8 +99,7 @@ function preview() {
 
 /** All products that were in the list. @type {Map<string, Product>} */
 const products = new Map();
-/** Of the search that was sent last: an answer to an earlier one is out of date. */
-let searchNumber = 0;
+const beginSearch = newest();
 
 /** @param {Product} product */
 const labelOf = (product) => `${product.title} (${product.sku}, ${product.available} free)`;
@@ -135,18 +135,17 @@ function offer(items, total) {
 }
 
 async function loadProducts() {
-  searchNumber += 1;
-  const number = searchNumber;
+  const isNewest = beginSearch();
   try {
     /** @type {Page<Product>} */
     const { items, total } = await get(
       withQuery("/api/v1/products", { q: search.value.trim(), page_size: MAX_PRODUCTS }),
     );
-    if (number !== searchNumber) return;
+    if (!isNewest()) return;
     offer(items, total);
     showProblem(byId("problem"), null);
   } catch (error) {
-    if (number !== searchNumber) return;
+    if (!isNewest()) return;
     byId("product_id-hint").textContent = "";
     showProblem(byId("problem"), error, { retry: loadProducts });
   }

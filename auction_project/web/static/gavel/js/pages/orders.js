@@ -5,6 +5,7 @@ import { longDate } from "../dates.js";
 import { byId, chip, h } from "../dom.js";
 import { money, plural } from "../format.js";
 import { empty, showPager, showProblem } from "../lists.js";
+import { newest } from "../newest.js";
 import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
 import { stream } from "../stream.js";
 
@@ -16,6 +17,7 @@ const AGAIN_MS = 2_500; // while an order is not final
 const list = byId("orders");
 let page = 1;
 let timer = 0;
+const begin = newest();
 
 /** @param {Order} order */
 function card(order) {
@@ -46,12 +48,14 @@ function card(order) {
 
 async function load() {
   clearTimeout(timer);
+  const isNewest = begin();
   try {
     /** @type {[Page<Order>, Awaited<ReturnType<typeof loadSales>>]} */
     const [placed, sales] = await Promise.all([
       get(withQuery("/api/v1/orders", { page, page_size: PAGE_SIZE })),
       loadSales(),
     ]);
+    if (!isNewest()) return;
     const numbers = new Set(placed.items.map((order) => order.number));
     const pending =
       page > 1
@@ -82,7 +86,7 @@ async function load() {
     });
     if (orders.some((order) => ["PLACED", "SETTLING"].includes(order.status))) timer = setTimeout(load, AGAIN_MS);
   } catch (error) {
-    showProblem(byId("problem"), error, { retry: load });
+    if (isNewest()) showProblem(byId("problem"), error, { retry: load });
   }
 }
 
