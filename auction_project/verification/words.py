@@ -7,7 +7,7 @@ WORDS = {
     "B4": "Every answer, refusals included, follows from the log as it stood at that moment.",
     "B5": "Bids were accepted only while their lot was open.",
     "B6": "The highest valid maximum won, the earliest on a tie, and each lot closed once.",
-    "B7": "No bid came from the seller of the lot, from the house on its own lot, or from a barred bidder.",
+    "B7": "No bid came from the seller of the lot, or from the house on its own lot.",
     "B9": "Hidden maxima and reserves appear in nothing that was public before the close.",
     "S1": "Each sale became one confirmed order, or was undone completely.",
     "S2": "A sale that has ended never changes again.",
