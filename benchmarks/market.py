@@ -57,6 +57,7 @@ def make_buyers(count: int, *, card: str = ACCEPTS) -> list[Buyer]:
             version=1,
             email_verified=True,
             closed=False,
+            barred=False,
             now=now,
             created_at=datetime(2020, 1, 1, tzinfo=UTC),
         )

@@ -235,7 +235,9 @@ class CardView(views.APIView):
             return response.Response(status=204)
         return response.Response(_card(card))
 
-    @openapi.extend_schema(request=CardBody, responses=Card, tags=["card"])
+    @openapi.extend_schema(
+        request=CardBody, responses={200: Card, 403: api_schemas.refusal("may_not_buy")}, tags=["card"]
+    )
     def put(self, request: request.Request) -> response.Response:
         """Put a simulated card on file, in place of another. Only test numbers are accepted, and none is stored."""
         body = CardBody.of(request.data)

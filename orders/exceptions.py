@@ -23,6 +23,10 @@ class UnknownTestCard(errors.Invalid):
     """The payments here are simulated: only the documented test numbers are accepted."""
 
 
+class MayNotBuy(errors.Forbidden):
+    """This account is closed or barred."""
+
+
 class OrderNumberTaken(errors.Conflict):
     """Another order has this number or this sale already."""
 

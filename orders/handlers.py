@@ -8,12 +8,13 @@ from orders import models, services
 
 
 def on_account_changed(_envelope: contracts.Envelope, event: contracts.events.AccountChanged) -> None:
-    """Store what the risk score needs of the account."""
+    """Store what the risk score needs of the account. One without roles is closed or barred."""
     services.record_account(
         user_id=event.user_id,
         version=event.version,
         email_verified=event.email_verified,
         closed=event.closed,
+        barred=not (event.roles or event.closed),
         created_at=instants.moment(event.created_at),
         now=timezone.now(),
     )

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-POLICY_VERSION = 1
+POLICY_VERSION = 2
 LIMIT = 80
 
 NEW_ACCOUNT = timedelta(days=1)
 YOUNG_ACCOUNT = timedelta(days=30)
 NEW_ACCOUNT_POINTS, YOUNG_ACCOUNT_POINTS = 30, 10
 UNVERIFIED_POINTS = 30
-CLOSED_POINTS = 100
+CLOSED_POINTS = BARRED_POINTS = 100
 
 DECLINED_WINDOW = timedelta(days=30)
 DECLINED_POINTS, MAX_DECLINED_POINTS = 20, 60
@@ -41,6 +41,7 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None
     email_verified: bool
     closed: bool
+    barred: bool
     declined: int
     paid: int
     recent_sales: int
@@ -75,6 +76,7 @@ def assess(buyer: Buyer, now: datetime) -> Assessment:
         _age(buyer, now),
         _email(buyer),
         _closed(buyer),
+        _barred(buyer),
         _declined(buyer),
         _paid(buyer),
         _velocity(buyer),
@@ -102,6 +104,10 @@ def _email(buyer: Buyer) -> Reason | None:
 
 def _closed(buyer: Buyer) -> Reason | None:
     return Reason("account_closed", CLOSED_POINTS, "The account is closed.") if buyer.closed else None
+
+
+def _barred(buyer: Buyer) -> Reason | None:
+    return Reason("account_barred", BARRED_POINTS, "The account is barred.") if buyer.barred else None
 
 
 def _declined(buyer: Buyer) -> Reason | None:

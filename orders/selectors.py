@@ -16,6 +16,7 @@ _FOR_OPERATORS = (models.PaymentFact.Kind.RESOLVED,)
 # Each count stops at its LIMIT, by an index on the user.
 _RISK_OF_BUYERS = """
     SELECT buyer.user_id, account.created_at, coalesce(account.email_verified, false), coalesce(account.closed, false),
+        coalesce(account.barred, false),
         (SELECT count(*) FROM (SELECT FROM orders_riskassessment AS sale
             WHERE sale.user_id = buyer.user_id AND sale.at > %(recently)s LIMIT %(sales_counted)s) AS recent),
         (SELECT count(*) FROM (SELECT FROM orders_payment AS payment
@@ -85,11 +86,21 @@ def risk_of_buyers(user_ids: Collection[str], *, now: datetime) -> dict[str, ris
                 created_at=created_at,
                 email_verified=email_verified,
                 closed=closed,
+                barred=barred,
                 recent_sales=recent_sales,
                 declined=declined,
                 paid=paid,
             )
-            for user_id, created_at, email_verified, closed, recent_sales, declined, paid in cursor.fetchall()
+            for (
+                user_id,
+                created_at,
+                email_verified,
+                closed,
+                barred,
+                recent_sales,
+                declined,
+                paid,
+            ) in cursor.fetchall()
         }
 
 

@@ -14,17 +14,22 @@ class Account(models.Model):
     version = models.BigIntegerField()
     email_verified = models.BooleanField()
     closed = models.BooleanField()
+    barred = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.user_id
 
     @classmethod
+    def may_buy(cls, user_id: str) -> bool:
+        """Whether the account is neither closed nor barred, as far as its events have come."""
+        return not cls.objects.filter(models.Q(closed=True) | models.Q(barred=True), user_id=user_id).exists()
+
+    @classmethod
     def keep_newest(cls, account: "Account") -> None:
         """Store `account`, unless the row has its version or a newer one."""
-        figures = {
-            name: getattr(account, name) for name in ("version", "email_verified", "closed", "created_at")
-        }
+        names = ("version", "email_verified", "closed", "barred", "created_at")
+        figures = {name: getattr(account, name) for name in names}
         _, is_new = cls.objects.get_or_create(user_id=account.user_id, defaults=figures)
         if not is_new:
             cls.objects.filter(user_id=account.user_id, version__lt=account.version).update(**figures)

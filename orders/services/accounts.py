@@ -9,10 +9,17 @@ from orders.services import cards
 
 
 def record_account(
-    *, user_id: str, version: int, email_verified: bool, closed: bool, created_at: datetime, now: datetime
+    *,
+    user_id: str,
+    version: int,
+    email_verified: bool,
+    closed: bool,
+    barred: bool,
+    created_at: datetime,
+    now: datetime,
 ) -> None:
-    """Store the account's state unless `version` or a newer one is stored. The card of a closed account is removed,
-    because a closed account never opens again."""
+    """Store the account's state unless `version` or a newer one is stored. The card of a closed or barred account is removed, so
+    that its tokens, which live some minutes longer, place no bid."""
     with transaction.atomic(using=models.DATABASE):
         models.Account.keep_newest(
             models.Account(
@@ -20,9 +27,10 @@ def record_account(
                 version=version,
                 email_verified=email_verified,
                 closed=closed,
+                barred=barred,
                 created_at=created_at,
             )
         )
-        card = models.Card.locked(user_id) if closed else None
+        card = models.Card.locked(user_id) if closed or barred else None
         if card is not None and card.is_on_file:
             cards.remove_card(user_id=user_id, now=now)

@@ -19,11 +19,13 @@ from orders import card_numbers, exceptions, models
 def set_card(*, user_id: str, number: str, now: datetime) -> models.Card:
     """Put the simulated card of a test number on file, in place of another; it has a new token each time.
 
-    The number is not kept. Raises UnknownTestCard.
+    The number is not kept. Raises UnknownTestCard, MayNotBuy.
     """
     test_card = card_numbers.recognise(number)
     with transaction.atomic(using=models.DATABASE):
         card = models.Card.locked_or_new(user_id, now=now)
+        if not models.Account.may_buy(user_id):  # after the lock, which what bars the account waits for
+            raise exceptions.MayNotBuy
         card.put_on_file(test_card, token=f"tok_{test_card.behaviour}_{uuid.uuid4().hex}", now=now)
         _publish(card, now=now)
         return card

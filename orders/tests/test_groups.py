@@ -130,6 +130,7 @@ def test_a_refused_sale_stores_its_score_and_leaves_the_others_alone() -> None:
         version=1,
         email_verified=True,
         closed=True,
+        barred=False,
         created_at=sales.NOW - timedelta(days=99),
         now=sales.NOW,
     )

@@ -8,7 +8,7 @@ import pytest
 from auction_project.kernel import contracts
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
-from orders import handlers, models, services
+from orders import exceptions, handlers, models, services
 from orders.tests import sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"])
@@ -65,6 +65,33 @@ def test_the_card_of_a_closed_account_is_removed_and_published() -> None:
     card = models.Card.objects.get(user_id="u" * 32)
     assert (card.token, card.last4, card.version) == ("", "", 2)
     assert sales.card_states() == [("u" * 32, 1, True), ("u" * 32, 2, False)]
+
+
+def test_a_barred_account_has_no_card_and_gets_none_until_it_is_reinstated() -> None:
+    handle(1)
+    services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
+
+    handle(2, roles=())
+
+    with pytest.raises(exceptions.MayNotBuy):
+        services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
+    assert models.Card.objects.get(user_id="u" * 32).token == ""
+    assert sales.card_states() == [("u" * 32, 1, True), ("u" * 32, 2, False)]
+    handle(3)
+    services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
+    assert sales.card_states()[2:] == [("u" * 32, 3, True)]
+
+
+def test_a_sale_to_an_account_that_was_barred_meanwhile_is_refused() -> None:
+    sale = sales.new_sale(user_id="u" * 32)
+    handle(1, email_verified=True)
+    handle(2, email_verified=True, roles=())
+
+    with pytest.raises(exceptions.RiskRefused):
+        sale.assess()
+
+    (stored,) = models.RiskAssessment.objects.values_list("reasons", flat=True)
+    assert [reason["rule"] for reason in stored] == ["account_barred"]
 
 
 def test_orders_subscribes_to_accounts_with_an_inbox() -> None:

@@ -16,6 +16,7 @@ GOOD: dict[str, Any] = {
     "created_at": sales.NOW - timedelta(days=400),
     "email_verified": True,
     "closed": False,
+    "barred": False,
     "declined": 0,
     "paid": 0,
     "recent_sales": 0,
@@ -36,6 +37,7 @@ def points(**changes: Any) -> dict[str, int]:
         ({"created_at": sales.NOW - timedelta(days=30)}, {}),
         ({"email_verified": False}, {"email_unverified": 30}),
         ({"closed": True}, {"account_closed": 100}),
+        ({"barred": True}, {"account_barred": 100}),
         ({"declined": 1}, {"payments_declined": 20}),
         ({"declined": 9}, {"payments_declined": 60}),
         ({"paid": 2}, {"payments_made": -10}),
@@ -76,7 +78,7 @@ def test_an_account_that_is_not_known_scores_as_new_and_unverified_and_is_not_re
         60,
         outcome.as_reasons(),
     )
-    assert (stored.refused, stored.policy, stored.at) == (False, 1, sales.NOW)
+    assert (stored.refused, stored.policy, stored.at) == (False, 2, sales.NOW)
 
 
 @pytest.mark.django_db(databases=["orders"])
@@ -86,6 +88,7 @@ def test_the_stored_state_of_the_account_counts(sale: sales.Sale) -> None:
         version=1,
         email_verified=True,
         closed=False,
+        barred=False,
         created_at=sales.NOW - timedelta(days=2),
         now=sales.NOW,
     )
@@ -100,6 +103,7 @@ def test_a_buyer_above_the_limit_is_refused_at_every_repeat(sale: sales.Sale) ->
         version=1,
         email_verified=True,
         closed=True,
+        barred=False,
         created_at=sales.NOW - timedelta(days=99),
         now=sales.NOW,
     )
@@ -120,7 +124,13 @@ def test_a_buyer_above_the_limit_is_refused_at_every_repeat(sale: sales.Sale) ->
 def test_a_repeat_gets_the_stored_score_although_the_buyer_has_changed(sale: sales.Sale) -> None:
     first = sale.assess()
     services.record_account(
-        user_id=sale.user_id, version=1, email_verified=True, closed=True, created_at=sales.NOW, now=sales.NOW
+        user_id=sale.user_id,
+        version=1,
+        email_verified=True,
+        closed=True,
+        barred=False,
+        created_at=sales.NOW,
+        now=sales.NOW,
     )
 
     assert sale.assess() == first

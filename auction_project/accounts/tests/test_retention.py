@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 
 from auction_project.accounts import models, personal, retention
@@ -19,6 +20,17 @@ def test_an_ended_session_is_deleted_and_one_that_ends_now_is_not() -> None:
 
     assert retention.prune_sessions(NOW) == 1
     assert list(Session.objects.values_list("session_key", flat=True)) == ["ends now"]
+
+
+def test_the_address_and_the_browser_of_a_session_are_deleted_with_it(make: Any) -> None:
+    user = make("ada")
+    for key, age in (("ended", timedelta(seconds=1)), ("live", timedelta(seconds=-1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=NOW - age)
+        UserSession.objects.create(user=user, session_key=key, ip="192.0.2.7", user_agent="a browser")
+
+    retention.prune_sessions(NOW)
+
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == ["live"]
 
 
 def test_a_look_at_personal_data_is_deleted_after_its_days(settings: Any) -> None:

@@ -19,6 +19,9 @@ _REF = "#/components/schemas/{name}"
 class AmountField(serializers.CharField):
     """An amount that a client sends: a decimal string with its currency in another field. `money.parse` checks both."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
 
 @extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"})
 class MoneyField(serializers.CharField):

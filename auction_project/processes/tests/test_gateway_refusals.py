@@ -145,6 +145,7 @@ def test_probes_and_metrics_are_on_the_private_port_alone(front: Gateway, path: 
         ({"ANONYMOUS_REQUESTS_PER_SECOND": 1.5}, "GET", "/api/v1/products", "", 15),
         ({"BIDS_PER_SECOND": 0.2}, "POST", f"/api/v1/auctions/{AUCTION}/bids", "u1", 3),
         ({"SIGN_INS_PER_MINUTE": 4}, "POST", "/_allauth/app/v1/auth/login", "", 4),
+        ({"SIGN_INS_PER_MINUTE": 4}, "POST", "/_allauth/app/v1/auth/%6cogin", "", 4),
         ({"STREAMS_PER_SECOND": 0.1, "STREAMS_PER_ADDRESS": 2}, "GET", "/api/v1/stream", "", 3),
     ],
 )
@@ -238,8 +239,9 @@ def test_the_words_of_all_its_errors_are_those_of_the_house() -> None:
         b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * 80_000 + b"\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nX y: b\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
     ],
-    ids=["two lengths", "a huge head", "no header", "two hosts"],
+    ids=["two lengths", "a huge head", "no header", "two hosts", "no host"],
 )
 def test_no_service_sees_what_is_no_request(front: Gateway, raw: bytes) -> None:
     before = len(front.seen())

@@ -122,7 +122,7 @@ class Instance:
             try:
                 for line in do(wanted):
                     lines.write(f"{line}\n")
-            except (RuntimeError, OSError) as refusal:
+            except Exception as refusal:
                 lines.write(f"{_REFUSED}{refusal}\n")
             else:
                 lines.write(f"{_DONE}\n")
