@@ -158,8 +158,10 @@ def _document(house: House, trial: Trial, faults: list[Fault], report: traffic.R
     lines = [
         "# What users see of a fault",
         "",
-        f"Written by `make chaos` on {datetime.now().astimezone():%d %B %Y}; do not edit. All requests go through the gateway, behind which two processes take bids: {load}. A client",
-        f"repeats a request that got no answer, or 503, under its key after Retry-After. Events go over {transport}.",
+        f"Written by `make chaos` on {datetime.now().astimezone():%d %B %Y}; do not edit.",
+        "",
+        f"All requests go through the gateway, behind which two processes take bids: {load}. Events go over {transport}.",
+        "A client repeats a request that got no answer, or 503, under its key after Retry-After.",
         "",
         "* **bids**: attempts with an answer by the rules / answered 503 / without an answer; the slowest answer.",
         "* **bids again after**: from the end of the fault (of the death, for kill -9) to the end of the last attempt that failed or took",
@@ -187,7 +189,9 @@ def _row(fault: Fault, until: float, report: traffic.Report, settled: dict[str, 
     unix = time.time() - time.monotonic()
     began, healed, end = (moment + unix for moment in (fault.began, fault.healed, until))
     waits = [
-        settled[sale_id] - max(healed, at) for sale_id, at in report.sales.items() if began - 1 <= at < end
+        max(0.0, settled[sale_id] - max(healed, at))
+        for sale_id, at in report.sales.items()
+        if began - 1 <= at < end
     ]
     closed = sum(fault.began <= at < until for at in report.reconnects)
     slowest = max((attempt.seconds for attempt in attempts), default=0.0)
