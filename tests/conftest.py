@@ -17,7 +17,7 @@ from auction_project.processes.stack import SMALL_HOUSE, Stack
 from tests import house
 
 # Their data slows the tests after them.
-LAST = ("test_faults", "test_hot_auctions", "test_contract")
+LAST = ("test_faults", "test_hot_auctions", "test_contract", "test_rolling")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

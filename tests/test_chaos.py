@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from django.conf import settings
 
 from auction_project.processes import stack
@@ -23,7 +22,6 @@ from tests.house import House
 
 SLOW_SECONDS = 1.0  # a slower answer counts as part of the fault
 ANSWERS = (201, 409, 503)
-pytestmark = pytest.mark.faults
 
 
 class Fault(msgspec.Struct, frozen=True):

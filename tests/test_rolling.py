@@ -7,15 +7,12 @@ has a tenth of it.
 import time
 from pathlib import Path
 
-import pytest
-
 from tests import traffic
 from tests.house import House
 
 SHARE = 1.0 if traffic.REPORT else 0.1
 LOTS, BIDS_PER_SECOND, SALES_PER_SECOND, SOCKETS = 20, 200 * SHARE, 20 * SHARE, round(500 * SHARE)
 MOST_ATTEMPTS = 2  # of one request: it may get one 503, and succeeds at once again
-pytestmark = pytest.mark.faults
 
 
 def test_a_rolling_restart_under_load_fails_no_request_and_loses_nothing(
