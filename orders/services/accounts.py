@@ -1,10 +1,11 @@
 """What orders keeps of accounts: what the risk score needs."""
 
+import contextlib
 from datetime import datetime
 
 from django.db import transaction
 
-from orders import models
+from orders import exceptions, models
 from orders.services import cards
 
 
@@ -18,8 +19,8 @@ def record_account(
     created_at: datetime,
     now: datetime,
 ) -> None:
-    """Store the account's state unless `version` or a newer one is stored. The card of a closed or barred account is removed, so
-    that its tokens, which live some minutes longer, place no bid."""
+    """Store the account's state unless `version` or a newer one is stored. If it is closed or barred by what is stored then, its
+    card is removed, so that its tokens, which live some minutes longer, place no bid."""
     with transaction.atomic(using=models.DATABASE):
         models.Account.keep_newest(
             models.Account(
@@ -31,6 +32,6 @@ def record_account(
                 created_at=created_at,
             )
         )
-        card = models.Card.locked(user_id) if closed or barred else None
-        if card is not None and card.is_on_file:
-            cards.remove_card(user_id=user_id, now=now)
+        if not models.Account.may_buy(user_id):
+            with contextlib.suppress(exceptions.NoCard):
+                cards.remove_card(user_id=user_id, now=now)

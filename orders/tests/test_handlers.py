@@ -82,6 +82,16 @@ def test_a_barred_account_has_no_card_and_gets_none_until_it_is_reinstated() -> 
     assert sales.card_states()[2:] == [("u" * 32, 3, True)]
 
 
+def test_an_old_bar_that_comes_after_the_reinstatement_removes_no_card() -> None:
+    handle(3)
+    services.set_card(user_id="u" * 32, number=sales.ACCEPTS, now=sales.NOW)
+
+    handle(2, roles=())
+
+    assert models.Card.objects.get(user_id="u" * 32).is_usable
+    assert sales.card_states() == [("u" * 32, 1, True)]
+
+
 def test_a_sale_to_an_account_that_was_barred_meanwhile_is_refused() -> None:
     sale = sales.new_sale(user_id="u" * 32)
     handle(1, email_verified=True)
