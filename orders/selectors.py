@@ -13,17 +13,17 @@ from orders import exceptions, models, risk
 
 _FOR_OPERATORS = (models.PaymentFact.Kind.RESOLVED,)
 
-# Each count stops at its LIMIT, by an index on the user.
+# The columns after the user are those of risk.Buyer. Each count stops at its LIMIT, by an index on the user.
 _RISK_OF_BUYERS = """
-    SELECT buyer.user_id, account.created_at, coalesce(account.email_verified, false), coalesce(account.closed, false),
-        coalesce(account.barred, false),
+    SELECT buyer.user_id, account.created_at, coalesce(account.email_verified, false) AS email_verified,
+        coalesce(account.closed, false) AS closed, coalesce(account.barred, false) AS barred,
         (SELECT count(*) FROM (SELECT FROM orders_riskassessment AS sale
-            WHERE sale.user_id = buyer.user_id AND sale.at > %(recently)s LIMIT %(sales_counted)s) AS recent),
+            WHERE sale.user_id = buyer.user_id AND sale.at > %(recently)s LIMIT %(sales_counted)s) AS recent) AS recent_sales,
         (SELECT count(*) FROM (SELECT FROM orders_payment AS payment
             WHERE payment.user_id = buyer.user_id AND payment.state = 'DECLINED'
-            AND payment.started_at > %(declined_since)s LIMIT %(declined_counted)s) AS declined),
+            AND payment.started_at > %(declined_since)s LIMIT %(declined_counted)s) AS declined) AS declined,
         (SELECT count(*) FROM (SELECT FROM orders_payment AS payment
-            WHERE payment.user_id = buyer.user_id AND payment.state = 'CAPTURED' LIMIT %(paid_counted)s) AS paid)
+            WHERE payment.user_id = buyer.user_id AND payment.state = 'CAPTURED' LIMIT %(paid_counted)s) AS paid) AS paid
     FROM unnest(%(user_ids)s::text[]) AS buyer (user_id) LEFT JOIN orders_account AS account USING (user_id)
 """
 
@@ -81,26 +81,10 @@ def risk_of_buyers(user_ids: Collection[str], *, now: datetime) -> dict[str, ris
                 "paid_counted": risk.PAID_COUNTED,
             },
         )
+        names = [column.name for column in cursor.description[1:]]
         return {
-            user_id: risk.Buyer(
-                created_at=created_at,
-                email_verified=email_verified,
-                closed=closed,
-                barred=barred,
-                recent_sales=recent_sales,
-                declined=declined,
-                paid=paid,
-            )
-            for (
-                user_id,
-                created_at,
-                email_verified,
-                closed,
-                barred,
-                recent_sales,
-                declined,
-                paid,
-            ) in cursor.fetchall()
+            user_id: risk.Buyer(**dict(zip(names, known, strict=True)))
+            for user_id, *known in cursor.fetchall()
         }
 
 
