@@ -1,12 +1,12 @@
 """The directory of people for the admin of every app: who may see which address, and the record of who looked.
 
-Everybody in the admin sees colleagues by their addresses, because they sign what they do there. A customer's address is for
+Each reader of the admin sees colleagues by their addresses, because they sign what they do there. A customer's address is for
 those who may view accounts; each page that shows one leaves a row in "looks at personal data".
 """
 
 from collections.abc import Collection, Mapping
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -44,10 +44,7 @@ class Directory:
 
 def _visible(request: HttpRequest) -> QuerySet[models.User]:
     """The accounts whose addresses the reader may see, each with `is_colleague_now`."""
-    operators = models.User.groups.through.objects.filter(user_id=OuterRef("pk"), group__name=models.OPERATOR)
-    users = models.User.objects.annotate(
-        is_colleague_now=Q(is_superuser=True) | Q(is_staff=True) | Exists(operators)
-    )
+    users = models.User.objects.annotate(is_colleague_now=models.User.are_colleagues())
     return users if _may_view_accounts(request) else users.filter(is_colleague_now=True)
 
 

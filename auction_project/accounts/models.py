@@ -187,6 +187,12 @@ class User(auth_models.AbstractUser):
         held = set(self.groups.values_list("name", flat=True))
         return tuple(role for role in tokens.ROLES if role in held)
 
+    @classmethod
+    def are_colleagues(cls) -> models.Q:
+        """`is_colleague` as a condition of queries."""
+        operators = cls.groups.through.objects.filter(user_id=models.OuterRef("pk"), group__name=OPERATOR)
+        return models.Q(is_superuser=True) | models.Q(is_staff=True) | models.Exists(operators)
+
     @property
     def is_colleague(self) -> bool:
         """Whether this account is a colleague's, and not a customer's. It stays so while it is suspended."""
