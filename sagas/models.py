@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 from django.db import models, transaction
 
+from auction_project.kernel import people
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import once, outbox
 from sagas import engine
 
 LEASE_SECONDS = 10.0  # an attempt without an outcome counts as lost after this time
 MAX_TEXT_CHARACTERS = 2000
-MAX_WHO_CHARACTERS = 254  # of an e-mail address, which names an operator
 
 # The first step is still ahead, or under way (see engine.Transition.leaves_beginning).
 BEGINNING = models.Q(status=engine.Status.RUNNING.value, position=0)
@@ -322,7 +322,7 @@ class SagaStep(models.Model):
     attempt = models.PositiveIntegerField()
     event = models.CharField(max_length=10, choices=Event.choices)
     error = models.CharField(max_length=MAX_TEXT_CHARACTERS, blank=True, default="")
-    who = models.CharField(max_length=MAX_WHO_CHARACTERS)
+    who = models.CharField(max_length=people.MAX_ADDRESS_CHARACTERS)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
 

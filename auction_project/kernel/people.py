@@ -10,6 +10,8 @@ from typing import Protocol
 import msgspec
 from django.http import HttpRequest
 
+MAX_ADDRESS_CHARACTERS = 254  # of an e-mail address, by which a log names who did something (RFC 5321)
+
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """An account as a reader may see it. `has_page`: the reader may open its page."""
@@ -31,7 +33,7 @@ class Directory(Protocol):
         ...
 
 
-class _Nobody:
+class _Empty:
     """The directory of a process without accounts."""
 
     def look_up(
@@ -43,7 +45,7 @@ class _Nobody:
         return None
 
 
-_directory: Directory = _Nobody()
+_directory: Directory = _Empty()
 
 
 def directory() -> Directory:

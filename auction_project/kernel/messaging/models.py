@@ -4,10 +4,10 @@ from datetime import datetime
 
 from django.db import models
 
+from auction_project.kernel import people
 from auction_project.kernel.messaging import dead_letters
 
 MAX_REASON_CHARACTERS = 500
-MAX_WHO_CHARACTERS = 254  # of an e-mail address, which names an operator
 
 
 class DeadLetter(models.Model):
@@ -102,7 +102,7 @@ class Replay(models.Model):
     """An operator's replay of a dead letter. `sent_at` is null if the transport did not take the message."""
 
     dead_letter = models.ForeignKey(DeadLetter, on_delete=models.PROTECT, related_name="replays")
-    by = models.CharField(max_length=MAX_WHO_CHARACTERS)
+    by = models.CharField(max_length=people.MAX_ADDRESS_CHARACTERS)
     reason = models.CharField(max_length=MAX_REASON_CHARACTERS)
     at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -119,7 +119,7 @@ class Dismissal(models.Model):
     """An operator's decision that a dead letter needs no more attention."""
 
     dead_letter = models.ForeignKey(DeadLetter, on_delete=models.PROTECT, related_name="dismissals")
-    by = models.CharField(max_length=MAX_WHO_CHARACTERS)
+    by = models.CharField(max_length=people.MAX_ADDRESS_CHARACTERS)
     reason = models.CharField(max_length=MAX_REASON_CHARACTERS)
     at = models.DateTimeField()
 
