@@ -164,9 +164,12 @@ class Process:
         """Start the child with the socket that it inherits, if it serves on one. Raises OSError."""
         if self._listener is not None and self._listener.fileno() == -1:  # `kill` has released the port
             self._listener = _listen_on(self.port)
-        alone = _bind(self.port) if self.port and self._listener is None else None
-        inherited = [served.fileno() for served in (self._listener, alone) if served is not None]
-        with alone or contextlib.nullcontext(), self.log_file.open("ab") as output:
+        with contextlib.ExitStack() as spawning:
+            served = self._listener
+            if served is None and self.port:
+                served = spawning.enter_context(_bind(self.port))
+            inherited = [] if served is None else [served.fileno()]
+            output = spawning.enter_context(self.log_file.open("ab"))
             self._popen = subprocess.Popen(
                 [*self.argv, *(word for number in inherited for word in ("--fd", str(number)))],
                 cwd=_ROOT,
