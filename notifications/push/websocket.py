@@ -172,17 +172,17 @@ class Stream(AsyncWebsocketConsumer):
 
     async def _send_all(self, socket: sockets.Socket) -> None:
         """Send what the socket holds until it is closed. A connection that breaks ends by `websocket.disconnect`."""
+        try:
+            while (entry := await socket.next()) is not None:
+                await self._send(socket, entry)
+                socket.sent(entry)
+        except (OSError, RuntimeError):
+            return
+        except Exception:  # a stream that sends nothing more must not stay open
+            log.exception("stream_failed", user_id=socket.user_id)
+            socket.close(sockets.FAILED)
+        assert socket.code is not None  # noqa: S101 - next() ends with one
         with contextlib.suppress(OSError, RuntimeError):
-            try:
-                while (entry := await socket.next()) is not None:
-                    await self._send(socket, entry)
-                    socket.sent(entry)
-            except (OSError, RuntimeError):
-                raise
-            except Exception:  # a stream that sends nothing more must not stay open
-                log.exception("stream_failed", user_id=socket.user_id)
-                socket.close(sockets.FAILED)
-            assert socket.code is not None  # noqa: S101 - next() ends with one
             await self.close(socket.code, sockets.REASONS[socket.code])
 
     async def _send(self, socket: sockets.Socket, entry: Sequence[frames.Frame]) -> None:
