@@ -82,9 +82,8 @@ class House:
     def _tree_seconds(root: int) -> float:
         ticks = _cpu_ticks(root, ended_children=True)
         for pid in _tree(root)[1:]:
-            with contextlib.suppress(
-                OSError
-            ):  # it has ended since: from the next reading on its parent counts it
+            # One that has ended since is counted by its parent, from the next reading on.
+            with contextlib.suppress(OSError):
                 ticks += _cpu_ticks(pid, ended_children=True)
         return ticks / _TICKS
 

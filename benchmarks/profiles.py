@@ -20,9 +20,8 @@ from auction_project.processes import stack
 from benchmarks import flame
 
 PROGRAM = str(Path(sys.executable).with_name("py-spy"))
-DIRECTORY = (
-    "GAVEL_BENCH_PROFILES"  # the variable that names where stacks are written; without it nothing is recorded
-)
+# The variable that names where stacks are written. Without it nothing is recorded.
+DIRECTORY = "GAVEL_BENCH_PROFILES"
 FOLDER = "profiles"  # of the graphs, beside the figures
 SAMPLES_PER_SECOND = 200
 MEASURE = "measure"  # the name of the process that measures, where that does the work itself

@@ -50,7 +50,7 @@ def list_short() -> QuerySet[models.Product]:
 
 def with_levels(products: QuerySet[models.Product]) -> QuerySet[models.Product]:
     """The same products with their figures, each with `is_short`: it is at or below its threshold, or, threshold or none,
-    it is depleted while a lot still sells it. A single piece that is sold and listed no more is missing to nobody."""
+    it is depleted while a lot still sells it. A single piece that is sold, and that no lot sells any more, is not short."""
     lots = models.Reservation.objects.filter(
         product=OuterRef("pk"), kind=models.ReservationKind.LOT, state=models.ReservationState.HELD
     )

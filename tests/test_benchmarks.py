@@ -396,10 +396,10 @@ def test_each_kept_figure_that_misses_its_goal_has_its_graphs_and_a_next_idea():
         for line in (KEPT / "README.md").read_text().splitlines()
         if line.startswith("|")
     ]
-    told = {name: (graphs, idea) for name, _figures, graphs, idea in rows[2:]}
+    explained = {name: (graphs, idea) for name, _figures, graphs, idea in rows[2:]}
 
     for name in (name for name, scenario in results.items() if report.missed(scenario)):
-        graphs, idea = told[name]
+        graphs, idea = explained[name]
         linked = {KEPT / link for link in re.findall(r"\((.*?)\)", graphs)}
         assert linked == set(profiles.of_scenario(name, KEPT / profiles.FOLDER))
         assert idea.endswith(".")

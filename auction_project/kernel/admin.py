@@ -110,7 +110,7 @@ class NamesPeople:
     def _name(
         self, request: HttpRequest, rows: Iterable[tuple[Any, Sequence[str]]], *, is_list: bool
     ) -> None:
-        """Look up everybody in the `rows`, each with the names of its fields, and leave the answer on each row."""
+        """Look up the people of the `rows`, each with the names of its fields, and leave the answer on each row."""
         rows = list(rows)
         user_ids = {getattr(row, field) for row, fields in rows for field in fields}
         if known := [user_id for user_id in user_ids if ids.is_id(user_id)]:

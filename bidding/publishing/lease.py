@@ -27,8 +27,8 @@ class Lease:
         return self._until > 0
 
     def hold(self) -> bool:
-        """Get the lease, or renew it when half of it is over; whether this relay has it. A relay whose lease another one has had
-        meanwhile hears so once before it can get it again, because what it remembers is old. Raises errors.Unavailable."""
+        """Get the lease, or renew it when half of it is over; whether this relay has it. If another relay has had the lease
+        meanwhile, the answer is False once, because what this one remembers is old; then it may get the lease again. Raises errors.Unavailable."""
         now = self._clocks.now()
         if now < self._until - self._pace.lease_ms // 2:
             return True

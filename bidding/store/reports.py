@@ -48,7 +48,6 @@ async def _keep_newest(collection: client.Collection, key: str, fields: dict[str
         return
     try:
         await client.guard(collection.insert_one(fields | {"_id": key}))
-    except (
-        pymongo.errors.DuplicateKeyError
-    ):  # the stored state is as new, or an older one was inserted meanwhile
+    except pymongo.errors.DuplicateKeyError:
+        # The stored state is as new, or an older one was inserted meanwhile.
         await client.guard(collection.replace_one(older, fields))

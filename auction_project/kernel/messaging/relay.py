@@ -158,9 +158,9 @@ class OutboxRelay:
         try:
             if any(True for _ in connection.notifies(timeout=0)):
                 return
-            socket = select.poll()
-            socket.register(connection, select.POLLIN)
-            socket.poll(1000 * WAIT_SECONDS)
+            arrivals = select.poll()
+            arrivals.register(connection, select.POLLIN)
+            arrivals.poll(1000 * WAIT_SECONDS)
             for _ in connection.notifies(timeout=0):
                 pass
         except psycopg.Error as error:
