@@ -11,6 +11,7 @@ DATABASE_OF_APP = {
     "notifications": "notifications",
     "sagas": "sagas",
 }
+ENGINE = "auction_project.kernel.postgresql"
 ALIASES = ("default", *DATABASE_OF_APP.values())
 
 

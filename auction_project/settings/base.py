@@ -66,8 +66,9 @@ _SESSION = {
 }
 for _database in DATABASES.values():
     _database["CONN_MAX_AGE"] = 0
-    # A server that was restarted leaves dead connections in the pool, which no request should get.
-    _database["CONN_HEALTH_CHECKS"] = True
+    _database["CONN_HEALTH_CHECKS"] = False  # the engine has a check of its own
+    if _database["ENGINE"] == "django.db.backends.postgresql":
+        _database["ENGINE"] = databases.ENGINE
     _database["OPTIONS"] = {
         **_database.get("OPTIONS", {}),
         "pool": DATABASE_POOL,

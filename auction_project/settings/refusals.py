@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
 
-from auction_project.kernel import failpoints
+from auction_project.kernel import databases, failpoints
 
 REQUIRED = (
     "SECRET_KEY",
@@ -142,7 +142,7 @@ def _addresses(environment: Mapping[str, str], settings: Mapping[str, Any]) -> I
 def _databases(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[str]:
     for alias, database in settings["DATABASES"].items():
         name = f"DATABASE_URL_{alias.upper()}"
-        if database["ENGINE"] != "django.db.backends.postgresql":
+        if database["ENGINE"] != databases.ENGINE:
             yield f"{name} is no PostgreSQL address. It looks like postgres://user:password@host:5432/name."
         elif not database["PASSWORD"] and not database["HOST"].startswith("/"):
             yield f"{name} has no password. Give its user one, and write postgres://user:password@host:5432/name."

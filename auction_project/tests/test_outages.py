@@ -12,11 +12,11 @@ import django.db
 import pytest
 from django.core.cache import caches
 from django.db import connections, transaction
-from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import RequestFactory
 
 from auction_project.kernel import databases
 from auction_project.kernel.messaging import failure
+from auction_project.kernel.postgresql.base import DatabaseWrapper
 from auction_project.web import cache, middleware
 
 pytestmark = pytest.mark.django_db(databases=databases.ALIASES, transaction=True)
@@ -106,6 +106,31 @@ def test_without_postgresql_a_request_hears_503_in_time(
 
     assert status_of(refused.value) == 503
     assert seconds < ANSWERED_WITHIN_SECONDS
+
+
+def test_no_request_gets_a_session_that_the_server_has_ended(settings: Any) -> None:
+    parameters = deepcopy(connections["orders"].settings_dict)
+    parameters["OPTIONS"] |= {"pool": settings.DATABASE_POOL, "application_name": "restarted"}
+    sessions = [DatabaseWrapper(parameters, alias="restarted") for _ in range(4)]
+    for session in sessions:
+        session.ensure_connection()
+    for session in sessions:
+        session.close()
+    with connections["orders"].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restarted'"
+        )
+        assert len(cursor.fetchall()) == len(sessions)
+
+    try:
+        for session in sessions:
+            with session.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                assert cursor.fetchone() == (1,)
+    finally:
+        for session in sessions:
+            session.close()
+        sessions[0].close_pool()
 
 
 @pytest.mark.parametrize("port", ["closed_port", "silent_port"])
