@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
+os.environ["DJANGO_SETTINGS_MODULE"] = "auction_project.settings.base"
 
 import uvicorn
 

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
+os.environ["DJANGO_SETTINGS_MODULE"] = "auction_project.settings.base"
 os.environ.setdefault("GAVEL_LOG_LEVEL", "WARNING")
 
 import django
