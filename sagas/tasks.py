@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import celery
-from celery.exceptions import Ignore
 
 from auction_project.kernel import failpoints, logs
 from auction_project.kernel.messaging import failure
@@ -33,13 +32,19 @@ def run_step(self: celery.Task, *, saga_ids: list[str], step: str) -> None:
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise
         log.warning("saga_log_unavailable", saga_ids=saga_ids, step=step, error=repr(error))
-        raise Ignore from error
+        _cut_chain(self)
+        return
     # The rest of the chain makes the next calls of its own sagas that go on in their direction.
     own = set(saga_ids) if self.request.chain else set()
     in_chain = [saga.pk for saga, _ in waiting if saga.pk in own and directions[saga.pk] == saga.direction]
     saga_log.send([(saga, legs) for saga, legs in waiting if saga.pk not in in_chain])
     if not in_chain:
-        raise Ignore
+        _cut_chain(self)
+
+
+def _cut_chain(task: celery.Task) -> None:
+    """Celery's Ignore does it too, but makes a traceback with all code positions: a quarter of the worker's CPU."""
+    task.request.chain = None
 
 
 @celery.shared_task(name="sagas.sweep")

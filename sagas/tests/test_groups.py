@@ -143,20 +143,37 @@ def test_a_task_takes_along_those_that_wait_for_the_same_call_and_their_own_task
     assert sorted(fake_dispatcher.chains[0][0]) == sorted(sales)
 
 
+def run_in_chain(sale: str, step: str) -> list[str] | None:
+    """One task of one saga with another behind it in its chain; the chain that it leaves."""
+    tasks.run_step.push_request(chain=["the next task"])
+    try:
+        tasks.run_step.run(saga_ids=[sale], step=step)
+        chain: list[str] | None = tasks.run_step.request.chain
+    finally:
+        tasks.run_step.pop_request()
+    return chain
+
+
 def test_those_that_a_task_took_along_get_a_chain_of_their_own(begin_group, fake_dispatcher):
     sales = begin_group("", "")
     for sale in sales:
         run(sale, "reserve_stock")
     fake_dispatcher.lose()
 
-    tasks.run_step.push_request(chain=["the next task"])
-    try:
-        # It goes on in its chain, so it raises no Ignore.
-        tasks.run_step.run(saga_ids=[sales[0]], step="assess_risk")
-    finally:
-        tasks.run_step.pop_request()
+    chain = run_in_chain(sales[0], "assess_risk")
 
+    assert chain == ["the next task"]
     assert [ids for ids, _ in fake_dispatcher.chains] == [(sales[1],)]
+
+
+def test_a_chain_without_a_saga_that_goes_on_is_cut(begin_group, fake_dispatcher):
+    (refused,) = begin_group("assess_risk=refuse")
+    run(refused, "reserve_stock")
+
+    chain = run_in_chain(refused, "assess_risk")
+
+    assert chain is None
+    assert saga(refused).direction == "BACKWARD"
 
 
 @pytest.mark.parametrize("script", ["assess_risk=fail:1", "assess_risk=away:1"])
