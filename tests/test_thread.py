@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests import listening
-from tests.house import House, Person
+from tests.house import ACCEPTS, House, Person
 
 pytestmark = pytest.mark.everywhere
 
@@ -17,6 +17,7 @@ DECLINES = "4000000000000002"
 SILENT_BUT_CAPTURED = "4000000000004103"
 SILENT_AND_NOTHING = "4000000000004202"
 SECONDS_TO_BID = 8.0
+SECONDS_TO_COUNT = 2.0  # of a new card
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +205,19 @@ def test_a_capture_whose_answer_was_lost_becomes_an_order(house: House) -> None:
     order = order_of(buyer, auction_id)
     assert order is not None
     assert (order["status"], order["payment"], ended["sold"]) == ("CONFIRMED", "CAPTURED", 1)
+
+
+def test_a_bidder_who_puts_a_card_in_bids_within_two_seconds(house: House) -> None:
+    newcomer = house.new_account("bidder", card=None)
+    auction_id = house.new_auction(house.new_product(stock=1))
+    assert newcomer.bid(auction_id, "10.00").json()["code"] == "card_missing"
+
+    newcomer.set_card(ACCEPTS)
+    house.wait_until(
+        lambda: newcomer.bid(auction_id, "10.00").status_code == 201, "the card to count", SECONDS_TO_COUNT
+    )
+
+    house.operator.post(f"/api/v1/auctions/{auction_id}/cancel", {"reason": "The test is over."})
 
 
 # --- sales that are undone -------------------------------------------------------------------------------------------

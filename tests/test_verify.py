@@ -22,6 +22,7 @@ from auction_project.kernel import contracts, ids
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import transport as transports
+from auction_project.verification import words
 from tests import house as houses
 from tests.house import House
 
@@ -322,6 +323,28 @@ def _appended(house: House, *messages: brokers.Message) -> Iterator[None]:
             with redis.Redis.from_url(settings.REDIS_URL) as client:
                 for record in records:
                     assert client.xdel(f"{prefix}:{record.topic}:{record.partition}", record.position) == 1
+
+
+def test_a_settled_system_is_judged_by_every_invariant(house: House, sales: Sales, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+
+    house.assert_verified("--json", str(file))
+
+    assert {
+        finding["invariant"] for finding in json.loads(file.read_text())["findings"]
+    } == words.WORDS.keys()
+
+
+def test_a_notice_that_contradicts_its_sale_is_named(house: House, sales: Sales) -> None:
+    change = "UPDATE notifications_notification SET kind = '{}' WHERE kind = '{}' AND data->>'sale_id' = '{}'"
+    broke = change.format("ORDER_CANCELLED", "ORDER_CONFIRMED", sales.done)
+    undo = change.format("ORDER_CONFIRMED", "ORDER_CANCELLED", sales.done)
+
+    with broken_rows("notifications", [broke], [undo]):
+        broken = violations(house, settle_seconds=30.0)
+
+    (violation,) = broken["N4"]
+    assert violation.endswith(f"is not true of {sales.done}")
 
 
 def test_a_stalled_group_is_named(house: House, sales: Sales) -> None:

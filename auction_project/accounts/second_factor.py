@@ -8,6 +8,7 @@ from allauth.mfa import adapter
 from allauth.mfa import models as mfa_models
 from cryptography import fernet
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from auction_project.accounts import models
@@ -33,10 +34,15 @@ def is_set_up(user: models.User) -> bool:
     return bool(mfa_models.Authenticator.objects.filter(user=user, type=mfa_models.Authenticator.Type.TOTP))
 
 
-def was_shown(request: HttpRequest) -> bool:
-    """Whether the user gave a code in this session. A session from before the set-up has none."""
-    records = login_flows.get_authentication_records(request, request.user)
-    return any(record.get("method") == "mfa" for record in records)
+def is_missing(session: SessionBase, user: models.User) -> bool:
+    """Whether this session may not do the work of staff, because its user gave no code in it. A session from before the
+    set-up has none."""
+    if not settings.STAFF_SECOND_FACTOR:
+        return False
+    request = HttpRequest()
+    request.session = session
+    records = login_flows.get_authentication_records(request, user)
+    return not any(record.get("method") == "mfa" for record in records)
 
 
 def _cipher() -> fernet.MultiFernet:

@@ -1,4 +1,4 @@
-"""Sessions of staff: they end after eight hours or an idle hour, and the admin needs a second factor.
+"""Sessions of staff: they end after eight hours or an idle hour, and the pages of staff need a second factor.
 
 The session stores when it began and when its user was last seen. A page that fetches tokens by itself does not count as
 a sign of its user.
@@ -7,7 +7,6 @@ a sign of its user.
 from collections.abc import Callable
 from datetime import datetime
 
-from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,7 +19,7 @@ from auction_project.accounts import models, second_factor, sessions
 MAX_SECONDS = 8 * 3600
 IDLE_SECONDS = 3600
 SEEN_EVERY_SECONDS = 60  # precision of the idle time: each update is a write
-ADMIN = "/admin/"
+PAGES = ("/admin/", "/sell")  # sellers, who are customers, have the second one too
 UNATTENDED = ("/api/v1/token", "/admin/services/table/")  # requests that pages send by themselves
 _MARKS = "staff"
 
@@ -66,16 +65,14 @@ class StaffMiddleware:
             session.flush()
         elif request.path not in UNATTENDED:
             see(session, now=now)
-        return self._before_the_admin(request, now=now) or self._get_response(request)
+        return self._before_the_pages(request, now=now) or self._get_response(request)
 
-    def _before_the_admin(self, request: HttpRequest, *, now: datetime) -> HttpResponse | None:
-        if not request.path.startswith(ADMIN) or not request.user.is_authenticated:
+    def _before_the_pages(self, request: HttpRequest, *, now: datetime) -> HttpResponse | None:
+        if not request.path.startswith(PAGES) or not request.user.is_authenticated:
             return None
         if _MARKS not in request.session:  # the user became staff after the log-in
             begin(request.session, request.user, now=now)
-        if not (settings.STAFF_SECOND_FACTOR and request.user.is_staff):
-            return None
-        if second_factor.was_shown(request):
+        if not second_factor.is_missing(request.session, request.user) or not request.user.is_colleague:
             return None
         page = "mfa_reauthenticate" if second_factor.is_set_up(request.user) else "mfa_activate_totp"
         return HttpResponseRedirect(f"{reverse(page)}?{urlencode({'next': request.get_full_path()})}")

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from auction_project.accounts import headless, metrics, models, selectors, sessions, staff
+from auction_project.accounts import headless, metrics, models, second_factor, selectors, sessions, staff
 from auction_project.kernel import logs
 
 RETRY_SECONDS = 10
@@ -99,7 +99,11 @@ def _refresh(
 
 
 def _access_token(user: Any, session: SessionBase) -> str:
-    return internal.create_access_token(user, session, selectors.get_claims(user, session.session_key))
+    """Without the second factor it has no role of staff, or a stolen password would do an operator's work."""
+    claims = selectors.get_claims(user, session.session_key)
+    if models.OPERATOR in claims["roles"] and second_factor.is_missing(session, user):
+        claims["roles"].remove(models.OPERATOR)
+    return internal.create_access_token(user, session, claims)
 
 
 def _forget_oldest(session: SessionBase) -> None:

@@ -78,7 +78,7 @@ class OwnLot(errors.Forbidden):
 
 
 class HouseLot(errors.Forbidden):
-    """Operators can't bid on the house's lots, because they see reserves and maxima."""
+    """Operators can't bid on the house's lots, nor can the person who listed the lot: they know what is hidden."""
 
 
 class CardMissing(errors.Forbidden):

@@ -379,6 +379,12 @@ def test_an_operator_bids_on_sellers_lots_and_not_on_the_houses():
     assert facts(houses.bid(ANN, 10_00))["leader"] == "Bidder 1"
 
 
+def test_who_listed_a_lot_of_the_house_does_not_bid_on_it_although_no_operator_any_more():
+    houses = open_lot(seller_id=ids.HOUSE)  # requested by SELLER, like all lots of these tests
+
+    assert refused_without_effect(houses, "bid", SELLER, 10_00) == ("house_lot", {})
+
+
 def test_a_bid_above_five_times_the_minimum_is_confirmed_first():
     lot = open_lot()
 

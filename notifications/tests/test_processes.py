@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from websockets.asyncio import client as websockets
 
+from auction_project.web import http_protocol
 from notifications.push import bridge, tickets
 from notifications.tests import conftest, servers
 
@@ -133,6 +135,18 @@ async def test_a_stop_asks_every_socket_to_connect_again(auction_id: str) -> Non
 
             assert connection.close_code == 1012
     assert code in (0, -15)
+
+
+def test_the_web_role_raises_its_limit_of_open_files_when_it_starts() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))  # what a shell often has
+    try:
+        with servers.serving(1, servers.WebRole) as (server,):
+            raised = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert raised == (min(hard, http_protocol.MAX_DESCRIPTORS), hard)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

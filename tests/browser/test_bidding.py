@@ -441,7 +441,14 @@ def test_a_lot_that_ended_says_whether_it_was_sold(
     window.expect_text("#standing", "Sold out")
     window.expect_text("#countdown", "Sold out")
     sync_api.expect(window.page.locator("#bid-form")).to_be_hidden()
-    assert window.faults == []
+    desk = open_window(house.operator)
+    desk.page.goto("/sell")
+    for lot, word in ((unsold, "Not sold"), (sold, "Sold out")):
+        row = desk.page.locator("#auctions tr", has=desk.page.locator(f"a[href='/sell/auctions/{lot}']"))
+        sync_api.expect(row.locator(".chip")).to_have_text(word)
+    desk.page.goto(f"/sell/auctions/{unsold}")
+    desk.expect_text("#status", "Not sold")
+    assert window.faults + desk.faults == []
 
 
 def history(house: houses.House, auction_id: str) -> list[dict[str, object]]:

@@ -9,7 +9,6 @@ from django.contrib.sessions.models import Session
 
 from auction_project.accounts import models, personal, retention
 from auction_project.accounts.tests.conftest import NOW
-from auction_project.management.commands import relay
 
 pytestmark = pytest.mark.django_db(databases=["default"])
 
@@ -40,10 +39,3 @@ def test_a_look_at_personal_data_is_deleted_after_its_days(settings: Any) -> Non
 
     assert retention.prune_personal_data_views(NOW) == 1
     assert list(models.PersonalDataView.objects.values_list("page", flat=True)) == ["young"]
-
-
-def test_the_relay_prunes_what_accounts_keep_for_a_time() -> None:
-    loop = relay._maintenance()
-    loop.close()
-
-    assert {retention.prune_sessions, retention.prune_personal_data_views} <= set(loop._prunes)

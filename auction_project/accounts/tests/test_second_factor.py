@@ -11,6 +11,7 @@ from django.test import Client
 
 from auction_project.accounts import checks, models, personal, second_factor, services
 from auction_project.accounts.tests.conftest import NOW, PASSWORD, App
+from auction_project.kernel import tokens
 
 pytestmark = pytest.mark.django_db(databases="__all__")  # the Overview asks all apps
 Make = Callable[..., models.User]
@@ -130,6 +131,64 @@ def test_a_program_needs_the_code(app: App, olga: models.User) -> None:
 
     assert (wrong, right) == (400, 200)
     assert body["meta"]["access_token"]
+
+
+def roles(token: str) -> tuple[str, ...]:
+    return tokens.verify(token).roles
+
+
+def roles_of(browser: Client) -> tuple[str, ...]:
+    """The roles in the token that a page gets."""
+    return roles(browser.generic("POST", "/api/v1/token").json()["access"])
+
+
+def test_with_a_password_alone_no_token_has_the_role_operator(
+    app: App, make: Make, olga: models.User
+) -> None:
+    ada = make("ada")
+    meta = app.post(LOGIN, ADA)[1]["meta"]
+    _, refreshed = app.post("/_allauth/app/v1/tokens/refresh", {"refresh_token": meta["refresh_token"]})
+
+    path, body = f"/api/v1/accounts/{ada.pk}/roles", {"grant": "seller"}
+    status, problem = app.post(path, body, token=meta["access_token"])
+
+    for without in (meta["access_token"], refreshed["data"]["access_token"]):
+        assert roles(without) == ("bidder",)
+    assert roles_of(signed_in()) == ("bidder",)
+    assert (status, problem["code"], models.User.objects.get(pk=ada.pk).roles) == (
+        403,
+        "forbidden",
+        ("bidder",),
+    )
+
+
+def test_with_a_code_tokens_have_the_role_operator_also_after_a_refresh(app: App, olga: models.User) -> None:
+    secret = set_up(signed_in())
+    mfa_models.Authenticator.objects.update(last_used_at=None)
+    session = app.post(LOGIN, ADA)[1]["meta"]["session_token"]
+    _, body = app.post("/_allauth/app/v1/auth/2fa/authenticate", {"code": code_of(secret)}, session=session)
+    _, refreshed = app.post(
+        "/_allauth/app/v1/tokens/refresh", {"refresh_token": body["meta"]["refresh_token"]}
+    )
+
+    for with_it in (body["meta"]["access_token"], refreshed["data"]["access_token"]):
+        assert "operator" in roles(with_it)
+
+
+def test_the_selling_pages_need_it_of_operators_and_not_of_sellers(make: Make, olga: models.User) -> None:
+    make("sam", "seller")
+    seller, browser = Client(), signed_in()
+    seller.post("/accounts/login/", {"login": "sam@example.org", "password": PASSWORD})
+
+    assert seller.get("/sell").status_code == 200
+    assert browser.get("/sell").headers["Location"] == f"{ACTIVATE}?next=%2Fsell"
+    secret = set_up(browser)
+    again = browser.get("/sell").headers["Location"]
+    assert again == f"{AGAIN}?next=%2Fsell"
+    browser.post(again, {"code": code_of(secret)})
+
+    assert browser.get("/sell").status_code == 200
+    assert "operator" in roles_of(browser)
 
 
 def test_guesses_at_the_code_are_limited(app: App, olga: models.User) -> None:

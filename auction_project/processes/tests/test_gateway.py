@@ -82,6 +82,16 @@ def test_all_bids_of_an_auction_go_to_one_process_and_auctions_are_spread(front:
     assert {process for processes in by_auction.values() for process in processes} == {"bids", "bids-2"}
 
 
+def test_the_outcome_of_a_key_is_asked_where_its_bid_is_decided(front: Gateway) -> None:
+    """Only that process knows a bid that it still sends to the store. Another one would answer 404."""
+    paths = [f"/api/v1/auctions/{auction}/bids" for auction in AUCTIONS]
+
+    decided = [front.ask("POST", path).json["pool"] for path in paths]
+    asked = [front.ask("GET", f"{path}/by-key/a.b/c").json["pool"] for path in paths]
+
+    assert asked == decided
+
+
 def test_where_a_request_comes_from_is_said_by_the_gateway_alone(front: Gateway) -> None:
     lies = {
         "X-Forwarded-For": "6.6.6.6",

@@ -288,6 +288,22 @@ async def test_an_address_has_a_budget_and_another_one_has_its_own() -> None:
 
 
 @pytest.mark.usefixtures("small_budgets")
+@pytest.mark.parametrize(("proxies", "last"), [(0, 429), (1, 200)])
+async def test_a_forwarded_address_has_a_budget_only_where_a_proxy_is_trusted(
+    proxies: int, last: int, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = proxies
+    monkeypatch.setattr(asgi, "_HAS_PROXIES", proxies > 0)
+
+    answers = [
+        await _ask("GET", "/api/v1/time", headers={"X-Forwarded-For": f"198.51.100.{number}"})
+        for number in range(4)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, last]
+
+
+@pytest.mark.usefixtures("small_budgets")
 async def test_a_user_has_one_budget_for_all_addresses() -> None:
     for number in range(5):
         answer = await _ask("GET", "/api/v1/time", address=f"192.0.2.{number}", headers=_bearer("ann"))

@@ -161,6 +161,11 @@ def test_a_head_that_never_ends_is_refused_after_its_time(
     assert _is_closed(connection)
 
 
+def test_a_head_has_the_10_seconds_that_its_refusal_names() -> None:
+    assert http_protocol.HEAD_SECONDS == 10
+    assert " 10 seconds" in http_protocol.HeadTooSlow().detail
+
+
 def test_a_silent_connection_is_closed_without_an_answer(
     connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,7 +66,7 @@ def apply(state: State, facts: Bid, hidden: Hidden) -> Changes:
 def _may_not_bid(state: State, terms: Terms, command: PlaceBid) -> Refusal | None:
     if command.actor == state.seller_id:
         return refusals.refuse(refusals.OwnLot)
-    if command.is_operator and state.seller_id == ids.HOUSE:
+    if state.seller_id == ids.HOUSE and (command.is_operator or command.actor == state.requested_by):
         return refusals.refuse(refusals.HouseLot)
     if terms.card_required and not command.has_card:
         return refusals.refuse(refusals.CardMissing)

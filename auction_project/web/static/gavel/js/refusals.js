@@ -16,7 +16,7 @@ const TITLES = {
   auction_not_open: "The auction has not opened yet",
   auction_cancelled: "The auction was cancelled",
   own_lot: "This is your own lot",
-  house_lot: "Operators can't bid on the house's lots",
+  house_lot: "You can't bid on this lot",
   card_missing: "Add a card before you bid",
   confirmation_required: "Please confirm your bid",
   currency_mismatch: "Wrong currency",
