@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from django.conf import settings
@@ -26,6 +26,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "house" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(house.ROOT / "tests"):
             item.add_marker(pytest.mark.stack)
     items.sort(key=lambda item: LAST.index(item.path.stem) + 1 if item.path.stem in LAST else 0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure of the running stack shows what its roles have warned of since the test began."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("house")
+    if report.failed and isinstance(running, house.House) and (shown := running.warnings(since=call.start)):
+        report.sections.append(("Warnings of the roles", shown))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ PASSWORD = "correct-horse-battery"
 ACCEPTS = "4242424242424242"
 WAIT_SECONDS = 60.0  # a wait ends when its condition holds; this only bounds a test that fails
 _NAMES_OF_MONGODB = ("mongodb", "mongo")  # the service controls know it by either name
+_WARNING = re.compile(r"\S+ \[(warning|error|critical) *\]")
 
 
 class House:
@@ -48,6 +51,16 @@ class House:
     def close(self) -> None:
         self.http.close()
         self._clerk.communicate()
+
+    def warnings(self, *, since: float) -> str:
+        """What the roles have logged as a warning or an error since then (seconds of the clock), without tracebacks."""
+        first = datetime.fromtimestamp(since, UTC).isoformat()
+        return "\n".join(
+            f"{log.stem}: {line}"
+            for log in sorted(self.stack.directory.glob("*.log"))
+            for line in log.read_text(errors="replace").splitlines()
+            if line >= first and _WARNING.match(line)
+        )
 
     def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a management command against the stack's stores."""
