@@ -18,7 +18,13 @@ if __name__ == "__main__":
             gateway.run(sys.argv[2:])
         from django.core.management import execute_from_command_line
 
-        execute_from_command_line(sys.argv)
+        from auction_project.kernel import owned
+
+        try:
+            execute_from_command_line(sys.argv)
+        finally:
+            # An exit function of the interpreter is too late: no thread may begin any more, and a store's client may need one.
+            owned.close_all()
     except ImproperlyConfigured as refused:
         print(f"The settings are refused:\n{refused}", file=sys.stderr)
         sys.exit(2)

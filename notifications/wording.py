@@ -6,7 +6,6 @@ from typing import Any
 from auction_project.kernel import money
 
 _MONEY = frozenset({"price", "minimum", "amount", "next_price"})
-_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
 def public(figures: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +34,4 @@ class Figures(dict[str, Any]):
 
     def money(self, name: str) -> str:
         """An amount with the sign of its currency, or its code where the currency has no sign: €1,012.50, CHF 12.50."""
-        currency = str(self.get("currency", ""))
-        whole, point, decimals = str(self.get(name, "")).partition(".")
-        grouped = f"{int(whole):,}" if whole.isdecimal() else whole
-        return f"{_SIGNS.get(currency, currency + ' ')}{grouped}{point}{decimals}"
+        return money.with_sign(str(self.get(name, "")), str(self.get("currency", "")))

@@ -98,14 +98,14 @@ def total(row: models.Order | models.Payment | models.RiskAssessment) -> str:
 
 
 def _amount(row: models.Order | models.Payment | models.RiskAssessment) -> str:
-    return money.grouped(row.amount, row.currency)
+    return money.shown(row.amount, row.currency)
 
 
 def _sums(rows: QuerySet[Any]) -> list[tuple[str, str]]:
     """How many rows there are, and the sum of their amounts in each currency."""
     sums = rows.values("currency").annotate(rows=Count("pk"), total=Sum("amount")).order_by("currency")
     return [
-        (f"{each['rows']:,} in {each['currency']}", money.grouped(int(each["total"]), each["currency"]))
+        (f"{each['rows']:,} in {each['currency']}", money.shown(int(each["total"]), each["currency"]))
         for each in sums
     ]
 
@@ -178,7 +178,7 @@ class OrderAdmin(base_admin.NamesPeople, base_admin.ReadOnly, base_admin.Summed,
 
 @admin.register(models.Payment)
 class PaymentAdmin(base_admin.NamesPeople, base_admin.ReadOnly, base_admin.Summed, unfold_admin.ModelAdmin):
-    list_display = ("order_number", total, "state", "timeouts", "buyer", "started_at", "changed_at")
+    list_display = ("order_number", total, "state", "timeouts", "buyer", "started_at")
     list_filter = ("state", "started_at", "currency")
     search_fields = ("order_number", "key", "user_id", "sale_id")
     search_help_text = "Order number, the buyer's e-mail address, or the id of a sale or user"
@@ -271,7 +271,7 @@ class JournalEntryAdmin(base_admin.ReadOnly, base_admin.Summed, unfold_admin.Mod
         return [
             (
                 f"{models.Posting.Account(account).label}, balance",
-                f"{money.grouped(abs(balance), currency)} {_SIDES[(balance > 0) - (balance < 0)]}".strip(),
+                f"{money.shown(abs(balance), currency)} {_SIDES[(balance > 0) - (balance < 0)]}".strip(),
             )
             for account, currency, balance in selectors.list_balances(rows)
         ]

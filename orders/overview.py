@@ -25,7 +25,7 @@ def _rows(day: datetime) -> list[overview.Row]:
             revenue[tally.currency] += tally.amount
     page = reverse("admin:orders_order_changelist")
     sums = [
-        overview.Row(label="Revenue", value=money.grouped(amount, currency), link=page)
+        overview.Row(label="Revenue", value=money.shown(amount, currency), link=page)
         for currency, amount in sorted(revenue.items())
     ]
     return sums + [

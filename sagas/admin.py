@@ -255,7 +255,7 @@ class SagaAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelA
 
     @admin.display(description="price", ordering="price")
     def price_text(self, saga: models.Saga) -> str:
-        return money.grouped(saga.price, saga.currency)
+        return money.shown(saga.price, saga.currency)
 
     @admin.display(description="took")
     def took(self, saga: models.Saga) -> str:

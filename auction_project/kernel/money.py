@@ -8,6 +8,7 @@ import re
 from auction_project.kernel import errors
 
 EXPONENTS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "SEK": 2, "DKK": 2, "NOK": 2, "PLN": 2, "JPY": 0}
+_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 MAX_MINOR_UNITS = 10**11
 AMOUNT_FORM = r"(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,6}))?"
 _AMOUNT = re.compile(AMOUNT_FORM, re.ASCII)
@@ -53,7 +54,13 @@ def format(minor: int, currency: str) -> str:
     return f"{sign}{digits // 10**exponent}.{digits % 10**exponent:0{exponent}d}"
 
 
-def grouped(minor: int, currency: str) -> str:
-    """The amount for people who read sums: "1,240,909.14 EUR"."""
-    whole, point, decimals = format(abs(minor), currency).partition(".")
-    return f"{'-' if minor < 0 else ''}{int(whole):,}{point}{decimals} {currency}"
+def shown(minor: int, currency: str) -> str:
+    """The amount as every page and e-mail writes it: "€1,240,909.14", "CHF 12.50"."""
+    return ("-" if minor < 0 else "") + with_sign(format(abs(minor), currency), currency)
+
+
+def with_sign(amount: str, currency: str) -> str:
+    """A decimal string, grouped, after the sign of its currency, or after its code where it has no sign."""
+    whole, point, decimals = amount.partition(".")
+    grouped = f"{int(whole):,}" if whole.isdecimal() else whole
+    return f"{_SIGNS.get(currency, currency + ' ')}{grouped}{point}{decimals}"

@@ -99,7 +99,7 @@ def _judge(settle_seconds: float | None, answers: Path | None) -> Report:
             stores, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
         ),
         *notification_invariants.check(now=datetime.now(UTC)),
-        *([notices.check(stores)] if settled else []),
+        notices.check(stores) if settled else Finding("N4", 0, ()),
     ]
     behind = [f"group {group} has {lag} messages before it" for group, lag in backlog.lags.items()]
     return Report(_by_invariant(findings), len(set_aside), len(stores.parked()), (*behind, *backlog.others))

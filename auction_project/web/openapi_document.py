@@ -5,6 +5,7 @@ of a view may answer, by the authenticators, permissions and parsers of the view
 documents the two operations of allauth that a program needs: log in, and refresh.
 """
 
+import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -93,8 +94,16 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for name, example in openapi_examples.EXAMPLES.items():
         if name in schemas:
             schemas[name]["example"] = example
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation.setdefault("summary", _first_clause(operation.get("description", "")))
     _drop_marks(result)
     return result
+
+
+def _first_clause(text: str) -> str:
+    """What the list of operations shows of one that has only a description."""
+    return re.split(r"[.;:]", text, maxsplit=1)[0]
 
 
 def _drop_marks(part: Any) -> None:

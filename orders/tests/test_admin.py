@@ -106,7 +106,7 @@ def test_the_list_of_orders_filters_by_status_and_shows_money() -> None:
 
     assert gone.order_number in listed
     assert kept.order_number not in listed
-    assert "125.50 EUR" in listed
+    assert "€125.50" in listed
 
 
 def test_the_journal_shows_money_in_whole_units() -> None:
@@ -115,7 +115,7 @@ def test_the_journal_shows_money_in_whole_units() -> None:
     listed, shown = pages(models.JournalEntry, str(models.JournalEntry.objects.get().pk))
 
     row = client.get(listed).content.decode()
-    assert "125.50 EUR" in row
+    assert "€125.50" in row
     assert "Provider → Buyers" in row
     assert sale.order_number in row
     page = client.get(shown).content.decode()
@@ -137,10 +137,10 @@ def test_a_list_sums_what_its_filters_leave_in_each_currency(model: Any) -> None
     listed = reverse(f"admin:orders_{model._meta.model_name}_changelist")
 
     assert figures(client.get(listed).content.decode()) == {
-        "2 in EUR": "1,234,568.00 EUR",
-        "1 in JPY": "500 JPY",
+        "2 in EUR": "€1,234,568.00",
+        "1 in JPY": "¥500",
     }
-    assert figures(client.get(listed, {"currency": "JPY"}).content.decode()) == {"1 in JPY": "500 JPY"}
+    assert figures(client.get(listed, {"currency": "JPY"}).content.decode()) == {"1 in JPY": "¥500"}
 
 
 def test_the_journal_shows_the_balance_of_each_account() -> None:
@@ -150,13 +150,13 @@ def test_the_journal_shows_the_balance_of_each_account() -> None:
     listed = reverse("admin:orders_journalentry_changelist")
 
     assert figures(client.get(listed).content.decode()) == {
-        "Buyers, balance": "20.00 EUR credit",
-        "Provider, balance": "120.00 EUR debit",
-        "Sales, balance": "100.00 EUR credit",
+        "Buyers, balance": "€20.00 credit",
+        "Provider, balance": "€120.00 debit",
+        "Sales, balance": "€100.00 credit",
     }
     assert figures(client.get(listed, {"kind": "SALE"}).content.decode()) == {
-        "Buyers, balance": "100.00 EUR debit",
-        "Sales, balance": "100.00 EUR credit",
+        "Buyers, balance": "€100.00 debit",
+        "Sales, balance": "€100.00 credit",
     }
 
 

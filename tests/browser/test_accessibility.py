@@ -51,6 +51,9 @@ CHECK = """() => {
   if (!document.documentElement.lang) flaws.push("no language");
   for (const e of document.querySelectorAll(".stacked")) if (e.scrollWidth > e.parentElement.clientWidth + 1) flaws.push(`cut: ${e.caption.textContent}`);
   for (const e of document.querySelectorAll(".lot-card, .lot-figures > div")) if (e.scrollWidth > e.clientWidth + 1) flaws.push(`cut: ${e.textContent}`);
+  const lines = (e) => { const text = document.createRange(); text.selectNodeContents(e); return text.getClientRects().length; };
+  for (const e of document.querySelectorAll(".log time")) if (lines(e) > 1) flaws.push(`two lines: ${e.textContent}`);
+  for (const e of document.querySelectorAll(".order-card h2")) if (e.offsetWidth < innerWidth / 2) flaws.push(`squeezed: ${e.textContent}`);
   for (const e of document.querySelectorAll(".menu a")) if (e.getBoundingClientRect().right > innerWidth) flaws.push(`off the screen: ${e.textContent}`);
   if (document.documentElement.scrollWidth > innerWidth + 1) flaws.push(`wider than the window: ${document.documentElement.scrollWidth}`);
   return flaws;

@@ -86,7 +86,7 @@ def test_a_refusal_names_the_rule_and_its_figures_and_changes_nothing(
     window.see_auction(auction_id)
 
     window.bid("9.50")
-    window.expect_text("#bid-error", "Your bid of €9.50 is too low. Bid €10.00 or more.")
+    window.expect_text("#bid-error", "Your bid of €9.50 was below the minimum of €10.00.")
     window.expect_text("#bid-error code", "bid_too_low")
     sync_api.expect(window.page.get_by_label("Your maximum bid")).to_be_focused()
     for text in ("ten", "500/600", "1e9", "10x5", "10k", "1.250,50"):

@@ -57,7 +57,11 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     page.get_by_role("button", name="Open now").click()
     window.expect_text("#status", "Open")
     auction_id = page.url.rpartition("/")[2]
+    cancel = page.locator("#cancel")
+    sync_api.expect(cancel).to_be_visible()
     assert bidders[0].bid(auction_id, "60").status_code == 201
+    window.expect_text("#state", "only an operator can cancel it")
+    sync_api.expect(cancel).to_be_hidden()
     window.expect_text("#log", "Bidder 1 leads")
     window.expect_text("#figures", "Not met")
     sync_api.expect(page.locator("#log li")).to_have_count(4)

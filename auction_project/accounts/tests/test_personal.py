@@ -218,6 +218,9 @@ def test_superusers_alone_read_who_looked(make: Make) -> None:
 
     assert browser.get(page).status_code == 403
     assert root.get(page).status_code == 200
+    menu = f'href="{page}"'
+    assert menu not in browser.get("/admin/").content.decode()
+    assert menu in root.get("/admin/").content.decode()
 
 
 @pytest.mark.parametrize("subject", ["x", "0" * 33, "\N{SNOWMAN}"])

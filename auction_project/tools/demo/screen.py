@@ -29,7 +29,7 @@ def welcome(url: str, *, wanted_port: int, logs: str) -> Panel:
     look.add_column()
     for path, what in (
         ("/", "lots, pictures, live prices: bid on one against the crowd"),
-        ("/accounts/login/", "sign in with one click, or make an account of your own"),
+        ("/accounts/login/", "sign in with one click, or create an account of your own"),
         ("/demo/mail/", "the mailbox: every e-mail that Gavel sends, such as the link of a sign-up"),
         ("/admin/", "the stock and the sagas (as operator)"),
         ("/api/", "the REST API with an interactive browser"),

@@ -118,6 +118,7 @@ def test_what_was_not_checked_is_not_called_ok(monkeypatch, checked, violations,
         ("B4", False, "answers.jsonl", ""),
         ("E4", False, None, "--settled"),
         ("E4", True, None, ""),
+        ("N4", False, None, "--settled"),
         ("S1", False, None, ""),
     ],
 )

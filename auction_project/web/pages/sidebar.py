@@ -74,6 +74,12 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
         (
             ("Accounts", "group", "admin:accounts_user_changelist", "accounts.view_user"),
             ("Groups", "badge", "admin:auth_group_changelist", "auth.view_group"),
+            (
+                "Looks at personal data",
+                "visibility",
+                "admin:accounts_personaldataview_changelist",
+                "accounts.view_personaldataview",
+            ),
         ),
     ),
     ("Pages", (("The auction house", "storefront", "home", ""), ("API", "api", "api", ""))),

@@ -103,6 +103,12 @@ def test_every_answer_has_a_schema_and_an_example_that_fits_it(document: dict[st
                     validator(document, schema).validate(media["example"])
 
 
+def test_every_operation_has_a_summary_that_fits_its_line(document: dict[str, Any]) -> None:
+    summaries = [operation.get("summary", "") for _, _, operation in operations(document)]
+
+    assert [summary for summary in summaries if not 0 < len(summary) <= 80 or summary.endswith(".")] == []
+
+
 def test_every_example_is_of_something(document: dict[str, Any]) -> None:
     assert set(openapi_examples.EXAMPLES) <= set(document["components"]["schemas"])
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from auction_project.tools.demo import instance
 from auction_project.tools.management.commands import demo
@@ -37,6 +38,20 @@ def test_a_scale_without_a_pool_names_the_pools_and_their_processes(monkeypatch)
         "  push  1",
         "  site  1",
     ]
+
+
+@pytest.mark.django_db(databases=["orders"])
+def test_the_bank_of_a_demo_belongs_to_its_database_of_orders(tmp_path):
+    """A demo on other stores, with the same directory, has a bank that knows none of the payments of these."""
+    files = [demo.bank_file(tmp_path) for _ in range(2)]
+    with connections["orders"].cursor() as cursor:
+        cursor.execute("CREATE SCHEMA other")
+        cursor.execute("CREATE FUNCTION other.current_database() RETURNS text LANGUAGE sql RETURN 'another'")
+        cursor.execute("SET LOCAL search_path TO other, pg_catalog")
+    files.append(demo.bank_file(tmp_path))
+
+    assert files[0] == files[1] != files[2]
+    assert {file.parent for file in files} == {tmp_path}
 
 
 @pytest.fixture(name="here")

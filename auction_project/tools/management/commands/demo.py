@@ -20,7 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from rich.console import Group
 from rich.live import Live
 
@@ -165,6 +165,7 @@ class _Run:
         """Migrate, seed, start the roles, write var/demo.json. Raises stack.NotReady."""
         say("migrating the databases ...")
         call_command("migrate_all", verbosity=1)
+        self._stack["bank"].argv += ["--data", str(bank_file(self._stack.directory))]
         say("starting the roles ...")
         self._stack.start_unready()
         say("making accounts, drawing pictures, receiving stock ...")
@@ -287,6 +288,14 @@ class _Run:
     def close(self) -> None:
         self._stack.stop()
         self._record.close()
+
+
+def bank_file(directory: Path) -> Path:
+    """The file of the bank: one for each database of orders, because the payments of another are unknown to this one."""
+    with connections["orders"].cursor() as cursor:
+        cursor.execute("SELECT system_identifier, current_database() FROM pg_control_system()")
+        cluster, database = cursor.fetchone()
+    return directory / f"bank-{cluster}-{database}.sqlite3"
 
 
 def _pools(processes: Collection[str]) -> str:

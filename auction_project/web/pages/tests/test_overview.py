@@ -64,7 +64,7 @@ def test_the_figures_are_those_of_today(browser: Client) -> None:
     failed_saga(at=now - timedelta(days=1), cause="risk_refused", status=sagas.Status.COMPENSATED)
 
     assert rows(page(browser)) == {
-        "Revenue": "1,234,567.89 EUR",
+        "Revenue": "€1,234,567.89",
         "Sales": "1",
         "Orders cancelled": "1",
         "The payment was declined": "1",

@@ -16,7 +16,7 @@ test("a refusal has the figures that it names", () => {
     [
       "bid_too_low",
       { amount: "5.00", minimum: "11.00", currency: "EUR" },
-      "Your bid of €5.00 is too low. Bid €11.00 or more.",
+      "Your bid of €5.00 was below the minimum of €11.00.",
     ],
     ["bid_unchanged", { amount: "45.00", currency: "EUR" }, "Your maximum is €45.00."],
     ["sold_out", { quantity_left: 2 }, "Only 2 left."],

@@ -63,7 +63,7 @@ function figuresOf(code, body, currency) {
   const minimum = body.minimum && money(body.minimum, currency);
   switch (code) {
     case "bid_too_low":
-      return amount && minimum ? `Your bid of ${amount} is too low. Bid ${minimum} or more.` : null;
+      return amount && minimum ? `Your bid of ${amount} was below the minimum of ${minimum}.` : null;
     case "amount_invalid":
       if (body.decimals !== undefined) return null;
       return body.maximum ? `Enter an amount above 0, and at most ${money(body.maximum, currency)}.` : amountHint();

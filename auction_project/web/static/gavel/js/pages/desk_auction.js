@@ -81,7 +81,7 @@ function show(next) {
   setText(byId("status"), word);
   byId("status").className = `chip ${mood}`;
   byId("open").hidden = !(isMine() && lot.status === "SCHEDULED");
-  byId("cancel").hidden = !(isMine() && ["REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT"].includes(lot.status));
+  byId("cancel").hidden = !(canCancel() && ["REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT"].includes(lot.status));
   showState();
   const price = formatOf(lot).price(lot);
   /** @type {[name: string, value: HTMLElement | string][]} */
@@ -102,6 +102,9 @@ function show(next) {
 }
 
 const isMine = () => me.has("operator") || lot.seller_id === me.id || !lot.seller_id;
+
+/** A lot with bids is for operators alone to cancel. */
+const canCancel = () => me.has("operator") || (isMine() && !lot.bids);
 
 function showState() {
   const container = byId("state");
