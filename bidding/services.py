@@ -8,7 +8,7 @@ the auction has moved on, is logged.
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ logger = logs.get(__name__)
 # These keys hold a blank, which no Idempotency-Key may, so they never equal that of a bid.
 _OPEN_EARLY, _CANCEL = "open early", "cancel for"
 # The reason of a lot that inventory refused, for people; the event carries a code.
-_REFUSED = {
+_REFUSED: Mapping[events.LotRefusal, str] = {
     "unknown_product": "There is no such product.",
     "not_owner": "The product belongs to another seller.",
     "invalid_quantity": "The quantity is out of range.",
@@ -210,7 +210,7 @@ def _schedule(envelope: Envelope, event: events.LotAccepted, now: int) -> list[c
 
 
 def _cancel_refused(envelope: Envelope, event: events.LotRefused, now: int) -> list[commands.Command]:
-    reason = _REFUSED.get(event.reason, event.reason)
+    reason = _REFUSED.get(event.reason, event.reason)  # type: ignore[call-overload]
     return [_cancel_by_inventory(envelope, event.auction_id, reason, None, now)]
 
 

@@ -1,6 +1,8 @@
 """What is done to an auction besides bidding: keys that never equal those of bids, late repeats, relisting; and the standing
 of each bidder afterwards."""
 
+from typing import get_args
+
 import pytest
 
 from auction_project.kernel import errors, instants
@@ -243,3 +245,7 @@ def test_a_buyer_has_bought_until_the_sale_is_undone():
     listing.fail("lot-5")
 
     assert words(listing, ANN, BEN) == ["bought", "failed"]
+
+
+def test_each_refusal_of_a_lot_has_its_words():
+    assert services._REFUSED.keys() == set(get_args(events.LotRefusal))
