@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("auction_project", "bidding", "inventory", "orders", "notifications", "sagas", "tests")
 HELPER = "auction_project/kernel/messaging/transactions.py"
 SENDERS = {"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"}
-FORMATS = {"english", "buy_now"}
+FORMATS = {path.stem for path in (ROOT / "bidding/rules/formats").glob("*.py")} - {"__init__", "base"}
 METRICS = "auction_project/kernel/metrics.py"
 METRIC_TYPES = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum", "Measured"}
 DISPATCHERS = {
@@ -50,7 +50,7 @@ def flaws(source: str, path: str) -> Iterator[str]:
                 yield f"{node.lineno}: a metric is declared by {name}"
             if last in SENDERS and "." in name and path not in DISPATCHERS | {HELPER}:
                 yield f"{node.lineno}: a task is sent by .{last} outside a dispatcher"
-        elif isinstance(node, ast.Compare):
+        elif isinstance(node, ast.Compare | ast.MatchValue):
             if _names_format(node) and not path.startswith("bidding/rules/formats/"):
                 yield f"{node.lineno}: the name of a format is compared"
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -74,7 +74,7 @@ def _declares_metric(owner: str, name: str, path: str) -> bool:
     return is_ours and not path.endswith("/metrics.py")
 
 
-def _names_format(comparison: ast.Compare) -> bool:
+def _names_format(comparison: ast.AST) -> bool:
     constants = {node.value for node in ast.walk(comparison) if isinstance(node, ast.Constant)}
     return not FORMATS.isdisjoint(constants)
 

@@ -26,6 +26,7 @@ from django.conf import settings
 from django.urls import get_resolver
 
 from auction_project import bootstrap
+from auction_project.kernel import ids
 from auction_project.kernel.http import addresses, answers
 from auction_project.processes import health, needs, roles
 from auction_project.web import asgi_middleware, bounds, fast_path, metrics, timing
@@ -147,7 +148,9 @@ _bare_bids = asgi_middleware.Bare(bounds.Bounds(bid_endpoint.application))
 _bids = timing.Timed(_bare_bids, route=timing.BID)
 bids_fast_path = (
     fast_path.FastPath(
-        bid_endpoint.place, targets=re.compile(rb"/api/v1/auctions/[0-9a-f]{32}/bids"), bare=_bare_bids
+        bid_endpoint.place,
+        targets=re.compile(f"/api/v1/auctions/{ids.ID_FORM}/bids".encode()),
+        bare=_bare_bids,
     )
     if _SERVES_BIDDING
     else None

@@ -16,15 +16,25 @@ from auction_project.kernel import databases, owned
 if TYPE_CHECKING:
     import redis
 
+    from auction_project.accounts.directory import Directory
     from bidding.runtime import Runtime
     from bidding.writer.rounds import Proposal
     from orders.bank_client import BankClient
+    from orders.capture_calls import Calls
 
 
 def install() -> None:
     """Say how each is made. Django calls it in every process, once its apps are ready. At the end of a process that does not
     drain as the roles do (a command, a program), what it made is closed, too."""
-    owned.made_by({"bid log": _bid_log, "payment provider": _payment_provider, "Redis client": _redis_client})
+    owned.made_by(
+        {
+            "bid log": _bid_log,
+            "capture calls": _capture_calls,
+            "directory of accounts": _directory,
+            "payment provider": _payment_provider,
+            "Redis client": _redis_client,
+        }
+    )
     atexit.register(owned.close_all)
     databases.send_arrays_in_binary()
 
@@ -87,6 +97,18 @@ def _payment_provider() -> "contextlib.closing[BankClient]":
             settings.BANK_URL, settings.BANK_API_KEY, read_seconds=settings.BANK_TIMEOUT_SECONDS
         )
     )
+
+
+def _capture_calls() -> "contextlib.closing[Calls]":
+    from orders import capture_calls
+
+    return contextlib.closing(capture_calls.Calls(in_flight=settings.PAYMENT_CALLS_IN_FLIGHT))
+
+
+def _directory() -> "contextlib.nullcontext[Directory]":
+    from auction_project.accounts import directory
+
+    return contextlib.nullcontext(directory.Directory())
 
 
 def _redis_client() -> "contextlib.closing[redis.Redis]":

@@ -6,7 +6,7 @@ Kinds of events that come mixed share a handler, so that a run is long and its e
 from collections.abc import Sequence
 
 from auction_project.kernel import instants
-from auction_project.kernel.contracts import Envelope, events
+from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import consuming
 from bidding import services
 
@@ -23,11 +23,8 @@ def on_sales_ended(run: Sequence[consuming.Received]) -> None:
     services.end_sales(run, now=instants.now())
 
 
-def on_auction_ended(envelope: Envelope, event: events.AuctionEnded) -> None:
-    if event.relist_as is not None:
-        services.relist_auction(
-            event_id=envelope.id, auction_id=event.auction_id, relist_as=event.relist_as, now=instants.now()
-        )
+def on_auctions_ended(run: Sequence[consuming.Received]) -> None:
+    services.relist_auctions(run, now=instants.now())
 
 
 SUBSCRIPTION = consuming.Subscription(
@@ -46,6 +43,6 @@ SUBSCRIPTION = consuming.Subscription(
         ),
         events.CardChanged: on_cards_changed,
         **dict.fromkeys((events.SaleSettled, events.BidFailed), on_sales_ended),
-        events.AuctionEnded: consuming.each(on_auction_ended),
+        events.AuctionEnded: on_auctions_ended,
     },
 )

@@ -5,10 +5,11 @@ so that a repeat gets the stored outcome. A Refusal is raised as an error; but o
 the auction has moved on, is logged.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ logger = logs.get(__name__)
 # These keys hold a blank, which no Idempotency-Key may, so they never equal that of a bid.
 _OPEN_EARLY, _CANCEL = "open early", "cancel for"
 # The reason of a lot that inventory refused, for people; the event carries a code.
-_REFUSED = {
+_REFUSED: Mapping[events.LotRefusal, str] = {
     "unknown_product": "There is no such product.",
     "not_owner": "The product belongs to another seller.",
     "invalid_quantity": "The quantity is out of range.",
@@ -47,31 +48,10 @@ def request_auction(
 
     Raises errors.Invalid (terms), errors.Conflict, failures.KeyReused, errors.Unavailable.
     """
-    document = auctions.AuctionDocument(
-        id=auction_id,
-        product_id=terms.product_id,
-        requested_by=actor,
-        format=terms.format,
-        currency=terms.currency,
-        starts_at=terms.starts_at,
-        ends_at=terms.ends_at,
-        created_at=now,
-        due_at=terms.starts_at if terms.starts_at > now else None,  # else it opens when inventory accepts it
-        start_price=terms.start_price,
-        ask=terms.start_price,
-        quantity_left=terms.quantity,
-    )
     command = kinds.Request(
         auction_id=auction_id, actor=actor, key=key, at=now, terms=terms, reserve=reserve, **_origin()
     )
-    log_store = runtime.current().store
-    refusal = rules.decide(rules.State(auction_id), command)
-    if not isinstance(refusal, rules.Refusal):
-        runtime.call(log_store.auctions.insert(document))
-    elif not runtime.call(log_store.bids.find([command.idempotency])):
-        # A retry gets the answer of the original request, even if the terms have expired since.
-        raise refusal.error()
-    return _submit(command)
+    return _entry(_request_all([command])[0])
 
 
 def open_auction(*, auction_id: str, actor: str, by_operator: bool, now: int) -> log.Entry:
@@ -140,9 +120,62 @@ def end_sales(run: Sequence[consuming.Received], *, now: int) -> None:
     _submit_all([_end_of_sale(one.envelope, one.event, now) for one in run])
 
 
-def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) -> None:
-    """List the lot of an ended auction again, for as long as it was listed before."""
-    ended = runtime.look(auction_id)
+def relist_auctions(run: Sequence[consuming.Received], *, now: int) -> None:
+    """List the lots of these ended auctions again if their events say so, each for as long as it was listed before."""
+    requests = [_relisting(one.envelope, one.event, now) for one in run if one.event.relist_as is not None]
+    for request, outcome in zip(requests, _request_all(requests), strict=True):
+        try:
+            _entry(outcome)
+        except errors.Conflict:  # also a key that is used, because the times of the terms differ
+            logger.info("already_relisted", auction_id=request.auction_id)
+
+
+def _request_all(requests: Sequence[kinds.Request]) -> list[log.Entry | rules.Refusal | BaseException]:
+    """Insert the documents of these auctions, then append their entries 1, which share one bulk; the outcome of each request."""
+    if not requests:
+        return []
+    store = runtime.current().store
+    refused: dict[str, rules.Refusal] = {}  # by the idempotency of the request
+    for request in requests:
+        decided = rules.decide(rules.State(request.auction_id), request)
+        if isinstance(decided, rules.Refusal):
+            refused[request.idempotency] = decided
+    new = [_document(request) for request in requests if request.idempotency not in refused]
+    runtime.call(_insert_all(new))
+    if refused:
+        # A retry gets the answer of the original request, even if the terms have expired since.
+        answered = runtime.call(store.bids.find(list(refused)))
+        refused = {name: refusal for name, refusal in refused.items() if name not in answered}
+    submitted = [request for request in requests if request.idempotency not in refused]
+    outcomes = dict(zip((each.idempotency for each in submitted), runtime.submit_all(submitted), strict=True))
+    return [refused.get(request.idempotency) or outcomes[request.idempotency] for request in requests]
+
+
+async def _insert_all(documents: Iterable[auctions.AuctionDocument]) -> None:
+    insert = runtime.current().store.auctions.insert
+    await asyncio.gather(*map(insert, documents))
+
+
+def _document(request: kinds.Request) -> auctions.AuctionDocument:
+    terms, now = request.terms, request.at
+    return auctions.AuctionDocument(
+        id=request.auction_id,
+        product_id=terms.product_id,
+        requested_by=request.actor,
+        format=terms.format,
+        currency=terms.currency,
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        created_at=now,
+        due_at=terms.starts_at if terms.starts_at > now else None,  # else it opens when inventory accepts it
+        start_price=terms.start_price,
+        ask=terms.start_price,
+        quantity_left=terms.quantity,
+    )
+
+
+def _relisting(envelope: Envelope, event: events.AuctionEnded, now: int) -> kinds.Request:
+    ended = runtime.look(event.auction_id)
     terms = ended.known_terms
     later = now - terms.starts_at
     hard_stop_at = terms.soft_close.hard_stop_at
@@ -154,20 +187,19 @@ def relist_auction(*, event_id: str, auction_id: str, relist_as: str, now: int) 
             terms.soft_close, hard_stop_at=hard_stop_at + later if hard_stop_at is not None else None
         ),
         relistings_left=terms.relistings_left - 1,
-        relist_of=auction_id,
+        relist_of=event.auction_id,
         as_operator=True,
     )
-    try:
-        request_auction(
-            auction_id=relist_as,
-            actor=ended.requested_by,
-            key=event_id,
-            terms=again,
-            reserve=ended.reserve,
-            now=now,
-        )
-    except errors.Conflict:  # also a key that is used, because the times of the terms differ
-        logger.info("already_relisted", auction_id=relist_as)
+    assert event.relist_as is not None  # noqa: S101
+    return kinds.Request(
+        auction_id=event.relist_as,
+        actor=ended.requested_by,
+        key=envelope.id,
+        at=now,
+        terms=again,
+        reserve=ended.reserve,
+        **_origin(envelope),
+    )
 
 
 async def _show_stock(changes: Iterable[events.StockChanged]) -> None:
@@ -210,7 +242,7 @@ def _schedule(envelope: Envelope, event: events.LotAccepted, now: int) -> list[c
 
 
 def _cancel_refused(envelope: Envelope, event: events.LotRefused, now: int) -> list[commands.Command]:
-    reason = _REFUSED.get(event.reason, event.reason)
+    reason = _REFUSED.get(event.reason, event.reason)  # type: ignore[call-overload]
     return [_cancel_by_inventory(envelope, event.auction_id, reason, None, now)]
 
 

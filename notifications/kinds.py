@@ -74,6 +74,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     The headline is the subject of the e-mail and the text of the feed. `replaces` names the kinds whose earlier
     notifications about the same auction this one puts out of date; `subject` is the figure that both must share.
+    `answers_own_bid`: the reader has just bid on the lot.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     template: str
     replaces: tuple[str, ...] = ()
     subject: Literal["auction_id", "sale_id"] = "auction_id"
+    answers_own_bid: bool = False
 
     @property
     def wire_name(self) -> str:
@@ -153,6 +155,7 @@ _ROWS = (
         mailed=Mailed.NEVER,
         template="leading.txt",
         replaces=_OF_BIDDING,
+        answers_own_bid=True,
     ),
     Kind(
         name="WON",

@@ -22,10 +22,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
-from django.conf import settings
 from django.db import connections
 
-from auction_project.kernel import errors, logs
+from auction_project.kernel import errors, logs, owned
 from auction_project.kernel.messaging import failure, groups
 from orders import models, provider
 
@@ -87,6 +86,11 @@ class Calls:
         """Send the cancellations or refunds of `keys`, and wait for all; what `send` returned or raised, by key."""
         futures = {key: self._settling_threads.submit(send, key) for key in keys}
         return {key: _answer(future) for key, future in futures.items()}
+
+    def close(self) -> None:
+        """Wait for the calls under way, and let go of the threads."""
+        for threads in (self._threads, self._slow_threads, self._settling_threads):
+            threads.shutdown()
 
     def _enter(
         self, calls: Iterable[Call]
@@ -177,4 +181,4 @@ def _answer(future: "concurrent.futures.Future[Answer]") -> Answer | Exception:
     return error if isinstance(error, Exception) else future.result()
 
 
-CALLS = Calls(in_flight=settings.PAYMENT_CALLS_IN_FLIGHT)
+current: owned.Owned[Calls] = owned.Owned("capture calls")

@@ -46,6 +46,7 @@ LINTED = {
     ),
     "the name of a format is compared": "def is_sold_at_once(terms):\n    return terms.format in ('buy_now', 'x')\n",
 }
+MATCHED = "match terms.format:\n    case 'english' | 'x':\n        pass\n"
 
 
 def copy_sources(directory: Path) -> Path:
@@ -55,6 +56,13 @@ def copy_sources(directory: Path) -> Path:
     shutil.copytree(ROOT / ".ci", directory / ".ci")
     shutil.copy(ROOT / "pyproject.toml", directory)
     return directory
+
+
+def copy_lint(directory: Path) -> None:
+    """The lint, and the formats, whose names it reads."""
+    shutil.copytree(ROOT / ".ci", directory / ".ci")
+    formats = "bidding/rules/formats"
+    shutil.copytree(ROOT / formats, directory / formats, ignore=_all_but_python)
 
 
 def _all_but_python(directory: str, names: list[str]) -> set[str]:
@@ -130,12 +138,22 @@ def test_the_contract_catches_its_violation(contract: str, findings: dict[str, s
 @pytest.mark.parametrize("flaw", LINTED)
 def test_the_lint_names_file_and_line(flaw: str, tmp_path: Path) -> None:
     (tmp_path / "orders").mkdir()
-    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    copy_lint(tmp_path)
     (tmp_path / "orders" / "planted.py").write_text(LINTED[flaw])
 
     lint = run(tmp_path, sys.executable, ".ci/lint.py")
 
     assert (lint.returncode, lint.stdout) == (1, f"orders/planted.py:2: {flaw}\n")
+
+
+def test_the_lint_names_a_case_of_a_format(tmp_path: Path) -> None:
+    (tmp_path / "orders").mkdir()
+    copy_lint(tmp_path)
+    (tmp_path / "orders" / "planted.py").write_text(MATCHED)
+
+    lint = run(tmp_path, sys.executable, ".ci/lint.py")
+
+    assert (lint.returncode, lint.stdout) == (1, "orders/planted.py:2: the name of a format is compared\n")
 
 
 @pytest.mark.parametrize("path", ["tests/test_planted.py", "orders/tests/test_planted.py"])

@@ -10,11 +10,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from auction_project.accounts import checks, directory, key_rotation, notices
-        from auction_project.kernel import people
+        from auction_project.accounts import checks, key_rotation, notices
 
         django_checks.register(checks.check_signing_keys)
         key_rotation.install()
         notices.install()
-        people.install(directory.Directory())
         django_checks.register(checks.check_second_factor, django_checks.Tags.security, deploy=True)

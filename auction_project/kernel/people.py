@@ -1,7 +1,7 @@
 """Who stands behind the id of an account, for the admin of every app.
 
-Accounts alone knows addresses: it installs the directory, which decides who may see which address and records who looked.
-An app holds ids, and shows them by `kernel/admin.py`.
+Accounts alone knows addresses: its directory decides who may see which address, and records who looked. An app holds ids,
+and shows them by `kernel/admin.py`.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 from django.http import HttpRequest
+
+from auction_project.kernel import owned
 
 MAX_ADDRESS_CHARACTERS = 254  # of an e-mail address, by which a log names who did something (RFC 5321)
 
@@ -33,26 +35,4 @@ class Directory(Protocol):
         ...
 
 
-class _Empty:
-    """The directory of a process without accounts."""
-
-    def look_up(
-        self, request: HttpRequest, user_ids: Collection[str], *, page: str, is_list: bool
-    ) -> Mapping[str, Person]:
-        return {}
-
-    def find(self, request: HttpRequest, address: str) -> str | None:
-        return None
-
-
-_directory: Directory = _Empty()
-
-
-def directory() -> Directory:
-    return _directory
-
-
-def install(directory: Directory) -> None:
-    """Accounts calls it once, when its app is ready."""
-    global _directory
-    _directory = directory
+directory: owned.Owned[Directory] = owned.Owned("directory of accounts")

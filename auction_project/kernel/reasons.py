@@ -1,4 +1,5 @@
-"""Why a sale failed, in words: one table for e-mails, notices and the admin. `web/static/gavel/js/reasons.js` has the same."""
+"""Why a sale failed, in words: one table for e-mails, notices and the admin. `web/static/gavel/js/reasons.js` has the
+same, and a test compares them."""
 
 from collections.abc import Mapping
 

@@ -120,7 +120,7 @@ class BidBody(rest.StrictSerializer):
         required=False, allow_null=True, help_text='A decimal string such as "125.50": your hidden maximum.'
     )
     currency = api_schemas.CurrencyField(required=False, allow_null=True)
-    quantity = serializers.IntegerField(default=1, help_text="On a buy_now listing.")
+    quantity = serializers.IntegerField(default=1, help_text=f"On a {schemas.SOLD_BY_BID} listing.")
     confirmation = serializers.CharField(
         required=False, help_text="The token of a `confirmation_required`: you mean this very bid."
     )

@@ -17,6 +17,7 @@ from bidding.rules.facts import Hidden
 
 STATUSES = [status.value for status in rules.Status]
 FORMATS = list(rules.formats.FORMATS)
+SOLD_BY_BID = " or ".join(name for name, form in rules.formats.FORMATS.items() if form.sells_by_bid)
 ALLOCATIONS = list(get_args(terms.Allocation))
 OUTCOMES = list(get_args(state.Outcome))
 STANDINGS = list(get_args(rules.Standing))
@@ -64,7 +65,7 @@ class _Common(serializers.Serializer[Any]):
     thumbnail = serializers.CharField(help_text="Address of the small picture, or empty.")
     currency = CurrencyField()
     price = MoneyField(allow_null=True, help_text=f"{AMOUNT} null before the first bid.")
-    minimum = MoneyField(help_text="The minimum next bid; on a buy_now listing the price of a unit.")
+    minimum = MoneyField(help_text=f"The minimum next bid; on a {SOLD_BY_BID} listing the price of a unit.")
     starts_at = serializers.IntegerField(help_text=INSTANT)
     ends_at = serializers.IntegerField(help_text=INSTANT)
     bids = serializers.IntegerField()
@@ -128,7 +129,7 @@ class BidAnswer(serializers.Serializer[Any]):
     ends_at = serializers.IntegerField(help_text=INSTANT)
     reserve_met = serializers.BooleanField()
     quantity_left = serializers.IntegerField()
-    sale_id = serializers.CharField(allow_null=True, help_text="On a buy_now listing: the sale.")
+    sale_id = serializers.CharField(allow_null=True, help_text=f"On a {SOLD_BY_BID} listing: the sale.")
     receipt = Receipt()
 
 

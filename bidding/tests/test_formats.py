@@ -75,3 +75,20 @@ def test_no_code_outside_of_the_formats_compares_a_format() -> None:
 
     assert len(sources) > 300
     assert comparisons == []
+
+
+def test_no_page_names_a_format_outside_of_the_formats() -> None:
+    quoted = re.compile(rf"""["'](?:{"|".join(formats.FORMATS)})["']""")
+    web = ROOT / "auction_project/web"
+    sources = [*(web / "static/gavel/js").rglob("*.js"), *(web / "templates").rglob("*.html")]
+
+    named = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sources
+        if path.parent.name != "formats"
+        for line in path.read_text().splitlines()
+        if quoted.search(line)
+    ]
+
+    assert len(sources) > 60
+    assert named == []

@@ -49,7 +49,8 @@ def test_a_lot_that_grows_as_fast_as_it_is_published_does_not_keep_the_step_from
     log.register()
     transport = _Growing()
     transport.begin_epoch(log_messages.SOURCE)
-    pace = Pace(sweep_seconds=NEVER, entries_per_read=4, heard_poll_seconds=0.0)  # each step asks the writers
+    # Each step asks the writers, whether the relay can hear them already or not.
+    pace = Pace(sweep_seconds=NEVER, entries_per_read=4, heard_poll_seconds=0.0, unheard_poll_seconds=0.0)
     relay = log_relay.LogRelay(transport, readers={}, pace=pace)
     hot, quiet = bids_on("hot", 1), bids_on("quiet", 1)
     grown = []

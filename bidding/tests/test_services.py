@@ -1,6 +1,8 @@
 """What is done to an auction besides bidding: keys that never equal those of bids, late repeats, relisting; and the standing
 of each bidder afterwards."""
 
+from typing import get_args
+
 import pytest
 
 from auction_project.kernel import errors, instants
@@ -96,11 +98,35 @@ def test_a_relisted_lot_has_its_hard_stop_as_long_after_its_end_as_before(bid_lo
         now=T0,
     )
 
-    services.relist_auction(event_id="e", auction_id=AUCTION, relist_as="2" * 32, now=T0 + 5 * lots.HOUR)
+    services.relist_auctions([received(ended(AUCTION, "2" * 32), event_id="e")], now=T0 + 5 * lots.HOUR)
 
     again = runtime.look("2" * 32).known_terms
     assert (again.starts_at, again.ends_at) == (T0 + 5 * lots.HOUR, T0 + 6 * lots.HOUR)
     assert again.soft_close.hard_stop_at == T0 + 6 * lots.HOUR + lots.MINUTE
+
+
+def ended(auction_id, relist_as):
+    return events.AuctionEnded(auction_id=auction_id, product_id="p" * 32, seq=1, relist_as=relist_as)
+
+
+def test_a_run_of_ended_lots_is_listed_again_by_one_bulk_and_a_repeat_adds_nothing(bid_log, monkeypatch):
+    names = [f"{i:032d}" for i in range(20)]
+    for name in names:
+        services.request_auction(
+            auction_id=name, actor=lots.SELLER, key="k", terms=lots.terms(), reserve=None, now=T0
+        )
+    run = [received(ended(name, f"f{name[1:]}"), event_id=f"e-{name}") for name in names]
+    run.append(received(ended(names[0], None), event_id="not again"))
+    bulks = count_bulks(monkeypatch)
+
+    services.relist_auctions(run, now=T0 + 5 * lots.HOUR)
+    services.relist_auctions(run, now=T0 + 6 * lots.HOUR)
+
+    assert bulks == [20]
+    again = [runtime.look(f"f{name[1:]}").known_terms for name in names]
+    assert {(terms.relist_of, terms.starts_at) for terms in again} == {
+        (name, T0 + 5 * lots.HOUR) for name in names
+    }
 
 
 @pytest.mark.parametrize("hard_stop_at", [T0 + lots.HOUR - 1, 0])
@@ -127,6 +153,18 @@ def test_a_lot_whose_units_are_gone_is_cancelled_and_one_that_is_not_listed_yet_
     assert (state.status, state.reason, state.ended) == ("CANCELLED", "The glass broke.", True)
 
 
+def count_bulks(monkeypatch):
+    """The number of entries of each bulk from now on."""
+    append, bulks = runtime.current().store.bids.append, []
+
+    async def count(entries, *, batch):
+        bulks.append(len(entries))
+        return await append(entries, batch=batch)
+
+    monkeypatch.setattr(runtime.current().store.bids, "append", count)
+    return bulks
+
+
 def accepted(auction_id):
     return events.LotAccepted(
         auction_id=auction_id,
@@ -146,13 +184,7 @@ def test_a_run_of_events_is_one_bulk_and_a_member_that_fails_costs_no_other(bid_
             auction_id=name, actor=lots.SELLER, key="k", terms=lots.terms(), reserve=None, now=T0 - 1
         )
     run = [received(accepted(name), event_id=f"e-{name}") for name in [*names, "no such lot", names[0]]]
-    append, bulks = runtime.current().store.bids.append, []
-
-    async def count(entries, *, batch):
-        bulks.append(len(entries))
-        return await append(entries, batch=batch)
-
-    monkeypatch.setattr(runtime.current().store.bids, "append", count)
+    bulks = count_bulks(monkeypatch)
     with pytest.raises(errors.NotFound):
         services.follow_inventory(run, now=T0 - 1)
 
@@ -243,3 +275,7 @@ def test_a_buyer_has_bought_until_the_sale_is_undone():
     listing.fail("lot-5")
 
     assert words(listing, ANN, BEN) == ["bought", "failed"]
+
+
+def test_each_refusal_of_a_lot_has_its_words():
+    assert services._REFUSED.keys() == set(get_args(events.LotRefusal))

@@ -25,7 +25,10 @@ from inventory import books, ledger, models
 from inventory.services import allocation
 
 SYSTEM = "system"
-_LATE = {models.ReservationState.LOST: "stock_lost", models.ReservationState.RELEASED: "lot_ended"}
+_LATE: Mapping[str, events.LotRefusal] = {
+    models.ReservationState.LOST: "stock_lost",
+    models.ReservationState.RELEASED: "lot_ended",
+}
 LISTING_WAIT = timedelta(hours=24)  # how long inherited units stay reserved for a listing that does not come
 EXPIRED_LOTS = 100  # released by one call of release_expired_lots
 
@@ -226,7 +229,9 @@ def _remember(
     )
 
 
-def _objection(stock: books.Books, product: models.Product, listing: Listing, inherited: int) -> str | None:
+def _objection(
+    stock: books.Books, product: models.Product, listing: Listing, inherited: int
+) -> events.LotRefusal | None:
     """Why the lot cannot be, or None. A lot that takes its stock on each sale needs a product that is not depleted."""
     if not listing.as_operator and product.owner_id != listing.requested_by:
         return "not_owner"
@@ -279,7 +284,7 @@ def _transaction() -> Iterator[None]:
         yield
 
 
-def _publish_refusal(listing: Listing, version: int, reason: str, now: datetime) -> None:
+def _publish_refusal(listing: Listing, version: int, reason: events.LotRefusal, now: datetime) -> None:
     refused = events.LotRefused(auction_id=listing.auction_id, product_id=listing.product_id, reason=reason)
     outbox.publish(models.Outbox, refused, now=now, version=version)
 

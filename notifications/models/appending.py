@@ -163,7 +163,7 @@ class _Run:
         lot = self._lots.get(_lot_of(notification))
         if lot is None:
             return
-        if notification.kind == "LEADING" or notification.data.get("own_bid") is True:
+        if kinds.of(notification.kind).answers_own_bid or notification.data.get("own_bid") is True:
             lot.last_bid = notification.seq
         if _place(notification) in self.emails:
             lot.last_mailed[notification.kind] = notification.seq
@@ -224,8 +224,8 @@ def _lots(addressed: Sequence[tuple[str, Request]]) -> dict[tuple[str, str], _Lo
         if request.kind.mailed is kinds.Mailed.ONCE_A_LOT and request.data.get("auction_id") is not None
     }
     rows = _rows(
-        "SELECT needed.user_id, needed.auction_id, n.kind,"
-        " coalesce(max(n.seq) FILTER (WHERE n.kind = 'LEADING' OR n.data -> 'own_bid' = 'true'), 0),"
+        "SELECT needed.user_id, needed.auction_id, n.kind, max(n.seq),"
+        " coalesce(max(n.seq) FILTER (WHERE n.data -> 'own_bid' = 'true'), 0),"
         " coalesce(max(n.seq) FILTER (WHERE e.notification_id IS NOT NULL), 0)"
         " FROM unnest(%s::text[], %s::text[]) AS needed (user_id, auction_id)"
         " JOIN notifications_notification n"
@@ -233,9 +233,10 @@ def _lots(addressed: Sequence[tuple[str, Request]]) -> dict[tuple[str, str], _Lo
         " LEFT JOIN notifications_email e ON e.notification_id = n.id GROUP BY 1, 2, 3",
         lots.keys(),
     )
-    for user_id, auction_id, kind, last_bid, last_mailed in rows:
+    for user_id, auction_id, kind, last, last_own_bid, last_mailed in rows:
         lot = lots[user_id, auction_id]
-        lot.last_bid = max(lot.last_bid, last_bid)
+        answers_own_bid = kind in kinds.TABLE and kinds.of(kind).answers_own_bid
+        lot.last_bid = max(lot.last_bid, last if answers_own_bid else last_own_bid)
         lot.last_mailed[kind] = last_mailed
     return lots
 

@@ -1,6 +1,5 @@
 """The messages that a client may send on a WebSocket, and the origins that may open one. No sockets, no stores."""
 
-import re
 from collections.abc import Iterable
 from typing import Annotated
 from urllib import parse
@@ -13,8 +12,7 @@ from auction_project.kernel import ids
 
 MAX_MESSAGE_CHARACTERS = 2048
 
-_AUCTION_ID = rf"^{ids.ID_FORM}\Z"
-AuctionId = Annotated[str, msgspec.Meta(pattern=_AUCTION_ID)]
+AuctionId = Annotated[str, msgspec.Meta(pattern=rf"^{ids.ID_FORM}\Z")]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
 
@@ -54,10 +52,6 @@ def decode(text: str) -> Resume | Watch | Unwatch | Ping:
         return _decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise NotUnderstood(str(error)) from error
-
-
-def is_auction_id(text: str) -> bool:
-    return re.fullmatch(_AUCTION_ID, text) is not None
 
 
 def is_allowed_origin(

@@ -16,7 +16,7 @@ from urllib import parse
 import msgspec
 import redis
 
-from auction_project.kernel import errors, logs, tokens
+from auction_project.kernel import errors, ids, logs, tokens
 from auction_project.kernel.http import addresses, problems
 from notifications import cursors, frames
 from notifications.push import (
@@ -24,7 +24,6 @@ from notifications.push import (
     background,
     handshakes,
     hub,
-    requests,
     sockets,
     tickets,
     watched_auctions,
@@ -149,7 +148,7 @@ def _auctions(text: str) -> dict[str, int | None]:
     seqs: dict[str, int | None] = {}
     for part in filter(None, text.split(",")):
         auction_id, _, seq = part.partition(":")
-        if not (requests.is_auction_id(auction_id) and _is_seq_or_empty(seq)):
+        if not (ids.is_id(auction_id) and _is_seq_or_empty(seq)):
             raise AuctionsInvalid(field="auctions")
         seqs[auction_id] = int(seq) if seq else None
     if len(seqs) > watched_auctions.MAX_WATCHED:

@@ -94,7 +94,7 @@ def _send_captures(requests: Sequence[SaleRequest], opened: _Outcomes, *, now: d
         return {}
     bank = provider.current()
     failpoints.reach("capture_payment.before_call")
-    return capture_calls.CALLS.make(
+    return capture_calls.current().make(
         [_capture_call(bank, request, opened[request.key]) for request in requests],
         functools.partial(_conclude_captures, bank, {request.key: request for request in requests}, now=now),
     )
@@ -160,7 +160,7 @@ def _send_cancellations(requests: Sequence[transactions.Request], *, now: dateti
         return {}
     bank = provider.current()
     by_key = {request.key: request for request in requests}
-    answers = capture_calls.CALLS.settle(
+    answers = capture_calls.current().settle(
         by_key, lambda key: _traced(by_key[key], "cancel", lambda: bank.cancel(key=key))
     )
     results = {key: answer for key, answer in answers.items() if isinstance(answer, provider.Result)}
@@ -174,7 +174,7 @@ def _send_refunds(requests: Sequence[transactions.Request], *, now: datetime) ->
         return {}
     bank = provider.current()
     by_key = {request.key: request for request in requests}
-    answers = capture_calls.CALLS.settle(
+    answers = capture_calls.current().settle(
         by_key, lambda key: _traced(by_key[key], "refund", lambda: bank.refund(key=key))
     )
     failed = _errors(answers)

@@ -42,7 +42,7 @@ def _no_connection_outlives_a_test() -> Iterator[None]:
 def wait_for_late_calls() -> None:
     """Wait until each call that is answered late has written that down."""
     deadline = time.monotonic() + LATE_CALL_SECONDS
-    while capture_calls.CALLS._open and time.monotonic() < deadline:
+    while capture_calls.current()._open and time.monotonic() < deadline:
         time.sleep(0.01)
 
 

@@ -212,6 +212,23 @@ def test_no_more_calls_are_in_flight_than_the_setting_says(
     assert (most, len(held.concluded)) == (2, 40)
 
 
+@pytest.mark.usefixtures("no_waiting")
+def test_its_end_waits_for_the_calls_under_way(held: Held) -> None:
+    calls = new_calls()
+    with pytest.raises(errors.Unavailable):
+        make(calls, "key", held)
+    end = threading.Thread(target=calls.close)
+    end.start()
+
+    end.join(0.1)
+    assert end.is_alive()
+    held.go.set()
+    end.join(WAIT_SECONDS)
+
+    assert not end.is_alive()
+    assert held.concluded == [CAPTURED]
+
+
 def test_a_group_waits_as_long_as_answers_come(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_calls, "LONG_WAIT_SECONDS", 0.9)
 

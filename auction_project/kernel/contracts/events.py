@@ -10,6 +10,15 @@ from typing import ClassVar, Literal
 import msgspec
 
 FailureReason = Literal["stock_refused", "risk_refused", "payment_refused", "step_failed", "operator"]
+LotRefusal = Literal[
+    "unknown_product",
+    "not_owner",
+    "invalid_quantity",
+    "sold_out",
+    "stock_lost",
+    "another_product",
+    "lot_ended",
+]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,7 +299,7 @@ class LotAccepted(Event, frozen=True, kw_only=True):
 
 
 class LotRefused(Event, frozen=True, kw_only=True):
-    """The answer to ListingRequested when there can be no lot."""
+    """The answer to ListingRequested when there can be no lot. `reason` is one of `LotRefusal`, and later versions may add some."""
 
     TOPIC: ClassVar[str] = "inventory.stock"
     KEY: ClassVar[str] = "product_id"

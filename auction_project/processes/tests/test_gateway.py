@@ -224,10 +224,15 @@ def test_with_a_certificate_it_speaks_tls_and_plain_http_redirects(start: Start,
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=15, context=trusting)
     connection.request("GET", "/")
     answer = connection.getresponse()
+    answer.read()
+    connection.request("GET", "/metrics")
+    refused = connection.getresponse()
     plain = front.ask("POST", "/api/v1/products")
 
     assert offered == "h2"
     assert (answer.status, answer.headers["Strict-Transport-Security"]) == (200, "max-age=31536000")
+    assert (refused.status, refused.headers["Strict-Transport-Security"]) == (404, "max-age=31536000")
+    assert "strict-transport-security" not in plain.headers
     assert front.pools["site"].requests[-1][1]["x-forwarded-proto"] == "https"
     assert (plain.status, plain.headers["location"].partition(":")[0]) == (308, "https")
     connection.close()

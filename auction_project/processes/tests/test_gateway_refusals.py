@@ -129,6 +129,14 @@ def test_the_targets_of_prometheus_are_not_reachable_from_outside(front: Gateway
     assert len(front.seen()) == before
 
 
+@pytest.mark.parametrize("path", ["/%72eadyz", "/live%7A", "/%6detrics", "/%74argets"])
+def test_a_private_path_is_private_in_any_spelling(front: Gateway, path: str) -> None:
+    before = len(front.seen())
+
+    assert front.ask("GET", path).status == 404
+    assert len(front.seen()) == before
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz"])
 def test_probes_and_metrics_are_on_the_private_port_alone(front: Gateway, path: str) -> None:
     before = len(front.seen())
@@ -146,7 +154,9 @@ def test_probes_and_metrics_are_on_the_private_port_alone(front: Gateway, path: 
         ({"BIDS_PER_SECOND": 0.2}, "POST", f"/api/v1/auctions/{AUCTION}/bids", "u1", 3),
         ({"SIGN_INS_PER_MINUTE": 4}, "POST", "/_allauth/app/v1/auth/login", "", 4),
         ({"SIGN_INS_PER_MINUTE": 4}, "POST", "/_allauth/app/v1/auth/%6cogin", "", 4),
+        ({"BIDS_PER_SECOND": 0.2}, "POST", f"/api/v1/auctions/{AUCTION}/b%69ds", "u1", 3),
         ({"STREAMS_PER_SECOND": 0.1, "STREAMS_PER_ADDRESS": 2}, "GET", "/api/v1/stream", "", 3),
+        ({"STREAMS_PER_SECOND": 0.1, "STREAMS_PER_ADDRESS": 2}, "GET", "/api/v1/%73tream", "", 3),
     ],
 )
 def test_beyond_its_limit_a_client_gets_429_and_no_service_sees_it(
@@ -163,6 +173,17 @@ def test_beyond_its_limit_a_client_gets_429_and_no_service_sees_it(
     assert len(front.seen()) == allowed
     if user:
         assert front.ask(method, path, bearer(token(sub="u2"))).status == 200  # each user has an own budget
+
+
+def test_a_budget_of_bids_is_one_for_all_spellings_of_the_path(start: Start) -> None:
+    front = start(BIDS_PER_SECOND=0.2)
+
+    answers = [
+        front.ask("POST", f"/api/v1/auctions/{AUCTION}/{bids}", bearer(token(sub="u1")))
+        for bids in ("bids", "b%69ds", "bi%64s", "bid%73")
+    ]
+
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
 
 
 def test_so_many_streams_of_an_address_may_be_open_at_once(start: Start) -> None:

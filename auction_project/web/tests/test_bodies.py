@@ -7,11 +7,13 @@ from typing import get_args
 
 import pytest
 
+from auction_project.kernel import reasons
 from bidding.rest import schemas
 from bidding.rules import facts, kinds
 
 ROOT = Path(__file__).resolve().parents[3]
-BODIES = ROOT / "auction_project/web/static/gavel/js/bodies.d.ts"
+PAGES = ROOT / "auction_project/web/static/gavel/js"
+BODIES = PAGES / "bodies.d.ts"
 SOCKETS = ROOT / "docs/asyncapi-sockets.json"
 
 
@@ -37,3 +39,10 @@ def test_a_union_names_the_values_of_the_server(name: str, values: list[str]) ->
 
     assert union is not None
     assert sorted(re.findall(r'"([^"]+)"', union[1])) == sorted(values)
+
+
+def test_the_pages_give_a_failed_sale_the_reasons_of_the_e_mails() -> None:
+    table = re.search(r"REASONS = \{(.*?)\};", (PAGES / "reasons.js").read_text(), re.DOTALL)
+
+    assert table is not None
+    assert dict(re.findall(r'(\w+): "([^"]+)"', table[1])) == reasons.IN_WORDS

@@ -78,8 +78,9 @@ function terms() {
 
 function preview() {
   const entered = terms();
+  const takes = formatOf(entered).isContest ? "contest" : "purchase";
   for (const part of form.querySelectorAll("[data-for]")) {
-    if (part instanceof HTMLElement) part.hidden = part.dataset.for !== entered.format;
+    if (part instanceof HTMLElement) part.hidden = part.dataset.for !== takes;
   }
   byId("start_price-label").textContent = formatOf(entered).startLabel;
   const lasts = entered.ends_at - entered.starts_at;
