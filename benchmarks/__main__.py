@@ -145,8 +145,8 @@ def save(measured: report.Results, directory: Path, servers: str) -> None:
     """Write JSON, Markdown and the plot. Scenarios that were not measured keep the figures of an earlier run."""
     directory.mkdir(parents=True, exist_ok=True)
     earlier = report.read(directory / f"{servers}.json")
-    known = earlier | measured
-    results = {name: known[name] for name in scenarios.SCENARIOS if name in known}
+    all_results = earlier | measured
+    results = {name: all_results[name] for name in scenarios.SCENARIOS if name in all_results}
     if not results:
         return  # the run was profiled, and there are no earlier figures
     report.write(directory / f"{servers}.json", results)

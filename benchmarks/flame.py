@@ -45,10 +45,10 @@ class Frame(msgspec.Struct):
 
 def frame_name(frame: str) -> str:
     """module.function of a frame as py-spy writes it: `function (path:line)`. Raises ValueError for anything else."""
-    found = _FRAME.fullmatch(frame)
-    if found is None:
+    parts = _FRAME.fullmatch(frame)
+    if parts is None:
         raise ValueError(f"no frame: {frame}")
-    return f"{_module(found['path'])}.{found['function']}"
+    return f"{_module(parts['path'])}.{parts['function']}"
 
 
 def _module(path: str) -> str:

@@ -150,8 +150,8 @@ def _need(
     is free, because a hash chooses. `occupied`: so many processes are full of something else than work."""
     erlangs = queueing.load(works)
     full = max(erlangs, occupied)
-    wanted = max(1, math.ceil(occupied), math.ceil(round(erlangs / site.utilisation, 9)))
-    processes = wanted if most is None else min(wanted, most)
+    enough = max(1, math.ceil(occupied), math.ceil(round(erlangs / site.utilisation, 9)))
+    processes = enough if most is None else min(enough, most)
     if each_its_own:
         share = [Work(work.rate / processes, work.seconds) for work in works]
         wait = queueing.wait_seconds(share, 1, PERCENT)
@@ -194,7 +194,9 @@ def constants_of(results: report.Results) -> Constants:
 
 
 def _series(results: report.Results, scenario: str, figure: str) -> figures.Series:
-    found = [each for each in results[scenario].figures if each.name == figure] if scenario in results else []
-    if not found:
+    series = (
+        [each for each in results[scenario].figures if each.name == figure] if scenario in results else []
+    )
+    if not series:
         raise Missing(f"{figure!r} was not measured: run make bench ARGS={scenario}")
-    return found[0]
+    return series[0]

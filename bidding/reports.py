@@ -122,10 +122,10 @@ async def record_stock(log_store: mongo.MongoStore, changes: Sequence[events.Sto
     stored = await log_store.reports.stock_of(product_ids)
     newest = dict(stored)
     for change in sorted(changes, key=lambda change: change.version):
-        known = newest.get(change.product_id)
-        if known is not None and known.version >= change.version:
+        report = newest.get(change.product_id)
+        if report is not None and report.version >= change.version:
             continue
-        reserved = known.reserved if known else ()
+        reserved = report.reserved if report else ()
         if change.sale_id is not None:
             reserved = (*reserved, change.sale_id)[-MAX_RESERVED:]
         newest[change.product_id] = stored_reports.ReportedStock(

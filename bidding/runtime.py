@@ -160,8 +160,8 @@ def look(auction_id: str) -> rules.State:
 def ping() -> None:
     """Raises errors.Unavailable when the bid log cannot be written, e.g. because its indexes are missing, or for a clock that
     is off."""
-    found = current()
-    call(found.store.check_fences())
-    offset = call(found.store.clock_offset_ms())
+    running = current()
+    call(running.store.check_fences())
+    offset = call(running.store.clock_offset_ms())
     if abs(offset) > heartbeat.MAX_CLOCK_OFFSET_MS:
         raise errors.Unavailable(f"this machine's clock is {offset:.0f} ms off the store's")

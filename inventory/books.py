@@ -51,8 +51,8 @@ class Books:
         self._balances: dict[str, dict[str, models.Balance]] = defaultdict(dict)  # by product and warehouse
         self._reservations: dict[tuple[str, str], models.Reservation] = {}  # by kind and holder
 
-        wanted = models.Product.objects.filter(id__in=product_ids).order_by("id").select_for_update()
-        self.products = {product.id: product for product in self._product_rows.load(wanted)}
+        products = models.Product.objects.filter(id__in=product_ids).order_by("id").select_for_update()
+        self.products = {product.id: product for product in self._product_rows.load(products)}
         if self.products:
             self._lock_balances(self.products)
 
@@ -212,7 +212,7 @@ class Books:
         return balances
 
     def _lock_balances(self, product_ids: Iterable[str], *, but: Sequence[int] = ()) -> None:
-        wanted = models.Balance.objects.filter(product__in=product_ids).exclude(id__in=but)
-        locked = wanted.select_related("warehouse").order_by("id").select_for_update(of=("self",))
+        balances = models.Balance.objects.filter(product__in=product_ids).exclude(id__in=but)
+        locked = balances.select_related("warehouse").order_by("id").select_for_update(of=("self",))
         for balance in self._balance_rows.load(locked):
             self._balances[balance.product_id][balance.warehouse_id] = balance

@@ -62,9 +62,9 @@ def start_sagas(*, sales: Sequence[Sale], now: datetime) -> int:
     transition = engine.start(definition)
     with transaction.atomic(using=saga_log.DATABASE):
         by_id = {sale.event.sale_id: sale for sale in reversed(sales)}
-        known = set(models.Saga.objects.filter(pk__in=by_id).values_list("pk", flat=True))
+        stored = set(models.Saga.objects.filter(pk__in=by_id).values_list("pk", flat=True))
         new = [
-            sale for sale in sales if by_id[sale.event.sale_id] is sale and sale.event.sale_id not in known
+            sale for sale in sales if by_id[sale.event.sale_id] is sale and sale.event.sale_id not in stored
         ]
         entering = turns.choose([(sale.event.product_id, sale.event.user_id) for sale in new], now=now)
         sagas = [

@@ -49,9 +49,11 @@ def list_followers(sagas: Sequence[models.Saga], *, now: datetime) -> list[model
     same = Q(product_id__in={saga.product_id for saga in sagas}) | Q(
         user_id__in={saga.user_id for saga in sagas}
     )
-    known = selectors.of_known_definitions()
+    of_known_definitions = selectors.of_known_definitions()
     return _choose(
-        models.Saga.objects.filter(models.BEGINNING, same, known, due_at__lte=now), now=now, most=LOOK_AHEAD
+        models.Saga.objects.filter(models.BEGINNING, same, of_known_definitions, due_at__lte=now),
+        now=now,
+        most=LOOK_AHEAD,
     )
 
 

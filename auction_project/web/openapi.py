@@ -14,6 +14,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.authentication import SessionAuthentication
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
@@ -55,5 +56,7 @@ def document_view(_request: HttpRequest) -> HttpResponse:
 
 # Split: its script is a file of its own, because its Content-Security-Policy forbids inline scripts.
 page_view = require_safe(
-    SpectacularSwaggerSplitView.as_view(url_name="openapi", permission_classes=[], authentication_classes=[])
+    SpectacularSwaggerSplitView.as_view(
+        url_name="openapi", permission_classes=[], authentication_classes=[SessionAuthentication]
+    )
 )

@@ -131,10 +131,10 @@ class Catalogue:
 
     async def find_own(self, user_id: str, *, skip: int, limit: int) -> OwnPage:
         """A page of the auctions that the user acted in, the one with the latest act first."""
-        found = await self._run(scripts.OWN, user_id, skip, limit, OWN_SECONDS)
-        if not found:
+        answer = await self._run(scripts.OWN, user_id, skip, limit, OWN_SECONDS)
+        if not answer:
             return OwnPage()
-        epoch, *rest = found
+        epoch, *rest = answer
         if not rest:
             return OwnPage(epoch.decode())
         return OwnPage(epoch.decode(), rest[0], [auction_id.decode() for auction_id in rest[1:]])

@@ -63,13 +63,13 @@ class News:
         that may come next. Raises errors.Unavailable."""
         now = self._clocks.monotonic()
         numbers = {name: writer.next_numbers(now, poll_seconds) for name, writer in self.writers.items()}
-        known = {
+        positions = {
             bid_log.batch_name(name, number): self.writers[name].known(number)
             for name, of_writer in numbers.items()
             for number in of_writer
         }
         counts: dict[str, dict[int, int]] = {name: {} for name, of_writer in numbers.items() if of_writer}
-        for batch_name, batch in (await runtime.current().store.bids.batches(known)).items():
+        for batch_name, batch in (await runtime.current().store.bids.batches(positions)).items():
             name, number = bid_log.batch_of(batch_name)
             counts[name][number] = batch.count
             self._note_batch(batch)

@@ -181,9 +181,9 @@ class AuctionsView(views.APIView):
             skip=(params["page"] - 1) * size,
             limit=size,
         )
-        found = selectors.list_auctions(query)
-        body = paging.page_of(items=found.items, total=found.total, page=params["page"], page_size=size)
-        return response.Response(body, headers={} if found.complete else schemas.INCOMPLETE)
+        lots = selectors.list_auctions(query)
+        body = paging.page_of(items=lots.items, total=lots.total, page=params["page"], page_size=size)
+        return response.Response(body, headers={} if lots.complete else schemas.INCOMPLETE)
 
     @extend_schema(
         summary="Create an auction",

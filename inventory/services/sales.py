@@ -225,13 +225,13 @@ def _restock(stock: books.Books, sale_id: str, now: datetime) -> Restocked:
 @contextlib.contextmanager
 def _books_of(requests: Sequence[SaleRequest], *, with_lots: bool = False) -> Iterator[books.Books]:
     """The books of the products that the sales have reserved, with their reservations and those of their lots."""
-    wanted = _of_sales(requests)
-    sales = models.Reservation.objects.filter(wanted)
+    reservations = _of_sales(requests)
+    sales = models.Reservation.objects.filter(reservations)
     with books.opened(sales.values("product_id")) as stock:
         if with_lots:
             auctions = set(sales.values_list("auction_id", flat=True))
-            wanted |= Q(kind=models.ReservationKind.LOT, holder__in=auctions)
-        stock.lock_reservations(wanted)
+            reservations |= Q(kind=models.ReservationKind.LOT, holder__in=auctions)
+        stock.lock_reservations(reservations)
         yield stock
 
 

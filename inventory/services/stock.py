@@ -29,8 +29,8 @@ def receive_stock(
         with books.opened([product_id]) as stock:
             return stock.post(stock.product(product_id), [leg], cause).as_dict()
 
-    asked = _asked(models.MoveKind.RECEIVE, product_id, warehouse=warehouse, quantity=quantity)
-    return form_keys.perform(asked, _own(key), effect, now=now)
+    form = _form(models.MoveKind.RECEIVE, product_id, warehouse=warehouse, quantity=quantity)
+    return form_keys.perform(form, _own(key), effect, now=now)
 
 
 def adjust_stock(
@@ -76,10 +76,8 @@ def adjust_stock(
                 raise refusals.LotsConcerned(confirmation=loss.confirmation, lots=loss.concerned)
             return losses.book(stock, product, loss, cause).as_dict()
 
-    asked = _asked(
-        models.MoveKind.ADJUST, product_id, warehouse=warehouse, expected=expected, counted=counted
-    )
-    return form_keys.perform(asked, _own(key), effect, now=now)
+    form = _form(models.MoveKind.ADJUST, product_id, warehouse=warehouse, expected=expected, counted=counted)
+    return form_keys.perform(form, _own(key), effect, now=now)
 
 
 def transfer_stock(
@@ -107,10 +105,10 @@ def transfer_stock(
         with books.opened([product_id]) as stock:
             return stock.post(stock.product(product_id), [leg], cause).as_dict()
 
-    asked = _asked(
+    form = _form(
         models.MoveKind.TRANSFER, product_id, source=source, destination=destination, quantity=quantity
     )
-    return form_keys.perform(asked, _own(key), effect, now=now)
+    return form_keys.perform(form, _own(key), effect, now=now)
 
 
 def set_threshold(*, product_id: str, threshold: int, now: datetime) -> models.Product:
@@ -149,7 +147,7 @@ def _own(key: str) -> str:
     return f"desk:{key}"
 
 
-def _asked(kind: models.MoveKind, product_id: str, **figures: str | int) -> form_keys.Form:
+def _form(kind: models.MoveKind, product_id: str, **figures: str | int) -> form_keys.Form:
     return {"kind": kind.value, "product_id": product_id, **figures}
 
 

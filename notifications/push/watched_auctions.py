@@ -62,11 +62,11 @@ class WatchedAuctions(followed.Followed[feeds.AuctionFeed, auction_frames.Kept])
             return
         socket.watched.discard(auction_id)
         exists = auction_id in self.feeds
-        known = self.feeds if exists else self._unproven
-        known[auction_id].leave(socket)
-        if len(known[auction_id]):
+        feeds = self.feeds if exists else self._unproven
+        feeds[auction_id].leave(socket)
+        if len(feeds[auction_id]):
             return
-        del known[auction_id]
+        del feeds[auction_id]
         if exists:
             self._channels.unwant(redis_clients.auction_channel(auction_id))
             metrics.watched.dec()
@@ -108,9 +108,9 @@ class WatchedAuctions(followed.Followed[feeds.AuctionFeed, auction_frames.Kept])
             for auction_id in [key for key, last in heads.items() if last is not None]:
                 self._follow(auction_id)
                 missing.remove(auction_id)
-            known = await bridge.call(selectors.list_known_auctions, missing) if missing else set()
+            existing = await bridge.call(selectors.list_known_auctions, missing) if missing else set()
         for auction_id in missing:
-            if auction_id in known:
+            if auction_id in existing:
                 self._follow(auction_id)
                 continue
             for socket in self._refuse(auction_id, "auction_unknown", "There is no such auction."):

@@ -99,6 +99,15 @@ def test_the_cause_of_a_failure_is_said_in_words_and_filters_the_list(client, si
     assert ">step_failed<" not in listed + shown
 
 
+def test_the_timeline_stands_before_all_else(client, sign_in, parked):
+    sign_in("viewer")
+
+    shown = client.get(page(parked)).content.decode()
+
+    assert shown.count('aria-label="from +') == models.SagaStep.objects.filter(saga=parked).count()
+    assert shown.rindex('aria-label="from +') < shown.lower().index("why it is waiting")
+
+
 def test_the_timeline_shows_when_each_attempt_was_and_how_long(client, sign_in, parked):
     sign_in("viewer")
     began = saga(parked).created_at

@@ -65,3 +65,20 @@ def test_the_api_page_shows_an_operation_within_its_policy(open_window: Open) ->
 
     window.page.get_by_role("button", name="Try it out").wait_for()
     assert window.errors == []
+
+
+def test_the_api_page_has_the_frame_of_the_house_and_follows_its_theme(
+    house: houses.House, open_window: Open
+) -> None:
+    window = open_window(house.new_account("bidder"))
+    page = window.page
+    page.goto("/api/")
+    page.get_by_text("Place a bid").wait_for()
+    assert page.evaluate("document.documentElement.classList.contains('dark-mode')") is False
+
+    page.get_by_role("button", name="Switch between light and dark").click()
+
+    page.locator("html.dark-mode").wait_for()
+    page.get_by_role("link", name="My bids").click()
+    window.expect_text("h1", "My bids")
+    assert window.errors == []

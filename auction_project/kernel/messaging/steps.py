@@ -120,8 +120,8 @@ class Steps:
     def lock(self, keys: Sequence[str]) -> dict[str, Step]:
         """The steps that were begun before, locked, by key. Raises KeyError when one was not."""
         rows = self._table.objects.filter(pk__in=keys).order_by("pk").select_for_update()
-        found = {row.pk: Step(row, is_new=False) for row in rows}
-        return {key: found[key] for key in keys}
+        steps = {row.pk: Step(row, is_new=False) for row in rows}
+        return {key: steps[key] for key in keys}
 
     def decide(self, ends: Iterable[tuple[Step, msgspec.Struct | errors.Refused | None]]) -> None:
         """Store how these open steps ended: with a result, with a refusal, or void (None).

@@ -75,8 +75,8 @@ def certificates(environment: Mapping[str, str], *, now: datetime) -> checking.V
         return checking.skipped("No certificate is configured here.")
     ends = {}
     for name, path in named.items():
-        found = x509.load_pem_x509_certificates(Path(path).read_bytes())
-        ends[name] = min(certificate.not_valid_after_utc for certificate in found)
+        certificates = x509.load_pem_x509_certificates(Path(path).read_bytes())
+        ends[name] = min(certificate.not_valid_after_utc for certificate in certificates)
     name, end = min(ends.items(), key=lambda item: item[1])
     days = (end - now).days
     renew = f"Renew it, put it into the file that {name} names, and restart the process."
@@ -89,13 +89,13 @@ def certificates(environment: Mapping[str, str], *, now: datetime) -> checking.V
 
 def disk(directories: Sequence[str | Path]) -> checking.Verdict:
     """Whether the file systems of these directories (or of the nearest ones that exist) have space."""
-    found = {}
+    usages = {}
     for directory in directories:
         path = Path(directory).absolute()
         while not path.exists():
             path = path.parent
-        found[path] = shutil.disk_usage(path)
-    path, usage = min(found.items(), key=lambda item: item[1].free)
+        usages[path] = shutil.disk_usage(path)
+    path, usage = min(usages.items(), key=lambda item: item[1].free)
     said = f"{path} has {usage.free / 1024**3:.1f} GiB free of {usage.total / 1024**3:.1f}."
     free_space = "Delete what is not needed, or enlarge the file system."
     if usage.free < FULL_BYTES:

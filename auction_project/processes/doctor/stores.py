@@ -162,16 +162,16 @@ def _redis(facts: Facts) -> checking.Verdict:
         seconds, microseconds = client.time()
         ended = time.time()
         facts.offsets_ms["redis"] = mongo.offset_ms(seconds + microseconds / 1e6, before=began, after=ended)
-        found = client.info("everything")
-    facts.versions["redis"] = found["redis_version"]
-    if found.get("maxmemory") and found.get("maxmemory_policy") != "noeviction":
+        info = client.info("everything")
+    facts.versions["redis"] = info["redis_version"]
+    if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
         return checking.warn(
-            f"Redis deletes data when its memory is full ({found['maxmemory_policy']}).",
+            f"Redis deletes data when its memory is full ({info['maxmemory_policy']}).",
             "Set maxmemory-policy noeviction.",
         )
-    if found.get("maxmemory") and found["used_memory"] > 0.9 * found["maxmemory"]:
+    if info.get("maxmemory") and info["used_memory"] > 0.9 * info["maxmemory"]:
         return checking.warn("Redis uses more than 90 % of its memory.", "Raise maxmemory.")
-    if found.get("aof_enabled") and found.get("aof_last_write_status") != "ok":
+    if info.get("aof_enabled") and info.get("aof_last_write_status") != "ok":
         return checking.fail("Redis cannot write its log.", "Look at its disk and at its log.")
     return _answers(ended - began)
 

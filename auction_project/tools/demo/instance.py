@@ -116,11 +116,11 @@ class Instance:
         request, answer = self._file.with_suffix(".request"), self._file.with_suffix(".answer")
         if not request.exists():
             return
-        wanted = json.loads(request.read_text(encoding="utf-8"))
+        change = json.loads(request.read_text(encoding="utf-8"))
         request.unlink()
         with answer.open("w", encoding="utf-8", buffering=1) as lines:
             try:
-                for line in do(wanted):
+                for line in do(change):
                     lines.write(f"{line}\n")
             except Exception as refusal:
                 lines.write(f"{_REFUSED}{refusal}\n")

@@ -99,10 +99,10 @@ def _group(process: registry.Process) -> str:
 
 
 def _sum(figures: Sequence[registry.Figure | None], form: str) -> str:
-    known = [figure for figure in figures if figure is not None]
-    if not known:
+    present = [figure for figure in figures if figure is not None]
+    if not present:
         return "-"
-    return form.format(registry.Figure(sum(figure.value for figure in known), known[0].unit))
+    return form.format(registry.Figure(sum(figure.value for figure in present), present[0].unit))
 
 
 def _counts(counts: Mapping[str, int]) -> str:

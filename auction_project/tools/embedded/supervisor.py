@@ -255,8 +255,8 @@ class Supervisor:
             None,
         )
         if child is None:
-            known = ", ".join(child.server.control_name for child in self._children)
-            raise control.Refused(f"No server {name} here (there are: {known}).")
+            names = ", ".join(child.server.control_name for child in self._children)
+            raise control.Refused(f"No server {name} here (there are: {names}).")
         allowed = {
             "kill": ("running", "paused"),
             "pause": ("running",),

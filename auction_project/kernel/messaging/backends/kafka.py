@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar
 
 import confluent_kafka
@@ -186,14 +186,16 @@ class KafkaBroker:
         }
 
     def has_handled(self, group: str, places: broker.Places) -> bool:
-        asked = [
+        topic_partitions = [
             confluent_kafka.TopicPartition(self._prefix + topic, number, int(position))
             for (topic, number), position in places.items()
         ]
-        if not asked:
+        if not topic_partitions:
             return True
-        committed = {(place.topic, place.partition): place.offset for place in self._committed(group, asked)}
-        return all(committed[place.topic, place.partition] > place.offset for place in asked)
+        committed = {
+            (place.topic, place.partition): place.offset for place in self._committed(group, topic_partitions)
+        }
+        return all(committed[place.topic, place.partition] > place.offset for place in topic_partitions)
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         """Drops nothing: the topics' retention does that."""
@@ -237,7 +239,7 @@ class KafkaBroker:
         self.prepare(topics)
 
     def _create(self, topics: list[admin.NewTopic]) -> None:
-        """Create `topics` and return when they are visible."""
+        """Create `topics` and return when they can be used."""
         if not topics:
             return
         for future in self._admin.create_topics(topics, request_timeout=REQUEST_SECONDS).values():
@@ -248,11 +250,28 @@ class KafkaBroker:
                     raise errors.Unavailable(f"Kafka did not create a topic: {error}") from error
             except TimeoutError as error:
                 raise errors.Unavailable("Kafka did not create a topic in time") from error
+        names = {topic.topic for topic in topics}
         deadline = time.monotonic() + REQUEST_SECONDS
-        while unseen := {topic.topic for topic in topics} - self._topic_names():
+        while not self._are_led(names):
             if time.monotonic() > deadline:
-                raise errors.Unavailable(f"Kafka created topics that are not visible: {sorted(unseen)}")
+                raise errors.Unavailable(f"Kafka created topics that cannot be used: {sorted(names)}")
             time.sleep(POLL_SECONDS)
+
+    def _are_led(self, names: Set[str]) -> bool:
+        """Whether the leader of each partition of these topics answers. A new topic is visible before."""
+        existing = _call(self._admin.list_topics, timeout=REQUEST_SECONDS).topics
+        if not names <= existing.keys():
+            return False
+        places = [
+            confluent_kafka.TopicPartition(name, number)
+            for name in names
+            for number in existing[name].partitions
+        ]
+        try:
+            self._offsets(places, admin.OffsetSpec.latest())
+        except errors.Unavailable:
+            return False
+        return True
 
     def _epoch_topic(self, source: str) -> str:
         return f"{self._prefix}epoch.{source}"

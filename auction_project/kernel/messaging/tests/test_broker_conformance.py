@@ -33,6 +33,14 @@ def test_a_topic_that_was_prepared_is_not_missing(broker: brokers.Broker) -> Non
     assert broker.missing([TOPIC, "other"]) == before[1:]
 
 
+def test_a_topic_that_was_prepared_can_be_read_at_once(broker: brokers.Broker) -> None:
+    for number in range(10):
+        topic = f"{TOPIC}-{number}"
+        broker.prepare([topic])
+
+        assert list(broker.read(topic)) == []
+
+
 # --- order, ownership, redelivery --------------------------------------------------------------------------------
 
 

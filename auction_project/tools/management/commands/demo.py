@@ -109,8 +109,8 @@ class Command(BaseCommand):
                 return
             for command in ("verify", "doctor"):
                 if options[command] is not None:
-                    known = ["--answers", str(ANSWERS)] if command == "verify" else []
-                    _replace_by(command, [*known, *options[command]], here.read()["services"])
+                    arguments = ["--answers", str(ANSWERS)] if command == "verify" else []
+                    _replace_by(command, [*arguments, *options[command]], here.read()["services"])
             here.hold()
         except (instance.NotRunning, instance.AlreadyRunning, TimeoutError, ValueError) as refusal:
             raise CommandError(str(refusal)) from refusal
