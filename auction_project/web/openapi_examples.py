@@ -1,4 +1,5 @@
-"""One example for each answer of the REST API, by the name of its component. A test holds each against its schema."""
+"""One example for each body of the REST API, sent or answered, by the name of its component. A test holds each against its
+schema."""
 
 from typing import Any
 
@@ -7,6 +8,7 @@ _AUCTION = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 _PRODUCT = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 _HASH = "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a"
 _AT = 1_795_000_000_000
+_LATER = 1_900_000_000_000  # an auction begins in the future
 _SOFT_CLOSE = {
     "window_ms": 120_000,
     "extension_ms": 120_000,
@@ -143,6 +145,9 @@ EXAMPLES: dict[str, Any] = {
         "state": "ACTIVE",
         "created_at": _AT // 1000,
     },
+    "RoleChangeBodyRequest": {"grant": "seller", "reason": "They sell their own pieces."},
+    "ReasonBodyRequest": {"reason": "The piece broke."},
+    "ErasureBodyRequest": {"password": "going-going-gone"},
     "PersonalData": {
         "account": {
             "id": _USER,
@@ -184,6 +189,15 @@ EXAMPLES: dict[str, Any] = {
     "Refresh": {"refresh_token": _TOKENS["refresh_token"]},
     "Refreshed": {"status": 200, "data": _TOKENS},
     "ServerTime": {"now": _AT},
+    "AuctionBodyRequest": {
+        "product_id": _PRODUCT,
+        "format": "english",
+        "currency": "EUR",
+        "start_price": "100.00",
+        "reserve_price": "150.00",
+        "starts_at": _LATER,
+        "ends_at": _LATER + 3_600_000,
+    },
     "Auction": _AUCTION_NOW,
     "AuctionPage": {
         "items": [{**_LISTED, "start_price": "10.00"}],
@@ -191,6 +205,7 @@ EXAMPLES: dict[str, Any] = {
         "pages": 1,
         "total": 1,
     },
+    "BidBodyRequest": {"amount": "125.50", "currency": "EUR"},
     "BidAnswer": _BID,
     "Outcome": _BID,
     "History": {
@@ -225,6 +240,7 @@ EXAMPLES: dict[str, Any] = {
         "by_status": [_TALLY],
         "by_day": [{"day": "2026-11-28", **_TALLY}],
     },
+    "CardBodyRequest": {"number": "4242424242424242"},
     "Card": {
         "brand": "visa",
         "last4": "4242",
@@ -232,6 +248,8 @@ EXAMPLES: dict[str, Any] = {
         "usable": True,
         "unusable_reason": None,
     },
+    "ProductBodyRequest": {"sku": "SEX-1", "title": "Sextant", "condition": "GOOD"},
+    "PatchedCorrectionBodyRequest": {"description": "Brass, about 1890."},
     "Product": _STOCKED,
     "ProductPage": {"items": [_STOCKED], "page": 1, "pages": 1, "total": 1},
     "NotificationList": {
@@ -241,6 +259,7 @@ EXAMPLES: dict[str, Any] = {
         "more": False,
         "snapshot_required": False,
     },
+    "ReadBodyRequest": {"cursor": _ITEM["cursor"]},
     "ReadPosition": {"cursor": _ITEM["cursor"], "unread": 0},
     "ServiceList": {
         "items": [

@@ -103,6 +103,17 @@ def test_every_answer_has_a_schema_and_an_example_that_fits_it(document: dict[st
                     validator(document, schema).validate(media["example"])
 
 
+def test_every_body_that_is_sent_has_an_example_that_fits_it(document: dict[str, Any]) -> None:
+    bodies = [
+        operation["requestBody"] for _, _, operation in operations(document) if "requestBody" in operation
+    ]
+    assert bodies
+    for body in bodies:
+        schema = body["content"]["application/json"]["schema"]
+        example = resolved(document, schema)["example"]
+        validator(document, schema).validate(example)
+
+
 def test_every_operation_has_a_summary_that_fits_its_line(document: dict[str, Any]) -> None:
     summaries = [operation.get("summary", "") for _, _, operation in operations(document)]
 
