@@ -21,7 +21,7 @@ class StoreProbe:
 
     def __init__(self, stores: Sequence[str]) -> None:
         self._threads = concurrent.futures.ThreadPoolExecutor(len(stores), thread_name_prefix=self.name)
-        self._asked: dict[str, concurrent.futures.Future[float | None]] = {}
+        self._questions: dict[str, concurrent.futures.Future[float | None]] = {}
         self._stores = stores
         self._next = 0.0
 
@@ -31,15 +31,15 @@ class StoreProbe:
             return False
         self._next = time.monotonic() + PAUSE_SECONDS
         for store in self._stores:
-            if store not in self._asked:
-                self._asked[store] = self._threads.submit(_answer_seconds, store)
-        concurrent.futures.wait(self._asked.values(), ANSWER_SECONDS)
-        for store, asked in list(self._asked.items()):
-            seconds = asked.result() if asked.done() else None
+            if store not in self._questions:
+                self._questions[store] = self._threads.submit(_answer_seconds, store)
+        concurrent.futures.wait(self._questions.values(), ANSWER_SECONDS)
+        for store, question in list(self._questions.items()):
+            seconds = question.result() if question.done() else None
             metrics.store_up.labels(store).set(seconds is not None)
             metrics.store_seconds.labels(store).set(ANSWER_SECONDS if seconds is None else seconds)
-            if asked.done():
-                del self._asked[store]
+            if question.done():
+                del self._questions[store]
         return False
 
     def close(self) -> None:

@@ -164,21 +164,21 @@ class KafkaBroker:
             client.close()
 
     def lag(self, group: str, topics: Sequence[str]) -> int:
-        places = self._places_of(topics)
-        if not places:
+        topic_partitions = self._topic_partitions_of(topics)
+        if not topic_partitions:
             return 0
-        committed = self._committed(group, places)
-        first = self._offsets(places, admin.OffsetSpec.earliest())
-        end = self._offsets(places, admin.OffsetSpec.latest())
+        committed = self._committed(group, topic_partitions)
+        first = self._offsets(topic_partitions, admin.OffsetSpec.earliest())
+        end = self._offsets(topic_partitions, admin.OffsetSpec.latest())
         total = 0
-        for place in committed:
-            key = (place.topic, place.partition)
-            total += end[key] - max(place.offset, first[key])
+        for topic_partition in committed:
+            key = (topic_partition.topic, topic_partition.partition)
+            total += end[key] - max(topic_partition.offset, first[key])
         return total
 
     def ends(self, topics: Sequence[str]) -> broker.Places:
-        places = self._places_of(topics)
-        ends = self._offsets(places, admin.OffsetSpec.latest()) if places else {}
+        topic_partitions = self._topic_partitions_of(topics)
+        ends = self._offsets(topic_partitions, admin.OffsetSpec.latest()) if topic_partitions else {}
         return {
             (topic.removeprefix(self._prefix), number): str(end - 1)
             for (topic, number), end in ends.items()
@@ -193,9 +193,13 @@ class KafkaBroker:
         if not topic_partitions:
             return True
         committed = {
-            (place.topic, place.partition): place.offset for place in self._committed(group, topic_partitions)
+            (topic_partition.topic, topic_partition.partition): topic_partition.offset
+            for topic_partition in self._committed(group, topic_partitions)
         }
-        return all(committed[place.topic, place.partition] > place.offset for place in topic_partitions)
+        return all(
+            committed[topic_partition.topic, topic_partition.partition] > topic_partition.offset
+            for topic_partition in topic_partitions
+        )
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         """Drops nothing: the topics' retention does that."""
@@ -262,13 +266,13 @@ class KafkaBroker:
         existing = _call(self._admin.list_topics, timeout=REQUEST_SECONDS).topics
         if not names <= existing.keys():
             return False
-        places = [
+        topic_partitions = [
             confluent_kafka.TopicPartition(name, number)
             for name in names
             for number in existing[name].partitions
         ]
         try:
-            self._offsets(places, admin.OffsetSpec.latest())
+            self._offsets(topic_partitions, admin.OffsetSpec.latest())
         except errors.Unavailable:
             return False
         return True
@@ -295,7 +299,7 @@ class KafkaBroker:
             if self._prefix + topic in existing
         }
 
-    def _places_of(self, topics: Sequence[str]) -> list[Any]:
+    def _topic_partitions_of(self, topics: Sequence[str]) -> list[Any]:
         """Each partition of the topics that exist."""
         return [
             confluent_kafka.TopicPartition(self._prefix + topic, number)
@@ -303,26 +307,33 @@ class KafkaBroker:
             for number in numbers
         ]
 
-    def _committed(self, group: str, places: list[Any]) -> list[Any]:
+    def _committed(self, group: str, topic_partitions: list[Any]) -> list[Any]:
         """The offsets that `group` has committed, read by a consumer that joins no group: the admin client crashes the
         process when a group's coordinator has moved (a null pointer in the library)."""
         config = self._common | {"group.id": self._prefix + group, "enable.auto.commit": False}
         client = confluent_kafka.Consumer(config, logger=_library_log)
         try:
-            answer: list[Any] = _call(client.committed, places, timeout=REQUEST_SECONDS)
+            answer: list[Any] = _call(client.committed, topic_partitions, timeout=REQUEST_SECONDS)
         finally:
             client.close()
-        if failed := next((place.error for place in answer if place.error), None):
+        if failed := next(
+            (topic_partition.error for topic_partition in answer if topic_partition.error), None
+        ):
             raise errors.Unavailable(f"Kafka does not give the offsets of {group}: {failed}")
         return answer
 
-    def _offsets(self, places: list[Any], which: Any) -> dict[tuple[str, int], int]:
-        futures = self._admin.list_offsets(dict.fromkeys(places, which), request_timeout=REQUEST_SECONDS)
-        return {(place.topic, place.partition): _result(future).offset for place, future in futures.items()}
+    def _offsets(self, topic_partitions: list[Any], which: Any) -> dict[tuple[str, int], int]:
+        futures = self._admin.list_offsets(
+            dict.fromkeys(topic_partitions, which), request_timeout=REQUEST_SECONDS
+        )
+        return {
+            (topic_partition.topic, topic_partition.partition): _result(future).offset
+            for topic_partition, future in futures.items()
+        }
 
     def _read_partition(self, client: Any, topic: str, number: int, start: int) -> Iterator[broker.Record]:
-        place = confluent_kafka.TopicPartition(self._prefix + topic, number)
-        first, end = _call(client.get_watermark_offsets, place, timeout=REQUEST_SECONDS)
+        topic_partition = confluent_kafka.TopicPartition(self._prefix + topic, number)
+        first, end = _call(client.get_watermark_offsets, topic_partition, timeout=REQUEST_SECONDS)
         start = max(first, start)
         if start >= end:
             return
@@ -398,7 +409,7 @@ class KafkaConsumer:
     def hold(self, record: broker.Record, seconds: float) -> None:
         if owned := self._owned.get((record.topic, record.partition)):
             owned.held_until = time.monotonic() + seconds
-            _call(self._client.pause, [self._place(record.topic, record.partition)])
+            _call(self._client.pause, [self._topic_partition(record.topic, record.partition)])
 
     def close(self) -> None:
         if self._client is None:
@@ -425,42 +436,48 @@ class KafkaConsumer:
             client.close()
         self._owned.clear()
 
-    def _on_assign(self, _client: Any, places: Sequence[Any]) -> None:
-        for place in places:
-            self._owned[place.topic.removeprefix(self._prefix), place.partition] = _Owned()
+    def _on_assign(self, _client: Any, topic_partitions: Sequence[Any]) -> None:
+        for topic_partition in topic_partitions:
+            self._owned[topic_partition.topic.removeprefix(self._prefix), topic_partition.partition] = (
+                _Owned()
+            )
 
-    def _on_revoke(self, _client: Any, places: Sequence[Any]) -> None:
+    def _on_revoke(self, _client: Any, topic_partitions: Sequence[Any]) -> None:
         try:
             if self._client is not None:
                 self._commit()
         except (errors.Unavailable, broker.OwnershipLost) as error:
             log.info("revoked_without_commit", error=str(error))
-        self._on_lost(_client, places)
+        self._on_lost(_client, topic_partitions)
 
-    def _on_lost(self, _client: Any, places: Sequence[Any]) -> None:
-        for place in places:
-            self._owned.pop((place.topic.removeprefix(self._prefix), place.partition), None)
+    def _on_lost(self, _client: Any, topic_partitions: Sequence[Any]) -> None:
+        for topic_partition in topic_partitions:
+            self._owned.pop(
+                (topic_partition.topic.removeprefix(self._prefix), topic_partition.partition), None
+            )
 
-    def _place(self, topic: str, partition: int, offset: int = -1001) -> Any:
+    def _topic_partition(self, topic: str, partition: int, offset: int = -1001) -> Any:
         return confluent_kafka.TopicPartition(self._prefix + topic, partition, offset)
 
     def _commit(self) -> None:
         """Commit the offsets that are due. Raises OwnershipLost (this member then begins again), errors.Unavailable (the
         next commit then tries again)."""
         self._committed_at = time.monotonic()
-        due = {place: owned.commit for place, owned in self._owned.items() if owned.commit is not None}
+        due = {key: owned.commit for key, owned in self._owned.items() if owned.commit is not None}
         if not due:
             return
-        offsets = [self._place(topic, number, offset) for (topic, number), offset in due.items()]
+        offsets = [self._topic_partition(topic, number, offset) for (topic, number), offset in due.items()]
         try:
             answer = self._client.commit(offsets=offsets, asynchronous=False)
-            failed = next((place.error for place in answer if place.error), None)
+            failed = next(
+                (topic_partition.error for topic_partition in answer if topic_partition.error), None
+            )
         except confluent_kafka.KafkaException as error:
             failed = error.args[0]
         if failed is None:
-            for place, offset in due.items():
-                if self._owned[place].commit == offset:
-                    self._owned[place].commit = None
+            for key, offset in due.items():
+                if self._owned[key].commit == offset:
+                    self._owned[key].commit = None
         elif failed.code() in _LOST:
             self._end()
             raise broker.OwnershipLost(f"the group has gone on without this member: {failed}")
@@ -471,7 +488,7 @@ class KafkaConsumer:
         for (topic, number), owned in self._owned.items():
             if owned.held_until is not None and owned.held_until <= now:
                 owned.held_until = None
-                _call(self._client.resume, [self._place(topic, number)])
+                _call(self._client.resume, [self._topic_partition(topic, number)])
 
     def _backlog(self) -> list[broker.Record]:
         """The records that are not acknowledged, of the partitions that are not held."""
