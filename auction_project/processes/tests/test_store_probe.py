@@ -48,7 +48,7 @@ def test_a_store_that_hangs_is_down_and_the_others_are_asked_on(stores: Stores) 
     assert seconds == 0.1
 
     stores.released.set()
-    probe._asked["hanging"].result(20)
+    probe._questions["hanging"].result(20)
     probe.step()
     assert up("hanging") == 1
     probe.close()
