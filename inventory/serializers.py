@@ -18,7 +18,7 @@ class ProductsQuery(paging.PageQuery):
     )
 
 
-class ProductBody(rest.StrictSerializer):
+class ProductBody(rest.FormBody):
     """A new product."""
 
     sku = serializers.CharField(max_length=services.MAX_SKU_CHARACTERS)
@@ -38,7 +38,7 @@ class ProductBody(rest.StrictSerializer):
     )
 
 
-class CorrectionBody(rest.StrictSerializer):
+class CorrectionBody(rest.FormBody):
     """What is left out stays as it is."""
 
     title = serializers.CharField(max_length=services.MAX_TITLE_CHARACTERS, required=False)

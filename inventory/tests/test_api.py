@@ -230,6 +230,14 @@ def test_a_bad_body_names_its_field_and_changes_nothing(client, operator, change
     assert not models.Product.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["owner_id", "title", "image"])
+def test_an_empty_field_of_a_form_is_refused_as_in_json(client, operator, field):
+    answer = post_form(client, BODY | {field: ""}, operator)
+
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert not models.Product.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [

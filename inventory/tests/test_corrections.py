@@ -241,6 +241,15 @@ def test_the_owner_puts_another_picture_in_its_place(client, make_product, peopl
     assert client.get(answer.json()["thumbnail"]).status_code == 200
 
 
+def test_an_empty_title_beside_a_picture_is_refused_as_in_json(client, make_product, people):
+    product = make_product(owner_id=SELLER)
+
+    answer = patch_picture(client, product, picture(), people["the owner"], title="")
+
+    assert (answer.status_code, answer.json()["field"]) == (400, "title")
+    assert_unchanged(product)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -15,7 +15,7 @@ import math
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, QueryDict
 from rest_framework import authentication, exceptions, permissions, request, response, serializers
 
 from auction_project.kernel import errors, tokens
@@ -110,6 +110,15 @@ class StrictSerializer(serializers.Serializer[Any]):
         serializer = cls(data=data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+
+class FormBody(StrictSerializer):
+    """A body that comes as JSON or as a form. An empty field of a form is a field, as in JSON: Django REST framework takes
+    it for one that was left out."""
+
+    @classmethod
+    def of(cls, data: Any) -> dict[str, Any]:
+        return super().of(data.dict() if isinstance(data, QueryDict) else data)
 
 
 class NothingBody(StrictSerializer):
