@@ -3,6 +3,7 @@
 Every process is real. The tests use the API, and read the stores only for what it does not show.
 """
 
+import functools
 import uuid
 from typing import Any
 
@@ -148,12 +149,9 @@ def test_an_english_auction_becomes_a_confirmed_order_and_both_streams_report_it
     assert kinds_of(second, auction_id) == ["leading", "won", "order_confirmed"]
     assert kinds_of(first, auction_id) == ["leading", "outbid", "outbid", "next_in_line", "lost"]
 
-    house.wait_until(
-        lambda: len(socket.messages.of(event="LotSettled")) == 1, "the socket to receive the end"
-    )
-    house.wait_until(
-        lambda: stream.messages.of(type="notification", kind="order_confirmed"), "the stream to receive it"
-    )
+    for messages, kind in ((socket.messages, "lost"), (stream.messages, "order_confirmed")):
+        for last in ({"event": "LotSettled"}, {"type": "notification", "kind": kind}):
+            house.wait_until(functools.partial(messages.of, **last), f"a client to receive {last}")
     public = [message["seq"] for message in socket.messages.of(type="auction")]
     assert public == list(range(1, ended["seq"] + 1))
     assert [message["data"]["price"] for message in socket.messages.of(event="BidPlaced")] == [
