@@ -9,9 +9,10 @@ from benchmarks import market
 
 
 async def test_a_request_that_is_given_up_leaves_no_answer_to_the_next_one():
-    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+    is_asked, may_answer, connections = asyncio.Event(), asyncio.Event(), []
 
     async def serve(reader, writer):
+        connections.append(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
@@ -36,3 +37,4 @@ async def test_a_request_that_is_given_up_leaves_no_answer_to_the_next_one():
             may_answer.set()
 
             assert await next_one == (200, {"path": "/next"})
+        await asyncio.gather(*connections)  # the server does not wait for them
