@@ -4,10 +4,14 @@
 The gateway runs without Django's apps, because it needs none: so it is back sooner after it has died.
 """
 
+import gc
 import os
 import sys
 
+import auction_project
+
 if __name__ == "__main__":
+    gc.set_threshold(auction_project.NEW_OBJECTS)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
     from django.core.exceptions import ImproperlyConfigured
 

@@ -34,7 +34,6 @@ from bidding.rest import bid_endpoint
 from notifications.push import routing, sse
 
 ANSWER_SECONDS = 4.0  # below the time-outs of probes
-NEW_OBJECTS = 10_000  # between two collections; by default 700, which are only some 30 bids
 _AUCTIONS, _BIDS = "/api/v1/auctions/", "/bids"
 _SERVES_BIDDING = "bidding" in settings.SERVICES
 _SERVES_NOTIFICATIONS = "notifications" in settings.SERVICES
@@ -74,7 +73,6 @@ async def _lifespan(receive: Any, send: Any) -> None:
             state.loop = asyncio.get_running_loop()
             gc.collect()
             gc.freeze()  # what a process starts with is never garbage: collections need not walk through it
-            gc.set_threshold(NEW_OBJECTS)
             await send({"type": "lifespan.startup.complete"})
         else:
             await bootstrap.stop_web()

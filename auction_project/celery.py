@@ -5,20 +5,23 @@ acknowledged late and delivered again soon; results are never stored. What worke
 `processes/celery_hooks.py`, and what beat sends in `processes/celery_schedule.py`.
 """
 
+import gc
 import os
 
 from celery import Celery
 from kombu import Exchange, Queue
 
+from auction_project import NEW_OBJECTS
 from auction_project.processes import celery_hooks, celery_schedule, celery_transport, roles
 
+gc.set_threshold(NEW_OBJECTS)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auction_project.settings.base")
 
 # As for every role (running.RoleCommand): without Django's system checks, a worker that died is back sooner.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 celery_transport.install(roles.QUEUES)
-app = Celery("gavel")
+app = Celery("gavel", amqp=celery_transport.AMQP)
 app.conf.update(
     task_queues=[Queue(name, Exchange("gavel", type="direct"), routing_key=name) for name in roles.QUEUES],
     task_default_queue="sweep",

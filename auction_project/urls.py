@@ -7,6 +7,7 @@ from django.urls import include, path
 from auction_project import api_urls
 from auction_project.processes import services_page
 from auction_project.web import event_documents, openapi
+from orders.desk import pages as desk_pages
 
 urlpatterns = [path("api/v1/", include(api_urls.APPS[service])) for service in settings.SERVICES]
 if "accounts" in settings.SERVICES:
@@ -14,6 +15,7 @@ if "accounts" in settings.SERVICES:
     urlpatterns += [
         api_urls.REGISTRY,
         *services_page.urlpatterns,
+        *desk_pages.urlpatterns,
         path("admin/", admin.site.urls),
         path("accounts/", include("auction_project.accounts.page_urls")),
         path("accounts/", include("allauth.urls")),

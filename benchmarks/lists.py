@@ -1,13 +1,15 @@
-"""Lists of open lots at LOTS lots, and what 40 clients that list cost the bids beside them.
+"""Lists and searches of open lots at LOTS lots, and what 40 clients that list cost the bids beside them.
 
 The lots are put into the catalogue directly, and a web process alone is measured. Each list differs in page, size and order,
-every fourth has a filter or a word, and each client has an address of its own.
+every fourth has a filter or a word, and each client has an address of its own. Each word is in a quarter of the titles. Searches
+come one after the other with SEARCH_PAUSE_SECONDS between them, because those of one process take turns with pauses.
 """
 
 import asyncio
 import itertools
 import random
 import time
+from urllib import parse
 
 import msgspec
 
@@ -20,7 +22,8 @@ from bidding.catalogue import index
 from bidding.store import auctions
 
 LOTS = (5_000, 20_000)
-LISTS = 200
+LISTS = SEARCHES = 200
+SEARCH_PAUSE_SECONDS = 0.05
 AUCTIONS = 100
 CLIENTS = 40
 BIDS_PER_SECOND, BID_CONNECTIONS, SECONDS = 100, 16, 10.0
@@ -98,7 +101,9 @@ class _Lister:
         self.milliseconds: list[float] = []
         self.refused = 0
 
-    async def run(self, *, count: int | None = None, until: float = float("inf")) -> None:
+    async def run(
+        self, *, count: int | None = None, until: float = float("inf"), pause_seconds: float = 0.0
+    ) -> None:
         link = await http.connect(self._host, self._port)
         for number in itertools.count() if count is None else range(count):
             if time.monotonic() >= until:
@@ -109,6 +114,8 @@ class _Lister:
                 self.milliseconds.append(1000 * (time.monotonic() - began))
             else:
                 self.refused += 1
+            if pause_seconds:
+                await asyncio.sleep(pause_seconds)
         link.close()
 
     def _request(self, number: int) -> bytes:
@@ -117,7 +124,41 @@ class _Lister:
         query += f"&order={chance.choice(_ORDERS)}"
         if number % 4 == 3:
             query += chance.choice(("&format=english", f"&q={chance.choice(_WORDS)}", "&seller=seller-7"))
-        return f"GET /api/v1/auctions?{query} HTTP/1.1\r\n{self._head}".encode()
+        return self._get(f"?{query}")
+
+    def _get(self, rest: str) -> bytes:
+        return f"GET /api/v1/auctions{rest} HTTP/1.1\r\n{self._head}".encode()
+
+
+class _Searcher(_Lister):
+    """Each kind of search in turn: words, a beginning, a phrase, and a word with filters."""
+
+    def _request(self, number: int) -> bytes:
+        one, other = self._chance.sample(_WORDS, 2)
+        query = (
+            {"q": f"{one} {other}"},
+            {"q": one[: self._chance.randint(2, 3)]},
+            {"q": f'"{one} {other}"', "order": "relevance"},
+            {"q": one, "format": "english", "currency": "EUR", "min_price": "20.00", "order": "price"},
+        )[number % 4]
+        return self._get("?" + parse.urlencode({"status": "OPEN", **query}))
+
+
+class _Typist(_Lister):
+    """Suggestions for what is typed: a beginning, also after a word."""
+
+    def _request(self, number: int) -> bytes:
+        one, other = self._chance.sample(_WORDS, 2)
+        return self._get(
+            "/suggestions?" + parse.urlencode({"q": (one[:2], f"{one} {other[:2]}")[number % 2]})
+        )
+
+
+def _search_alone(client: _Lister) -> list[float]:
+    """Milliseconds of each search; the first ones warm up."""
+    asyncio.run(client.run(count=SEARCHES, pause_seconds=SEARCH_PAUSE_SECONDS))
+    assert len(client.milliseconds) == SEARCHES, f"{client.refused} searches were refused"
+    return client.milliseconds[SEARCHES // 20 :]
 
 
 def _list_alone(server: processes.Server) -> Listed:
@@ -180,6 +221,8 @@ def run() -> list[Figure]:
             for count in LOTS:
                 put_lots(count)
                 listed[count] = _list_alone(house.web)
+            searches = _search_alone(_Searcher(house.web.url, 0))
+            suggestions = _search_alone(_Typist(house.web.url, 1))
             beside = _bids_beside(house.web, targets)
             runtime.call(runtime.current().catalogue.empty())
         few = listed[LOTS[0]]
@@ -187,6 +230,11 @@ def run() -> list[Figure]:
         for count, figure in listed.items():
             reference = few if count != LOTS[0] else None
             measured += _figures(f"a list of {count:,} open lots", figure, reference)
+        list_ms = listed[LOTS[-1]].p50_ms
+        measured += _search_figures(f"a search of {LOTS[-1]:,} open lots", searches, list_ms)
+        measured += _search_figures(
+            f"suggestions for a search of {LOTS[-1]:,} open lots", suggestions, list_ms
+        )
         return house.verified(measured + beside)
 
 
@@ -208,4 +256,18 @@ def _figures(name: str, listed: Listed, few: Listed | None) -> list[Figure]:
             beside=beside,
             reference=few.cpu_ms if few else None,
         ),
+    ]
+
+
+def _search_figures(name: str, times: list[float], list_ms: float) -> list[Figure]:
+    return [
+        Figure(
+            name=f"{name}, p{percent}",
+            value=figures.percentile(times, percent),
+            unit="ms",
+            beside="a list, p50",
+            reference=list_ms,
+            goal=figures.at_most(50) if percent == 99 else None,
+        )
+        for percent in (50, 99)
     ]

@@ -149,7 +149,7 @@ async def request_lot(to: Links, product_id: str, *, seconds: float = LOT_SECOND
         "starts_at": now, "ends_at": now + int(seconds * 1000), **terms,
     }  # fmt: skip
     headers = f"{_authorization(ids.new_id(), 'operator')}Idempotency-Key: {secrets.token_hex(8)}\r\n"
-    status, answer = await _answered(lambda: to.post("/api/v1/auctions", headers, body))
+    status, answer = await answered(lambda: to.post("/api/v1/auctions", headers, body))
     if status != 201:
         raise RuntimeError(f"a lot was refused with {status}: {answer}")
     return str(answer["id"])
@@ -219,11 +219,11 @@ async def bid(
 async def buy(to: Links, auction_id: str, buyer: Buyer) -> Sale | None:
     """Buy one unit; None when it is refused."""
     key = secrets.token_hex(8)
-    status, answer = await _answered(lambda: bid(to, auction_id, buyer, {"quantity": 1}, key=key))
+    status, answer = await answered(lambda: bid(to, auction_id, buyer, {"quantity": 1}, key=key))
     return Sale(str(answer["sale_id"]), time.time()) if status == 201 else None
 
 
-async def _answered(send: Callable[[], Awaitable[tuple[int, dict[str, Any]]]]) -> tuple[int, dict[str, Any]]:
+async def answered(send: Callable[[], Awaitable[tuple[int, dict[str, Any]]]]) -> tuple[int, dict[str, Any]]:
     """Send again what gets no answer or 503, as a careful client does. Raises TimeoutError."""
     async with asyncio.timeout(WAIT_SECONDS):
         while True:

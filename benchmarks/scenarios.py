@@ -25,6 +25,11 @@ SCENARIOS = {
         "a listing of 1,000 units sold out: bids, ends of sales, mails",
         profiled=("worker", "consume"),
     ),
+    "checkout": Scenario(
+        "checkout:run",
+        "50 checkouts of 3 lines at once: answers, reservations, paid orders",
+        profiled=("web", "consume"),
+    ),
     "statements": Scenario(
         "statements:run", "SQL statements of a sale, alone and in a group of 50", profiled=(profiles.MEASURE,)
     ),
@@ -81,6 +86,11 @@ SCENARIOS = {
         "lists of 5,000 and 20,000 open lots, and bids beside 40 clients that list",
         profiled=("web",),
     ),
+    "search": Scenario(
+        "search:run",
+        "searches of 100,000 offers, suggestions, and a list with the read cache and without",
+        profiled=("web",),
+    ),
     "rush": Scenario(
         "rush:run_sales",
         "a sale beside a rush on another product, and beside cards that time out",
@@ -92,6 +102,11 @@ SCENARIOS = {
         profiled=("relay", "consume"),
     ),
     "attacks": Scenario("attacks:run", "bids while a client attacks the house", profiled=("web",)),
+    "desk": Scenario(
+        "desk:run",
+        "the owner's desk at 1,000,000 orders: its page by period, its fetches, sales recorded/s",
+        profiled=(profiles.MEASURE,),
+    ),
     "idle": Scenario("idle:run", "CPU of a house in which nothing happens", profiled=("relay", "consume")),
     "demo": Scenario("demo:run", "the first confirmed sale after the start of the demo"),
 }

@@ -42,8 +42,9 @@ def _count(size: int) -> dict[str, float]:
     sales = [_sale(buyer.user_id) for buyer in market.make_buyers(size)]
     sent: list[tuple[Sequence[str], str]] = []
 
-    def keep(*, saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> None:
+    def keep(*, saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> list[str]:
         sent.append((saga_ids, legs[0].name))
+        return []
 
     with _captured() as captured, mock.patch.object(dispatcher, "send", keep):
         services.start_sagas(sales=[services.Sale(sale, "bench") for sale in sales], now=datetime.now(UTC))
@@ -70,6 +71,7 @@ def _sale(user_id: str) -> events.SaleConfirmed:
     auction_id = ids.new_id()
     sale_id = ids.sale_id(auction_id, 7)
     return events.SaleConfirmed(
-        sale_id=sale_id, order_number=ids.order_number(sale_id), product_id=product_id, quantity=1, user_id=user_id,
+        sale_id=sale_id, order_number=ids.order_number(sale_id), user_id=user_id,
         price=12550, currency="EUR", auction_id=auction_id, title="Bench piece",
+        lines=(events.SaleLine(product_id=product_id, quantity=1, price=12550, title="Bench piece"),),
     )  # fmt: skip

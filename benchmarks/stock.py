@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.db import connections
 
 from auction_project.kernel import ids
+from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import groups
 from benchmarks import figures, market
 from benchmarks.figures import Figure
@@ -61,6 +62,5 @@ def _request(product_id: str) -> inventory.ReserveRequest:
         correlation_id="bench",
         sale_id=sale_id,
         auction_id=ids.new_id(),
-        product_id=product_id,
-        quantity=1,
+        units=(events.Units(product_id=product_id, quantity=1),),
     )

@@ -52,6 +52,7 @@ def auction(state: rules.State, stock: commands.Stock | None = None) -> dict[str
             "relistings_left": terms.relistings_left,
             "relist_of": terms.relist_of,
             "card_required": terms.card_required,
+            "pay_within_minutes": terms.payment_ms // 60_000,
             "rules": terms.rules,
             "increments": terms.increments,
         },

@@ -124,7 +124,7 @@ def call(operation: Coroutine[Any, Any, _T], *, seconds: float | None = CALL_SEC
 
 
 def submit(command: commands.Command) -> log.Entry | rules.Refusal:
-    """The outcome of `command`. Raises failures.KeyReused, errors.NotFound, errors.Unavailable."""
+    """The outcome of `command`. Raises errors.KeyReused, errors.NotFound, errors.Unavailable."""
     (outcome,) = submit_all([command])
     if isinstance(outcome, BaseException):
         raise outcome

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from typing import Any
 
-from auction_project.kernel import errors
+from auction_project.kernel import errors, suggestions, words
 from bidding import presentation, rules, runtime
 from bidding.catalogue import catalogue
 from bidding.rules import commands, log
@@ -17,6 +17,8 @@ from bidding.writer import rounds
 STORE_WAIT_SECONDS = 1.0
 MAX_HISTORY = 500
 MAX_OWN_AUCTIONS = 50
+SUGGESTION_WAIT_SECONDS = 0.1  # for its turn among the searches; a list may wait longer
+ENDING_SOON_MS = 24 * 3600 * 1000
 _OWN_ENTRIES = 5_000
 _store_lists = threading.BoundedSemaphore(1)  # lists that ask the bid store at once
 
@@ -41,7 +43,45 @@ def list_auctions(query: auctions.Query) -> catalogue.Page:
     except catalogue.TooManySearches:
         raise
     except errors.Unavailable:
+        if query.after is not None:
+            raise
         return _list_from_store(query)
+
+
+def count_auctions(query: auctions.Query, *, now: int) -> catalogue.Facets | None:
+    """The counts beside a list; None while Redis is unavailable. Raises TooManySearches."""
+    soon = (now, now + ENDING_SOON_MS)
+    counting = runtime.current().catalogue.count(query, formats=list(rules.formats.FORMATS), soon=soon)
+    try:
+        return runtime.call(counting)
+    except catalogue.TooManySearches:
+        raise
+    except errors.Unavailable:
+        return None
+
+
+def suggest(text: str) -> list[str]:
+    """What completes a search of the open lots. The lots that end next are looked at, in the order of the list, which shares what is
+    found with it. In an outage of Redis the bid store is not asked. Raises errors.Unavailable."""
+    typed = suggestions.read(text)
+    if typed is None:
+        return []
+    query = auctions.Query(
+        status=rules.Status.OPEN.value,
+        search=_search_for(typed),
+        order="ends_at",
+        limit=suggestions.MAX_TITLES,
+    )
+    found = runtime.call(runtime.current().catalogue.find(query, wait_seconds=SUGGESTION_WAIT_SECONDS))
+    return suggestions.complete(typed, [item["title"] for item in found.items])
+
+
+def _search_for(typed: suggestions.Typed) -> str:
+    """What finds the lots with all that is typed. A last word that is too short to be searched for as a beginning is left out."""
+    if len(typed.last.encode()) >= words.MIN_PREFIX_BYTES or not typed.before:
+        return " ".join([*typed.before, typed.last])
+    *others, whole = typed.before
+    return " ".join([*others, f'"{whole}"'])  # in quotes it is no beginning
 
 
 def _list_from_store(query: auctions.Query) -> catalogue.Page:

@@ -46,7 +46,7 @@ def request_auction(
 ) -> log.Entry:
     """Request a lot: insert the auction's document, then append entry 1. Inventory answers by an event.
 
-    Raises errors.Invalid (terms), errors.Conflict, failures.KeyReused, errors.Unavailable.
+    Raises errors.Invalid (terms), errors.Conflict, errors.KeyReused, errors.Unavailable.
     """
     command = kinds.Request(
         auction_id=auction_id, actor=actor, key=key, at=now, terms=terms, reserve=reserve, **_origin()
@@ -115,9 +115,9 @@ def record_cards(changes: Sequence[events.CardChanged]) -> None:
 
 
 def end_sales(run: Sequence[consuming.Received], *, now: int) -> None:
-    """The sagas of these sales have succeeded (SaleSettled) or were undone (BidFailed). Raises errors.Refused when an auction has
-    no such sale."""
-    _submit_all([_end_of_sale(one.envelope, one.event, now) for one in run])
+    """The sagas of these sales have succeeded (SaleSettled) or were undone (BidFailed); those of checkouts are left alone.
+    Raises errors.Refused when an auction has no such sale."""
+    _submit_all([_end_of_sale(one.envelope, one.event, now) for one in run if one.event.auction_id])
 
 
 def relist_auctions(run: Sequence[consuming.Received], *, now: int) -> None:

@@ -7,6 +7,7 @@ from bidding.rest import api
 urlpatterns = [
     path("time", api.TimeView.as_view()),
     path("auctions", api.AuctionsView.as_view()),
+    path("auctions/suggestions", api.SuggestionsView.as_view()),
     path("auctions/<str:auction_id>", api.AuctionView.as_view()),
     path("auctions/<str:auction_id>/open", api.OpenView.as_view()),
     path("auctions/<str:auction_id>/cancel", api.CancelView.as_view()),

@@ -13,10 +13,11 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from auction_project.kernel import errors
+from auction_project.kernel import errors, writes
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import outbox
 from inventory import ledger, models, refusals, rows
+from inventory.search import cache
 
 
 @contextlib.contextmanager
@@ -44,12 +45,16 @@ class Books:
         self._product_rows = rows.Rows(models.Product, "stock_version", "is_low", "low_threshold")
         self._balance_rows = rows.Rows(models.Balance, "available", "reserved", "committed", "set_aside")
         self._reservation_rows = rows.Rows(
-            models.Reservation, "product", "quantity", "state", "changed_at", "listing_due_at"
+            models.Reservation, "product", "quantity", "returned", "state", "changed_at", "listing_due_at"
         )
         self._holding_rows = rows.Rows(models.Holding, "quantity", "from_lot")
         self._moves: list[models.Move] = []
+        self._stock_crossings: dict[
+            str, bool
+        ] = {}  # products that came into stock, or have nothing available now
         self._balances: dict[str, dict[str, models.Balance]] = defaultdict(dict)  # by product and warehouse
-        self._reservations: dict[tuple[str, str], models.Reservation] = {}  # by kind and holder
+        # by kind and holder, then by product, which a lot may lack
+        self._reservations: dict[tuple[str, str], dict[str | None, models.Reservation]] = defaultdict(dict)
 
         products = models.Product.objects.filter(id__in=product_ids).order_by("id").select_for_update()
         self.products = {product.id: product for product in self._product_rows.load(products)}
@@ -83,15 +88,19 @@ class Books:
         return ledger.figures_of(self._balances[product.id].values())
 
     def lock_reservations(self, wanted: Q) -> list[models.Reservation]:
-        """The reservations with their holdings, in primary-key order."""
+        """The reservations with their holdings, in primary-key order, but those that are locked already."""
+        present = [one.id for held in self._reservations.values() for one in held.values() if one.id]
         locked = self._reservation_rows.load(
-            models.Reservation.objects.filter(wanted).order_by("id").select_for_update()
+            models.Reservation.objects.filter(wanted)
+            .exclude(id__in=present)
+            .order_by("id")
+            .select_for_update()
         )
         by_id = {reservation.id: reservation for reservation in locked}
         for reservation in locked:
             if reservation.product_id in self.products:
                 reservation.product = self.products[reservation.product_id]
-            self._reservations[reservation.kind, reservation.holder] = reservation
+            self._keep(reservation)
         if by_id:
             held = models.Holding.objects.filter(reservation__in=by_id).order_by("warehouse__priority")
             for holding in self._holding_rows.load(held):
@@ -99,13 +108,17 @@ class Books:
                 holding.reservation.held[holding.warehouse_id] = holding
         return locked
 
-    def sale(self, sale_id: str) -> models.Reservation | None:
-        """The reservation of a sale; it must be locked if it exists."""
-        return self._reservations.get((models.ReservationKind.SALE, sale_id))
+    def sales(self, sale_id: str) -> list[models.Reservation]:
+        """The reservations of a sale, one for each product; they must be locked if they exist."""
+        return self._of(models.ReservationKind.SALE, sale_id)
+
+    def checkouts(self, checkout_id: str) -> list[models.Reservation]:
+        """The reservations of a checkout, one for each product; they must be locked if they exist."""
+        return self._of(models.ReservationKind.CHECKOUT, checkout_id)
 
     def lot(self, auction_id: str) -> models.Reservation | None:
         """The reservation of a lot; it must be locked if it exists."""
-        return self._reservations.get((models.ReservationKind.LOT, auction_id))
+        return next(iter(self._of(models.ReservationKind.LOT, auction_id)), None)
 
     def running_lot(self, auction_id: str, product: models.Product) -> models.Reservation | None:
         """The reservation of a lot of this product, while it runs."""
@@ -113,11 +126,20 @@ class Books:
         runs = lot is not None and lot.state == models.ReservationState.HELD and lot.product_id == product.id
         return lot if runs else None
 
+    def source(
+        self, *, auction_id: str, checkout_id: str, product: models.Product
+    ) -> models.Reservation | None:
+        """The reservation from which a sale claims units of the product first, while it runs: its lot's or its checkout's."""
+        if auction_id:
+            return self.running_lot(auction_id, product)
+        held = (one for one in self.checkouts(checkout_id) if one.state == models.ReservationState.HELD)
+        return next((one for one in held if one.product_id == product.id), None)
+
     # --- what changes
 
     def add_reservation(self, reservation: models.Reservation) -> models.Reservation:
-        """A new row, for a holder that has none."""
-        self._reservations[reservation.kind, reservation.holder] = reservation
+        """A new row, for a holder that has none of this product."""
+        self._keep(reservation)
         return self._reservation_rows.add(reservation)
 
     def hold(
@@ -155,6 +177,8 @@ class Books:
         after = ledger.figures_of(balances.values())
         self._publish(product, after, cause.now, sale_id=cause.sale_id, was_depleted=before.is_depleted)
         self._moves += [ledger.move(product, leg, cause) for leg in legs]
+        if product.in_shop and (before.available == 0) != (after.available == 0):
+            self._stock_crossings[product.id] = after.available > 0
         return after
 
     def restate(self, product: models.Product, *, now: datetime, sale_id: str | None = None) -> None:
@@ -166,11 +190,19 @@ class Books:
         """Store what has changed, once."""
         self._product_rows.write()
         self._balance_rows.write()
-        self._reservation_rows.write()
+        self._reservation_rows.write(with_keys=True)
         for holding in self._holding_rows.new:
             holding.reservation_id = holding.reservation.id
         self._holding_rows.write()
-        rows.insert(models.Move, self._moves)
+        writes.insert(models.Move, self._moves)
+        if self._stock_crossings and models.SearchEntry.note_stock(self._stock_crossings):
+            cache.invalidate_after_commit()
+
+    def _of(self, kind: models.ReservationKind, holder: str) -> list[models.Reservation]:
+        return list(self._reservations[kind, holder].values()) if (kind, holder) in self._reservations else []
+
+    def _keep(self, reservation: models.Reservation) -> None:
+        self._reservations[reservation.kind, reservation.holder][reservation.product_id] = reservation
 
     def _publish(
         self,

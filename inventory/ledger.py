@@ -1,7 +1,7 @@
 """What a posting of the double-entry ledger is made of: places, legs, causes, figures. Writing is done by `books`."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,7 +16,9 @@ class Place(msgspec.Struct, frozen=True):
     warehouse: str | None = None
 
 
+PlaceIn = Callable[[str], Place]  # a state on hand, in the warehouse that it gets
 SUPPLIER = Place(models.Location.SUPPLIER)
+CUSTOMER = Place(models.Location.CUSTOMER)
 LOSS = Place(models.Location.LOSS)
 
 
@@ -70,6 +72,22 @@ def reserved_in(warehouse: str) -> Place:
 
 def committed_in(warehouse: str) -> Place:
     return Place(models.Location.COMMITTED, warehouse)
+
+
+def set_aside_in(warehouse: str) -> Place:
+    return Place(models.Location.SET_ASIDE, warehouse)
+
+
+def legs(units: Mapping[str, int], source: Place | PlaceIn, destination: Place | PlaceIn) -> list[Leg]:
+    """The moves of so many units in each warehouse. A place is outside, or one in the warehouse of the units."""
+    return [
+        Leg(quantity, _place(source, warehouse), _place(destination, warehouse))
+        for warehouse, quantity in units.items()
+    ]
+
+
+def _place(place: Place | PlaceIn, warehouse: str) -> Place:
+    return place if isinstance(place, Place) else place(warehouse)
 
 
 def figures_of(balances: Iterable[models.Balance]) -> Figures:

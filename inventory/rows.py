@@ -1,13 +1,11 @@
-"""Rows that a transaction has locked and works on in memory: what it made or changed is stored by one statement each.
+"""Rows that a transaction has locked and works on in memory: what it made or changed is one write for each table (`writes`)."""
 
-The values go as arrays that PostgreSQL unnests, so that a statement has one form for any number of rows.
-"""
-
-import enum
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import models, transaction
+
+from auction_project.kernel import writes
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -32,9 +30,13 @@ class Rows(Generic[Row]):
         self.new.append(row)
         return row
 
-    def write(self) -> None:
-        """Insert the new rows in their order, with growing keys, and update those that have changed. Once."""
-        insert(self._table, self.new)
+    def write(self, *, with_keys: bool = False) -> None:
+        """Insert the new rows in their order, and update those that have changed. Once. `with_keys`: the new rows get theirs, and
+        so are inserted at once."""
+        if with_keys:
+            _insert(self._table, self.new)
+        else:
+            writes.insert(self._table, self.new)
         changed = [row for row, values in self._stored if self._values(row) != values]
         if changed:
             _update(self._table, self._fields, changed)
@@ -43,20 +45,13 @@ class Rows(Generic[Row]):
         return tuple(getattr(row, field.attname) for field in self._fields)
 
 
-def insert(table: type[Row], rows: Sequence[Row]) -> None:
-    """Insert `rows` in their order, in one statement; each gets its key."""
+def _insert(table: type[Row], rows: Sequence[Row]) -> None:
     if not rows:
         return
-    fields = [field for field in table._meta.concrete_fields if not field.primary_key]
-    names = ", ".join(f'"{field.column}"' for field in fields)
     using = table.objects.db
+    insertion = writes.insertion(table, rows)
     with transaction.get_connection(using).cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{table._meta.db_table}" ({names}) SELECT {names} '  # noqa: S608 - no input in it
-            f"FROM unnest({_arrays(fields, using)}) WITH ORDINALITY AS new ({names}, number) ORDER BY number "
-            f'RETURNING "{table._meta.pk.column}"',
-            [_column(field, rows) for field in fields],
-        )
+        cursor.execute(f'{insertion.sql} RETURNING "{table._meta.pk.column}"', insertion.columns)
         for row, (key,) in zip(rows, cursor.fetchall(), strict=True):
             row.pk = key
             row._state.adding, row._state.db = False, using
@@ -67,22 +62,10 @@ def _update(table: type[Row], fields: Sequence[Any], rows: Sequence[Row]) -> Non
     using = table.objects.db
     names = ", ".join(f'"{field.column}"' for field in (key, *fields))
     changes = ", ".join(f'"{field.column}" = changed."{field.column}"' for field in fields)
-    with transaction.get_connection(using).cursor() as cursor:
-        cursor.execute(
-            f'UPDATE "{table._meta.db_table}" AS stored SET {changes} '  # noqa: S608 - no input in it
-            f"FROM unnest({_arrays((key, *fields), using)}) AS changed ({names}) "
-            f'WHERE stored."{key.column}" = changed."{key.column}"',
-            [_column(field, rows) for field in (key, *fields)],
-        )
-
-
-def _arrays(fields: Iterable[Any], using: str) -> str:
-    """Texts have no length here: a cast would cut what is too long, and the column refuses it."""
-    connection = transaction.get_connection(using)
-    kinds = (field.db_type(connection) for field in fields)
-    return ", ".join(f"%s::{'text' if kind.startswith('varchar') else kind}[]" for kind in kinds)
-
-
-def _column(field: Any, rows: Sequence[Row]) -> list[Any]:
-    values = (getattr(row, field.attname) for row in rows)
-    return [value.value if isinstance(value, enum.Enum) else value for value in values]
+    update = writes.Write(
+        f'UPDATE "{table._meta.db_table}" AS stored SET {changes} '  # noqa: S608 - no input in it
+        f"FROM unnest({writes.arrays((key, *fields), using)}) AS changed ({names}) "
+        f'WHERE stored."{key.column}" = changed."{key.column}"',
+        [writes.column(field, rows, using) for field in (key, *fields)],
+    )
+    writes.write(using, {f"changed_{table._meta.db_table}": update})

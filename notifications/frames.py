@@ -173,6 +173,16 @@ def auction_lost(auction_id: str, seq: int | None) -> Frame:
     return _frame(AuctionLost(auction_id=auction_id, seq=seq), scope=auction_id)
 
 
+# --- the owner's desk --------------------------------------------------------------------------------------------
+
+
+class Desk(msgspec.Struct, tag="desk", kw_only=True):
+    """The figures of the owner's desk may have changed: fetch them. `live`: whether further changes are announced; if not, fetch
+    them now and then until a frame says so again."""
+
+    live: bool
+
+
 # --- the connection ----------------------------------------------------------------------------------------------
 
 
@@ -203,6 +213,8 @@ class Closing(msgspec.Struct, tag="closing", kw_only=True):
 
 READY = _frame(Ready())
 PONG = _frame(Pong())
+DESK_WATCHED = _frame(Desk(live=True))
+DESK_UNWATCHED = _frame(Desk(live=False))
 
 
 def error(
@@ -228,6 +240,7 @@ TYPES: tuple[type[msgspec.Struct], ...] = (
     Auction,
     Watching,
     AuctionLost,
+    Desk,
     Pong,
     Error,
     Closing,

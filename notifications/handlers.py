@@ -22,8 +22,9 @@ def _now() -> datetime:
 
 
 def on_kinds(by_event: Mapping[type[events.Event], kinds.Kind], run: Sequence[consuming.Received]) -> None:
-    """Write the notifications of a run, whose kinds may differ."""
-    services.notify([_request(by_event[type(one.event)], one) for one in run], now=_now())
+    """Write the notifications of a run, whose kinds may differ; of an event that its kind is not about there is none."""
+    about = [(by_event[type(one.event)], one) for one in run]
+    services.notify([_request(kind, one) for kind, one in about if kind.concerns(one.event)], now=_now())
 
 
 def _request(kind: kinds.Kind, received: consuming.Received) -> models.Request:

@@ -44,7 +44,7 @@ def notify(requests: Sequence[models.Request], *, now: datetime) -> None:
     """
     for request in requests:  # what cannot be shown raises, and its event becomes a dead letter
         request.kind.text_of(wording.public(request.data))
-    with transaction.atomic(using=models.DATABASE):
+    with transaction.atomic(using=models.DATABASE, savepoint=False):  # a part of the consumer's
         appended = models.append(_addressed(requests), due_at=now + mailing.FIRST_SWEEP, now=now)
         if appended.notifications:
             transactions.after_commit(lambda: _announce(appended), using=models.DATABASE)

@@ -1,11 +1,13 @@
-"""Figures for people: amounts with the sign of their currency, and the public form of a notification's figures: money as
-decimal strings."""
+"""Figures for people: amounts with the sign of their currency, times of the house, and the public form of a notification's
+figures: money as decimal strings."""
 
 from typing import Any
 
-from auction_project.kernel import money
+from django.utils import timezone
 
-_MONEY = frozenset({"price", "minimum", "amount", "next_price"})
+from auction_project.kernel import instants, money
+
+_MONEY = frozenset({"price", "minimum", "amount", "next_price", "refunded", "refunded_total"})
 
 
 def public(figures: dict[str, Any]) -> dict[str, Any]:
@@ -35,3 +37,11 @@ class Figures(dict[str, Any]):
     def money(self, name: str) -> str:
         """An amount with the sign of its currency, or its code where the currency has no sign: €1,012.50, CHF 12.50."""
         return money.with_sign(str(self.get(name, "")), str(self.get("currency", "")))
+
+    def day_and_time(self, name: str) -> str:
+        """An instant that may be days away: 3 December, 14:35 UTC."""
+        return f"{timezone.localtime(instants.moment(int(self.get(name, 0)))):%-d %B, %H:%M %Z}"
+
+    def time(self, name: str) -> str:
+        """An instant as the clock of the house shows it: 14:35 UTC."""
+        return f"{timezone.localtime(instants.moment(int(self.get(name, 0)))):%H:%M %Z}"

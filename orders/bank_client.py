@@ -44,6 +44,11 @@ class BankClient:
     def refund(self, *, key: str) -> None:
         self._send("POST", f"{_path(key)}/refund")
 
+    def refund_part(self, *, key: str, refund_key: str, amount: int) -> None:
+        self._send(
+            "POST", f"{_path(key)}/refunds", json={"amount": amount}, headers={"Idempotency-Key": refund_key}
+        )
+
     def is_healthy(self) -> bool:
         try:
             return self._request("GET", "/healthz", timeout=HEALTH_SECONDS).status == HTTPStatus.OK

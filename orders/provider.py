@@ -36,7 +36,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One payment as the provider has it.
 
     `reference` is our order number, empty for a key that was cancelled before a capture came. `status` is a value of
-    Status, or another word of the provider's for a capture that is not decided yet.
+    Status, or another word of the provider's for a capture that is not decided yet. `refunded`: all of it was given back at once; `refunded_amount` is what was given back in all.
     """
 
     key: str
@@ -45,6 +45,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     refunded: bool
+    refunded_amount: int = 0
 
     @property
     def is_captured(self) -> bool:
@@ -72,6 +73,9 @@ class PaymentProvider(Protocol):
 
     def refund(self, *, key: str) -> None:
         """Give a captured payment back, once."""
+
+    def refund_part(self, *, key: str, refund_key: str, amount: int) -> None:
+        """Give `amount` of a captured payment back, once for each `refund_key`."""
 
     def is_healthy(self) -> bool:
         """Whether the provider answers at all. Never raises."""

@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import formats, timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
@@ -171,7 +171,14 @@ class SagaAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelA
         "created_at",
         "took",
     )
-    list_filter = (WaitFilter, "status", CauseFilter, "definition", "version")
+    list_filter = (
+        WaitFilter,
+        "status",
+        CauseFilter,
+        ("created_at", base_admin.Days),
+        "definition",
+        "version",
+    )
     search_fields = ("=order_number", "=sale_id", "=auction_id", "=user_id", "=product_id", "=correlation_id")
     search_help_text = (
         "Order number, the buyer's e-mail address, or the id of a sale, auction, user, product or request"
@@ -193,10 +200,10 @@ class SagaAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelA
             "Sale",
             {
                 "fields": (
-                    ("title", "quantity", "price_text"),
+                    ("title", "price_text"),
+                    "sold",
                     "buyer",
                     "auction",
-                    "product",
                     ("order", "payment"),
                 )
             },
@@ -267,9 +274,19 @@ class SagaAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelA
     def auction(self, saga: models.Saga) -> str:
         return base_admin.link("auction", saga.auction_id, saga.auction_id)
 
-    @admin.display(description="product")
-    def product(self, saga: models.Saga) -> str:
-        return base_admin.link("admin:inventory_product_change", saga.product_id, saga.product_id)
+    @admin.display(description="lines")
+    def sold(self, saga: models.Saga) -> str:
+        return format_html_join(
+            mark_safe("<br>"),
+            "{} × {}",
+            (
+                (
+                    line.quantity,
+                    base_admin.link("admin:inventory_product_change", line.product_id, line.title),
+                )
+                for line in saga.sold
+            ),
+        )
 
     @admin.display(description="order")
     def order(self, saga: models.Saga) -> str:

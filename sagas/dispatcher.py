@@ -1,7 +1,7 @@
 """Sends the tasks of a group of sagas: a Celery chain, each task on the queue of the app that it calls. Knows names, not tasks.
 
-Best effort: a chain may be lost, doubled or late, and if the broker is unavailable, it is only logged. The caller has
-stored before when the sweep sends the chain again.
+Best effort: a chain may be lost, doubled or late, and if the broker is unavailable, it is only logged and returned. The caller
+has stored before when the sweep sends the chain again.
 """
 
 import itertools
@@ -23,9 +23,12 @@ MAX_WAITING_TASKS = (
 log = logs.get(__name__)
 
 
-def send(*, saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> None:
-    """Send a chain that makes the calls `legs` in order for each of the sagas; more than groups.MAX_MEMBERS of them get
-    several chains. Consecutive calls on one queue are one task, named by the first."""
+def send(*, saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> list[str]:
+    """Send a chain that makes the calls `legs` in order for each of the sagas; those whose chain the broker did not take.
+
+    More than groups.MAX_MEMBERS of them get several chains. Consecutive calls on one queue are one task, named by the first.
+    """
+    unsent: list[str] = []
     for members in groups.split(saga_ids):
         try:
             celery.chain(*_tasks(members, legs)).apply_async()
@@ -33,6 +36,8 @@ def send(*, saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> None:
             if failure.classify(error) is not failure.Fate.OUTAGE:
                 raise
             log.warning("chain_not_sent", saga_ids=list(members), error=repr(error))
+            unsent += members
+    return unsent
 
 
 def _tasks(saga_ids: Sequence[str], legs: Sequence[engine.Leg]) -> list[celery.Signature]:

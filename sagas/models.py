@@ -40,6 +40,18 @@ _MOVING = {
 }
 LIVE = sorted(status.value for status in engine.LIVE)
 _FINAL = sorted(status.value for status in engine.FINAL)
+# The columns of a line of the timeline, and their types in an array of PostgreSQL.
+_LINE = {
+    "saga_id": "text",
+    "step": "text",
+    "direction": "text",
+    "attempt": "integer",
+    "event": "text",
+    "error": "text",
+    "who": "text",
+    "started_at": "timestamptz",
+    "finished_at": "timestamptz",
+}
 
 
 class Outbox(outbox.OutboxRow):
@@ -83,7 +95,7 @@ class Event(models.TextChoices):
 class Saga(models.Model):
     """One sale that is being settled. Its id is the sale's.
 
-    `price` is the total in minor units of `currency`. `moved_at`: the last transition. `due_at`: when the sweep sends the
+    `price` is the total in minor units of `currency`: all `lines` and the `shipping`. `product_id` is the first line's. `moved_at`: the last transition. `due_at`: when the sweep sends the
     saga's task again; null once it is parked or has ended. `started_at`, `worker`: of the attempt under way.
     `failure_detail` is for the buyer, `parked_detail` for operators.
     """
@@ -109,10 +121,12 @@ class Saga(models.Model):
     parked_detail = models.CharField(max_length=MAX_TEXT_CHARACTERS, blank=True, default="")
 
     order_number = models.CharField(max_length=40)
-    auction_id = models.CharField(max_length=100)
+    auction_id = models.CharField(max_length=100, blank=True, default="")
+    checkout_id = models.CharField(max_length=100, blank=True, default="")
     product_id = models.CharField(max_length=100)
     user_id = models.CharField(max_length=100)
-    quantity = models.PositiveIntegerField()
+    lines = models.JSONField()
+    shipping = models.BigIntegerField(default=0)
     price = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     title = models.CharField(max_length=500, blank=True, default="")
@@ -159,7 +173,12 @@ class Saga(models.Model):
                 condition=models.Q(faults__lte=engine.MAX_FAULTS, lost__lte=engine.MAX_LOST),
             ),
             models.CheckConstraint(
-                name="saga_sells_something", condition=models.Q(quantity__gt=0, price__gte=0)
+                name="saga_sells_something",
+                condition=~models.Q(lines=[]) & models.Q(price__gte=0, shipping__gte=0),
+            ),
+            models.CheckConstraint(
+                name="saga_is_of_an_auction_or_a_checkout",
+                condition=models.Q(auction_id="") ^ models.Q(checkout_id=""),
             ),
         ]
 
@@ -187,9 +206,11 @@ class Saga(models.Model):
             moved_at=now,
             order_number=sale.order_number,
             auction_id=sale.auction_id,
-            product_id=sale.product_id,
+            checkout_id=sale.checkout_id,
+            product_id=sale.lines[0].product_id,
             user_id=sale.user_id,
-            quantity=sale.quantity,
+            lines=msgspec.to_builtins(sale.lines),
+            shipping=sale.shipping,
             price=sale.price,
             currency=sale.currency,
             title=sale.title,
@@ -204,22 +225,42 @@ class Saga(models.Model):
 
     @classmethod
     def move(cls, moves: "Sequence[Move]", *, now: datetime) -> "set[str]":
-        """Store the transitions of these sagas, each a different one; the ids of those that were stored.
+        """Store the transitions of these sagas, each a different one, and their lines; the ids of the sagas that were moved.
 
-        A saga that another writer has moved since is not moved, and its object stays as it is. One conditional statement:
-        it needs no transaction of its own.
+        A saga that another writer has moved since is not moved and gets no line, and its object stays as it is. One
+        conditional statement: it needs no transaction of its own.
         """
+        if not moves:
+            return set()
         changes = {move.saga.pk: move.columns(now) for move in moves}
         rows = [(move.saga.pk, move.saga.revision, *changes[move.saga.pk].values()) for move in moves]
+        lines = [move.line for move in moves if move.line is not None]
         with transaction.get_connection(cls.objects.db).cursor() as cursor:
-            cursor.execute(_MOVE, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(
+                _MOVE,
+                [
+                    *(list(column) for column in zip(*rows, strict=True)),
+                    *([getattr(line, name) for line in lines] for name in _LINE),
+                ],
+            )
             moved = {sale_id for (sale_id,) in cursor.fetchall()}
         for move in moves:
             if move.saga.pk in moved:
                 move.apply(changes[move.saga.pk])
         return moved
 
+    @classmethod
+    def make_due(cls, sale_ids: Sequence[str]) -> None:
+        """Let the sweep send these sagas at once, except those of which an attempt is under way."""
+        waiting = cls.objects.filter(pk__in=sale_ids, status__in=LIVE, started_at=None)
+        waiting.update(due_at=models.F("moved_at"))
+
     # --- queries -----------------------------------------------------------------------------------------------------
+
+    @property
+    def sold(self) -> tuple[events.SaleLine, ...]:
+        """What is sold, line by line."""
+        return msgspec.convert(self.lines, tuple[events.SaleLine, ...])
 
     @property
     def state(self) -> engine.State:
@@ -241,11 +282,12 @@ class Saga(models.Model):
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """A transition of a saga that is to be stored. `texts` are further columns of the row."""
+    """A transition of a saga that is to be stored with its `line` of the timeline. `texts` are further columns of the row."""
 
     saga: Saga
     transition: engine.Transition
     due_at: datetime | None
+    line: "SagaStep | None" = None
     texts: Mapping[str, str] = {}
 
     @property
@@ -298,14 +340,25 @@ def _columns(state: engine.State, now: datetime) -> dict[str, Any]:
 _NAMES = ", ".join(_MOVING)
 _ARRAYS = ", ".join(f"%s::{kind}[]" for kind in ("text", "integer", *_MOVING.values()))
 _CHANGES = ", ".join(f"{name} = moves.{name}" for name in _MOVING)
+_LINE_NAMES = ", ".join(_LINE)
+_LINE_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in _LINE.values())
 # It locks the rows in primary-key order, so that two groups with common sagas do not block each other for ever.
 _MOVE = f"""
     WITH moves AS (SELECT * FROM unnest({_ARRAYS}) AS moves (sale_id, revision, {_NAMES})),
         locked AS (
             SELECT sale_id FROM sagas_saga WHERE sale_id IN (SELECT sale_id FROM moves) ORDER BY sale_id FOR UPDATE
+        ),
+        moved AS (
+            UPDATE sagas_saga AS saga SET {_CHANGES}, revision = saga.revision + 1
+            FROM moves JOIN locked USING (sale_id)
+            WHERE saga.sale_id = moves.sale_id AND saga.revision = moves.revision RETURNING saga.sale_id
+        ),
+        lines AS (
+            INSERT INTO sagas_sagastep ({_LINE_NAMES})
+            SELECT {_LINE_NAMES} FROM unnest({_LINE_ARRAYS}) AS lines ({_LINE_NAMES})
+            WHERE saga_id IN (SELECT sale_id FROM moved)
         )
-    UPDATE sagas_saga AS saga SET {_CHANGES}, revision = saga.revision + 1 FROM moves JOIN locked USING (sale_id)
-    WHERE saga.sale_id = moves.sale_id AND saga.revision = moves.revision RETURNING saga.sale_id
+    SELECT sale_id FROM moved
 """  # noqa: S608 - names of columns
 
 

@@ -61,8 +61,7 @@ def _apply_command(command: engine.Command, saga_id: str, who: str, reason: str,
         except engine.NotAllowed as refusal:
             raise errors.Conflict(str(refusal), state=saga.status) from refusal
         texts = {"parked_detail": ""} | ({"failure_detail": reason} if transition.turned else {})
-        saga_log.store([saga_log.move(saga, transition, now=now, **texts)], now=now)
-        saga_log.line(
+        line = saga_log.line(
             saga,
             engine.current_leg(definition, before),
             before,
@@ -71,5 +70,6 @@ def _apply_command(command: engine.Command, saga_id: str, who: str, reason: str,
             who=who,
             started_at=now,
             now=now,
-        ).save()
+        )
+        saga_log.store([saga_log.move(saga, transition, now=now, line=line, **texts)], now=now)
         saga_log.send_after_commit([(saga, transition.legs)])

@@ -1,11 +1,14 @@
 """Writes the saga log: stores the transitions of a group, and announces what they say.
 
-Decides nothing: the engine has decided. All writes are part of the caller's transaction on the database `sagas`; chains
-are sent, and ends and parkings are logged and counted, after its commit.
+Decides nothing: the engine has decided. A group's transitions and the lines of their timelines are one statement, which needs
+no transaction; with the ends that they announce it is one transaction on the database `sagas`. Chains are sent, and ends
+and parkings are logged and counted, after the commit.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+
+from django.db import transaction
 
 from auction_project.kernel import errors, logs
 from auction_project.kernel.contracts import events
@@ -20,23 +23,31 @@ Waiting = tuple[models.Saga, Sequence[engine.Leg]]  # a saga, and the calls to d
 log = logs.get(__name__)
 
 
-def move(saga: models.Saga, transition: engine.Transition, *, now: datetime, **texts: str) -> models.Move:
-    """`transition` of `saga`, to be stored. `texts` are further columns of the row."""
-    return models.Move(saga=saga, transition=transition, due_at=due_at(transition, now), texts=texts)
+def move(
+    saga: models.Saga,
+    transition: engine.Transition,
+    *,
+    now: datetime,
+    line: models.SagaStep | None = None,
+    **texts: str,
+) -> models.Move:
+    """`transition` of `saga`, to be stored with its `line` of the timeline. `texts` are further columns of the row."""
+    return models.Move(
+        saga=saga, transition=transition, due_at=due_at(transition, now), line=line, texts=texts
+    )
 
 
 def store(moves: Sequence[models.Move], *, now: datetime) -> set[str]:
-    """Store the transitions of a group, and announce ends and parkings; the ids of the sagas that were moved.
+    """Store the transitions of a group with their lines, and announce ends and parkings; the ids of the sagas that were moved.
 
-    What another writer has moved first is neither stored nor announced. An end or a parking needs a transaction.
+    Of what another writer has moved first, nothing is stored or announced.
     """
-    if not moves:
-        return set()
-    moved = models.Saga.move(moves, now=now)
-    announced = [move for move in moves if move.saga.pk in moved and move.is_announced]
-    if announced:
-        with outbox.gathered(DATABASE):
-            for move in announced:
+    if not any(move.is_announced for move in moves):
+        return models.Saga.move(moves, now=now)
+    with transaction.atomic(using=DATABASE), outbox.gathered(DATABASE):
+        moved = models.Saga.move(moves, now=now)
+        for move in moves:
+            if move.is_announced and move.saga.pk in moved:
                 _announce(move, now)
     return moved
 
@@ -121,8 +132,10 @@ def _by_legs(waiting: Iterable[Waiting]) -> dict[tuple[engine.Leg, ...], list[st
 
 
 def _send(by_legs: dict[tuple[engine.Leg, ...], list[str]]) -> None:
+    """What the broker does not take is due at once, so that the sweep sends it as soon as the broker is back."""
     for legs, saga_ids in by_legs.items():
-        dispatcher.send(saga_ids=saga_ids, legs=legs)
+        if unsent := dispatcher.send(saga_ids=saga_ids, legs=legs):
+            models.Saga.make_due(unsent)
 
 
 def _announce(move: models.Move, now: datetime) -> None:
@@ -145,15 +158,17 @@ def _publish_end(saga: models.Saga, now: datetime) -> None:
 
 
 def _end_of(saga: models.Saga) -> events.Event:
+    sale = {
+        "sale_id": saga.pk,
+        "order_number": saga.order_number,
+        "user_id": saga.user_id,
+        "auction_id": saga.auction_id,
+        "checkout_id": saga.checkout_id,
+    }
     if saga.status == models.Status.COMPLETED:
-        return events.SaleSettled(
-            sale_id=saga.pk, order_number=saga.order_number, auction_id=saga.auction_id, user_id=saga.user_id
-        )
+        return events.SaleSettled(**sale)
     return events.BidFailed(
-        sale_id=saga.pk,
-        order_number=saga.order_number,
-        auction_id=saga.auction_id,
-        user_id=saga.user_id,
+        **sale,
         reason=saga.failure_reason,
         detail=saga.failure_detail,
         title=saga.title,

@@ -9,7 +9,7 @@ from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import groups
 from auction_project.kernel.messaging import models as messaging
 from auction_project.kernel.messaging import selectors as dead_letters
-from sagas import definitions, engine, models
+from sagas import definitions, engine, models, traces
 
 
 def list_due(now: datetime, *, full_queues: Collection[str] = ()) -> QuerySet[models.Saga]:
@@ -61,7 +61,7 @@ def count_failures(*, since: datetime) -> dict[str, int]:
 
 def dead_sales() -> QuerySet[messaging.DeadLetter]:
     """The dead letters of sales that have no saga. The key of such a dead letter is the sale's id."""
-    return dead_letters.list_waiting(topic=events.SaleConfirmed.TOPIC)
+    return dead_letters.list_waiting(topic=events.SaleConfirmed.TOPIC).filter(group=traces.GROUP)
 
 
 def of_known_definitions() -> Q:

@@ -1,6 +1,6 @@
 """Keeps the saga log as a saga goes on: starts sagas, begins and ends attempts, sends again what is due.
 
-Each function is one transaction on the database `sagas` for a group of sagas, and none calls a participant: that happens
+Each function works for a group of sagas, whose transitions are stored together, and none calls a participant: that happens
 between `begin_attempts` and `record_outcomes`, while no lock is held. A process may die on any line: the row then says what is due,
 and `due_at` when the sweep sends it again. Never imports tasks: the dispatcher sends them by name.
 """
@@ -60,13 +60,15 @@ def start_sagas(*, sales: Sequence[Sale], now: datetime) -> int:
     that enter; the others wait for their turn."""
     definition = definitions.NEWEST
     transition = engine.start(definition)
-    with transaction.atomic(using=saga_log.DATABASE):
+    with transaction.atomic(using=saga_log.DATABASE, savepoint=False):  # a part of the consumer's
         by_id = {sale.event.sale_id: sale for sale in reversed(sales)}
         stored = set(models.Saga.objects.filter(pk__in=by_id).values_list("pk", flat=True))
         new = [
             sale for sale in sales if by_id[sale.event.sale_id] is sale and sale.event.sale_id not in stored
         ]
-        entering = turns.choose([(sale.event.product_id, sale.event.user_id) for sale in new], now=now)
+        entering = turns.choose(
+            [(sale.event.lines[0].product_id, sale.event.user_id) for sale in new], now=now
+        )
         sagas = [
             models.Saga.new(
                 sale.event,
@@ -129,17 +131,15 @@ def record_outcomes(*, outcomes: Sequence[Outcome], now: datetime) -> list[Progr
     ]
     lines = [_line(outcome, now) for outcome in outcomes]
     moves = [
-        saga_log.move(outcome.attempt.saga, transition, now=now, **_texts(transition, outcome.error))
-        for outcome, transition in zip(outcomes, transitions, strict=True)
-    ]
-    with transaction.atomic(using=saga_log.DATABASE):
-        moved = saga_log.store(moves, now=now)
-        models.SagaStep.objects.bulk_create(
-            line for line in lines if line is not None and line.saga_id in moved
+        saga_log.move(
+            outcome.attempt.saga, transition, now=now, line=line, **_texts(transition, outcome.error)
         )
-        leaving = [move.saga for move in moves if move.transition.leaves_beginning and move.saga.pk in moved]
-        if leaving:
-            saga_log.send_due(turns.list_followers(leaving, now=now), now=now)
+        for outcome, transition, line in zip(outcomes, transitions, lines, strict=True)
+    ]
+    moved = saga_log.store(moves, now=now)
+    _let_in_followers(
+        [move.saga for move in moves if move.transition.leaves_beginning and move.saga.pk in moved], now
+    )
     for outcome, line in zip(outcomes, lines, strict=True):
         if line is not None and line.saga_id in moved:
             traces.record_attempt(outcome.attempt.saga, outcome.attempt.leg, line)
@@ -166,6 +166,14 @@ def claim_due(*, now: datetime) -> int:
     sent = len(begun) + len(entering)
     metrics.RESENT.inc(sent)
     return sent
+
+
+def _let_in_followers(leaving: Sequence[models.Saga], now: datetime) -> None:
+    """Send the sagas that waited for those that are past their first step now. The sweep finds them if this process dies."""
+    if not leaving or not turns.have_followers(leaving, now=now):
+        return
+    with transaction.atomic(using=saga_log.DATABASE):
+        saga_log.send_due(turns.list_followers(leaving, now=now), now=now)
 
 
 def _attempt_at(saga: models.Saga | None, saga_id: str) -> Attempt | None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from auction_project.kernel import tracing
+from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import steps
 from inventory import services as inventory
 from orders import services as orders
@@ -39,8 +40,9 @@ def _stock_to_reserve(sale: models.Saga, key: str) -> steps.Request:
         correlation_id=sale.correlation_id,
         sale_id=sale.sale_id,
         auction_id=sale.auction_id,
-        product_id=sale.product_id,
-        quantity=sale.quantity,
+        checkout_id=sale.checkout_id,
+        units=tuple(events.Units(product_id=line.product_id, quantity=line.quantity) for line in sale.sold),
+        lots={line.product_id: line.auction_id for line in sale.sold if line.auction_id},
     )
 
 
@@ -56,8 +58,8 @@ def _sale(sale: models.Saga, key: str) -> steps.Request:
         order_number=sale.order_number,
         sale_id=sale.sale_id,
         auction_id=sale.auction_id,
-        product_id=sale.product_id,
-        quantity=sale.quantity,
+        lines=sale.sold,
+        shipping=sale.shipping,
         title=sale.title,
         amount=sale.price,
         currency=sale.currency,

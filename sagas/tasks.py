@@ -28,16 +28,18 @@ def run_step(self: celery.Task, *, saga_ids: list[str], step: str) -> None:
         )
         directions = {attempt.saga.pk: attempt.saga.direction for attempt in attempts}
         waiting = _walk(attempts)
+        # The rest of the chain makes the next calls of its own sagas that go on in their direction.
+        own = set(saga_ids) if self.request.chain else set()
+        in_chain = [
+            saga.pk for saga, _ in waiting if saga.pk in own and directions[saga.pk] == saga.direction
+        ]
+        saga_log.send([(saga, legs) for saga, legs in waiting if saga.pk not in in_chain])
     except Exception as error:
         if failure.classify(error) is not failure.Fate.OUTAGE:
             raise
         log.warning("saga_log_unavailable", saga_ids=saga_ids, step=step, error=repr(error))
         _cut_chain(self)
         return
-    # The rest of the chain makes the next calls of its own sagas that go on in their direction.
-    own = set(saga_ids) if self.request.chain else set()
-    in_chain = [saga.pk for saga, _ in waiting if saga.pk in own and directions[saga.pk] == saga.direction]
-    saga_log.send([(saga, legs) for saga, legs in waiting if saga.pk not in in_chain])
     if not in_chain:
         _cut_chain(self)
 

@@ -43,18 +43,15 @@ def list_next(due: QuerySet[models.Saga], *, now: datetime, most: int) -> list[m
     )
 
 
+def have_followers(sagas: Sequence[models.Saga], *, now: datetime) -> bool:
+    """Whether any saga waits that `list_followers` looks at; most often none does."""
+    return _followers(sagas, now).exists()
+
+
 def list_followers(sagas: Sequence[models.Saga], *, now: datetime) -> list[models.Saga]:
     """The sagas of the same products or buyers that may enter now that `sagas` are past their first step. Locks them. A saga
     whose definition this release does not know is left to a newer one."""
-    same = Q(product_id__in={saga.product_id for saga in sagas}) | Q(
-        user_id__in={saga.user_id for saga in sagas}
-    )
-    of_known_definitions = selectors.of_known_definitions()
-    return _choose(
-        models.Saga.objects.filter(models.BEGINNING, same, of_known_definitions, due_at__lte=now),
-        now=now,
-        most=LOOK_AHEAD,
-    )
+    return _choose(_followers(sagas, now), now=now, most=LOOK_AHEAD)
 
 
 def is_moving(saga: models.Saga, *, since: datetime) -> bool:
@@ -63,6 +60,15 @@ def is_moving(saga: models.Saga, *, since: datetime) -> bool:
     is_beginning = models.Saga.objects.filter(models.BEGINNING, pk=saga.pk, started_at__isnull=True).exists()
     others = models.Saga.objects.filter(same, moved_at__gt=since).exclude(models.BEGINNING)
     return is_beginning and others.exists()
+
+
+def _followers(sagas: Sequence[models.Saga], now: datetime) -> QuerySet[models.Saga]:
+    same = Q(product_id__in={saga.product_id for saga in sagas}) | Q(
+        user_id__in={saga.user_id for saga in sagas}
+    )
+    return models.Saga.objects.filter(
+        models.BEGINNING, same, selectors.of_known_definitions(), due_at__lte=now
+    )
 
 
 def _choose(waiting: QuerySet[models.Saga], *, now: datetime, most: int) -> list[models.Saga]:

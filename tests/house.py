@@ -215,6 +215,9 @@ class Person:
     def put(self, path: str, body: dict[str, Any]) -> httpx.Response:
         return self._house.http.put(path, json=body, headers=self.headers)
 
+    def delete(self, path: str) -> httpx.Response:
+        return self._house.http.delete(path, headers=self.headers)
+
     def bid(self, auction_id: str, amount: str, key: str | None = None) -> httpx.Response:
         """Place a bid, and confirm it when the answer requires that."""
         path, body = f"/api/v1/auctions/{auction_id}/bids", {"amount": amount, "currency": "EUR"}

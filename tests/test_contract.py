@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import house as houses
+from tests import ordering
 
 MAX_EXAMPLES = 6  # of each operation and kind of user, beside the fixed ones
 # A stream never ends, and has tests of its own. All log-ins from this address share a limit that other tests need.
@@ -48,6 +49,18 @@ def run_schemathesis(house: houses.House, *options: str, directory: Path, ids: d
     return f"{completed.stdout}\n{completed.stderr}" if completed.returncode else ""
 
 
+def asked_return(house: houses.House) -> dict[str, str]:
+    """An order that is shipped, and its buyer's request for a return, which an operator may decide."""
+    buyer = house.new_account("bidder", password=None)
+    product = house.new_product(stock=3)
+    number = ordering.confirmed_order(house, buyer, product)
+    path = f"/api/v1/orders/{number}"
+    house.operator.post(f"{path}/shipments", {"carrier": "Post"}).raise_for_status()
+    body = {"lines": [{"product_id": product, "quantity": 1}], "reason": "A crack."}
+    answer = buyer.post(f"{path}/return-requests", body).raise_for_status()
+    return {"number": number, "request_id": answer.json()["return_requests"][0]["id"]}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_api_answers_as_its_document_says(house: houses.House, kind: str, tmp_path: Path) -> None:
     product = house.new_product(stock=3)
@@ -59,7 +72,11 @@ def test_the_api_answers_as_its_document_says(house: houses.House, kind: str, tm
     if roles:
         person = house.new_account(*roles, password=None)
         options += ["--header", f"Authorization: {person.headers['Authorization']}"]
-    ids = {"auction_id": auction, "product_id": product, "key": "contract"}
+    offer = {"price": "10.00", "currency": "EUR", "max_per_order": 5, "published": True}
+    slug = house.operator.put(f"/api/v1/products/{product}/offer", offer).raise_for_status().json()["slug"]
+    ids = {"auction_id": auction, "product_id": product, "slug": slug, "key": "contract"}
+    if kind == "operator":
+        ids |= asked_return(house)
 
     if complaints := run_schemathesis(house, *options, directory=tmp_path, ids=ids):
         pytest.fail(complaints, pytrace=False)

@@ -144,7 +144,7 @@ def test_what_was_published_and_not_marked_is_published_again_and_happens_once(
 
 
 @pytest.mark.parametrize(
-    "group", ["sagas", "bidding", "inventory", "orders", "notifications", "auction-frames"]
+    "group", ["sagas", "bidding", "inventory", "orders", "notifications", "auction-frames", "desk"]
 )
 def test_what_was_handled_and_not_acknowledged_comes_again_and_happens_once(
     house: House, market: Market, group: str
@@ -273,7 +273,9 @@ def test_poison_blocks_nothing_and_is_kept(house: House, market: Market) -> None
 
     market.assert_sold(market.sell(4))
 
-    dead_letters = "SELECT count(*) FROM messaging_deadletter WHERE topic = 'sale-confirmed'"
+    dead_letters = (
+        "SELECT count(*) FROM messaging_deadletter WHERE topic = 'sale-confirmed' AND \"group\" = 'sagas'"
+    )
     house.wait_until(lambda: house.value("default", dead_letters) == 16, "the dead letters to be listed")
 
 

@@ -18,11 +18,11 @@ from tests.stocking import stock_for
 
 pytestmark = pytest.mark.django_db(databases=["inventory", "orders", "sagas"], transaction=True)
 
-BUDGET = {"sagas": 39, "orders": 41}  # with BEGIN and COMMIT
+BUDGET = {"sagas": 23, "orders": 30}  # with BEGIN and COMMIT
 
 
 @pytest.mark.parametrize(
-    ("listed", "inventory_statements"), [(True, 26), (False, 26)], ids=["on_listing", "on_sale"]
+    ("listed", "inventory_statements"), [(True, 17), (False, 16)], ids=["on_listing", "on_sale"]
 )
 def test_a_saga_keeps_to_its_budget(
     listed: bool,

@@ -47,7 +47,7 @@ SETTLED = (
     "entry settled",
     [event("LotSettled", {"auction-frames": []}, relayed=False), ("push frame", [])],
 )
-STOCK_CHANGED = event("StockChanged", {"bidding": []})
+STOCK_CHANGED = event("StockChanged", {"bidding": [], "desk": []})
 SAGA = (
     "saga SETTLE_SALE",
     sorted(
@@ -57,7 +57,10 @@ SAGA = (
             step("capture_payment", ("provider capture", []), event("PaymentCaptured", {})),
             step("place_order", ("order placed", [])),
             step("commit_stock", STOCK_CHANGED),
-            step("confirm_order", event("OrderConfirmed", {"notifications": notice("order_confirmed")})),
+            step(
+                "confirm_order",
+                event("OrderConfirmed", {"desk": [], "notifications": notice("order_confirmed")}),
+            ),
             event("SaleSettled", {"bidding": [SETTLED]}),
         ]
     ),
@@ -69,7 +72,7 @@ SALE = (
             "entry bid",
             [
                 event("BidPlaced", {"auction-frames": []}, relayed=False),
-                event("SaleConfirmed", {"sagas": [SAGA]}, relayed=False),
+                event("SaleConfirmed", {"desk": [], "sagas": [SAGA]}, relayed=False),
                 event("Won", {"notifications": notice("won", mailed=False)}, relayed=False),
                 ("push frame", []),
             ],

@@ -104,12 +104,12 @@ def _execute(alias: str, statements: list[str]) -> None:
 
 # By name: the invariant, the database, what breaks it, what restores it, and a part of the violation.
 BREAKS: dict[str, tuple[str, str, list[str], list[str], str]] = {
-    "a completed sale whose money went back": (
+    "a completed sale whose payment was declined": (
         "S1",
         "orders",
-        ["UPDATE orders_payment SET state = 'REFUNDED' WHERE order_number = '{order}'"],
+        ["UPDATE orders_payment SET state = 'DECLINED' WHERE order_number = '{order}'"],
         ["UPDATE orders_payment SET state = 'CAPTURED' WHERE order_number = '{order}'"],
-        "completed, but its payment is REFUNDED",
+        "completed, but its payment is DECLINED",
     ),
     "a completed sale whose order is not confirmed": (
         "S1",
@@ -345,6 +345,30 @@ def test_a_notice_that_contradicts_its_sale_is_named(house: House, sales: Sales)
 
     (violation,) = broken["N4"]
     assert violation.endswith(f"is not true of {sales.done}")
+
+
+@pytest.mark.parametrize(
+    ("invariant", "spoil"),
+    [
+        ("D1", "UPDATE orders_deskhour SET amount = amount + 1 WHERE measure = 'ORDER'"),
+        ("D2", "UPDATE orders_desklot SET quantity = quantity + 1"),
+        ("D2", "UPDATE orders_deskproduct SET on_hand = on_hand + 1"),
+        ("D2", "UPDATE orders_desksale SET reason = 'operator' WHERE failed_at IS NOT NULL"),
+    ],
+    ids=["a sum", "lots", "stock", "undone sales"],
+)
+def test_a_desk_that_is_wrong_is_named_and_rebuilt(
+    house: House, sales: Sales, invariant: str, spoil: str
+) -> None:
+    _execute("orders", [spoil])
+
+    broken = violations(house, settle_seconds=30.0)
+    rebuilt = house.manage("rebuild_desk")
+
+    assert set(broken) == {invariant}
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert "the desk is filled: " in rebuilt.stdout
+    house.assert_verified()
 
 
 def test_a_stalled_group_is_named(house: House, sales: Sales) -> None:

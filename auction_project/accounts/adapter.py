@@ -19,7 +19,16 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from auction_project.accounts import devices, metrics, models, notices, services, sessions, staff
+from auction_project.accounts import (
+    devices,
+    identity,
+    metrics,
+    models,
+    notices,
+    services,
+    sessions,
+    staff,
+)
 from auction_project.kernel import errors, logs
 from auction_project.kernel.http import problems
 
@@ -100,12 +109,15 @@ class AccountAdapter(adapter.DefaultAccountAdapter):
     # --- signing in and out --------------------------------------------------------------------------------------
 
     def login(self, request: HttpRequest, user: models.User) -> None:
-        is_known = devices.is_known(request, user.email)
+        is_known, ip = devices.is_known(request, user.email), self.get_client_ip(request)
         super().login(request, user)
         devices.remember(request, user.email)
+        identity.record_sign_in(
+            user_id=user.pk, device=devices.name_device(request), address=ip, now=timezone.now()
+        )
         staff.begin(request.session, user, now=timezone.now())
         metrics.LOGINS.labels("succeeded").inc()
-        log.info("login_succeeded", user_id=user.pk, ip=self.get_client_ip(request), known_device=is_known)
+        log.info("login_succeeded", user_id=user.pk, ip=ip, known_device=is_known)
 
     def post_login(self, request: HttpRequest, user: models.User, **more: Any) -> HttpResponse:
         response = super().post_login(request, user, **more)

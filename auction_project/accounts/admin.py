@@ -28,6 +28,8 @@ from auction_project.accounts import models, notices, permissions, personal, sel
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, ids
 
+SHOWN_CHARACTERS = 8  # of the hash of a device
+
 admin.site.login = allauth_decorators.secure_admin_login(admin.site.login)
 admin.site.index_title = "Overview"
 apps.get_app_config("auth").verbose_name = "Permissions"
@@ -94,6 +96,20 @@ class ActionInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     by = base_admin.person("actor", "by")
 
 
+class SightingInline(base_admin.ReadOnly, unfold_admin.TabularInline):
+    """What it was made of is not known here; equal beginnings are the same device or network."""
+
+    model = models.Sighting
+    fields = ("kind", "known_by", "first_seen_at", "last_seen_at")
+    readonly_fields = fields
+    extra = 0
+    verbose_name_plural = "where it signed in"
+
+    @admin.display(description="known by")
+    def known_by(self, sighting: models.Sighting) -> str:
+        return f"{sighting.hash[:SHOWN_CHARACTERS]}…"
+
+
 @admin.register(models.PersonalDataView)
 class PersonalDataViewAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelAdmin):
     """Who looked at whose personal data. For superusers alone."""
@@ -137,7 +153,7 @@ class AccountAdmin(base_admin.NamesPeople, base_admin.Lookups, auth_admin.UserAd
         ("Dates", {"fields": ("date_joined", "last_login")}),
     )
     filter_horizontal = ()
-    inlines: ClassVar[list[Any]] = [ActionInline]
+    inlines: ClassVar[list[Any]] = [ActionInline, SightingInline]
     actions = None
     actions_detail: ClassVar[list[Any]] = [
         "grant_seller",

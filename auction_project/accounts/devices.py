@@ -1,35 +1,40 @@
-"""Known devices: a signed cookie on each device from which an account has signed in.
+"""Devices, known by signed cookies that a log-in sets. Neither cookie signs a user in.
 
-Wrong passwords are counted apart for a known device, so that a stranger who guesses at an account locks the account for
-strangers and not for its owner. The cookie does not sign a user in: a thief of it gets one more limit of guesses.
+One cookie for each account that has signed in from the device: wrong passwords are counted apart for a known device, so that
+a stranger who guesses at an account locks the account for strangers and not for its owner. A thief of it gets one more limit
+of guesses.
+
+One cookie names the device itself, for all its accounts (see `identity`). Each log-in sets it anew, so that it lasts a year from
+the last one. A program that keeps no cookies has none.
 """
 
 import hashlib
 from collections.abc import Callable
 
+from allauth.headless import constants
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from auction_project.kernel import ids
 
 MAX_AGE_SECONDS = 365 * 24 * 3600
+COOKIE = "device"  # names the device; the cookies for one account are called device_…
 _SALT = "accounts.devices"
-_TO_REMEMBER = "_device_to_remember"
+_TO_SEND = "_device_cookies"
 
 
 class DeviceMiddleware:
-    """Sends the cookie after a log-in, because allauth's hooks do not have the answer of every client."""
+    """Sends the cookies after a log-in, because allauth's hooks do not have the answer of every client."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        name = getattr(request, _TO_REMEMBER, None)
-        if name is not None:
+        for name, value in getattr(request, _TO_SEND, {}).items():
             response.set_signed_cookie(
                 name,
-                ids.new_id(),
+                value,
                 salt=_SALT,
                 max_age=MAX_AGE_SECONDS,
                 secure=settings.SESSION_COOKIE_SECURE,
@@ -41,7 +46,7 @@ class DeviceMiddleware:
 
 def of(request: HttpRequest, email: str) -> str:
     """The device's id if it is known to the account of `email`, else the empty string."""
-    return request.get_signed_cookie(_name(email), "", salt=_SALT, max_age=MAX_AGE_SECONDS) or ""
+    return _read(request, _name(email))
 
 
 def is_known(request: HttpRequest, email: str) -> bool:
@@ -52,7 +57,32 @@ def is_known(request: HttpRequest, email: str) -> bool:
 def remember(request: HttpRequest, email: str) -> None:
     """Have the answer to this request set the cookie, if the device is new."""
     if not is_known(request, email):
-        setattr(request, _TO_REMEMBER, _name(email))
+        _send(request, _name(email), ids.new_id())
+
+
+def name_device(request: HttpRequest) -> str:
+    """The id of the device, which the answer to this request sets. Empty for a program that sends none."""
+    device = _read(request, COOKIE)
+    if not device:
+        if _is_program(request):
+            return ""
+        device = ids.new_id()
+    _send(request, COOKIE, device)
+    return device
+
+
+def _is_program(request: HttpRequest) -> bool:
+    """Whether allauth serves the request as one of a program, which keeps a session token in place of cookies."""
+    headless = getattr(request.allauth, "headless", None)
+    return getattr(headless, "client", None) == constants.Client.APP
+
+
+def _read(request: HttpRequest, name: str) -> str:
+    return request.get_signed_cookie(name, "", salt=_SALT, max_age=MAX_AGE_SECONDS) or ""
+
+
+def _send(request: HttpRequest, name: str, value: str) -> None:
+    setattr(request, _TO_SEND, {**getattr(request, _TO_SEND, {}), name: value})
 
 
 def _name(email: str) -> str:

@@ -1,7 +1,8 @@
 """The directory of people for the admin of every app: who may see which address, and the record of who looked.
 
 Each reader of the admin sees colleagues by their addresses, because they sign what they do there. A customer's address is for
-those who may view accounts; each page that shows one leaves a row in "looks at personal data".
+those who may view accounts. Each page that shows one leaves a row in "looks at personal data", and so does each that shows where a
+customer's parcels go.
 """
 
 from collections.abc import Collection, Mapping
@@ -37,6 +38,10 @@ class Directory:
             user.pk: people.Person(name=ERASED if user.is_erased else user.email, has_page=has_page)
             for user in seen
         }
+
+    def record_look(self, *, actor: str, user_id: str, page: str, query: str) -> None:
+        if actor != user_id:
+            personal.record_look(actor=actor, page=page, subject=user_id, query=query, now=timezone.now())
 
     def find(self, request: HttpRequest, address: str) -> str | None:
         return _visible(request).filter(email=address.lower()).values_list("pk", flat=True).first()

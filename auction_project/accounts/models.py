@@ -1,10 +1,11 @@
-"""The tables of accounts: users, what was done to them and by whom, who looked at personal data, notices, and the
-outbox.
+"""The tables of accounts: users, what was done to them and by whom, where they signed in, who looked at personal data, notices,
+and the outbox.
 
 Methods of User change the state of an account; their callers hold the lock of its row (`User.objects.lock`). A role is
 a Django group of the same name, and only an ACTIVE account has roles. Rows that say what was done are never changed.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -289,6 +290,68 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template} {self.user_id}"
+
+
+class Sighting(models.Model):
+    """A device or a network from which an account has signed in, as a keyed hash (see `identity`)."""
+
+    class Kind(models.TextChoices):
+        DEVICE = "DEVICE", "Device"
+        NETWORK = "NETWORK", "Network"
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sightings", db_index=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    hash = models.CharField(max_length=32)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "device or network"
+        verbose_name_plural = "devices and networks"
+        ordering = ["-last_seen_at", "-id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["user", "kind", "hash"], name="accounts_sighting_once"),
+            models.CheckConstraint(
+                name="accounts_sighting_is_a_hash", condition=models.Q(hash__regex="^[0-9a-f]{32}$")
+            ),
+            models.CheckConstraint(
+                name="accounts_sighting_kind", condition=models.Q(kind__in=["DEVICE", "NETWORK"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.hash[:8]}"
+
+    @classmethod
+    def see(
+        cls,
+        *,
+        user_id: str,
+        kind: "Sighting.Kind",
+        newest: str,
+        earlier: Collection[str],
+        keep: int,
+        now: datetime,
+    ) -> "Sighting":
+        """The sighting of the account with the hash `newest`, seen now. One with a hash of `earlier` becomes it. Of the others,
+        `keep` stay in all: the first one, and those seen last."""
+        rows = list(cls.objects.filter(user_id=user_id, kind=kind).order_by("first_seen_at", "id"))
+        known = [row for row in rows if row.hash in {newest, *earlier}]
+        seen = cls(user_id=user_id, kind=kind, hash=newest, first_seen_at=now, last_seen_at=now)
+        if known:
+            seen = next((row for row in known if row.hash == newest), known[0])
+            seen.first_seen_at = known[0].first_seen_at
+            seen.hash, seen.last_seen_at = newest, max(now, seen.last_seen_at)
+        others = [row for row in rows if row not in known]
+        by_last = sorted(others[1:], key=lambda row: row.last_seen_at, reverse=True)
+        dropped = [row.pk for row in known if row.pk != seen.pk]
+        dropped += [row.pk for row in by_last[keep - 2 :]]
+        if dropped:
+            cls.objects.filter(pk__in=dropped).delete()
+        seen.save()
+        return seen
 
 
 class Outbox(outbox.OutboxRow):

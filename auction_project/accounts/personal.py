@@ -1,7 +1,7 @@
 """Personal data: its export, its erasure, and the record of who looked at it.
 
-Erasure deletes all by which accounts recognises the person: the address, the password, roles, sessions. The id stays,
-because orders must be kept for the books, and the bid log holds aliases and commitments only. The other apps follow by
+Erasure deletes all by which accounts recognises the person: the address, the password, roles, sessions, devices. The id
+stays, because orders must be kept for the books, and the bid log holds aliases and commitments only. The other apps follow by
 AccountChanged: they overwrite their copies of the address and mail nothing any more.
 """
 
@@ -68,6 +68,15 @@ def export(user: models.User) -> dict[str, Any]:
             {"kind": row.type, "set_up_at": row.created_at.isoformat()}
             for row in mfa_models.Authenticator.objects.filter(user=user).order_by("pk")
         ],
+        "devices_and_networks": [
+            {
+                "kind": row.kind,
+                "hash": row.hash,
+                "first_seen_at": row.first_seen_at.isoformat(),
+                "last_seen_at": row.last_seen_at.isoformat(),
+            }
+            for row in user.sightings.all()[:MAX_ROWS]
+        ],
         "history": [
             {"at": row.at.isoformat(), "what": row.act, "detail": row.detail, "reason": row.reason}
             for row in user.actions.all()[:MAX_ROWS]
@@ -79,7 +88,9 @@ def export(user: models.User) -> dict[str, Any]:
             "orders": "/api/v1/orders",
             "bids": "/api/v1/bids/mine",
             "card": "/api/v1/card",
+            "addresses": "/api/v1/addresses",
             "notifications": "/api/v1/notifications",
+            "searches": "/api/v1/searches",
         },
     }
 
@@ -107,6 +118,7 @@ def erase(*, user_id: str, reason: str, actor: str, now: datetime) -> None:
         allauth_models.EmailAddress.objects.filter(user=user).delete()
         mfa_models.Authenticator.objects.filter(user=user).delete()
         models.Notice.objects.filter(user=user).delete()
+        user.sightings.all().delete()
         user.erase()
         models.AccountAction.record(
             user=user, act=models.Act.ERASED, detail="", reason=reason, actor=actor, now=now

@@ -1,5 +1,6 @@
-"""Deletes sessions that have ended with their address and browser, and looks at personal data after
-PERSONAL_DATA_VIEWS_KEEP_DAYS. Actions on accounts are kept for good.
+"""Deletes sessions that have ended with their address and browser, looks at personal data after
+PERSONAL_DATA_VIEWS_KEEP_DAYS, and devices and networks that were not seen for DEVICES_KEEP_DAYS. Actions on accounts are kept
+for good.
 """
 
 from datetime import datetime, timedelta
@@ -29,6 +30,14 @@ def prune_personal_data_views(now: datetime) -> int:
     """Delete a bounded number of old looks at personal data; the number deleted."""
     before = now - timedelta(days=settings.PERSONAL_DATA_VIEWS_KEEP_DAYS)
     old = models.PersonalDataView.objects.filter(at__lt=before).order_by("at")
+    deleted, _ = old.filter(pk__in=_first_keys(old)).delete()
+    return int(deleted)
+
+
+def prune_sightings(now: datetime) -> int:
+    """Delete a bounded number of devices and networks that were last seen too long ago; the number deleted."""
+    before = now - timedelta(days=settings.DEVICES_KEEP_DAYS)
+    old = models.Sighting.objects.filter(last_seen_at__lt=before).order_by("last_seen_at")
     deleted, _ = old.filter(pk__in=_first_keys(old)).delete()
     return int(deleted)
 

@@ -34,6 +34,13 @@ class _Factor(serializers.Serializer[Any]):
     set_up_at = serializers.DateTimeField()
 
 
+class _Sighting(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(models.Sighting.Kind.choices)
+    hash = serializers.CharField(help_text="Tells it from others. What it was made of is not stored.")
+    first_seen_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField()
+
+
 class _Action(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     what = serializers.CharField()
@@ -50,7 +57,9 @@ class _Elsewhere(serializers.Serializer[Any]):
     orders = serializers.CharField()
     bids = serializers.CharField()
     card = serializers.CharField()
+    addresses = serializers.CharField()
     notifications = serializers.CharField()
+    searches = serializers.CharField()
 
 
 class PersonalData(serializers.Serializer[Any]):
@@ -60,6 +69,7 @@ class PersonalData(serializers.Serializer[Any]):
     addresses = _Address(many=True)
     sessions = _Session(many=True)
     second_factor = _Factor(many=True)
+    devices_and_networks = _Sighting(many=True, help_text="Where the account signed in.")
     history = _Action(many=True)
     looked_at_by_the_auction_house = _Look(many=True)
     elsewhere = _Elsewhere(help_text="Where the rest of the data is.")

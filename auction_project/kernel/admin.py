@@ -1,7 +1,8 @@
-"""Shared by the admin of all apps: read-only models, lists with sums, ids of accounts shown as people, and dialogs whose
-actions ask for a reason."""
+"""Shared by the admin of all apps: read-only models, lists with sums, filters by the days of the house, ids of accounts shown
+as people, and dialogs whose actions ask for a reason."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 import django.db
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold import forms as unfold_forms
@@ -51,6 +53,53 @@ class ReadOnly(Lookups):
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+class Days(admin.DateFieldListFilter):
+    """A filter by days of the house's time zone: today, the last seven, this month, this year, or from one day to another."""
+
+    template = "admin/days_filter.html"
+
+    def __init__(
+        self,
+        field: Any,
+        request: HttpRequest,
+        params: dict[str, Any],
+        model: Any,
+        model_admin: Any,
+        field_path: str,
+    ) -> None:
+        self.from_name, self.to_name = f"{field_path}_from", f"{field_path}_to"
+        super().__init__(field, request, params, model, model_admin, field_path)
+        self.first, self.last = (
+            str((self.used_parameters.pop(name, None) or [""])[-1]) for name in (self.from_name, self.to_name)
+        )
+        own = {*self.expected_parameters(), "p", "e"}
+        lists = request.GET.lists()
+        self.others = [(name, value) for name, values in lists if name not in own for value in values]
+
+    def expected_parameters(self) -> list[str]:
+        return [*super().expected_parameters(), self.from_name, self.to_name]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Raises IncorrectLookupParameters."""
+        rows: QuerySet[Any] = super().queryset(request, queryset)
+        try:
+            if self.first:
+                rows = rows.filter(**{f"{self.field_path}__gte": _midnight(self.first)})
+            if self.last:
+                rows = rows.filter(**{f"{self.field_path}__lt": _midnight(self.last, days=1)})
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters(error) from error
+        return rows
+
+
+def _midnight(day: str, *, days: int = 0) -> datetime:
+    """When this day begins in the house, or that so many days later. Raises ValueError, OverflowError."""
+    return timezone.make_aware(
+        datetime.combine(date.fromisoformat(day) + timedelta(days=days), time()),
+        timezone.get_default_timezone(),
+    )
 
 
 class Summed:

@@ -59,6 +59,12 @@ class Conflict(DomainError):
     remedy = "Read the thing again, look at its present state, and decide anew."
 
 
+class KeyReused(Conflict):
+    """This Idempotency-Key was used with another request. Use a fresh key for a new one."""
+
+    http_status = 422
+
+
 class Refused(DomainError):
     """A rule says no. Asking again changes nothing unless the figures change."""
 

@@ -10,9 +10,13 @@ import uuid
 
 HOUSE = "house"  # the owner and seller of the house's own products and lots
 ID_FORM = "[0-9a-f]{32}"  # of an auction's id, and of every other id that is 32 hex digits
+SALE_ID_FORM = f"{ID_FORM}-[0-9]{{1,10}}"
 
 _ID = re.compile(ID_FORM)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SEARCHES = uuid.UUID("1f5c8a30-52f7-5e0b-9c1d-6a4be0d7c3f2")
+_PRODUCTS = uuid.UUID("3d1f0c52-7d0e-5b7e-8a53-0f6f3b1e2c94")
+_UPLOADS = uuid.UUID("5a4f2d86-0b1c-5d39-8e77-c2f06b9a41d5")
 _RELISTINGS = uuid.UUID("7b0a6f6e-6f3d-5c53-9a55-3a7d1c0c8a11")
 
 
@@ -29,6 +33,21 @@ def is_id(text: str) -> bool:
 def auction_id(actor: str, key: str) -> str:
     """The auction that `actor` requested under the Idempotency-Key `key`."""
     return uuid.uuid5(_RELISTINGS, f"requested:{actor}:{key}").hex
+
+
+def product_id(actor: str, key: str) -> str:
+    """The product that `actor` created under the Idempotency-Key `key`."""
+    return uuid.uuid5(_PRODUCTS, f"{actor}:{key}").hex
+
+
+def upload_id(actor: str, key: str) -> str:
+    """The upload of a picture that `actor` sent under the Idempotency-Key `key`."""
+    return uuid.uuid5(_UPLOADS, f"{actor}:{key}").hex
+
+
+def search_id(user_id: str, key: str) -> str:
+    """The search that the user saved under the Idempotency-Key `key`."""
+    return uuid.uuid5(_SEARCHES, f"{user_id}:{key}").hex
 
 
 def sale_id(auction_id: str, seq: int) -> str:

@@ -4,12 +4,17 @@ Source of the exponents: ISO 4217.
 """
 
 import re
+from fractions import Fraction
 
 from auction_project.kernel import errors
 
 EXPONENTS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "SEK": 2, "DKK": 2, "NOK": 2, "PLN": 2, "JPY": 0}
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 MAX_MINOR_UNITS = 10**11
+# The least that a payment may be, in minor units: providers refuse less.
+MINIMUM_CHARGE = {
+    "EUR": 50, "USD": 50, "GBP": 30, "CHF": 50, "SEK": 300, "DKK": 250, "NOK": 300, "PLN": 200, "JPY": 50,
+}  # fmt: skip
 AMOUNT_FORM = r"(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,6}))?"
 _AMOUNT = re.compile(AMOUNT_FORM, re.ASCII)
 
@@ -20,6 +25,10 @@ class AmountInvalid(errors.Invalid):
 
 class CurrencyUnknown(errors.Invalid):
     """The currency is not one that Gavel trades in."""
+
+
+class CurrencyMissing(errors.Invalid):
+    """A price is in a currency: name it, too."""
 
 
 def parse(text: object, currency: object, *, field: str = "amount") -> int:
@@ -52,6 +61,11 @@ def format(minor: int, currency: str) -> str:
         return str(minor)
     sign, digits = ("-", -minor) if minor < 0 else ("", minor)
     return f"{sign}{digits // 10**exponent}.{digits % 10**exponent:0{exponent}d}"
+
+
+def rounded(exact: Fraction) -> int:
+    """The whole minor units nearest to `exact`; half of one goes to the even one, so that sums of many do not drift."""
+    return round(exact)
 
 
 def shown(minor: int, currency: str) -> str:

@@ -30,6 +30,11 @@ class Directory(Protocol):
         the look."""
         ...
 
+    def record_look(self, *, actor: str, user_id: str, page: str, query: str) -> None:
+        """Record that `actor` sees personal data of the account on `page`, other than its e-mail address. Call it before the page shows
+        them. A person who sees their own data leaves no record."""
+        ...
+
     def find(self, request: HttpRequest, address: str) -> str | None:
         """The id of the account with this address, if the reader may see it."""
         ...

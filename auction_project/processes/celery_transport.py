@@ -1,6 +1,7 @@
-"""Celery's Redis transport with two changes. It survives junk: in kombu's own, one junk element in a list ends each worker
-that takes it, and one among the unacknowledged messages keeps the others from being delivered again. And it makes one
-client per channel, not one per command.
+"""Celery's Redis transport with three changes. It survives junk: in kombu's own, one junk element in a list ends each worker
+that takes it, and one among the unacknowledged messages keeps the others from being delivered again. It makes one
+client per channel, not one per command. And a Redis that goes away ends no worker that has a task under way. The connection
+of every transport tries an unavailable broker each RETRY_SECONDS.
 
 When kombu finds that an element cannot be read, it has removed it from the list already; so the element is logged and
 dropped. Kombu finds this class by the scheme of the broker's URL, so that `rediss` keeps its meaning and `amqp` is
@@ -12,11 +13,15 @@ from collections.abc import Iterator
 from queue import Empty
 from typing import Any
 
+import kombu
+from celery.app import amqp
 from kombu import transport
 from kombu.transport import redis
+from redis import exceptions
 
 from auction_project.kernel import logs
 
+RETRY_SECONDS = 1.0  # kombu's own pauses grow to 30 s, in which tasks wait for a broker that is back
 MAX_SHOWN_CHARACTERS = 200
 TASK_QUEUES: set[str] = set()
 _UNREADABLE = (
@@ -28,6 +33,18 @@ _UNREADABLE = (
 )  # what kombu raises for junk
 
 log = logs.get(__name__)
+
+
+class Connection(kombu.Connection):
+    """Tries again soon."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        pauses = {"interval_start": RETRY_SECONDS, "interval_step": 0, "interval_max": RETRY_SECONDS}
+        return super().ensure_connection(*args, **(pauses | options))
+
+
+class AMQP(amqp.AMQP):
+    Connection = Connection
 
 
 class QoS(redis.QoS):
@@ -46,6 +63,13 @@ class Channel(redis.Channel):
 
     QoS = QoS
     _commands: Any = None
+
+    def _connparams(self, *arguments: Any, **options: Any) -> Any:
+        """Raises ConnectionError when the connection is closed, which Celery waits out. In its place kombu raises
+        AttributeError, for which a worker ends."""
+        if self.connection is None or self.connection.client is None:
+            raise exceptions.ConnectionError("the channel has outlived its connection")
+        return super()._connparams(*arguments, **options)
 
     @contextlib.contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:

@@ -36,6 +36,7 @@ GROUPS = {
     "notifications": "notifications.handlers:SUBSCRIPTION",
     "auction-frames": "notifications.handlers:AUCTION_FRAMES",
     "sagas": "sagas.handlers:SUBSCRIPTION",
+    "desk": "orders.desk.handlers:SUBSCRIPTION",
 }
 OUTBOXES = (
     "auction_project.accounts.models:Outbox",

@@ -156,8 +156,8 @@ class Process:
         with self._changing:
             if not self.should_run or self.alive:
                 return False
-            self.restarts += 1
             self._spawn({})
+            self.restarts += 1  # those who wait for it may change the environment then
             return True
 
     def _spawn(self, overrides: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from auction_project import VERSION
 from auction_project.kernel import databases, logs
-from auction_project.settings import development_keys, environment, traces
+from auction_project.settings import development_keys, environment, risk, traces
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -107,6 +107,7 @@ EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", default=7)  # outboxes; inboxes a
 DEAD_LETTERS_KEEP_DAYS = env.int("DEAD_LETTERS_KEEP_DAYS", default=90)
 EMAILS_KEEP_DAYS = env.int("EMAILS_KEEP_DAYS", default=90)
 PERSONAL_DATA_VIEWS_KEEP_DAYS = env.int("PERSONAL_DATA_VIEWS_KEEP_DAYS", default=365)
+DEVICES_KEEP_DAYS = env.int("DEVICES_KEEP_DAYS", default=365)
 
 # --- Celery: the chains of the sagas, e-mails ----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/1")
@@ -193,6 +194,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "auction_project.accounts.passwords.BreachedPasswordValidator"},
 ]
+SHOP_CACHE = env.bool("SHOP_CACHE", default=True)  # answers about offers, for less than a second
 CACHES = {
     "default": {
         "BACKEND": "auction_project.web.cache.OptionalCache",
@@ -276,7 +278,7 @@ GATEWAY_MAX_CONNECTIONS = env.int("GATEWAY_MAX_CONNECTIONS", default=20_000)
 # --- language, time, files ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "auction_project.web.formats"
-TIME_ZONE = "UTC"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")  # the house's: what a day is to its staff
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -301,6 +303,15 @@ BANK_URL = env.str("BANK_URL", default="http://127.0.0.1:8090")
 BANK_API_KEY = env.str("BANK_API_KEY", default="") or development_keys.secret_key(VAR_DIR, "bank")
 BANK_TIMEOUT_SECONDS = env.float("BANK_TIMEOUT_SECONDS", default=2.0)
 PAYMENT_CALLS_IN_FLIGHT = env.int("PAYMENT_CALLS_IN_FLIGHT", default=32)
+
+# --- the shop ----------------------------------------------------------------------------------------------------
+CHECKOUT_MINUTES = env.int("CHECKOUT_MINUTES", default=15)
+RETURN_DAYS = env.int("RETURN_DAYS", default=14)
+RETURN_DECIDE_DAYS = env.int("RETURN_DECIDE_DAYS", default=3)
+SHIPPING = env.json("SHIPPING", default={})  # by currency; orders/totals.py has the rule
+
+# --- the risk check: the figures of orders/risk.py by name ---------------------------------------------------------
+RISK = risk.figures(env)
 
 # --- cookies and headers -----------------------------------------------------------------------------------------
 SESSION_ENGINE = "auction_project.accounts.session_store"

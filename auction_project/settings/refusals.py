@@ -196,7 +196,8 @@ def _limits(environment: Mapping[str, str], settings: Mapping[str, Any]) -> Iter
         limit = environment.get(name)
         if limit is not None and not _RATES.fullmatch(limit):
             yield f"{name} is {limit!r}, which limits nothing. Write it as 30/m/ip, or leave the variable out."
-    for name, least in _MIN_DAYS.items():
+    least_days = _MIN_DAYS | {"DEVICES_KEEP_DAYS": settings["RISK"]["known_device_days"]}
+    for name, least in least_days.items():
         if settings[name] < least:
             yield f"{name} is {settings[name]}, which deletes what is still needed. Keep it {least} days or longer."
 

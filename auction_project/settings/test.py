@@ -11,6 +11,7 @@ MIDDLEWARE.remove("servestatic.middleware.ServeStaticMiddleware")
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # The tests' requests all come from one address; those of the budgets bring their own.
 ANONYMOUS_REQUESTS_PER_SECOND = USER_REQUESTS_PER_SECOND = 0
+SHOP_CACHE = False  # what a test changes is undone without a commit, which the cache cannot see
 STREAMS_PER_SECOND = AUCTIONS_PER_HOUR = BIDS_PER_SECOND = 0
 MONGODB_DATABASE = env.str("MONGODB_DATABASE", default="gavel_test")
 for _database in DATABASES.values():

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import kombu.exceptions
 import pytest
 import redis
 from django.conf import settings
@@ -258,3 +259,25 @@ thread.join()
     )
 
     assert finished.stdout == "gavel False\n"
+
+
+def test_an_unavailable_broker_is_tried_again_each_second() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        connection = celery.app.connection_for_read(f"redis://127.0.0.1:{closed.getsockname()[1]}/0")
+        pauses: list[float] = []
+
+        with pytest.raises(kombu.exceptions.OperationalError):
+            connection.ensure_connection(lambda _error, pause: pauses.append(pause), max_retries=2)
+
+    assert pauses == [1.0, 1.0]
+
+
+def test_a_channel_whose_connection_is_lost_says_so_and_ends_no_worker() -> None:
+    """A worker with a task under way acknowledges, and restores, on such a channel."""
+    connection = celery.app.connection_for_read()
+    channel = connection.channel()
+    connection.release()
+
+    with pytest.raises(connection.connection_errors), channel.conn_or_acquire():
+        pass

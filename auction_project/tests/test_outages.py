@@ -118,9 +118,11 @@ def test_no_request_gets_a_session_that_the_server_has_ended(settings: Any) -> N
         session.close()
     with connections["orders"].cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'restarted'"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'restarted'"
         )
-        assert len(cursor.fetchall()) == len(sessions)
+        assert cursor.fetchall() == [(True,)] * len(
+            sessions
+        )  # each has ended, which it was given ten seconds for
 
     try:
         for session in sessions:

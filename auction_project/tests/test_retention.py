@@ -7,6 +7,7 @@ from auction_project.kernel.messaging import once, outbox
 from auction_project.kernel.messaging import retention as dead_letters
 from auction_project.management.commands import relay
 from notifications import retention as emails
+from orders import retention as devices
 
 
 def test_the_relay_prunes_all_that_is_kept_for_a_time() -> None:
@@ -19,6 +20,8 @@ def test_the_relay_prunes_all_that_is_kept_for_a_time() -> None:
     assert set(loop._prunes) == {
         accounts.prune_sessions,
         accounts.prune_personal_data_views,
+        accounts.prune_sightings,
+        devices.prune_devices,
         dead_letters.prune,
         emails.prune,
     }

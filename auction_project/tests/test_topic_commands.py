@@ -55,10 +55,12 @@ def test_topics_lists_events_readers_and_lag(transport: memory.MemoryBroker) -> 
 
     lines = _run("topics", "--create")
 
-    at = lines.index(
-        "orders  OrderCancelled, OrderConfirmed, PaymentCaptured, PaymentDeclined, PaymentRefunded"
-    )
-    assert lines[at + 1].split() == ["notifications", "2", "to", "go"]
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("orders  "))
+    assert {"OrderCancelled", "OrderConfirmed", "PaymentCaptured"} <= {
+        word.strip(",") for word in lines[at].split()
+    }
+    readers = [line.split() for line in lines[at + 1 : at + 4]]
+    assert sorted(readers) == [[group, "2", "to", "go"] for group in ("desk", "inventory", "notifications")]
     assert any(line.split() == ["dead-letters", "0", "to", "go"] for line in lines)
     assert {line.split()[0] for line in lines if line.strip()} >= set(contracts.events.TOPICS)
 
@@ -111,7 +113,7 @@ def test_replay_stops_at_a_failure_and_says_where_to_go_on(
 
 
 @pytest.mark.parametrize(
-    ("topic", "group"), [("orders", "inventory"), ("nothing", "orders"), ("orders", "nobody")]
+    ("topic", "group"), [("cards", "inventory"), ("nothing", "orders"), ("orders", "nobody")]
 )
 def test_replay_refuses_what_no_group_reads(transport: memory.MemoryBroker, topic: str, group: str) -> None:
     with pytest.raises(CommandError):

@@ -61,6 +61,30 @@ def _both_or_neither(world: worlds.World, settled: bool) -> Finding:
             _keys(orders.Outbox, "OrderCancelled"),
         ),
     ]
+    awards = orders.Award.objects.filter(changed_at__gte=since)
+    pairs += [
+        (
+            "SaleSettled",
+            _ids(awards.filter(state="PAID"), "sale_id"),
+            _keys(orders.Outbox, "SaleSettled"),
+        ),
+        ("BidFailed", _ids(awards.filter(state="LAPSED"), "sale_id"), _keys(orders.Outbox, "BidFailed")),
+    ]
+    shipments = orders.Shipment.objects.filter(at__gte=since)
+    refunds = orders.Refund.objects.filter(done_at__gte=since)
+    returns = orders.Return.objects.filter(at__gte=since)
+    requests = orders.ReturnRequest.objects.filter(at__gte=since)
+    facts = orders.ReturnRequestFact.objects.filter(at__gte=since)
+    decisions = facts.filter(kind__in=["ACCEPTED", "DECLINED"])
+    withdrawals = facts.filter(kind="WITHDRAWN")
+    pairs += [
+        ("OrderShipped", _ids(shipments, "order_id"), _keys(orders.Outbox, "OrderShipped")),
+        ("OrderRefunded", _ids(refunds, "payment_id"), _keys(orders.Outbox, "OrderRefunded")),
+        ("OrderReturned", _ids(returns, "order_id"), _keys(orders.Outbox, "OrderReturned")),
+        ("ReturnRequested", _ids(requests, "order_id"), _keys(orders.Outbox, "ReturnRequested")),
+        ("ReturnDecided", _ids(decisions, "request__order_id"), _keys(orders.Outbox, "ReturnDecided")),
+        ("ReturnWithdrawn", _ids(withdrawals, "request__order_id"), _keys(orders.Outbox, "ReturnWithdrawn")),
+    ]
     for name, changed, announced in pairs:
         checked += len(changed | announced)
         violations += (f"{key} changed without {name}" for key in sorted(changed - announced))

@@ -16,7 +16,7 @@ from auction_project.kernel.findings import Finding
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import transport as transports
 from auction_project.processes import roles
-from auction_project.verification import events, notices, sales, world
+from auction_project.verification import checkouts, desk, events, notices, sales, world
 from bidding import runtime
 from bidding.store import mongo
 from bidding.verification import invariants as bidding_invariants
@@ -24,6 +24,8 @@ from inventory import invariants as inventory_invariants
 from notifications import invariants as notification_invariants
 from notifications import models as notifications
 from orders import invariants as order_invariants
+from orders import models as orders
+from orders.desk import invariants as desk_invariants
 from sagas import invariants as saga_invariants
 from sagas import models as sagas
 
@@ -95,11 +97,14 @@ def _judge(settle_seconds: float | None, answers: Path | None) -> Report:
         *saga_invariants.check(now=datetime.now(UTC)),
         *inventory_invariants.check(),
         *order_invariants.check(_parked_numbers if settled else _unfinished_numbers),
+        checkouts.check(now=datetime.now(UTC)),
         *events.check(
             stores, settled=settled, stuck=stuck, groups=0 if settle_seconds is None else len(roles.GROUPS)
         ),
         *notification_invariants.check(now=datetime.now(UTC)),
         notices.check(stores) if settled else Finding("N4", 0, ()),
+        desk_invariants.check() if settled else Finding("D1", 0, ()),
+        desk.check(stores) if settled else Finding("D2", 0, ()),
     ]
     behind = [f"group {group} has {lag} messages before it" for group, lag in backlog.lags.items()]
     return Report(_by_invariant(findings), len(set_aside), len(stores.parked()), (*behind, *backlog.others))
@@ -152,6 +157,7 @@ def _backlog(transport: brokers.Broker) -> _Backlog:
     lags = {group: transport.lag(group, roles.subscription(group).topics) for group in roles.GROUPS}
     waiting = {
         "sales are under way": sagas.Saga.objects.exclude(status__in=(*world.FINAL, "PARKED")),
+        "refunds wait for the payment provider": orders.Refund.objects.filter(state="PENDING"),
         "e-mails wait to be sent": notifications.Email.objects.filter(
             state="PENDING",  # to users with a confirmed address; the others wait for one
             notification__user_id__in=notifications.Account.objects.filter(

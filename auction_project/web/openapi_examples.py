@@ -55,6 +55,7 @@ _AUCTION_NOW = {
         "relistings_left": 5,
         "relist_of": None,
         "card_required": True,
+        "pay_within_minutes": 0,
         "rules": 1,
         "increments": "2026-1",
     },
@@ -95,15 +96,96 @@ _ORDER = {
     "number": "GV-37AD-RM1A-M1MD",
     "status": "CONFIRMED",
     "title": "Sextant",
+    "lines": [
+        {
+            "product_id": _PRODUCT,
+            "seller_id": "house",
+            "title": "Sextant",
+            "quantity": 1,
+            "amount": "105.00",
+            "auction_id": None,
+        }
+    ],
     "quantity": 1,
+    "shipping": "0.00",
     "amount": "105.00",
     "currency": "EUR",
     "placed_at": _AT + 3_700_000,
     "sale_id": f"{_AUCTION}-5",
     "auction_id": _AUCTION,
-    "product_id": _PRODUCT,
     "payment": "CAPTURED",
 }
+_POSTAL = {
+    "name": "Ada Example",
+    "line1": "Hauptstraße 1",
+    "line2": "",
+    "postal_code": "10115",
+    "city": "Berlin",
+    "country": "DE",
+    "phone": "",
+}
+_WANTED = {"product_id": _PRODUCT, "quantity": 2, "price": "10.50"}
+_AWARD = {
+    "id": f"{_AUCTION}-5",
+    "auction_id": _AUCTION,
+    "product_id": _PRODUCT,
+    "title": "Sextant",
+    "quantity": 1,
+    "price": "105.00",
+    "currency": "EUR",
+    "state": "DUE",
+    "pay_by": _AT + 86_400_000,
+    "order_number": None,
+}
+_CART = {
+    "lines": [
+        {
+            "product_id": _PRODUCT,
+            "title": "Sextant",
+            "slug": "sextant-9f8e7d6c",
+            "thumbnail": f"/api/v1/products/{_PRODUCT}/thumbnail?v=1f2e3d4c",
+            "quantity": 2,
+            "seen_price": "10.50",
+            "price": "10.50",
+            "currency": "EUR",
+            "total": "21.00",
+            "max_per_order": 5,
+            "problem": None,
+        }
+    ],
+    "awards": [_AWARD],
+    "subtotal": "21.00",
+    "shipping": "4.90",
+    "total": "25.90",
+    "currency": "EUR",
+}
+_CHECKOUT = {
+    "id": _AUCTION,
+    "status": "RESERVED",
+    "lines": [
+        {
+            "product_id": _PRODUCT,
+            "title": "Sextant",
+            "quantity": 2,
+            "unit_price": "10.50",
+            "price": "21.00",
+            "auction_id": None,
+            "award_id": None,
+        }
+    ],
+    "shipping": "4.90",
+    "total": "25.90",
+    "currency": "EUR",
+    "address": _POSTAL,
+    "started_at": _AT,
+    "pay_by": _AT + 890_000,
+    "expires_at": _AT + 900_000,
+    "shortages": [],
+    "failure": "",
+    "order_number": None,
+    "server_time": _AT + 250,
+}
+_ADDRESS = {"id": "6d5c4b3a29180706f5e4d3c2b1a09f8e", **_POSTAL, "is_default": True}
 _ITEM = {
     "cursor": "19a1b2c3d4e:7",
     "kind": "outbid",
@@ -122,6 +204,8 @@ _STOCKED = {
     "title": "Sextant",
     "description": "Brass, about 1890.",
     "condition": "GOOD",
+    "category": "instruments",
+    "attributes": [{"name": "Maker", "value": "Dollond, London"}],
     "owner_id": "house",
     "image": f"/api/v1/products/{_PRODUCT}/image?v=1f2e3d4c",
     "thumbnail": f"/api/v1/products/{_PRODUCT}/thumbnail?v=1f2e3d4c",
@@ -132,10 +216,69 @@ _STOCKED = {
     "low_threshold": 0,
     "is_low": False,
     "version": 5,
+    "offer": {
+        "slug": "sextant-9f8e7d6c",
+        "price": "129.00",
+        "currency": "EUR",
+        "max_per_order": 5,
+        "published": True,
+    },
+}
+_STOCKED_WITH_PICTURES = {
+    **_STOCKED,
+    "pictures": [
+        {
+            "id": "1f2e3d4c5b6a",
+            "url": f"/api/v1/products/{_PRODUCT}/image?v=1f2e3d4c5b6a",
+            "thumbnail": f"/api/v1/products/{_PRODUCT}/thumbnail?v=1f2e3d4c5b6a",
+            "alt": "The sextant in its box",
+        }
+    ],
+}
+_OFFER = {
+    "product_id": _PRODUCT,
+    "slug": "sextant-9f8e7d6c",
+    "title": "Sextant",
+    "thumbnail": f"/api/v1/products/{_PRODUCT}/thumbnail?v=1f2e3d4c5b6a",
+    "price": "129.00",
+    "currency": "EUR",
+    "condition": "GOOD",
+    "category": "instruments",
+    "available": 2,
+    "max_per_order": 5,
+    "seller": "house",
 }
 _TALLY = {"status": "CONFIRMED", "currency": "EUR", "orders": 12, "amount": "1260.00"}
 _TOKENS = {"access_token": "eyJhbGciOiJSUzI1NiIs…", "refresh_token": "eyJhbGciOiJSUzI1NiIs…"}
 
+_SAVED_SEARCH = {
+    "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    "among": "offers",
+    "query": {
+        "q": "brass sextant",
+        "category": "",
+        "condition": "",
+        "currency": "EUR",
+        "min_price": "",
+        "max_price": "200.00",
+        "in_stock": False,
+    },
+    "created_at": _AT,
+    "matched_at": None,
+}
+_SAVED_SEARCH_OF_LOTS = {
+    "id": "1b2c3d4e5f60718293a4b5c6d7e8f90a",
+    "among": "lots",
+    "query": {
+        "q": "brass sextant",
+        "format": "english",
+        "currency": "EUR",
+        "min_price": "",
+        "max_price": "200.00",
+    },
+    "created_at": _AT,
+    "matched_at": _AT,
+}
 EXAMPLES: dict[str, Any] = {
     "Account": {
         "sub": _USER,
@@ -163,6 +306,14 @@ EXAMPLES: dict[str, Any] = {
             {"ip": "192.0.2.7", "program": "Mozilla/5.0", "signed_in_at": "2026-11-18T11:06:40+00:00"}
         ],
         "second_factor": [],
+        "devices_and_networks": [
+            {
+                "kind": "DEVICE",
+                "hash": "4b1d8f60c2a94e7793d05b6a1ce8f274",
+                "first_seen_at": "2026-11-18T11:06:40+00:00",
+                "last_seen_at": "2026-11-20T08:15:00+00:00",
+            }
+        ],
         "history": [
             {
                 "at": "2026-11-18T11:06:40+00:00",
@@ -176,7 +327,9 @@ EXAMPLES: dict[str, Any] = {
             "orders": "/api/v1/orders",
             "bids": "/api/v1/bids/mine",
             "card": "/api/v1/card",
+            "addresses": "/api/v1/addresses",
             "notifications": "/api/v1/notifications",
+            "searches": "/api/v1/searches",
         },
     },
     "Token": {"access": _TOKENS["access_token"], "expires_in": 300},
@@ -201,6 +354,7 @@ EXAMPLES: dict[str, Any] = {
     "Auction": _AUCTION_NOW,
     "AuctionPage": {
         "items": [{**_LISTED, "start_price": "10.00"}],
+        "next": None,
         "page": 1,
         "pages": 1,
         "total": 1,
@@ -231,8 +385,59 @@ EXAMPLES: dict[str, Any] = {
     "Standing": _STANDING,
     "OwnBids": {"items": [{"auction": _AUCTION_NOW, **_STANDING}], "page": 1, "pages": 1, "total": 1},
     "OrderPage": {"items": [_ORDER], "page": 1, "pages": 1, "total": 1},
+    "ShipmentBodyRequest": {"carrier": "Parcel Post", "tracking_number": "PP 0034 1234"},
+    "CancellationBodyRequest": {"reason": "I chose the wrong size."},
+    "RefundBodyRequest": {"amount": "25.00", "reason": "The mirror has a crack."},
+    "ReturnBodyRequest": {
+        "lines": [{"product_id": _PRODUCT, "quantity": 1, "damaged": True}],
+        "reason": "The mirror has a crack.",
+    },
+    "ReturnRequestBodyRequest": {
+        "lines": [{"product_id": _PRODUCT, "quantity": 1}],
+        "reason": "The mirror has a crack.",
+    },
+    "DecisionBodyRequest": {"accept": True, "reason": "Please send it in its box."},
     "OrderDetail": {
         **_ORDER,
+        "status": "SHIPPED",
+        "role": "buyer",
+        "address": _POSTAL,
+        "shipments": [
+            {
+                "seller_id": "house",
+                "carrier": "Parcel Post",
+                "tracking_number": "PP 0034 1234",
+                "shipped_at": _AT + 86_400_000,
+                "delivered_at": None,
+            }
+        ],
+        "refunds": [
+            {
+                "id": "0d1c2b3a495867768594a3b2c1d0e0f1",
+                "amount": "25.00",
+                "reason": "The mirror has a crack.",
+                "status": "PENDING",
+                "at": _AT + 90_000_000,
+                "done_at": None,
+            }
+        ],
+        "refunded": "25.00",
+        "returns": [],
+        "return_requests": [
+            {
+                "id": "2e7d1b8c4a6f40d9b3a58c1f7e9d2b60",
+                "seller_id": "house",
+                "status": "DECLINED",
+                "reason": "I have no room for it.",
+                "at": _AT + 88_000_000,
+                "lines": [{"product_id": _PRODUCT, "quantity": 1}],
+                "answer": "It was sold as it is.",
+                "decided_at": _AT + 89_000_000,
+                "possible": [],
+            }
+        ],
+        "returnable": [{"product_id": _PRODUCT, "quantity": 1, "until": _AT + 1_296_000_000}],
+        "possible": ["ask_return"],
         "timeline": [{"at": _AT + 3_700_000, "about": "order", "kind": "PLACED", "detail": ""}],
     },
     "Statistics": {
@@ -248,9 +453,76 @@ EXAMPLES: dict[str, Any] = {
         "usable": True,
         "unusable_reason": None,
     },
+    "CartLineBodyRequest": {"quantity": 2, "price": "10.50", "currency": "EUR"},
+    "TakeoverBodyRequest": {"lines": [_WANTED], "currency": "EUR"},
+    "CheckoutBodyRequest": {
+        "lines": [_WANTED],
+        "awards": [f"{_AUCTION}-5"],
+        "currency": "EUR",
+        "address_id": None,
+    },
+    "AwardList": {"items": [_AWARD]},
+    "Cart": _CART,
+    "Checkout": _CHECKOUT,
+    "CheckoutList": {"items": [_CHECKOUT]},
+    "AddressBodyRequest": {**_POSTAL, "is_default": True},
+    "Address": _ADDRESS,
+    "AddressList": {"items": [_ADDRESS]},
     "ProductBodyRequest": {"sku": "SEX-1", "title": "Sextant", "condition": "GOOD"},
     "PatchedCorrectionBodyRequest": {"description": "Brass, about 1890."},
-    "Product": _STOCKED,
+    "ProductWithPictures": _STOCKED_WITH_PICTURES,
+    "PictureBodyRequest": {"image": "(the file)", "alt": "The sextant in its box"},
+    "PicturesBodyRequest": {"pictures": [{"id": "1f2e3d4c5b6a", "alt": "The sextant in its box"}]},
+    "Categories": {
+        "items": [
+            {"slug": "antiques", "name": "Antiques", "parent": None, "offers": 12},
+            {"slug": "instruments", "name": "Instruments", "parent": "antiques", "offers": 5},
+        ]
+    },
+    "OfferPage": {
+        "items": [_OFFER],
+        "next": None,
+        "total": 1,
+        "total_is_capped": False,
+        "facets": {
+            "categories": [{"slug": "instruments", "name": "Instruments", "count": 1}],
+            "conditions": [{"value": "GOOD", "count": 1}],
+            "prices": {"min": "129.00", "max": "129.00", "currency": "EUR"},
+        },
+    },
+    "Suggestions": {"items": ["sextant", "Brass sextant, London"]},
+    "SavedSearchBodyRequest": {
+        "among": "lots",
+        "q": "brass sextant",
+        "currency": "EUR",
+        "max_price": "200.00",
+    },
+    "SavedSearch": _SAVED_SEARCH,
+    "SavedSearches": {"items": [_SAVED_SEARCH_OF_LOTS, _SAVED_SEARCH]},
+    "OfferDetail": {
+        **_OFFER,
+        "description": "Brass, about 1890.",
+        "pictures": [
+            {
+                "url": f"/api/v1/products/{_PRODUCT}/image?v=1f2e3d4c5b6a",
+                "thumbnail": f"/api/v1/products/{_PRODUCT}/thumbnail?v=1f2e3d4c5b6a",
+                "alt": "The sextant in its box",
+            }
+        ],
+        "attributes": [{"name": "Maker", "value": "Dollond, London"}],
+        "updated_at": _AT,
+    },
+    "OwnOffer": {
+        **_OFFER,
+        "published": True,
+        "version": 3,
+        "updated_at": _AT,
+        "prices": [
+            {"price": "129.00", "currency": "EUR", "at": _AT},
+            {"price": "149.00", "currency": "EUR", "at": _AT - 86_400_000},
+        ],
+    },
+    "OfferBodyRequest": {"price": "129.00", "currency": "EUR", "max_per_order": 5, "published": True},
     "ProductPage": {"items": [_STOCKED], "page": 1, "pages": 1, "total": 1},
     "NotificationList": {
         "items": [_ITEM],

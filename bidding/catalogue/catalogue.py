@@ -17,7 +17,7 @@ from redis.asyncio import retry
 
 from auction_project.kernel import errors, logs
 from auction_project.kernel.messaging import failure
-from bidding.catalogue import index, scripts
+from bidding.catalogue import cursors, index, scripts
 from bidding.store import auctions
 
 CONNECT_SECONDS = 0.5
@@ -25,10 +25,11 @@ ANSWER_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 SEARCH_SHARE = 0.25  # of the time of Redis, for the searches of one process
 SEARCH_WAIT_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 0.5  # a search that waited long, for a busy machine, is no reason to refuse the next one
 MAX_CONNECTIONS = 16
 LOTS_PER_CALL, ACTS_PER_CALL = 50, 500  # Redis serves no one else meanwhile
 OWN_SECONDS = 7 * 24 * 3600  # that the auctions of a user are kept after the last look
-VERSION = 1  # of the form: a new one is filled from nothing
+VERSION = 3  # of the form: a new one is filled from nothing
 
 log = logs.get(__name__)
 
@@ -40,11 +41,22 @@ class TooManySearches(errors.Unavailable):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of a list: its items, and how many lots match in all. `complete` is False while the catalogue is filled."""
+    """One page of a list: its items, and how many lots match in all. `complete` is False while the catalogue is filled. `last`: where
+    the next page goes on, if there is one."""
 
     items: list[dict[str, Any]]
     total: int
     complete: bool = True
+    last: cursors.Place | None = None
+
+
+class Facets(msgspec.Struct, frozen=True, kw_only=True):
+    """How many lots each value of a filter would leave, with all other filters of a query. `formats` has those that leave some.
+    The range of prices is in minor units; None without lots, and without a currency."""
+
+    formats: dict[str, int]
+    ending_soon: int
+    prices: tuple[int, int] | None
 
 
 class OwnPage(msgspec.Struct, frozen=True):
@@ -97,37 +109,60 @@ class Catalogue:
 
     # --- lists ---------------------------------------------------------------------------------------------------------
 
-    async def find(self, query: auctions.Query) -> Page:
-        """One page of the lots that match `query`. Raises TooManySearches."""
+    async def find(self, query: auctions.Query, *, wait_seconds: float | None = None) -> Page:
+        """One page of the lots that match `query`. A search waits so long for its turn, by default SEARCH_WAIT_SECONDS. Raises
+        TooManySearches."""
         search = index.search_of(query)
-        answer = await (self._find_in_turn(search) if search.is_filtered else self._find(search))
-        complete, total, rows, stocks = answer
-        return Page(_items(rows, stocks), total, complete=bool(complete))
+        if not search.is_filtered:
+            return await self._find(search)
+        (page,) = await self._find_in_turn([search], wait_seconds)
+        return page
 
-    async def _find(self, search: index.Search) -> list[Any]:
-        return await self._run(
+    async def count(self, query: auctions.Query, *, formats: Sequence[str], soon: tuple[int, int]) -> Facets:
+        """The counts beside a list; `soon` is when lots end that end soon. Raises TooManySearches."""
+        changes: list[dict[str, Any]] = [{"format": name, "limit": 0} for name in formats]
+        changes.append({"ends_within": soon, "limit": 0})
+        if query.currency:
+            all_prices = {"min_price": None, "max_price": None, "limit": 1}
+            changes += [all_prices | {"order": order} for order in ("price", "-price")]
+        queries = [msgspec.structs.replace(query, skip=0, after=None, **change) for change in changes]
+        pages = await self._find_in_turn([index.search_of(one) for one in queries])
+        totals = [page.total for page in pages]
+        ends = [index.ask_of(page.items[0]) for page in pages[len(formats) + 1 :] if page.items]
+        return Facets(
+            formats={name: total for name, total in zip(formats, totals, strict=False) if total},
+            ending_soon=totals[len(formats)],
+            prices=(ends[0], ends[1]) if ends else None,
+        )
+
+    async def _find(self, search: index.Search) -> Page:
+        complete, total, rows, stocks, score, last_id = await self._run(
             scripts.FIND,
             msgspec.json.encode(search),
-            msgspec.json.encode(msgspec.structs.replace(search, skip=0, limit=0)),
+            msgspec.json.encode(msgspec.structs.replace(search, skip=0, limit=0, after=())),
             scripts.RESULT_MS,
             scripts.MAX_WORDS_FOUND,
             scripts.MAX_LOTS_SEARCHED,
+            scripts.MAX_PHRASES_LOOKED_AT,
         )
+        last = cursors.Place(score.decode(), last_id.decode()) if last_id else None
+        return Page(_items(rows, stocks), total, complete=bool(complete), last=last)
 
-    async def _find_in_turn(self, search: index.Search) -> list[Any]:
+    async def _find_in_turn(
+        self, searches: Sequence[index.Search], wait_seconds: float | None = None
+    ) -> list[Page]:
         """Searches of one process take turns, with pauses between them, so that they use SEARCH_SHARE of Redis at most."""
         try:
-            async with asyncio.timeout(SEARCH_WAIT_SECONDS):
+            async with asyncio.timeout(SEARCH_WAIT_SECONDS if wait_seconds is None else wait_seconds):
                 await self._turn.acquire()
         except TimeoutError:
             raise TooManySearches from None
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            return await self._find(search)
+            return [await self._find(search) for search in searches]
         finally:
-            pause = (loop.time() - began) * (1 / SEARCH_SHARE - 1)
-            loop.call_later(pause, self._turn.release)
+            loop.call_later(pause_after(loop.time() - began), self._turn.release)
 
     async def find_own(self, user_id: str, *, skip: int, limit: int) -> OwnPage:
         """A page of the auctions that the user acted in, the one with the latest act first."""
@@ -235,6 +270,11 @@ class Catalogue:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("catalogue_unavailable", error=repr(error))
             raise errors.Unavailable("Redis does not answer.") from error
+
+
+def pause_after(seconds: float) -> float:
+    """How long the searches of a process pause after one that took so long."""
+    return min(seconds * (1 / SEARCH_SHARE - 1), MAX_PAUSE_SECONDS)
 
 
 def _items(rows: bytes, stocks: bytes) -> list[dict[str, Any]]:

@@ -5,17 +5,18 @@
     order:<scope>:<o>   sorted set: the ids of a scope by the order o
     set:<filter>        set: the ids that pass a filter
     word:<word>         set: the ids with this word in their title
-    suffixes            sorted set without scores: "<suffix>\\0<word>" for all suffixes of the words in use
+    words               sorted set without scores: the words in use
     stock               hash: product -> "<version> <available>"
     own:<epoch>:<user>  sorted set: the auctions that a user acted in, by the time of the last act; see `OWN`
-    found:…, union:…    what a search has found, for RESULT_MS
+    found:…, union:…    what a search has found, or a part of it, for RESULT_MS
 
 No key is ever half written, because each script runs alone.
 """
 
 RESULT_MS = 1_000
-MAX_WORDS_FOUND = 50  # that contain one word of a search
+MAX_WORDS_FOUND = 50  # that begin with the last word of a search
 MAX_LOTS_SEARCHED = 25_000  # if each filter passes more: the first ones of the order
+MAX_PHRASES_LOOKED_AT = 5_000  # lots with the words of a phrase; of more, the first ones of the order
 
 _STOCK = """
 local function put_stock(p, product, version, available)
@@ -39,17 +40,6 @@ local function without(these, others)
   return left
 end
 
-local function suffixes(word)
-  local found = {}
-  for start = 1, #word do
-    local byte = string.byte(word, start)
-    if byte < 128 or byte > 191 then -- where a character begins
-      found[#found + 1] = string.sub(word, start) .. '\\0' .. word
-    end
-  end
-  return found
-end
-
 local function leave(id, was, is, scores)
   for _, scope in ipairs(without(was.scopes, is.scopes)) do
     for order in pairs(scores) do redis.call('ZREM', p .. 'order:' .. scope .. ':' .. order, id) end
@@ -58,7 +48,7 @@ local function leave(id, was, is, scores)
   for _, word in ipairs(without(was.words, is.words)) do
     redis.call('SREM', p .. 'word:' .. word, id)
     if redis.call('EXISTS', p .. 'word:' .. word) == 0 then
-      redis.call('ZREM', p .. 'suffixes', unpack(suffixes(word)))
+      redis.call('ZREM', p .. 'words', word)
     end
   end
 end
@@ -66,9 +56,7 @@ end
 local function enter(id, was, is)
   for _, set in ipairs(without(is.sets, was.sets)) do redis.call('SADD', p .. 'set:' .. set, id) end
   for _, word in ipairs(without(is.words, was.words)) do
-    if redis.call('EXISTS', p .. 'word:' .. word) == 0 then
-      for _, suffix in ipairs(suffixes(word)) do redis.call('ZADD', p .. 'suffixes', 0, suffix) end
-    end
+    redis.call('ZADD', p .. 'words', 0, word)
     redis.call('SADD', p .. 'word:' .. word, id)
   end
 end
@@ -109,29 +97,19 @@ return count
 # ARGV: product, version, available.
 STOCK = _STOCK + "put_stock(KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])) return 1"
 
-# ARGV: JSON of an index.Search; the name of its result without the page; RESULT_MS; MAX_WORDS_FOUND; MAX_LOTS_SEARCHED.
+# ARGV: JSON of an index.Search; the name of its result without the page; RESULT_MS; MAX_WORDS_FOUND; MAX_LOTS_SEARCHED;
+# MAX_PHRASES_LOOKED_AT.
 # {1 if the catalogue is complete, how many match, a JSON array of the page's rows, the stock of each as far as one is
-# reported, by lines}.
+# reported, by lines; the score and the id of the last one if others follow}.
 FIND = """
 local p, query, name, result_ms, most_words = KEYS[1], cjson.decode(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local most = tonumber(ARGV[5])
+local most, most_phrases = tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local function words_like(word)
-  local found, known = {}, {}
-  local last = '[' .. word .. '\\255'
-  for _, entry in ipairs(redis.call('ZRANGEBYLEX', p .. 'suffixes', '[' .. word, last, 'LIMIT', 0, most_words)) do
-    local each = string.match(entry, '%z(.*)$')
-    if not known[each] then
-      known[each] = true
-      found[#found + 1] = each
-    end
-  end
-  return found
-end
-
+-- The set of the lots with a word that begins so.
 local function lots_like(word)
   local keys, lots = {}, 0
-  for _, each in ipairs(words_like(word)) do
+  local last = '[' .. word .. '\\255'
+  for _, each in ipairs(redis.call('ZRANGEBYLEX', p .. 'words', '[' .. word, last, 'LIMIT', 0, most_words)) do
     local key = p .. 'word:' .. each
     lots = lots + redis.call('SCARD', key)
     if lots > most and #keys > 0 then break end
@@ -146,21 +124,59 @@ local function lots_like(word)
   return union
 end
 
-local function keys_of_filters()
-  local keys = {}
+-- The sorted set of the lots whose score by an order is in a range.
+local function lots_within(order, least, greatest)
+  local key = p .. 'found:' .. order .. ':' .. least .. ':' .. greatest
+  if redis.call('EXISTS', key) == 0 then
+    redis.call('ZRANGESTORE', key, p .. 'order:every:' .. order, least, greatest, 'BYSCORE')
+    redis.call('PEXPIRE', key, result_ms)
+  end
+  return key
+end
+
+-- The keys that the result is intersected with, and how many lots the smallest has; nil if nothing passes.
+local function filters_of_query()
+  local keys, fewest = {}, most + 1
   for _, set in ipairs(query.sets) do keys[#keys + 1] = p .. 'set:' .. set end
-  for _, word in ipairs(query.words) do
-    local key = lots_like(word)
+  for _, word in ipairs(query.words) do keys[#keys + 1] = p .. 'word:' .. word end
+  if query.prefix ~= '' then
+    local key = lots_like(query.prefix)
     if not key then return nil end
     keys[#keys + 1] = key
   end
-  return keys
+  for _, key in ipairs(keys) do fewest = math.min(fewest, redis.call('SCARD', key)) end
+  for _, range in ipairs(query.ranges) do
+    local key = lots_within(range[1], range[2], range[3])
+    fewest = math.min(fewest, redis.call('ZCARD', key))
+    keys[#keys + 1] = key
+  end
+  if fewest == 0 then return nil end
+  return keys, fewest
+end
+
+-- Leave the lots in whose title the words of each phrase follow one another.
+local function keep_phrases(result)
+  if redis.call('ZCARD', result) > most_phrases then
+    if query.descending then
+      redis.call('ZREMRANGEBYRANK', result, 0, -most_phrases - 1)
+    else
+      redis.call('ZREMRANGEBYRANK', result, most_phrases, -1)
+    end
+  end
+  for _, id in ipairs(redis.call('ZRANGE', result, 0, -1)) do
+    local places = redis.call('HGET', p .. 'lot:' .. id, 'places') or ''
+    local _, from = string.find(places, '"words":[', 1, true)
+    for _, phrase in ipairs(query.phrases) do
+      if not (from and string.find(places, phrase, from, true)) then
+        redis.call('ZREM', result, id)
+        break
+      end
+    end
+  end
 end
 
 -- The sorted set of the scopes; no more than the first lots of the order if no filter passes fewer.
-local function bounded(scopes, filters, result)
-  local fewest = most + 1
-  for _, filter in ipairs(filters) do fewest = math.min(fewest, redis.call('SCARD', filter)) end
+local function bounded(scopes, fewest, result)
   for i, scope in ipairs(scopes) do
     if fewest > most and redis.call('ZCARD', scope) > most then
       scopes[i] = result .. i
@@ -180,12 +196,16 @@ local function sorted_set()
     if redis.call('EXISTS', key) == 1 then scopes[#scopes + 1] = key end
   end
   if #scopes == 0 then return nil end
-  if #scopes == 1 and #query.sets == 0 and #query.words == 0 then return scopes[1] end
   local result = p .. 'found:' .. name
   if redis.call('EXISTS', result) == 1 then return result end
-  local filters = keys_of_filters()
+  local filters, fewest = filters_of_query()
   if not filters then return nil end
-  local base = bounded(scopes, filters, result)
+  if #scopes == 1 and #filters == 0 then return scopes[1] end
+  -- A count alone makes no set.
+  if query.limit == 0 and #scopes == 1 and #query.phrases == 0 and fewest <= most then
+    return nil, redis.call('ZINTERCARD', #filters + 1, scopes[1], unpack(filters))
+  end
+  local base = bounded(scopes, fewest, result)
   if #filters > 0 then
     local arguments = {base, unpack(filters)}
     local count = #arguments
@@ -193,8 +213,20 @@ local function sorted_set()
     for i = 1, #filters do arguments[count + 2 + i] = 0 end
     redis.call('ZINTERSTORE', result, count, unpack(arguments))
   end
+  if #query.phrases > 0 then keep_phrases(result) end
   redis.call('PEXPIRE', result, result_ms)
   return result
+end
+
+-- The rank of the page's first lot. A mark that stands after the last lot of the page before finds it, even if that lot has gone.
+local function first_rank(key)
+  if #query.after == 0 then return query.skip end
+  local score, mark = query.after[1], query.after[2] .. '~'
+  redis.call('ZADD', key, score, mark)
+  local rank = redis.call('ZRANK', key, mark)
+  redis.call('ZREM', key, mark)
+  if not query.descending then return rank end
+  return redis.call('ZCOUNT', key, '(' .. score, '+inf') + rank - redis.call('ZCOUNT', key, '-inf', '(' .. score)
 end
 
 -- The scores descend, and the ids of one score ascend.
@@ -217,11 +249,14 @@ local function backwards(key)
   return ids
 end
 
-local answer = {redis.call('HGET', p .. 'marker', 'complete') == '1' and 1 or 0, 0, '[]', ''}
-local key = sorted_set()
+local answer = {redis.call('HGET', p .. 'marker', 'complete') == '1' and 1 or 0, 0, '[]', '', '', ''}
+local key, count = sorted_set()
+answer[2] = count or 0
 if not key then return answer end
 answer[2] = redis.call('ZCARD', key)
+if query.limit == 0 then return answer end -- a range of ranks would be that of all
 local rows, stocks = {}, {}
+query.skip = first_rank(key)
 local ids = query.descending and backwards(key) or redis.call('ZRANGE', key, query.skip, query.skip + query.limit - 1)
 for _, id in ipairs(ids) do
   local lot = redis.call('HMGET', p .. 'lot:' .. id, 'row', 'product')
@@ -231,6 +266,7 @@ for _, id in ipairs(ids) do
   end
 end
 answer[3], answer[4] = '[' .. table.concat(rows, ',') .. ']', table.concat(stocks, '\\n')
+if #ids > 0 and query.skip + #ids < answer[2] then answer[5], answer[6] = redis.call('ZSCORE', key, ids[#ids]), ids[#ids] end
 return answer
 """
 

@@ -59,10 +59,11 @@ def _notice(user_id: str, entry: log.Entry, state: rules.State) -> dict[str, Any
 
 
 def _sale(entry: log.Entry, state: rules.State, sale: Sale) -> Iterator[events.Event]:
-    """A sale: a notice to its buyer, and the start of its saga."""
+    """A sale: a notice to its buyer, and the start of its saga, or what its buyer pays later."""
     buyer = state.open_sales[sale.sale_id].user_id
     terms = state.known_terms
     number = ids.order_number(sale.sale_id)
+    pay_by_at = entry.at + terms.payment_ms if terms.payment_ms else 0
     yield events.Won(
         **_notice(buyer, entry, state),
         sale_id=sale.sale_id,
@@ -71,18 +72,26 @@ def _sale(entry: log.Entry, state: rules.State, sale: Sale) -> Iterator[events.E
         currency=terms.currency,
         quantity=sale.quantity,
         bought=rules.formats.of(state).sells_by_bid,
+        pay_by_at=pay_by_at,
     )
-    yield events.SaleConfirmed(
-        sale_id=sale.sale_id,
-        order_number=number,
+    names: dict[str, Any] = {
+        "sale_id": sale.sale_id,
+        "order_number": number,
+        "user_id": buyer,
+        "auction_id": entry.auction_id,
+        "currency": terms.currency,
+    }
+    line = events.SaleLine(
         product_id=terms.product_id,
         quantity=sale.quantity,
-        user_id=buyer,
         price=sale.price,
-        currency=terms.currency,
-        auction_id=entry.auction_id,
         title=state.title,
+        owner_id=state.seller_id or "",
     )
+    if pay_by_at:
+        yield events.SaleAwarded(**names, line=line, pay_by_at=pay_by_at)
+    else:
+        yield events.SaleConfirmed(**names, price=sale.price, title=state.title, lines=(line,))
 
 
 def _requested(
@@ -99,6 +108,8 @@ def _requested(
         requested_by=entry.actor,
         as_operator=terms.as_operator,
         relists=terms.relist_of,
+        currency=terms.currency,
+        start_price=terms.start_price,
     )
 
 
@@ -210,14 +221,15 @@ def _closed(
 def _settled(
     before: rules.State, entry: log.Entry, after: rules.State, facts: kinds.Settled
 ) -> Iterator[events.Event]:
-    """The sale is paid: notices go to the seller and, of an English auction, to all other bidders."""
+    """The sale is paid: notices go to the seller, to a buyer who was to pay later and, of an English auction, to all other bidders."""
     yield events.LotSettled(**_record(entry), sale_id=facts.sale_id, ended=facts.ended)
     sale = before.open_sales[facts.sale_id]
     money: dict[str, Any] = {"price": sale.price, "currency": after.known_terms.currency}
+    of_sale = {"sale_id": facts.sale_id, "quantity": sale.quantity, **money}
+    if after.known_terms.payment_ms:
+        yield events.LotPaid(**_notice(sale.user_id, entry, after), **of_sale)
     if after.seller_id != ids.HOUSE:
-        yield events.LotSold(
-            **_notice(after.seller_id, entry, after), sale_id=facts.sale_id, quantity=sale.quantity, **money
-        )
+        yield events.LotSold(**_notice(after.seller_id, entry, after), **of_sale)
     for user_id in rules.formats.of(after).losers(after):
         yield events.Lost(**_notice(user_id, entry, after), **money)
 

@@ -2,20 +2,22 @@
 
 from typing import Any
 
+import msgspec
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import permissions, request, response, serializers, views
 
-from auction_project.kernel import errors, ids, instants, money
-from auction_project.kernel.http import api_schemas, idempotency, paging, rest
+from auction_project.kernel import errors, ids, instants, money, words
+from auction_project.kernel.http import api_schemas, completing, idempotency, paging, rest
 from bidding import presentation, rules, runtime, selectors, services
+from bidding.catalogue import catalogue, cursors
 from bidding.rest import bid_endpoint, schemas
 from bidding.rules import terms as bounds
 from bidding.store import auctions
 
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1000
-_ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids")
+_ORDERS = ("ends_at", "-ends_at", "starts_at", "-starts_at", "price", "-price", "-bids", "relevance")
 _OVER = ("SOLD_OUT", "CLOSED", "CANCELLED")
 _SOFT_CLOSE = rules.SoftClose()
 _LISTED = [status.value for status in rules.Status if status is not rules.Status.NEW]
@@ -61,6 +63,12 @@ class AuctionBody(rest.StrictSerializer):
     card_required = serializers.BooleanField(
         default=True, help_text="Only bidders with a usable card may bid."
     )
+    pay_within_minutes = serializers.IntegerField(
+        min_value=0,
+        max_value=bounds.MAX_PAY_MS // 60_000,
+        default=0,
+        help_text="How long a buyer may take to pay in the shop; 0: the card on file is charged at once.",
+    )
     allocate = serializers.ChoiceField(schemas.ALLOCATIONS, allow_null=True, default=None)
     soft_close = SoftCloseBody(required=False)
     relistings_left = serializers.IntegerField(
@@ -80,7 +88,22 @@ class AuctionsQuery(rest.StrictSerializer):
     status = serializers.ChoiceField(_LISTED, default="", allow_blank=True)
     format = serializers.ChoiceField(schemas.FORMATS, default="", allow_blank=True)
     q = serializers.CharField(
-        max_length=100, default="", allow_blank=True, help_text="Words of the title, or parts of words."
+        max_length=words.MAX_QUERY_CHARACTERS,
+        default="",
+        allow_blank=True,
+        help_text="Words of the title in any order, without regard to case and accents. The last one may be the beginning of a "
+        'word, and words in "quotes" follow one another.',
+    )
+    currency = serializers.ChoiceField(sorted(money.EXPONENTS), default="", allow_blank=True)
+    min_price = api_schemas.AmountField(
+        max_length=30, default="", allow_blank=True, help_text="Needs a currency."
+    )
+    max_price = api_schemas.AmountField(
+        max_length=30, default="", allow_blank=True, help_text="Needs a currency."
+    )
+    ending_soon = serializers.BooleanField(default=False, help_text="Only lots that end within a day.")
+    facets = serializers.BooleanField(
+        default=False, help_text="Also count how many lots each value of a filter would leave."
     )
     seller = serializers.CharField(max_length=64, default="", allow_blank=True)
     order = serializers.ChoiceField(
@@ -88,13 +111,25 @@ class AuctionsQuery(rest.StrictSerializer):
         default="",
         allow_blank=True,
         help_text="By default the end: the next one first, of lots that are over the latest first. "
-        "A price is compared within its currency; a lot without bids has its start price.",
+        "A price is compared within its currency; a lot without bids has its start price. By relevance, titles of which the words are the "
+        "greater part come first.",
     )
     unlisted = serializers.BooleanField(
         default=False, help_text="Also lots that wait for stock, and those that stock has refused."
     )
+    after = serializers.CharField(
+        max_length=cursors.MAX_CHARACTERS,
+        default="",
+        allow_blank=True,
+        help_text="`next` of the page before: the list goes on after its last lot, even if that lot has gone. Leave out `page` then.",
+    )
     page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=24)
+
+    def validate(self, params: dict[str, Any]) -> dict[str, Any]:
+        if params["after"] and params["page"] > 1:
+            raise serializers.ValidationError({"page": "Leave it out beside `after`."})
+        return params
 
 
 class OwnBidsQuery(rest.StrictSerializer):
@@ -126,22 +161,12 @@ class BidBody(rest.StrictSerializer):
     )
 
 
-_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": r"^[\x21-\x7e]{1,128}$", "not": {"enum": [".", ".."]}},
-    OpenApiParameter.HEADER,
-    required=True,
-    description="Fresh for every bid; the same again for the same bid. 1 to 128 visible ASCII characters.",
-)
 _FILLING = OpenApiParameter(
     "X-Catalogue",
     {"type": "string", "const": "filling"},
     OpenApiParameter.HEADER,
     response=[200],
     description="Present for a while after the catalogue was lost: the list may lack lots.",
-)
-_OWN_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same again makes no second auction."
 )
 
 
@@ -170,24 +195,33 @@ class AuctionsView(views.APIView):
     )
     def get(self, request: request.Request) -> response.Response:
         params = AuctionsQuery.of(request.query_params)
-        size = params["page_size"]
+        size, now = params["page_size"], instants.now() // 1000 * 1000  # so that lists of a second are one
         query = auctions.Query(
             status=params["status"] or None,
             format=params["format"] or None,
             seller_id=params["seller"] or None,
             search=params["q"] or None,
+            ends_within=(now, now + selectors.ENDING_SOON_MS) if params["ending_soon"] else None,
+            **_prices(params),
             unlisted=params["unlisted"] or params["status"] == "REQUESTED",
             order=params["order"] or ("-ends_at" if params["status"] in _OVER else "ends_at"),
             skip=(params["page"] - 1) * size,
             limit=size,
         )
+        if params["after"]:
+            after = cursors.decode(params["after"], query)
+            query = msgspec.structs.replace(query, after=(after.score, after.auction_id))
         lots = selectors.list_auctions(query)
         body = paging.page_of(items=lots.items, total=lots.total, page=params["page"], page_size=size)
+        body["next"] = cursors.encode(lots.last, query) if lots.last else None
+        if params["facets"]:
+            facets = selectors.count_auctions(query, now=now)
+            body["facets"] = _facets(facets, query.currency) if facets else None
         return response.Response(body, headers={} if lots.complete else schemas.INCOMPLETE)
 
     @extend_schema(
         summary="Create an auction",
-        parameters=[_OWN_KEY],
+        parameters=[api_schemas.KEY],
         request=AuctionBody,
         responses={
             201: schemas.Auction,
@@ -212,6 +246,27 @@ class AuctionsView(views.APIView):
         return response.Response(selectors.get_presented(auction_id), status=201)
 
 
+def _prices(params: dict[str, Any]) -> dict[str, Any]:
+    """The currency and the range of prices. Raises CurrencyMissing, AmountInvalid."""
+    currency, prices = params["currency"], {}
+    for name in ("min_price", "max_price"):
+        if params[name]:
+            if not currency:
+                raise money.CurrencyMissing(field="currency")
+            prices[name] = money.parse(params[name], currency, field=name)
+    return {"currency": currency or None, **prices}
+
+
+def _facets(counted: catalogue.Facets, currency: str | None) -> dict[str, Any]:
+    """The counts beside a list."""
+    prices = None
+    if counted.prices and currency:
+        least, most = (money.format(price, currency) for price in counted.prices)
+        prices = {"min": least, "max": most, "currency": currency}
+    formats = [{"value": name, "count": count} for name, count in counted.formats.items()]
+    return {"formats": formats, "ending_soon": counted.ending_soon, "prices": prices}
+
+
 def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int | None]:
     currency = body["currency"]
     reserve = None
@@ -231,8 +286,26 @@ def _terms(body: dict[str, Any], *, as_operator: bool) -> tuple[rules.Terms, int
         soft_close=rules.SoftClose(**body.get("soft_close", {})),
         relistings_left=body["relistings_left"],
         card_required=body["card_required"],
+        pay_within_ms=body["pay_within_minutes"] * 60_000 or msgspec.UNSET,
     )
     return terms, reserve
+
+
+class SuggestionsView(views.APIView):
+    permission_classes = ()
+    authentication_classes = ()
+
+    @extend_schema(
+        summary="Suggest searches",
+        operation_id="suggest_auctions",
+        parameters=[completing.SuggestionsQuery],
+        responses=completing.Suggestions,
+    )
+    def get(self, request: request.Request) -> response.Response:
+        """Texts that complete what is typed, each of which finds an open lot: the last word first, then titles. The most frequent come
+        first."""
+        params = completing.SuggestionsQuery.of(request.query_params)
+        return response.Response({"items": selectors.suggest(params["q"])})
 
 
 class AuctionView(views.APIView):
@@ -292,7 +365,7 @@ class BidsView(views.APIView):
 
     @extend_schema(
         summary="Place a bid",
-        parameters=[_KEY],
+        parameters=[api_schemas.REQUIRED_KEY],
         request=BidBody,
         responses={
             201: schemas.BidAnswer,

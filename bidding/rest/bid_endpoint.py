@@ -38,10 +38,6 @@ class BodyInvalid(errors.Invalid):
     """The body is not a bid: send {"amount": "125.50", "currency": "EUR"}, or {"quantity": 1} on a buy_now listing."""
 
 
-class KeyMissing(errors.Invalid):
-    """Send an Idempotency-Key header of 1 to 128 visible ASCII characters, fresh for every bid."""
-
-
 class MayNotBid(errors.Forbidden):
     """Only bidders with a verified e-mail address may bid."""
 
@@ -94,7 +90,7 @@ def _command(path: str, headers: dict[bytes, bytes], body: bytes, arrived_at: in
         raise problems.WrongContentType(field="Content-Type")
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
     if not key:
-        raise KeyMissing(field="Idempotency-Key")
+        raise idempotency.KeyMissing(field=idempotency.HEADER)
     idempotency.check(key)
     budgets.BIDS.spend((claims.sub, auction_id))
     bid = decode_body(body)

@@ -48,6 +48,9 @@ class AuctionTerms(serializers.Serializer[Any]):
     relistings_left = serializers.IntegerField()
     relist_of = serializers.CharField(allow_null=True, help_text="The auction that this one goes on from.")
     card_required = serializers.BooleanField(help_text="Bidders need a usable card.")
+    pay_within_minutes = serializers.IntegerField(
+        help_text="How long a buyer may take to pay in the shop; 0: the card on file is charged at once."
+    )
     rules = serializers.IntegerField(help_text="The version of the rules.")
     increments = serializers.CharField(help_text="The version of the table of increments.")
 
@@ -96,8 +99,35 @@ class AuctionSummary(_Common):
     start_price = MoneyField()
 
 
+class FormatCount(serializers.Serializer[Any]):
+    """A format, and how many lots have it."""
+
+    value = serializers.ChoiceField(FORMATS)
+    count = serializers.IntegerField()
+
+
+class LotPrices(serializers.Serializer[Any]):
+    """The lowest and the highest price; a lot without bids has its start price."""
+
+    min = api_schemas.MoneyField()
+    max = api_schemas.MoneyField()
+    currency = api_schemas.CurrencyField()
+
+
+class LotFacets(serializers.Serializer[Any]):
+    """How many lots each value of a filter would leave. The counts of a filter leave out that filter itself."""
+
+    formats = FormatCount(many=True)
+    ending_soon = serializers.IntegerField(help_text="Those that end within a day.")
+    prices = LotPrices(allow_null=True, help_text="Null without lots, and without a currency.")
+
+
 class AuctionPage(paging.Page):
     items = AuctionSummary(many=True)
+    next = serializers.CharField(allow_null=True, help_text="For `after` of the next page; null at the end.")
+    facets = LotFacets(
+        required=False, allow_null=True, help_text="If asked for. Null while they cannot be counted."
+    )
 
 
 @extend_schema_field(api_schemas.schema_of(Hidden))

@@ -19,6 +19,8 @@ MAX_INSTANT = 10**14
 MAX_WINDOW_MS = MAX_EXTENSION_MS = 3_600_000
 MIN_EXTENSION_MS = 1_000
 MAX_CAP_MS = 24 * 3_600_000
+MIN_PAY_MS = 60_000
+MAX_PAY_MS = 7 * 24 * 3_600_000
 
 Allocation = Literal["on_listing", "on_sale"]
 
@@ -46,7 +48,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     `format` is a name of `formats.FORMATS`. `start_price` is the unit price of a buy_now listing. `allocate` says when
     inventory sets units aside. `relistings_left`: how often a lot whose sales all failed is listed again; `relist_of`:
     the auction that this one goes on from. `card_required`: only bidders with a usable card may bid. `increments` pins
-    the version of the increment table; `rules` is the version of the rules, of which there is one.
+    the version of the increment table; `rules` is the version of the rules, of which there is one. `pay_within_ms`: a buyer pays
+    in the shop, at most so long after the sale. Terms without it charge the card on file at once; they do not name it, because
+    older logs are hashed so.
     """
 
     format: str
@@ -65,6 +69,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     card_required: bool = True
     rules: int = 2
     increments: str = increments.CURRENT
+    pay_within_ms: int | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def payment_ms(self) -> int:
+        """How long a buyer may take to pay; 0: the card on file is charged at once."""
+        return self.pay_within_ms or 0
 
 
 def extended_end(terms: Terms, *, ends_at: int, at: int) -> int:

@@ -69,11 +69,21 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None  # a value of rules.Status; None: any but NEW
     format: str | None = None
     seller_id: str | None = None
-    search: str | None = None  # a part of the title, in any case
+    search: str | None = (
+        None  # as `kernel.words` reads it; the store itself finds a part of the title, in any case
+    )
+    currency: str | None = None  # of the price; the range of prices is in its minor units
+    min_price: int | None = None
+    max_price: int | None = None
+    ends_within: tuple[int, int] | None = None  # instants
     unlisted: bool = False  # also lots that wait for stock or were refused: these have no title
-    # A field, or "price", by which currencies follow one another; "-" before it: descending.
+    # A field, or "price", by which currencies follow one another; "-" before it: descending. "relevance": the titles of which the
+    # words are the greater part come first, then the newer lots; the store itself has the end in its place.
     order: str = "ends_at"
     skip: int = 0
+    after: tuple[str, str] | None = (
+        None  # the score and the id of the last lot of the page before; the store has no scores
+    )
     limit: int = 24
 
 
@@ -188,9 +198,10 @@ class Auctions:
         if query.seller_id:
             where |= _of_seller(query.seller_id, unlisted=query.unlisted)
         if query.search:
-            where["title"] = {"$regex": re.escape(query.search), "$options": "i"}
+            where["title"] = {"$regex": re.escape(query.search.replace('"', "")), "$options": "i"}
         elif not query.unlisted:
             where["title"] = {"$ne": ""}
+        where |= _ranges_of(query)
         cursor = (
             self._auctions.find(where, _LISTED)
             .sort(_sort_of(query.order))
@@ -270,8 +281,18 @@ def _of_seller(seller_id: str, *, unlisted: bool) -> dict[str, Any]:
     return {"$or": [{"seller_id": seller_id}, {"seller_id": "", "requested_by": seller_id}]}
 
 
+def _ranges_of(query: Query) -> dict[str, Any]:
+    ranges: dict[str, Any] = {"currency": query.currency} if query.currency else {}
+    prices = {"$gte": query.min_price, "$lte": query.max_price}
+    if given := {name: bound for name, bound in prices.items() if bound is not None}:
+        ranges["ask"] = given
+    if query.ends_within is not None:
+        ranges["ends_at"] = {"$gte": query.ends_within[0], "$lte": query.ends_within[1]}
+    return ranges
+
+
 def _sort_of(order: str) -> list[tuple[str, int]]:
-    field = order.lstrip("-")
+    field = "ends_at" if order == "relevance" else order.lstrip("-")
     direction = pymongo.DESCENDING if order.startswith("-") else pymongo.ASCENDING
     by_price = [("currency", pymongo.ASCENDING), ("ask", direction)]
     return [*(by_price if field == "price" else [(field, direction)]), ("_id", pymongo.ASCENDING)]

@@ -47,11 +47,11 @@ def database(client: Client, name: str) -> Database:
     )
 
 
-async def guard(operation: Awaitable[_T], *, seconds: float = OPERATION_SECONDS) -> _T:
-    """Await one operation for at most `seconds`. Raises errors.Unavailable when the server does not answer, and
+async def guard(operation: Awaitable[_T], *, seconds: float | None = None) -> _T:
+    """Await one operation for at most `seconds`, or OPERATION_SECONDS. Raises errors.Unavailable when the server does not answer, and
     pymongo.errors.DuplicateKeyError; of a bulk BulkWriteError."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(OPERATION_SECONDS if seconds is None else seconds):
             return await operation
     except (pymongo.errors.DuplicateKeyError, pymongo.errors.BulkWriteError):
         raise

@@ -23,9 +23,10 @@ class CuttingProxy:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in self._tasks:
+        tasks = [*self._tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def url(self) -> str:
@@ -36,19 +37,24 @@ class CuttingProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
-        pumps = {
-            asyncio.create_task(self._pump(reader, far_writer, "requests")),
-            asyncio.create_task(self._pump(far_reader, writer, "answers")),
-        }
+        sides, pumps = [writer], set[asyncio.Task[None]]()
         try:
+            far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+            sides.append(far_writer)
+            pumps |= {
+                asyncio.create_task(self._pump(reader, far_writer, "requests")),
+                asyncio.create_task(self._pump(far_reader, writer, "answers")),
+            }
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for side in (writer, far_writer):
+            for side in sides:
                 side.close()
+            for side in sides:  # else the loop ends first, and a later test gets the warning
+                with contextlib.suppress(OSError):
+                    await side.wait_closed()
             self._tasks.discard(task)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, carries: str) -> None:

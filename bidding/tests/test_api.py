@@ -163,6 +163,24 @@ def test_lists_filter_and_page_and_never_mix_their_pages(bid_log, rest):
     assert {(page["pages"], page["total"]) for page in pages} == {(3, 5)}
 
 
+def test_the_list_goes_on_after_its_last_lot_and_a_cursor_is_of_one_list(bid_log, rest):
+    for i in range(3):
+        runtime.call(runtime.current().store.auctions.insert(listed_lot(f"{i}" * 32, ends_at=i)))
+    fill_catalogue()
+
+    first = rest("get", "auctions?page_size=2").json()
+    rest_of_it = rest("get", f"auctions?page_size=2&after={first['next']}").json()
+    wrong = [
+        rest("get", f"auctions?order=price&after={first['next']}"),
+        rest("get", "auctions?after=x"),
+        rest("get", f"auctions?page=2&after={first['next']}"),
+    ]
+
+    assert [[item["id"][0] for item in page["items"]] for page in (first, rest_of_it)] == [["0", "1"], ["2"]]
+    assert rest_of_it["next"] is None
+    assert [refused(answer)[::2] for answer in wrong] == [(400, "after"), (400, "after"), (400, "page")]
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [("page=0", "page"), ("page=x", "page"), ("page_size=101", "page_size"), ("status=SOLD", "status"),
@@ -175,22 +193,26 @@ def test_an_invalid_query_is_refused(bid_log, rest, query, field):
     assert (status, name) == (400, field)
 
 
+def listed_lot(auction_id, **changes):
+    plain = {
+        "product_id": "p" * 32,
+        "requested_by": SELLER,
+        "seller_id": SELLER,
+        "format": "english",
+        "currency": "EUR",
+        "starts_at": 1,
+        "ends_at": 2,
+        "created_at": 1,
+        "due_at": None,
+        "status": "OPEN",
+        "title": "Octant",
+    }
+    return auctions.AuctionDocument(id=auction_id, **(plain | changes))
+
+
 def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
     for i, status in enumerate(["OPEN", "OPEN", "CLOSED", "CLOSED"]):
-        document = auctions.AuctionDocument(
-            id=f"{i}" * 32,
-            product_id="p" * 32,
-            requested_by=SELLER,
-            seller_id=SELLER,
-            format="english",
-            currency="EUR",
-            starts_at=1,
-            ends_at=i,
-            created_at=1,
-            due_at=None,
-            status=status,
-            title=f"Octant {i}",
-        )
+        document = listed_lot(f"{i}" * 32, ends_at=i, status=status, title=f"Octant {i}")
         runtime.call(runtime.current().store.auctions.insert(document))
     fill_catalogue()
 
@@ -200,6 +222,34 @@ def test_lots_that_are_over_are_listed_with_the_latest_end_first(bid_log, rest):
     assert listed("status=OPEN") == ["Octant 0", "Octant 1"]
     assert listed("status=CLOSED") == ["Octant 3", "Octant 2"]
     assert listed("status=CLOSED&order=ends_at") == ["Octant 2", "Octant 3"]
+
+
+def test_suggestions_are_made_of_the_titles_of_open_lots(bid_log, rest):
+    long = " ".join(f"lanterns{letter}" for letter in "abcdefghij")  # as long as a search may be
+    titles = ["Brass sextant", "Brass clock", "Bracket clock", "Brass clock", f"Brass {'x' * 100}", long]
+    lots = [listed_lot(f"{i}" * 32, title=title) for i, title in enumerate(titles)]
+    over = listed_lot("a" * 32, title="Brass crown", status="CLOSED")
+    later = listed_lot("b" * 32, title="Brandy", status="SCHEDULED")
+    for document in (*lots, over, later):
+        runtime.call(runtime.current().store.auctions.insert(document))
+    fill_catalogue()
+
+    def suggested(text):
+        answer = rest("get", f"auctions/suggestions?q={text}")
+        assert answer.status_code == 200
+        return answer.json()["items"]
+
+    assert suggested("BRA") == ["brass", "bracket", "Brass clock", "Bracket clock", "Brass sextant"]
+    assert suggested("brass c") == suggested('"brass%20cl') == ["brass clock", "Brass clock"]
+    assert suggested("brass") == suggested("brass brass") == ["brass", "Brass clock", "Brass sextant"]
+    assert suggested("bra clock") == []
+    assert (len(long), suggested(long[:-1]), suggested(long)) == (99, [long], [long])
+    assert [suggested(text) for text in ("", "%20", "★", "b", "brandy", "crown")] == [[]] * 6
+
+
+@pytest.mark.parametrize("query", ["", "?q=" + "x" * 101, "?q=a&page=1"])
+def test_what_is_no_query_of_suggestions_is_refused(bid_log, rest, query):
+    assert refused(rest("get", f"auctions/suggestions{query}"))[0] == 400
 
 
 # --- create ------------------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import pytest
 import redis
 from django.core.management import call_command
 
-from auction_project.kernel import errors
+from auction_project.kernel import errors, instants
 from auction_project.kernel.contracts import events
 from bidding import runtime, selectors, services
-from bidding.catalogue import catalogue, index, scripts, words
+from bidding.catalogue import catalogue, index, scripts
 from bidding.publishing import relay as log_relay
 from bidding.publishing.pace import Pace
 from bidding.store import auctions, bid_log
@@ -62,13 +62,21 @@ def find(**query):
     return runtime.call(runtime.current().catalogue.find(auctions.Query(**query)))
 
 
-def keys():
+def all_keys():
     async def read():
         found = runtime.current().catalogue
         prefix = found._prefix
         return {key.decode().removeprefix(prefix) async for key in found._redis.scan_iter(match=f"{prefix}*")}
 
-    return {key for key in runtime.call(read()) if not key.startswith(("found:", "union:"))}
+    return runtime.call(read())
+
+
+def keys():
+    return {key for key in all_keys() if not key.startswith(("found:", "union:"))}
+
+
+def found_keys():
+    return {key for key in all_keys() if key.startswith("found:")}
 
 
 def empty_redis():
@@ -114,7 +122,11 @@ def test_its_lists_are_those_of_the_store_in_every_order_and_with_every_filter(l
             status=status,
             format=chance.choice((None, "english")),
             seller_id=chance.choice((None, "s2")),
-            search=chance.choice((None, None, "Brass", "EXTANT,", "1")),
+            search=chance.choice((None, None, "Brass", "SEXTANT, No", '"brass sextant"')),
+            currency=(currency := chance.choice((None, None, "EUR"))),
+            min_price=chance.choice((None, 10_00, 20_00)) if currency else None,
+            max_price=chance.choice((None, 20_00)) if currency else None,
+            ends_within=chance.choice((None, None, (1, 2))),
             unlisted=unlisted,
             order=order,
             skip=chance.choice((0, 3, 7, 100)),
@@ -127,32 +139,146 @@ def test_its_lists_are_those_of_the_store_in_every_order_and_with_every_filter(l
 
     for query in queries:
         page = find(**msgspec.structs.asdict(query))
-        assert page == selectors._list_from_store(query), query
-    assert sum(bool(find(**msgspec.structs.asdict(query)).items) for query in queries) > 30
+        assert msgspec.structs.replace(page, last=None) == selectors._list_from_store(query), query
+    assert sum(bool(find(**msgspec.structs.asdict(query)).items) for query in queries) > 20
 
 
-def test_a_search_finds_parts_of_words_in_any_case_order_and_accent(lists):
+def test_a_search_finds_all_words_in_any_order_the_last_as_a_beginning_without_case_and_accents(lists):
     put(
         *(a_lot(f"a{i}", ends_at=i, title=f"Sextant (No. {i}) 100%") for i in range(4)),
         a_lot("b", title="Théodolite in brass"),
     )
 
-    assert lists(search="(no. 3)") == (["a3"], 1)
-    assert lists(search="NO. xtan 3") == (["a3"], 1)
-    assert lists(search="sextant .*") == ([], 0)
-    assert lists(search="theodo bRASS") == lists(search="odolité") == (["b"], 1)
-    assert lists(search="s")[1] == 5
-    assert lists(search="t")[1] == 5
-    assert lists(search="%")[1] == 4
-    assert lists(search="sextant brass") == ([], 0)
+    assert lists(search="(no. 3)") == lists(search="3 NO. sext") == (["a3"], 1)
+    assert lists(search="sextant .*")[1] == 4
+    assert lists(search="theodolite bRAs") == lists(search="THÉOD") == (["b"], 1)
+    assert lists(search="odolite") == lists(search="theod brass") == ([], 0)
+    assert lists(search="100%")[1] == 4
+    assert lists(search="sextant brass") == lists(search="%") == ([], 0)
 
 
-def test_the_words_of_a_title_and_of_a_search_are_bounded():
-    many = " ".join(f"{'x' * (number + 1)}" for number in range(60))
+def test_by_relevance_titles_with_little_beside_the_words_come_first_and_then_the_newer(lists):
+    titles = ["An old brass sextant", "Brass sextant", "Sextant"]
+    put(*(a_lot(f"a{i}", title=title, starts_at=i) for i, title in enumerate(titles)))
+    put(a_lot("newer", title="Small sextant", starts_at=9))
 
-    assert len(words.of_title(many)) == words.MAX_TITLE_WORDS
-    assert words.of_search(many)[0] == "x" * words.MAX_WORD_CHARACTERS
-    assert len(words.of_search(many)) == words.MAX_SEARCH_WORDS
+    assert lists(search="sextant", order="relevance") == (["a2", "newer", "a1", "a0"], 4)
+
+
+@pytest.mark.parametrize("order", [*_ORDERS, "relevance"])
+@pytest.mark.parametrize("search", [None, "sextant"])
+def test_a_walk_by_cursors_meets_each_lot_once_also_within_a_tie(log, order, search):
+    chance = random.Random(34)
+    put(*(_any_lot(chance, number) for number in range(40)))
+    whole = [item["id"] for item in find(order=order, search=search, limit=100).items]
+    met, page = [], find(order=order, search=search, limit=7)
+    while page.last is not None:
+        met += [item["id"] for item in page.items]
+        page = find(order=order, search=search, limit=7, after=(page.last.score, page.last.auction_id))
+    met += [item["id"] for item in page.items]
+
+    assert met == whole
+    assert len(whole) > 20
+
+
+def test_a_walk_misses_no_lot_when_others_come_and_its_own_last_one_leaves(lists):
+    put(*(a_lot(f"a{i}", ends_at=i) for i in range(6)))
+    first = find(limit=3)
+    put(a_lot("before", ends_at=0), a_lot("a2", ends_at=9, mark=4))
+
+    rest = find(limit=9, after=(first.last.score, first.last.auction_id))
+
+    assert [item["id"] for item in first.items] == ["a0", "a1", "a2"]
+    assert [item["id"] for item in rest.items] == ["a3", "a4", "a5", "a2"]
+    assert keys() >= {"order:listed:ends_at"}
+    assert lists(limit=9)[1] == 7  # the mark that finds the place is gone
+
+
+def test_a_search_finds_phrases_in_quotes(lists):
+    put(
+        a_lot("a", ends_at=1, title="Old brass sextant"),
+        a_lot("b", ends_at=2, title="Sextant of brass, old brass"),
+        a_lot("c", ends_at=3, title="listed every"),
+    )
+
+    assert lists(search='"brass sextant"') == (["a"], 1)
+    assert lists(search='"old brass"') == lists(search='"OLD bráss" sext') == (["a", "b"], 2)
+    assert lists(search='"sextant brass"') == lists(search='"listed open"') == ([], 0)
+    assert lists(search='"listed every"') == (["c"], 1)
+
+
+def test_of_lots_with_the_words_of_a_phrase_the_first_ones_of_the_order_are_looked_at(lists, monkeypatch):
+    monkeypatch.setattr(scripts, "MAX_PHRASES_LOOKED_AT", 2)
+    put(*(a_lot(f"a{i}", ends_at=i, title="brass sextant") for i in range(4)))
+
+    assert lists(search='"brass sextant"') == (["a0", "a1"], 2)
+    assert lists(search='"brass sextant"', order="-ends_at") == (["a3", "a2"], 2)
+
+
+def test_ranges_of_prices_and_ends_are_filters_like_any_other(lists):
+    put(
+        a_lot("a", ask=500, ends_at=10),
+        a_lot("b", ask=900, ends_at=20),
+        a_lot("c", ask=900, ends_at=30, currency="USD"),
+    )
+
+    assert lists(currency="EUR") == (["a", "b"], 2)
+    assert lists(currency="EUR", min_price=501, max_price=900) == (["b"], 1)
+    assert lists(currency="USD", max_price=899) == ([], 0)
+    assert lists(ends_within=(15, 30), order="-ends_at") == (["c", "b"], 2)
+    assert lists(ends_within=(15, 30), currency="EUR", search="brass", format="english") == (["b"], 1)
+
+
+def test_the_counts_of_a_filter_leave_out_the_filter_itself(log, client):
+    now = instants.now()
+    soon, later = now + 3_600_000, now + 10 * 24 * 3_600_000
+    put(
+        a_lot("a", ask=500, start_price=500, ends_at=soon),
+        a_lot("b", ask=900, start_price=900, ends_at=later, format="buy_now"),
+        a_lot("c", ask=700, start_price=300, price=700, ends_at=soon, title="Lamp"),
+        a_lot("d", ask=100, start_price=100, ends_at=soon, currency="USD"),
+    )
+
+    def ask(**query):
+        body = client.get("/api/v1/auctions", {"facets": "true"} | query).json()
+        return [item["id"] for item in body["items"]], body["facets"]
+
+    assert ask(currency="EUR") == (
+        ["a", "c", "b"],
+        {
+            "formats": [{"value": "english", "count": 2}, {"value": "buy_now", "count": 1}],
+            "ending_soon": 2,
+            "prices": {"min": "5.00", "max": "9.00", "currency": "EUR"},
+        },
+    )
+    assert ask(q="brass", format="buy_now", currency="EUR", min_price="8.00", ending_soon="true") == (
+        [],
+        {"formats": [], "ending_soon": 0, "prices": None},
+    )
+    assert ask(ending_soon="true", min_price="6.00", currency="EUR")[0] == ["c"]
+    assert ask()[1]["prices"] is None
+    assert "facets" not in client.get("/api/v1/auctions").json()
+    refused = client.get("/api/v1/auctions", {"min_price": "5.00"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "currency_missing")
+
+
+def test_a_count_alone_is_that_of_the_list_and_makes_no_set(lists, monkeypatch):
+    put(*(a_lot(f"a{i}", ends_at=i, format="buy_now" if i == 5 else "english") for i in range(6)))
+    put(a_lot("b", title="Lamp"))
+    before = keys()
+
+    assert lists(format="english", search="brass", limit=0) == ([], 5)
+    assert lists(search="nothing", limit=0) == ([], 0)
+    assert keys() == before
+    monkeypatch.setattr(scripts, "MAX_LOTS_SEARCHED", 3)
+    assert lists(format="english", limit=0) == ([], 3)
+
+
+def test_the_words_of_a_title_are_bounded():
+    many = " ".join(f"x{number}" for number in range(60))
+
+    assert '"x23"' in index.lot_of(a_lot("a", title=many)).places
+    assert '"x24"' not in index.lot_of(a_lot("a", title=many)).places
 
 
 def test_a_filter_that_passes_too_many_lots_is_applied_to_the_first_ones_of_the_order(lists, monkeypatch):
@@ -211,7 +337,7 @@ def test_a_lot_that_moves_leaves_nothing_behind(lists):
     put(a_lot("b", title="Brass sextant", seller_id="s3", format="buy_now", status="CLOSED", mark=3))
 
     assert moved == keys()
-    assert lists(search="amp") == lists(search="lamp") == ([], 0)
+    assert lists(search="lam") == lists(search="lamp") == ([], 0)
 
 
 # --- the relay keeps it ------------------------------------------------------------------------------------------------
@@ -465,6 +591,44 @@ def test_searches_take_turns_and_those_that_wait_too_long_do_not_ask_the_store(l
 
     assert (busy.status_code, busy.json()["code"]) == (503, "too_many_searches")
     assert (plain.status_code, after.status_code) == (200, 200)
+
+
+def test_suggestions_take_their_turn_too_and_never_ask_the_store(log, client, monkeypatch):
+    monkeypatch.setattr(selectors, "SUGGESTION_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(selectors, "_list_from_store", None)
+    log.call(log.store.auctions.insert(a_lot("a")))
+    fill_catalogue()
+    turn = runtime.current().catalogue._turn
+    log.call(turn.acquire())
+    busy = client.get("/api/v1/auctions/suggestions?q=sex")
+    turn.release()
+    monkeypatch.setattr(runtime.current().catalogue, "_paused_until", float("inf"))
+    away = client.get("/api/v1/auctions/suggestions?q=sex")
+    monkeypatch.undo()
+    after = client.get("/api/v1/auctions/suggestions?q=sex")
+
+    assert [(answer.status_code, answer.json().get("code")) for answer in (busy, away)] == [
+        (503, "too_many_searches"),
+        (503, "unavailable"),
+    ]
+    assert after.json() == {"items": ["sextant", "Brass sextant"]}
+
+
+def test_suggestions_and_the_list_of_the_same_words_are_one_search(log, client, monkeypatch):
+    monkeypatch.setattr(scripts, "RESULT_MS", 60_000)
+    put(a_lot("a"))
+
+    suggested = client.get("/api/v1/auctions/suggestions?q=brass+sex").json()["items"]
+    once = found_keys()
+    listed = client.get("/api/v1/auctions?status=OPEN&q=Brass+sex").json()["total"]
+
+    assert (suggested, listed) == (["brass sextant", "Brass sextant"], 1)
+    assert found_keys() == once
+    assert len(once) == 1
+
+
+def test_searches_pause_for_three_times_their_time_and_half_a_second_at_most():
+    assert [catalogue.pause_after(seconds) for seconds in (0.01, 0.1, 60)] == [0.03, pytest.approx(0.3), 0.5]
 
 
 # --- the command -------------------------------------------------------------------------------------------------------

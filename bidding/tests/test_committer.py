@@ -120,7 +120,7 @@ async def test_a_key_with_another_body_is_refused_whether_the_rules_like_it_or_n
     await writer.submit(bid(ANN, 20_00, key="1"))
     await writer.submit(bid(BEN, 30_00, key="2"))
 
-    with pytest.raises(failures.KeyReused) as caught:
+    with pytest.raises(errors.KeyReused) as caught:
         await writer.submit(bid(ANN, amount, key="1"))
 
     assert (caught.value.http_status, scripted.head("x")) == (422, 5)
@@ -153,7 +153,7 @@ async def test_a_repeat_in_flight_joins_the_first(writer, scripted):
 async def test_another_body_in_flight_is_refused_at_once(writer):
     first = writer.submit(bid(ANN, 20_00))
 
-    with pytest.raises(failures.KeyReused):
+    with pytest.raises(errors.KeyReused):
         await writer.submit(bid(ANN, 21_00))
     assert (await first).seq == 4
 

@@ -114,6 +114,14 @@ def test_what_the_rules_write_today_verifies_without_our_code():
         verify(vector(lot)["public"], vector(lot)["hidden"])
 
 
+def test_only_terms_that_leave_time_to_pay_name_it_because_older_logs_are_hashed_without_it():
+    requested = [lots.open_lot(**terms).entries[0] for terms in ({}, {"pay_within_ms": lots.HOUR})]
+    forms = [msgspec.to_builtins(log.public_form(entry)) for entry in requested]
+
+    assert [form["facts"]["terms"].get("pay_within_ms") for form in forms] == [None, lots.HOUR]
+    assert [sha256_of(form) for form in forms] == [entry.hash for entry in requested]
+
+
 def test_text_that_is_not_ascii_is_hashed_as_utf_8():
     lot = lots.Lot()
     lot.request()

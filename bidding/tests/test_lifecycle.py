@@ -123,6 +123,9 @@ def test_when_the_clock_opens_and_closes():
         ({"ends_at": T0 + 90 * 24 * HOUR + 1}, "ends_at"),
         ({"reserve": 9_99}, "reserve_price"),
         ({"reserve": 10**11 + 1}, "reserve_price"),
+        ({"pay_within_ms": 59_999}, "pay_within_minutes"),
+        ({"pay_within_ms": 7 * 24 * HOUR + 1}, "pay_within_minutes"),
+        ({"pay_within_ms": HOUR, "allocate": "on_sale"}, "allocate"),
     ],
 )
 def test_terms_out_of_bounds_are_refused_with_their_field(changes, field):

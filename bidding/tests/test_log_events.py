@@ -48,8 +48,15 @@ def a_sale(
         "currency": "EUR",
         "quantity": quantity,
     }
-    confirmed = events.SaleConfirmed(**sale, product_id=PRODUCT, user_id=buyer, auction_id="lot", title=TITLE)
-    return events.Won(**notice(buyer, lot, at), **sale, bought=bought), confirmed
+    won = events.Won(**notice(buyer, lot, at), **sale, bought=bought)
+    line = events.SaleLine(
+        product_id=PRODUCT,
+        quantity=sale.pop("quantity"),
+        price=price,
+        title=TITLE,
+        owner_id=lot.state.seller_id,
+    )
+    return won, events.SaleConfirmed(**sale, user_id=buyer, auction_id="lot", title=TITLE, lines=(line,))
 
 
 def an_end(lot: lots.Lot, relist_as: str | None = None) -> events.AuctionEnded:
@@ -87,6 +94,7 @@ def test_a_request_is_a_public_record_and_asks_inventory_for_the_units(
     published = events_of(lot, "request", **terms)
 
     plain = {"auction_id": "lot", "product_id": PRODUCT, "requested_by": SELLER, "as_operator": False}
+    plain |= {"currency": "EUR", "start_price": 1000}
     assert published == [
         events.AuctionRequested(**record(lot, T0 - HOUR)),
         events.ListingRequested(**(plain | listing_fields)),
@@ -278,6 +286,49 @@ def three_bidders(**changes: Any) -> lots.Lot:
         lot.bid(bidder, maximum)
     lot.close()
     return lot
+
+
+def test_a_sale_that_is_paid_later_starts_no_saga_and_says_until_when() -> None:
+    lot = open_lot(pay_within_ms=24 * HOUR)
+    for bidder, maximum in ((CID, 20_00), (BEN, 70_00), (ANN, 80_00)):
+        lot.bid(bidder, maximum)
+    sale = {"sale_id": "lot-7", "order_number": ids.order_number("lot-7")}
+    pay_by_at = END + 50 + 24 * HOUR
+
+    _, won, awarded, in_line = events_of(lot, "close")
+
+    assert won == events.Won(
+        **notice(ANN, lot, END + 50), **sale, price=71_00, currency="EUR", pay_by_at=pay_by_at
+    )
+    assert awarded == events.SaleAwarded(
+        **sale,
+        user_id=ANN,
+        auction_id="lot",
+        currency="EUR",
+        line=events.SaleLine(product_id=PRODUCT, quantity=1, price=71_00, title=TITLE, owner_id=SELLER),
+        pay_by_at=pay_by_at,
+    )
+    assert isinstance(in_line, events.NextInLine)
+
+
+def test_a_buyer_who_was_to_pay_later_reads_that_the_lot_is_paid() -> None:
+    lot = three_bidders(pay_within_ms=24 * HOUR)
+
+    published = events_of(lot, "settle", "lot-7")
+
+    assert published[1] == events.LotPaid(
+        **notice(ANN, lot, LATER), sale_id="lot-7", price=71_00, currency="EUR"
+    )
+
+
+def test_a_sale_that_was_not_paid_in_time_goes_to_the_runner_up_who_gets_the_same_time() -> None:
+    lot = three_bidders(pay_within_ms=24 * HOUR)
+
+    published = events_of(lot, "fail", "lot-7", "unpaid")
+
+    [awarded] = [event for event in published if isinstance(event, events.SaleAwarded)]
+    assert (awarded.user_id, awarded.line.price) == (BEN, 20_50)
+    assert awarded.pay_by_at == lot.entries[-1].at + 24 * HOUR
 
 
 def test_a_settled_sale_is_a_notice_to_the_seller_and_to_all_who_lost() -> None:

@@ -12,7 +12,6 @@ from bidding.rules import commands
 from bidding.tests import lots
 from bidding.tests.lots import ANN, BEN, CID, OPERATOR, T0
 from bidding.tests.running import open_auction, received
-from bidding.writer import failures
 
 AUCTION = "1" * 32
 
@@ -80,7 +79,7 @@ def test_a_request_that_is_repeated_after_the_end_gets_its_first_answer(bid_log)
     first = services.request_auction(**request, now=T0)
 
     assert services.request_auction(**request, now=T0 + 2 * lots.HOUR) == first
-    with pytest.raises(failures.KeyReused):
+    with pytest.raises(errors.KeyReused):
         services.request_auction(**request | {"terms": lots.terms(start_price=7)}, now=T0 + 2 * lots.HOUR)
     with pytest.raises(errors.Invalid):
         services.request_auction(**request | {"key": "new", "auction_id": "2" * 32}, now=T0 + 2 * lots.HOUR)

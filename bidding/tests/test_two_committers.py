@@ -14,7 +14,7 @@ from bidding.rules import commands, log
 from bidding.tests import lots, scripted_store
 from bidding.tests.lots import T0
 from bidding.tests.scripted_store import Step
-from bidding.writer import failures, fairness
+from bidding.writer import fairness
 
 pytestmark = pytest.mark.virtual_time
 
@@ -37,7 +37,7 @@ class Witness:
         command = msgspec.structs.replace(command, salt=f"salt-{next(self.salts)}")
         try:
             outcome = await asyncio.wait_for(asyncio.shield(writer.submit(command)), 10)
-        except failures.KeyReused:
+        except errors.KeyReused:
             raise AssertionError("no key was used for two requests") from None
         except errors.Unavailable:
             return

@@ -42,9 +42,9 @@ _FACTS["maximum_changed"] = _FACTS["bid"]
 _TERMS = {
     *("format", "product_id", "as_operator", "currency", "start_price", "starts_at", "ends_at", "quantity"),
     *("has_reserve", "allocate", "soft_close", "relistings_left", "relist_of", "card_required", "rules"),
-    "increments",
+    *("increments", "pay_within_ms"),
 }
-_BUYERS_FAULT = ("payment_refused", "risk_refused")
+_BUYERS_FAULT = ("payment_refused", "risk_refused", "unpaid")
 _OF_BIDDERS = ("bid", "maximum_changed", "closed", "sale_failed")  # entries whose actor or buyer is a bidder
 
 

@@ -99,7 +99,7 @@ class Committer:
             return self._enqueue(command, key, since)
         assert isinstance(first.command, commands.Command)  # noqa: S101 - looks are not in this map
         if first.command.request() != command.request():
-            return rounds.failed(failures.KeyReused())
+            return rounds.failed(errors.KeyReused())
         first.ask_again(command, self._clocks.monotonic())
         return first.future
 

@@ -3,11 +3,5 @@
 from auction_project.kernel import errors
 
 
-class KeyReused(errors.Conflict):
-    """This Idempotency-Key was used with another request. Use a fresh key for a new bid."""
-
-    http_status = 422
-
-
 class StoreUnavailable(errors.Unavailable):
     """The bid log cannot be written at the moment. Your bid may or may not be stored: look it up by its key, or send it again."""

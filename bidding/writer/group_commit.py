@@ -148,7 +148,7 @@ class GroupCommit:
             pending = by_key[key]
             command = pending.command
             if isinstance(command, commands.Command) and entry.request != command.request():
-                pending.fail(failures.KeyReused())
+                pending.fail(errors.KeyReused())
             else:
                 pending.resolve(entry)
 

@@ -7,7 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from inventory import models
+from inventory import models, selectors
+
+INDENT = "\u2014 "  # before the name of a category, for each level above it
 
 
 class StockFilter(admin.SimpleListFilter):
@@ -47,6 +49,37 @@ class OwnerFilter(admin.SimpleListFilter):
                 return queryset.filter(owner_id=models.HOUSE)
             case "sellers":
                 return queryset.exclude(owner_id=models.HOUSE)
+        return queryset
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    """Products of a category, and of all below it."""
+
+    title = "category"
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        branches = selectors.list_categories()
+        return [(branch.slug, f"{INDENT * branch.depth}{branch.name}") for branch in branches]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
+        slug = self.value()
+        return queryset if slug is None else queryset.filter(category__slug__in=selectors.slugs_below(slug))
+
+
+class OfferFilter(admin.SimpleListFilter):
+    title = "shop"
+    parameter_name = "offered"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "In the shop"), ("no", "Not in the shop")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[models.Product]) -> QuerySet[models.Product]:
+        match self.value():
+            case "yes":
+                return queryset.filter(offer__published=True)
+            case "no":
+                return queryset.exclude(offer__published=True)
         return queryset
 
 

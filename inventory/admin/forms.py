@@ -12,7 +12,7 @@ from unfold import widgets
 
 from auction_project.kernel import admin as base_admin
 from auction_project.kernel import errors, ids
-from inventory import images, models, refusals, selectors
+from inventory import models, refusals, selectors
 
 MAX_KEY_CHARACTERS = 64
 SHOWN_CHARACTERS = 8
@@ -165,24 +165,3 @@ THRESHOLD = base_admin.dialog(
     "Alert operators when the available units fall to this number.",
     ThresholdForm,
 )
-
-
-class ProductForm(forms.ModelForm):
-    """A new product, with its picture; or a corrected description, and a picture that replaces the present one."""
-
-    picture = forms.FileField(required=False, widget=widgets.UnfoldAdminImageFieldWidget)
-
-    class Meta:
-        model = models.Product
-        fields = ("sku", "title", "description", "condition", "owner_id")
-
-    def clean_picture(self) -> bytes | None:
-        upload = self.cleaned_data["picture"]
-        if upload is None:
-            return None
-        content = upload.read(images.MAX_UPLOAD_BYTES + 1)
-        try:
-            images.render(content)
-        except errors.Invalid as error:
-            raise forms.ValidationError(error.detail) from error
-        return content

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold import admin as unfold_admin
 
@@ -35,7 +36,7 @@ class MoveAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelA
     list_display_links = None
     fields = list_display
     readonly_fields = fields
-    list_filter = ("kind", "source_warehouse", "destination_warehouse")
+    list_filter = ("kind", ("at", base_admin.Days), "source_warehouse", "destination_warehouse")
     search_fields = ("product__sku", "product__title", "reference", "actor")
     search_help_text = "Product, reference (lot:…, sale:…), or the e-mail address or id of who did it"
     people = ("actor",)
@@ -43,9 +44,10 @@ class MoveAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelA
     date_hierarchy = "at"
     show_full_result_count = False
 
-    @admin.display(description="at (UTC)", ordering="at")
+    @admin.display(description="at", ordering="at")
     def when(self, move: models.Move) -> str:
-        return format_html('<span class="whitespace-nowrap">{}</span>', f"{move.at:%Y-%m-%d %H:%M:%S}")
+        at = timezone.localtime(move.at)
+        return format_html('<span class="whitespace-nowrap">{}</span>', f"{at:%Y-%m-%d %H:%M:%S}")
 
     who = base_admin.person("actor", "by")
 

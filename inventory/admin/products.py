@@ -13,14 +13,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold import admin as unfold_admin
 from unfold import decorators as unfold
 
 from auction_project.kernel import admin as base_admin
-from auction_project.kernel import errors, ids
+from auction_project.kernel import errors, ids, money
 from inventory import models, refusals, selectors, services
-from inventory.admin import filters, forms
+from inventory.admin import catalogue_forms, filters, forms, offers, pictures
 
 
 class BalanceInline(base_admin.ReadOnly, unfold_admin.TabularInline):
@@ -52,6 +52,10 @@ def _figure(name: str, description: str) -> Callable[..., int]:
     return column
 
 
+def _offer_of(product: models.Product) -> models.Offer | None:
+    return getattr(product, "offer", None)
+
+
 @admin.register(models.Product)
 class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.ModelAdmin):
     list_display = (
@@ -64,22 +68,59 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
         "committed",
         "available",
         "level",
+        "shop_price",
     )
     list_display_links = ("sku", "title")
-    list_filter = (filters.StockFilter, filters.OwnerFilter, "condition")
+    list_filter = (
+        filters.StockFilter,
+        filters.OfferFilter,
+        filters.CategoryFilter,
+        filters.OwnerFilter,
+        "condition",
+    )
+    list_select_related = ("offer", "category")
     search_fields = ("sku", "title", "id")
     search_help_text = "SKU, title or id"
     ordering = ("sku",)
     list_per_page = 50
     actions = None
     people = ("owner_id",)
-    inlines: ClassVar = [BalanceInline, CorrectionInline]
-    form = forms.ProductForm
-    add_fieldsets = ((None, {"fields": ("sku", "title", "description", "condition", "owner_id", "picture")}),)
-    described = ("shown_picture", "sku", "title", "description", "condition", "owner", "id")
+    inlines: ClassVar = [pictures.PictureInline, BalanceInline, CorrectionInline]
+    form = catalogue_forms.ProductForm
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "sku",
+                    "title",
+                    "description",
+                    "condition",
+                    "category_slug",
+                    "facts",
+                    "owner_id",
+                    "picture",
+                )
+            },
+        ),
+    )
     corrected = ("title", "description", "condition")
     fieldsets = (
-        (None, {"fields": described}),
+        (
+            None,
+            {
+                "fields": (
+                    "shown_picture",
+                    "sku",
+                    *corrected,
+                    "category",
+                    "shown_facts",
+                    "owner",
+                    "id",
+                )
+            },
+        ),
+        ("Shop", {"fields": ("offer_in_words", "is_published")}),
         (
             "Stock",
             {
@@ -96,7 +137,14 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
             },
         ),
     )
-    actions_detail: ClassVar = ["receive_stock", "adjust_stock", "transfer_stock", "set_threshold"]
+    correctable = ("shown_picture", "sku", *corrected, "category_slug", "facts", "owner", "id")
+    actions_detail: ClassVar = [
+        "set_offer",
+        "receive_stock",
+        "adjust_stock",
+        "transfer_stock",
+        "set_threshold",
+    ]
 
     on_hand = _figure("on_hand", "on hand")
     available = _figure("available", "available")
@@ -112,6 +160,26 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
         return format_html(
             '<img src="{}" alt="" width="48" height="48" style="object-fit:cover">', product.thumbnail_url
         )
+
+    @admin.display(description="attributes")
+    def shown_facts(self, product: models.Product) -> str:
+        lines = ((one["name"], one["value"]) for one in product.attributes)
+        return format_html_join("", "<div>{}: {}</div>", lines) or "–"
+
+    @admin.display(description="price", ordering="offer__price")
+    def shop_price(self, product: models.Product) -> str:
+        """Of what the shop shows."""
+        offer = _offer_of(product)
+        return money.shown(offer.price, offer.currency) if offer and offer.published else ""
+
+    @admin.display(description="offer")
+    def offer_in_words(self, product: models.Product) -> str:
+        return offers.summary(_offer_of(product))
+
+    @admin.display(description="published", boolean=True)
+    def is_published(self, product: models.Product) -> bool:
+        offer = _offer_of(product)
+        return offer is not None and offer.published
 
     @unfold.display(description="level", label={"Low": "danger", "Depleted": "danger"})
     def level(self, product: models.Product) -> str | None:
@@ -138,6 +206,9 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
+    def has_change_offer_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("inventory.change_offer")
+
     def has_receive_stock_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("inventory.receive_stock")
 
@@ -154,12 +225,12 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
             return self.add_fieldsets
         if not self.has_change_permission(request, obj):
             return self.fieldsets
-        return ((None, {"fields": (*self.described, "picture")}), *self.fieldsets[1:])
+        return ((None, {"fields": self.correctable}), *self.fieldsets[1:])
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Product | None = None) -> Any:
         if obj is None:
             return ()
-        shown = self.described + self.fieldsets[1][1]["fields"]
+        shown = tuple(name for _, part in self.fieldsets for name in part["fields"])
         if not self.has_change_permission(request, obj):
             return shown
         return tuple(name for name in shown if name not in self.corrected)
@@ -183,7 +254,8 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
             services.correct_product(
                 product_id=obj.id,
                 **{name: form.cleaned_data[name] for name in self.corrected},
-                image=form.cleaned_data["picture"],
+                category=form.cleaned_data["category_slug"],
+                attributes=form.cleaned_data["facts"],
                 actor=str(request.user.pk),
                 now=timezone.now(),
             )
@@ -196,12 +268,46 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
             description=obj.description,
             condition=obj.condition,
             owner_id=obj.owner_id,
+            category=form.cleaned_data["category_slug"],
+            attributes=form.cleaned_data["facts"] or (),
             image=form.cleaned_data["picture"],
             actor=str(request.user.pk),
             now=timezone.now(),
         )
 
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """The services add and arrange pictures; the forms' own rows are never saved."""
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []  # for the log
+        if isinstance(formset, catalogue_forms.PictureFormSet) and formset.has_changed():
+            pictures.save(
+                formset, product_id=form.instance.pk, actor=str(request.user.pk), now=timezone.now()
+            )
+
     # --- actions ------------------------------------------------------------------------------------------------
+
+    @unfold.action(
+        description="Set the offer",
+        url_path="offer",
+        permissions=["change_offer"],
+        dialog=catalogue_forms.OFFER,
+    )
+    def set_offer(
+        self, request: HttpRequest, form: catalogue_forms.OfferForm, object_id: str
+    ) -> HttpResponse:
+        filled = form.cleaned_data
+        state = "published" if filled["published"] else "not published"
+        done = (
+            f"Set the offer: {filled['price']} {filled['currency']} each, at most {filled['max_per_order']} "
+            f"in one order, {state}."
+        )
+        return self._act(
+            request,
+            object_id,
+            form,
+            catalogue_forms.OFFER,
+            done,
+            lambda who: services.set_offer(**form.terms(), **who),
+        )
 
     @unfold.action(
         description="Receive", url_path="receive", permissions=["receive_stock"], dialog=forms.RECEIVE
@@ -283,7 +389,7 @@ class ProductAdmin(base_admin.NamesPeople, base_admin.Lookups, unfold_admin.Mode
         self,
         request: HttpRequest,
         product_id: str,
-        form: forms.StockForm,
+        form: forms.StockForm | catalogue_forms.OfferForm,
         dialog: Any,
         done: str,
         service: Callable[[dict[str, Any]], object],

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
+from inventory.models.categories import Category
+
 HOUSE = "house"
 DIGEST_CHARACTERS = 12
-DESCRIPTION = ("title", "description", "condition", "image", "thumbnail", "image_digest")  # may be corrected
+MAX_FOLDED_SKU_CHARACTERS = 800  # one character can stand for up to eighteen
+DESCRIPTION = ("title", "description", "condition", "category", "attributes")  # may be corrected
 THUMBNAIL_PATH = "/api/v1/products/{id}/thumbnail?v={digest}"
 IMAGE_PATH = "/api/v1/products/{id}/image?v={digest}"
 LOW_STOCK_MARGIN_PARTS = (
@@ -25,17 +28,23 @@ class Condition(models.TextChoices):
 
 
 class Product(models.Model):
-    """What can be listed. `stock_version` grows with every change of its stock; its row is the lock of all of it."""
+    """What can be listed. `stock_version` grows with every change of its stock; its row is the lock of all of it.
+
+    `attributes` are `{"name": …, "value": …}`, in the order in which they are shown. `image_digest` is that of the first of
+    its pictures. `in_shop`: it has a published offer, which searches find.
+    """
 
     id = models.CharField(primary_key=True, max_length=32)
-    sku = models.CharField("SKU", max_length=40, unique=True)
+    sku = models.CharField("SKU", max_length=40, db_index=True)
+    sku_folded = models.CharField(max_length=MAX_FOLDED_SKU_CHARACTERS, unique=True, editable=False)
     title = models.CharField(max_length=120)
     description = models.TextField(max_length=5000, blank=True)
     condition = models.CharField(max_length=10, choices=Condition.choices)
+    category = models.ForeignKey(Category, models.PROTECT, null=True, blank=True, related_name="products")
+    attributes = models.JSONField(default=list, blank=True)
     owner_id = models.CharField("owner", max_length=32, db_index=True)
-    image = models.FileField(max_length=120, blank=True)
-    thumbnail = models.FileField(max_length=120, blank=True)
     image_digest = models.CharField(max_length=64, blank=True)
+    in_shop = models.BooleanField(default=False)
     low_threshold = models.PositiveIntegerField("low-stock threshold", default=0)
     is_low = models.BooleanField(default=False)
     stock_version = models.PositiveBigIntegerField(default=0)
@@ -56,30 +65,36 @@ class Product(models.Model):
 
     @property
     def image_url(self) -> str:
-        return self._address(IMAGE_PATH)
+        """The address of the first picture; empty without one."""
+        return image_path(self.id, self.image_digest)
 
     @property
     def thumbnail_url(self) -> str:
-        return self._address(THUMBNAIL_PATH)
+        return thumbnail_path(self.id, self.image_digest)
 
-    def _address(self, path: str) -> str:
-        """The address of the picture that the product has now; empty without one."""
-        return (
-            path.format(id=self.id, digest=self.image_digest[:DIGEST_CHARACTERS]) if self.image_digest else ""
-        )
-
-    def correct(self, corrected: Mapping[str, str], *, actor: str, now: datetime) -> None:
-        """Change the description to `corrected` (some of DESCRIPTION); a Correction keeps the former one. Nothing, if that is the
-        same. The row must be locked.
+    def correct(self, corrected: Mapping[str, Any], *, actor: str, now: datetime) -> bool:
+        """Change the description to `corrected` (some of DESCRIPTION); a Correction keeps the former one. Whether anything has
+        changed. The row must be locked.
         """
         changed = [name for name, value in corrected.items() if getattr(self, name) != value]
-        if not changed:
-            return
-        former = {name: str(getattr(self, name)) for name in DESCRIPTION}
-        Correction.objects.create(product=self, actor=actor, at=now, **former)
-        for name in changed:
-            setattr(self, name, corrected[name])
-        self.save(update_fields=changed)
+        if changed:
+            former = {name: getattr(self, name) for name in DESCRIPTION}
+            Correction.objects.create(product=self, actor=actor, at=now, **former)
+            for name in changed:
+                setattr(self, name, corrected[name])
+            self.save(update_fields=changed)
+        return bool(changed)
+
+    def show(self, digest: str) -> None:
+        """The first picture is the one with this digest, or none. The row must be locked."""
+        self.image_digest = digest
+        self.save(update_fields=["image_digest"])
+
+    def enter_shop(self, *, is_published: bool) -> None:
+        """Its offer is published, or is not any more. The row must be locked."""
+        if self.in_shop != is_published:
+            self.in_shop = is_published
+            self.save(update_fields=["in_shop"])
 
     def crosses_low(self, available: int) -> bool:
         """Note `available`; whether the product has just become low. It stays low until it is above by the margin."""
@@ -93,15 +108,14 @@ class Product(models.Model):
 
 
 class Correction(models.Model):
-    """The description of a product until `actor` corrected it: lots that were listed before still show its picture."""
+    """The description of a product until `actor` corrected it."""
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="corrections")
     title = models.CharField(max_length=120)
     description = models.TextField(max_length=5000, blank=True)
     condition = models.CharField(max_length=10, choices=Condition.choices)
-    image = models.FileField(max_length=120, blank=True)
-    thumbnail = models.FileField(max_length=120, blank=True)
-    image_digest = models.CharField(max_length=64, blank=True)
+    category = models.ForeignKey(Category, models.SET_NULL, null=True, related_name="+")
+    attributes = models.JSONField(default=list)
     actor = models.CharField("corrected by", max_length=64)
     at = models.DateTimeField("corrected at")
 
@@ -111,3 +125,12 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}, until {self.at:%Y-%m-%d %H:%M}"
+
+
+def image_path(product_id: str, digest: str) -> str:
+    """The address of a picture; empty without one."""
+    return IMAGE_PATH.format(id=product_id, digest=digest[:DIGEST_CHARACTERS]) if digest else ""
+
+
+def thumbnail_path(product_id: str, digest: str) -> str:
+    return THUMBNAIL_PATH.format(id=product_id, digest=digest[:DIGEST_CHARACTERS]) if digest else ""

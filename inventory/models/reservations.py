@@ -1,4 +1,4 @@
-"""Reservations of lots and sales, and the units that each holds.
+"""Reservations of lots, checkouts and sales, and the units that each holds.
 
 Their methods change them in memory; `books` locks them before, and writes them.
 """
@@ -16,45 +16,58 @@ from inventory.models.stock import Warehouse
 
 class ReservationKind(models.TextChoices):
     LOT = "LOT", "Lot"
+    CHECKOUT = "CHECKOUT", "Checkout"
     SALE = "SALE", "Sale"
 
 
 class ReservationState(models.TextChoices):
-    """RELEASED, LOST and REFUSED are final. A lot that was over before its listing came is RELEASED from the start."""
+    """RELEASED, LOST, REFUSED, SHIPPED and CANCELLED are final. SHIPPED: the units of a sale have left the house. CANCELLED: its
+    order was, before they left. A lot that was over before its listing came is RELEASED from the start."""
 
     HELD = "HELD", "Held"
     COMMITTED = "COMMITTED", "Committed"
     RELEASED = "RELEASED", "Released"
     LOST = "LOST", "Lost"
     REFUSED = "REFUSED", "Refused"
+    SHIPPED = "SHIPPED", "Shipped"
+    CANCELLED = "CANCELLED", "Cancelled"
 
 
 TRANSITIONS: dict[ReservationState, frozenset[ReservationState]] = {
     ReservationState.HELD: frozenset(
         {ReservationState.COMMITTED, ReservationState.RELEASED, ReservationState.LOST}
     ),
-    ReservationState.COMMITTED: frozenset({ReservationState.HELD}),
+    ReservationState.COMMITTED: frozenset(
+        {ReservationState.HELD, ReservationState.SHIPPED, ReservationState.CANCELLED}
+    ),
     ReservationState.RELEASED: frozenset(),
     ReservationState.LOST: frozenset(),
     ReservationState.REFUSED: frozenset(),
+    ReservationState.SHIPPED: frozenset(),
+    ReservationState.CANCELLED: frozenset(),
 }
 
 
 class Reservation(models.Model):
-    """What a lot or a sale has a claim on. One row for each, for ever: `holder` is the auction's or the sale's id.
+    """What a lot, a checkout or a sale has a claim on. One row for each of its products, for ever: `holder` is the id of the
+    auction, the checkout or the sale.
 
-    `listing_due_at` is set while a lot has inherited the units of the auction before it and its own listing has not come.
+    A sale claims units of its auction's lot, or of its checkout, first. A checkout's units are free again at `expires_at`.
+    `returned` units of a shipped sale have come back. `listing_due_at` is set while a lot has inherited the units of the auction before it and its own listing has not come.
     """
 
-    kind = models.CharField(max_length=4, choices=ReservationKind.choices)
+    kind = models.CharField(max_length=8, choices=ReservationKind.choices)
     holder = models.CharField(max_length=100)
-    auction_id = models.CharField(max_length=64)
+    auction_id = models.CharField(max_length=64, blank=True, default="")
+    checkout_id = models.CharField(max_length=64, blank=True, default="")
     product = models.ForeignKey(Product, models.PROTECT, null=True, related_name="reservations")
     quantity = models.PositiveIntegerField()
+    returned = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=ReservationState.choices)
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     listing_due_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -65,12 +78,21 @@ class Reservation(models.Model):
                 name="inventory_lot_awaits_listing",
                 condition=Q(state="HELD", listing_due_at__isnull=False),
             ),
+            models.Index(
+                fields=["expires_at"],
+                name="inventory_checkout_expires",
+                condition=Q(kind="CHECKOUT", state="HELD"),
+            ),
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["kind", "holder"], name="inventory_reservation_once"),
+            models.UniqueConstraint(fields=["holder", "kind", "product"], name="inventory_reservation_once"),
+            models.UniqueConstraint(
+                fields=["holder"], condition=Q(kind="LOT"), name="inventory_reservation_one_lot"
+            ),
             models.CheckConstraint(
                 condition=Q(kind="SALE", quantity__gt=0, product__isnull=False)
-                | Q(kind="LOT", holder=F("auction_id")),
+                | Q(kind="LOT", holder=F("auction_id"))
+                | Q(kind="CHECKOUT", holder=F("checkout_id"), product__isnull=False),
                 name="inventory_reservation_holder",
             ),
             models.CheckConstraint(
@@ -78,8 +100,18 @@ class Reservation(models.Model):
                 name="inventory_reservation_listing",
             ),
             models.CheckConstraint(
-                condition=~Q(kind="LOT", state="COMMITTED") & ~Q(kind="SALE", state="REFUSED"),
+                condition=Q(kind="CHECKOUT", expires_at__isnull=False)
+                | ~Q(kind="CHECKOUT") & Q(expires_at__isnull=True),
+                name="inventory_reservation_expiry",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="SALE") & ~Q(state="REFUSED")
+                | ~Q(kind="SALE") & ~Q(state__in=["COMMITTED", "SHIPPED", "CANCELLED"]),
                 name="inventory_reservation_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned=0) | Q(state="SHIPPED", returned__lte=F("quantity")),
+                name="inventory_reservation_returned",
             ),
             models.CheckConstraint(
                 condition=Q(product__isnull=False) | Q(state__in=["RELEASED", "REFUSED"]),
@@ -111,10 +143,28 @@ class Reservation(models.Model):
         self.product, self.quantity, self.listing_due_at, self.changed_at = product, quantity, None, now
 
     def lose(self, units: int, *, now: datetime) -> None:
-        """`units` of a lot are broken or gone; with the last of them the lot is LOST."""
+        """`units` of a lot or a checkout are broken or gone; with the last of them it is LOST."""
         self.quantity, self.changed_at = self.quantity - units, now
         if self.quantity == 0:
             self.become(ReservationState.LOST, now=now)
+
+    def sell_fewer(self, units: int, *, now: datetime) -> None:
+        """`units` that a sale had claimed of this lot or checkout do not come back to it."""
+        self.quantity, self.changed_at = self.quantity - units, now
+
+    def take_back(self, units: int, *, now: datetime) -> dict[str, int]:
+        """`units` of a shipped sale come back; how many to each warehouse, which are those that they left. Raises NotShipped."""
+        if self.state != ReservationState.SHIPPED or units > self.quantity - self.returned:
+            raise refusals.NotShipped(state=self.state, quantity=self.quantity, returned=self.returned)
+        back: dict[str, int] = {}
+        before = self.returned
+        for warehouse, left in self.units.items():
+            skipped = min(before, left)
+            before -= skipped
+            if share := min(units - sum(back.values()), left - skipped):
+                back[warehouse] = share
+        self.returned, self.changed_at = self.returned + units, now
+        return back
 
     def give_up_units(self) -> dict[str, int]:
         """What it held, by warehouse; it holds nothing from now on."""
@@ -139,7 +189,8 @@ class Reservation(models.Model):
 
 
 class Holding(models.Model):
-    """The units that a reservation has in one warehouse now; `from_lot` of them a sale claimed from its lot."""
+    """The units that a reservation has in one warehouse now, or had when it was shipped; `from_lot` of them a sale claimed
+    from its lot or its checkout."""
 
     reservation = models.ForeignKey(Reservation, models.PROTECT, related_name="holdings")
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="+")

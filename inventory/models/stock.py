@@ -34,6 +34,7 @@ class Location(models.TextChoices):
     COMMITTED = "COMMITTED", "Committed"
     SET_ASIDE = "SET_ASIDE", "Set aside"
     SUPPLIER = "SUPPLIER", "Supplier"
+    CUSTOMER = "CUSTOMER", "Customer"
     LOSS = "LOSS", "Loss"
 
 
@@ -96,6 +97,8 @@ class MoveKind(models.TextChoices):
     RELEASE = "RELEASE", "Released"
     COMMIT = "COMMIT", "Committed"
     RESTOCK = "RESTOCK", "Restocked"
+    SHIP = "SHIP", "Shipped"
+    RETURN = "RETURN", "Returned"
 
 
 def _place(side: str) -> Q:

@@ -1,9 +1,10 @@
 """Losses among reserved units: which lots and sales a count concerns, and what becomes of them.
 
 A count below what is reserved means that reserved units are broken or gone. Free units of other warehouses stand in for
-as many of them as they can. The rest is lost to lots and sales in a fixed order, those listed last first: lots, then
-lots with a sale under way, then the sales themselves. A lot that lost units is published as LotStockLost; a sale that
-lost one is LOST as a whole, and its saga is refused when it commits. Units that are committed are sold: none is taken.
+as many of them as they can. The rest is lost to checkouts, lots and sales in a fixed order, the newest first: checkouts and
+then lots, those with a sale under way after the others, then the sales themselves. A lot that lost units is published as
+LotStockLost; a sale that lost one is LOST as a whole, and its saga is refused when it commits. Units that are committed
+are sold: none is taken.
 """
 
 import hashlib
@@ -47,7 +48,8 @@ class Loss(msgspec.Struct, frozen=True):
 
     @property
     def concerned(self) -> list[dict[str, str | int]]:
-        """The lots and sales that lose units, for people; a sale is named by its order."""
+        """The lots and sales that lose units, for people; a sale is named by its order. A checkout is not paid: it is not
+        named."""
         return [
             {
                 "auction_id": claim.reservation.auction_id,
@@ -55,14 +57,21 @@ class Loss(msgspec.Struct, frozen=True):
                 "title": claim.reservation.product.title if claim.reservation.product else "",
                 "quantity": claim.lost,
             }
+            for claim in self._losing
+        ]
+
+    @property
+    def _losing(self) -> list[Claim]:
+        return [
+            claim
             for claim in self.claims
-            if claim.lost
+            if claim.lost and claim.reservation.kind != models.ReservationKind.CHECKOUT
         ]
 
     @property
     def confirmation(self) -> str:
         """A token of exactly these lots and sales; empty when there are none."""
-        lines = [f"{c.reservation.kind} {c.reservation.holder} {c.lost}" for c in self.claims if c.lost]
+        lines = [f"{c.reservation.kind} {c.reservation.holder} {c.lost}" for c in self._losing]
         digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
         return digest[:TOKEN_CHARACTERS] if lines else ""
 
@@ -112,16 +121,10 @@ def book(stock: books.Books, product: models.Product, loss: Loss, cause: ledger.
             taken = allocation.take(claim.replaced, offers.items())
             offers = {place: units - taken.get(place, 0) for place, units in offers.items()}
             _replace(stock, claim, taken)
-            legs += [
-                ledger.Leg(units, ledger.available_in(place), ledger.reserved_in(place))
-                for place, units in taken.items()
-            ]
+            legs += ledger.legs(taken, ledger.available_in, ledger.reserved_in)
         if claim.lost and claim.is_sale:
             freed, lost_from_lot = _lose_sale(stock, claim, product, cause.now)
-            legs += [
-                ledger.Leg(units, ledger.reserved_in(place), ledger.available_in(place))
-                for place, units in freed.items()
-            ]
+            legs += ledger.legs(freed, ledger.reserved_in, ledger.available_in)
         elif claim.lost:
             lost_from_lot = claim.lost
             stock.hold(claim.reservation, {loss.warehouse: -claim.lost})
@@ -138,15 +141,22 @@ def _in_order(stock: books.Books, product: models.Product, warehouse: str) -> li
     """Every holding of reserved units in the warehouse, in the order in which they are lost."""
     reserved = stock.lock_reservations(Q(product=product, state=models.ReservationState.HELD))
     holdings = [reservation.held[warehouse] for reservation in reserved if reservation.units.get(warehouse)]
-    selling = {
-        reservation.auction_id for reservation in reserved if reservation.kind == models.ReservationKind.SALE
-    }
+    selling = {_source_id(one) for one in reserved if one.kind == models.ReservationKind.SALE}
 
-    def rank(holding: models.Holding) -> tuple[bool, bool, int]:
-        of_sale = holding.reservation.kind == models.ReservationKind.SALE
-        return of_sale, holding.reservation.auction_id in selling, -holding.reservation_id
+    def rank(holding: models.Holding) -> tuple[bool, bool, bool, int]:
+        kind = holding.reservation.kind
+        return (
+            kind == models.ReservationKind.SALE,
+            _source_id(holding.reservation) in selling,
+            kind == models.ReservationKind.LOT,
+            -holding.reservation_id,
+        )
 
     return sorted(holdings, key=rank)
+
+
+def _source_id(reservation: models.Reservation) -> str:
+    return reservation.auction_id or reservation.checkout_id
 
 
 def _replace(stock: books.Books, claim: Claim, taken: dict[str, int]) -> None:
@@ -166,7 +176,7 @@ def _lose_sale(
 ) -> tuple[dict[str, int], int]:
     """The sale is LOST. What it holds besides is free, by warehouse, or its lot's again; and how much its lot lost."""
     sale = claim.reservation
-    lot = stock.running_lot(sale.auction_id, product)
+    lot = stock.source(auction_id=sale.auction_id, checkout_id=sale.checkout_id, product=product)
     freed: dict[str, int] = {}
     lost_from_lot = 0
     for holding in sale.held.values():
@@ -189,7 +199,7 @@ def _lose_sale(
 
 def _publish(product: models.Product, lost_by_lot: dict[str, int], cause: ledger.Cause) -> None:
     for auction_id, units in lost_by_lot.items():
-        if units:
+        if auction_id and units:
             event = events.LotStockLost(
                 auction_id=auction_id,
                 product_id=product.id,

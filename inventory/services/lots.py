@@ -9,20 +9,18 @@ ListingRequested, so the units pass to a reservation of the next auction when th
 They stay reserved until the listing comes, the next auction ends, or LISTING_WAIT is over.
 """
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
-from django.db import transaction
 from django.db.models import Q
 
 from auction_project.kernel import logs
 from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import groups, outbox
 from inventory import books, ledger, models
-from inventory.services import allocation
+from inventory.services import allocation, transactions
 
 SYSTEM = "system"
 _LATE: Mapping[str, events.LotRefusal] = {
@@ -34,7 +32,8 @@ EXPIRED_LOTS = 100  # released by one call of release_expired_lots
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A lot to be. `relists` names the auction of the same product that this one follows."""
+    """A lot to be. `relists` names the auction of the same product that this one follows. Without a `currency`, no saved search is
+    compared with it."""
 
     auction_id: str
     product_id: str
@@ -45,6 +44,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     span_id: str = ""
     relists: str | None = None
+    format: str = ""
+    currency: str = ""
+    start_price: int = 0
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,14 +63,17 @@ def reserve_for_lots(listings: Sequence[Listing], *, now: datetime) -> None:
     """Answer each request for a lot: LotAccepted, with the units reserved if `allocate` says so, or LotRefused.
 
     A repeat changes nothing and publishes nothing. The auction that a listing `relists` is over, and its units pass to
-    the lot with no buyer between them.
+    the lot with no buyer between them. What is accepted is noted as new, for those who have saved a search.
     """
     auctions = {name for listing in listings for name in (listing.auction_id, listing.relists) if name}
-    with _transaction(), books.opened({listing.product_id for listing in listings}) as stock:
+    with transactions.of_the_consumer(), books.opened({listing.product_id for listing in listings}) as stock:
         stock.lock_reservations(_lots(auctions))
+        accepted = []
         for listing in listings:
             with logs.bound(correlation_id=listing.correlation_id, span_id=listing.span_id):
-                _answer(stock, listing, now)
+                if product := _answer(stock, listing, now):
+                    accepted.append((listing, product))
+        models.NewLot.note([_new(listing, product, now) for listing, product in accepted if listing.currency])
 
 
 def release_lots(endings: Sequence[Ending], *, now: datetime) -> None:
@@ -79,7 +84,7 @@ def release_lots(endings: Sequence[Ending], *, now: datetime) -> None:
     auctions = {name for ending in endings for name in (ending.auction_id, ending.relist_as) if name}
     held = models.Reservation.objects.filter(_lots(auctions), product__isnull=False)
     products = {*held.values_list("product_id", flat=True), *(ending.product_id for ending in endings)}
-    with _transaction(), books.opened(products) as stock:
+    with transactions.of_the_consumer(), books.opened(products) as stock:
         stock.lock_reservations(_lots(auctions))
         for ending in endings:
             with logs.bound(correlation_id=ending.correlation_id, span_id=ending.span_id):
@@ -95,7 +100,7 @@ def release_expired_lots(*, now: datetime) -> int:
     expired = models.Reservation.objects.filter(overdue).order_by("listing_due_at")
 
     def release(due: Sequence[tuple[int, str]]) -> list[bool]:
-        with _transaction(), books.opened({product_id for _, product_id in due}) as stock:
+        with transactions.of_the_consumer(), books.opened({product_id for _, product_id in due}) as stock:
             lots = stock.lock_reservations(overdue & Q(id__in=[lot_id for lot_id, _ in due]))
             for lot in lots:
                 _release(stock, lot, now)
@@ -109,13 +114,14 @@ def release_expired_lots(*, now: datetime) -> int:
     return sum(outcomes)
 
 
-def _answer(stock: books.Books, listing: Listing, now: datetime) -> None:
+def _answer(stock: books.Books, listing: Listing, now: datetime) -> models.Product | None:
+    """Answer one request; the product of a lot that is accepted by this very answer."""
     product = stock.products.get(listing.product_id)
     if product is None:
         if stock.lot(listing.auction_id) is None:
             _remember(stock, listing.auction_id, None, 0, models.ReservationState.REFUSED, now)
             _publish_refusal(listing, 0, "unknown_product", now)
-        return
+        return None
     if listing.relists:
         _end(stock, listing.relists, now=now, product=product, heir=listing.auction_id)
     lot = stock.lot(listing.auction_id)
@@ -127,10 +133,10 @@ def _answer(stock: books.Books, listing: Listing, now: datetime) -> None:
             quantity, state = 0, models.ReservationState.REFUSED
         lot = _remember(stock, listing.auction_id, product, quantity, state, now)
     elif not lot.awaits_listing:
-        return
+        return None
     elif lot.product_id not in (None, product.id):  # the lot keeps the units of its own product until it ends
         _publish_refusal(listing, product.stock_version, "another_product", now)
-        return
+        return None
     else:
         reason = _LATE.get(lot.state) or reason
         lot.answer(product, lot.quantity if reason else listing.quantity, now=now)
@@ -138,7 +144,7 @@ def _answer(stock: books.Books, listing: Listing, now: datetime) -> None:
         if lot.state == models.ReservationState.HELD:
             _release(stock, lot, now)
         _publish_refusal(listing, product.stock_version, reason, now)
-        return
+        return None
     if listing.allocate == "on_listing" or inherited:
         _hold(stock, lot, now)
     accepted = events.LotAccepted(
@@ -151,6 +157,19 @@ def _answer(stock: books.Books, listing: Listing, now: datetime) -> None:
         version=product.stock_version,
     )
     outbox.publish(models.Outbox, accepted, now=now, version=product.stock_version)
+    return product
+
+
+def _new(listing: Listing, product: models.Product, now: datetime) -> models.NewLot:
+    return models.NewLot(
+        auction_id=listing.auction_id,
+        product=product,
+        title=product.title,
+        format=listing.format,
+        currency=listing.currency,
+        start_price=listing.start_price,
+        accepted_at=now,
+    )
 
 
 def _end(
@@ -250,10 +269,7 @@ def _hold(stock: books.Books, lot: models.Reservation, now: datetime) -> None:
     if missing > 0:
         taken = allocation.take(missing, stock.free_units(lot.product).items())
         stock.hold(lot, taken)
-        legs = [
-            ledger.Leg(units, ledger.available_in(place), ledger.reserved_in(place))
-            for place, units in taken.items()
-        ]
+        legs = ledger.legs(taken, ledger.available_in, ledger.reserved_in)
         stock.post(lot.product, legs, _cause(models.MoveKind.RESERVE, lot, now))
     elif missing < 0:
         spare = allocation.take(-missing, reversed(inherited.items()))
@@ -263,25 +279,13 @@ def _hold(stock: books.Books, lot: models.Reservation, now: datetime) -> None:
 
 def _free(stock: books.Books, units: Mapping[str, int], lot: models.Reservation, now: datetime) -> None:
     """`units`, which the lot no longer holds, are available again."""
-    legs = [
-        ledger.Leg(quantity, ledger.reserved_in(place), ledger.available_in(place))
-        for place, quantity in units.items()
-    ]
+    legs = ledger.legs(units, ledger.reserved_in, ledger.available_in)
     if legs:
         stock.post(lot.product, legs, _cause(models.MoveKind.RELEASE, lot, now))
 
 
 def _lots(auction_ids: Iterable[str]) -> Q:
     return Q(kind=models.ReservationKind.LOT, holder__in=auction_ids)
-
-
-@contextlib.contextmanager
-def _transaction() -> Iterator[None]:
-    """The transaction of the command, or the one that is open: the consumer's, with its other events."""
-    using = models.DATABASE
-    is_open = transaction.get_connection(using).in_atomic_block
-    with contextlib.nullcontext() if is_open else transaction.atomic(using=using), outbox.gathered(using):
-        yield
 
 
 def _publish_refusal(listing: Listing, version: int, reason: events.LotRefusal, now: datetime) -> None:

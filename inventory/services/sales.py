@@ -1,36 +1,35 @@
 """Stock for sales: a unit is claimed, given back, committed, or returned to its sale's reservation.
 
-A sale claims from its lot's reservation first, then from free stock, and an undone one gives each unit back to where
-it came from: to the lot while the auction runs, so that the next buyer claims the same unit, and to free stock after
-the auction has ended. Each service is idempotent by `key`; an undoing takes the key of what it undoes.
+A sale has one reservation for each product, all of them or none. It claims from its source first, the reservation of its
+lot or of its checkout, then from free stock. An undone sale gives each unit back to where it came from: to the source
+while that is held, so that the next buyer of the lot, or the same buyer with another card, claims the same unit, and to
+free stock afterwards. Each service is idempotent by `key`; an undoing takes the key of what it undoes.
 
-Each reservation publishes exactly one StockChanged with its `sale_id`, also when its lot held the units already: so a
+Each reservation publishes exactly one StockChanged with its `sale_id`, also when its source held the units already: so a
 reader of the stock's events knows which sales the figures count.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
-from django.db.models import Q
 
 from auction_project.kernel import errors
+from auction_project.kernel.contracts import events
 from auction_project.kernel.messaging import steps
 from inventory import books, ledger, models, refusals
-from inventory.services import allocation
+from inventory.services import allocation, checkouts, sale_books
 
 SYSTEM = "system"
 _STEPS = steps.Steps(models.Once, refusals.ALL)
 
-Place = Callable[[str], ledger.Place]
 Request = TypeVar("Request", bound=steps.Request)
 Result = TypeVar("Result")
 
 
 class Reserved(msgspec.Struct, frozen=True, kw_only=True):
-    """`quantity` units are reserved, in `warehouses` (codes, in order); `from_lot` of them were the lot's before."""
+    """`quantity` units are reserved, in `warehouses` (codes, in order); `from_lot` of them were its lot's or its checkout's."""
 
     quantity: int
     from_lot: int
@@ -38,7 +37,8 @@ class Reserved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Released(msgspec.Struct, frozen=True, kw_only=True):
-    """`quantity` units were given back, `to_lot` of them to the lot; 0 when a count had taken them from the sale."""
+    """`quantity` units were given back, `to_lot` of them to the lot or the checkout; those that a count had taken are not
+    counted."""
 
     quantity: int
     to_lot: int
@@ -63,11 +63,27 @@ class SaleRequest(steps.Request, frozen=True, kw_only=True):
 
 
 class ReserveRequest(SaleRequest, frozen=True, kw_only=True):
-    """Reserve `quantity` units of the product for the sale, from the lot of its auction first."""
+    """Reserve all these units for the sale, from the lot of its auction or from its checkout first; the other id is empty. `lots`: by
+    product, the lot that a checkout pays."""
 
-    auction_id: str
-    product_id: str
-    quantity: int
+    units: tuple[events.Units, ...]
+    auction_id: str = ""
+    checkout_id: str = ""
+    lots: Mapping[str, str] = {}
+
+    def origin(self, product_id: str) -> tuple[str, str]:
+        """The auction or the checkout from which the units of the product come; the other id is empty."""
+        auction_id = self.lots.get(product_id, self.auction_id)
+        return (auction_id, "") if auction_id else ("", self.checkout_id)
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    """What a sale will take of one product: from its source, and of the free units, by warehouse."""
+
+    product: models.Product
+    source: models.Reservation | None
+    from_lot: Mapping[str, int]
+    free: Mapping[str, int]
 
 
 def reserve(requests: Sequence[ReserveRequest], *, now: datetime) -> list[Reserved | Exception]:
@@ -77,10 +93,10 @@ def reserve(requests: Sequence[ReserveRequest], *, now: datetime) -> list[Reserv
     """
 
     def effect(new: Sequence[ReserveRequest]) -> list[Reserved | errors.Refused]:
-        with books.opened({request.product_id for request in new}) as stock:
+        with books.opened({line.product_id for request in new for line in request.units}) as stock:
             stock.lock_reservations(
-                _of_sales(new)
-                | Q(kind=models.ReservationKind.LOT, holder__in={request.auction_id for request in new})
+                sale_books.of_sales(one.sale_id for one in new)
+                | sale_books.sources(one.origin(line.product_id) for one in new for line in one.units)
             )
             return _each(new, lambda request: _reserve(stock, request, now))
 
@@ -94,7 +110,7 @@ def release(requests: Sequence[SaleRequest], *, now: datetime) -> list[Released 
     """
 
     def effect(due: Sequence[SaleRequest]) -> list[Released]:
-        with _books_of(due, with_lots=True) as stock:
+        with sale_books.opened([one.sale_id for one in due], with_sources=True) as stock:
             return _each(due, lambda request: _release(stock, request.sale_id, now))
 
     return _STEPS.undo(requests, effect, Released, now=now)
@@ -104,7 +120,7 @@ def commit(requests: Sequence[SaleRequest], *, now: datetime) -> list[Committed 
     """The units of each sale are sold. A member's error is NotReserved, StockLost, WrongState or steps.Voided."""
 
     def effect(new: Sequence[SaleRequest]) -> list[Committed | errors.Refused]:
-        with _books_of(new) as stock:
+        with sale_books.opened([one.sale_id for one in new]) as stock:
             return _each(new, lambda request: _commit(stock, request.sale_id, now))
 
     return _STEPS.perform(requests, effect, Committed, now=now)
@@ -117,126 +133,127 @@ def restock(requests: Sequence[SaleRequest], *, now: datetime) -> list[Restocked
     """
 
     def effect(due: Sequence[SaleRequest]) -> list[Restocked]:
-        with _books_of(due) as stock:
+        with sale_books.opened([one.sale_id for one in due]) as stock:
             return _each(due, lambda request: _restock(stock, request.sale_id, now))
 
     return _STEPS.undo(requests, effect, Restocked, now=now)
 
 
 def _reserve(stock: books.Books, request: ReserveRequest, now: datetime) -> Reserved | errors.Refused:
-    product = stock.products.get(request.product_id)
-    if product is None:
-        return refusals.UnknownProduct(product_id=request.product_id)
-    if present := stock.sale(request.sale_id):
-        return refusals.AlreadyReserved(sale_id=request.sale_id, state=present.state)
-    lot = stock.running_lot(request.auction_id, product)
-    of_lot = lot.units if lot else {}
-    free_units = stock.free_units(product)
-    obtainable = sum(of_lot.values()) + sum(free_units.values())
-    if not 1 <= request.quantity <= min(obtainable, models.MAX_UNITS):
-        return refusals.SoldOut(available=obtainable, asked=request.quantity)
+    if present := stock.sales(request.sale_id):
+        return refusals.AlreadyReserved(sale_id=request.sale_id, state=present[0].state)
+    demand = allocation.demand_of(request.units)
+    for product_id in demand:
+        if product_id not in stock.products:
+            return refusals.UnknownProduct(product_id=product_id)
+    outcomes = [
+        _claim(stock, request, stock.products[product_id], quantity, now)
+        for product_id, quantity in demand.items()
+    ]
+    if shortages := [outcome for outcome in outcomes if isinstance(outcome, events.Shortage)]:
+        return refusals.sold_out(shortages)
+    claims = [outcome for outcome in outcomes if isinstance(outcome, _Claim)]
+    places = {place for claim in claims for place in _add(stock, request, claim, now)}
+    return Reserved(
+        quantity=sum(demand.values()),
+        from_lot=sum(sum(claim.from_lot.values()) for claim in claims),
+        warehouses=tuple(sorted(places)),
+    )
 
-    from_lot = allocation.take(request.quantity, of_lot.items())
-    free = allocation.take(request.quantity - sum(from_lot.values()), free_units.items())
-    if lot:
-        stock.hold(lot, {place: -units for place, units in from_lot.items()})
+
+def _claim(
+    stock: books.Books, request: ReserveRequest, product: models.Product, quantity: int, now: datetime
+) -> _Claim | events.Shortage:
+    auction_id, checkout_id = request.origin(product.id)
+    source = stock.source(auction_id=auction_id, checkout_id=checkout_id, product=product)
+    of_source = source.units if source else {}
+    free_units = checkouts.free_units(stock, product, quantity - sum(of_source.values()), now=now)
+    obtainable = sum(of_source.values()) + sum(free_units.values())
+    if not 1 <= quantity <= min(obtainable, models.MAX_UNITS):
+        return events.Shortage(product_id=product.id, asked=quantity, available=obtainable)
+    from_lot = allocation.take(quantity, of_source.items())
+    free = allocation.take(quantity - sum(from_lot.values()), free_units.items())
+    return _Claim(product, source, from_lot, free)
+
+
+def _add(stock: books.Books, request: ReserveRequest, claim: _Claim, now: datetime) -> list[str]:
+    """Add the reservation of one product; the warehouses that it has units in."""
+    if claim.source:
+        stock.hold(claim.source, {place: -units for place, units in claim.from_lot.items()})
+    auction_id, checkout_id = request.origin(claim.product.id)
+    places = sorted(claim.from_lot.keys() | claim.free.keys())
+    units = {place: claim.from_lot.get(place, 0) + claim.free.get(place, 0) for place in places}
     sale = stock.add_reservation(
         models.Reservation(
             kind=models.ReservationKind.SALE,
             holder=request.sale_id,
-            auction_id=request.auction_id,
-            product=product,
-            quantity=request.quantity,
+            auction_id=auction_id,
+            checkout_id=checkout_id,
+            product=claim.product,
+            quantity=sum(units.values()),
             state=models.ReservationState.HELD,
             created_at=now,
             changed_at=now,
         )
     )
-    places = sorted(from_lot.keys() | free.keys())
-    units = {place: from_lot.get(place, 0) + free.get(place, 0) for place in places}
-    stock.hold(sale, units, from_lot=from_lot)
-    if free:
-        _post(
-            stock,
-            product,
-            free,
-            ledger.available_in,
-            ledger.reserved_in,
-            _cause(models.MoveKind.RESERVE, sale, now),
-        )
+    stock.hold(sale, units, from_lot=claim.from_lot)
+    if claim.free:
+        cause = _cause(models.MoveKind.RESERVE, sale, now)
+        _post(stock, claim.product, claim.free, ledger.available_in, ledger.reserved_in, cause)
     else:
-        stock.restate(product, now=now, sale_id=request.sale_id)
-    return Reserved(quantity=request.quantity, from_lot=sum(from_lot.values()), warehouses=tuple(places))
+        stock.restate(claim.product, now=now, sale_id=request.sale_id)
+    return places
 
 
 def _release(stock: books.Books, sale_id: str, now: datetime) -> Released:
-    product, sale = _reserved(stock, sale_id)
-    if sale.state == models.ReservationState.LOST:
-        return Released(quantity=0, to_lot=0)  # a count has taken its units, and given back what was left
-    sale.become(models.ReservationState.RELEASED, now=now)
-    lot = stock.running_lot(sale.auction_id, product)
-    to_lot = {place: holding.from_lot for place, holding in sale.held.items() if lot and holding.from_lot}
-    if lot:
-        stock.hold(lot, to_lot)
-    given = sale.give_up_units()
-    free = {
-        place: units - to_lot.get(place, 0) for place, units in given.items() if units > to_lot.get(place, 0)
-    }
-    if free:
-        _post(
-            stock,
-            product,
-            free,
-            ledger.reserved_in,
-            ledger.available_in,
-            _cause(models.MoveKind.RELEASE, sale, now),
-        )
-    return Released(quantity=sale.quantity, to_lot=sum(to_lot.values()))
+    released = to_lots = 0
+    for sale in _reserved(stock, sale_id):
+        if sale.state == models.ReservationState.LOST:
+            continue  # a count has taken its units, and given back what was left
+        sale.become(models.ReservationState.RELEASED, now=now)
+        product = stock.product_of(sale)
+        source = stock.source(auction_id=sale.auction_id, checkout_id=sale.checkout_id, product=product)
+        to_lot = {
+            place: holding.from_lot for place, holding in sale.held.items() if source and holding.from_lot
+        }
+        if source:
+            stock.hold(source, to_lot)
+        free = {
+            place: units - to_lot.get(place, 0)
+            for place, units in sale.give_up_units().items()
+            if units > to_lot.get(place, 0)
+        }
+        if free:
+            cause = _cause(models.MoveKind.RELEASE, sale, now)
+            _post(stock, product, free, ledger.reserved_in, ledger.available_in, cause)
+        released += sale.quantity
+        to_lots += sum(to_lot.values())
+    return Released(quantity=released, to_lot=to_lots)
 
 
 def _commit(stock: books.Books, sale_id: str, now: datetime) -> Committed | errors.Refused:
-    sale = stock.sale(sale_id)
-    if sale is None:
+    sales = stock.sales(sale_id)
+    if not sales:
         return refusals.NotReserved(sale_id=sale_id)
-    if sale.state == models.ReservationState.LOST:
+    if any(sale.state == models.ReservationState.LOST for sale in sales):
         return refusals.StockLost(sale_id=sale_id)
-    if refusal := sale.why_not(models.ReservationState.COMMITTED):
-        return refusal
-    sale.become(models.ReservationState.COMMITTED, now=now)
-    cause = _cause(models.MoveKind.COMMIT, sale, now)
-    _post(stock, stock.product_of(sale), sale.units, ledger.reserved_in, ledger.committed_in, cause)
-    return Committed(quantity=sale.quantity)
+    for sale in sales:
+        if refusal := sale.why_not(models.ReservationState.COMMITTED):
+            return refusal
+    for sale in sales:
+        sale.become(models.ReservationState.COMMITTED, now=now)
+        cause = _cause(models.MoveKind.COMMIT, sale, now)
+        _post(stock, stock.product_of(sale), sale.units, ledger.reserved_in, ledger.committed_in, cause)
+    return Committed(quantity=sum(sale.quantity for sale in sales))
 
 
 def _restock(stock: books.Books, sale_id: str, now: datetime) -> Restocked:
-    product, sale = _reserved(stock, sale_id)
-    sale.become(models.ReservationState.HELD, now=now)
-    _post(
-        stock,
-        product,
-        sale.units,
-        ledger.committed_in,
-        ledger.reserved_in,
-        _cause(models.MoveKind.RESTOCK, sale, now),
-    )
-    return Restocked(quantity=sale.quantity)
-
-
-@contextlib.contextmanager
-def _books_of(requests: Sequence[SaleRequest], *, with_lots: bool = False) -> Iterator[books.Books]:
-    """The books of the products that the sales have reserved, with their reservations and those of their lots."""
-    reservations = _of_sales(requests)
-    sales = models.Reservation.objects.filter(reservations)
-    with books.opened(sales.values("product_id")) as stock:
-        if with_lots:
-            auctions = set(sales.values_list("auction_id", flat=True))
-            reservations |= Q(kind=models.ReservationKind.LOT, holder__in=auctions)
-        stock.lock_reservations(reservations)
-        yield stock
-
-
-def _of_sales(requests: Sequence[SaleRequest]) -> Q:
-    return Q(kind=models.ReservationKind.SALE, holder__in=[request.sale_id for request in requests])
+    sales = _reserved(stock, sale_id)
+    for sale in sales:
+        sale.become(models.ReservationState.HELD, now=now)
+        cause = _cause(models.MoveKind.RESTOCK, sale, now)
+        _post(stock, stock.product_of(sale), sale.units, ledger.committed_in, ledger.reserved_in, cause)
+    return Restocked(quantity=sum(sale.quantity for sale in sales))
 
 
 def _each(requests: Sequence[Request], act: Callable[[Request], Result]) -> list[Result]:
@@ -247,24 +264,23 @@ def _each(requests: Sequence[Request], act: Callable[[Request], Result]) -> list
     return outcomes
 
 
-def _reserved(stock: books.Books, sale_id: str) -> tuple[models.Product, models.Reservation]:
-    """The sale's product and reservation. Raises NotReserved."""
-    sale = stock.sale(sale_id)
-    if sale is None:
+def _reserved(stock: books.Books, sale_id: str) -> list[models.Reservation]:
+    """The sale's reservations. Raises NotReserved."""
+    sales = stock.sales(sale_id)
+    if not sales:
         raise refusals.NotReserved(sale_id=sale_id)
-    return stock.product_of(sale), sale
+    return sales
 
 
 def _post(
     stock: books.Books,
     product: models.Product,
     units: Mapping[str, int],
-    source: Place,
-    destination: Place,
+    source: ledger.PlaceIn,
+    destination: ledger.PlaceIn,
     cause: ledger.Cause,
 ) -> None:
-    legs = [ledger.Leg(quantity, source(place), destination(place)) for place, quantity in units.items()]
-    stock.post(product, legs, cause)
+    stock.post(product, ledger.legs(units, source, destination), cause)
 
 
 def _cause(kind: models.MoveKind, sale: models.Reservation, now: datetime) -> ledger.Cause:

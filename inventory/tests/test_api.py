@@ -13,6 +13,7 @@ from inventory.tests.pictures import picture
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 OPERATOR = "0" * 32
+KEY = {"Idempotency-Key": "k"}
 BODY = {"sku": "CLOCK-1", "title": "Mantel clock", "condition": "GOOD", "description": "Ticks."}
 
 
@@ -80,6 +81,8 @@ def test_a_seller_sees_his_own_products_and_an_operator_all(client, make_product
         "title": "Brass sextant",
         "description": "London, about 1880.",
         "condition": "GOOD",
+        "category": None,
+        "attributes": [],
         "owner_id": SELLER,
         "image": "",
         "thumbnail": "",
@@ -90,6 +93,8 @@ def test_a_seller_sees_his_own_products_and_an_operator_all(client, make_product
         "low_threshold": 0,
         "is_low": False,
         "version": own.stock_version,
+        "offer": None,
+        "pictures": [],
     }
 
 
@@ -128,6 +133,26 @@ def test_a_seller_creates_a_product_of_his_own_without_stock(client, seller):
         {},
         [],
     )
+
+
+def test_a_repeat_under_the_same_key_is_the_same_product_and_another_body_is_refused(client, seller, other):
+    first, second = (post(client, BODY, seller | KEY) for _ in range(2))
+    changed = post(client, BODY | {"title": "Another clock"}, seller | KEY)
+    of_another = post(client, BODY | {"sku": "CLOCK-2"}, other | KEY)
+
+    assert (first.status_code, second.status_code, of_another.status_code) == (201, 201, 201)
+    assert first.json() == second.json()
+    assert (changed.status_code, changed.json()["code"]) == (422, "key_reused")
+    assert sorted(models.Product.objects.values_list("sku", flat=True)) == ["CLOCK-1", "CLOCK-2"]
+
+
+def test_a_refused_product_leaves_its_key_free(client, seller):
+    post(client, BODY, seller)
+    refused = post(client, BODY, seller | KEY)
+    corrected = post(client, BODY | {"sku": "CLOCK-2"}, seller | KEY)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "sku_taken")
+    assert (corrected.status_code, corrected.json()["sku"]) == (201, "CLOCK-2")
 
 
 def test_a_seller_creates_nothing_for_others(client, seller):

@@ -40,8 +40,7 @@ def group_of(products, numbers):
             correlation_id="test-correlation",
             sale_id=f"a-{number}",
             auction_id="a",
-            product_id=products[number % len(products)].id,
-            quantity=1,
+            units=(events.Units(product_id=products[number % len(products)].id, quantity=1),),
         )
         for number in numbers
     ]
@@ -345,3 +344,22 @@ def test_runs_of_listings_and_endings_in_opposite_orders_end_without_a_deadlock(
         {"available": 38, "reserved": 2},
     ]
     assert_sound()
+
+
+def test_a_product_that_is_created_many_times_at_once_under_one_key_is_one():
+    def create():
+        return services.create_product(
+            product_id="c" * 32,
+            sku="CLOCK-1",
+            title="Clock",
+            description="",
+            condition="GOOD",
+            owner_id="house",
+            actor="operator",
+            now=NOW,
+        )
+
+    outcomes = at_once(*(create for _ in range(10)))
+
+    assert {product.id for product in outcomes} == {"c" * 32}
+    assert models.Product.objects.count() == 1

@@ -299,6 +299,21 @@ def test_a_file_that_is_no_picture_is_refused(client, make_product, people):
     assert_unchanged(product)
 
 
+def test_a_form_without_a_field_that_can_be_read_is_refused(client, make_product, people):
+    product = make_product(owner_id=SELLER)
+
+    answer = client.generic(
+        "PATCH",
+        f"/api/v1/products/{product.id}",
+        b"--b0undary\r\ntitle: Brass octant\r\n--b0undary--\r\n",
+        "multipart/form-data; boundary=b0undary",
+        headers=people["the owner"],
+    )
+
+    assert (answer.status_code, answer.json()["detail"]) == (400, "The form has no field that can be read.")
+    assert_unchanged(product)
+
+
 def test_a_correction_without_a_field_is_no_change(client, make_product, people):
     product = make_product(owner_id=SELLER)
 

@@ -42,6 +42,24 @@ def test_a_listing_is_answered_once_although_its_event_comes_twice(make_product,
     assert models.Once.objects.filter(key="event:e1", state="DONE").count() == 1
 
 
+def test_an_accepted_lot_is_news_as_it_was_asked_for(make_product, deliver):
+    product = make_product(CENTRAL=1)
+
+    deliver(requested(product, currency="EUR", start_price=1250), "e1")
+
+    [new] = models.NewLot.objects.values(
+        "auction_id", "product_id", "title", "format", "currency", "start_price"
+    )
+    assert new == {
+        "auction_id": "a",
+        "product_id": product.id,
+        "title": "Brass sextant",
+        "format": "english",
+        "currency": "EUR",
+        "start_price": 1250,
+    }
+
+
 def test_the_end_of_an_auction_frees_its_lot(make_product, deliver):
     product = make_product(CENTRAL=1)
     deliver(requested(product), "e1")

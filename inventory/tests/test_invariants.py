@@ -3,8 +3,9 @@
 import pytest
 from django.db import connections
 
-from inventory import invariants
-from inventory.tests.conftest import commit, list_lot, reserve
+from inventory import invariants, services
+from inventory.search import index
+from inventory.tests.conftest import NOW, commit, list_lot, reserve
 
 pytestmark = pytest.mark.django_db(databases=["inventory"])
 
@@ -38,8 +39,9 @@ def test_sound_stock_has_no_findings_and_says_how_much_was_looked_at(product):
         ("I1", ()),
         ("I2", ()),
         ("I3", ()),
+        ("I5", ()),
     ]
-    assert [finding.checked for finding in findings] == [2 + 4, 8, 2 + 2 + 4]
+    assert [finding.checked for finding in findings] == [2 + 4, 8, 2 + 2 + 4, 0]
 
 
 def test_i1_finds_a_negative_balance_and_the_constraint_that_is_gone(product):
@@ -111,9 +113,45 @@ def test_i3_finds_a_final_reservation_that_still_holds(product):
 def test_i3_finds_two_reservations_of_one_sale(product):
     spoil(
         "ALTER TABLE inventory_reservation DROP CONSTRAINT inventory_reservation_once",
-        "INSERT INTO inventory_reservation (kind, holder, auction_id, product_id, quantity, state, created_at, changed_at) "
-        "SELECT kind, holder, auction_id, product_id, quantity, 'RELEASED', created_at, changed_at "
+        "INSERT INTO inventory_reservation (kind, holder, auction_id, checkout_id, product_id, quantity, returned, state, created_at, changed_at) "
+        "SELECT kind, holder, auction_id, checkout_id, product_id, quantity, 0, 'RELEASED', created_at, changed_at "
         "FROM inventory_reservation WHERE kind = 'SALE'",
     )
 
     assert violations() == {"I3": ("SALE a-2: 2 reservations",)}
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("DELETE FROM inventory_searchentry", "searches do not find it"),
+        ("UPDATE inventory_offer SET published = FALSE", "searches find it, and it is not published"),
+        (
+            "UPDATE inventory_searchentry SET price = 999",
+            "it is (1000,EUR,GOOD,,t,t), and searches find (999,EUR,GOOD,,t,t)",
+        ),
+        (
+            "UPDATE inventory_product SET in_shop = FALSE",
+            "it is (1000,EUR,GOOD,,t,f), and searches find (1000,EUR,GOOD,,t,t)",
+        ),
+    ],
+)
+def test_i5_finds_an_offer_that_searches_do_not_find_as_it_is_and_a_rebuild_mends_it(
+    product, statement, found
+):
+    services.set_offer(
+        product_id=product.id,
+        price=1000,
+        currency="EUR",
+        max_per_order=1,
+        published=True,
+        actor="test",
+        now=NOW,
+    )
+    assert violations() == {}
+
+    spoil(statement)
+
+    assert violations() == {"I5": (f"offer of {product.id}: {found}",)}
+    index.rebuild(now=NOW)
+    assert violations() == {}

@@ -131,7 +131,14 @@ def test_a_holder_has_one_reservation_in_one_possible_state(make_product, change
 
 def test_the_transition_table_is_the_whole_of_it(make_product):
     product = make_product(CENTRAL=1)
-    allowed = {("HELD", "COMMITTED"), ("HELD", "RELEASED"), ("HELD", "LOST"), ("COMMITTED", "HELD")}
+    allowed = {
+        ("HELD", "COMMITTED"),
+        ("HELD", "RELEASED"),
+        ("HELD", "LOST"),
+        ("COMMITTED", "HELD"),
+        ("COMMITTED", "SHIPPED"),
+        ("COMMITTED", "CANCELLED"),
+    }
 
     for number, before in enumerate(models.ReservationState):
         for after in models.ReservationState:

@@ -180,9 +180,7 @@ def test_the_end_of_a_refused_lot_or_of_one_without_stock_of_its_own_changes_not
 
 def test_the_answer_names_the_thumbnail(make_product, settings, tmp_path):
     product = make_product(CENTRAL=1)
-    models.Product.objects.filter(id=product.id).update(
-        image_digest="0123456789abcdef", image="x", thumbnail="y"
-    )
+    models.Product.objects.filter(id=product.id).update(image_digest="0123456789abcdef")
 
     list_lot(product)
 

@@ -74,7 +74,10 @@ def test_another_lots_units_are_not_for_this_sale(make_product):
     with pytest.raises(refusals.SoldOut) as refused:
         reserve(product)
 
-    assert (refused.value.code, refused.value.figures) == ("sold_out", {"available": 0, "asked": 1})
+    assert (refused.value.code, refused.value.figures) == (
+        "sold_out",
+        sales.short(product, available=0, asked=1),
+    )
     assert (figures(product), held_by_lot("other")) == ({"reserved": 1}, 1)
 
 
@@ -86,7 +89,7 @@ def test_too_many_are_refused_and_nothing_changes(make_product):
     with pytest.raises(refusals.SoldOut) as refused:
         reserve(product, quantity=3)
 
-    assert refused.value.figures == {"available": 2, "asked": 3}
+    assert refused.value.figures == sales.short(product, available=2, asked=3)
     assert (figures(product), held_by_lot()) == ({"available": 1, "reserved": 1}, 1)
     assert not models.Reservation.objects.filter(kind="SALE").exists()
     assert published() == []
@@ -212,7 +215,7 @@ def test_a_refusal_is_stored_and_stands_although_stock_has_come_since(make_produ
         reserve(product)
 
     assert (again.value.code, again.value.detail) == ("sold_out", "There is not enough free stock.")
-    assert again.value.figures == {"available": 0, "asked": 1}
+    assert again.value.figures == sales.short(product, available=0, asked=1)
     assert figures(product) == {"available": 1}
 
 

@@ -4,7 +4,7 @@ What is decided is what the notifications would decide one after the other. The 
 what was read stays true until then.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,14 @@ from notifications import kinds
 from notifications.models import emails, feeds
 
 _OVERTAKEN = "overtaken by a later notice"
+# By which figure the notices about a subject are found: those about a request are among those about its sale.
+_FOUND_BY: Mapping[kinds.Subject, kinds.Subject] = {
+    "auction_id": "auction_id",
+    "sale_id": "sale_id",
+    "checkout_id": "checkout_id",
+    "request_id": "sale_id",
+}
+_FIGURES = tuple(dict.fromkeys(_FOUND_BY.values()))
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +42,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     span_id: str = ""
 
     def is_about(self, subject: str, notification: feeds.Notification) -> bool:
-        """Whether the two share this figure."""
-        figure = self.data.get(subject)
-        return figure is not None and notification.data.get(subject) == figure
+        """Whether the two share this figure. What ends several requests has the figure in the plural, and shares each."""
+        figure = notification.data.get(subject)
+        return bool(figure) and figure in (self.data.get(subject), *self.data.get(f"{subject}s", ()))
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -128,11 +136,12 @@ class _Run:
     def _withdraw(self, request: Request, new: feeds.Notification) -> None:
         """Withdraw the notices that the new one overtakes.
 
-        The end of a sale may arrive before its beginning (WON): then the beginning is withdrawn itself.
+        The end of a sale may arrive before its beginning (WON), and that of a checkout before a failed payment of it: then the new
+        one is withdrawn itself.
         """
         standing = self._standing.setdefault(new.user_id, [])
-        ends = kinds.ends_of(request.kind.name)
-        if any(old.kind in ends and request.is_about("sale_id", old) for old in standing):
+        ends = {kind.name: kind.subject for kind in kinds.ends_of(request.kind.name)}
+        if any(old.kind in ends and request.is_about(ends[old.kind], old) for old in standing):
             new.withdrawn_at = self._now
         for old in standing:
             if old.kind in request.kind.replaces and request.is_about(request.kind.subject, old):
@@ -179,26 +188,23 @@ def _known(addressed: Sequence[tuple[str, Request]]) -> set[tuple[str, str, str]
     return {(user_id, source, kind) for user_id, source, kind in rows}
 
 
-_STANDING = """
+# An index serves each: see Notification.
+_STANDING = " UNION ALL ".join(
+    f"""
     SELECT n.* FROM unnest(%s::text[], %s::text[], %s::text[]) AS needed (user_id, kind, figure)
     JOIN notifications_notification n USING (user_id, kind)
-    WHERE n.withdrawn_at IS NULL AND n.data ->> 'auction_id' = needed.figure
-    UNION ALL
-    SELECT n.* FROM unnest(%s::text[], %s::text[], %s::text[]) AS needed (user_id, kind, figure)
-    JOIN notifications_notification n USING (user_id, kind)
-    WHERE n.withdrawn_at IS NULL AND n.data ->> 'sale_id' = needed.figure
-"""
+    WHERE n.withdrawn_at IS NULL AND n.data ? '{subject}' AND n.data ->> '{subject}' = needed.figure
+    """  # noqa: S608 - constants only
+    for subject in _FIGURES
+)
 
 
 def _standing(addressed: Sequence[tuple[str, Request]]) -> dict[str, list[feeds.Notification]]:
     """The notices, by user, that one of the run may overtake, or that may have ended a sale of the run."""
-    needed: dict[str, set[tuple[str, str, str]]] = {
-        "auction_id": set(),
-        "sale_id": set(),
-    }  # by what both must share
+    needed: dict[str, set[tuple[str, str, str]]] = {figure: set() for figure in _FIGURES}
     for user_id, request in addressed:
         for kind, subject in _related(request.kind):
-            if request.data.get(subject) is not None:
+            if request.data.get(subject):
                 needed[subject].add((user_id, kind, request.data[subject]))
     if not any(needed.values()):
         return {}
@@ -211,9 +217,9 @@ def _standing(addressed: Sequence[tuple[str, Request]]) -> dict[str, list[feeds.
 
 
 def _related(kind: kinds.Kind) -> Iterator[tuple[str, str]]:
-    """The kinds that matter to one of this kind, each with the figure that both must share."""
-    yield from ((name, kind.subject) for name in kind.replaces)
-    yield from ((name, "sale_id") for name in kinds.ends_of(kind.name))
+    """The kinds that matter to one of this kind, each with the figure by which its notices are found."""
+    yield from ((name, _FOUND_BY[kind.subject]) for name in kind.replaces)
+    yield from ((end.name, _FOUND_BY[end.subject]) for end in kinds.ends_of(kind.name))
 
 
 def _lots(addressed: Sequence[tuple[str, Request]]) -> dict[tuple[str, str], _Lot]:

@@ -92,7 +92,7 @@ class Notification(models.Model):
 
     user_id = models.CharField(max_length=64)
     seq = models.BigIntegerField()
-    kind = models.CharField(max_length=20, help_text="the name of a row of kinds.TABLE")
+    kind = models.CharField(max_length=30, help_text="the name of a row of kinds.TABLE")
     source = models.CharField(
         max_length=200, help_text="what it tells of: the id of the event, or of the order's end"
     )
@@ -116,6 +116,12 @@ class Notification(models.Model):
         indexes = [  # what a new notice looks for in a feed of any length
             models.Index("user_id", KT("data__auction_id"), name="notifications_of_lot"),
             models.Index("user_id", KT("data__sale_id"), name="notifications_of_sale"),
+            models.Index(
+                "user_id",
+                KT("data__checkout_id"),
+                condition=models.Q(data__has_key="checkout_id"),  # so that no other notice costs more
+                name="notifications_of_checkout",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ _SCHEMAS = "#/components/schemas/"
 _DECIMAL = {"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "description": "In units of `currency`."}
 _ABOUT = f"""
 One stream carries the public feeds of up to {watched_auctions.MAX_WATCHED} auctions and, signed in, the user's own
-notifications. `POST /api/v1/notifications/ticket` gives a ticket for `?ticket=`: it lives {tickets.TICKET_SECONDS} s and
+notifications. A WebSocket also says when the figures of the owner's desk change, to pages that may show them. `POST /api/v1/notifications/ticket` gives a ticket for `?ticket=`: it lives {tickets.TICKET_SECONDS} s and
 opens one stream. A stream ends with the session and the account that opened it.
 
 Nothing is left out silently: each feed is a sequence without gaps, and where frames are missing a `snapshot_required` says
@@ -30,7 +30,7 @@ message, {sockets.QUEUE_FRAMES} waiting frames, {watched_auctions.MAX_UNKNOWN} a
 and how many it may open in a second.
 """.strip()
 _ABOUT_EVENTS = f"""
-The same frames as server-sent events, one per event. The id of an event is the position of the whole stream; a browser that
+The same frames but `desk` as server-sent events, one per event. The id of an event is the position of the whole stream; a browser that
 reconnects sends the last one as `Last-Event-ID`, and may go on with its ticket for {tickets.RESUME_SECONDS // 60} minutes.
 A comment comes every {sse.HEARTBEAT_SECONDS:g} s of silence. A stream that cannot begin is refused with a problem: 400, 401,
 429 or 503. A browser's `EventSource` then closes for good: open another after a pause that grows each time. The last event of
@@ -40,7 +40,7 @@ a stream that the server ends is `closing`.
 
 def document() -> dict[str, Any]:
     """The whole document, as JSON values in a stable order."""
-    said = (requests.Resume, requests.Watch, requests.Unwatch, requests.Ping)
+    said = (requests.Resume, requests.Watch, requests.Unwatch, requests.WatchDesk, requests.Ping)
     records = sorted(handlers.AUCTION_FRAMES.handlers, key=lambda kind: kind.__name__)
     _, schemas = msgspec.json.schema_components([*frames.TYPES, *said], ref_template=_SCHEMAS + "{name}")
     for schema in schemas.values():
@@ -53,6 +53,7 @@ def document() -> dict[str, Any]:
     sent += [f"Auction.{record.__name__}" for record in records]
     received = [kind.__name__ for kind in said]
     on_websocket = [name for name in sent if name != frames.Closing.__name__]
+    sent.remove(frames.Desk.__name__)  # nothing on a stream of server-sent events asks for it
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Gavel streams", "version": VERSION, "description": _ABOUT},

@@ -1,8 +1,9 @@
 """The push of one web process: its sockets, its one subscription to Redis, and the loops that keep them in step.
 
 A message on an auction's channel is the frame itself; a wake-up on a user's channel is only a hint to read PostgreSQL.
-What may have been missed (a break, a jump, a newcomer with an old position) is read from the store, for many at once; every
-LOOK_SECONDS the hub looks, slice by slice, for feeds that have grown, so a lost wake-up costs seconds and nothing else.
+A ring on the desk's channel goes on to the pages that watch it. What may have been missed (a break, a jump, a newcomer
+with an old position) is read from the store, for many at once; every LOOK_SECONDS the hub looks, slice by slice, for feeds
+that have grown, so a lost wake-up costs seconds and nothing else.
 While Redis or PostgreSQL is unavailable no stream ends: what is due is sent once they are back.
 
 Bids share the event loop: streams are bounded (`admission`), and so is all that push does in one turn (`turns`, `due`).
@@ -15,7 +16,7 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-from auction_project.kernel import logs, owned
+from auction_project.kernel import desk_news, logs, owned
 from auction_project.kernel.messaging import failure
 from notifications import metrics, redis_clients
 from notifications.push import (
@@ -29,6 +30,7 @@ from notifications.push import (
     tickets,
     turns,
     watched_auctions,
+    watched_desk,
 )
 
 OUTAGE_PAUSE_SECONDS = 0.5
@@ -52,6 +54,7 @@ class Hub:
             channels=self._subscription, clock=clock, client=self.redis_client
         )
         self.users = followed_users.FollowedUsers(channels=self._subscription, clock=clock)
+        self.desk = watched_desk.WatchedDesk(channels=self._subscription, clock=clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ending = False
 
@@ -68,6 +71,7 @@ class Hub:
             self.users.catch_up,
             self.users.end,
             self.users.look,
+            self.desk.tell,
         ):
             self._tasks.append(asyncio.create_task(_forever(work, self.clock)))
 
@@ -116,6 +120,7 @@ class Hub:
         metrics.sockets.labels(socket.transport).dec()
         for auction_id in list(socket.watched):
             self.auctions.unwatch(socket, auction_id)
+        self.desk.leave(socket)
         if socket.user_id is not None:
             self.admission.leave_user(socket.user_id)
             self.users.leave(socket)
@@ -127,10 +132,16 @@ class Hub:
     # --- what the subscription says ------------------------------------------------------------------------------
 
     def _on_open(self, channel: str) -> None:
+        if channel == desk_news.CHANNEL:
+            self.desk.on_open()
+            return
         _, kind, key = channel.split(":", 2)
         (self.auctions if kind == "auction" else self.users).on_open(key)
 
     async def _on_message(self, channel: str, data: bytes) -> None:
+        if channel == desk_news.CHANNEL:
+            self.desk.on_ring()
+            return
         _, kind, key = channel.split(":", 2)
         if kind == "auction":
             await self.auctions.on_frame(key, data)
@@ -139,6 +150,7 @@ class Hub:
 
     def _on_break(self) -> None:
         self.auctions.on_break()
+        self.desk.on_break()
 
 
 async def _forever(work: Callable[[], Awaitable[None]], clock: clock.Clock) -> None:

@@ -39,14 +39,21 @@ class Unwatch(msgspec.Struct, frozen=True, tag="unwatch", forbid_unknown_fields=
     auction_id: AuctionId
 
 
+class WatchDesk(msgspec.Struct, frozen=True, tag="watch_desk", forbid_unknown_fields=True):
+    """Say when the figures of the owner's desk change. `desk_pass` comes with the figures, and must be renewed before it is five
+    minutes old."""
+
+    desk_pass: str
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping", forbid_unknown_fields=True):
     """Are you there?"""
 
 
-_decoder = msgspec.json.Decoder(Resume | Watch | Unwatch | Ping)
+_decoder = msgspec.json.Decoder(Resume | Watch | Unwatch | WatchDesk | Ping)
 
 
-def decode(text: str) -> Resume | Watch | Unwatch | Ping:
+def decode(text: str) -> Resume | Watch | Unwatch | WatchDesk | Ping:
     """The message that `text` spells. Raises NotUnderstood."""
     try:
         return _decoder.decode(text)

@@ -139,11 +139,13 @@ class Stream(AsyncWebsocketConsumer):
                     self._hub.auctions.watch(socket, message.auction_id, message.after)
                 case requests.Unwatch():
                     self._hub.auctions.unwatch(socket, message.auction_id)
+                case requests.WatchDesk():
+                    self._hub.desk.watch(socket, message.desk_pass)
                 case requests.Ping():
                     socket.put(frames.PONG)
         except requests.NotUnderstood as error:
             socket.put(frames.error("message_invalid", str(error)))
-        except errors.Invalid as error:
+        except (errors.Invalid, errors.Forbidden) as error:
             socket.put(frames.error(error.code, error.detail, field=error.field))
         except watched_auctions.TooManyWatched:
             limit = watched_auctions.MAX_WATCHED

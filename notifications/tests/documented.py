@@ -23,7 +23,9 @@ def name_of(body: dict[str, Any]) -> str:
     """The message that a frame or a client's message is."""
     if body["type"] == "auction":
         return f"Auction.{body['event']}"
-    return _LOST[body["scope"]] if body["type"] == "snapshot_required" else body["type"].capitalize()
+    return (
+        _LOST[body["scope"]] if body["type"] == "snapshot_required" else body["type"].title().replace("_", "")
+    )
 
 
 def check(body: dict[str, Any], *, channel: str) -> None:

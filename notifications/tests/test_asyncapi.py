@@ -30,6 +30,7 @@ FRAMES = {
     "FeedLost": frames.feed_lost(cursors.Cursor("e1", 3)),
     "Watching": frames.watching("a" * 32, 3),
     "AuctionLost": frames.auction_lost("a" * 32, None),
+    "Desk": frames.DESK_WATCHED,
     "Error": frames.error("too_many_auctions", "Stop watching another auction first.", limit=50),
     "Closing": frames.closing(sockets.OVERFLOW, sockets.REASONS[sockets.OVERFLOW]),
 }
@@ -50,7 +51,7 @@ def test_the_committed_document_is_current() -> None:
 def test_a_frame_is_as_the_document_says(name: str) -> None:
     body = json.loads(FRAMES[name].text)
 
-    documented.check(body, channel="events")
+    documented.check(body, channel="websocket" if name == "Desk" else "events")
     assert documented.name_of(body) == name
     for left_out in body.keys() - {"type", "scope", "auction_id", "limit"}:
         with pytest.raises(jsonschema.ValidationError):
@@ -88,11 +89,13 @@ def test_an_amount_in_minor_units_is_not_as_the_document_says(name: str) -> None
         {"type": "watch", "auction_id": "a" * 32},
         {"type": "unwatch", "auction_id": "a" * 32},
         {"type": "resume", "cursor": "1:2"},
+        {"type": "watch_desk", "desk_pass": "x"},
         {"type": "ping"},
         {"type": "watch", "auction_id": "x"},
         {"type": "watch", "auction_id": "a" * 32, "after": -1},
         {"type": "unwatch", "auction_id": "a" * 32, "after": 1},
         {"type": "resume", "cursor": 7},
+        {"type": "watch_desk"},
         {"type": "ping", "n": 1},
     ],
 )

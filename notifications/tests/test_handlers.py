@@ -78,6 +78,21 @@ def notified() -> list[tuple[str, str, dict[str, Any]]]:
         (CANCELLED, "ORDER_CANCELLED", {"reason": "stock_refused"}),
         (DECLINED, "PAYMENT_DECLINED", {"reason": "Card refused."}),
         (FAILED, "ORDER_CANCELLED", {"reason": "payment_refused", "detail": "Card refused."}),
+        (
+            events.SavedSearchMatched(
+                user_id=USER,
+                search_id="s",
+                search="brass, among the lots",
+                product_id="p",
+                title="Lamp",
+                slug="",
+                price=1000,
+                currency="EUR",
+                auction_id=AUCTION,
+            ),
+            "SEARCH_MATCHED",
+            {"auction_id": AUCTION, "price": 1000, "search": "brass, among the lots"},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -92,18 +107,99 @@ def test_an_event_notifies_the_user_it_concerns(
     assert "user_id" not in data
 
 
+UNPAID = events.CheckoutUnpaid(
+    checkout_id="d" * 32,
+    sale_id=f"{'d' * 32}-1",
+    order_number=NUMBER,
+    user_id=USER,
+    title="Lamp",
+    reason="payment_refused",
+    detail="Card refused.",
+    pay_by_at=1_772_366_390_250,
+)
+_OF_CHECKOUT = {"auction_id": "", "sale_id": UNPAID.sale_id}
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_the_buyer_of_a_checkout_reads_once_that_its_payment_failed(is_last: bool) -> None:
+    of_sagas = events.BidFailed(
+        **_FAILED | _OF_CHECKOUT, checkout_id=UNPAID.checkout_id, reason="payment_refused"
+    )
+    others = [msgspec.structs.replace(DECLINED, **_OF_CHECKOUT), of_sagas]
+
+    for number, event in enumerate([*others, UNPAID] if is_last else [UNPAID, *others]):
+        handle(event, f"event-{number}")
+
+    ((_, kind, data),) = notified()
+    assert (kind, data["pay_by_at"]) == ("CHECKOUT_UNPAID", UNPAID.pay_by_at)
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_an_unpaid_checkout_overtakes_the_notice_of_its_cancelled_order(is_last: bool) -> None:
+    cancelled = msgspec.structs.replace(CANCELLED, **_OF_CHECKOUT)
+
+    for number, event in enumerate([cancelled, UNPAID] if is_last else [UNPAID, cancelled]):
+        handle(event, f"event-{number}")
+
+    standing = models.Notification.objects.filter(withdrawn_at=None)
+    assert list(standing.values_list("kind", flat=True)) == ["CHECKOUT_UNPAID"]
+
+
+PAID = events.OrderConfirmed(
+    order_number="GV-BBBB-BBBB-BBBB",
+    sale_id=f"{'d' * 32}-3",
+    auction_id="",
+    checkout_id=UNPAID.checkout_id,
+    user_id=USER,
+    amount=1250,
+    currency="EUR",
+    title="Lamp",
+)
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_paid_checkout_overtakes_the_notices_of_its_failed_payments_and_their_mails(is_last: bool) -> None:
+    second = msgspec.structs.replace(UNPAID, sale_id=f"{'d' * 32}-2", order_number="GV-CCCC-CCCC-CCCC")
+
+    for number, event in enumerate([UNPAID, second, PAID] if is_last else [PAID, UNPAID, second]):
+        handle(event, f"event-{number}")
+
+    standing = models.Notification.objects.filter(withdrawn_at=None)
+    assert list(standing.values_list("kind", flat=True)) == ["ORDER_CONFIRMED"]
+    mails = models.Email.objects.filter(state=models.EmailState.PENDING)
+    assert [mail.notification.kind for mail in mails] == ["ORDER_CONFIRMED"]
+
+
+def test_a_paid_checkout_overtakes_no_notice_of_another_one_and_an_order_of_an_auction_none() -> None:
+    of_auction = msgspec.structs.replace(PAID, checkout_id="", order_number="GV-DDDD-DDDD-DDDD")
+    of_another = msgspec.structs.replace(PAID, checkout_id="e" * 32)
+
+    happened = [(UNPAID, "1"), (of_another, "2"), (of_auction, "3")]
+    handlers.SUBSCRIPTION.handlers[type(UNPAID)](
+        [
+            consuming.Received(conftest.envelope_of(event, event_id=event_id), event)
+            for event, event_id in happened
+        ]
+    )
+
+    assert models.Notification.objects.filter(withdrawn_at=None).count() == 3
+
+
+def new_operator(user_id: str) -> events.AccountChanged:
+    return events.AccountChanged(
+        user_id=user_id,
+        version=1,
+        email="x@example.org",
+        email_verified=True,
+        created_at=0,
+        roles=("operator",),
+        closed=False,
+    )
+
+
 def test_low_stock_notifies_every_operator() -> None:
     for user_id in ("b" * 32, "a" * 32):
-        account = events.AccountChanged(
-            user_id=user_id,
-            version=1,
-            email="x@example.org",
-            email_verified=True,
-            created_at=0,
-            roles=("operator",),
-            closed=False,
-        )
-        handle(account)
+        handle(new_operator(user_id))
 
     handle(events.StockLow(**_STOCK, threshold=2))
 
@@ -164,8 +260,10 @@ def test_the_two_groups_read_what_the_design_names() -> None:
         "auction.lots",
         "auction.private",
         "bid-failed",
+        "checkouts",
         "inventory.stock",
         "orders",
+        "saved-searches",
     )
     assert handlers.AUCTION_FRAMES.topics == ("auction.log",)
     assert handlers.AUCTION_FRAMES.inbox is None
@@ -270,6 +368,80 @@ def test_a_notice_withdraws_those_that_it_overtakes(handled: list[events.Event],
 
     assert not_withdrawn() == left
     assert models.Notification.objects.count() == len(handled)
+
+
+_REQUEST = {"seller_id": "s", "reason": "Scratched."}
+ASKED = events.ReturnRequested(**_ORDER, **_REQUEST, request_id="q1", lines=())
+ACCEPTED = events.ReturnDecided(**_ORDER, **_REQUEST, request_id="q1", accepted=True)
+DECLINED_RETURN = msgspec.structs.replace(ACCEPTED, accepted=False)
+KEPT = events.ReturnWithdrawn(**_ORDER, seller_id="s", request_id="q1")
+NEXT_ASKED = msgspec.structs.replace(ASKED, request_id="q2")
+BACK = events.OrderReturned(**_ORDER, return_id="r", lines=(), reason="Scratched.", request_ids=("q1", "q2"))
+OTHER_BACK = msgspec.structs.replace(BACK, request_ids=())
+
+
+@pytest.mark.parametrize(
+    ("handled", "left"),
+    [
+        ([ASKED, ACCEPTED], ["RETURN_DECIDED"]),
+        ([ASKED, ACCEPTED, DECLINED_RETURN], ["RETURN_DECIDED"]),
+        ([ASKED, DECLINED_RETURN, NEXT_ASKED], ["RETURN_DECIDED", "RETURN_ASKED"]),
+        ([ASKED, NEXT_ASKED, ACCEPTED], ["RETURN_ASKED", "RETURN_DECIDED"]),
+        ([ASKED, KEPT], ["RETURN_WITHDRAWN"]),
+        ([ASKED, ACCEPTED, KEPT, NEXT_ASKED], ["RETURN_WITHDRAWN", "RETURN_ASKED"]),
+        ([ASKED, ACCEPTED, NEXT_ASKED, BACK], ["ORDER_RETURNED"]),
+        ([ASKED, OTHER_BACK], ["RETURN_ASKED", "ORDER_RETURNED"]),
+    ],
+)
+def test_a_notice_of_a_return_overtakes_those_of_its_own_request(
+    handled: list[events.Event], left: list[str]
+) -> None:
+    for number, event in enumerate(handled):
+        handle(event, f"event-{number}")
+
+    assert not_withdrawn() == left
+
+
+_TO_SELLER = {
+    "order_number": NUMBER,
+    "sale_id": SALE,
+    "title": "Lamp",
+    "quantity": 1,
+    "amount": 1250,
+    "currency": "EUR",
+    "reason": "Scratched.",
+}
+
+
+def test_a_sellers_notice_of_a_return_is_overtaken_and_the_houses_goes_to_its_operators() -> None:
+    request = {**_TO_SELLER, "request_id": "q1"}
+    for number, event in enumerate(
+        (
+            events.LinesReturnRequested(**request, user_id=USER),
+            events.LinesReturnDecided(**request, user_id=USER, accepted=True),
+            events.LinesReturned(**_TO_SELLER, user_id=USER, request_ids=("q1",)),
+            events.HouseReturnRequested(**request, user_id="house"),
+        )
+    ):
+        handle(event, f"event-{number}")
+
+    assert not_withdrawn() == ["SALE_RETURNED"]
+    assert models.Notification.objects.count() == 3  # there is no operator
+
+
+def test_what_a_buyer_withdraws_is_nothing_to_answer_any_more() -> None:
+    handle(new_operator(USER), "account")
+    for number, event in enumerate(
+        (
+            events.LinesReturnRequested(**_TO_SELLER, user_id=USER, request_id="q1"),
+            events.HouseReturnRequested(**_TO_SELLER, user_id="house", request_id="q2"),
+            events.LinesReturnWithdrawn(**_TO_SELLER, user_id=USER, request_id="q1"),
+            events.HouseReturnWithdrawn(**_TO_SELLER, user_id="house", request_id="q2"),
+        )
+    ):
+        handle(event, f"event-{number}")
+
+    assert not_withdrawn() == ["SALE_RETURN_WITHDRAWN", "HOUSE_RETURN_WITHDRAWN"]
 
 
 def test_a_notice_of_another_lot_withdraws_nothing() -> None:

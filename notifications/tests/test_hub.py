@@ -9,6 +9,7 @@ import django.db
 import pytest
 import pytest_asyncio
 
+from auction_project.kernel import bell, desk_news
 from notifications import auction_frames, models, redis_clients, selectors
 from notifications.push import background, bridge, hub, sockets, subscription, watched_auctions
 from notifications.tests import clocks, conftest, streams
@@ -196,7 +197,7 @@ async def proxy(settings: Any) -> AsyncIterator[streams.Proxy]:
     address = parse.urlsplit(settings.REDIS_URL)
     standing = streams.Proxy(address.hostname or "127.0.0.1", address.port or 6379)
     port = await standing.start()
-    redis_clients.blocking()  # writers keep the direct way
+    redis_clients.blocking(), bell._client()  # writers keep the direct way
     credentials, at, _ = address.netloc.rpartition("@")
     settings.REDIS_URL = address._replace(netloc=f"{credentials}{at}127.0.0.1:{port}").geturl()
     yield standing
@@ -228,6 +229,23 @@ async def test_what_was_published_during_a_break_is_read_afterwards(
     assert nothing
     assert streams.seqs([body for body in received if body["type"] == "auction"]) == [2, 3]
     assert streams.seqs([body for body in received if body["type"] == "notification"]) == [1, 2]
+
+
+async def test_pages_of_the_desk_hear_of_a_break_and_fetch_after_it(
+    proxy: streams.Proxy, hub_behind_proxy: hub.Hub
+) -> None:
+    async with streams.websocket() as client:
+        await client.say(type="watch_desk", desk_pass=desk_news.new_pass())
+        before = await client.hear()
+
+        proxy.cut()
+        during = await client.hear()
+        await bridge.call(desk_news.ring)
+        assert await client.hears_nothing(1.5)  # while it tries again and again
+        proxy.mend()
+
+        assert (before["live"], during["live"]) == (True, False)
+        assert await client.hear() == {"type": "desk", "live": True}
 
 
 async def test_after_a_break_in_which_the_frames_were_lost_a_snapshot_is_required(

@@ -301,6 +301,9 @@ _FIGURES = {
     "amount": 1250,
     "currency": "EUR",
     "order_number": "GV-AAAA-BBBB-CCCC",
+    "checkout_id": "c" * 32,
+    "slug": "brass-sextant-0c0d0e0f",
+    "pay_by_at": 1_772_366_390_250,
     "reason": "payment_refused",
     "threshold": 3,
     "available": 2,
@@ -354,7 +357,15 @@ _LOT, _CARD = "The auction: https://gavel.example/auctions/", "Your card: https:
             "risk_refused",
             "",
             "our risk check did not pass",
-            f"{_REFUND}The check counts recent purchases and declined payments, so a later purchase may pass.",
+            f"{_REFUND}Ask us, and we will look at it.",
+            _LOT,
+        ),
+        (
+            "risk_refused",
+            "We cannot accept this purchase yet. Verify your e-mail address, then try again, or ask us.",
+            "our risk check did not pass",
+            "We cannot accept this purchase yet. Verify your e-mail address, then try again, or ask us."
+            f"\n\n{_REFUND.rstrip()}",
             _LOT,
         ),
         (
@@ -377,6 +388,27 @@ def test_the_email_of_a_cancelled_order_names_the_cause_and_the_next_step(
 
     assert message.subject == f"Your order GV-AAAA-BBBB-CCCC for “Lamp” was cancelled: {because}"
     assert message.body.startswith(f"{message.subject}.\n\n{text}\n\n{link}")
+
+
+@pytest.mark.parametrize(
+    ("auction_id", "subject", "link"),
+    [
+        ("a" * 32, "New lot: “Lamp” at €12.50", f"{_LOT}{'a' * 32}"),
+        ("", "New in the shop: “Lamp” for €12.50", "In the shop: https://gavel.example/shop/p/lamp"),
+    ],
+)
+def test_the_email_of_a_new_match_names_the_search_and_leads_to_what_is_new(
+    user_id: str, auction_id: str, subject: str, link: str, settings: Any
+) -> None:
+    settings.PUBLIC_URL = "https://gavel.example"
+    figures = {"auction_id": auction_id, "slug": "lamp", "title": "Lamp", "price": 1250, "currency": "EUR"}
+    data = figures | {"search": "brass lamp"}
+    services.notify([conftest.request(user_id, kind=kinds.of("SEARCH_MATCHED"), data=data)], now=NOW)
+
+    message = mailing.compose(models.Notification.objects.get(user_id=user_id), "ada@example.org")
+
+    assert message.subject == subject
+    assert message.body.startswith(f"{subject}.\n\nIt matches your saved search: brass lamp.\n\n{link}")
 
 
 @pytest.fixture

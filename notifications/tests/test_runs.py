@@ -43,6 +43,12 @@ def cancelled(user_id: str, lot: str) -> events.OrderCancelled:
     )
 
 
+def asked_to_return(user_id: str, lot: str, request_id: str) -> events.ReturnRequested:
+    return events.ReturnRequested(
+        **_of_sale(user_id, lot), request_id=request_id, seller_id="s", reason="x", lines=()
+    )
+
+
 MAKERS: list[Callable[[str, str], events.Event]] = [
     outbid,
     lambda user_id, lot: outbid(user_id, lot, own_bid=True),
@@ -55,6 +61,17 @@ MAKERS: list[Callable[[str, str], events.Event]] = [
     lambda user_id, lot: events.BidFailed(
         sale_id=f"{lot}-7", order_number="GV-1", auction_id=lot, user_id=user_id, detail="", reason="operator"
     ),
+    lambda user_id, lot: asked_to_return(user_id, lot, f"{lot}-q1"),
+    lambda user_id, lot: asked_to_return(user_id, lot, f"{lot}-q2"),
+    lambda user_id, lot: events.ReturnDecided(
+        **_of_sale(user_id, lot), request_id=f"{lot}-q1", seller_id="s", reason="x", accepted=True
+    ),
+    lambda user_id, lot: events.ReturnWithdrawn(
+        **_of_sale(user_id, lot), request_id=f"{lot}-q1", seller_id="s"
+    ),
+    lambda user_id, lot: events.OrderReturned(
+        **_of_sale(user_id, lot), return_id="r", lines=(), reason="x", request_ids=(f"{lot}-q1", f"{lot}-q2")
+    ),
     lambda user_id, lot: events.OrderConfirmed(
         **_OF_ORDER, sale_id=f"{lot}-7", auction_id=lot, user_id=user_id
     ),
@@ -66,6 +83,10 @@ low_stock = events.StockLow(
 
 def _notice(user_id: str, lot: str) -> dict[str, Any]:
     return {"user_id": user_id, "auction_id": lot, "seq": 7, "title": "Lamp", "at": 5}
+
+
+def _of_sale(user_id: str, lot: str) -> dict[str, Any]:
+    return {**_OF_ORDER, "sale_id": f"{lot}-7", "auction_id": lot, "user_id": user_id}
 
 
 def received(event: events.Event, event_id: str | None = None) -> consuming.Received:

@@ -5,7 +5,8 @@
     GET  /payments?after=&limit=   all, oldest first
     GET  /payments/{key}
     POST /payments/{key}/cancel    -> captured | cancelled
-    POST /payments/{key}/refund
+    POST /payments/{key}/refund    all of it
+    POST /payments/{key}/refunds   Idempotency-Key; {"amount"}: a part of it
     PUT  /cards/{token}            {"behaviour"}: change how the card behaves
     GET  /healthz                  without a key
 
@@ -151,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return store.cancel(_key(key), now=now)
             case ("POST", "payments", key, "refund"):
                 return store.refund(key, now=now)
+            case ("POST", "payments", key, "refunds"):
+                return store.refund_part(_key(key), self._idempotency_key(), _amount(body), now=now)
             case ("PUT", "cards", token):
                 store.switch(token, str(body.get("behaviour")), now=now)
                 return {"token": token, "behaviour": body["behaviour"]}
@@ -204,6 +207,14 @@ def _request(body: dict[str, Any]) -> dict[str, Any]:
     ):
         raise stores.Refusal(400, "malformed", "The amount, the currency or the token is not possible.")
     return body
+
+
+def _amount(body: dict[str, Any]) -> int:
+    """The amount of a refund, if it is valid. Raises stores.Refusal."""
+    amount = body.get("amount")
+    if set(body) != {"amount"} or type(amount) is not int or not 0 < amount < 2**53:
+        raise stores.Refusal(400, "malformed", "A refund has exactly the field amount, in minor units.")
+    return amount
 
 
 def _key(text: str) -> str:

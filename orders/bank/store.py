@@ -44,8 +44,19 @@ CREATE TABLE IF NOT EXISTS payments (
     late_refused INTEGER NOT NULL DEFAULT 0,
     created_at REAL NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS refunds (
+    key TEXT PRIMARY KEY,
+    payment TEXT NOT NULL REFERENCES payments (key),
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    created_at REAL NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS refunds_of_payment ON refunds (payment);
 CREATE INDEX IF NOT EXISTS payments_landing ON payments (lands_at) WHERE lands_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS cards (token TEXT PRIMARY KEY, behaviour TEXT NOT NULL) STRICT;
+"""
+_ROWS = """
+SELECT payments.*, CASE WHEN refunded THEN amount
+    ELSE (SELECT coalesce(sum(amount), 0) FROM refunds WHERE payment = payments.key) END AS refunded_amount FROM payments
 """
 
 
@@ -123,11 +134,32 @@ class Store:
 
     @_durable
     def refund(self, key: str, *, now: float) -> dict[str, Any]:
-        """Give the money back, once. Raises Refusal."""
-        row = self._get(key)
-        if row["status"] != CAPTURED:
-            raise Refusal(409, "not_captured", f"The payment is {row['status']}: there is nothing to refund.")
+        """Give all of the money back, once. Raises Refusal."""
+        row = self._captured(key)
+        if row["refunded_amount"] and not row["refunded"]:
+            raise Refusal(
+                409, "refunded_in_part", "Parts of the payment were refunded: refund the rest by its amount."
+            )
         self._database.execute("UPDATE payments SET refunded = 1 WHERE key = ?", (key,))
+        return _public(self._get(key))
+
+    @_durable
+    def refund_part(self, key: str, refund_key: str, amount: int, *, now: float) -> dict[str, Any]:
+        """Give `amount` of the money back, once for each `refund_key`. Raises Refusal."""
+        row = self._captured(key)
+        present = self._database.execute("SELECT * FROM refunds WHERE key = ?", (refund_key,)).fetchone()
+        if present is not None:
+            if (present["payment"], present["amount"]) != (key, amount):
+                raise Refusal(422, "key_reused", "This idempotency key belongs to another refund.")
+            return _public(row)
+        if row["refunded_amount"] + amount > row["amount"]:
+            raise Refusal(
+                409, "too_much", f"Only {row['amount'] - row['refunded_amount']} are left of the payment."
+            )
+        self._database.execute(
+            "INSERT INTO refunds (key, payment, amount, created_at) VALUES (?, ?, ?, ?)",
+            (refund_key, key, amount, now),
+        )
         return _public(self._get(key))
 
     @_durable
@@ -142,7 +174,7 @@ class Store:
     def list(self, *, after: int, limit: int, now: float) -> dict[str, Any]:
         """At most `limit` payments after the seq `after`, oldest first; `next` is the `after` of the next page."""
         rows = self._database.execute(
-            "SELECT * FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+            f"{_ROWS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
         ).fetchall()
         return {"items": [_public(row) for row in rows], "next": rows[-1]["seq"] if rows else after}
 
@@ -229,9 +261,13 @@ class Store:
         return behaviour if behaviour in BEHAVIOURS else REFUSES
 
     def _find(self, key: str) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._database.execute(
-            "SELECT * FROM payments WHERE key = ?", (key,)
-        ).fetchone()
+        row: sqlite3.Row | None = self._database.execute(f"{_ROWS} WHERE key = ?", (key,)).fetchone()
+        return row
+
+    def _captured(self, key: str) -> sqlite3.Row:
+        row = self._get(key)
+        if row["status"] != CAPTURED:
+            raise Refusal(409, "not_captured", f"The payment is {row['status']}: there is nothing to refund.")
         return row
 
     def _get(self, key: str) -> sqlite3.Row:
@@ -261,6 +297,6 @@ class Store:
 
 
 def _public(row: sqlite3.Row) -> dict[str, Any]:
-    names = ("key", "reference", "status", "reason", "amount", "currency")
+    names = ("key", "reference", "status", "reason", "amount", "currency", "refunded_amount")
     flags = ("refunded", "late_refused")
     return {name: row[name] for name in names} | {name: bool(row[name]) for name in flags}

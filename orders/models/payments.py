@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import connections, models
+from django.db import models
 
+from auction_project.kernel import writes
 from orders.models import database
 from orders.models.orders import Order
 
 
 class PaymentState(models.TextChoices):
     """STARTED: the capture may have been sent. CANCELLING: the capture is not sent again, and the provider must decide
-    it by a cancellation. REFUNDING: the provider must give the money back. The other states need nothing of the
-    provider."""
+    it by a cancellation. REFUNDING: the provider must give the money back, because the sale is undone. The other states need
+    nothing of the provider. A payment whose order is confirmed stays CAPTURED until refunds have given all of it back."""
 
     STARTED = "STARTED"
     CANCELLING = "CANCELLING"
@@ -31,7 +32,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     PaymentState.CANCELLING: frozenset(
         {PaymentState.CAPTURED, PaymentState.DECLINED, PaymentState.CANCELLED}
     ),
-    PaymentState.CAPTURED: frozenset({PaymentState.REFUNDING}),
+    PaymentState.CAPTURED: frozenset({PaymentState.REFUNDING, PaymentState.REFUNDED}),
     PaymentState.REFUNDING: frozenset({PaymentState.REFUNDED}),
     PaymentState.DECLINED: frozenset(),
     PaymentState.CANCELLED: frozenset(),
@@ -106,8 +107,8 @@ class Payment(models.Model):
             intent.state, intent.changed_at = PaymentState.STARTED, intent.started_at
         with database.refuse_taken_numbers(intent.order_number for intent in intents):
             cls.objects.bulk_create(intents)
-        PaymentFact.objects.bulk_create(
-            intent.fact(PaymentState.STARTED, now=intent.started_at) for intent in intents
+        writes.insert(
+            PaymentFact, [intent.fact(PaymentState.STARTED, now=intent.started_at) for intent in intents]
         )
 
     def may_become(self, state: str) -> bool:
@@ -187,19 +188,19 @@ class PaymentFact(models.Model):
 
     @classmethod
     def store(cls, facts: Sequence["PaymentFact"]) -> None:
-        """Store these facts, and their payments as they are now. The payments must be locked. Two statements."""
+        """Store these facts, and their payments as they are now. The payments must be locked."""
         moved = {fact.payment.order_number: fact.payment for fact in facts}.values()
         if not moved:
             return
-        with connections[database.DATABASE].cursor() as cursor:
-            cursor.execute(
-                _STORE_MOVES,
-                [
-                    [payment.order_number for payment in moved],
-                    [str(payment.state) for payment in moved],
-                    [payment.timeouts for payment in moved],
-                    [payment.detail for payment in moved],
-                    [payment.changed_at for payment in moved],
-                ],
-            )
-        cls.objects.bulk_create(facts)
+        moves = writes.Write(
+            _STORE_MOVES,
+            [
+                [payment.order_number for payment in moved],
+                [str(payment.state) for payment in moved],
+                [payment.timeouts for payment in moved],
+                [payment.detail for payment in moved],
+                [payment.changed_at for payment in moved],
+            ],
+        )
+        writes.write(database.DATABASE, {"moves": moves})
+        writes.insert(cls, facts)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from django.db.models import prefetch_related_objects
 
-from auction_project.kernel import contracts, tracing
+from auction_project.kernel import contracts, ids, tracing, writes
 from auction_project.kernel.messaging import steps, transactions
 from orders import exceptions, models
 from orders.services import publishing
@@ -61,16 +62,28 @@ def _place(members: Sequence[SaleRequest], now: datetime) -> list[OrderResult]:
             sale_id=member.sale_id,
             user_id=member.user_id,
             auction_id=member.auction_id,
-            product_id=member.product_id,
-            quantity=member.quantity,
             title=member.title,
+            shipping=member.shipping,
             amount=member.amount,
             currency=member.currency,
             placed_at=now,
         )
         for member in members
     ]
-    models.Order.place(orders)
+    lines = [
+        models.OrderLine(
+            order_id=member.order_number,
+            product_id=line.product_id,
+            owner_id=line.owner_id,
+            title=line.title,
+            quantity=line.quantity,
+            amount=line.price,
+            auction_id=line.auction_id,
+        )
+        for member in members
+        for line in member.lines
+    ]
+    models.Order.place(orders, lines)
     if tracing.is_on:
         transactions.after_commit(lambda: _trace_placed(members, now), using=models.DATABASE)
     return [
@@ -94,11 +107,14 @@ def _trace_placed(members: Sequence[SaleRequest], now: datetime) -> None:
 def _cancel(members: Sequence[CancelRequest], now: datetime) -> list[CancellationResult]:
     orders = models.Order.locked([member.order_number for member in members])
     for order in orders.values():
-        if order.status == models.OrderFact.Kind.CONFIRMED:
+        if order.has(models.OrderFact.Kind.CONFIRMED):
             raise exceptions.OrderIsConfirmed(order_number=order.number)
-    models.OrderFact.objects.bulk_create(
-        orders[member.order_number].fact(models.OrderFact.Kind.CANCELLED, now=now, detail=member.reason)
-        for member in members
+    writes.insert(
+        models.OrderFact,
+        [
+            orders[member.order_number].fact(models.OrderFact.Kind.CANCELLED, now=now, detail=member.reason)
+            for member in members
+        ],
     )
     for member in members:
         order = orders[member.order_number]
@@ -111,16 +127,29 @@ def _confirm(members: Sequence[OrderRequest], now: datetime) -> list[OrderResult
     numbers = [member.order_number for member in members]
     orders, payments = models.Order.locked(numbers), models.Payment.locked(numbers)
     for number in numbers:
-        if orders[number].status == models.OrderFact.Kind.CANCELLED:
+        if orders[number].has(models.OrderFact.Kind.CANCELLED):
             raise exceptions.OrderIsCancelled(order_number=number)
         if number not in payments or not payments[number].pays(orders[number]):
             raise exceptions.OrderNotPaid(order_number=number)
-    models.OrderFact.objects.bulk_create(
-        orders[number].fact(models.OrderFact.Kind.CONFIRMED, now=now) for number in numbers
+    writes.insert(
+        models.OrderFact,
+        [orders[number].fact(models.OrderFact.Kind.CONFIRMED, now=now) for number in numbers],
     )
     models.JournalEntry.post(models.JournalEntry.Kind.SALE, [payments[number] for number in numbers], now=now)
+    prefetch_related_objects([order for order in orders.values() if not order.auction_id], "lines")
     for member in members:
+        order = orders[member.order_number]
         with member.bound():
-            publishing.publish(orders[member.order_number], contracts.events.OrderConfirmed, now=now)
+            checkout_id = "" if order.auction_id else ids.auction_of_sale(order.sale_id)[0]
+            publishing.publish(order, contracts.events.OrderConfirmed, now=now, checkout_id=checkout_id)
+            if not order.auction_id:
+                publishing.notify_sellers(
+                    order, contracts.events.LinesSold, now=now, units=_units_of_shop(order)
+                )
     status = models.OrderFact.Kind.CONFIRMED.value
     return [OrderResult(order_number=number, status=status) for number in numbers]
+
+
+def _units_of_shop(order: models.Order) -> dict[int, int]:
+    """The units of each line that is no lot: the seller of a lot reads LotSold."""
+    return {line.pk: line.quantity for line in order.lines.all() if not line.auction_id}

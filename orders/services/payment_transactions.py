@@ -12,8 +12,8 @@ from typing import TypeVar
 import msgspec
 from django.db import transaction
 
-from auction_project.kernel import contracts
-from auction_project.kernel.messaging import groups, outbox, steps, transactions
+from auction_project.kernel import contracts, writes
+from auction_project.kernel.messaging import groups, steps, transactions
 from orders import exceptions, metrics, models, provider
 from orders.services import cards, publishing
 from orders.services.requests import OrderRequest, SaleRequest
@@ -99,7 +99,7 @@ def _together(
     requests: Sequence[AnyRequest], act: Callable[[Sequence[AnyRequest]], list[Outcome]]
 ) -> dict[str, Outcome]:
     def act_in_transaction(members: Sequence[AnyRequest]) -> list[Outcome]:
-        with transaction.atomic(using=models.DATABASE), outbox.gathered(models.DATABASE):
+        with transaction.atomic(using=models.DATABASE), writes.together(models.DATABASE):
             return act(members)
 
     outcomes = groups.together(requests, act_in_transaction)

@@ -45,8 +45,12 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
             "order_number": self.order_number,
             "sale_id": self.sale_id,
             "auction_id": self.auction_id,
-            "product_id": "b" * 32,
-            "quantity": 1,
+            "lines": (
+                contracts.events.SaleLine(
+                    product_id="b" * 32, quantity=1, price=self.amount, title="A brass sextant"
+                ),
+            ),
+            "shipping": 0,
             "title": "A brass sextant",
             "amount": self.amount,
             "currency": self.currency,
@@ -95,6 +99,9 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     def confirm(self) -> services.OrderResult:
         return groups.only(services.confirm_order([self.order_request("confirm_order")], now=NOW))
 
+    def send_refunds(self, *, now: datetime = NOW) -> int:
+        return services.send_refunds(now=now)
+
     def payment(self) -> models.Payment:
         return models.Payment.objects.get(order_number=self.order_number)
 
@@ -125,6 +132,33 @@ def sale_with_order(**changes: Any) -> Sale:
     pay(sale)
     sale.place()
     return sale
+
+
+SELLER, OPERATOR = "5e11e2" + "0" * 26, "09e2a709" + "0" * 24
+LAMP, CHAIR = "1" * 32, "2" * 32
+
+
+def line(
+    product_id: str = LAMP, quantity: int = 2, price: int = 4000, owner_id: str = "house"
+) -> contracts.events.SaleLine:
+    title = "A lamp" if product_id == LAMP else "A chair"
+    return contracts.events.SaleLine(
+        product_id=product_id, quantity=quantity, price=price, title=title, owner_id=owner_id
+    )
+
+
+def confirmed_sale(*lines: contracts.events.SaleLine, **changes: Any) -> Sale:
+    """A sale of the shop whose order is confirmed: by default two lamps of the house, and a chair of SELLER. No provider."""
+    sold = lines or (line(), line(CHAIR, 1, 8550, SELLER))
+    sale = new_sale(**{"auction_id": "", "amount": sum(one.price for one in sold)} | changes)
+    pay(sale)
+    sale.place(lines=sold, title=sold[0].title)
+    sale.confirm()
+    return sale
+
+
+def operator() -> services.Actor:
+    return services.Actor(user_id=OPERATOR, is_operator=True)
 
 
 def pay(sale: Sale) -> None:

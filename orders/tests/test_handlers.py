@@ -104,12 +104,33 @@ def test_a_sale_to_an_account_that_was_barred_meanwhile_is_refused() -> None:
     assert [reason["rule"] for reason in stored] == ["account_barred"]
 
 
-def test_orders_subscribes_to_accounts_with_an_inbox() -> None:
+def test_a_device_is_kept_since_its_first_log_in_and_an_event_that_comes_again_changes_nothing() -> None:
+    event = events.DeviceSeen(
+        user_id="u" * 32,
+        device="d" * 32,
+        address="a" * 32,
+        first_seen_at=1_700_000_000_000,
+        last_seen_at=1_700_000_900_000,
+    )
+    message = contracts.encode(
+        event, event_id="e", source="accounts", time=datetime.now(UTC), version=0, correlation_id="c"
+    )
+
+    for _ in range(2):
+        handlers.SUBSCRIPTION.handlers[events.DeviceSeen]([consuming.Received(*contracts.decode(message))])
+
+    row = models.Device.objects.get()
+    assert (row.user_id, row.device) == ("u" * 32, "d" * 32)
+    assert row.first_seen_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert row.last_seen_at == datetime.fromtimestamp(1_700_000_900, UTC)
+
+
+def test_orders_subscribes_to_what_buyers_and_checkouts_need_with_an_inbox() -> None:
     subscription = handlers.SUBSCRIPTION
 
     assert isinstance(subscription, consuming.Subscription)
     assert (subscription.group, subscription.topics, subscription.inbox) == (
         "orders",
-        ("accounts",),
+        ("accounts", "bid-failed", "checkouts", "inventory.offers", "sale-awarded", "sale-settled"),
         models.Once,
     )

@@ -5,8 +5,9 @@ from collections.abc import Collection
 import pytest
 from django.db import connections
 
-from orders import bank_client, invariants, models, provider, reconciliation
-from orders.tests import bank_process, sales
+from auction_project.kernel.contracts import events
+from orders import bank_client, invariants, models, provider, reconciliation, services
+from orders.tests import bank_process, sales, shop
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
 
@@ -61,8 +62,10 @@ def test_all_hold_after_sales_that_were_confirmed_refunded_and_refused(
         ("M2", ()),
         ("M3", ()),
         ("M4", ()),
+        ("C1", ()),
+        ("R1", ()),
     ]
-    assert [finding.checked for finding in findings] == [1, 7, 2, 3]
+    assert [finding.checked for finding in findings] == [1, 7, 2, 3, 0, 0]
 
 
 def settled_sale() -> sales.Sale:
@@ -152,7 +155,7 @@ def test_m4_finds_what_the_provider_did_without_us(own_bank: bank_process.BankPr
     )
 
     assert invariants.check_provider(provider.current()).violations == (
-        f"{refunded.order_number}: ours is CAPTURED, 12550 EUR; theirs captured, refunded, 12550 EUR",
+        f"{refunded.order_number}: ours is CAPTURED, 12550 EUR; theirs captured, 12550 refunded, 12550 EUR",
         f"{unknown.order_number}: the provider has a payment that we never began",
     )
 
@@ -217,3 +220,141 @@ def test_reconciling_reads_all_pages_of_the_provider(
     report = reconciliation.reconcile(provider.current())
 
     assert (report.checked, report.differences) == (5, ())
+
+
+# --- checkouts -------------------------------------------------------------------------------------------------------
+
+
+def paid_checkout() -> models.Checkout:
+    """A paid checkout of two lines, with its confirmed order, as the saga makes it."""
+    checkout = shop.reserved(shop.wanted(), shop.wanted(shop.CHAIR, 1, 2000))
+    paid = shop.pay(checkout)
+    (confirmed,) = shop.published(events.SaleConfirmed)
+    assert isinstance(confirmed, events.SaleConfirmed)
+    sale = sales.new_sale(
+        sale_id=paid.sale_id,
+        order_number=paid.order_number,
+        user_id=checkout.user_id,
+        auction_id="",
+        amount=paid.price,
+    )
+    sales.pay(sale)
+    sale.place(lines=confirmed.lines)
+    sale.confirm()
+    services.record_settled(sale_id=paid.sale_id, now=sales.NOW)
+    return checkout
+
+
+def c1_finds() -> list[str]:
+    return list(invariants.check_checkouts().violations)
+
+
+def test_c1_holds_of_a_paid_checkout_and_of_one_whose_payment_is_confirmed_first() -> None:
+    checkout = paid_checkout()
+    assert c1_finds() == []
+
+    spoil("UPDATE orders_checkout SET state = 'PAYING'")
+
+    assert c1_finds() == []
+    assert invariants.check_checkouts().checked == models.Checkout.objects.filter(pk=checkout.pk).count()
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        (
+            "DELETE FROM orders_orderfact WHERE kind = 'CONFIRMED'",
+            "PAID, and its confirmed orders are []",
+        ),
+        ("UPDATE orders_checkout SET state = 'ABANDONED'", "ABANDONED, and its confirmed orders are ['GV-"),
+        ("UPDATE orders_orderline SET quantity = 7 WHERE amount = 2100", "the lines of its order GV-"),
+        ("UPDATE orders_order SET amount = amount + 1", "is not for its buyer, total, shipping"),
+    ],
+)
+def test_c1_finds_a_checkout_that_is_not_as_its_order(sql: str, found: str) -> None:
+    checkout = paid_checkout()
+
+    spoil(sql)
+
+    (finding,) = c1_finds()
+    assert finding.startswith(f"checkout {checkout.pk}: ")
+    assert found in finding
+
+
+# --- requests for returns ----------------------------------------------------------------------------------------------
+
+
+def asked_for() -> str:
+    """A running request for one of the two lamps of the house that the buyer has; its id."""
+    sale = sales.confirmed_sale()
+    services.ship_order(
+        order_number=sale.order_number,
+        actor=sales.operator(),
+        carrier="Post",
+        tracking_number="",
+        now=sales.NOW,
+    )
+    [request] = services.request_return(
+        order_number=sale.order_number,
+        key="k",
+        lines=[services.Units(product_id=sales.LAMP, quantity=1)],
+        reason="A crack.",
+        actor=services.Actor(user_id=sale.user_id),
+        now=sales.NOW,
+    )
+    return str(request.pk)
+
+
+def r1_finds() -> list[str]:
+    return list(invariants.check_return_requests().violations)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("UPDATE orders_returnrequestline SET quantity = 3", "names 3 of 2"),
+        (
+            "UPDATE orders_returnrequest SET owner_id = '{seller}'",
+            "the line is not of its part",
+        ),
+        ("DELETE FROM orders_shipment WHERE owner_id = 'house'", "it was not shipped"),
+    ],
+)
+def test_r1_finds_a_request_for_what_its_buyer_does_not_have(sql: str, found: str) -> None:
+    request_id = asked_for()
+    assert (r1_finds(), invariants.check_return_requests().checked) == ([], 1)
+
+    spoil(sql.format(seller=sales.SELLER))
+
+    (violation,) = r1_finds()
+    assert f"request {request_id} is ASKED" in violation
+    assert found in violation
+
+
+def test_r1_finds_a_declined_request_for_more_than_was_sold() -> None:
+    asked_for()
+    spoil("UPDATE orders_returnrequest SET state = 'DECLINED'")
+    spoil("UPDATE orders_returnrequestline SET quantity = 3")
+
+    (violation,) = r1_finds()
+
+    assert "is DECLINED and names 3 of 2" in violation
+
+
+def test_r1_finds_a_running_request_for_what_has_come_back() -> None:
+    request_id = asked_for()
+    services.return_units(
+        order_number=models.Order.objects.get().number,
+        key="k",
+        lines=[services.ReturnedLine(product_id=sales.LAMP, quantity=2)],
+        reason="A crack.",
+        actor=sales.operator(),
+        now=sales.NOW,
+    )
+    assert r1_finds() == []
+
+    spoil("UPDATE orders_returnrequest SET state = 'ACCEPTED', returned_id = NULL")
+
+    (violation,) = r1_finds()
+    assert violation.endswith("of which 2 have come back")
+    assert request_id in violation

@@ -1,48 +1,13 @@
 """Payments whose worker dies, and payments that several workers make at once: the bank charges once, or not at all."""
 
-import os
-import signal
-import subprocess
-import sys
-
-import msgspec
 import pytest
-from django.conf import settings as project
-from django.db import connections
 
-from auction_project.kernel import failpoints
 from auction_project.kernel.messaging import steps
 from auction_project.kernel.messaging.tests import sessions
 from orders import exceptions, services
-from orders.tests import bank_process, sales
+from orders.tests import bank_process, dying, sales
 
 pytestmark = pytest.mark.django_db(databases=["orders"], transaction=True)
-
-WORKER = """
-import sys, django
-django.setup()
-from orders.tests import sales
-import msgspec
-getattr(msgspec.json.decode(sys.argv[1], type=sales.Sale), sys.argv[2])()
-"""
-
-
-def run_and_die(sale: sales.Sale, step: str, failpoint: str) -> None:
-    """Run a step in a process of its own, which is killed at the failpoint."""
-    database = connections["orders"].settings_dict
-    address = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
-    environment = os.environ | {
-        "DATABASE_URL_ORDERS": f"postgres://{address}/{database['NAME']}",
-        "BANK_URL": project.BANK_URL,
-        "BANK_API_KEY": project.BANK_API_KEY,
-        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-        failpoints.VARIABLE: f"{failpoint}=kill",
-    }
-    command = [sys.executable, "-c", WORKER, msgspec.json.encode(sale).decode(), step]
-
-    ended = subprocess.run(command, cwd=project.BASE_DIR, env=environment, capture_output=True, check=False)
-
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +18,7 @@ def test_a_worker_killed_in_mid_capture_leaves_an_intent_that_the_next_one_finis
     bank: bank_process.BankProcess, sale: sales.Sale, failpoint: str, left_at_bank: tuple[str, bool] | None
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
-    run_and_die(sale, "capture", failpoint)
+    dying.run_and_die(sale, "capture", failpoint)
     assert (sale.payment().state, sales.at_bank(bank, sale)) == ("STARTED", left_at_bank)
 
     assert sale.capture().state == "CAPTURED"
@@ -69,7 +34,7 @@ def test_what_a_killed_worker_left_is_undone(
     bank: bank_process.BankProcess, sale: sales.Sale, failpoint: str, refunded: bool
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
-    run_and_die(sale, "capture", failpoint)
+    dying.run_and_die(sale, "capture", failpoint)
 
     assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=refunded)
 
@@ -83,7 +48,7 @@ def test_a_worker_killed_in_mid_refund_leaves_the_refund_to_the_next_one(
 ) -> None:
     sale.pay_with(sales.ACCEPTS)
     sale.capture()
-    run_and_die(sale, "refund", "refund_payment.after_effect")
+    dying.run_and_die(sale, "refund", "refund_payment.after_effect")
     assert (sale.payment().state, sales.at_bank(bank, sale)) == ("REFUNDING", ("captured", True))
 
     assert sale.refund() == services.RefundResult(order_number=sale.order_number, refunded=True)

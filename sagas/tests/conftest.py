@@ -21,22 +21,23 @@ def make_sale(script: str = "") -> events.SaleConfirmed:
     return events.SaleConfirmed(
         sale_id=sale_id,
         order_number=ids.order_number(sale_id),
-        product_id=ids.new_id(),
-        quantity=1,
         user_id=ids.new_id(),
         price=12550,
         currency="EUR",
         auction_id=auction_id,
         title=script,
+        lines=(events.SaleLine(product_id=ids.new_id(), quantity=1, price=12550, title=script),),
     )
 
 
 class FakeDispatcher:
-    """Keeps what is sent until the test delivers it; `lose()` does what an emptied broker does."""
+    """Keeps what is sent until the test delivers it; `lose()` does what an emptied broker does. It takes nothing while it
+    `is_away`."""
 
     def __init__(self) -> None:
         self.chains: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.full: frozenset[str] = frozenset()
+        self.is_away = False
 
     @property
     def sent(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -44,7 +45,10 @@ class FakeDispatcher:
         return [(saga_id, legs) for saga_ids, legs in self.chains for saga_id in saga_ids]
 
     def send(self, *, saga_ids, legs):
+        if self.is_away:
+            return list(saga_ids)
         self.chains.append((tuple(saga_ids), tuple(leg.name for leg in legs)))
+        return []
 
     def lose(self):
         self.chains.clear()

@@ -38,12 +38,11 @@ def test_the_last_step_is_sent_alone(chains):
 
 
 @pytest.mark.parametrize("error", [kombu.exceptions.OperationalError("gone"), ConnectionError("gone")])
-def test_an_unavailable_broker_is_only_logged(monkeypatch, caplog, error):
+def test_what_an_unavailable_broker_does_not_take_is_logged_and_returned(monkeypatch, caplog, error):
     def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(celery.canvas._chain, "apply_async", fail)
 
-    dispatcher.send(saga_ids=["a-1"], legs=LEGS)
-
+    assert dispatcher.send(saga_ids=["a-1"], legs=LEGS) == ["a-1"]
     assert "chain_not_sent" in caplog.text

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from auction_project.kernel.contracts import events
 from inventory import services as inventory
 from orders import services as orders
 from sagas import definitions, engine, models, steps
@@ -65,6 +66,15 @@ def test_a_call_asks_its_service_with_the_keys_of_its_step_for_each_sale_of_a_gr
     assert (now, [type(error) for error in errors]) == (NOW, [ValueError, type(None)])
     assert [request.key for request in requests] == [f"saga:{row.sale_id}:{leg.step}" for row in rows]
     for row, request in zip(rows, requests, strict=True):
-        renamed = {"amount": row.price, "reason": "payment_refused", "key": request.key, "span_id": ""}
+        units = tuple(events.Units(product_id=line.product_id, quantity=line.quantity) for line in row.sold)
+        renamed = {
+            "amount": row.price,
+            "reason": "payment_refused",
+            "key": request.key,
+            "span_id": "",
+            "lines": row.sold,
+            "units": units,
+            "lots": {},
+        }
         for field in request.__struct_fields__:
             assert getattr(request, field) == renamed.get(field, getattr(row, field, None)), field

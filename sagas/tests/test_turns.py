@@ -17,8 +17,11 @@ def start(fake_dispatcher, fakes, monkeypatch):
     """`start(product_id="p")`: start the saga of a sale with these fields; its id."""
     monkeypatch.setattr(turns, "MAX_ENTERING", 3)
 
-    def start(script="", **given):
+    def start(script="", product_id=None, **given):
         sale = msgspec.structs.replace(make_sale(script), **given)
+        if product_id:
+            line = msgspec.structs.replace(sale.lines[0], product_id=product_id)
+            sale = msgspec.structs.replace(sale, lines=(line,))
         conftest.start(sale, now=datetime.now(UTC))
         return sale.sale_id
 
@@ -107,6 +110,37 @@ def test_the_sweep_lets_in_the_sales_that_were_missed_and_never_more_than_may_en
 
     assert claimed == [3] + [2] * (turns.MAX_ENTERING - 1) + [0]
     assert sorted(sent(fake_dispatcher)) == sorted([*rush[: 2 * turns.MAX_ENTERING], other])
+
+
+def test_the_sweep_lets_in_those_that_waited_for_a_worker_that_died_after_its_first_step(
+    start, fake_dispatcher, monkeypatch
+):
+    rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING + 1)]
+    fake_dispatcher.lose()
+    with monkeypatch.context() as dying:
+        dying.setattr(turns, "have_followers", die)
+        with pytest.raises(KeyboardInterrupt):
+            conftest.run(rush[0], "reserve_stock")
+    assert (saga(rush[0]).position, conftest.timeline(rush[0])) == (1, ["reserve_stock DONE"])
+    assert sent(fake_dispatcher) == []
+
+    services.claim_due(now=datetime.now(UTC))
+
+    assert let_in(fake_dispatcher) == [rush[-1]]
+
+
+def die(*_sagas, **_given):
+    raise KeyboardInterrupt
+
+
+def test_what_the_broker_did_not_take_goes_with_the_first_sweep(start, fake_dispatcher):
+    fake_dispatcher.is_away = True
+    rush = [start(product_id="hot") for _ in range(turns.MAX_ENTERING + 2)]
+    assert sent(fake_dispatcher) == []
+    fake_dispatcher.is_away = False
+
+    assert services.claim_due(now=datetime.now(UTC)) == len(rush)
+    assert [list(ids) for ids, _ in fake_dispatcher.chains] == [rush]
 
 
 def test_a_rush_hides_nothing_from_the_sweep(start, fake_dispatcher, monkeypatch):

@@ -177,19 +177,15 @@ def test_tasks_that_come_doubled_and_late_change_nothing(processes, broker):
 
 
 def test_kill_9_of_the_worker_between_two_steps_and_after_an_effect(processes):
-    victims = [
-        processes.worker(failpoint="saga.capture_payment.after_record=kill"),
-        processes.worker(failpoint="saga.capture_payment.after_effect=kill"),
-    ]
-    sales = [start() for _ in range(6)]
-    until(lambda: any(victim.poll() == -9 for victim in victims), START_SECONDS, sweeps=True)
-    for sale in sales:
-        pass_time(sale, saga_log.CHAIN_SECONDS)  # also for tasks that the dead workers had fetched
-    until(lambda: all(victim.poll() == -9 for victim in victims), START_SECONDS, sweeps=True)
+    sales = []
+    for point in ("after_record", "after_effect"):
+        victim = processes.worker(failpoint=f"saga.capture_payment.{point}=kill")
+        sales += [start() for _ in range(3)]
+        until(lambda dying=victim: dying.poll() == -9, START_SECONDS, sweeps=True)
+        for sale in sales:
+            pass_time(sale, saga_log.CHAIN_SECONDS)  # also for tasks that the dead worker had fetched
 
     processes.worker()
-    for sale in sales:
-        pass_time(sale, saga_log.CHAIN_SECONDS)
     until(has_ended(*sales), START_SECONDS, sweeps=True)
 
     assert all(participants.effects(sale) == ALL for sale in sales)

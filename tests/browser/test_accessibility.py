@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import house as houses
-from tests.browser import visitor
+from tests.browser import shopping, visitor
+from tests.browser.flaws import CHECK
 
 Open = Callable[..., visitor.Window]
 TOKENS = Path(__file__).resolve().parents[2] / "auction_project/web/static/gavel/css/tokens.css"
@@ -26,38 +27,6 @@ PAIRS = (
     ("edge", ("paper", "surface"), GRAPHIC),
     ("focus", ("paper", "surface", "sunken"), GRAPHIC),
 )
-
-CHECK = """() => {
-  const shown = (e) => e.checkVisibility({visibilityProperty: true});
-  const name = (e) => (e.getAttribute("aria-label")
-    || (e.getAttribute("aria-labelledby") || "").split(" ").map((id) => document.getElementById(id)?.textContent ?? "").join(" ")
-    || [...(e.labels ?? [])].map((l) => l.textContent).join(" ") || (e.matches("a, button, summary") ? e.textContent : "")
-    || e.querySelector?.("img[alt]")?.alt || "").trim();
-  const flaws = [];
-  for (const e of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary"))
-    if (shown(e) && !name(e)) flaws.push(`no name: ${e.outerHTML.slice(0, 120)}`);
-  for (const e of document.querySelectorAll("img")) if (!e.hasAttribute("alt")) flaws.push(`no alt: ${e.outerHTML.slice(0, 120)}`);
-  for (const e of document.querySelectorAll("svg"))
-    if (!e.closest("[aria-hidden=true]") && e.getAttribute("role") !== "img") flaws.push(`no role: ${e.outerHTML.slice(0, 120)}`);
-  const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
-  for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) !== i))) flaws.push(`id twice: ${id}`);
-  for (const e of document.querySelectorAll("[aria-labelledby], [aria-describedby]"))
-    for (const id of `${e.getAttribute("aria-labelledby") ?? ""} ${e.getAttribute("aria-describedby") ?? ""}`.split(" ").filter(Boolean))
-      if (!document.getElementById(id)) flaws.push(`refers to nothing: ${id}`);
-  const levels = [...document.querySelectorAll("h1, h2, h3, h4")].filter(shown).map((e) => Number(e.tagName[1]));
-  if (levels.filter((level) => level === 1).length !== 1) flaws.push(`h1: ${levels}`);
-  levels.forEach((level, i) => { if (i && level > levels[i - 1] + 1) flaws.push(`headings jump: ${levels}`); });
-  for (const tag of ["header", "nav", "main", "footer"]) if (document.querySelectorAll(tag).length < 1) flaws.push(`no ${tag}`);
-  if (!document.documentElement.lang) flaws.push("no language");
-  for (const e of document.querySelectorAll(".stacked")) if (e.scrollWidth > e.parentElement.clientWidth + 1) flaws.push(`cut: ${e.caption.textContent}`);
-  for (const e of document.querySelectorAll(".lot-card, .lot-figures > div")) if (e.scrollWidth > e.clientWidth + 1) flaws.push(`cut: ${e.textContent}`);
-  const lines = (e) => { const text = document.createRange(); text.selectNodeContents(e); return text.getClientRects().length; };
-  for (const e of document.querySelectorAll(".log time")) if (lines(e) > 1) flaws.push(`two lines: ${e.textContent}`);
-  for (const e of document.querySelectorAll(".order-card h2")) if (e.offsetWidth < innerWidth / 2) flaws.push(`squeezed: ${e.textContent}`);
-  for (const e of document.querySelectorAll(".menu a")) if (e.getBoundingClientRect().right > innerWidth) flaws.push(`off the screen: ${e.textContent}`);
-  if (document.documentElement.scrollWidth > innerWidth + 1) flaws.push(`wider than the window: ${document.documentElement.scrollWidth}`);
-  return flaws;
-}"""
 
 
 def luminance(colour: str) -> float:
@@ -109,12 +78,15 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
     assert person.buy(bought).status_code == 201
     house.wait_until(lambda: person.orders() and person.orders()[0]["status"] == "CONFIRMED", "the order")
     number = person.orders()[0]["number"]
+    shipment = house.operator.post(f"/api/v1/orders/{number}/shipments", {"carrier": "Post"})
+    assert shipment.status_code == 201, shipment.text
     visitor_window = open_window(viewport={"width": width, "height": 900}, color_scheme=scheme)
     window = open_window(person, viewport={"width": width, "height": 900}, color_scheme=scheme)
     operator = open_window(house.operator, viewport={"width": width, "height": 900}, color_scheme=scheme)
     public = (
         "/",
         "/?status=CLOSED",
+        "/?format=buy_now&ending_soon=true&max_price=50&currency=EUR",
         f"/auctions/{auction_id}",
         "/accounts/login/",
         "/accounts/signup/",
@@ -135,6 +107,7 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
         "/account",
         "/sell",
         "/sell/products/new",
+        f"/sell/products/{product}",
         "/sell/auctions/new",
         f"/sell/auctions/{auction_id}",
     )
@@ -149,6 +122,12 @@ def test_every_page_is_named_ordered_fits_and_keeps_the_console_clean(
             visit.page.goto(path)
             visit.page.wait_for_load_state("networkidle")
             flaws[path] = visit.page.evaluate(CHECK)
+    window.page.goto(f"/orders/{number}")
+    window.page.locator("summary", has_text="Return something").click()
+    flaws["a return"] = window.page.evaluate(CHECK)
+    operator.page.goto(f"/sell/products/{product}")
+    operator.page.get_by_role("button", name="Add a fact").click()
+    flaws["a fact"] = operator.page.evaluate(CHECK)
 
     assert {path: of_page for path, of_page in flaws.items() if of_page} == {}
     assert visitor_window.errors + window.errors + operator.errors == []
@@ -196,3 +175,53 @@ def test_the_theme_is_switched_and_kept(open_window: Open) -> None:
 
     assert light != dark
     assert window.page.evaluate(background) == dark
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_every_page_of_the_shop_is_named_ordered_fits_and_keeps_the_console_clean(
+    house: houses.House, open_window: Open, width: int, scheme: str
+) -> None:
+    shop = shopping.Shop(house)
+    offer, gone = (
+        shop.offer("Marine chronometer in a mahogany box with its key"),
+        shop.offer("Barometer", stock=0),
+    )
+    buyer = shop.buyer()
+    look = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    anyone, window = open_window(**look), open_window(buyer, **look)
+    flaws = {}
+
+    for path in (
+        "/shop",
+        "/shop/search?q=marine",
+        f"/shop/p/{offer['slug']}",
+        f"/shop/p/{gone['slug']}",
+        "/cart",
+    ):
+        anyone.page.goto(path)
+        anyone.page.wait_for_load_state("networkidle")
+        flaws[path] = anyone.page.evaluate(CHECK)
+    shopping.put_into_cart(window, offer)
+    flaws["added"] = window.page.evaluate(CHECK)
+    shop.set_price(offer["product_id"], "25.00")
+    window.page.goto("/cart")
+    window.expect_text("#changed", "One thing has changed")
+    flaws["changed"] = window.page.evaluate(CHECK)
+    window.page.get_by_role("button", name="Accept €25.00").click()
+    shopping.check_out(window)
+    flaws["checkout"] = window.page.evaluate(CHECK)
+    window.page.get_by_role("button", name="Change the address").click()
+    window.page.get_by_role("button", name="Add an address").click()
+    window.page.get_by_role("button", name="Use another card").click()
+    flaws["forms"] = window.page.evaluate(CHECK)
+    window.page.reload()
+    window.page.get_by_role("button", name="Pay €").click()
+    window.page.wait_for_url("**/orders/*#paid")
+    window.expect_text("#order", "Thank you")
+    flaws["paid"] = window.page.evaluate(CHECK)
+    window.page.goto("/account")
+    window.page.locator("#addresses li").wait_for()
+    flaws["/account"] = window.page.evaluate(CHECK)
+
+    assert {page: of_page for page, of_page in flaws.items() if of_page} == {}
+    assert anyone.errors + window.errors == []

@@ -160,7 +160,7 @@ def test_a_purchase_becomes_an_order_that_the_page_follows(
     window.expect_text("#order .note", "Order confirmed")
     window.expect_text("#order .timeline", "Payment captured")
     window.expect_text("#order .facts", "€80.00")
-    assert window.page.locator("#order .steps .done").count() == 4
+    assert window.page.locator("#order .steps .done").count() == 3
     assert window.faults == []
 
 
@@ -254,6 +254,7 @@ def test_the_catalogue_is_searched_and_paged_and_follows_prices(
     window.page.goto("/")
 
     window.page.get_by_label("Search titles").fill("astrolabe")
+    window.page.wait_for_url("**/?q=astrolabe")
     card = window.page.locator(".lot-card")
     sync_api.expect(card).to_have_count(1)
     window.expect_text(".lot-card", "Starts at")
@@ -261,8 +262,120 @@ def test_the_catalogue_is_searched_and_paged_and_follows_prices(
 
     window.expect_text(".lot-card", "Current bid")
     window.expect_text(".lot-card", "€10.00")
-    assert "q=astrolabe" in window.page.url
     assert window.faults == []
+
+
+def test_a_saved_search_tells_of_a_new_lot_whose_title_then_completes_what_is_typed(
+    house: houses.House, open_window: Open, bidders: Bidders
+) -> None:
+    word = f"sought{uuid.uuid4().hex[:8]}"
+    window = open_window(bidders[0])
+    page, keyboard = window.page, window.page.keyboard
+    page.goto(f"/?q={word}")
+    window.expect_text("#catalogue", f"Nothing matches “{word}”.")
+
+    page.get_by_role("button", name="Save this search").click()
+    window.expect_text("#saved-list", f"“{word}” · among the lots")
+    auction_id = house.new_auction(house.new_product(stock=1, title=f"{word} lamp"))
+    toast = page.locator("#toasts").get_by_role("link", name=f"New lot: “{word} lamp” at €10.00")
+    sync_api.expect(toast).to_have_attribute("href", f"/auctions/{auction_id}")
+
+    field = page.get_by_role("combobox", name="Search titles")
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    field.fill("")
+    field.press_sequentially(word[:-1])
+    sync_api.expect(options).to_have_text([word, f"{word} lamp"])
+    window.expect_text("#found", "1 lot found")
+    keyboard.press("ArrowUp")
+    sync_api.expect(field).to_have_value(f"{word} lamp")
+    keyboard.press("Escape")
+    sync_api.expect(field).to_have_value(word[:-1])
+    sync_api.expect(options).to_have_count(0)
+    keyboard.type(f"{word[-1]} ")
+    page.wait_for_url(f"**/?q={word}")
+    sync_api.expect(field).to_have_value(f"{word} ")
+    sync_api.expect(options).to_have_count(2)
+    keyboard.press("ArrowDown")
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+
+    page.wait_for_url(f"**/?q={word}+lamp")
+    sync_api.expect(page.locator(f"#catalogue a[href='/auctions/{auction_id}']")).to_be_visible()
+    page.get_by_role("button", name=f"Remove “{word}”").click()
+    sync_api.expect(page.locator("#searches")).to_be_hidden()
+    assert window.faults == []
+
+
+def test_the_catalogue_is_narrowed_by_filters_with_counts_that_back_undoes(
+    house: houses.House, open_window: Open
+) -> None:
+    word = f"narrowed{uuid.uuid4().hex[:8]}"
+    product = house.new_product(stock=20, title=f"{word} lamp")
+    dear = house.new_auction(product, format="buy_now", start_price="90.00", quantity=1)
+    cheap = house.new_auction(product, format="buy_now", start_price="40.00", quantity=1)
+    house.new_auction(product)
+    late = house.new_auction(product, seconds=3 * 24 * 3600)
+    window = open_window(viewport={"width": 1280, "height": 900})
+    page = window.page
+    cards = page.locator("#catalogue .lot-card")
+
+    page.goto(f"/?q={word}")
+    window.expect_text("#lots-title", "4 lots")
+    formats, ends = page.locator("#facet-format"), page.locator("#facet-ending_soon")
+    sync_api.expect(formats.get_by_role("link")).to_have_text(["Any", "Auction 2", "Buy now 2"])
+    sync_api.expect(ends.get_by_role("link")).to_have_text(["Any", "Within a day 3"])
+
+    ends.get_by_role("link", name="Within a day").click()
+    sync_api.expect(cards).to_have_count(3)
+    sync_api.expect(page.locator(f"a[href='/auctions/{late}']")).to_have_count(0)
+    sync_api.expect(ends.get_by_role("link", name="Within a day")).to_be_focused()
+    formats.get_by_role("link", name="Buy now").click()
+    sync_api.expect(page.locator("#found")).to_have_text("2 lots found")
+    page.get_by_label("Sort by").select_option("Highest price")
+    sync_api.expect(cards.first.locator(f"a[href='/auctions/{dear}']")).to_be_visible()
+    page.get_by_label("From").fill("none")
+    page.get_by_role("button", name="Apply").click()
+    window.expect_text("#min_price-error", "Enter one amount")
+    page.get_by_label("From").fill("")
+    page.get_by_label("To", exact=True).fill("50")
+    page.get_by_role("button", name="Apply").click()
+    sync_api.expect(page.locator("#found")).to_have_text("1 lot found")
+    sync_api.expect(cards.locator(f"a[href='/auctions/{cheap}']")).to_be_visible()
+    assert page.url.endswith(f"?q={word}&format=buy_now&ending_soon=true&max_price=50.00&order=-price")
+    chips = page.get_by_role("list", name="Filters in use").get_by_role("button")
+    sync_api.expect(chips).to_have_text(["Buy now ×", "Ends within a day ×", "Up to €50.00 ×"])
+
+    page.get_by_role("button", name="Remove the filter: Buy now").click()
+    sync_api.expect(chips).to_have_count(2)
+    sync_api.expect(page.locator("#lots-title")).to_be_focused()
+    page.go_back()
+    sync_api.expect(chips).to_have_count(3)
+    sync_api.expect(page.get_by_label("To", exact=True)).to_have_value("50.00")
+    page.get_by_role("button", name="Clear all").click()
+    window.expect_text("#lots-title", "4 lots")
+    sync_api.expect(page.locator("#chosen-row")).to_be_hidden()
+    assert page.url.endswith(f"?q={word}&order=-price")
+    page.reload()
+    sync_api.expect(page.get_by_label("Sort by")).to_have_value("-price")
+    assert window.faults == []
+
+
+def test_the_catalogue_goes_without_counts_while_lots_cannot_be_counted(
+    house: houses.House, open_window: Open, product: str
+) -> None:
+    house.new_auction(product)
+    window = open_window(viewport={"width": 390, "height": 900})
+    window.page.route("**/api/v1/auctions?*facets=true*", lambda route: route.abort())
+
+    window.page.goto("/")
+
+    sync_api.expect(window.page.locator("#catalogue .lot-card").first).to_be_visible()
+    sync_api.expect(window.page.locator("#facet-format")).to_be_hidden()
+    window.page.get_by_text("Filter", exact=True).click()
+    sync_api.expect(window.page.locator("#facet-format").get_by_role("link")).to_have_text(
+        ["Any", "Auction", "Buy now"]
+    )
+    sync_api.expect(window.page.locator("#problem")).to_be_empty()
 
 
 def test_a_card_says_sold_out_and_counts_down_no_more_when_the_last_unit_is_bought(

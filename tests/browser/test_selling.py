@@ -36,7 +36,7 @@ def test_a_seller_makes_a_product_lists_it_opens_it_and_watches_the_log(
     page.get_by_label("Title").fill("Telescope, brass")
     page.get_by_label("SKU").fill(sku)
     page.get_by_label("Description").fill("Three draws.\nIn its box.")
-    page.get_by_label("Picture").set_input_files(
+    page.get_by_label("Picture", exact=True).set_input_files(
         {"name": "t.png", "mimeType": "image/png", "buffer": picture()}
     )
     sync_api.expect(page.locator("#picked")).to_be_visible()
@@ -171,7 +171,7 @@ def test_on_a_phone_the_button_of_a_new_product_is_below_its_picture(
     window = open_window(house.operator, viewport={"width": 390, "height": 900})
     window.page.goto("/sell/products/new")
 
-    picture = window.page.get_by_label("Picture").bounding_box()
+    picture = window.page.get_by_label("Picture", exact=True).bounding_box()
     button = window.page.get_by_role("button", name="Create product").bounding_box()
 
     assert picture is not None

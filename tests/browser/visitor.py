@@ -31,6 +31,15 @@ class Window:
         """The errors except those that the browser logs for a refused or unavailable answer."""
         return [error for error in self.errors if not _REFUSAL.search(error)]
 
+    def tab_to(self, target: sync_api.Locator) -> None:
+        """Press Tab until the target has the focus."""
+        target.wait_for()
+        for _ in range(60):
+            if target.evaluate("element => element === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab never reached {target}")
+
     def sign_in(self, person: houses.Person) -> None:
         self.page.goto("/accounts/login/")
         self.page.get_by_label("E-mail").fill(person.email)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from auction_project.accounts import models, selectors, services
+from auction_project.accounts import identity, models, selectors, services
 from auction_project.accounts.tests.conftest import NOW, published
 from auction_project.kernel.messaging.tests import sessions
 
@@ -27,6 +27,18 @@ def test_changes_of_one_account_are_published_one_by_one(make: Callable[..., mod
     assert len(events) == 1 + ada.actions.count()
     assert events[-1][1].roles == selectors.get_account(ada.id).roles == ("bidder",)
     assert all(a[1].roles != b[1].roles for a, b in itertools.pairwise(events))
+
+
+def test_log_ins_at_once_from_one_device_see_it_once(make: Callable[..., models.User]) -> None:
+    ada = make("ada")
+
+    def sign_in() -> None:
+        identity.record_sign_in(user_id=ada.id, device="d" * 32, address="192.0.2.7", now=NOW)
+
+    assert sessions.at_once("default", *[sign_in] * 4) == [None] * 4
+
+    assert sorted(ada.sightings.values_list("kind", flat=True)) == ["DEVICE", "NETWORK"]
+    assert models.Outbox.objects.filter(type="DeviceSeen").count() == 4
 
 
 def test_an_address_that_two_sign_up_with_at_once_has_one_account() -> None:

@@ -251,8 +251,11 @@ def test_the_tries_follow_at_doubling_distances_until_the_notice_is_dropped(
     notice = write(make("ada"))
     mail_server.is_up = False
     tried: list[int] = []
+    # A try that is due is made by the next sweep, so that one too many is seen at these minutes, too.
+    around = {2**power + off for power in range(13) for off in (-1, 0, 1)}
+    last = 3 * 24 * 60
 
-    for minute in range(4 * 24 * 60):
+    for minute in sorted({*range(70), *around, *range(last - 2, last + 3), 4 * 24 * 60}):
         tries = mail_server.tries
         notices.sweep(clock=lambda minute=minute: NOW + timedelta(minutes=minute))
         tried += [minute] * (mail_server.tries - tries)

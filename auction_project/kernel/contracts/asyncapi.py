@@ -41,15 +41,37 @@ TOPICS: dict[str, Topic] = {
         "inventory",
         "bidding, notifications",
     ),
-    "sale-confirmed": Topic(
-        "A bid became a sale: the saga that settles it begins.", "bidding, orders", "sagas"
+    "inventory.offers": Topic(
+        "The price of each product in the shop, as a versioned state.", "inventory", "orders, inventory"
     ),
-    "sale-settled": Topic("The sale ended well.", "sagas", "bidding"),
-    "bid-failed": Topic("The sale was undone completely.", "sagas", "bidding, notifications"),
-    "orders": Topic("What happens to an order and its payment.", "orders", "notifications"),
+    "saved-searches": Topic(
+        "New offers that match the saved searches of a user.", "inventory", "notifications"
+    ),
+    "checkouts": Topic(
+        "Checkouts that request stock until they expire, and inventory's answers.",
+        "orders, inventory",
+        "inventory, orders",
+    ),
+    "sale-awarded": Topic("A bid became a sale that its buyer pays in the shop.", "bidding", "orders"),
+    "sale-confirmed": Topic(
+        "A bid or a paid checkout became a sale: the saga that settles it begins.",
+        "bidding, orders",
+        "sagas",
+    ),
+    "sale-settled": Topic("The sale ended well.", "sagas, orders", "bidding, orders"),
+    "bid-failed": Topic(
+        "The sale was undone completely, or was not paid in time.",
+        "sagas, orders",
+        "bidding, orders, notifications",
+    ),
+    "orders": Topic(
+        "What happens to an order, its payment and its parcels.", "orders", "notifications, inventory"
+    ),
     "cards": Topic("Whether each user has a usable card, as a versioned state.", "orders", "bidding"),
     "accounts": Topic(
-        "Each account as a versioned state, and the sessions that ended.", "accounts", "orders, notifications"
+        "Each account as a versioned state, the sessions that ended, and the devices that it signs in from.",
+        "accounts",
+        "orders, inventory, notifications",
     ),
 }
 

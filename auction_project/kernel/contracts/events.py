@@ -5,11 +5,13 @@ fields named `…_at`. Each type names its topic and the field that is its key: 
 Names are unique over all topics.
 """
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-FailureReason = Literal["stock_refused", "risk_refused", "payment_refused", "step_failed", "operator"]
+FailureReason = Literal[
+    "stock_refused", "risk_refused", "payment_refused", "unpaid", "step_failed", "operator"
+]
 LotRefusal = Literal[
     "unknown_product",
     "not_owner",
@@ -184,7 +186,8 @@ class Leading(BidderNotice, frozen=True, kw_only=True):
 
 
 class Won(BidderNotice, frozen=True, kw_only=True):
-    """The auction ended, or a fixed price was taken (`bought`): the sale is on its way."""
+    """The auction ended, or a fixed price was taken (`bought`): the sale is on its way. With `pay_by_at`, the buyer pays it in the
+    shop until then; 0: the card on file is charged."""
 
     sale_id: str
     order_number: str
@@ -192,6 +195,7 @@ class Won(BidderNotice, frozen=True, kw_only=True):
     currency: str
     quantity: int = 1
     bought: bool = False
+    pay_by_at: int = 0
 
 
 class Lost(BidderNotice, frozen=True, kw_only=True):
@@ -229,6 +233,15 @@ class AuctionCancelled(BidderNotice, frozen=True, kw_only=True):
     sale_pending: bool = False
 
 
+class LotPaid(BidderNotice, frozen=True, kw_only=True):
+    """To a buyer who was to pay later (Won.pay_by_at): the sale is paid."""
+
+    sale_id: str
+    price: int
+    currency: str
+    quantity: int = 1
+
+
 class LotSold(BidderNotice, frozen=True, kw_only=True):
     """To the seller: a sale of the lot is paid."""
 
@@ -252,7 +265,8 @@ class LotUnsold(BidderNotice, frozen=True, kw_only=True):
 class ListingRequested(Event, frozen=True, kw_only=True):
     """Bidding asks for a lot. `allocate` says when stock is set aside for it; `as_operator`: any owner's product.
 
-    `relists` is the auction that this one follows (AuctionEnded.relist_as): its units pass to this lot.
+    `relists` is the auction that this one follows (AuctionEnded.relist_as): its units pass to this lot. `start_price` is public;
+    older events have none, and no `currency`.
     """
 
     TOPIC: ClassVar[str] = "auction.lots"
@@ -266,6 +280,8 @@ class ListingRequested(Event, frozen=True, kw_only=True):
     requested_by: str
     as_operator: bool
     relists: str | None = None
+    currency: str = ""
+    start_price: int = 0
 
 
 class AuctionEnded(Event, frozen=True, kw_only=True):
@@ -353,51 +369,196 @@ class StockDepleted(StockState, frozen=True, kw_only=True):
     """Available + reserved reached 0."""
 
 
+# --- inventory.offers --------------------------------------------------------------------------------------------
+
+
+class OfferChanged(Event, frozen=True, kw_only=True):
+    """A state event: at what price the product is for sale in the shop. `price` is for one unit.
+
+    An offer that is not `published` cannot be bought. `max_per_order` bounds the units of one order.
+    """
+
+    TOPIC: ClassVar[str] = "inventory.offers"
+    KEY: ClassVar[str] = "product_id"
+
+    product_id: str
+    version: int
+    owner_id: str
+    title: str
+    slug: str
+    thumbnail: str
+    price: int
+    currency: str
+    max_per_order: int
+    published: bool
+
+
+# --- saved-searches ----------------------------------------------------------------------------------------------
+
+
+class SavedSearchMatched(Event, frozen=True, kw_only=True):
+    """A product that has come into the shop, or a new lot, is what the user wants to hear of. `search` is what they search for, in
+    words. An offer has a `slug`, and a lot an `auction_id`, whose `price` is its start price.
+    """
+
+    TOPIC: ClassVar[str] = "saved-searches"
+    KEY: ClassVar[str] = "user_id"
+
+    user_id: str
+    search_id: str
+    search: str
+    product_id: str
+    title: str
+    slug: str
+    price: int
+    currency: str
+    auction_id: str = ""
+
+
+# --- checkouts: between orders and inventory ---------------------------------------------------------------------
+
+
+class Checkout(Event, frozen=True, kw_only=True):
+    """What every event of a checkout carries."""
+
+    TOPIC: ClassVar[str] = "checkouts"
+    KEY: ClassVar[str] = "checkout_id"
+
+    checkout_id: str
+
+
+class Units(msgspec.Struct, frozen=True, kw_only=True):
+    """So many units of a product."""
+
+    product_id: str
+    quantity: int
+
+
+class CheckoutStarted(Checkout, frozen=True, kw_only=True):
+    """Orders asks inventory to reserve all of the units, or none, until `expires_at`.
+
+    `replaces` is the buyer's former checkout, if there is one: what it still has reserved is free, and first for this one.
+    """
+
+    user_id: str
+    units: tuple[Units, ...]
+    expires_at: int
+    replaces: str = ""
+
+
+class CheckoutAbandoned(Checkout, frozen=True, kw_only=True):
+    """The buyer gave the checkout up: what it still has reserved is free."""
+
+
+class CheckoutReserved(Checkout, frozen=True, kw_only=True):
+    """Inventory's answer to CheckoutStarted: all units are reserved."""
+
+
+class Shortage(msgspec.Struct, frozen=True, kw_only=True):
+    """Fewer units of the product are free than were asked for."""
+
+    product_id: str
+    asked: int
+    available: int
+
+
+class CheckoutRefused(Checkout, frozen=True, kw_only=True):
+    """Inventory's answer to CheckoutStarted when it reserved nothing. No `shortages`: the time was over."""
+
+    shortages: tuple[Shortage, ...]
+
+
 # --- sales: between bidding, orders and sagas --------------------------------------------------------------------
 
 
-class SaleConfirmed(Event, frozen=True, kw_only=True):
-    """A bid became a sale: the saga starts here. `price` is the total for `quantity` units."""
+class SaleLine(msgspec.Struct, frozen=True, kw_only=True):
+    """`quantity` units of one product for `price` in all. A sale has one line for each product. `owner_id` sells it; it is
+    empty in a message from before lines had owners. `auction_id`: the line is a lot that a checkout pays."""
 
-    TOPIC: ClassVar[str] = "sale-confirmed"
+    product_id: str
+    quantity: Annotated[int, msgspec.Meta(ge=1)]
+    price: int
+    title: str
+    owner_id: str = ""
+    auction_id: str = ""
+
+
+class Sale(Event, frozen=True, kw_only=True):
+    """What every event of a sale carries. A sale is of an auction, or of a checkout: the other id is empty."""
+
     KEY: ClassVar[str] = "sale_id"
 
     sale_id: str
     order_number: str
-    product_id: str
-    quantity: int
     user_id: str
+    auction_id: str = ""
+    checkout_id: str = ""
+
+
+class SaleAwarded(Sale, frozen=True, kw_only=True):
+    """A bid became a sale that its buyer pays in the shop until `pay_by_at`, with others if they like. SaleSettled says that they
+    have paid, BidFailed that they have not."""
+
+    TOPIC: ClassVar[str] = "sale-awarded"
+
+    line: SaleLine
+    currency: str
+    pay_by_at: int
+
+
+class SaleConfirmed(Sale, frozen=True, kw_only=True):
+    """A bid or a paid checkout became a sale: the saga starts here. `price` is the total: all lines and `shipping`.
+
+    `product_id` and `quantity`: a message from before sales had lines names its one product so.
+    """
+
+    TOPIC: ClassVar[str] = "sale-confirmed"
+
     price: int
     currency: str
-    auction_id: str
+    lines: tuple[SaleLine, ...] = ()
+    shipping: int = 0
     title: str = ""
+    product_id: str = ""
+    quantity: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.lines:
+            line = SaleLine(
+                product_id=self.product_id, quantity=self.quantity, price=self.price, title=self.title
+            )
+            msgspec.structs.force_setattr(self, "lines", (line,))
 
 
-class SaleSettled(Event, frozen=True, kw_only=True):
+class SaleSettled(Sale, frozen=True, kw_only=True):
     """The sale ended well: the order is confirmed and paid."""
 
     TOPIC: ClassVar[str] = "sale-settled"
-    KEY: ClassVar[str] = "sale_id"
-
-    sale_id: str
-    order_number: str
-    auction_id: str
-    user_id: str
 
 
-class BidFailed(Event, frozen=True, kw_only=True):
+class BidFailed(Sale, frozen=True, kw_only=True):
     """The sale was undone completely. `detail` is for people."""
 
     TOPIC: ClassVar[str] = "bid-failed"
-    KEY: ClassVar[str] = "sale_id"
 
-    sale_id: str
-    order_number: str
-    auction_id: str
-    user_id: str
     reason: FailureReason
     detail: str = ""
     title: str = ""
+
+
+class CheckoutUnpaid(Checkout, frozen=True, kw_only=True):
+    """A payment of the checkout has failed, and its sale was undone. `detail` is for people.
+
+    The buyer may pay again before `pay_by_at`; 0: the time is over, and nothing is reserved any more.
+    """
+
+    user_id: str
+    sale_id: str
+    order_number: str
+    title: str
+    reason: FailureReason
+    detail: str = ""
+    pay_by_at: int = 0
 
 
 # --- orders ------------------------------------------------------------------------------------------------------
@@ -419,13 +580,172 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 
 
 class OrderConfirmed(OrderEvent, frozen=True, kw_only=True):
-    """The order is final: it is paid, and its stock is committed."""
+    """The order is final: it is paid, and its stock is committed. `checkout_id`: of an order of the shop; else empty."""
+
+    checkout_id: str = ""
 
 
 class OrderCancelled(OrderEvent, frozen=True, kw_only=True):
-    """The order was undone. `reason` is for people."""
+    """The order was undone. `reason` is for people.
+
+    `was_confirmed`: it had been paid and its stock committed; the money goes back, and the units are free again.
+    """
 
     reason: str
+    was_confirmed: bool = False
+
+
+class OrderShipped(OrderEvent, frozen=True, kw_only=True):
+    """The lines of one seller are on their way to the buyer, whole. `lines` are what the parcel holds."""
+
+    seller_id: str
+    carrier: str
+    tracking_number: str
+    lines: tuple[Units, ...]
+
+
+class OrderDelivered(OrderEvent, frozen=True, kw_only=True):
+    """The lines of one seller have reached the buyer."""
+
+    seller_id: str
+
+
+class OrderRefunded(OrderEvent, frozen=True, kw_only=True):
+    """`refunded` of a confirmed order's money went back to the buyer's card, `refunded_total` with earlier refunds.
+
+    `reason` is for people.
+    """
+
+    refund_id: str
+    refunded: int
+    refunded_total: int
+    reason: str
+
+
+class ReturnedUnits(msgspec.Struct, frozen=True, kw_only=True):
+    """So many units of a product came back. Those that are `damaged` are not for sale."""
+
+    product_id: str
+    quantity: Annotated[int, msgspec.Meta(ge=1)]
+    damaged: bool = False
+
+
+class OrderReturned(OrderEvent, frozen=True, kw_only=True):
+    """Units that were shipped have come back, which ends the buyer's requests `request_ids`. `reason` is for people."""
+
+    return_id: str
+    lines: tuple[ReturnedUnits, ...]
+    reason: str
+    request_ids: tuple[str, ...] = ()
+
+
+class ReturnRequested(OrderEvent, frozen=True, kw_only=True):
+    """The buyer asks to return units of one seller's lines. `reason` is for people."""
+
+    request_id: str
+    seller_id: str
+    lines: tuple[Units, ...]
+    reason: str
+
+
+class ReturnDecided(OrderEvent, frozen=True, kw_only=True):
+    """The buyer's request to return units is accepted or declined. `reason` is for people; an acceptance may have none.
+
+    What was accepted may still be declined, when nothing came back.
+    """
+
+    request_id: str
+    seller_id: str
+    accepted: bool
+    reason: str
+
+
+class ReturnWithdrawn(OrderEvent, frozen=True, kw_only=True):
+    """The buyer keeps what they asked to return, which may have been accepted."""
+
+    request_id: str
+    seller_id: str
+
+
+class SellerNotice(Event, frozen=True, kw_only=True):
+    """What every message to a seller about their lines of an order carries. `amount` is the total of these lines."""
+
+    TOPIC: ClassVar[str] = "orders"
+    KEY: ClassVar[str] = "order_number"
+
+    order_number: str
+    sale_id: str
+    user_id: str
+    title: str
+    quantity: int
+    amount: int
+    currency: str
+
+
+class LinesSold(SellerNotice, frozen=True, kw_only=True):
+    """The lines of an order of the shop are paid: the seller packs them."""
+
+
+class LinesCancelled(SellerNotice, frozen=True, kw_only=True):
+    """The order was cancelled before it was shipped: the seller keeps the lines. `reason` is for people."""
+
+    reason: str
+
+
+class LinesShipped(SellerNotice, frozen=True, kw_only=True):
+    """An operator has handed the lines to a carrier: the seller does not send them."""
+
+    carrier: str
+    tracking_number: str
+
+
+class LinesDelivered(SellerNotice, frozen=True, kw_only=True):
+    """An operator has noted that the lines have reached the buyer."""
+
+
+class LinesReturned(SellerNotice, frozen=True, kw_only=True):
+    """Units of the lines have come back from the buyer, which ends the requests `request_ids`. `quantity` and `amount` are theirs;
+    `reason` is for people."""
+
+    reason: str
+    request_ids: tuple[str, ...] = ()
+
+
+class ReturnNotice(SellerNotice, frozen=True, kw_only=True):
+    """What every message about a buyer's request to return units carries. `quantity` and `amount` are of these units; `reason` is for
+    people."""
+
+    request_id: str
+    reason: str
+
+
+class LinesReturnRequested(ReturnNotice, frozen=True, kw_only=True):
+    """The buyer asks to return units of the seller's lines: the seller answers."""
+
+
+class LinesReturnDecided(ReturnNotice, frozen=True, kw_only=True):
+    """The seller or an operator has accepted or declined the request."""
+
+    accepted: bool
+
+
+class LinesReturnWithdrawn(ReturnNotice, frozen=True, kw_only=True):
+    """The buyer keeps what they asked to return: there is nothing to answer. `reason` is that of the request."""
+
+
+class HouseReturnRequested(ReturnNotice, frozen=True, kw_only=True):
+    """Operators are asked for an answer: the house sold the units (`user_id` is `house`, or empty in an old order), or their seller,
+    `user_id`, has not answered for days."""
+
+
+class HouseReturnDecided(ReturnNotice, frozen=True, kw_only=True):
+    """What operators were asked is accepted or declined, by one of them or by the seller."""
+
+    accepted: bool
+
+
+class HouseReturnWithdrawn(ReturnNotice, frozen=True, kw_only=True):
+    """The buyer keeps what they asked to return. `reason` is that of the request."""
 
 
 class PaymentCaptured(OrderEvent, frozen=True, kw_only=True):
@@ -482,6 +802,20 @@ class SessionEnded(Event, frozen=True, kw_only=True):
 
     user_id: str
     session_id: str
+
+
+class DeviceSeen(Event, frozen=True, kw_only=True):
+    """The account signed in from a device: since when, and when last, it was seen there. `device` and `address` are keyed hashes,
+    of the device and of the network around its address; equal hashes of two accounts are the same device or network."""
+
+    TOPIC: ClassVar[str] = "accounts"
+    KEY: ClassVar[str] = "user_id"
+
+    user_id: str
+    device: str
+    address: str
+    first_seen_at: int
+    last_seen_at: int
 
 
 def _concrete(base: type[Event]) -> list[type[Event]]:

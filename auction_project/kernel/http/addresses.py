@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 IPV6_NETWORK_BITS = 64  # one household or server has a whole network of this size
+IPV4_NEIGHBOURHOOD_BITS, IPV6_NEIGHBOURHOOD_BITS = 24, 48  # what one provider hands out in one place
 MAX_CACHED = 10_000
 _HTTPS = {"http": "https", "ws": "wss"}
 
@@ -52,6 +53,16 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.IPv6Network((parsed, IPV6_NETWORK_BITS), strict=False))
+
+
+def neighbourhood_of(address: str) -> str:
+    """The network around an address, within which the addresses of one client change. Other text stays as it is."""
+    try:
+        parsed = ipaddress.ip_address(network_of(address).partition("/")[0])
+    except ValueError:
+        return address
+    bits = IPV4_NEIGHBOURHOOD_BITS if parsed.version == 4 else IPV6_NEIGHBOURHOOD_BITS
+    return str(ipaddress.ip_network((parsed, bits), strict=False))
 
 
 def _parsed(entry: str) -> str | None:

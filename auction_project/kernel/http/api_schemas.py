@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from drf_spectacular.utils import OpenApiResponse, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema_field
 from rest_framework import serializers
 
 from auction_project.kernel import money
@@ -12,6 +12,19 @@ from auction_project.kernel import money
 INSTANT = "Milliseconds since the epoch."
 AMOUNT = 'A decimal string such as "125.50".'
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
+REQUIRED_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": r"^[\x21-\x7e]{1,128}$", "not": {"enum": [".", ".."]}},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Fresh for every new request; the same again for a repeat. 1 to 128 visible ASCII characters.",
+)
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same again creates nothing a second time, and gets the same answer.",
+)
 _REF = "#/components/schemas/{name}"
 
 

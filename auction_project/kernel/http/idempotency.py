@@ -15,6 +15,10 @@ class KeyInvalid(errors.Invalid):
     """An Idempotency-Key is 1 to 128 visible ASCII characters, and neither . nor .., which no address can hold."""
 
 
+class KeyMissing(errors.Invalid):
+    """Send an Idempotency-Key header of 1 to 128 visible ASCII characters, fresh for every new request."""
+
+
 def check(key: str) -> str:
     """`key` if it is one. Raises KeyInvalid."""
     if not KEY.fullmatch(key):
@@ -26,3 +30,11 @@ def key_of(request: request.Request) -> str | None:
     """The request's key, None without one. Raises KeyInvalid."""
     key = request.headers.get(HEADER)
     return None if key is None else check(key)
+
+
+def required_key_of(request: request.Request) -> str:
+    """The request's key. Raises KeyMissing, KeyInvalid."""
+    key = key_of(request)
+    if not key:
+        raise KeyMissing(field=HEADER)
+    return key

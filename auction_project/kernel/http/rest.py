@@ -17,6 +17,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, QueryDict
 from rest_framework import authentication, exceptions, permissions, request, response, serializers
+from rest_framework.settings import api_settings
 
 from auction_project.kernel import errors, tokens
 from auction_project.kernel.http import problems
@@ -66,7 +67,8 @@ def _from_validation(error: exceptions.ValidationError) -> errors.Invalid:
     while isinstance(detail, dict | list) and detail:
         if isinstance(detail, dict):
             name, detail = next(iter(detail.items()))
-            path.append(str(name))
+            if name != api_settings.NON_FIELD_ERRORS_KEY:  # a flaw of the whole, whose name is in the path
+                path.append(str(name))
         else:
             detail = detail[0]
     return errors.Invalid(str(detail), field=".".join(path) or None)
@@ -85,7 +87,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     """A body or a query. A field that it does not declare is refused by name.
 
     JSON has types of its own, so a JSON number is not taken for a text, nor a text for a number. Forms and queries hold
-    text alone.
+    text alone: an empty one is refused where the field may not be empty, and not taken for one that was left out.
     """
 
     def to_internal_value(self, data: Any) -> Any:
@@ -93,9 +95,18 @@ class StrictSerializer(serializers.Serializer[Any]):
             for name in data:
                 if name not in self.fields:
                     raise serializers.ValidationError({str(name)[:100]: "There is no such field."})
-            if not hasattr(data, "getlist"):
+            if hasattr(data, "getlist"):
+                self._refuse_empty_texts(data)
+            else:
                 self._refuse_other_types(data)
         return super().to_internal_value(data)
+
+    def _refuse_empty_texts(self, data: Any) -> None:
+        for name, field in self.fields.items():
+            if data.get(name) == "" and not getattr(field, "allow_blank", False):
+                raise serializers.ValidationError(
+                    {name: field.error_messages.get("blank", "May not be empty.")}
+                )
 
     def _refuse_other_types(self, data: Any) -> None:
         for name, field in self.fields.items():
@@ -114,11 +125,15 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 class FormBody(StrictSerializer):
     """A body that comes as JSON or as a form. An empty field of a form is a field, as in JSON: Django REST framework takes
-    it for one that was left out."""
+    it for one that was left out. A form in which no field can be read is refused: its sender meant to send one."""
 
     @classmethod
     def of(cls, data: Any) -> dict[str, Any]:
-        return super().of(data.dict() if isinstance(data, QueryDict) else data)
+        if isinstance(data, QueryDict):
+            if not data:
+                raise serializers.ValidationError("The form has no field that can be read.")
+            data = data.dict()
+        return super().of(data)
 
 
 class NothingBody(StrictSerializer):

@@ -49,6 +49,7 @@ _TopicPartition = tuple[str, int]
 Decode = Callable[[brokers.Record], tuple[contracts.Envelope, Any]]
 POLL_SECONDS = 1.0
 LAG_SECONDS = 10.0
+OUTAGE_PAUSE_SECONDS = 1.0  # at most, between two tries while a store or the broker is unavailable
 HALTED_SECONDS = 15.0  # between two polls of a loop that has halted: they keep its membership
 
 log = logs.get(__name__)
@@ -70,16 +71,22 @@ def decode_event(record: brokers.Record) -> tuple[contracts.Envelope, Any]:
     return contracts.decode(record.value)
 
 
+def _any(_event: Any) -> bool:
+    return True
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What one group of consumers reads, and which handler takes it.
 
-    `inbox` is the app's table of `once`, or None for an app whose own log recognises repeats. `alarming`: a dead letter
+    `inbox` is the app's table of `once`, or None for an app whose own log recognises repeats. `concerns`: whether the group has
+    to do with an event of its types; of any other it keeps nothing. `alarming`: a dead letter
     of this group needs an operator at once. `reads` (topics) and `decode` are for messages that are no events.
     """
 
     group: str
     handlers: Mapping[type[Any], Handler]
     inbox: type[once.OnceRow] | None = None
+    concerns: Callable[[Any], bool] = _any
     alarming: bool = False
     reads: tuple[str, ...] = ()
     decode: Decode = decode_event
@@ -111,6 +118,8 @@ class _FailingRecord(msgspec.Struct):
 
 class ConsumerLoop:
     """`step()` handles the records of one poll. `halted` names the topic whose dead letters halted it, or is empty."""
+
+    longest_pause_seconds = OUTAGE_PAUSE_SECONDS
 
     def __init__(self, subscription: Subscription, broker: brokers.Broker, *, member: str) -> None:
         self._subscription = subscription
@@ -235,7 +244,10 @@ class ConsumerLoop:
             error=repr(error),
         )
         metrics.HELD.labels(record.topic, self._subscription.group, fate.value).inc()
-        self._consumer.hold(record, failure.pause_seconds(failing.tries))
+        pause = failure.pause_seconds(failing.tries)
+        self._consumer.hold(
+            record, min(pause, OUTAGE_PAUSE_SECONDS) if fate is failure.Fate.OUTAGE else pause
+        )
 
     def _send_to_dlq(self, record: brokers.Record, error: Exception, attempts: int) -> None:
         group, alarming = self._subscription.group, self._subscription.alarming
@@ -299,7 +311,11 @@ def apply(subscription: Subscription, records: Sequence[brokers.Record]) -> None
     received = [
         Received(envelope, event, span_of(subscription.group, envelope)) for envelope, event in decoded
     ]
-    due = [one for one in received if type(one.event) in subscription.handlers]
+    due = [
+        one
+        for one in received
+        if type(one.event) in subscription.handlers and subscription.concerns(one.event)
+    ]
     if not due:
         return
     try:

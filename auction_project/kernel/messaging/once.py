@@ -1,17 +1,22 @@
 """What may come twice happens once: a row that is unique by key, written in the transaction of the effect.
 
-Keys: `event:<id>` for consumed events, `saga:<id>:<step>` for the steps of sagas (`steps` says what their states mean).
+Keys: `event:<id>` for consumed events, `saga:<id>:<step>` for the steps of sagas (`steps` says what their states mean),
+`create:<id>` for what a client creates (`first_request`), `escalated:<id>` for a request that operators were asked for.
 Each PostgreSQL app has one table (`class Once(once.OnceRow)`). Rows of events are kept for KEEP_DAYS, a day longer than
 an outbox can repeat one.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import msgspec
 from django.conf import settings
 from django.db import models, transaction
 from psycopg.types.json import Jsonb
+
+from auction_project.kernel import errors, writes
 
 KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS + 1
 PRUNE_ROWS = 5_000
@@ -82,8 +87,23 @@ def record(
     return _insert(table, keys, state, outcome or {}, now=now)
 
 
+def first_request(table: type[OnceRow], created_id: str, asked: object, *, now: datetime) -> bool:
+    """Whether this request is the first that creates `created_id`, an id that follows from its sender and its Idempotency-Key.
+
+    The thing is created in the same transaction; until that ends, a repeat waits here. `asked` is what was asked for (JSON values
+    and bytes). Raises KeyReused when the first request asked for something else.
+    """
+    key = f"create:{created_id}"
+    digest = hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
+    if record(table, [key], State.DONE, {"asked": digest}, now=now):
+        return True
+    if table.objects.get(pk=key).outcome["asked"] != digest:
+        raise errors.KeyReused
+    return False
+
+
 def finish(table: type[OnceRow], ends: Iterable[tuple[OnceRow, str, dict[str, Any]]]) -> None:
-    """Store how the things of these locked rows ended, with their outcomes (JSON values). One statement.
+    """Store how the things of these locked rows ended, with their outcomes (JSON values). One statement, or a part of one (`writes`).
 
     Raises AlreadyFinished, and then stores none of them.
     """
@@ -93,17 +113,17 @@ def finish(table: type[OnceRow], ends: Iterable[tuple[OnceRow, str, dict[str, An
             raise AlreadyFinished(f"{row.key} is {row.state} and cannot become {state}")
     if not ends:
         return
-    with transaction.get_connection(table.objects.db).cursor() as cursor:
-        cursor.execute(
-            f'UPDATE "{table._meta.db_table}" AS stored SET state = ended.state, outcome = ended.outcome '  # noqa: S608 - no input in it
-            "FROM unnest(%s::text[], %s::text[], %s::jsonb[]) AS ended (key, state, outcome) "
-            "WHERE stored.key = ended.key",
-            [
-                [row.key for row, _, _ in ends],
-                [str(state) for _, state, _ in ends],
-                [Jsonb(outcome) for _, _, outcome in ends],
-            ],
-        )
+    update = writes.Write(
+        f'UPDATE "{table._meta.db_table}" AS stored SET state = ended.state, outcome = ended.outcome '  # noqa: S608 - no input in it
+        "FROM unnest(%s::text[], %s::text[], %s::jsonb[]) AS ended (key, state, outcome) "
+        "WHERE stored.key = ended.key",
+        [
+            [row.key for row, _, _ in ends],
+            [str(state) for _, state, _ in ends],
+            [Jsonb(outcome) for _, _, outcome in ends],
+        ],
+    )
+    writes.write(table.objects.db, {"ends": update})
     for row, state, outcome in ends:
         row.state, row.outcome = state, outcome
 

@@ -6,17 +6,14 @@ were published, because they are the second copy of every event.
 """
 
 import contextlib
-import contextvars
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import msgspec
 from django.conf import settings
 from django.db import models, transaction
 
-from auction_project.kernel import contracts, logs, tracing
+from auction_project.kernel import contracts, logs, tracing, writes
 from auction_project.kernel.messaging import broker as brokers
 from auction_project.kernel.messaging import transactions
 
@@ -24,29 +21,14 @@ KEEP_DAYS: int = settings.EVENTS_KEEP_DAYS
 PRUNE_ROWS = 5_000
 WAKE_CHANNEL = "outbox"
 
-_Row = tuple[str, str, str, str, bytes, datetime]  # event id, topic, key, type, body, time
-
-
-class _Gathering(msgspec.Struct):
-    """The rows of a transaction on the database `using` that are not inserted yet; `depth` counts its savepoints."""
-
-    using: str
-    depth: int
-    rows: dict[str, list[_Row]] = {}  # by table
-
-    def takes(self, using: str, table: str, key: str) -> bool:
-        """Whether an event of `key` waits for the end of the block. One that is published in a savepoint does not, because
-        a rollback must take it along. Raises TransactionManagementError when it would overtake an event of its key."""
-        if self.using != using:
-            return False
-        if len(transaction.get_connection(using).savepoint_ids) == self.depth:
-            return True
-        if any(row_key == key for _, _, row_key, *_ in self.rows.get(table, [])):
-            raise transaction.TransactionManagementError(f"an event of {key} waits outside of this savepoint")
-        return False
-
-
-_gathering: contextvars.ContextVar[_Gathering | None] = contextvars.ContextVar("gathering", default=None)
+_NAME = "events"
+_KEY = 2  # the number of the column
+_INSERT = """
+    INSERT INTO "{table}" (event_id, topic, key, type, body, created_at)
+    SELECT event_id, topic, key, type, body, created_at
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[])
+        WITH ORDINALITY AS row (event_id, topic, key, type, body, created_at, number) ORDER BY number
+"""
 
 
 class OutboxRow(models.Model):
@@ -106,12 +88,13 @@ def publish(
         traceparent=None if span is None else str(span),
     )
     brokers.refuse_oversize([brokers.Message(event.TOPIC, event.key(), body)])
+    if writes.waits(using, _NAME, number=_KEY, value=event.key()):
+        raise transaction.TransactionManagementError(
+            f"an event of {event.key()} waits outside of this savepoint"
+        )
     row = (event_id, event.TOPIC, event.key(), type(event).__name__, body, now)
-    gathering = _gathering.get()
-    if gathering is None or not gathering.takes(using, table._meta.db_table, event.key()):
-        _insert(using, table._meta.db_table, [row])
-    else:
-        gathering.rows.setdefault(table._meta.db_table, []).append(row)
+    insertion = writes.Write(_INSERT.format(table=table._meta.db_table), [[value] for value in row])
+    writes.write(using, {_NAME: insertion}, wakes=WAKE_CHANNEL, is_event=True)
     if span is not None:
         _trace_after_commit(event, span, cause, now=now, using=using)
     return event_id
@@ -138,27 +121,9 @@ def _trace_after_commit(
     transactions.after_commit(record, using=using)
 
 
-@contextlib.contextmanager
-def gathered(using: str) -> Iterator[None]:
-    """What is published inside is inserted at the end of the block, in order, in one statement a table.
-
-    The block is the last thing in a transaction on `using`; a block inside another one is part of that. Raises
-    TransactionManagementError outside a transaction.
-    """
-    connection = transaction.get_connection(using)
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError(f"outbox.gathered needs a transaction on {using!r}")
-    outer = _gathering.get()
-    if outer is not None and outer.using == using:
-        yield
-        return
-    gathering = _Gathering(using, len(connection.savepoint_ids))
-    token = _gathering.set(gathering)
-    try:
-        yield
-        _flush(gathering)
-    finally:
-        _gathering.reset(token)
+def gathered(using: str) -> contextlib.AbstractContextManager[None]:
+    """What is published inside is inserted at the end of the block, in order, in one statement. See `writes.together`."""
+    return writes.together(using, takes_all=False)
 
 
 def prune(table: type[OutboxRow], *, now: datetime) -> int:
@@ -178,22 +143,3 @@ def oldest_seconds(table: type[OutboxRow], *, now: datetime) -> float:
     """The age in seconds of the oldest message that the transport has not stored yet; 0 without one."""
     oldest = table.objects.filter(published_at__isnull=True).aggregate(at=models.Min("created_at"))["at"]
     return float((now - oldest).total_seconds()) if oldest else 0.0
-
-
-def _flush(gathering: _Gathering) -> None:
-    for table, rows in gathering.rows.items():
-        _insert(gathering.using, table, rows)
-    gathering.rows.clear()
-
-
-def _insert(using: str, table: str, rows: list[_Row]) -> None:
-    """Insert `rows`, with ids in their order, and wake the relay at the commit."""
-    with transaction.get_connection(using).cursor() as cursor:
-        cursor.execute(
-            f'WITH stored AS (INSERT INTO "{table}" (event_id, topic, key, type, body, created_at) '  # noqa: S608 - no input in it
-            "SELECT event_id, topic, key, type, body, created_at FROM unnest("
-            "%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[]) "
-            "WITH ORDINALITY AS row (event_id, topic, key, type, body, created_at, number) ORDER BY number) "
-            "SELECT pg_notify(%s, '')",
-            [*(list(column) for column in zip(*rows, strict=True)), WAKE_CHANNEL],
-        )

@@ -38,6 +38,8 @@ class OutboxRelay:
     `unpublished`: the rows that it found unpublished at its last look, up to one batch; 0 while another relay works.
     """
 
+    longest_pause_seconds = 1.0
+
     def __init__(self, table: type[outbox.OutboxRow], broker: brokers.Broker) -> None:
         self._table = table
         self._using: str = table.objects.db

@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 import msgspec
 from django.db import transaction
 
-from auction_project.kernel import errors, logs
-from auction_project.kernel.messaging import groups, once, outbox
+from auction_project.kernel import errors, logs, writes
+from auction_project.kernel.messaging import groups, once
 
 _UNDO_SUFFIX = ":undo"
 
@@ -210,7 +210,7 @@ class Steps:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         using = self._table.objects.db
-        with transaction.atomic(using=using), outbox.gathered(using):
+        with transaction.atomic(using=using), writes.together(using):
             yield
 
 

@@ -1,6 +1,10 @@
 """All lists and pages of the admin: a value that no database can compare is left out of a filter, and ids of people are
 shown as people."""
 
+import re
+from datetime import datetime
+from typing import Any
+
 import pytest
 from django.contrib import admin
 from django.contrib.admin import checks
@@ -11,6 +15,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from auction_project import urls  # noqa: F401 - it loads the apps' admins
+from orders import models as orders
 
 HUGE = "9" * 40
 PEOPLE = {"user_id", "owner_id", "actor", "subject"}  # fields that hold the id of an account
@@ -69,3 +74,56 @@ def test_the_list_is_shown_without_what_it_cannot_compare(admin_client: Client) 
 
     assert (answer.status_code, answer.url) == (302, f"{address}?e=1")
     assert admin_client.get(answer.url).status_code == 200
+
+
+def _sold(number: str, at: datetime) -> None:
+    orders.Order.objects.create(
+        number=number, sale_id=number, user_id="u" * 32, title=number, amount=1, currency="EUR", placed_at=at
+    )
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_the_days_of_a_filter_are_those_of_the_house(admin_client: Client, settings: Any) -> None:
+    settings.TIME_ZONE = (
+        "America/New_York"  # its day of 25 hours: 1 November 2026, from 04:00 UTC to 05:00 UTC
+    )
+    for number, at in {
+        "BEFORE": "2026-11-01T03:59:59Z",
+        "FIRST": "2026-11-01T04:00:00Z",
+        "LAST": "2026-11-02T04:59:59Z",
+        "AFTER": "2026-11-02T05:00:00Z",
+    }.items():
+        _sold(number, datetime.fromisoformat(at))
+
+    def listed(query: str) -> set[str]:
+        html = admin_client.get(f"{reverse('admin:orders_order_changelist')}?{query}").content.decode()
+        return {number for number in ("BEFORE", "FIRST", "LAST", "AFTER") if f">{number}</a>" in html}
+
+    assert listed("placed_at_from=2026-11-01&placed_at_to=2026-11-01") == {"FIRST", "LAST"}
+    assert listed("placed_at_from=2026-11-02") == {"AFTER"}
+    assert listed("placed_at_to=2026-10-31") == {"BEFORE"}
+    assert listed("placed_at_from=2026-11-01&currency=JPY") == set()
+    assert listed("") == {"BEFORE", "FIRST", "LAST", "AFTER"}
+
+
+@pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize("day", ["x", "2026-02-30", "9999-12-31", "0001-01-01"])
+def test_a_day_that_no_filter_can_compare_is_left_out(admin_client: Client, day: str) -> None:
+    address = reverse("admin:orders_order_changelist")
+
+    for name in ("placed_at_from", "placed_at_to"):
+        assert admin_client.get(f"{address}?{name}={day}").status_code in (200, 302)
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_a_filter_by_days_keeps_the_other_filters(admin_client: Client) -> None:
+    html = admin_client.get(
+        reverse("admin:orders_order_changelist"), {"currency": "EUR", "placed_at_from": "2026-11-01"}
+    ).content.decode()
+
+    [form] = [each for each in re.findall(r"<form.*?</form>", html, re.S) if "Show these days" in each]
+    assert re.findall(r'<input type="(\w+)" name="(\w+)" value="([^"]*)"', form) == [
+        ("hidden", "currency", "EUR"),
+        ("date", "placed_at_from", "2026-11-01"),
+        ("date", "placed_at_to", ""),
+    ]

@@ -14,12 +14,13 @@ from auction_project.kernel.messaging import metrics as messaging
 from auction_project.processes import metrics as processes
 from auction_project.web import metrics as web
 from bidding import metrics as bidding
+from inventory import metrics as inventory
 from notifications import metrics as notifications
 from orders import metrics as orders
 from sagas import metrics as sagas
 
 DOCUMENT = "docs/metrics.md"
-MODULES = (web, bidding, sagas, orders, notifications, accounts, messaging, processes)
+MODULES = (web, bidding, sagas, inventory, orders, notifications, accounts, messaging, processes)
 # What rules and dashboards read beside our own.
 FOREIGN = {
     "up": ("gauge", "1: Prometheus reached the process.", "Prometheus"),
@@ -28,7 +29,11 @@ FOREIGN = {
     "process_resident_memory_bytes": ("gauge", "Memory of a process.", "every process"),
     "process_open_fds": ("gauge", "Open files and connections of a process.", "every process"),
     "process_max_fds": ("gauge", "The limit of `process_open_fds`.", "every process"),
-    "haproxy_frontend_http_responses_total": ("counter", "Answers of the gateway, by `code`.", "gateway"),
+    "haproxy_frontend_requests_denied_total": (
+        "counter",
+        "Requests that the gateway refused itself: tokens, floods, heads.",
+        "gateway",
+    ),
     "haproxy_backend_active_servers": ("gauge", "Ready web processes of a pool (`proxy`).", "gateway"),
     "haproxy_backend_http_responses_total": ("counter", "Answers of a pool (`proxy`), by `code`.", "gateway"),
     "node_filesystem_avail_bytes": ("gauge", "Free space of a file system.", "node-exporter"),

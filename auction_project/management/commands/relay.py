@@ -13,6 +13,7 @@ from auction_project.processes import figures, registry, roles, running, store_p
 from bidding import metrics as bidding
 from bidding.publishing import relay as log_relay
 from notifications import retention as emails
+from orders import retention as devices
 
 
 def _maintenance() -> maintenance.Maintenance:
@@ -27,6 +28,8 @@ def _maintenance() -> maintenance.Maintenance:
             emails.prune,
             accounts.prune_sessions,
             accounts.prune_personal_data_views,
+            accounts.prune_sightings,
+            devices.prune_devices,
         ],
     )
 

@@ -20,7 +20,7 @@ from auction_project.verification import words
 SETTLE_SECONDS = 90.0  # longer than a task that died with its worker takes to be sent again
 VIOLATED, STORE_UNAVAILABLE, STILL_BEHIND = 1, 2, 3
 MAX_SHOWN = 20  # violations of one invariant
-FROM_ANSWERS, IN_QUIET = {"B1", "B4"}, {"E4", "N4"}
+FROM_ANSWERS, IN_QUIET = {"B1", "B4"}, {"E4", "N4", "D1", "D2"}
 ANSWERS_MISSING = "  (needs the answers that clients got: manage.py load writes them, then --answers FILE)"
 SETTLED_MISSING = "  (is judged in quiet only: --settled)"
 

@@ -50,6 +50,7 @@ from auction_project.processes.tests.gateways import (
         ("/api/v1/products/p1", "stock"),
         ("/api/v1/orders/statistics", "orders"),
         ("/api/v1/card", "orders"),
+        ("/api/v1/addresses/a1", "orders"),
     ],
 )
 def test_a_path_goes_to_the_pool_that_serves_it(front: Gateway, path: str, pool: str) -> None:
@@ -80,6 +81,15 @@ def test_all_bids_of_an_auction_go_to_one_process_and_auctions_are_spread(front:
 
     assert all(len(processes) == 1 for processes in by_auction.values())
     assert {process for processes in by_auction.values() for process in processes} == {"bids", "bids-2"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/auctions", "/api/v1/auctions/suggestions?q=brass", "/api/v1/bids/mine"]
+)
+def test_what_is_of_no_single_auction_goes_to_each_process_in_turn(front: Gateway, path: str) -> None:
+    processes = {front.ask("GET", path).json["pool"] for _ in range(4)}
+
+    assert processes == {"bids", "bids-2"}
 
 
 def test_the_outcome_of_a_key_is_asked_where_its_bid_is_decided(front: Gateway) -> None:
@@ -179,17 +189,22 @@ def test_a_request_that_was_sent_is_never_sent_again(start: Start) -> None:
     assert len(front.seen()) == 1
 
 
-def test_a_body_in_chunks_and_with_a_length_arrives_as_one_request_of_the_chunks(front: Gateway) -> None:
-    """A reader of the length would take the rest for a second request."""
+def test_a_later_body_in_chunks_and_with_a_length_arrives_as_one_request_of_the_chunks(
+    front: Gateway,
+) -> None:
+    """The gateway refuses such a request if it is the first of its connection. Of a later one, a reader of the length would take
+    the rest for another request."""
     requests = front.pools["site"].requests
     before = len(requests)
 
     front.send(
+        b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n"
         b"POST /one HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"1e\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n\r\n0\r\n\r\n"
     )
 
-    assert [path for path, _ in requests[before:]] == ["/one"]
+    wait_until(lambda: len(requests) >= before + 2)
+    assert [path for path, _ in requests[before:]] == ["/first", "/one"]
     assert requests[-1][1].keys() >= {"transfer-encoding"}
     assert "content-length" not in requests[-1][1]
 

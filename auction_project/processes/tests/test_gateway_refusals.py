@@ -7,12 +7,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from django.conf import settings
+from websockets import http11
 from websockets.sync import client as websocket_client
 from websockets.sync import server as websocket_server
 
@@ -187,16 +189,17 @@ def test_a_budget_of_bids_is_one_for_all_spellings_of_the_path(start: Start) -> 
 
 
 def test_so_many_streams_of_an_address_may_be_open_at_once(start: Start) -> None:
-    opened = threading.Semaphore(0)
-
     def echo(connection: websocket_server.ServerConnection) -> None:
-        opened.release()
         for text in connection:
             connection.send(text)
 
-    with websocket_server.serve(echo, "127.0.0.1", 0) as push:
+    def answer_check(
+        connection: websocket_server.ServerConnection, request: http11.Request
+    ) -> http11.Response | None:
+        return connection.respond(HTTPStatus.OK, "") if request.path == "/readyz" else None
+
+    with websocket_server.serve(echo, "127.0.0.1", 0, process_request=answer_check) as push:
         threading.Thread(target=push.serve_forever, daemon=True).start()
-        # The check of a WebSocket server is its own affair: it answers 426 to /readyz.
         front = start(
             GATEWAY_PUSH_1=f"127.0.0.1:{push.socket.getsockname()[1]}",
             STREAMS_PER_ADDRESS=2,
@@ -219,8 +222,9 @@ def test_so_many_streams_of_an_address_may_be_open_at_once(start: Start) -> None
             http_protocol.HeadTooLarge(limit_bytes=32_768, limit_lines=100),
         ),
         (b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 404, errors.NotFound()),
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400, http_protocol.RequestMalformed()),
     ],
-    ids=["a large head", "a private path"],
+    ids=["a large head", "a private path", "a bare line feed"],
 )
 def test_what_the_gateway_refuses_itself_looks_like_every_other_error(
     front: Gateway, raw: bytes, status: int, problem: errors.DomainError
@@ -237,6 +241,7 @@ def test_what_the_gateway_refuses_itself_looks_like_every_other_error(
 
 def test_the_words_of_all_its_errors_are_those_of_the_house() -> None:
     own = {
+        400: http_protocol.RequestMalformed(),
         401: tokens.InvalidToken(),
         404: errors.NotFound(),
         429: errors.TooOften(retry_after_seconds=1),
@@ -261,14 +266,46 @@ def test_the_words_of_all_its_errors_are_those_of_the_house() -> None:
         b"GET / HTTP/1.1\r\nHost: a\r\nX y: b\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding : chunked\r\nX: y\r\ncontent-length:5\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: a\n\n",
+        b"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X:y\r\n" * 12_000 + b"\r\n",
     ],
-    ids=["two lengths", "a huge head", "no header", "two hosts", "no host"],
+    ids=[
+        "two lengths",
+        "a huge head",
+        "no header",
+        "two hosts",
+        "no host",
+        "a length and chunks",
+        "chunks and a length",
+        "bare line feeds",
+        "one bare line feed",
+        "a folded line",
+        "more lines than a stack has room for",
+    ],
 )
 def test_no_service_sees_what_is_no_request(front: Gateway, raw: bytes) -> None:
     before = len(front.seen())
 
     assert front.send(raw).startswith(b"HTTP/1.1 400 ")
     assert len(front.seen()) == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"a\nb", b"a\r\n b\r\n\r\n", b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n"],
+    ids=["a line feed", "a folded line", "names of headers"],
+)
+def test_a_body_may_hold_what_a_head_may_not(front: Gateway, body: bytes) -> None:
+    raw = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    before = len(front.seen())
+
+    assert front.send(raw).startswith(b"HTTP/1.1 200 ")
+    assert len(front.seen()) == before + 1
 
 
 def test_a_head_that_comes_too_slowly_gets_408(front: Gateway) -> None:

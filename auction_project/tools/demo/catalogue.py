@@ -1,4 +1,5 @@
-"""What the demo sells: titles, texts, starting prices (minor units of EUR) and how each piece is drawn."""
+"""What the demo auctions: titles, texts, starting prices (minor units of EUR) and how each piece is drawn. `shelf` has what it
+sells at fixed prices."""
 
 from typing import Literal
 
@@ -20,9 +21,9 @@ Shape = Literal[
 ]
 
 
-class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """One product. The clerk receives `stock` units at a time, and a lot offers `listed` of them. The units of a
-    `scarce` piece break now and then."""
+class Thing(msgspec.Struct, frozen=True, kw_only=True):
+    """One product. `category` is a slug of the shelf's, `facts` are names with values. The clerk receives `stock` units at a
+    time."""
 
     sku: str
     title: str
@@ -30,13 +31,22 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     condition: str
     shape: Shape
     colour: tuple[int, int, int]
-    start: int
+    category: str
+    facts: tuple[tuple[str, str], ...] = ()
     stock: int = 1
+    owner: Literal["house", "seller"] = "house"
+
+
+class Piece(Thing, frozen=True, kw_only=True):
+    """A product that is auctioned. A lot offers `listed` of its units. Those of a `scarce` piece break now and then. The buyer of one
+    with `pay_minutes` has so long to pay in the shop; else the card is charged at once."""
+
+    start: int
     buy_now: bool = False
     listed: int = 1
     reserve: int | None = None
-    owner: Literal["house", "seller"] = "house"
     scarce: bool = False
+    pay_minutes: int = 0
 
 
 PIECES: tuple[Piece, ...] = (
@@ -47,6 +57,8 @@ PIECES: tuple[Piece, ...] = (
         condition="GOOD",
         shape="clock",
         colour=(176, 141, 87),
+        category="clocks-watches",
+        facts=(("Movement", "Eight days, striking"), ("Material", "Gilt bronze, marble")),
         start=18_000,
         reserve=26_000,
         stock=12,
@@ -58,8 +70,11 @@ PIECES: tuple[Piece, ...] = (
         condition="LIKE_NEW",
         shape="vase",
         colour=(122, 158, 142),
+        category="ceramics",
+        facts=(("Height", "32 cm"), ("Glaze", "Celadon")),
         start=9_500,
         stock=12,
+        pay_minutes=5,
     ),
     Piece(
         sku="OIL-2203",
@@ -68,6 +83,8 @@ PIECES: tuple[Piece, ...] = (
         condition="GOOD",
         shape="painting",
         colour=(70, 96, 132),
+        category="paintings",
+        facts=(("Size", "60 × 80 cm"), ("Frame", "Oak")),
         start=32_000,
         reserve=45_000,
         stock=12,
@@ -80,8 +97,11 @@ PIECES: tuple[Piece, ...] = (
         condition="GOOD",
         shape="chair",
         colour=(110, 74, 52),
+        category="seating",
+        facts=(("Wood", "Walnut"), ("Cover", "Leather")),
         start=21_000,
         stock=12,
+        pay_minutes=3 * 24 * 60,
     ),
     Piece(
         sku="WAT-1969",
@@ -90,6 +110,8 @@ PIECES: tuple[Piece, ...] = (
         condition="LIKE_NEW",
         shape="watch",
         colour=(92, 98, 110),
+        category="clocks-watches",
+        facts=(("Diameter", "36 mm"), ("Year", "1969")),
         start=64_000,
         reserve=90_000,
         stock=12,
@@ -102,6 +124,8 @@ PIECES: tuple[Piece, ...] = (
         condition="LIKE_NEW",
         shape="camera",
         colour=(58, 62, 68),
+        category="photography",
+        facts=(("Film", "35 mm"), ("Lens", "50 mm")),
         start=27_500,
         stock=12,
     ),
@@ -112,6 +136,8 @@ PIECES: tuple[Piece, ...] = (
         condition="NEW",
         shape="ring",
         colour=(48, 84, 160),
+        category="jewellery",
+        facts=(("Stone", "Sapphire, 2.1 ct"), ("Size", "54")),
         start=88_000,
         stock=12,
     ),
@@ -122,8 +148,11 @@ PIECES: tuple[Piece, ...] = (
         condition="FAIR",
         shape="globe",
         colour=(104, 132, 120),
+        category="globes",
+        facts=(("Diameter", "30 cm"), ("Year", "1901")),
         start=14_000,
         stock=12,
+        pay_minutes=24 * 60,
     ),
     Piece(
         sku="VLN-0034",
@@ -132,6 +161,8 @@ PIECES: tuple[Piece, ...] = (
         condition="GOOD",
         shape="violin",
         colour=(142, 78, 40),
+        category="music",
+        facts=(("Size", "4/4"), ("Back", "Maple, two pieces")),
         start=39_000,
         stock=12,
         owner="seller",
@@ -143,6 +174,8 @@ PIECES: tuple[Piece, ...] = (
         condition="NEW",
         shape="lamp",
         colour=(186, 148, 70),
+        category="lighting",
+        facts=(("Socket", "E27"), ("Shade", "Opal glass")),
         start=12_900,
         stock=400,
         buy_now=True,
@@ -155,6 +188,8 @@ PIECES: tuple[Piece, ...] = (
         condition="NEW",
         shape="book",
         colour=(40, 52, 92),
+        category="books",
+        facts=(("Edition", "500"), ("Binding", "Half-cloth")),
         start=6_400,
         stock=400,
         buy_now=True,
@@ -167,6 +202,8 @@ PIECES: tuple[Piece, ...] = (
         condition="NEW",
         shape="print",
         colour=(54, 92, 120),
+        category="prints",
+        facts=(("Paper", "Kozo"), ("Signed", "Yes")),
         start=4_800,
         stock=6,
         buy_now=True,

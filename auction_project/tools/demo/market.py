@@ -99,11 +99,11 @@ class Market:
             await self._list(piece)
 
     async def _is_over(self, piece: Piece) -> bool:
-        """Whether the last lot is over, with all its sales."""
+        """Whether the last lot is over, with all its sales that no buyer has time to pay."""
         if piece.sku not in self._lots:
             return True
         lot = await self._clients["house"].get(f"/api/v1/auctions/{self._lots[piece.sku]}")
-        return lot["status"] in _OVER and not lot["undecided_sales"]
+        return lot["status"] in _OVER and bool(piece.pay_minutes or not lot["undecided_sales"])
 
     async def _has_units(self, piece: Piece, product_id: str) -> bool:
         """Whether any unit is free. Some time after the last one was sold, the clerk receives more."""
@@ -148,6 +148,8 @@ class Market:
             "soft_close": SOFT_CLOSE,
             "relistings_left": 0,
         }
+        if piece.pay_minutes:
+            body |= {"pay_within_minutes": piece.pay_minutes, "allocate": "on_listing"}
         if piece.reserve is not None:
             body["reserve_price"] = f"{piece.reserve / 100:.2f}"
         return body

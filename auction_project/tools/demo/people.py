@@ -41,7 +41,7 @@ VISITORS: tuple[Person, ...] = (
         role="you",
         title="a bidder",
         roles=("bidder",),
-        note="bid yourself",
+        note="bid yourself; soon two won lots wait in your cart",
         password=PASSWORD,
     ),
     Person(

@@ -6,19 +6,33 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from auction_project.tools.demo.catalogue import Piece
+from auction_project.tools.demo.catalogue import Thing
 
 SIZE = 1200  # of the canvas that the shapes are drawn on
 OUTPUT_SIZE = 800
+DETAIL = (330, 300, 930, 900)  # of the canvas: what a picture of a detail shows
 _Colour = tuple[int, int, int]
 _Draw = ImageDraw.ImageDraw
 
 
-def draw(piece: Piece) -> bytes:
+def draw(thing: Thing) -> bytes:
     """A PNG of OUTPUT_SIZE x OUTPUT_SIZE pixels."""
-    image = _ground(piece.colour)
+    return _encode(_painted(thing))
+
+
+def draw_detail(thing: Thing) -> bytes:
+    """The same from near."""
+    return _encode(_painted(thing).crop(DETAIL))
+
+
+def _painted(thing: Thing) -> Image.Image:
+    image = _ground(thing.colour)
     _shadow(image)
-    _SHAPES[piece.shape](ImageDraw.Draw(image), piece.colour)
+    _SHAPES[thing.shape](ImageDraw.Draw(image), thing.colour)
+    return image
+
+
+def _encode(image: Image.Image) -> bytes:
     content = io.BytesIO()
     image.resize((OUTPUT_SIZE, OUTPUT_SIZE), Image.Resampling.LANCZOS).save(content, "PNG")
     return content.getvalue()

@@ -19,17 +19,7 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 def violations(lot: lots.Lot, kind: str, user_id: str, about: dict[str, Any], facts: set[str]) -> list[str]:
     """What N4 says of one notice about `lot`; `facts` are those of the order of each of its sales."""
-    stores = world.World(
-        sagas={},
-        dead=set(),
-        facts={},
-        amounts={},
-        payments={},
-        reservations={},
-        sales={},
-        states={},
-        marks={},
-    )
+    stores = world.World()
     deque(stores.follow(lot.state.auction_id, lot.state.seq, iter(lot.entries)), maxlen=0)
     stores.facts.update({sale.order_number: facts for sale in stores.sales.values()})
     figures = {"auction_id": lot.state.auction_id, "title": "Lamp", "currency": "EUR"}
@@ -50,9 +40,9 @@ def leading() -> lots.Lot:
     return lot
 
 
-def closed(reserve: int | None = None) -> lots.Lot:
+def closed(reserve: int | None = None, **terms: Any) -> lots.Lot:
     """ANN's sale is under way (lot-7), BEN is next in line, CID is not; nothing is sold below a `reserve`."""
-    lot = open_lot(reserve=reserve)
+    lot = open_lot(reserve=reserve, **terms)
     for bidder, maximum in ((CID, 12_00), (BEN, 30_00), (ANN, 40_00)):
         lot.bid(bidder, maximum)
     lot.close()
@@ -61,6 +51,17 @@ def closed(reserve: int | None = None) -> lots.Lot:
 
 def settled() -> lots.Lot:
     lot = closed()
+    lot.settle("lot-7")
+    return lot
+
+
+def awarded() -> lots.Lot:
+    """ANN has a day to pay."""
+    return closed(pay_within_ms=24 * lots.HOUR)
+
+
+def paid() -> lots.Lot:
+    lot = awarded()
     lot.settle("lot-7")
     return lot
 
@@ -87,8 +88,9 @@ BY_KIND: dict[str, tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]] = {
     "OUTBID": ([(leading, BEN)], [(leading, ANN)]),
     "LEADING": ([(leading, ANN)], [(leading, BEN), (closed, ANN)]),
     "WON": (
-        [(closed, ANN, SALE), (settled, ANN, SALE)],
+        [(closed, ANN, SALE), (settled, ANN, SALE), (awarded, ANN, SALE)],
         [
+            (paid, ANN, SALE),
             (failed, ANN, SALE),
             (closed, BEN, SALE),
             (closed, ANN, SALE | {"price": 40_00}),
@@ -96,6 +98,7 @@ BY_KIND: dict[str, tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]] = {
             (closed, ANN, SALE | {"sale_id": "lot-9"}),
         ],
     ),
+    "LOT_PAID": ([(paid, ANN, SALE)], [(awarded, ANN, SALE)]),
     "NEXT_IN_LINE": ([(closed, BEN)], [(closed, CID), (settled, BEN)]),
     "LOST": ([(settled, BEN)], [(settled, ANN), (closed, BEN), (lambda: closed(90_00), BEN)]),
     "NOT_SOLD": ([(lambda: closed(90_00), BEN)], [(settled, BEN)]),
@@ -107,6 +110,7 @@ BY_KIND: dict[str, tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]] = {
     ),
     "ORDER_CONFIRMED": ([(settled, ANN, SALE, {"CONFIRMED"})], [(failed, ANN, SALE, {"CANCELLED"})]),
     "ORDER_CANCELLED": ([(failed, ANN, SALE, {"CANCELLED"})], [(settled, ANN, SALE, {"CONFIRMED"})]),
+    "CHECKOUT_UNPAID": ([(failed, ANN, SALE)], [(settled, ANN, SALE), (closed, ANN, SALE)]),
     "PAYMENT_DECLINED": ([(failed, ANN, SALE, {"CANCELLED"})], [(settled, ANN, SALE, {"CONFIRMED"})]),
 }
 
@@ -132,5 +136,98 @@ def test_a_notice_is_true_of_what_it_is_about_or_named(
     assert found == ([] if is_true else [f"{user_id}: {kind} 1 is not true of {subject}"])
 
 
+@pytest.mark.parametrize(("outcome", "is_true"), [("settled", False), ("sale_failed", True), ("", True)])
+def test_a_failed_payment_is_news_until_a_later_one_of_the_checkout_succeeds(
+    outcome: str, is_true: bool
+) -> None:
+    sales = [
+        world.Sale(sale_id=f"c-{number}", user_id=ANN, price=1, quantity=1, outcome=ended)
+        for number, ended in ((1, "sale_failed"), (2, outcome))
+    ]
+    data = {"sale_id": "c-1", "title": "Lamp", "reason": "payment_refused", "pay_by_at": 0}
+    notice = models.Request(
+        user_id=ANN, kind=kinds.of("CHECKOUT_UNPAID"), source="1", data=data, at=0, correlation_id="c"
+    )
+    services.notify([notice], now=NOW)
+    stores = world.World(sales={sale.sale_id: sale for sale in sales})
+
+    found = list(notices.check(stores).violations)
+
+    assert found == ([] if is_true else [f"{ANN}: CHECKOUT_UNPAID 1 is not true of c-1"])
+
+
+# --- parcels and money that goes back ----------------------------------------------------------------------------------
+
+_ORDER = {
+    "order_number": "GV-1",
+    "seller_id": "s",
+    "refund_id": "r1",
+    "return_id": "b1",
+    "request_id": "q1",
+    "accepted": True,
+    "title": "Lamp",
+}
+
+
+OF_ORDERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    # kind, what is known of its order when the notice is true, and when it is not
+    ("ORDER_SHIPPED", {"parts": {("s", "SHIPPED")}}, {"parts": {("other", "SHIPPED")}}),
+    ("ORDER_DELIVERED", {"parts": {("s", "SHIPPED"), ("s", "DELIVERED")}}, {"parts": {("s", "SHIPPED")}}),
+    ("SALE_SHIPPED", {"parts": {(ANN, "SHIPPED")}}, {"parts": {("other", "SHIPPED")}}),
+    ("SALE_DELIVERED", {"parts": {(ANN, "SHIPPED"), (ANN, "DELIVERED")}}, {"parts": {(ANN, "SHIPPED")}}),
+    ("ORDER_REFUNDED", {"given_back": {"r1"}}, {"given_back": {"r2"}}),
+    ("ORDER_RETURNED", {"given_back": {"b1"}}, {"given_back": set()}),
+    ("SALE_RETURNED", {"given_back": {"b1"}}, {"given_back": set()}),
+    *(
+        (
+            f"{whose}RETURN_ASKED",
+            {"requests": {("q1", "ASKED")}},
+            {"requests": {("q1", "ACCEPTED"), ("q2", "ASKED")}},
+        )
+        for whose in ("", "SALE_", "HOUSE_")
+    ),
+    *(
+        (
+            f"{whose}RETURN_DECIDED",
+            {"requests": {("q1", state)}},
+            {"requests": {("q1", "DECLINED"), ("q2", state)}},
+        )
+        for whose, state in (("", "ACCEPTED"), ("SALE_", "ACCEPTED"), ("HOUSE_", "RETURNED"))
+    ),
+    *(
+        (
+            f"{whose}RETURN_WITHDRAWN",
+            {"requests": {("q1", "WITHDRAWN")}},
+            {"requests": {("q1", "ASKED"), ("q2", "WITHDRAWN")}},
+        )
+        for whose in ("", "SALE_", "HOUSE_")
+    ),
+    ("SOLD", {"facts": {"PLACED", "CONFIRMED"}}, {"facts": {"PLACED", "CONFIRMED", "CANCELLED"}}),
+    ("SALE_CANCELLED", {"facts": {"CONFIRMED", "CANCELLED"}}, {"facts": {"CONFIRMED"}}),
+    ("ORDER_CANCELLED", {"facts": {"CONFIRMED", "CANCELLED"}}, {"facts": {"CONFIRMED"}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "true", "false"), OF_ORDERS)
+def test_a_notice_about_a_parcel_or_a_refund_is_true_of_its_order(
+    kind: str, true: dict[str, Any], false: dict[str, Any]
+) -> None:
+    data = {name: value for name, value in _ORDER.items() if name != "seller_id" or kind.startswith("ORDER")}
+    notice = models.Request(
+        user_id=ANN, kind=kinds.of(kind), source=kind, data=data, at=0, correlation_id="c"
+    )
+    services.notify([notice], now=NOW)
+    found = []
+    for known in (true, false):
+        stores = world.World()
+        for name, value in known.items():
+            getattr(stores, name)["GV-1"] = value
+        found.append(list(notices.check(stores).violations))
+
+    assert found == [[], [f"{ANN}: {kind} 1 is not true of GV-1"]]
+
+
 def test_every_kind_that_says_what_became_of_a_lot_or_order_is_checked() -> None:
-    assert BY_KIND.keys() == notices._HOLDS.keys() == kinds.TABLE.keys() - {"LOW_STOCK"}
+    checked = BY_KIND.keys() | {kind for kind, _, _ in OF_ORDERS}
+
+    assert checked == notices._HOLDS.keys() == kinds.TABLE.keys() - {"LOW_STOCK", "SEARCH_MATCHED"}

@@ -150,8 +150,8 @@ def test_every_invariant_that_a_checker_names_is_explained():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and re.fullmatch(r"[BEIMNS]\d", node.value)
+        and re.fullmatch(r"[BCEIMNS]\d", node.value)
     }
 
     assert named <= words.WORDS.keys()
-    assert {"B1", "S1", "I2", "M4", "E4", "N1"} <= named
+    assert {"B1", "S1", "I2", "M4", "C2", "E4", "N1"} <= named

@@ -12,7 +12,7 @@ from auction_project.kernel import logs
 from auction_project.kernel.messaging import overview as messages
 from sagas import overview as sagas
 
-# title, icon (Material Symbols), name of the URL, permission ("": none needed; "role": a seller or an operator)
+# title, icon (Material Symbols), name of the URL with what its list is filtered by, permission ("": none needed; "role": a seller or an operator)
 _Entry = tuple[str, str, str, str]
 
 _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
@@ -27,6 +27,8 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
         "Stock",
         (
             ("Products", "inventory_2", "admin:inventory_product_changelist", "inventory.view_product"),
+            ("Offers", "sell", "admin:inventory_offer_changelist", "inventory.view_offer"),
+            ("Categories", "category", "admin:inventory_category_changelist", "inventory.view_category"),
             (
                 "Reservations",
                 "bookmark",
@@ -40,6 +42,15 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
     (
         "Orders and money",
         (
+            ("Desk", "monitoring", "desk", "orders.view_desk"),
+            ("Carts", "shopping_cart", "admin:orders_cartline_changelist", "orders.view_cartline"),
+            (
+                "Checkouts",
+                "shopping_cart_checkout",
+                "admin:orders_checkout_changelist",
+                "orders.view_checkout",
+            ),
+            ("Won lots to pay", "emoji_events", "admin:orders_award_changelist", "orders.view_award"),
             ("Orders", "shopping_bag", "admin:orders_order_changelist", "orders.view_order"),
             ("Payments", "credit_card", "admin:orders_payment_changelist", "orders.view_payment"),
             (
@@ -53,6 +64,18 @@ _GROUPS: tuple[tuple[str, tuple[_Entry, ...]], ...] = (
                 "policy",
                 "admin:orders_riskassessment_changelist",
                 "orders.view_riskassessment",
+            ),
+            (
+                "Refused sales",
+                "gpp_bad",
+                "admin:orders_riskassessment_changelist?outcome=refused",
+                "orders.view_riskassessment",
+            ),
+            (
+                "Accepted buyers",
+                "verified_user",
+                "admin:orders_riskoverride_changelist",
+                "orders.view_riskoverride",
             ),
         ),
     ),
@@ -101,8 +124,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             {
                 "title": name,
                 "icon": icon,
-                "link": reverse(url),
-                "active": _is_active(request, reverse(url)),
+                "link": _link(url),
+                "active": _is_active(request, _link(url)),
                 "badge": _badge(url),
             }
             for name, icon, url, needed in entries
@@ -113,8 +136,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return shown
 
 
+def _link(url: str) -> str:
+    name, mark, query = url.partition("?")
+    return reverse(name) + mark + query
+
+
 def _is_active(request: HttpRequest, link: str) -> bool:
-    """An entry is active on its page and below it. An entry that leaves the admin is never active."""
+    """An entry is active on its page and below it; one of a filtered list on that list alone. An entry that leaves the admin is
+    never active."""
+    path = request.get_full_path()
+    filtered = (_link(url) for _, entries in _GROUPS for _, _, url, _ in entries if "?" in url)
+    if "?" in link or path in filtered:
+        return path == link
     return link.startswith("/admin/") and request.path.startswith(link)
 
 

@@ -14,8 +14,10 @@ from auction_project.kernel import money
 from auction_project.web.pages import problems
 from bidding.rules import formats, increments
 from bidding.rules import terms as auction_terms
+from orders import postal
 
 SELLING_ROLES = ("seller", "operator")
+PAY_WITHIN_DAYS = (1, 3, 5, 7)  # what the form of a new auction offers
 
 
 class Page(generic.TemplateView):
@@ -54,14 +56,17 @@ class AuctionList(Page):
     choices: ClassVar = {
         "status": {"", "SCHEDULED", "OPEN", "SOLD_OUT", "CLOSED", "CANCELLED"},
         "format": {"", *formats.FORMATS},
-        "order": {"", "ends_at", "-ends_at", "-starts_at", "price", "-price", "-bids"},
+        "ending_soon": {"", "true"},
+        "currency": {"", *money.EXPONENTS},
+        "order": {"", "ends_at", "-ends_at", "-starts_at", "price", "-price", "-bids", "relevance"},
     }
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         for name, choices in self.choices.items():
             if self.request.GET.get(name, "") not in choices:
                 raise http.Http404
-        return super().get_context_data(formats=formats.FORMATS.values(), **context)
+        named = [(one.name, one.label) for one in formats.FORMATS.values()]
+        return super().get_context_data(formats=named, currencies=sorted(money.EXPONENTS), **context)
 
 
 def _rules() -> dict[str, Any]:
@@ -84,6 +89,54 @@ class Auction(Page):
         return super().get_context_data(rules=_rules(), **context)
 
 
+class Shop(Page):
+    section = "shop"
+    template_name = "pages/shop.html"
+
+
+class ShopList(Page):
+    """A list of offers. Its address holds the filter, which the page's script reads."""
+
+    section = "shop"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(currencies=sorted(money.EXPONENTS), **context)
+
+
+class Category(ShopList):
+    template_name = "pages/shop_category.html"
+
+
+class ShopSearch(ShopList):
+    template_name = "pages/shop_search.html"
+
+
+class Offer(Page):
+    section = "shop"
+    template_name = "pages/offer.html"
+
+
+class Cart(Page):
+    """The cart, also of a visitor."""
+
+    section = "cart"
+    template_name = "pages/cart.html"
+
+
+class AddressPage(OwnPage):
+    """A page with the form for an address."""
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(countries=sorted(postal.COUNTRIES), **context)
+
+
+class Checkout(AddressPage):
+    """A checkout, or with no id the beginning of one."""
+
+    section = "cart"
+    template_name = "pages/checkout.html"
+
+
 class OwnBids(OwnPage):
     section = "bids"
     template_name = "pages/bids.html"
@@ -104,7 +157,7 @@ class Notifications(OwnPage):
     template_name = "pages/notifications.html"
 
 
-class Account(OwnPage):
+class Account(AddressPage):
     section = "account"
     template_name = "pages/account.html"
 
@@ -117,12 +170,25 @@ class NewProduct(SellingPage):
     template_name = "pages/new_product.html"
 
 
+class SellerProduct(SellingPage):
+    """A product of the seller, with its offer and its pictures."""
+
+    template_name = "pages/product.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(currencies=sorted(money.EXPONENTS), **context)
+
+
 class NewAuction(SellingPage):
     template_name = "pages/new_auction.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return super().get_context_data(
-            rules=_rules(), currencies=sorted(money.EXPONENTS), formats=formats.FORMATS.values(), **context
+            rules=_rules(),
+            currencies=sorted(money.EXPONENTS),
+            formats=formats.FORMATS.values(),
+            times_to_pay=[(days, days * 24 * 60) for days in PAY_WITHIN_DAYS],
+            **context,
         )
 
 

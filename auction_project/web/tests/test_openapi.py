@@ -19,8 +19,13 @@ from auction_project.web import openapi_examples
 PUBLIC = {
     ("get", "/api/v1/time"),
     ("get", "/api/v1/auctions"),
+    ("get", "/api/v1/auctions/suggestions"),
     ("get", "/api/v1/auctions/{auction_id}"),
     ("get", "/api/v1/auctions/{auction_id}/history"),
+    ("get", "/api/v1/categories"),
+    ("get", "/api/v1/offers"),
+    ("get", "/api/v1/offers/suggestions"),
+    ("get", "/api/v1/offers/{slug}"),
     ("get", "/api/v1/products/{product_id}/image"),
     ("get", "/api/v1/products/{product_id}/thumbnail"),
     ("post", "/_allauth/app/v1/auth/login"),

@@ -12,7 +12,7 @@ from bidding.rules.refusals import Refusal
 from bidding.rules.state import OpenSale, State, Status
 from bidding.rules.terms import Allocation, Terms
 
-BUYERS_FAULT = ("payment_refused", "risk_refused")
+BUYERS_FAULT = ("payment_refused", "risk_refused", "unpaid")
 
 Failure = tuple[SaleFailed, str | None]  # the facts of the entry, and the user who buys next
 Flaw = tuple[str, str]  # a field of the terms, and what it must be

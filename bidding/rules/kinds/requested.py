@@ -11,7 +11,7 @@ from bidding.rules.formats.base import Flaw
 from bidding.rules.kinds.base import Changes
 from bidding.rules.refusals import Refusal
 from bidding.rules.state import State, Status
-from bidding.rules.terms import MAX_DURATION_MS, MAX_QUANTITY, Terms
+from bidding.rules.terms import MAX_DURATION_MS, MAX_PAY_MS, MAX_QUANTITY, MIN_PAY_MS, Terms
 
 
 class Request(Command, frozen=True, kw_only=True):
@@ -85,6 +85,16 @@ def _flaws(terms: Terms, reserve: int | None, at: int) -> Iterator[Flaw]:
             reserve is None or terms.start_price <= reserve <= money.MAX_MINOR_UNITS,
             "reserve_price",
             "at least the starting price",
+        ),
+        (
+            not terms.payment_ms or MIN_PAY_MS <= terms.payment_ms <= MAX_PAY_MS,
+            "pay_within_minutes",
+            f"0, or between {MIN_PAY_MS // 60_000} and {MAX_PAY_MS // 60_000}",
+        ),
+        (
+            not terms.payment_ms or terms.allocate == "on_listing",
+            "allocate",
+            "on_listing where buyers pay later",
         ),
     )
     yield from ((field, rule) for holds, field, rule in bounds if not holds)

@@ -49,7 +49,13 @@ def test_a_message_is_a_cloud_event() -> None:
         "specversion": "1.0",
         "datacontenttype": "application/json",
         "traceparent": None,
-        "data": {"sale_id": "a-1", "order_number": "GV-1", "auction_id": "a", "user_id": "u"},
+        "data": {
+            "sale_id": "a-1",
+            "order_number": "GV-1",
+            "user_id": "u",
+            "auction_id": "a",
+            "checkout_id": "",
+        },
     }
 
 

@@ -8,6 +8,9 @@ the acknowledgements, once a poll. A consumer whose group has gone on without it
 Note [one in flight]: a partition that does not know a producer (the topic is new, or the producer was silent for a day)
 takes any sequence number for the first. Of several requests in flight, the first may come before the leader is ready, and
 the leader then takes the second: the client counts the first as stored, and it is lost.
+
+Note [sessions]: with the newer protocol the session timeout is a setting of the group, which each member writes when it
+starts. Brokers refuse less than their `group.consumer.min.session.timeout.ms`, which is 45 s by default; then theirs holds.
 """
 
 import logging
@@ -28,7 +31,9 @@ from auction_project.kernel.messaging.backends import delivery
 
 APPEND_SECONDS = 8.0
 REQUEST_SECONDS = 5.0
-SESSION_SECONDS = 10.0  # of the classic protocol; the newer one takes the broker's
+SESSION_SECONDS = 3.0  # without a heartbeat, and a member has lost its partitions; see Note [sessions]
+HEARTBEAT_SECONDS = 1.0
+CLASSIC_SESSION_SECONDS = 6.0  # the least that brokers allow by default
 EPOCH_SECONDS = 1.0  # for which the list of markers is cached: a refill covers what is lost meanwhile
 COMMIT_SECONDS = 1.0
 POLL_SECONDS = 0.05  # between two looks at the list of topics, while topics are created or deleted
@@ -145,7 +150,13 @@ class KafkaBroker:
             "queued.max.messages.kbytes": 8192,
             "fetch.queue.backoff.ms": 50,
         }
-        return KafkaConsumer(config, list(topics), prefix=self._prefix, prepare=self._prepare_again)
+        return KafkaConsumer(
+            config,
+            list(topics),
+            prefix=self._prefix,
+            prepare=self._prepare_again,
+            shorten_session=lambda: self._shorten_session(group),
+        )
 
     def read(self, topic: str, *, after: str | None = None) -> Iterator[broker.Record]:
         first_partition, position = (0, "-1") if after is None else broker.split_place(after)
@@ -231,6 +242,33 @@ class KafkaBroker:
             "partitioner": "murmur2_random",
         }
         return delivery.Producer(confluent_kafka.Producer(config, logger=_library_log))
+
+    def _shorten_session(self, group: str) -> None:
+        """See Note [sessions]."""
+        bounds = {"session.timeout.ms": SESSION_SECONDS, "heartbeat.interval.ms": HEARTBEAT_SECONDS}
+        entries = [
+            admin.ConfigEntry(
+                f"consumer.{name}",
+                str(int(seconds * 1000)),
+                incremental_operation=admin.AlterConfigOpType.SET,
+            )
+            for name, seconds in bounds.items()
+        ]
+        of_group = admin.ConfigResource(
+            admin.ResourceType.GROUP, self._prefix + group, incremental_configs=entries
+        )
+        try:
+            for future in self._admin.incremental_alter_configs(
+                [of_group], request_timeout=REQUEST_SECONDS
+            ).values():
+                _result(future)
+        except errors.Unavailable as refusal:
+            log.warning(
+                "session_timeout_is_the_brokers",
+                group=group,
+                reason=str(refusal.__cause__),
+                next_step="Allow it on the brokers: docs/operations.md, Kafka.",
+            )
 
     def _prepare_again(self, topics: Sequence[str]) -> None:
         self._prepared.clear()
@@ -351,15 +389,21 @@ class KafkaConsumer:
         *,
         prefix: str,
         prepare: Callable[[Sequence[str]], None],
+        shorten_session: Callable[[], None],
     ) -> None:
         self._config = config
         self._topics = topics
         self._prefix = prefix
         self._prepare = prepare
+        self._shorten_session = shorten_session
         self._protocol: dict[str, Any] = {"group.protocol": "consumer"}
         self._owned: dict[tuple[str, int], _Owned] = {}
         self._committed_at = time.monotonic()
         self._client: Any = None
+
+    @property
+    def _is_newer_protocol(self) -> bool:
+        return bool(self._protocol["group.protocol"] == "consumer")
 
     def poll(self, timeout_seconds: float) -> list[broker.Record]:
         if self._client is None:
@@ -406,6 +450,8 @@ class KafkaConsumer:
 
     def _start(self) -> None:
         self._prepare(self._topics)
+        if self._is_newer_protocol:
+            self._shorten_session()
         self._client = _call(confluent_kafka.Consumer, self._config | self._protocol, logger=_library_log)
         self._client.subscribe(
             [self._prefix + topic for topic in self._topics],
@@ -493,13 +539,13 @@ class KafkaConsumer:
             self._recover(failed)
 
     def _recover(self, failed: Any) -> None:
-        if failed.code() in _NO_SUCH_PROTOCOL and self._protocol["group.protocol"] == "consumer":
+        if failed.code() in _NO_SUCH_PROTOCOL and self._is_newer_protocol:
             log.info("classic_group_protocol", reason=failed.str())
             self._end()
             self._protocol = {
                 "group.protocol": "classic",
                 "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": int(SESSION_SECONDS * 1000),
+                "session.timeout.ms": int(CLASSIC_SESSION_SECONDS * 1000),
             }
             return
         if failed.fatal():

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from confluent_kafka import admin
 from django.conf import settings
 
 from auction_project.kernel import errors
@@ -307,6 +308,41 @@ def test_a_broker_without_the_newer_protocol_is_joined_by_the_classic_one(
     assert broker.lag("group", [TOPIC]) == 0
     consumer.close()
     broker.close()
+
+
+@on_kafka
+def test_a_member_sets_the_session_timeout_of_its_group(transport: transports.Transport) -> None:
+    broker = transport.connect()
+    consumer = broker.consumer("group", [TOPIC], member="one")
+
+    consumer.poll(0)
+
+    assert _session_milliseconds(transport) == "3000"
+    consumer.close()
+    broker.close()
+
+
+@on_kafka
+def test_where_the_brokers_refuse_the_session_timeout_theirs_holds(
+    transport: transports.Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "SESSION_SECONDS", 0.001)
+    broker = transport.connect()
+    broker.append(transports.messages(TOPIC, ["a"], 3))
+    consumer = broker.consumer("group", [TOPIC], member="one")
+
+    assert transports.by_key(transports.take(consumer, 3)) == {"a": [b"1", b"2", b"3"]}
+    assert _session_milliseconds(transport) not in ("1", "3000")
+    consumer.close()
+    broker.close()
+
+
+def _session_milliseconds(transport: transports.Transport) -> str:
+    """The session timeout of the group "group"."""
+    client = admin.AdminClient({"bootstrap.servers": settings.KAFKA_BOOTSTRAP_SERVERS})
+    group = admin.ConfigResource(admin.ResourceType.GROUP, f"{transport.namespace}.group")
+    (config,) = client.describe_configs([group]).values()
+    return str(config.result(10)["consumer.session.timeout.ms"].value)
 
 
 @on_kafka

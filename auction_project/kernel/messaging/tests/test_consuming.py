@@ -297,6 +297,26 @@ def test_the_records_of_a_poll_are_one_transaction_with_one_statement_for_their_
     assert memory_broker.lag("window", [TOPIC]) == 0
 
 
+def test_an_event_that_does_not_concern_the_group_is_acknowledged_and_costs_no_statement(
+    memory_broker: memory.MemoryBroker,
+) -> None:
+    runs: list[list[int]] = []
+    for version in range(4):
+        _send(memory_broker, "lamp", version)
+    subscription = consuming.Subscription(
+        group="window",
+        inbox=tables.Once,
+        concerns=lambda event: event.version == 2,
+        handlers={contracts.events.StockChanged: lambda run: runs.append([one.event.version for one in run])},
+    )
+
+    consuming.ConsumerLoop(subscription, memory_broker, member="one").step()
+
+    assert runs == [[2]]
+    assert tables.Once.objects.count() == 1
+    assert memory_broker.lag("window", [TOPIC]) == 0
+
+
 def test_a_run_ends_where_another_handler_begins(memory_broker: memory.MemoryBroker) -> None:
     runs: list[tuple[str, int]] = []
     lot_refused = contracts.events.LotRefused(auction_id="a", product_id="lamp", reason="no such product")
@@ -348,6 +368,28 @@ def test_an_outage_uses_no_attempt_and_keeps_the_order(memory_broker: memory.Mem
 
     assert _applied() == [1, 2, 3]
     assert _dead_letters(memory_broker) == []
+
+
+@pytest.mark.parametrize(("error", "applied"), [(errors.Unavailable(), [1]), (ValueError(), [])], ids=repr)
+def test_a_record_is_tried_again_soon_after_an_outage_and_later_after_a_fault(
+    memory_broker: memory.MemoryBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    applied: list[int],
+) -> None:
+    monkeypatch.setattr(failure, "FIRST_PAUSE_SECONDS", 15.0)
+    monkeypatch.setattr(consuming, "OUTAGE_PAUSE_SECONDS", 0.01)
+    failures = iter([error])
+
+    def apply(event: contracts.events.StockChanged) -> None:
+        if (failed := next(failures, None)) is not None:
+            raise failed
+        _write_effect(event)
+
+    _send(memory_broker, "lamp", 1)
+    _work(_loop(memory_broker, apply, inbox=tables.Once), memory_broker, steps=5)
+
+    assert _applied() == applied
 
 
 def test_a_step_ends_with_its_first_outage_and_the_next_one_goes_on_elsewhere(

@@ -28,7 +28,7 @@ def test_dead_letters_and_dead_sales_wait_for_an_operator() -> None:
     letters.record("orders", "order-1", group="orders", at=NOW)
     assert (work.dead().says, work.parked().outcome) == ("1 dead letters wait for an operator.", Outcome.OK)
 
-    letters.record("sale-confirmed", "sale-1", group="orders", at=NOW)
+    letters.record("sale-confirmed", "sale-1", group="sagas", at=NOW)
     assert (work.dead().outcome, work.parked().says) == (Outcome.WARN, "1 sales wait for an operator.")
 
 

@@ -8,7 +8,17 @@ import httpx
 import pytest
 
 from auction_project.kernel import instants
-from auction_project.tools.demo import bidders, catalogue, client, market, people, seed, shop, storeroom
+from auction_project.tools.demo import (
+    bidders,
+    catalogue,
+    client,
+    market,
+    parcels,
+    people,
+    seed,
+    shop,
+    storeroom,
+)
 
 NOW = 1_800_000_000_000
 ENGLISH = {
@@ -40,7 +50,7 @@ class House:
 def scripted_house(monkeypatch):
     house = House()
     real = client.Client
-    for module in (bidders, market):
+    for module in (bidders, market, parcels):
         monkeypatch.setattr(
             module,
             "Client",
@@ -233,3 +243,55 @@ def test_everyone_who_bids_has_a_card_and_only_a_few_have_one_that_fails():
     assert {person.card for person in (*people.VISITORS, *crowd) if not person.buys_every} == {people.ACCEPTS}
     assert len(troubled) * 10 <= len(crowd)
     assert all(person.email.endswith(f"@{people.CROWD_DOMAIN}") for person in crowd)
+
+
+# --- parcels ---------------------------------------------------------------------------------------------------------
+
+
+def order(number, status="CONFIRMED", *, placed_at=NOW, seller_id="house"):
+    return {"number": number, "status": status, "placed_at": placed_at, "lines": [{"seller_id": seller_id}]}
+
+
+@pytest.fixture(name="shipping")
+def make_shipping(house):
+    products = seed.House((account("operator"), account("seller")), {})
+    return parcels.Parcels("http://house", products, Counter(), seed=1)
+
+
+def listed(house, *confirmed, shipped=()):
+    """The list of orders, first the confirmed ones, then those that are shipped."""
+    pages = ({"items": list(confirmed)}, {"items": list(shipped)})
+    house.answers["GET", "/api/v1/orders"] = [(200, page) for page in pages]
+
+
+async def test_an_order_is_shipped_once_its_time_has_come_and_delivered_later(house, shipping):
+    new, waits = order("GV-1"), order("GV-2")
+    planned = parcels.plan(new, "seller", 1.0)
+    old = new | {"placed_at": NOW - (planned.ships_at - NOW)}
+    on_its_way = order("GV-3", "SHIPPED", placed_at=NOW - 600_000)
+    listed(house, old, waits, shipped=[on_its_way, order("GV-4", "SHIPPED", placed_at=NOW - 80_000)])
+    house.answers["POST", "/api/v1/orders/GV-1/shipments"] = (201, {})
+    house.answers["POST", "/api/v1/orders/GV-3/deliveries"] = (409, {"code": "order_not_shipped"})
+
+    await shipping.look()
+
+    parcel = {"carrier": planned.carrier, "tracking_number": planned.tracking_number}
+    assert [request for request in house.requests if request[0] == "POST"] == [
+        ("POST", "/api/v1/orders/GV-1/shipments", parcel),
+        ("POST", "/api/v1/orders/GV-3/deliveries", {}),
+    ]
+
+
+async def test_a_parcel_that_nobody_took_is_an_answer_that_counts_as_none(house, shipping):
+    listed(house, order("GV-1", placed_at=0))
+
+    with pytest.raises(client.NoAnswer):
+        await shipping.look()
+
+
+def test_sellers_ship_most_of_what_is_theirs_and_nothing_else():
+    def by_seller(seller_id):
+        plans = [parcels.plan(order(f"GV-{n}", seller_id=seller_id), "seller", 1.0) for n in range(100)]
+        return sum(planned.by_seller for planned in plans)
+
+    assert (60 < by_seller("seller") < 95, by_seller("house")) == (True, 0)

@@ -26,7 +26,17 @@ from rich.live import Live
 
 from auction_project.kernel import errors
 from auction_project.processes import registry, stack
-from auction_project.tools.demo import bidders, figures, instance, market, screen, seed, shop
+from auction_project.tools.demo import (
+    bidders,
+    figures,
+    instance,
+    market,
+    parcels,
+    payers,
+    screen,
+    seed,
+    shop,
+)
 from auction_project.tools.demo.client import Client
 
 WANTED_SALES = 20
@@ -185,19 +195,22 @@ class _Run:
         looker = Client(url, house.of("collector")[0])
         window = shop.Window(looker, answers)
         house_market = market.Market(url, house, window, answers, seed=SEED, pace=pace)
+        shipping = parcels.Parcels(url, house, answers, seed=SEED, pace=pace)
         crowd = bidders.Crowd(url, house, window, answers, record=self._record, seed=SEED, pace=pace)
+        buyers = payers.Payers(url, house, window, answers, seed=SEED, pace=pace)
         work = [
             window.run(),
             house_market.run(),
+            shipping.run(),
             self._count(),
             self._look(),
             self._show(window, stop, started),
             self._obey(),
         ]
         if self._crowd:
-            work.append(crowd.run())
+            work += [crowd.run(), buyers.run()]
         await bidders.run_until(stop, *work)
-        for closing in (crowd, house_market, looker):
+        for closing in (crowd, buyers, house_market, shipping, looker):
             await closing.close()
         return await asyncio.to_thread(self._verdict) if self._once else 0
 

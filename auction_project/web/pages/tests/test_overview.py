@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import django.db
 import pytest
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from auction_project import urls  # noqa: F401 - it loads the apps' admins
@@ -138,3 +140,14 @@ def test_a_panel_and_a_badge_whose_database_is_unavailable_leave_the_page_as_it_
     assert "Not available at the moment." in html
     assert "No order was placed today." in html
     assert badges(html) == {}
+
+
+def test_every_list_of_the_admin_is_in_its_menu(browser: Client) -> None:
+    html = page(browser)
+
+    lists = [
+        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for model in admin.site._registry
+    ]
+    assert len(lists) > 10
+    assert [path for path in lists if f'href="{path}"' not in html] == []

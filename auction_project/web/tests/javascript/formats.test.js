@@ -116,6 +116,21 @@ test("the rules of a listing say its price and its units", () => {
   assert.ok(rules.includes("3 units are offered while stock lasts, first come, first served."));
 });
 
+test("the rules say how long the buyer may take to pay, and what follows when they do not", () => {
+  const text = (changed) => rulesOf(terms(changed), FIGURES).join("\n");
+  const days = { pay_within_minutes: 3 * 1440 };
+
+  assert.match(
+    text(days),
+    /The winner has 3 days after the end to pay in the shop.* next bidder .*, who has as long to pay\./,
+  );
+  assert.match(text({ ...days, format: "buy_now" }), /You have 3 days after your purchase to pay in the shop/);
+  for (const format of ["english", "buy_now"]) {
+    assert.doesNotMatch(text({ ...days, format }), /charge/);
+    assert.match(text({ format, pay_within_minutes: 0 }), /then charge (the winner's|your) card/);
+  }
+});
+
 test("the terms of a lot are those that its rules need", () => {
   const { start_price, currency, has_reserve } = termsOf(lot({ terms: { start_price: "20.00" }, has_reserve: true }));
 

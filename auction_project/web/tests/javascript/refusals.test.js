@@ -24,6 +24,8 @@ test("a refusal has the figures that it names", () => {
     ["price_differs", { price: "40.00", currency: "USD" }, "The price is $40.00."],
     ["auction_not_open", { starts_at: AT }, `It opens on ${longDate(AT)}.`],
     ["auction_closed", { ends_at: AT }, `It ended on ${longDate(AT)}.`],
+    ["return_too_late", { until: AT, days: 14 }, `It could be returned until ${longDate(AT)}.`],
+    ["too_many_returned", { asked: 2, possible: 1 }, "At most 1 of it can come back."],
     ["auction_cancelled", { reason: "Damaged." }, "Reason: Damaged."],
     ["amount_invalid", {}, "Enter one amount, such as 1250.50."],
     ["amount_invalid", { maximum: "1000.00" }, "Enter an amount above 0, and at most €1,000.00."],
@@ -33,7 +35,19 @@ test("a refusal has the figures that it names", () => {
       { field: "reserve_price", detail: "reserve_price must be at least the starting price." },
       "It must be at least the starting price.",
     ],
-    ["unavailable", {}, "We can't reach the bid log right now. Please try again in a moment."],
+    ["unavailable", {}, "A part of the house does not answer. Please try again in a moment."],
+    ["too_many", { maximum: 5 }, "One order may have at most 5."],
+    [
+      "below_minimum",
+      { total: "0.20", minimum: "0.50", currency: "EUR" },
+      "It comes to €0.20, and must come to €0.50 at least.",
+    ],
+    [
+      "price_changed",
+      { lines: [{ product_id: "p1", seen: "20.50", price: "25.00" }], currency: "EUR" },
+      "It is €25.00 now. You saw €20.50.",
+    ],
+    ["price_changed", { lines: Array(2).fill({ seen: "1.00", price: "2.00" }) }, "The server's sentence."],
   ];
   for (const [code, figures, text] of texts) assert.equal(refused(code, figures).text, text);
 });
@@ -93,4 +107,24 @@ test("only a 404 is not found", () => {
   assert.equal(isNotFound(new Problem(404, {})), true);
   assert.equal(isNotFound(new Problem(403, {})), false);
   assert.equal(isNotFound(new Offline()), false);
+});
+
+test("a checkout of lots that is refused says the next step", () => {
+  const words = (code) => {
+    const { title, text } = explain(new Problem(409, { code, detail: "The server's sentence." }));
+    return [title, text];
+  };
+
+  assert.deepEqual(words("not_awarded"), [
+    "A lot can't be paid here any more",
+    "It is paid already, or its time to pay is over. Your cart has the lots that you can still pay.",
+  ]);
+  assert.deepEqual(words("same_product"), [
+    "The same product twice",
+    "One order has each product once. Leave one of the two out in your cart, and order it afterwards.",
+  ]);
+  assert.equal(
+    words("mixed_currencies")[1],
+    "One order has one currency. Order what you have in the one first, and the rest afterwards.",
+  );
 });

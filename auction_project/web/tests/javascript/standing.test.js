@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { longDate } from "../../static/gavel/js/dates.js";
 import { sentence } from "../../static/gavel/js/standing.js";
 
 const STATUSES = ["REQUESTED", "SCHEDULED", "OPEN", "SOLD_OUT", "CLOSED", "CANCELLED"];
@@ -104,6 +105,40 @@ test("the sentence has the figures of its state", () => {
     [lot("SOLD_OUT", "sold_out", "buy_now", { ended: true }), "none", ""],
   ];
   for (const [body, standing, text] of texts) assert.equal(sentence(body, mine(standing))?.text, text);
+});
+
+test("who has time to pay reads until when, and where; then that it is paid, or was not", () => {
+  const later = lot("CLOSED", "sold", "english", { terms: { pay_within_minutes: 1440 } });
+  const award = (state) => ({ state, pay_by: 1_700_000_000_000, order_number: state === "PAID" ? "GV-7" : null });
+  /** @param {string} standing @param {string | null} state */
+  const words = (standing, state) => {
+    const { title, text, link, href } = sentence(later, mine(standing), state ? award(state) : null);
+    return [title, text, link && `${link} ${href}`];
+  };
+  const by = longDate(1_700_000_000_000);
+
+  assert.deepEqual(words("won", "DUE"), [
+    "You won this lot",
+    `Your price is €95.00. Pay it by ${by}, together with other lots and your cart if you like.`,
+    "Pay it in your cart /cart",
+  ]);
+  assert.equal(words("bought", "DUE")[0], "You bought this");
+  assert.deepEqual(words("won", "PAYING").slice(1), [
+    "Your price is €95.00. Your payment is under way.",
+    "Track it in My orders /orders",
+  ]);
+  assert.deepEqual(words("won", "PAID").slice(1), [
+    "Your price is €95.00. It is paid.",
+    "Open order GV-7 /orders/GV-7",
+  ]);
+  for (const standing of ["won", "failed"])
+    assert.deepEqual(words(standing, "LAPSED"), [
+      "You did not pay in time",
+      "You pay nothing, and the lot goes to another buyer.",
+      "",
+    ]);
+  assert.match(words("won", null)[1], /In a moment you can pay it in your cart\.$/);
+  assert.match(words("next_in_line", null)[1], /don't pay in time, .* have 1 day to pay\.$/);
 });
 
 test("a visitor reads about the lot alone", () => {

@@ -8,9 +8,10 @@ import { cardState } from "./card.js";
 import { confirmBid } from "./confirm.js";
 import { byId, h, note, setText } from "./dom.js";
 import { Problem } from "./errors.js";
-import { fromMinor, money, plural, toMinor } from "./format.js";
+import { duration, fromMinor, money, plural, toMinor } from "./format.js";
 import { formatOf } from "./formats.js";
 import { ruleLine, showProblem } from "./lists.js";
+import { paymentMs } from "./standing.js";
 
 /** @import {BidAnswer, BidBody, Lot, OwnStanding} from "./bodies.d.ts" */
 /** @import {Prompts} from "./bidding.js" */
@@ -221,7 +222,9 @@ export class BidForm {
   #showTotal() {
     const { quantity_left: left, currency } = this.#lot;
     this.quantity.max = String(left);
-    setText(byId("quantity-hint"), `${plural(left, "unit")} left. We reserve yours first, then charge your card.`);
+    const time = paymentMs(this.#lot);
+    const then = time ? `You have ${duration(time)} to pay.` : "We reserve yours first, then charge your card.";
+    setText(byId("quantity-hint"), `${plural(left, "unit")} left. ${then}`);
     const total = this.#total();
     setText(this.button, total ? `Buy now for ${money(total, currency)}` : "Buy now");
   }

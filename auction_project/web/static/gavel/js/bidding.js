@@ -3,7 +3,7 @@
 // the server still writes the bid, the answer to that question is no, and the bid is in the log a moment later.
 
 import { newKey, post } from "./api.js";
-import { Offline, Problem } from "./errors.js";
+import { isUnavailable, Problem } from "./errors.js";
 
 /** @import {BidAnswer, BidBody} from "./bodies.d.ts" */
 /** @typedef {{key: string, body: BidBody, at: number}} PendingBid `at`: when it was sent first. */
@@ -64,9 +64,6 @@ export const forget = (auctionId) => remember(auctionId, null);
 
 /** @param {number} ms */
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** @param {unknown} error */
-const isUnavailable = (error) => error instanceof Offline || (error instanceof Problem && error.status >= 500);
 
 /** @param {BidBody} one @param {BidBody} other */
 const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);

@@ -28,3 +28,6 @@ export class Offline extends Error {
 
 /** @param {unknown} error */
 export const isNotFound = (error) => error instanceof Problem && error.status === 404;
+
+/** Whether the request may have been done all the same: no answer came, or none that is one. @param {unknown} error */
+export const isUnavailable = (error) => error instanceof Offline || (error instanceof Problem && error.status >= 500);

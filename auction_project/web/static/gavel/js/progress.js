@@ -6,12 +6,17 @@ import { REASONS } from "./reasons.js";
 
 /** @import {Label, Notification, NotificationData, Order, OrderStatus} from "./bodies.d.ts" */
 
-const STEPS = ["Bought", "Paid", "Placed", "Confirmed"];
+const STEPS = ["Bought", "Paid", "Confirmed", "Shipped", "Delivered"];
+/** How many steps an order of a status has behind it. @type {Partial<Record<OrderStatus, number>>} */
+const REACHED = { PLACED: 2, CONFIRMED: 3, REFUNDED: 3, SHIPPED: 4, DELIVERED: 5, RETURNED: 5 };
+/** The house still works on these by itself. @type {OrderStatus[]} */
+const UNDER_WAY = ["SETTLING", "PLACED"];
 const PAID = ["CAPTURED", "REFUNDING", "REFUNDED"];
 const ABOUT_SALES = new Set(["won", "order_confirmed", "order_cancelled", "payment_declined"]);
 const FEED_LIMIT = 200;
 
-/** My notifications about sales, by order number, oldest first. @returns {Promise<Map<string, Notification[]>>} */
+/** My notifications about sales, by order number, oldest first. A lot that is paid in the shop is in the cart, and then in an order of
+ * another number. @returns {Promise<Map<string, Notification[]>>} */
 export async function loadSales() {
   /** @type {{items: Notification[]}} */
   const { items } = await get(`/api/v1/notifications?limit=${FEED_LIMIT}`);
@@ -20,6 +25,7 @@ export async function loadSales() {
   for (const item of items) {
     const number = item.data.order_number;
     if (!number || !ABOUT_SALES.has(item.kind)) continue;
+    if (item.kind === "won" && item.data.pay_by_at) continue;
     sales.set(number, [...(sales.get(number) ?? []), item]);
   }
   return sales;
@@ -56,7 +62,7 @@ export function saleAsOrder(number, items) {
       at: item.at,
       about: item.kind === "payment_declined" ? "payment" : "sale",
       kind: item.kind,
-      detail: item.text,
+      detail: [item.text, item.data.detail].filter(Boolean).join(". "),
     })),
   };
 }
@@ -67,15 +73,14 @@ const reasonOf = ({ reason = "" }) => REASONS[reason] ?? reason;
 /** The steps of an order as a list: the one that is due pulses, the one that failed is marked. @param {Order} order */
 export function steps(order) {
   const isCancelled = order.status === "CANCELLED";
-  const isPaid = PAID.includes(order.payment ?? "") || order.status === "CONFIRMED";
-  const isPlaced =
-    ["PLACED", "CONFIRMED"].includes(order.status) || (isCancelled && order.payment !== "DECLINED" && order.sale_id);
-  const reached = order.status === "CONFIRMED" ? 4 : isPlaced ? 3 : isPaid ? 2 : 1;
+  const reached = REACHED[order.status] ?? (PAID.includes(order.payment ?? "") ? 2 : 1);
+  const isMoving = isUnderWay(order);
   return h(
     "ol",
     { class: "steps", "aria-label": "Progress" },
     STEPS.map((name, i) => {
-      const state = i < reached ? "done" : i === reached ? (isCancelled ? "failed" : "now") : "";
+      const state =
+        i < reached ? "done" : i === reached && isCancelled ? "failed" : i === reached && isMoving ? "now" : "";
       const word = state === "failed" ? (name === "Paid" ? "Not paid" : "Cancelled") : name;
       const hidden = {
         done: ": done",
@@ -98,8 +103,15 @@ const STATUS = {
   SETTLING: ["In progress", "warn"],
   PLACED: ["Placed", "warn"],
   CONFIRMED: ["Confirmed", "good"],
+  SHIPPED: ["Shipped", "good"],
+  DELIVERED: ["Delivered", "good"],
+  RETURNED: ["Returned", ""],
+  REFUNDED: ["Refunded", ""],
   CANCELLED: ["Cancelled", "bad"],
 };
+
+/** Whether its status changes within seconds. @param {Pick<Order, "status">} order */
+export const isUnderWay = ({ status }) => UNDER_WAY.includes(status);
 
 /** @param {OrderStatus} status @returns {Label} */
 export const orderStatus = (status) => STATUS[status] ?? [status, ""];

@@ -5,6 +5,7 @@ export const REASONS = {
   stock_refused: "the item is no longer in stock",
   risk_refused: "our risk check did not pass",
   payment_refused: "the payment was declined",
+  unpaid: "it was not paid in time",
   step_failed: "something went wrong on our side",
   operator: "an operator cancelled it",
 };

@@ -26,7 +26,25 @@ const TITLES = {
   amount_invalid: "That is not a valid amount",
   amount_out_of_range: "That is not a valid amount",
   has_bids: "There are bids already",
-  unavailable: "We can't take bids right now",
+  unavailable: "Not available right now",
+  not_for_sale: "No longer for sale",
+  too_many: "Too many for one order",
+  price_changed: "The price has changed",
+  mixed_currencies: "Another currency",
+  cart_full: "Your cart is full",
+  cart_changed: "Your cart has changed",
+  not_awarded: "A lot can't be paid here any more",
+  same_product: "The same product twice",
+  below_minimum: "The order is too small",
+  address_missing: "Choose an address",
+  checkout_under_way: "Your last order is being paid",
+  checkout_expired: "The time to pay is over",
+  no_usable_card: "Add a card first",
+  return_too_late: "Too late to return this",
+  return_asked_already: "A return is under way",
+  return_decided: "This is answered or over",
+  too_many_returned: "Not so many",
+  order_not_shipped: "Not shipped yet",
 };
 
 /**
@@ -80,11 +98,40 @@ function figuresOf(code, body, currency) {
       return body.starts_at ? `It opens on ${longDate(body.starts_at)}.` : null;
     case "auction_closed":
       return body.ends_at ? `It ended on ${longDate(body.ends_at)}.` : null;
+    case "return_too_late":
+      return body.until ? `It could be returned until ${longDate(body.until)}.` : null;
+    case "too_many_returned":
+      return body.possible === undefined ? null : `At most ${body.possible} of it can come back.`;
     case "auction_cancelled":
       return body.reason ? `Reason: ${body.reason}` : null;
+    case "price_changed":
+      return newPriceOf(body.lines ?? [], currency);
+    case "too_many":
+      return body.maximum === undefined ? null : `One order may have at most ${body.maximum}.`;
+    case "below_minimum":
+      return minimum && body.total
+        ? `It comes to ${money(body.total, currency)}, and must come to ${minimum} at least.`
+        : null;
+    case "not_awarded":
+      return "It is paid already, or its time to pay is over. Your cart has the lots that you can still pay.";
+    case "same_product":
+      return "One order has each product once. Leave one of the two out in your cart, and order it afterwards.";
+    case "mixed_currencies":
+      return "One order has one currency. Order what you have in the one first, and the rest afterwards.";
     case "unavailable":
-      return "We can't reach the bid log right now. Please try again in a moment.";
+      return "A part of the house does not answer. Please try again in a moment.";
     default:
       return null;
   }
+}
+
+/**
+ * Both prices, if one has changed; the cart shows several.
+ * @param {{seen: string, price: string}[]} lines
+ * @param {string} currency
+ */
+function newPriceOf(lines, currency) {
+  const [line, ...others] = lines;
+  if (!line || others.length) return null;
+  return `It is ${money(line.price, currency)} now. You saw ${money(line.seen, currency)}.`;
 }

@@ -1,4 +1,4 @@
-// What every page has: the theme button, the unread count, notifications as they come, the state of the connection, the
+// What every page has: the theme button, the count of the cart, the unread count, notifications as they come, the state of the connection, the
 // server's time, and the instants that the server rendered, in the reader's locale.
 
 import { forgetToken, get, me } from "./api.js";
@@ -6,6 +6,9 @@ import { pauseMs } from "./backoff.js";
 import * as clock from "./clock.js";
 import { clockTime, localise } from "./dates.js";
 import { byId, h, setText } from "./dom.js";
+import { plural } from "./format.js";
+import { AWARDED_MS, isAboutAwards } from "./shop/awards.js";
+import { cart } from "./shop/cart.js";
 import { stream } from "./stream.js";
 
 /** @import {Notification} from "./bodies.d.ts" */
@@ -114,7 +117,7 @@ function isShownAnyway({ kind, data }) {
   const lot = document.getElementById("lot")?.dataset.auction;
   return (
     Boolean(document.getElementById("notices")) ||
-    (["outbid", "leading", "won"].includes(kind) && data.auction_id === lot)
+    (["outbid", "leading", "won", "lot_paid"].includes(kind) && data.auction_id === lot)
   );
 }
 
@@ -148,6 +151,34 @@ async function follow(attempt = 0) {
 }
 
 if (me.id) follow();
+
+// --- the cart ---
+
+/** @param {number} count */
+function showCount(count) {
+  const shown = byId("cart-count");
+  shown.hidden = count === 0;
+  setText(shown, count > 99 ? "99+" : String(count));
+  byId("cart-link").setAttribute("aria-label", count ? `Cart, ${plural(count, "unit")}` : "Cart");
+}
+
+async function followCart() {
+  showCount(cart.knownCount ?? 0);
+  cart.on("change", ({ detail }) => showCount(detail));
+  try {
+    await cart.takeOver();
+    if (me.id) await cart.load();
+  } catch {
+    // the next page tries again
+  }
+}
+
+// A lot is won to be paid later, or is paid.
+stream.addEventListener("notification", ({ detail }) => {
+  if (isAboutAwards(detail)) for (const ms of AWARDED_MS) setTimeout(() => cart.load().catch(() => {}), ms);
+});
+
+followCart();
 
 for (const form of document.querySelectorAll('form[action*="/accounts/"]'))
   form.addEventListener("submit", forgetToken);

@@ -1,7 +1,8 @@
 // The page's one WebSocket: my notifications, and the auctions that the page watches. It reconnects by itself, also when the
 // server refuses the handshake, and asks for what was missed. A listener gets each thing once, or learns that it must load it anew.
 //
-// Events: "state", "notification", "reload" (some notifications were missed: load them by REST).
+// Events: "state", "notification", "reload" (some notifications were missed: load them by REST), "desk" (the figures of the
+// owner's desk may have changed; whether further changes are announced).
 
 import { me, post } from "./api.js";
 import { pauseMs } from "./backoff.js";
@@ -9,7 +10,7 @@ import { pauseMs } from "./backoff.js";
 /** @import {Frame, Message, Notification} from "./bodies.d.ts" */
 /** @typedef {"connecting" | "live" | "waiting"} State */
 /** `attempt` counts the failures since it was live. @typedef {{state: State, attempt: number}} StateChange */
-/** @typedef {{state: StateChange, notification: Notification, reload: null}} Events */
+/** @typedef {{state: StateChange, notification: Notification, reload: null, desk: boolean}} Events */
 /** @typedef {{after: number, onFrame: (frame: Frame) => void, onLost: () => void}} Watch */
 
 const PING_MS = 20_000;
@@ -45,6 +46,8 @@ class Stream {
   #watched = new Map();
   /** Of the last notification; undefined until the page knows one. @type {string | undefined} */
   #cursor = undefined;
+  /** Of the owner's desk; "" while the page does not watch it. */
+  #deskPass = "";
 
   /**
    * @template {keyof Events} K
@@ -116,6 +119,13 @@ class Stream {
     if (this.#watched.delete(auctionId)) this.#send({ type: "unwatch", auction_id: auctionId });
   }
 
+  /** Hear of changes of the owner's desk. A pass ends after five minutes: call it again with a newer one. @param {string} pass */
+  watchDesk(pass) {
+    this.#deskPass = pass;
+    this.#send({ type: "watch_desk", desk_pass: pass });
+    this.start();
+  }
+
   /** Send when the stream is live; what is due is sent again when it becomes live. @param {object} message */
   #send(message) {
     const socket = this.#socket;
@@ -181,6 +191,7 @@ class Stream {
         if (me.id && !this.#isSignedOut && this.#cursor !== undefined)
           this.#send({ type: "resume", cursor: this.#cursor });
         for (const [id, { after }] of this.#watched) this.#send({ type: "watch", auction_id: id, after });
+        if (this.#deskPass) this.#send({ type: "watch_desk", desk_pass: this.#deskPass });
         break;
       case "notification":
         if (!isBeyond(message.cursor, this.#cursor)) break;
@@ -192,6 +203,9 @@ class Stream {
         break;
       case "auction":
         this.#receiveFrame(message);
+        break;
+      case "desk":
+        this.#emit("desk", message.live);
         break;
       case "snapshot_required":
         this.#lost(message);

@@ -1,6 +1,6 @@
 // Buy now: a fixed price, several units, each bid a purchase. format.d.ts says what the members mean. Pure.
 
-import { money, plural } from "../format.js";
+import { duration, money, plural } from "../format.js";
 
 /** @import {Format} from "./format.d.ts" */
 
@@ -35,6 +35,8 @@ export const buyNow = {
   rules: (terms) => [
     `Each unit costs ${money(terms.start_price, terms.currency)}; the price is fixed.`,
     `${plural(Number(terms.quantity) || 1, "unit is", "units are")} offered while stock lasts, first come, first served.`,
-    "Buying is binding. After your purchase we reserve the units, check the risk, and then charge your card. If one of these fails, the sale is undone completely, and you pay nothing.",
+    terms.pay_within_minutes
+      ? `Buying is binding. You have ${duration(terms.pay_within_minutes * 60_000)} after your purchase to pay in the shop, together with other lots and your cart if you like. If you don't, the units are for sale again.`
+      : "Buying is binding. After your purchase we reserve the units, check the risk, and then charge your card. If one of these fails, the sale is undone completely, and you pay nothing.",
   ],
 };

@@ -78,12 +78,26 @@ export const english = {
         ? "There is a hidden reserve. Below it the lot is not sold; we show whether it has been met. A maximum at or above it raises the price to it."
         : "There is no reserve: the highest bid wins.",
       softClose(terms.soft_close),
-      "After the end we check the risk, and then charge the winner's card. If either fails, all bids of that bidder are struck and the price is computed again without them. The lot is offered to the next bidder at that price, and their card is charged.",
+      afterEnd(terms.pay_within_minutes),
     ];
     if (relistings > 0) lines.push(`If no bidder pays, the lot is relisted up to ${plural(relistings, "time")}.`);
     return lines;
   },
 };
+
+/** What follows a win, and what follows when the winner does not pay. @param {number} [minutes] */
+function afterEnd(minutes) {
+  const [pays, nextPays] = minutes
+    ? [
+        `The winner has ${duration(minutes * 60_000)} after the end to pay in the shop, together with other lots and the cart if they like. If they don't`,
+        "who has as long to pay",
+      ]
+    : [
+        "After the end we check the risk, and then charge the winner's card. If either fails",
+        "and their card is charged",
+      ];
+  return `${pays}, all bids of that bidder are struck and the price is computed again without them. The lot is offered to the next bidder at that price, ${nextPays}.`;
+}
 
 /** @param {SoftClose | null | undefined} soft */
 function softClose(soft) {

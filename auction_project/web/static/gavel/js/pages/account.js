@@ -1,21 +1,13 @@
-// My account: the simulated card.
+// My account: the simulated card, and the address book.
 
 import { request } from "../api.js";
-import { loadCard } from "../card.js";
+import { loadCard, saveCard, TEST_NUMBERS } from "../card.js";
 import { byId, h, setText } from "../dom.js";
 import { showFieldError, showMissing, showProblem } from "../lists.js";
 import { ownPath } from "../own_path.js";
+import { showAddressBook } from "../shop/address_book.js";
 
 /** @import {Card} from "../bodies.d.ts" */
-
-/** @type {[digits: string, behaviour: string, meaning: string][]} */
-const TEST_NUMBERS = [
-  ["4242 4242 4242 4242", "accepts", "Succeeds"],
-  ["4000 0000 0000 0002", "refuses", "Declined"],
-  ["4000 0000 0000 4103", "timeout_done", "Times out, but is charged"],
-  ["4000 0000 0000 4202", "timeout_not_done", "Times out, not charged"],
-  ["4000 0000 0000 4301", "timeout_lands_late", "Times out, charged later"],
-];
 
 const next = ownPath(new URLSearchParams(location.search).get("next"), location.origin);
 const form = byId("card-form", HTMLFormElement);
@@ -47,7 +39,7 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (showMissing(form)) return;
   try {
-    show(await request("PUT", "/api/v1/card", { body: { number: number.value.trim() } }));
+    show(await saveCard(number.value));
     showProblem(byId("problem"), null);
     number.value = "";
   } catch (error) {
@@ -84,3 +76,4 @@ byId("test-numbers").replaceChildren(
 
 if (next) byId("back-link", HTMLAnchorElement).href = next;
 load();
+showAddressBook();

@@ -14,14 +14,15 @@ import { draw } from "../plot.js";
 import { AuctionRecord, fromFrame } from "../record.js";
 import { loadRecord, showRecord } from "../record_list.js";
 import { showSimilar } from "../similar.js";
-import { sentence } from "../standing.js";
+import { paymentMs, sentence } from "../standing.js";
 import { nameOf, stateOf, timing } from "../states.js";
 import { stream } from "../stream.js";
 
-/** @import {BidAnswer, Frame, Lot, Order, OwnStanding, Page, RuleFigures} from "../bodies.d.ts" */
+/** @import {Award, BidAnswer, Frame, Lot, Order, OwnStanding, Page, RuleFigures} from "../bodies.d.ts" */
 
 const CALLS_MS = [300_000, 60_000, 10_000]; // announced when that much time is left
 const LATE_MS = 2_500; // after the end, when no frame has said so
+const AWARD_MS = 1_500; // while orders does not know of a sale yet, or its payment is under way
 
 const article = byId("lot");
 const id = article.dataset.auction ?? "";
@@ -40,6 +41,9 @@ let standing = { standing: "none", alias: null, maximum: null };
 let lastAnswer = null;
 /** The reader's order of this lot, once it is placed. */
 let orderNumber = "";
+/** What the reader is to pay, has paid or has not, where the terms leave time. @type {Award | null} */
+let award = null;
+let awardTimer = 0;
 /** The last call that was announced, as time left. */
 let announced = Number.POSITIVE_INFINITY;
 /** When the page last looked whether the lot has changed at its due time. */
@@ -49,6 +53,7 @@ const form = new BidForm(id, {
   onAnswer(answer) {
     lastAnswer = answer;
     orderNumber = "";
+    award = null;
     standing = { ...standing, standing: answer.standing, alias: answer.bidder, maximum: ownMaximum(answer) };
     if (answer.seq > lot.seq) {
       const { seq, hash, price, minimum, ends_at, reserve_met } = answer;
@@ -87,7 +92,9 @@ async function loadStanding() {
     standing = loaded;
     if (loaded.seq < lot.seq) followLeader();
     showOwn();
-    if (!orderNumber && (loaded.standing === "won" || loaded.standing === "bought")) await loadOrder();
+    if (!["won", "bought", "failed"].includes(standing.standing)) return;
+    if (paymentMs(lot)) await loadAward();
+    else if (!orderNumber && standing.standing !== "failed") await loadOrder();
   } catch {
     // the next frame loads it again
   }
@@ -104,6 +111,17 @@ async function loadOrder() {
   const order = sale ? items.find((item) => item.sale_id === sale) : items[0];
   orderNumber = order?.number ?? "";
   showStanding();
+}
+
+/** The reader's award of this lot: what is to be paid, else the newest one. The news of a sale is here before orders has it. */
+async function loadAward() {
+  /** @type {{items: Award[]}} */
+  const { items } = await get(withQuery("/api/v1/awards", { auction_id: id }));
+  const isKnown = !lastAnswer?.sale_id || items.some((item) => item.id === lastAnswer?.sale_id);
+  award = isKnown ? (items.find(({ state }) => state === "DUE") ?? items[0] ?? null) : null;
+  showStanding();
+  clearTimeout(awardTimer);
+  if (!award || award.state === "PAYING") awardTimer = setTimeout(() => loadAward().catch(() => {}), AWARD_MS);
 }
 
 /** Bids came after the standing was read: the reader, if a bidder, leads or is outbid. */
@@ -249,7 +267,7 @@ function showStanding() {
 
 /** The sentence of the reader's standing, with the receipt of the last bid. */
 function standingNote() {
-  const words = sentence(lot, standing);
+  const words = sentence(lot, standing, award);
   const receipt =
     lastAnswer &&
     h(
@@ -260,10 +278,10 @@ function standingNote() {
     );
   if (!words) return receipt;
   const link =
-    words.orders &&
+    words.link &&
     (orderNumber && standing.standing !== "failed"
       ? h("p", {}, h("a", { href: `/orders/${orderNumber}` }, `Open order ${orderNumber}`))
-      : h("p", {}, h("a", { href: "/orders" }, words.orders)));
+      : h("p", {}, h("a", { href: words.href }, words.link)));
   return note(words.mood, words.title, words.text, link, receipt);
 }
 

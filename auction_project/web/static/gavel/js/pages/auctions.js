@@ -1,82 +1,123 @@
-// The catalogue: filter, search, page; the cards on it change with the stream. The address holds the filter.
+// The catalogue: search, filters with counts, pages; the cards on it change with the stream. The address holds the filter, so that
+// Back undoes a choice. The counts come after the list, which does not wait for them. The list follows what is typed, and never
+// changes the text under the reader's hands; an option that the arrows reach is searched for when it is chosen. A reader who is signed
+// in can save a search, and gets a notice of each new lot that it finds.
 
 import { get, withQuery } from "../api.js";
 import * as clock from "../clock.js";
-import { byId, control, h, setText } from "../dom.js";
+import { byId, control, h, readJson, setText } from "../dom.js";
 import { plural } from "../format.js";
 import { empty, showPager, showProblem } from "../lists.js";
 import { after, Card } from "../lots.js";
+import {
+  addressOfLots,
+  changed,
+  isAllOpen,
+  narrowingLots,
+  orderOf,
+  queryOfLots,
+  RELEVANCE,
+  readLots,
+  widened,
+} from "../lots_filter.js";
+import * as narrowed from "../narrowing.js";
 import { newest } from "../newest.js";
+import { savedSearches } from "../saved_searches.js";
+import { amongLots } from "../searches.js";
 import { stream } from "../stream.js";
+import { suggest } from "../suggestions.js";
 
-/** @import {Lot, Page} from "../bodies.d.ts" */
-/** @typedef {{q: string, status: string, format: string, order: string, page: number}} Filter */
+/** @import {Lot, LotFacets, LotPage} from "../bodies.d.ts" */
+/** @import {LotFilter} from "../lots_filter.js" */
 
 const PAGE_SIZE = 24;
 const TYPING_MS = 300;
 const REFRESH_MS = 10_000;
-const OVER = ["SOLD_OUT", "CLOSED", "CANCELLED"];
+const CURRENCY = "EUR"; // of a price range when the page knows no other
+const SOON = "Within a day";
 
+const words = byId("search", HTMLFormElement);
 const form = byId("filters", HTMLFormElement);
 const list = byId("catalogue");
-const search = control(form, "q");
+const title = byId("lots-title");
+const search = control(words, "q");
 const status = control(form, "status", HTMLSelectElement);
-const order = control(form, "order", HTMLSelectElement);
+const order = byId("order", HTMLSelectElement);
+/** @type {Map<string, string>} */
+const formats = new Map(readJson("formats"));
 /** @type {Map<string, Card>} */
 let cards = new Map();
+let filter = readLots(location.search);
+let currency = CURRENCY;
+/** @type {LotFacets | null} */
+let facets = null; // while lots cannot be counted, the choices go without
 const begin = newest();
+const saved = savedSearches();
+let typing = 0;
 
-function readAddress() {
-  const fields = new URLSearchParams(location.search);
-  for (const field of [search, status, control(form, "format", HTMLSelectElement), order])
-    field.value = fields.get(field.name) ?? field.value;
-  if (!fields.has("order")) orderByEnd();
-  return Number(fields.get("page")) || 1;
+/**
+ * Go to another filter with the words of the field, as a step of the history; what is typed replaces the step.
+ * @param {Partial<LotFilter>} change
+ * @param {{isTyped?: boolean}} [how]
+ */
+function go(change, { isTyped = false } = {}) {
+  const address = addressOfLots("/", changed(filter, { q: search.value.trim(), ...change }));
+  if (isTyped) history.replaceState(null, "", address);
+  else if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  return follow({ isTyped });
 }
 
-/** Lots that are over are listed with the latest end first, all others with the next end first. */
-function orderByEnd() {
-  if (order.value.endsWith("ends_at")) order.value = OVER.includes(status.value) ? "-ends_at" : "ends_at";
+/** Show what the address says. @param {{isTyped?: boolean}} [how] */
+function follow({ isTyped = false } = {}) {
+  clearTimeout(typing);
+  filter = readLots(location.search);
+  if (!isTyped) search.value = filter.q;
+  return load();
 }
 
-/** @param {number} page @returns {Filter} */
-function filter(page) {
-  return {
-    q: search.value.trim(),
-    status: status.value,
-    format: control(form, "format", HTMLSelectElement).value,
-    order: order.value,
-    page,
-  };
-}
-
-/** @param {Filter} fields */
-function writeAddress(fields) {
-  const address = withQuery("/", { ...fields, page: fields.page > 1 ? fields.page : "" });
-  history.replaceState(
-    null,
-    "",
-    fields.status === "" ? `${address}${address.includes("?") ? "&" : "?"}status=` : address,
-  );
-}
-
-async function load(page = 1, { isQuiet = false } = {}) {
-  const isNewest = begin();
-  const fields = filter(page);
+async function load({ isQuiet = false } = {}) {
+  const isNewest = begin({ isRefresh: isQuiet });
+  if (!isQuiet) {
+    showFilter();
+    saved.show(amongLots(queryOfLots(filter, currency)));
+    list.setAttribute("aria-busy", "true");
+  }
   try {
-    /** @type {Page<Lot>} */
-    const lots = await get(withQuery("/api/v1/auctions", { ...fields, page_size: PAGE_SIZE }), { auth: false });
+    /** @type {LotPage} */
+    const lots = await get(withQuery("/api/v1/auctions", { ...queryOfLots(filter, currency), page_size: PAGE_SIZE }), {
+      auth: false,
+    });
     if (!isNewest()) return;
     showProblem(byId("problem"), null);
+    currency = filter.currency || lots.items[0]?.currency || currency;
     show(lots.items);
-    showPager(byId("pager"), lots, (target) => load(target).then(() => byId("content").focus()));
-    if (fields.status === "OPEN" && !fields.q && !fields.format)
-      setText(byId("open-count"), `${plural(lots.total, "lot")} open now`);
-    if (!isQuiet) setText(byId("found"), `${plural(lots.total, "lot")} found`);
-    writeAddress(fields);
+    showPager(byId("pager"), lots, (page) => go({ page: page > 1 ? String(page) : "" }).then(() => title.focus()));
+    const total = plural(lots.total, "lot");
+    setText(title, total);
+    if (isAllOpen(filter)) setText(byId("open-count"), `${total} open now`);
+    if (!isQuiet) {
+      setText(byId("found"), `${total} found`);
+      count();
+    }
   } catch (error) {
-    if (isNewest() && !isQuiet) showProblem(byId("problem"), error, { retry: () => load(page) });
+    if (isNewest() && !isQuiet) showProblem(byId("problem"), error, { retry: load });
   }
+  list.removeAttribute("aria-busy");
+}
+
+async function count() {
+  const isNewest = begin({ isRefresh: true });
+  const query = { ...queryOfLots(filter, currency), page: 1, page_size: 1, facets: true };
+  /** @type {LotFacets | null} */
+  let counted = null;
+  try {
+    counted = (await get(withQuery("/api/v1/auctions", query), { auth: false })).facets;
+  } catch {
+    // the list is there
+  }
+  if (!isNewest()) return;
+  facets = counted;
+  showFacets();
 }
 
 /** @param {Lot[]} lots */
@@ -93,22 +134,61 @@ function show(lots) {
   cards = shown;
   if (lots.length === 0) list.replaceChildren(h("li", { class: "nothing" }, noLots()));
   else if (!sameOrder([...shown.values()])) list.replaceChildren(...[...shown.values()].map((card) => card.element));
-  for (const card of fresh) follow(card);
+  for (const card of fresh) watch(card);
 }
 
 function noLots() {
-  const q = search.value.trim();
-  const all = h("button", { class: "link", type: "button", onclick: showAll }, "show all lots");
-  return empty(
-    "No lots found",
-    h("p", {}, q ? `Nothing matches “${q}”. Try other words, or ` : "Choose another filter, or ", all, "."),
+  const isNarrowed = narrowingLots(filter) > 0;
+  const wider = isNarrowed
+    ? h("button", { class: "link", type: "button", onclick: clear }, "clear the filters")
+    : h("button", { class: "link", type: "button", onclick: () => go({ q: "", status: "" }) }, "show all lots");
+  const text = filter.q ? `Nothing matches “${filter.q}”. Try other words, or ` : "Choose another filter, or ";
+  return empty("No lots found", h("p", {}, text, wider, "."));
+}
+
+function clear() {
+  go(widened(filter));
+  title.focus();
+}
+
+/** Put the filter of the address where the reader sees it. */
+function showFilter() {
+  status.value = filter.status;
+  for (const option of order.options) option.hidden = option.value === RELEVANCE && !filter.q;
+  order.value = orderOf(filter);
+  narrowed.showPrices(form, filter);
+  showFacets();
+  narrowed.showChips(
+    [
+      { text: formats.get(filter.format) ?? filter.format, remove: () => go({ format: "" }) },
+      { text: filter.ending_soon && `Ends ${SOON.toLowerCase()}`, remove: () => go({ ending_soon: "" }) },
+      { text: narrowed.priceWord(filter, currency), remove: () => go(narrowed.NO_PRICES) },
+    ],
+    title,
   );
 }
 
-function showAll() {
-  form.reset();
-  status.value = "";
-  load();
+function showFacets() {
+  /** @type {Map<string, number>} */
+  const counts = new Map(facets?.formats.map(({ value, count }) => [value, count]));
+  /** @param {string} value */
+  const countOf = (value) => (facets ? (counts.get(value) ?? 0) : null);
+  choices(
+    "format",
+    [...formats].map(([value, name]) => ({ value, name, count: countOf(value) })),
+  );
+  choices("ending_soon", [{ value: "true", name: SOON, count: facets?.ending_soon ?? null }]);
+  narrowed.showRange(facets?.prices);
+}
+
+/** @param {"format" | "ending_soon"} name @param {narrowed.Choice[]} values */
+function choices(name, values) {
+  narrowed.showChoices(name, values, {
+    chosen: filter[name],
+    nameOf: (value) => value,
+    hrefOf: (value) => addressOfLots("/", changed(filter, { [name]: value })),
+    go: (value) => go({ [name]: value }),
+  });
 }
 
 /** @param {Card[]} ordered */
@@ -117,38 +197,42 @@ function sameOrder(ordered) {
 }
 
 /** @param {Card} card */
-function follow(card) {
+function watch(card) {
   if (["CLOSED", "CANCELLED"].includes(card.lot.status) || card.lot.ended) return;
   stream.watch(card.lot.id, card.lot.seq, {
     onFrame(frame) {
       const lot = after(card.lot, frame);
       if (lot) card.show(lot);
-      else load(currentPage(), { isQuiet: true });
+      else load({ isQuiet: true });
     },
-    onLost: () => load(currentPage(), { isQuiet: true }),
+    onLost: () => load({ isQuiet: true }),
   });
 }
 
-const currentPage = () => Number(new URLSearchParams(location.search).get("page")) || 1;
-
-let typing = 0;
-form.addEventListener("submit", (event) => {
+words.addEventListener("submit", (event) => {
   event.preventDefault();
-  load();
-});
-form.addEventListener("change", (event) => {
-  if (event.target === status) orderByEnd();
-  load();
+  go({});
 });
 search.addEventListener("input", () => {
   clearTimeout(typing);
-  typing = setTimeout(() => load(), TYPING_MS);
+  const q = search.value.trim();
+  typing = setTimeout(() => go({ q }, { isTyped: true }), TYPING_MS);
 });
+status.addEventListener("change", () => go({ status: status.value }));
+order.addEventListener("change", () => go({ order: order.value }));
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const prices = narrowed.readPrices(form, currency);
+  if (prices) go(prices);
+});
+byId("widen").addEventListener("click", clear);
+suggest(search, "/api/v1/auctions/suggestions");
+addEventListener("popstate", () => follow());
 setInterval(() => {
-  if (!document.hidden) load(currentPage(), { isQuiet: true });
+  if (!document.hidden) load({ isQuiet: true });
 }, REFRESH_MS);
 clock.onTick((now) => {
   for (const card of cards.values()) card.tick(now);
 });
-
-load(readAddress());
+narrowed.foldOnPhones(byId("narrow", HTMLDetailsElement));
+follow();

@@ -2,15 +2,17 @@
 
 import { get, withQuery } from "../api.js";
 import * as clock from "../clock.js";
+import { shortDate } from "../dates.js";
 import { byId, chip, h, setText } from "../dom.js";
 import { money } from "../format.js";
 import { formatOf } from "../formats.js";
 import { empty, pictureCell, showPager, showProblem, table } from "../lists.js";
 import { after, isBidEvent } from "../lots.js";
+import { AWARDED_MS, isAboutAwards } from "../shop/awards.js";
 import { nameOf, standingWord, timing } from "../states.js";
 import { stream } from "../stream.js";
 
-/** @import {Frame, OwnBid, Page} from "../bodies.d.ts" */
+/** @import {Award, Cart, Frame, OwnBid, Page} from "../bodies.d.ts" */
 
 const PAGE_SIZE = 50;
 
@@ -18,11 +20,14 @@ const container = byId("bids");
 /** @type {Map<string, Row>} */
 let rows = new Map();
 let page = 1;
+/** What the reader is to pay in the cart, by auction: the most urgent of each. @type {Map<string, Award>} */
+let due = new Map();
 
 class Row {
   /** @param {Pick<OwnBid, "auction" | "standing" | "alias" | "maximum">} item */
   constructor(item) {
     this.standing = chip("");
+    this.pay = h("span", { class: "small" });
     this.price = h("td", { class: "figure", dataset: { label: "Price" } });
     this.maximum = h("td", { class: "figure", dataset: { label: "Your maximum" } });
     this.time = h("td", { class: "figure", dataset: { label: "Time" } });
@@ -34,7 +39,7 @@ class Row {
       {},
       pictureCell(auction.thumbnail),
       title,
-      h("td", {}, this.standing),
+      h("td", {}, this.standing, this.pay),
       this.price,
       this.maximum,
       this.time,
@@ -56,7 +61,14 @@ class Row {
     setText(this.price, formatOf(auction).price(auction).amount);
     const hasMaximum = maximum && formatOf(auction).isContest;
     setText(this.maximum, hasMaximum ? money(maximum, auction.currency) : "–");
+    this.showDue();
     this.tick(clock.now());
+  }
+
+  /** The way to pay a won lot, and until when. */
+  showDue() {
+    const award = due.get(this.lot.id);
+    this.pay.replaceChildren(...(award ? [" ", h("a", { href: "/cart" }, `Pay by ${shortDate(award.pay_by)}`)] : []));
   }
 
   /** @param {number} now */
@@ -137,7 +149,23 @@ async function fetchAndShow() {
   }
 }
 
+/** The list is complete without: then it does not say what is to be paid. */
+async function loadDue() {
+  try {
+    /** @type {Cart} */
+    const { awards } = await get("/api/v1/cart");
+    due = new Map(awards.toReversed().map((award) => [award.auction_id, award]));
+    for (const row of rows.values()) row.showDue();
+  } catch {
+    // the next notification loads it again
+  }
+}
+
+stream.addEventListener("notification", ({ detail }) => {
+  if (isAboutAwards(detail)) for (const ms of AWARDED_MS) setTimeout(loadDue, ms);
+});
 clock.onTick((now) => {
   for (const row of rows.values()) row.tick(now);
 });
 load();
+loadDue();

@@ -3,20 +3,26 @@
 import { get, me, withQuery } from "../api.js";
 import { shortDate } from "../dates.js";
 import { byId, chip, control, h } from "../dom.js";
+import { money } from "../format.js";
 import { formatOf } from "../formats.js";
 import { empty, pictureCell, showPager, showProblem, showTable } from "../lists.js";
 import { newest } from "../newest.js";
+import { offerState } from "../selling/wording.js";
 import { nameOf, stateOf } from "../states.js";
 
-/** @import {Lot, Page, Product} from "../bodies.d.ts" */
+/** @import {Lot, Page, Product, ProductOffer} from "../bodies.d.ts" */
 
 const PAGE_SIZE = 20;
 const REFRESH_MS = 5_000;
+const SEARCH_PAUSE_MS = 200;
 
 const form = byId("filters", HTMLFormElement);
 const status = control(form, "status", HTMLSelectElement);
 /** The box "Mine only", which an operator who also sells has. */
 const own = form.elements.namedItem("own");
+const search = byId("product_search", HTMLInputElement);
+/** Of the pause before a search. */
+let timer = 0;
 const isOperator = me.has("operator");
 let page = 1;
 let productPage = 1;
@@ -67,14 +73,26 @@ async function loadAuctions({ isQuiet = false } = {}) {
   }
 }
 
+/** What it costs in the shop, and whether it is sold there. @param {ProductOffer | null} offer */
+function shopCell(offer) {
+  const state = chip(...offerState(offer));
+  return h(
+    "span",
+    { class: "row" },
+    offer && h("span", { class: "figure" }, money(offer.price, offer.currency)),
+    state,
+  );
+}
+
 /** @param {Product} product */
 function productRow(product) {
   return h(
     "tr",
     {},
     pictureCell(product.thumbnail),
-    h("th", { scope: "row" }, product.title),
+    h("th", { scope: "row" }, h("a", { href: `/sell/products/${product.id}` }, product.title)),
     h("td", { dataset: { label: "SKU" } }, h("code", {}, product.sku)),
+    h("td", { dataset: { label: "In the shop" } }, shopCell(product.offer)),
     h("td", { class: "figure", dataset: { label: "Available" } }, String(product.available)),
     h("td", { class: "figure", dataset: { label: "Reserved" } }, String(product.reserved)),
     h("td", {}, product.available > 0 ? "" : chip(product.reserved ? "All reserved" : "No stock", "warn")),
@@ -96,15 +114,18 @@ function productRow(product) {
 
 async function loadProducts() {
   const isNewest = beginProducts();
+  const q = search.value.trim();
   try {
     /** @type {Page<Product>} */
-    const products = await get(withQuery("/api/v1/products", { page: productPage, page_size: PAGE_SIZE }));
+    const products = await get(withQuery("/api/v1/products", { q, page: productPage, page_size: PAGE_SIZE }));
     if (!isNewest()) return;
     showTable(byId("products"), {
       caption: "Products",
-      heads: ["", "Title", "SKU", "Available", "Reserved", "", ""],
+      heads: ["", "Title", "SKU", "In the shop", "Available", "Reserved", "", ""],
       rows: products.items.map(productRow),
-      none: empty("No products", h("p", {}, "Create one. Once the auction house has received it, you can list it.")),
+      none: q
+        ? empty("No product matches")
+        : empty("No products", h("p", {}, "Create one. Once the auction house has received it, you can list it.")),
     });
     showPager(byId("product-pager"), products, (target) => {
       productPage = target;
@@ -120,6 +141,14 @@ form.addEventListener("change", () => {
   loadAuctions();
 });
 form.addEventListener("submit", (event) => event.preventDefault());
+search.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    productPage = 1;
+    loadProducts();
+  }, SEARCH_PAUSE_MS);
+});
+search.form?.addEventListener("submit", (event) => event.preventDefault());
 setInterval(() => {
   if (!document.hidden && !byId("auctions").contains(document.activeElement)) loadAuctions({ isQuiet: true });
 }, REFRESH_MS);

@@ -24,6 +24,7 @@ const figures = readJson("rules");
 const search = byId("product_search", HTMLInputElement);
 const productField = control(form, "product_id", HTMLSelectElement);
 const currencyField = control(form, "currency", HTMLSelectElement);
+const paymentField = control(form, "pay_within_minutes", HTMLSelectElement);
 /** Of the pause before a search. */
 let timer = 0;
 /** The Idempotency-Key of the auction as it is entered now. */
@@ -53,6 +54,12 @@ const amountOf = (name) => readAmount(textOf(name), currencyField.value);
 /** The amount of a field, or the text that is none, which the server refuses. @param {string} name */
 const amountOrText = (name) => amountOf(name) ?? textOf(name);
 
+/** When buyers pay. What they pay later is reserved from the listing on. @returns {{pay_within_minutes: number, allocate?: string}} */
+function payment() {
+  const pay_within_minutes = Number(paymentField.value);
+  return pay_within_minutes ? { pay_within_minutes, allocate: "on_listing" } : { pay_within_minutes };
+}
+
 /** The body of the new auction, as the fields are now. */
 function terms() {
   const base = {
@@ -62,6 +69,7 @@ function terms() {
     start_price: amountOrText("start_price"),
     starts_at: fromField("starts_at"),
     ends_at: fromField("ends_at"),
+    ...payment(),
   };
   if (!formatOf(base).isContest) return { ...base, quantity: Number(textOf("quantity")) };
   return {

@@ -1,12 +1,14 @@
-// My orders, and the sales that have not become one, or never will. A notification about a sale loads them anew.
+// My orders, and the sales that have not become one, or never will; for sellers and operators also those of others. The address
+// holds the filter. A notification about a sale loads them anew.
 
 import { get, withQuery } from "../api.js";
 import { longDate } from "../dates.js";
-import { byId, chip, h } from "../dom.js";
+import { byId, chip, control, h } from "../dom.js";
 import { money, plural } from "../format.js";
 import { empty, showPager, showProblem } from "../lists.js";
 import { newest } from "../newest.js";
-import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
+import { orderQuery, readOrderFilter } from "../order_filter.js";
+import { isUnderWay, loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
 import { stream } from "../stream.js";
 
 /** @import {Order, Page} from "../bodies.d.ts" */
@@ -15,6 +17,13 @@ const PAGE_SIZE = 20;
 const AGAIN_MS = 2_500; // while an order is not final
 
 const list = byId("orders");
+const form = byId("filters", HTMLFormElement);
+const fields = [
+  control(form, "role", HTMLSelectElement),
+  control(form, "status", HTMLSelectElement),
+  control(form, "from"),
+  control(form, "until"),
+];
 let page = 1;
 let timer = 0;
 const begin = newest();
@@ -49,16 +58,19 @@ function card(order) {
 async function load() {
   clearTimeout(timer);
   const isNewest = begin();
+  const filter = readOrderFilter(location.search);
+  for (const field of fields) field.value = filter[/** @type {keyof typeof filter} */ (field.name)];
+  const isWhole = filter.role === "buyer" && !filter.status && !filter.from && !filter.until;
   try {
     /** @type {[Page<Order>, Awaited<ReturnType<typeof loadSales>>]} */
     const [placed, sales] = await Promise.all([
-      get(withQuery("/api/v1/orders", { page, page_size: PAGE_SIZE })),
+      get(withQuery("/api/v1/orders", { ...orderQuery(filter), page, page_size: PAGE_SIZE })),
       loadSales(),
     ]);
     if (!isNewest()) return;
     const numbers = new Set(placed.items.map((order) => order.number));
     const pending =
-      page > 1
+      page > 1 || !isWhole
         ? []
         : [...sales].filter(
             ([number, items]) => !numbers.has(number) && !items.some((item) => item.kind === "order_confirmed"),
@@ -73,23 +85,47 @@ async function load() {
         h(
           "li",
           { class: "nothing" },
-          empty(
-            "No orders yet",
-            h("p", {}, "Everything you win or buy appears here, with its status."),
-            h("p", {}, h("a", { class: "button", href: "/" }, "Browse auctions")),
-          ),
+          !isWhole
+            ? empty(
+                "No orders found",
+                h("p", {}, "Choose another filter, or ", h("a", { href: "/orders" }, "show all"), "."),
+              )
+            : empty(
+                "No orders yet",
+                h("p", {}, "Everything you win or buy appears here, with its status."),
+                h(
+                  "p",
+                  {},
+                  h("a", { class: "button", href: "/" }, "Browse auctions"),
+                  " ",
+                  h("a", { class: "button quiet", href: "/shop" }, "Visit the shop"),
+                ),
+              ),
         ),
       );
     showPager(byId("pager"), placed, (target) => {
       page = target;
       load();
     });
-    if (orders.some((order) => ["PLACED", "SETTLING"].includes(order.status))) timer = setTimeout(load, AGAIN_MS);
+    if (orders.some(isUnderWay)) timer = setTimeout(load, AGAIN_MS);
   } catch (error) {
     if (isNewest()) showProblem(byId("problem"), error, { retry: load });
   }
 }
 
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("change", () => {
+  const chosen = Object.fromEntries(
+    fields.map((field) => [field.name, field.name === "role" && field.value === "buyer" ? "" : field.value]),
+  );
+  history.pushState(null, "", withQuery("/orders", chosen));
+  page = 1;
+  load();
+});
+addEventListener("popstate", () => {
+  page = 1;
+  load();
+});
 stream.addEventListener("notification", ({ detail }) => {
   if (detail.data.order_number) load();
 });
