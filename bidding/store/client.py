@@ -23,6 +23,10 @@ Database: TypeAlias = AsyncDatabase[dict[str, Any]]
 
 _T = TypeVar("_T")
 
+_given_up: set[asyncio.Future[Any]] = (
+    set()
+)  # operations that still run, because the loop alone would forget them
+
 
 def connect(url: str) -> Client:
     """A client of the server, for one event loop. It connects when it is used first, and never repeats a write."""
@@ -34,6 +38,7 @@ def connect(url: str) -> Client:
         serverSelectionTimeoutMS=milliseconds,
         connectTimeoutMS=milliseconds,
         socketTimeoutMS=milliseconds,
+        waitQueueTimeoutMS=milliseconds,
         maxPoolSize=16,
         tz_aware=False,
         appname="gavel",
@@ -49,14 +54,29 @@ def database(client: Client, name: str) -> Database:
 
 async def guard(operation: Awaitable[_T], *, seconds: float | None = None) -> _T:
     """Await one operation for at most `seconds`, or OPERATION_SECONDS. Raises errors.Unavailable when the server does not answer, and
-    pymongo.errors.DuplicateKeyError; of a bulk BulkWriteError."""
+    pymongo.errors.DuplicateKeyError; of a bulk BulkWriteError.
+
+    What takes longer is given up and not cancelled: it ends by the client's own time-outs. Before Python 3.12, an operation that
+    is cancelled while it waits for a server may keep the client's lock for ever, and no other operation gets through again.
+    """
+    running = asyncio.ensure_future(operation)
     try:
         async with asyncio.timeout(OPERATION_SECONDS if seconds is None else seconds):
-            return await operation
+            return await asyncio.shield(running)
     except (pymongo.errors.DuplicateKeyError, pymongo.errors.BulkWriteError):
         raise
     except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
         raise errors.Unavailable(f"MongoDB: {error}") from error
+    finally:
+        if not running.done():
+            _given_up.add(running)
+            running.add_done_callback(_forget)
+
+
+def _forget(ended: asyncio.Future[Any]) -> None:
+    _given_up.discard(ended)
+    if not ended.cancelled():
+        ended.exception()  # asked for, so that the loop does not report it as lost
 
 
 async def read_by_ids(
