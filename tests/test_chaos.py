@@ -37,10 +37,9 @@ def test_no_fault_loses_what_was_acknowledged(house: House, tmp_path: Path) -> N
     trial = CHAOS if traffic.REPORT else SUITE
     house.stack.scale("bids", stack.COPIES_OF_SMALL_HOUSE["bids"])
     plan = traffic.plan(house, tmp_path / "answers.jsonl", **trial.load)
-    running = traffic.Traffic(plan, house.stack.environment)
-
-    faults = [fault for happen in trial.faults for fault in happen(house, trial)]
-    report = running.stop()
+    with traffic.Traffic(plan, house.stack.environment) as running:
+        faults = [fault for happen in trial.faults for fault in happen(house, trial)]
+        report = running.stop()
 
     assert {attempt.status for attempt in report.attempts} <= {0, *ANSWERS}
     assert all(attempt.retry_after > 0 for attempt in report.attempts if attempt.status == 503)

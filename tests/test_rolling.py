@@ -21,10 +21,9 @@ def test_a_rolling_restart_under_load_fails_no_request_and_loses_nothing(
     load = {"bids_per_second": BIDS_PER_SECOND, "sales_per_second": SALES_PER_SECOND, "sockets": SOCKETS}
     plan = traffic.plan(house, tmp_path / "answers.jsonl", lots=LOTS, **load)
     before = house.stack.pids()
-    running = traffic.Traffic(plan, house.stack.environment)
-
-    restarted = {name: time.monotonic() for name in house.stack.roll()}
-    report = running.stop()
+    with traffic.Traffic(plan, house.stack.environment) as running:
+        restarted = {name: time.monotonic() for name in house.stack.roll()}
+        report = running.stop()
 
     assert sorted(restarted) == sorted(before)
     assert [name for name, pid in house.stack.pids().items() if before[name] == pid] == []

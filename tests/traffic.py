@@ -112,7 +112,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Traffic:
-    """The process, as a test starts and stops it."""
+    """The process, as a test starts and stops it. It ends with the block, also of a test that fails."""
 
     def __init__(self, plan: Plan, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -127,6 +127,13 @@ class Traffic:
         self._process.stdin.write(msgspec.json.encode(plan) + b"\n")
         self._process.stdin.flush()
         assert self._process.stdout.readline() == b"running\n"
+
+    def __enter__(self) -> "Traffic":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
 
     def stop(self) -> Report:
         """Let what is under way end, and return what happened."""
