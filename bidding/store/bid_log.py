@@ -72,8 +72,7 @@ class BidLog:
             "writeConcern": _WRITE_CONCERN,
         }
         try:
-            async with asyncio.timeout(client.OPERATION_SECONDS):
-                answer = await self._database.command(command)
+            answer = await client.await_at_most(client.OPERATION_SECONDS, self._database.command(command))
         except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
             raise OutcomeUnknown(f"MongoDB: {error}") from error
         if answer.get("writeConcernError"):

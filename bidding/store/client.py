@@ -54,19 +54,25 @@ def database(client: Client, name: str) -> Database:
 
 async def guard(operation: Awaitable[_T], *, seconds: float | None = None) -> _T:
     """Await one operation for at most `seconds`, or OPERATION_SECONDS. Raises errors.Unavailable when the server does not answer, and
-    pymongo.errors.DuplicateKeyError; of a bulk BulkWriteError.
-
-    What takes longer is given up and not cancelled: it ends by the client's own time-outs. Before Python 3.12, an operation that
-    is cancelled while it waits for a server may keep the client's lock for ever, and no other operation gets through again.
-    """
-    running = asyncio.ensure_future(operation)
+    pymongo.errors.DuplicateKeyError; of a bulk BulkWriteError."""
     try:
-        async with asyncio.timeout(OPERATION_SECONDS if seconds is None else seconds):
-            return await asyncio.shield(running)
+        return await await_at_most(OPERATION_SECONDS if seconds is None else seconds, operation)
     except (pymongo.errors.DuplicateKeyError, pymongo.errors.BulkWriteError):
         raise
     except (pymongo.errors.PyMongoError, TimeoutError, OSError) as error:
         raise errors.Unavailable(f"MongoDB: {error}") from error
+
+
+async def await_at_most(seconds: float, operation: Awaitable[_T]) -> _T:
+    """Await one operation, or give it up. Raises what it raises; TimeoutError.
+
+    What is given up, or whose caller is cancelled, goes on until the client's own time-outs end it. Before Python 3.12, an
+    operation that is cancelled while it waits for a server may keep the client's lock for ever, and no other gets through again.
+    """
+    running = asyncio.ensure_future(operation)
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(running)
     finally:
         if not running.done():
             _given_up.add(running)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from auction_project.kernel import errors
-from bidding.store import client
+from bidding.store import bid_log, client
 
 NOWHERE = "mongodb://127.0.0.1:1"
 
@@ -27,10 +27,16 @@ async def test_an_operation_that_takes_too_long_is_given_up_and_goes_on():
     assert ended == ["by itself"]
 
 
-async def test_an_operation_that_ends_while_it_waits_for_a_server_leaves_the_clients_lock_free():
+@pytest.mark.parametrize("operation", ["read", "append"])
+async def test_an_operation_that_is_cancelled_while_it_waits_for_a_server_leaves_the_clients_lock_free(
+    operation,
+):
     connection = client.connect(NOWHERE)
+    bids = bid_log.BidLog(connection["gavel"])
     lock = connection._topology._lock  # each operation takes it, and the monitor of the server
-    waiting = asyncio.create_task(client.guard(connection.admin.command("ping")))
+    waiting = asyncio.create_task(
+        bids.append([], batch="a") if operation == "append" else bids.estimate_count()
+    )
     await asyncio.sleep(0.3)
     await lock.acquire()
     await asyncio.sleep(0.5)  # half a second after its begin the operation looks again, and needs the lock
