@@ -135,7 +135,9 @@ def _kinds(shop: Shop) -> dict[str, Callable[[], dict[str, Any]]]:
         "a word of half the titles and another": lambda: {"q": f"{COMMON} {shop.draw(1)[0]}"},
         "the three letters of a beginning": lambda: {"q": shop.draw(1)[0][:3]},
         "a phrase": lambda: {"q": phrase()},
-        "a phrase of the most frequent words": lambda: {"q": f'"{shop.words[0]} {shop.words[chance.randint(1, 5)]}"'},
+        "a phrase of the most frequent words": lambda: {
+            "q": f'"{shop.words[0]} {shop.words[chance.randint(1, 5)]}"', "page_size": chance.randint(10, 60),
+        },
         "a word, by price, with filters": lambda: {
             "q": shop.draw(1)[0], "sort": chance.choice(("price", "-price")), "currency": "EUR", "condition": "GOOD",
             "category": f"c{chance.randrange(CATEGORIES)}", "min_price": "5.00", "max_price": "90.00",

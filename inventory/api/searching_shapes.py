@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -9,7 +10,7 @@ from auction_project.kernel import instants, money, words
 from auction_project.kernel.http import api_schemas, paging, rest
 from inventory import models
 from inventory import serializers as shop
-from inventory.search import cursors, matching, searches
+from inventory.search import counting, cursors, matching, searches
 
 
 class SearchBody(rest.StrictSerializer):
@@ -113,9 +114,14 @@ class PriceRange(serializers.Serializer[Any]):
 class Facets(serializers.Serializer[Any]):
     """What each value of a filter would leave. The counts of a filter leave out that filter itself."""
 
-    categories = CategoryCount(many=True)
+    categories = serializers.SerializerMethodField()
     conditions = ConditionCount(many=True)
     prices = PriceRange(allow_null=True, help_text="Null without offers, and with several currencies.")
+
+    @extend_schema_field(CategoryCount(many=True))
+    def get_categories(self, counts: counting.Counts) -> Any:
+        """A house may have hundreds, and each search names them: a serializer for each would take as long as the search."""
+        return msgspec.to_builtins(counts.categories)
 
 
 class OfferPage(serializers.Serializer[Any]):
