@@ -14,7 +14,7 @@ from django.contrib.admin import utils
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from unfold import admin as unfold_admin
@@ -258,7 +258,7 @@ class SagaAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_admin.ModelA
 
     @admin.display(description="next check")
     def next_look(self, saga: models.Saga) -> str:
-        return str(formats.localize(saga.due_at)) if saga.due_at else "–"
+        return base_admin.shown_at(saga.due_at)
 
     @admin.display(description="price", ordering="price")
     def price_text(self, saga: models.Saga) -> str:

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold import forms as unfold_forms
@@ -209,6 +209,11 @@ def show_again(request: HttpRequest, dialog: Any, form: forms.Form) -> HttpRespo
         "unfold/helpers/dialog.html",
         {"dialog": dialog, "form": form, "form_submit_text": dialog["form_submit_text"]},
     )
+
+
+def shown_at(at: datetime | None) -> str:
+    """A moment in the house's time zone, which Django writes so for fields alone; a dash without one."""
+    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else "–"
 
 
 def link(page: str, key: str, text: str) -> SafeString:

@@ -157,8 +157,8 @@ class CheckoutAdmin(
         return money.shown(checkout.total, checkout.currency)
 
     @admin.display(description="to be paid before")
-    def pay_by(self, checkout: models.Checkout) -> Any:
-        return checkout.pay_by
+    def pay_by(self, checkout: models.Checkout) -> str:
+        return base_admin.shown_at(checkout.pay_by)
 
     @admin.display(description="lines")
     def sold(self, checkout: models.Checkout) -> str:

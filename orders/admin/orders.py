@@ -1,7 +1,6 @@
 """Orders in the admin: what was sold, what became of it, and the acts of staff: ship, deliver, cancel, refund, decide returns, take back."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -64,8 +63,8 @@ class ShipmentInline(base_admin.ReadOnly, unfold_admin.TabularInline):
     by = base_admin.person("actor", "by")
 
     @admin.display(description="arrived")
-    def arrived(self, shipment: models.Shipment) -> datetime | None:
-        return shipment.delivered_at
+    def arrived(self, shipment: models.Shipment) -> str:
+        return base_admin.shown_at(shipment.delivered_at)
 
 
 class ReturnInline(base_admin.ReadOnly, unfold_admin.TabularInline):

@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from unfold import admin as unfold_admin
@@ -89,7 +89,7 @@ class RiskAssessmentAdmin(base_admin.NamesPeople, base_admin.ReadOnly, unfold_ad
         override = models.RiskOverride.in_force(assessment.user_id, now=timezone.now())
         if override is None:
             return "no"
-        until = f"until {formats.date_format(timezone.localtime(override.until), 'DATETIME_FORMAT')}"
+        until = f"until {base_admin.shown_at(override.until)}"
         return format_html("{}: {}", until, override.reason)
 
     # --- actions

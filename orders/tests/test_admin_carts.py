@@ -92,6 +92,15 @@ def test_a_checkout_shows_its_lines_total_sales_and_the_refusal() -> None:
     assert "Failed" in shown
 
 
+def test_a_checkout_shows_until_when_it_can_be_paid_by_the_clock_of_the_house() -> None:
+    checkout = shop.reserved()
+
+    with timezone.override("Europe/Berlin"):
+        shown = text(of(checkout))
+
+    assert "21 November 2026, 13:14 CET" in shown
+
+
 def test_a_refused_checkout_names_what_was_short() -> None:
     shop.handle(shop.offer())
     checkout = shop.start(shop.wanted(quantity=2))

@@ -44,6 +44,8 @@ def test_a_buyer_asks_three_times_and_the_units_come_back(house: houses.House, o
     for window in (mine, sellers, operators):
         window.page.goto(f"/orders/{number}")
         window.expect_text("#title", "Brass lamp")
+    mine.expect_text("#order", "On its way to you")
+    sync_api.expect(operators.page.locator("#order")).not_to_contain_text("to you")
     page = mine.page
 
     form = act(page, "Return something")

@@ -8,7 +8,7 @@ import { isNotFound } from "../errors.js";
 import { money, plural } from "../format.js";
 import { showProblem } from "../lists.js";
 import { acts, unitsOf } from "../order_acts.js";
-import { loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
+import { isUnderWay, loadSales, orderStatus, saleAsOrder, steps } from "../progress.js";
 import { inSentence } from "../reasons.js";
 import { postal } from "../shop/addresses.js";
 import { totals } from "../shop/totals.js";
@@ -242,9 +242,10 @@ function requests(order) {
 }
 
 /** @param {Order} order */
-function moneyBack({ refunds = [], refunded, returns = [], lines = [], currency }) {
+function moneyBack({ refunds = [], refunded, returns = [], lines = [], currency, role }) {
   if (!refunds.length && !returns.length) return null;
   const titles = new Map(lines.map(({ product_id, title }) => [product_id, title]));
+  const payer = role === "operator" ? "the buyer" : "you";
   /** @param {{product_id: string, quantity: number, damaged: boolean}} line */
   const unit = ({ product_id, quantity, damaged }) =>
     `${quantity} × ${titles.get(product_id) ?? "an item"}${damaged ? " (damaged)" : ""}`;
@@ -262,7 +263,7 @@ function moneyBack({ refunds = [], refunded, returns = [], lines = [], currency 
         h(
           "li",
           {},
-          `${money(refund.amount, currency)} ${refund.status === "DONE" ? "refunded" : "on its way back to you"}. ${inSentence(refund.reason)}`,
+          `${money(refund.amount, currency)} ${refund.status === "DONE" ? "refunded" : `on its way back to ${payer}`}. ${inSentence(refund.reason)}`,
         ),
       ),
     ),
@@ -270,21 +271,22 @@ function moneyBack({ refunds = [], refunded, returns = [], lines = [], currency 
   );
 }
 
-/** @param {Order} order */
+/** What the status means to its reader; sellers read their lines instead. @param {Order} order */
 function outcome(order) {
-  if (order.role === "seller") return null;
-  if (order.status === "CONFIRMED")
+  const { status, role } = order;
+  if (role === "seller" || status === "RETURNED" || status === "REFUNDED") return null;
+  if (isUnderWay(order)) return note("", "In progress", "This page updates automatically.");
+  const reason = order.reason ? inSentence(order.reason) : "";
+  if (role === "operator") return status === "CANCELLED" ? note("bad", "Cancelled", reason) : null;
+  if (status === "CONFIRMED")
     return note("good", "Order confirmed", "Paid and reserved for you. We tell you when it is shipped.");
-  if (order.status === "SHIPPED") return note("good", "On its way to you", until(order));
-  if (order.status === "DELIVERED") return note("good", "Delivered", until(order));
-  if (order.status === "RETURNED" || order.status === "REFUNDED") return null;
-  if (order.status !== "CANCELLED") return note("", "In progress", "This page updates automatically.");
-  const isRefunded = order.payment === "REFUNDED";
-  const reason = order.reason ? `${inSentence(order.reason)} ` : "";
-  const money = isRefunded
-    ? "Your payment has been refunded."
-    : "You pay nothing: if your card was charged, you get a full refund.";
-  return note("bad", "Cancelled", reason + money);
+  if (status === "SHIPPED") return note("good", "On its way to you", until(order));
+  if (status === "DELIVERED") return note("good", "Delivered", until(order));
+  const money =
+    order.payment === "REFUNDED"
+      ? "Your payment has been refunded."
+      : "You pay nothing: if your card was charged, you get a full refund.";
+  return note("bad", "Cancelled", `${reason} ${money}`.trim());
 }
 
 /** Until when the first of the parts can be returned. @param {Order} order */
