@@ -187,7 +187,9 @@ def test_front_and_supervisor_killed_together_leave_no_server(start: Start) -> N
 def test_paused_server_of_a_killed_run_is_ended_by_the_next(start: Start) -> None:
     first = start()
     assert first.control("pause", "postgres").returncode == 0
-    process.send([first.supervisor, first.front.pid], signal.SIGKILL)
+    both = [first.supervisor, first.front.pid]
+    process.send(both, signal.SIGSTOP)  # else the one that dies last ends the servers, if it is quick
+    process.send(both, signal.SIGKILL)
     first.front.wait(30)
     assert {left.program for left in first.list_survivors()} >= {"postgres"}
 
