@@ -93,7 +93,6 @@ class Shop:
             index.count_all_words()
             for table in ("product", "balance", "offer", "searchentry", "searchword"):
                 cursor.execute(f"VACUUM ANALYZE inventory_{table}")
-            cursor.execute("CHECKPOINT")  # else the disk is busy while offers are searched
         return str(rows[0][0])
 
     def _row(self, categories: list[int]) -> tuple[object, ...]:
