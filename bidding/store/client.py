@@ -23,9 +23,8 @@ Database: TypeAlias = AsyncDatabase[dict[str, Any]]
 
 _T = TypeVar("_T")
 
-_given_up: set[asyncio.Future[Any]] = (
-    set()
-)  # operations that still run, because the loop alone would forget them
+# Operations that still run. The loop alone might forget them.
+_given_up: set[asyncio.Future[Any]] = set()
 
 
 def connect(url: str) -> Client:

@@ -245,7 +245,7 @@ function requests(order) {
 function moneyBack({ refunds = [], refunded, returns = [], lines = [], currency, role }) {
   if (!refunds.length && !returns.length) return null;
   const titles = new Map(lines.map(({ product_id, title }) => [product_id, title]));
-  const payer = role === "operator" ? "the buyer" : "you";
+  const payer = role === "buyer" ? "you" : "the buyer";
   /** @param {{product_id: string, quantity: number, damaged: boolean}} line */
   const unit = ({ product_id, quantity, damaged }) =>
     `${quantity} × ${titles.get(product_id) ?? "an item"}${damaged ? " (damaged)" : ""}`;
